@@ -1,0 +1,255 @@
+//! The async seam: all that differs from `blocking.rs`, under the same names.
+
+use std::{
+    future::Future,
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    pin::{Pin, pin},
+    sync::Arc,
+    task::Poll,
+    time::Duration,
+};
+
+use maybe_async::must_be_async as maybe_async;
+use tokio::{runtime::Handle, sync::watch};
+
+use crate::{
+    error::{BoxError, Error, Result},
+    oauth2::TokenUpdate,
+};
+
+/// reqwest's async half.
+mod http {
+    pub(crate) use reqwest::{
+        Body, Client, ClientBuilder, Request, RequestBuilder, Response, multipart::Form,
+    };
+}
+
+/// `sync | async`, in text: the async one.
+macro_rules! by_mode {
+    ($sync:expr, $async:expr $(,)?) => {
+        $async
+    };
+}
+
+/// `pub struct X | AsyncX { .. }` defines `AsyncX`, which the shared source calls `X`.
+macro_rules! paired {
+    ($(#[$meta:meta])* pub struct $sync:ident | $async:ident $($rest:tt)*) => {
+        $(#[$meta])* pub struct $async $($rest)*
+        pub(crate) type $sync = $async;
+    };
+}
+
+#[path = "client/mod.rs"]
+mod client;
+pub use client::*;
+
+/// reqwest's builder for its async client with the TLS of this crate, for a client of your own:
+/// under the feature `rustls` alone, reqwest's own `Client::new` finds no crypto provider.
+///
+/// ```
+/// let http = oauth_twin::async_http_client_builder()?.user_agent("reports/1.0").build()?;
+/// # oauth_twin::Result::Ok(())
+/// ```
+///
+/// # Errors
+///
+/// If TLS cannot be set up.
+pub fn async_http_client_builder() -> Result<reqwest::ClientBuilder> {
+    crate::tls::preconfigured!(reqwest::ClientBuilder::new())
+}
+
+/// What all our clients begin with. An answer may stall for as long as reqwest's blocking client
+/// lets it.
+fn http_base() -> http::ClientBuilder {
+    http::ClientBuilder::new().read_timeout(Duration::from_secs(30))
+}
+
+fn http_client(builder: http::ClientBuilder) -> reqwest::Result<http::Client> {
+    builder.build()
+}
+
+async fn execute(client: &http::Client, request: http::Request) -> reqwest::Result<http::Response> {
+    client.execute(request).await
+}
+
+/// The body, unless it is longer than `limit` bytes.
+async fn read_capped(mut response: http::Response, limit: usize) -> Result<Option<Vec<u8>>> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await? {
+        if body.len() + chunk.len() > limit {
+            return Ok(None);
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(Some(body))
+}
+
+async fn sleep(time: Duration) {
+    tokio::time::sleep(time).await;
+}
+
+/// Runs `work` to its end, whatever happens to the caller.
+async fn detached<T: Send + 'static>(
+    work: impl Future<Output = Result<T>> + Send + 'static,
+) -> Result<T> {
+    match tokio::spawn(work).await {
+        Ok(done) => done,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => resume_unwind(panic),
+            Err(_cancelled) => Err(Error::interrupted("the runtime shut down")),
+        },
+    }
+}
+
+/// The output of `work`, unless it takes longer than `limit`.
+async fn within<T>(limit: Duration, work: impl Future<Output = T>) -> Option<T> {
+    tokio::time::timeout(limit, work).await.ok()
+}
+
+/// Goes on with `work` where nobody can wait for it, if a runtime is at hand.
+fn linger(work: impl Future<Output = Result<()>> + Send + 'static) {
+    if let Ok(runtime) = Handle::try_current() {
+        runtime.spawn(work);
+    }
+}
+
+/// A value that is set once and waited for by many.
+struct Outcome<T>(watch::Sender<Option<T>>);
+
+impl<T: Clone> Outcome<T> {
+    fn new() -> Self {
+        Self(watch::Sender::new(None))
+    }
+
+    /// Keeps the first value.
+    fn set(&self, value: T) {
+        self.0.send_if_modified(|kept| {
+            let first = kept.is_none();
+            kept.get_or_insert(value);
+            first
+        });
+    }
+
+    async fn wait(&self) -> T {
+        let mut receiver = self.0.subscribe();
+        loop {
+            if let Some(value) = &*receiver.borrow_and_update() {
+                return value.clone();
+            }
+            // The sender is this very value, so it has not gone.
+            let _ = receiver.changed().await;
+        }
+    }
+
+    async fn wait_for(&self, limit: Duration) -> Option<T> {
+        within(limit, self.wait()).await
+    }
+}
+
+type Hook = Arc<dyn Fn(TokenUpdate) -> BoxFuture + Send + Sync>;
+type BoxFuture = Pin<Box<dyn Future<Output = Result<(), BoxError>> + Send>>;
+
+tokio::task_local! {
+    /// The slot for which a hook runs in this task.
+    static HOOK_OF: usize;
+}
+
+async fn run_hook(hook: &Hook, update: TokenUpdate, slot: usize) -> Result<(), BoxError> {
+    HOOK_OF.scope(slot, async { hook(update).await }).await
+}
+
+fn in_hook(slot: usize) -> bool {
+    HOOK_OF.try_with(|of| *of == slot).unwrap_or(false)
+}
+
+/// What [`update_token`](AsyncOAuth2ClientBuilder::update_token) takes: a closure, or an async
+/// closure. `Kind` only tells the two apart.
+pub trait UpdateToken<Kind>: Send + Sync + 'static {
+    /// Makes one kind of both.
+    #[doc(hidden)]
+    fn into_hook(self) -> Arc<dyn Fn(TokenUpdate) -> BoxFuture + Send + Sync>;
+}
+
+impl<F> UpdateToken<fn()> for F
+where
+    F: Fn(TokenUpdate) -> Result<(), BoxError> + Send + Sync + 'static,
+{
+    fn into_hook(self) -> Hook {
+        Arc::new(move |update| Box::pin(std::future::ready(self(update))))
+    }
+}
+
+impl<F, Fut> UpdateToken<Pin<Box<Fut>>> for F
+where
+    F: Fn(TokenUpdate) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<(), BoxError>> + Send + 'static,
+{
+    fn into_hook(self) -> Hook {
+        Arc::new(move |update| Box::pin(self(update)))
+    }
+}
+
+impl AsyncOAuth2ClientBuilder {
+    /// Calls `update` with every token that the client obtained by itself or by `refresh_token`:
+    /// a closure, or an async closure. The token is in use by then; store it.
+    ///
+    /// Within `update`, requests and `ensure_active_token` work and use the new token;
+    /// `refresh_token`, `fetch_token`, `set_token` and `close` of the same client are errors, as
+    /// they would wait for the hook itself.
+    pub fn update_token<Kind>(self, update: impl UpdateToken<Kind>) -> Self {
+        self.hook(update.into_hook())
+    }
+}
+
+impl AsyncOAuth2Client {
+    /// Runs `work` and closes the client, whether that succeeds, fails, panics or is dropped.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let server = httpmock::MockServer::start_async().await;
+    /// # server.mock_async(|_when, then| { then.body("ok"); }).await;
+    /// # let url = server.url("/");
+    /// use oauth_twin::{AsyncOAuth2Client, Error, Token};
+    ///
+    /// let client = AsyncOAuth2Client::builder("id").token(Token::new("t")).build()?;
+    /// let text = client
+    ///     .with(async |client| -> Result<String, Error> {
+    ///         Ok(client.get(url).send().await?.text().await?)
+    ///     })
+    ///     .await?;
+    /// assert_eq!(text, "ok");
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// That of `work`, or else that of [`close`](Self::close).
+    pub async fn with<T, E: From<Error>>(
+        self,
+        work: impl AsyncFnOnce(&Self) -> Result<T, E>,
+    ) -> Result<T, E> {
+        /// For a future that is dropped.
+        struct Abandon<'a>(&'a AsyncOAuth2Client);
+        impl Drop for Abandon<'_> {
+            fn drop(&mut self) {
+                if let Some(live) = self.0.session.begin_close() {
+                    linger(live.settle());
+                }
+            }
+        }
+        let client = Abandon(&self);
+        let mut work = pin!(work(client.0));
+        let done = std::future::poll_fn(|context| {
+            match catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(context))) {
+                Ok(poll) => poll.map(Ok),
+                Err(panic) => Poll::Ready(Err(panic)),
+            }
+        })
+        .await;
+        let closed = client.0.close().await;
+        let value = done.unwrap_or_else(|panic| resume_unwind(panic))?;
+        closed?;
+        Ok(value)
+    }
+}

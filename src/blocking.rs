@@ -1,0 +1,213 @@
+//! The blocking seam: all that differs from `asynchronous.rs`, under the same names.
+
+use std::{
+    cell::RefCell,
+    io::Read as _,
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    sync::{Arc, Condvar, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use maybe_async::must_be_sync as maybe_async;
+
+use crate::{
+    error::{BoxError, Error, Result},
+    oauth2::TokenUpdate,
+};
+
+/// reqwest's blocking half.
+mod http {
+    pub(crate) use reqwest::blocking::{
+        Body, Client, ClientBuilder, Request, RequestBuilder, Response, multipart::Form,
+    };
+}
+
+/// `sync | async`, in text: the sync one.
+macro_rules! by_mode {
+    ($sync:expr, $async:expr $(,)?) => {
+        $sync
+    };
+}
+
+/// `pub struct X | AsyncX { .. }` defines `X`.
+macro_rules! paired {
+    ($(#[$meta:meta])* pub struct $sync:ident | $async:ident $($rest:tt)*) => {
+        $(#[$meta])* pub struct $sync $($rest)*
+    };
+}
+
+#[path = "client/mod.rs"]
+#[allow(clippy::duplicate_mod, reason = "compiled once per mode, on purpose")]
+mod client;
+pub use client::*;
+
+/// reqwest's builder for its blocking client with the TLS of this crate, for a client of your
+/// own: under the feature `rustls` alone, reqwest's own `Client::new` finds no crypto provider.
+///
+/// ```
+/// let http = oauth_twin::http_client_builder()?.user_agent("reports/1.0").build()?;
+/// # oauth_twin::Result::Ok(())
+/// ```
+///
+/// # Errors
+///
+/// If TLS cannot be set up.
+pub fn http_client_builder() -> Result<reqwest::blocking::ClientBuilder> {
+    crate::tls::preconfigured!(reqwest::blocking::ClientBuilder::new())
+}
+
+/// What all our clients begin with: as reqwest has it, an answer may stall for 30 seconds.
+fn http_base() -> http::ClientBuilder {
+    http::ClientBuilder::new()
+}
+
+/// Runs `work` where reqwest's blocking client may run: on a thread of its own if this one
+/// belongs to an async runtime, in which reqwest panics.
+fn off_runtime<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+    if tokio::runtime::Handle::try_current().is_err() {
+        return work();
+    }
+    std::thread::scope(|scope| scope.spawn(work).join())
+        .unwrap_or_else(|panic| resume_unwind(panic))
+}
+
+fn http_client(builder: http::ClientBuilder) -> reqwest::Result<http::Client> {
+    off_runtime(|| builder.build())
+}
+
+fn execute(client: &http::Client, request: http::Request) -> reqwest::Result<http::Response> {
+    off_runtime(|| client.execute(request))
+}
+
+/// The body, unless it is longer than `limit` bytes.
+fn read_capped(response: http::Response, limit: usize) -> Result<Option<Vec<u8>>> {
+    let mut body = Vec::new();
+    let read = off_runtime(|| response.take(limit as u64 + 1).read_to_end(&mut body));
+    read.map_err(Error::broken_off)?;
+    Ok((body.len() <= limit).then_some(body))
+}
+
+fn sleep(time: Duration) {
+    std::thread::sleep(time);
+}
+
+/// What is done has run to its end: nobody can drop a thread.
+fn detached<T>(done: Result<T>) -> Result<T> {
+    done
+}
+
+/// The output of work that is done.
+fn within<T>(_limit: Duration, done: T) -> Option<T> {
+    Some(done)
+}
+
+/// The work is done.
+fn linger(_done: Result<()>) {}
+
+/// A value that is set once and waited for by many.
+struct Outcome<T> {
+    value: Mutex<Option<T>>,
+    set: Condvar,
+}
+
+impl<T: Clone> Outcome<T> {
+    fn new() -> Self {
+        Self {
+            value: Mutex::new(None),
+            set: Condvar::new(),
+        }
+    }
+
+    /// Keeps the first value.
+    fn set(&self, value: T) {
+        let mut kept = self.value.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.get_or_insert(value);
+        self.set.notify_all();
+    }
+
+    fn wait(&self) -> T {
+        loop {
+            if let Some(value) = self.wait_for(Duration::from_secs(3600)) {
+                return value;
+            }
+        }
+    }
+
+    fn wait_for(&self, limit: Duration) -> Option<T> {
+        let started = Instant::now();
+        let mut value = self.value.lock().unwrap_or_else(PoisonError::into_inner);
+        while value.is_none() && started.elapsed() < limit {
+            let left = limit.saturating_sub(started.elapsed());
+            let waited = self.set.wait_timeout(value, left);
+            value = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        value.clone()
+    }
+}
+
+type Hook = Arc<dyn Fn(TokenUpdate) -> Result<(), BoxError> + Send + Sync>;
+
+thread_local! {
+    /// The slots for which a hook runs on this thread.
+    static HOOKS_OF: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
+}
+
+fn run_hook(hook: &Hook, update: TokenUpdate, slot: usize) -> Result<(), BoxError> {
+    struct Running;
+    impl Drop for Running {
+        fn drop(&mut self) {
+            HOOKS_OF.with_borrow_mut(Vec::pop);
+        }
+    }
+    HOOKS_OF.with_borrow_mut(|slots| slots.push(slot));
+    let _running = Running;
+    hook(update)
+}
+
+fn in_hook(slot: usize) -> bool {
+    HOOKS_OF.with_borrow(|slots| slots.contains(&slot))
+}
+
+impl OAuth2ClientBuilder {
+    /// Calls `update` with every token that the client obtained by itself or by `refresh_token`.
+    /// The token is in use by then; store it.
+    ///
+    /// Within `update`, requests and `ensure_active_token` work and use the new token;
+    /// `refresh_token`, `fetch_token`, `set_token` and `close` of the same client are errors, as
+    /// they would wait for the hook itself.
+    pub fn update_token(
+        self,
+        update: impl Fn(TokenUpdate) -> Result<(), BoxError> + Send + Sync + 'static,
+    ) -> Self {
+        self.hook(Arc::new(update))
+    }
+}
+
+impl OAuth2Client {
+    /// Runs `work` and closes the client, whether that succeeds, fails or panics.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let server = httpmock::MockServer::start();
+    /// # server.mock(|_when, then| { then.body("ok"); });
+    /// # let url = server.url("/");
+    /// use oauth_twin::{Error, OAuth2Client, Token};
+    ///
+    /// let client = OAuth2Client::builder("id").token(Token::new("t")).build()?;
+    /// let text = client
+    ///     .with(|client| -> Result<String, Error> { Ok(client.get(url).send()?.text()?) })?;
+    /// assert_eq!(text, "ok");
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// That of `work`, or else that of [`close`](Self::close).
+    pub fn with<T, E: From<Error>>(self, work: impl FnOnce(&Self) -> Result<T, E>) -> Result<T, E> {
+        let done = catch_unwind(AssertUnwindSafe(|| work(&self)));
+        let closed = self.close();
+        let value = done.unwrap_or_else(|panic| resume_unwind(panic))?;
+        closed?;
+        Ok(value)
+    }
+}

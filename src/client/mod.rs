@@ -1,0 +1,21 @@
+//! The clients: the one code path, written as async code and compiled once per mode.
+//!
+//! Everything that differs between the modes comes from the parent, under the same names. What is
+//! decided is decided below, without I/O; here it is carried out.
+
+use super::{
+    Hook, Outcome, detached, execute, http, http_base, http_client, in_hook, linger, maybe_async,
+    read_capped, run_hook, sleep, within,
+};
+
+mod children;
+mod flight;
+mod oauth2;
+mod oauth2_builder;
+mod renewal;
+mod request;
+mod session;
+mod slot;
+mod transport;
+
+pub use {oauth2::*, oauth2_builder::*, request::*};

@@ -1,0 +1,272 @@
+//! The OAuth 2.0 client.
+
+use std::{fmt, sync::Arc};
+
+use reqwest::{IntoUrl, Method, header::HeaderValue};
+
+use super::oauth2_builder::OAuth2ClientBuilder;
+use super::{http, maybe_async, request::RequestBuilder, request::verbs, session::Session};
+use crate::{
+    error::Result,
+    oauth2::{Grant, Token},
+};
+
+paired! {
+    /// An OAuth 2.0 client whose token comes by itself and stays fresh.
+    ///
+    /// Cheap to clone: clones are the same client, with one token and one set of connections.
+    ///
+    #[doc = by_mode!(
+        r#"```
+# fn main() -> Result<(), Box<dyn std::error::Error>> {
+# let server = httpmock::MockServer::start();
+# server.mock(|when, then| {
+#     when.path("/token").form_urlencoded_tuple("scope", "reports:read");
+#     then.json_body_obj(&serde_json::json!({"access_token": "t", "expires_in": 600}));
+# });
+# server.mock(|when, then| { when.path("/reports/7").header("authorization", "Bearer t"); then.body("ok"); });
+# let (token_endpoint, report) = (server.url("/token"), server.url("/reports/7"));
+use oauth_twin::{OAuth2Client, oauth2::ClientCredentials};
+
+let client = OAuth2Client::builder("client-id")
+    .client_secret("client-secret")
+    .token_endpoint(token_endpoint)
+    .grant(ClientCredentials::new())
+    .scope("reports:read")
+    .update_token(|update| {
+        println!("a token until {:?}", update.token.expires_at());
+        Ok(())
+    })
+    .build()?;
+let text = client.get(report).send()?.text()?;       // the token is fetched here
+assert_eq!(text, "ok");
+client.close()?;
+# Ok(()) }
+```
+
+From async code use `AsyncOAuth2Client`. This client works there all the same, as it does its I/O
+on a thread of its own when it finds a tokio runtime, but it blocks the thread that calls it; and
+reading the `Response`, which is reqwest's own, panics there in debug builds. Within
+`spawn_blocking` everything works."#,
+        r#"```
+# #[tokio::main(flavor = "current_thread")]
+# async fn main() -> Result<(), Box<dyn std::error::Error>> {
+# let server = httpmock::MockServer::start_async().await;
+# server.mock_async(|when, then| {
+#     when.path("/token").form_urlencoded_tuple("scope", "reports:read");
+#     then.json_body_obj(&serde_json::json!({"access_token": "t", "expires_in": 600}));
+# }).await;
+# server.mock_async(|when, then| { when.path("/reports/7").header("authorization", "Bearer t"); then.body("ok"); }).await;
+# let (token_endpoint, report) = (server.url("/token"), server.url("/reports/7"));
+use oauth_twin::{AsyncOAuth2Client, TokenUpdate, oauth2::ClientCredentials};
+
+let client = AsyncOAuth2Client::builder("client-id")
+    .client_secret("client-secret")
+    .token_endpoint(token_endpoint)
+    .grant(ClientCredentials::new())
+    .scope("reports:read")
+    .update_token(async |update: TokenUpdate| {
+        println!("a token until {:?}", update.token.expires_at());
+        Ok(())
+    })
+    .build()?;
+let text = client.get(report).send().await?.text().await?;   // the token is fetched here
+assert_eq!(text, "ok");
+client.close().await?;
+# Ok(()) }
+```
+
+A renewal is a task of its own: dropping the futures that wait for it does not cut it off. It
+lives as long as the tokio runtime, so call `close().await` before `main` returns."#
+    )]
+    ///
+    /// One renewal serves any number of clones, tasks, threads and [`for_token`](Self::for_token)
+    /// children. It begins [`leeway`] before the token expires, by one caller, while the others go
+    /// on with the old token. A renewed token is published first, then told to [`update_token`];
+    /// if that fails, the caller that renewed gets the error, and it is tried again before the
+    /// next renewal and by [`close`](Self::close).
+    ///
+    /// # Security
+    ///
+    /// Endpoints and requests with a token have to be HTTPS, or loopback. No redirect of an
+    /// endpoint is followed, no answer of one may be larger than 1 MiB or last longer than the
+    /// timeout.
+    ///
+    #[doc = by_mode!(
+        "[`leeway`]: crate::OAuth2ClientBuilder::leeway\n\
+         [`update_token`]: crate::OAuth2ClientBuilder::update_token",
+        "[`leeway`]: crate::AsyncOAuth2ClientBuilder::leeway\n\
+         [`update_token`]: crate::AsyncOAuth2ClientBuilder::update_token"
+    )]
+    #[derive(Clone)]
+    pub struct OAuth2Client | AsyncOAuth2Client {
+        pub(in super::super) session: Session,
+    }
+}
+
+impl OAuth2Client {
+    /// Begins a client with this identifier at the server.
+    pub fn builder(client_id: impl Into<String>) -> OAuth2ClientBuilder {
+        OAuth2ClientBuilder::new(client_id.into())
+    }
+
+    pub(super) fn new(session: Session) -> Self {
+        Self { session }
+    }
+
+    /// The token that the client holds, expired or not; none after `close`.
+    pub fn token(&self) -> Option<Arc<Token>> {
+        self.session.token()
+    }
+
+    /// Gives the client a token from elsewhere. A renewal that is under way does not replace it;
+    /// what that brings is told to `update_token` all the same, marked as superseded.
+    ///
+    /// # Errors
+    ///
+    /// If the client is closed, or from within `update_token`.
+    pub fn set_token(&self, token: Token) -> Result<()> {
+        self.session.set_token(token)
+    }
+
+    /// A client for the token of another person: the same settings, connections and
+    /// `update_token`, and a token of its own.
+    ///
+    /// Cheap, so that a web back end makes one per request. Children with equal refresh tokens
+    /// share their token: twenty requests that each load the same row make one renewal, and for a
+    /// minute after it a child with the spent refresh token gets the new token. For such children
+    /// `set_token` and `fetch_token` on one count for all.
+    ///
+    #[doc = by_mode!(
+        r#"```
+# fn main() -> Result<(), Box<dyn std::error::Error>> {
+# let server = httpmock::MockServer::start();
+# server.mock(|when, then| { when.path("/me").header("authorization", "Bearer alice"); then.body("Alice"); });
+# let url = server.url("/me");
+use oauth_twin::{OAuth2Client, Token};
+
+let shared = OAuth2Client::builder("client-id").build()?;
+let row = Token::new("alice");                                 // loaded from a database
+let name = shared.for_token(row).get(url).send()?.text()?;
+assert_eq!(name, "Alice");
+# Ok(()) }
+```"#,
+        r#"```
+# #[tokio::main(flavor = "current_thread")]
+# async fn main() -> Result<(), Box<dyn std::error::Error>> {
+# let server = httpmock::MockServer::start_async().await;
+# server.mock_async(|when, then| { when.path("/me").header("authorization", "Bearer alice"); then.body("Alice"); }).await;
+# let url = server.url("/me");
+use oauth_twin::{AsyncOAuth2Client, Token};
+
+let shared = AsyncOAuth2Client::builder("client-id").build()?;
+let row = Token::new("alice");                                 // loaded from a database
+let name = shared.for_token(row).get(url).send().await?.text().await?;
+assert_eq!(name, "Alice");
+# Ok(()) }
+```"#
+    )]
+    #[must_use]
+    pub fn for_token(&self, token: Token) -> Self {
+        Self::new(self.session.child(token))
+    }
+}
+
+#[maybe_async]
+impl OAuth2Client {
+    /// Obtains a token with `grant` and keeps it, in the place of the one there was.
+    ///
+    /// A grant that may be sent again serves for renewals too. `update_token` is not called: the
+    /// token is returned.
+    ///
+    /// # Errors
+    ///
+    /// The server's refusal, or that of the transport; the client keeps its old token then.
+    pub async fn fetch_token(&self, grant: impl Grant + 'static) -> Result<Arc<Token>> {
+        self.session.fetch_token(Arc::new(grant)).await
+    }
+
+    /// Obtains a token with `grant` and leaves the client as it is.
+    ///
+    /// # Errors
+    ///
+    /// The server's refusal, or that of the transport.
+    pub async fn exchange(&self, grant: impl Grant + 'static) -> Result<Token> {
+        self.session.exchange(Arc::new(grant)).await
+    }
+
+    /// Renews the token now, whatever its age; joins a renewal that is under way.
+    ///
+    /// # Errors
+    ///
+    /// The server's refusal, or that of the transport; or of [`ErrorKind::Update`] if the new
+    /// token is in use but `update_token` failed. Without a refresh token, and without a grant
+    /// that may be sent again, [`ErrorKind::Token`].
+    ///
+    /// [`ErrorKind::Update`]: crate::ErrorKind::Update
+    /// [`ErrorKind::Token`]: crate::ErrorKind::Token
+    pub async fn refresh_token(&self) -> Result<Arc<Token>> {
+        self.session.refresh_token().await
+    }
+
+    /// A token that is not expired: the one there is, or a renewed one. Requests call it by
+    /// themselves.
+    ///
+    /// # Errors
+    ///
+    /// As [`refresh_token`](Self::refresh_token), if the token has expired.
+    pub async fn ensure_active_token(&self) -> Result<Arc<Token>> {
+        self.session.ensure_active_token().await
+    }
+
+    /// Puts the token on a request that is sent with a client of the caller's own.
+    ///
+    /// # Errors
+    ///
+    /// As for a request of this client: no usable token, a URL that is neither HTTPS nor
+    /// loopback, an `Authorization` header that is there already.
+    pub async fn authorize(&self, request: &mut http::Request) -> Result<()> {
+        self.session.authorize(request).await
+    }
+
+    /// The `Authorization` header's value, for anything else.
+    ///
+    /// # Errors
+    ///
+    /// If there is no usable token.
+    ///
+    /// # Security
+    ///
+    /// It is for the caller to send it over HTTPS, and to the token's audience only.
+    pub async fn authorization_header(&self) -> Result<HeaderValue> {
+        self.session.authorization_header().await
+    }
+
+    /// Closes the client and all its clones: waits for a renewal that is under way, tells
+    /// `update_token` what it has not taken yet, and lets go of token and connections. Later
+    /// calls fail as closed. Parent and children stay open; connections end with the last of
+    /// them. Closing again is fine.
+    ///
+    /// # Errors
+    ///
+    /// If `update_token` fails once more, or if the renewal lasts longer than the close timeout.
+    /// Callers are refused then too, and what is left is kept, so that `close` can be called
+    /// again.
+    ///
+    /// # Security
+    ///
+    /// Tokens are overwritten in memory; the buffers of reqwest cannot be.
+    pub async fn close(&self) -> Result<()> {
+        self.session.close().await
+    }
+}
+
+verbs!(OAuth2Client);
+
+impl fmt::Debug for OAuth2Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple(by_mode!("OAuth2Client", "AsyncOAuth2Client"))
+            .field(&self.session)
+            .finish()
+    }
+}

@@ -1,0 +1,376 @@
+//! The settings of an OAuth 2.0 client.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use reqwest::Url;
+
+use super::{
+    Hook, http,
+    oauth2::OAuth2Client,
+    session::{Session, Settings},
+    slot::Rules,
+    transport::{ConfigureHttp, Transport},
+};
+use crate::{
+    clock::Clock,
+    error::{Error, Result},
+    oauth2::{ClientAuth, Grant, RefreshPolicy, Scope, Token, TokenEndpoint, check_endpoint},
+    secret::Secret,
+};
+
+paired! {
+    /// The settings of a client. None of them fails; [`build`](Self::build) reports every bad one
+    /// by its name.
+    ///
+    #[doc = by_mode!(
+        r#"```
+use std::time::Duration;
+use oauth_twin::{OAuth2Client, Token, oauth2::{ClientSecretPost, RefreshPolicy}};
+
+let client = OAuth2Client::builder("client-id")
+    .client_secret("client-secret")
+    .issuer("https://id.example.com")
+    .token_endpoint("https://id.example.com/token")
+    .token_endpoint_auth_method(ClientSecretPost)
+    .scope(["reports:read", "reports:write"])
+    .resource("https://api.example.com")
+    .token(Token::new("kept").with_refresh_token("from the last run"))
+    .leeway(Duration::from_secs(30))
+    .refresh_policy(RefreshPolicy::Expiry)
+    .timeout(Duration::from_secs(10))
+    .close_timeout(Duration::from_secs(20))
+    .configure_http(|builder| builder.user_agent("reports/1.0").no_proxy())
+    .build()?;
+
+let error = OAuth2Client::builder("").token_endpoint("/token").build().unwrap_err();
+assert_eq!(
+    error.to_string(),
+    "bad settings: client_id is empty; \
+     token_endpoint is not an absolute URL (relative URL without a base)",
+);
+# oauth_twin::Result::Ok(())
+```"#,
+        r#"```
+use std::time::Duration;
+use oauth_twin::{AsyncOAuth2Client, Token, oauth2::{ClientSecretPost, RefreshPolicy}};
+
+let client = AsyncOAuth2Client::builder("client-id")
+    .client_secret("client-secret")
+    .issuer("https://id.example.com")
+    .token_endpoint("https://id.example.com/token")
+    .token_endpoint_auth_method(ClientSecretPost)
+    .scope(["reports:read", "reports:write"])
+    .resource("https://api.example.com")
+    .token(Token::new("kept").with_refresh_token("from the last run"))
+    .leeway(Duration::from_secs(30))
+    .refresh_policy(RefreshPolicy::Expiry)
+    .timeout(Duration::from_secs(10))
+    .close_timeout(Duration::from_secs(20))
+    .configure_http(|builder| builder.user_agent("reports/1.0").no_proxy())
+    .build()?;
+
+let error = AsyncOAuth2Client::builder("").token_endpoint("/token").build().unwrap_err();
+assert_eq!(
+    error.to_string(),
+    "bad settings: client_id is empty; \
+     token_endpoint is not an absolute URL (relative URL without a base)",
+);
+# oauth_twin::Result::Ok(())
+```"#
+    )]
+    #[must_use = "a builder makes no client until it is built"]
+    pub struct OAuth2ClientBuilder | AsyncOAuth2ClientBuilder {
+        client_id: String,
+        client_secret: Option<Secret>,
+        issuer: Option<String>,
+        token_endpoint: Option<String>,
+        auth: Option<Arc<dyn ClientAuth>>,
+        scope: Option<Scope>,
+        resource: Vec<String>,
+        grant: Option<Arc<dyn Grant>>,
+        token: Option<Token>,
+        leeway: Duration,
+        policy: RefreshPolicy,
+        timeout: Duration,
+        close_timeout: Duration,
+        configure_http: Option<ConfigureHttp>,
+        hook: Option<Hook>,
+        clock: Clock,
+        allow_http: bool,
+    }
+}
+
+impl OAuth2ClientBuilder {
+    pub(super) fn new(client_id: String) -> Self {
+        Self {
+            client_id,
+            client_secret: None,
+            issuer: None,
+            token_endpoint: None,
+            auth: None,
+            scope: None,
+            resource: Vec::new(),
+            grant: None,
+            token: None,
+            leeway: Duration::from_secs(60),
+            policy: RefreshPolicy::default(),
+            timeout: Duration::from_secs(30),
+            close_timeout: Duration::from_secs(60),
+            configure_http: None,
+            hook: None,
+            clock: Clock::system(),
+            allow_http: false,
+        }
+    }
+
+    /// The client's secret. Without one the client is public.
+    pub fn client_secret(mut self, secret: impl Into<Secret>) -> Self {
+        self.client_secret = Some(secret.into());
+        self
+    }
+
+    /// The server's issuer identifier: an HTTPS URL without query and fragment.
+    ///
+    /// [RFC 8414 section 2](https://www.rfc-editor.org/rfc/rfc8414#section-2)
+    pub fn issuer(mut self, issuer: impl Into<String>) -> Self {
+        self.issuer = Some(issuer.into());
+        self
+    }
+
+    /// The URL of the token endpoint. Without one, tokens can be used and not renewed.
+    ///
+    /// [RFC 6749 section 3.2](https://www.rfc-editor.org/rfc/rfc6749#section-3.2)
+    pub fn token_endpoint(mut self, url: impl Into<String>) -> Self {
+        self.token_endpoint = Some(url.into());
+        self
+    }
+
+    /// How the client authenticates: [`ClientSecretBasic`](crate::oauth2::ClientSecretBasic) if
+    /// it has a secret, else [`PublicClient`](crate::oauth2::PublicClient), unless told.
+    ///
+    /// [RFC 6749 section 2.3](https://www.rfc-editor.org/rfc/rfc6749#section-2.3)
+    pub fn token_endpoint_auth_method(mut self, auth: impl ClientAuth + 'static) -> Self {
+        self.auth = Some(Arc::new(auth));
+        self
+    }
+
+    /// The scope of grants that name none: a string, or several.
+    ///
+    /// [RFC 6749 section 3.3](https://www.rfc-editor.org/rfc/rfc6749#section-3.3)
+    pub fn scope(mut self, scope: impl Into<Scope>) -> Self {
+        self.scope = Some(scope.into());
+        self
+    }
+
+    /// The resource that tokens are for; call it again for more than one.
+    ///
+    /// [RFC 8707 section 2](https://www.rfc-editor.org/rfc/rfc8707#section-2)
+    pub fn resource(mut self, resource: impl Into<String>) -> Self {
+        self.resource.push(resource.into());
+        self
+    }
+
+    /// What the first token is obtained with, at the first request, and later ones when there is
+    /// no refresh token.
+    pub fn grant(mut self, grant: impl Grant + 'static) -> Self {
+        self.grant = Some(Arc::new(grant));
+        self
+    }
+
+    /// A token to begin with, such as that of the last run.
+    pub fn token(mut self, token: Token) -> Self {
+        self.token = Some(token);
+        self
+    }
+
+    /// How long before it expires a token is renewed: 60 seconds unless told, and never more
+    /// than half of its life.
+    pub fn leeway(mut self, leeway: Duration) -> Self {
+        self.leeway = leeway;
+        self
+    }
+
+    /// What makes the client renew its token: its expiry and a 401, unless told.
+    pub fn refresh_policy(mut self, policy: RefreshPolicy) -> Self {
+        self.policy = policy;
+        self
+    }
+
+    /// The time within which a call of the server's endpoints ends, repetitions included: 30
+    /// seconds unless told. It does not hold for requests to an API: these wait up to 30 seconds
+    /// for each sign of life, and reqwest's own `timeout` limits them as a whole.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// How long `close` waits for a renewal that is under way: 60 seconds unless told.
+    pub fn close_timeout(mut self, timeout: Duration) -> Self {
+        self.close_timeout = timeout;
+        self
+    }
+
+    /// Changes reqwest's own builder: proxies, private roots, client certificates, the pool.
+    ///
+    /// It is called for each of the two inner clients. Redirects, `Referer` and the timeouts of
+    /// endpoints are set after it. With this, reqwest sets TLS up itself, and the platform's
+    /// roots are loaded again for each client; under the feature `rustls`, *ring* is installed as
+    /// the process's provider if there is none.
+    pub fn configure_http(
+        mut self,
+        configure: impl Fn(http::ClientBuilder) -> http::ClientBuilder + Send + Sync + 'static,
+    ) -> Self {
+        self.configure_http = Some(Arc::new(configure));
+        self
+    }
+
+    /// The clock that expiry is judged by: the system's, unless told.
+    pub fn clock(mut self, clock: Clock) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Permits plain HTTP everywhere.
+    ///
+    /// # Security
+    ///
+    /// Whoever sits on the way reads secrets and tokens and can change answers. Loopback needs
+    /// no permission.
+    pub fn dangerous_allow_http(mut self) -> Self {
+        self.allow_http = true;
+        self
+    }
+
+    pub(in super::super) fn hook(mut self, hook: Hook) -> Self {
+        self.hook = Some(hook);
+        self
+    }
+
+    /// Makes the client. Nothing is sent yet.
+    ///
+    /// # Errors
+    ///
+    /// Of [`ErrorKind::Usage`](crate::ErrorKind::Usage), with every bad setting by its name; or
+    /// if TLS cannot be set up.
+    pub fn build(self) -> Result<OAuth2Client> {
+        let mut problems = Vec::new();
+        let token_endpoint = self.checked(&mut problems);
+        if !problems.is_empty() {
+            return Err(Error::configuration(problems));
+        }
+        let transport =
+            Transport::new(self.configure_http.as_ref(), self.timeout, self.allow_http)?;
+        let settings = Settings {
+            client_id: self.client_id,
+            rules: Rules {
+                leeway: self.leeway,
+                policy: self.policy,
+                can_ask: token_endpoint.is_some(),
+            },
+            token_endpoint,
+            timeout: self.timeout,
+            close_timeout: self.close_timeout,
+            hook: self.hook,
+            clock: self.clock,
+        };
+        let session = Session::new(settings, transport, self.token, self.grant);
+        Ok(OAuth2Client::new(session))
+    }
+
+    /// The token endpoint, if there is one; and all that is wrong.
+    fn checked(&self, problems: &mut Vec<String>) -> Option<TokenEndpoint> {
+        let mut bad = |setting: &str, problem: &str| problems.push(format!("{setting} {problem}"));
+        if self.client_id.is_empty() {
+            bad("client_id", "is empty");
+        }
+        match &self.client_secret {
+            Some(secret) if secret.is_empty() => {
+                bad(
+                    "client_secret",
+                    "is empty; leave it out for a public client",
+                );
+            }
+            None if self.auth.as_ref().is_some_and(|auth| auth.needs_secret()) => {
+                bad(
+                    "client_secret",
+                    "is missing, which token_endpoint_auth_method needs",
+                );
+            }
+            _ => {}
+        }
+        if let Some(issuer) = &self.issuer {
+            match check_endpoint(issuer, self.allow_http) {
+                Err(problem) => bad("issuer", &problem),
+                Ok(url) if url.query().is_some() => bad("issuer", "must not have a query"),
+                Ok(_) => {}
+            }
+        }
+        if let Some(Err(error)) = self.scope.as_ref().map(Scope::validate) {
+            bad("scope", &format!("cannot be sent: {error}"));
+        }
+        for resource in &self.resource {
+            // "Its value MUST be an absolute URI [...]. The URI MUST NOT include a fragment".
+            match Url::parse(resource) {
+                Err(error) => bad("resource", &format!("is not an absolute URI ({error})")),
+                Ok(url) if url.fragment().is_some() => bad("resource", "must not have a fragment"),
+                Ok(_) => {}
+            }
+        }
+        for (setting, duration) in [
+            ("timeout", self.timeout),
+            ("close_timeout", self.close_timeout),
+        ] {
+            if duration.is_zero() {
+                bad(setting, "must be longer than zero");
+            }
+        }
+        if let Some(grant) = &self.grant {
+            if !grant.replayable() {
+                bad(
+                    "grant",
+                    "cannot be sent again for a renewal; hand it to fetch_token instead",
+                );
+            }
+            if self.token_endpoint.is_none() {
+                bad("token_endpoint", "is missing, which grant needs");
+            }
+        }
+        match check_endpoint(self.token_endpoint.as_ref()?, self.allow_http) {
+            Err(problem) => bad("token_endpoint", &problem),
+            Ok(url) => return Some(self.endpoint(url)),
+        }
+        None
+    }
+
+    fn endpoint(&self, url: Url) -> TokenEndpoint {
+        let mut endpoint = TokenEndpoint::checked(url, self.client_id.clone());
+        if let Some(secret) = &self.client_secret {
+            endpoint = endpoint.client_secret(secret);
+        }
+        if let Some(auth) = &self.auth {
+            endpoint = endpoint.shared_auth_method(auth.clone());
+        }
+        if let Some(issuer) = &self.issuer {
+            endpoint = endpoint.issuer(issuer);
+        }
+        if let Some(scope) = &self.scope {
+            endpoint = endpoint.scope(scope.clone());
+        }
+        for resource in &self.resource {
+            endpoint = endpoint.resource(resource);
+        }
+        endpoint
+    }
+}
+
+impl fmt::Debug for OAuth2ClientBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct(by_mode!("OAuth2ClientBuilder", "AsyncOAuth2ClientBuilder"))
+            .field("client_id", &self.client_id)
+            .field("client_secret", &self.client_secret)
+            .field("token_endpoint", &self.token_endpoint)
+            .field("scope", &self.scope)
+            .field("token", &self.token)
+            .finish_non_exhaustive()
+    }
+}

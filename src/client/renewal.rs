@@ -1,0 +1,210 @@
+//! Renewing a token: by one caller for all, to the end, published before it is told.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use super::{
+    detached,
+    flight::Lead,
+    in_hook, maybe_async, run_hook,
+    session::Live,
+    sleep,
+    slot::{Current, Turn, Wanted},
+    within,
+};
+use crate::{
+    error::{Error, ErrorCode, ErrorKind, Result},
+    oauth2::{Grant, RefreshToken, Token},
+    random, trace,
+};
+
+/// How often a token request is sent within one call, at the most.
+const ATTEMPTS: u32 = 3;
+/// The wait before the second attempt, which doubles.
+const FIRST_WAIT: Duration = Duration::from_millis(250);
+/// A server that asks for a longer wait than this is not waited for within a call.
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
+
+#[maybe_async]
+impl Live {
+    /// A token that can be used, waiting at most `limit` where there is one to go on with.
+    pub(super) async fn usable(&self, limit: Duration) -> Result<Arc<Current>> {
+        match self.slot.fresh(self.shared.settings.clock.unix()) {
+            Some(current) => Ok(current),
+            None => self.obtain(Wanted::Usable, limit).await,
+        }
+    }
+
+    /// The token that is wanted, by leading a renewal, waiting for one, or not at all.
+    pub(super) async fn obtain(&self, wanted: Wanted<'_>, limit: Duration) -> Result<Arc<Current>> {
+        // The hook runs within a renewal: it gets what has just been published, and waits for
+        // nothing.
+        if in_hook(self.slot.id()) {
+            let current = self.slot.current();
+            return current.ok_or_else(|| Error::reentrant("a renewal"));
+        }
+        loop {
+            match self.slot.turn(wanted, self.shared.settings.clock.unix()) {
+                Turn::Use(current) => return Ok(current),
+                Turn::Fail(error) => return Err(error),
+                Turn::Wait(flight) => {
+                    if let Some(current) = flight.outcome.wait().await? {
+                        return Ok(current);
+                    }
+                }
+                Turn::Lead(lead, None) => {
+                    if let Some(current) = detached(self.clone().renew(lead)).await? {
+                        return Ok(current);
+                    }
+                }
+                Turn::Lead(lead, Some(old)) => {
+                    let renewal = within(limit, detached(self.clone().renew(lead))).await;
+                    match renewal {
+                        Some(Ok(Some(current))) => return Ok(current),
+                        Some(Ok(None)) => {}
+                        Some(Err(error)) if error.kind() == ErrorKind::Update => return Err(error),
+                        Some(Err(error)) => {
+                            trace::renewal_failed(&error);
+                            return Ok(old);
+                        }
+                        None => return Ok(old),
+                    }
+                }
+            }
+        }
+    }
+
+    /// The renewal itself: answer, publish, tell, release. `None` if another token has been set
+    /// in the meantime.
+    async fn renew(self, lead: Lead) -> Result<Option<Arc<Current>>> {
+        if self.slot.has_pending()
+            && let Err(error) = self.clone().tell().await
+        {
+            trace::update_failed(&error);
+        }
+        let token = match self.renewed(&lead).await {
+            Ok(token) => token,
+            Err(error) => {
+                let now = self.shared.settings.clock.unix();
+                self.slot.back_off(now, error.retry_after());
+                lead.flight.outcome.set(Err(error.clone()));
+                return Err(error);
+            }
+        };
+        trace::renewed();
+        let current = self
+            .slot
+            .publish(&lead, token, self.shared.settings.hook.is_some());
+        if self.slot.is_child()
+            && let (Some(old), Some(new)) = (&lead.old, &current)
+        {
+            let now = self.shared.settings.clock.unix();
+            self.shared
+                .children
+                .rotated(&self.slot, &old.token, &new.token, now);
+        }
+        lead.flight.outcome.set(Ok(current.clone()));
+        self.tell().await?;
+        drop(lead);
+        Ok(current)
+    }
+
+    /// A new token by the refresh token, or by the grant that may be sent again.
+    async fn renewed(&self, lead: &Lead) -> Result<Token> {
+        if let Some(old) = &lead.old
+            && let Some(refresh) = RefreshToken::of(&old.token, lead.repeated.clone())
+        {
+            let renewed = self.request_token(&refresh).await;
+            match renewed {
+                Err(error)
+                    if lead.grant.is_some() && error.code() == Some(&ErrorCode::InvalidGrant) => {}
+                renewed => return Ok(renewed?.inheriting(&old.token)),
+            }
+        }
+        match &lead.grant {
+            Some(grant) => self.request_token(&**grant).await,
+            None => Err(Error::token("there is no refresh token")),
+        }
+    }
+
+    /// Obtains a token by the caller's grant and publishes it.
+    pub(super) async fn fetch(self, grant: Arc<dyn Grant>) -> Result<Arc<Current>> {
+        let token = self.request_token(&*grant).await?;
+        trace::renewed();
+        let repeated = grant.refresh_parameters();
+        let replayable = grant.replayable().then_some(grant);
+        let old = self.slot.current();
+        let current = self.slot.replace(token, replayable, repeated);
+        self.moved(old.as_deref(), &current);
+        Ok(current)
+    }
+
+    /// Asks the token endpoint, again only where the request was certainly not carried out, and
+    /// within the timeout in all.
+    pub(super) async fn request_token(&self, grant: &dyn Grant) -> Result<Token> {
+        let settings = &self.shared.settings;
+        let endpoint = settings.token_endpoint.as_ref().ok_or_else(|| {
+            Error::usage("there is no token_endpoint to ask; give the builder one")
+        })?;
+        let started = Instant::now();
+        let mut attempt = 1;
+        loop {
+            // New each time: an assertion must not be sent twice.
+            let request = endpoint.request(grant)?;
+            let left = settings.timeout.saturating_sub(started.elapsed());
+            let answer = self.shared.transport.ask(&request, left).await;
+            let token = answer.and_then(|answer| {
+                let (status, headers) = (answer.status, &answer.headers);
+                endpoint.token(&request, status, headers, &answer.body, &settings.clock)
+            });
+            let error = match token {
+                Err(error) if error.is_certain_and_transient() && attempt < ATTEMPTS => error,
+                token => return token,
+            };
+            let wait = match error.retry_after() {
+                Some(wait) => wait,
+                None => random::jitter(FIRST_WAIT * 2_u32.pow(attempt - 1))?,
+            };
+            if wait > LONGEST_WAIT || started.elapsed() + wait >= settings.timeout {
+                return Err(error);
+            }
+            trace::retrying(&error, wait);
+            sleep(wait).await;
+            attempt += 1;
+        }
+    }
+
+    /// Tells `update_token` what is pending. What it fails for stays pending.
+    pub(super) async fn tell(self) -> Result<()> {
+        let Some(hook) = &self.shared.settings.hook else {
+            return Ok(());
+        };
+        while let Some(told) = self.slot.take_pending() {
+            if let Some(update) = told.update() {
+                run_hook(hook, update, self.slot.id())
+                    .await
+                    .map_err(Error::update)?;
+            }
+            told.done();
+        }
+        Ok(())
+    }
+
+    /// Waits for a renewal that is under way, and sees that nothing stays pending.
+    pub(in super::super) async fn settle(self) -> Result<()> {
+        if let Some(flight) = self.slot.flight() {
+            let landed = flight
+                .landed
+                .wait_for(self.shared.settings.close_timeout)
+                .await;
+            if landed.is_none() {
+                return Err(Error::interrupted(
+                    "a renewal is still under way; close again to wait for it",
+                ));
+            }
+        }
+        detached(self.tell()).await
+    }
+}

@@ -1,0 +1,322 @@
+//! Requests to an API, with the client's token.
+
+use std::{fmt, time::Duration};
+
+use reqwest::{
+    IntoUrl, Method, StatusCode, Url, Version,
+    header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue},
+};
+use serde::Serialize;
+
+use super::{
+    execute, http, maybe_async,
+    session::{Live, Session},
+    slot::Wanted,
+};
+use crate::{
+    error::{Error, ErrorKind, Result},
+    oauth2::is_invalid_token,
+    trace,
+};
+
+paired! {
+    /// A request that gets the client's token when it is sent: reqwest's own builder, with the
+    /// same methods, and [`reqwest`](Self::reqwest) for the rest of them.
+    ///
+    #[doc = by_mode!(
+        r#"```
+# fn main() -> Result<(), Box<dyn std::error::Error>> {
+# let server = httpmock::MockServer::start();
+# server.mock(|when, then| {
+#     when.path("/reports").query_param("page", "2").header("authorization", "Bearer t")
+#         .header("x-trace", "7");
+#     then.status(201);
+# });
+use std::time::Duration;
+use oauth_twin::{OAuth2Client, Token};
+
+let client = OAuth2Client::builder("id").token(Token::new("t")).build()?;
+let response = client
+    .post(server.url("/reports"))
+    .query(&[("page", 2)])
+    .header("x-trace", "7")
+    .json(&["a report"])
+    .timeout(Duration::from_secs(5))
+    .reqwest(|builder| builder.fragment_free())          // whatever else reqwest offers
+    .send()?;
+assert_eq!(response.status(), 201);
+# Ok(()) }
+# trait FragmentFree { fn fragment_free(self) -> Self; }
+# impl FragmentFree for oauth_twin::reqwest::blocking::RequestBuilder { fn fragment_free(self) -> Self { self } }
+```"#,
+        r#"```
+# #[tokio::main(flavor = "current_thread")]
+# async fn main() -> Result<(), Box<dyn std::error::Error>> {
+# let server = httpmock::MockServer::start_async().await;
+# server.mock_async(|when, then| {
+#     when.path("/reports").query_param("page", "2").header("authorization", "Bearer t")
+#         .header("x-trace", "7");
+#     then.status(201);
+# }).await;
+use std::time::Duration;
+use oauth_twin::{AsyncOAuth2Client, Token};
+
+let client = AsyncOAuth2Client::builder("id").token(Token::new("t")).build()?;
+let response = client
+    .post(server.url("/reports"))
+    .query(&[("page", 2)])
+    .header("x-trace", "7")
+    .json(&["a report"])
+    .timeout(Duration::from_secs(5))
+    .reqwest(|builder| builder.fragment_free())          // whatever else reqwest offers
+    .send()
+    .await?;
+assert_eq!(response.status(), 201);
+# Ok(()) }
+# trait FragmentFree { fn fragment_free(self) -> Self; }
+# impl FragmentFree for oauth_twin::reqwest::RequestBuilder { fn fragment_free(self) -> Self { self } }
+```"#
+    )]
+    ///
+    /// The token goes into the `Authorization` header
+    /// ([RFC 6750 section 2.1](https://www.rfc-editor.org/rfc/rfc6750#section-2.1)); the body is
+    /// never touched, and never buffered.
+    ///
+    /// # Security
+    ///
+    /// A request with an `Authorization` header of the caller's own, or to a URL that is neither
+    /// HTTPS nor loopback, is an error and is not sent. A redirect that leaves the origin is
+    /// followed without the token; one that leaves HTTPS is returned as it is.
+    #[must_use = "a request does nothing until it is sent"]
+    pub struct RequestBuilder | AsyncRequestBuilder {
+        session: Session,
+        inner: Result<http::RequestBuilder>,
+        withhold_token: bool,
+    }
+}
+
+impl RequestBuilder {
+    /// Adds to the query of the URL.
+    pub fn query<T: Serialize + ?Sized>(self, query: &T) -> Self {
+        self.reqwest(|builder| builder.query(query))
+    }
+
+    /// Sends `json` as JSON.
+    pub fn json<T: Serialize + ?Sized>(self, json: &T) -> Self {
+        self.reqwest(|builder| builder.json(json))
+    }
+
+    /// Sends `form` form-encoded.
+    pub fn form<T: Serialize + ?Sized>(self, form: &T) -> Self {
+        self.reqwest(|builder| builder.form(form))
+    }
+
+    /// Sends `body`, which may be a stream.
+    pub fn body(self, body: impl Into<http::Body>) -> Self {
+        self.reqwest(|builder| builder.body(body))
+    }
+
+    /// Sends a multipart form.
+    pub fn multipart(self, form: http::Form) -> Self {
+        self.reqwest(|builder| builder.multipart(form))
+    }
+
+    /// Adds a header.
+    pub fn header<K, V>(self, name: K, value: V) -> Self
+    where
+        HeaderName: TryFrom<K, Error: Into<::http::Error>>,
+        HeaderValue: TryFrom<V, Error: Into<::http::Error>>,
+    {
+        self.reqwest(|builder| builder.header(name, value))
+    }
+
+    /// Sets headers, in the place of those of the same names.
+    pub fn headers(self, headers: HeaderMap) -> Self {
+        self.reqwest(|builder| builder.headers(headers))
+    }
+
+    /// The time within which the answer has to be there, the body included.
+    pub fn timeout(self, timeout: Duration) -> Self {
+        self.reqwest(|builder| builder.timeout(timeout))
+    }
+
+    /// The version of HTTP.
+    pub fn version(self, version: Version) -> Self {
+        self.reqwest(|builder| builder.version(version))
+    }
+
+    /// Changes reqwest's builder inside: everything that it can do, this one can.
+    pub fn reqwest(
+        mut self,
+        change: impl FnOnce(http::RequestBuilder) -> http::RequestBuilder,
+    ) -> Self {
+        self.inner = self.inner.map(change);
+        self
+    }
+
+    /// Sends the request without a token, on the client's connections.
+    pub fn withhold_token(mut self) -> Self {
+        self.withhold_token = true;
+        self
+    }
+}
+
+#[maybe_async]
+impl RequestBuilder {
+    /// Obtains or renews the token if need be, puts it on the request and sends that.
+    ///
+    /// A 401 that is about the token is answered by one more try with a renewed one, if there is
+    /// something to renew it with and the body is no stream; otherwise the 401 is returned. Like
+    /// reqwest, it does not make an error of an error status.
+    ///
+    /// # Errors
+    ///
+    /// If there is no usable token and none can be obtained, if the request must not be sent with
+    /// a token, or if the transport fails.
+    pub async fn send(self) -> Result<http::Response> {
+        let request = self.inner?.build()?;
+        let live = self.session.live()?;
+        if self.withhold_token {
+            return Ok(execute(&live.shared.transport.resources, request).await?);
+        }
+        live.send(request).await
+    }
+}
+
+impl fmt::Debug for RequestBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct(by_mode!("RequestBuilder", "AsyncRequestBuilder"))
+            .field("withhold_token", &self.withhold_token)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Session {
+    /// Begins a request on the connections of the client.
+    pub(super) fn request(&self, method: Method, url: impl IntoUrl) -> RequestBuilder {
+        let inner = self
+            .live()
+            .map(|live| live.shared.transport.resources.request(method, url));
+        RequestBuilder {
+            session: self.clone(),
+            inner,
+            withhold_token: false,
+        }
+    }
+}
+
+#[maybe_async]
+impl Session {
+    pub(super) async fn authorize(&self, request: &mut http::Request) -> Result<()> {
+        let live = self.live()?;
+        live.check(request)?;
+        let current = live.usable(live.patience(request)).await?;
+        request
+            .headers_mut()
+            .insert(AUTHORIZATION, current.header()?);
+        Ok(())
+    }
+
+    pub(super) async fn authorization_header(&self) -> Result<HeaderValue> {
+        let live = self.live()?;
+        let limit = live.shared.settings.timeout;
+        live.usable(limit).await?.header()
+    }
+}
+
+#[maybe_async]
+impl Live {
+    /// Sends with the token, once more if a server refuses it.
+    async fn send(&self, mut request: http::Request) -> Result<http::Response> {
+        self.check(&request)?;
+        let limit = self.patience(&request);
+        let current = self.usable(limit).await?;
+        let again = if self.slot.may_retry() {
+            request.try_clone()
+        } else {
+            None
+        };
+        request
+            .headers_mut()
+            .insert(AUTHORIZATION, current.header()?);
+        let response = execute(&self.shared.transport.resources, request).await?;
+        let Some(mut again) = again.filter(|sent| is_refusal(&response, sent.url())) else {
+            return Ok(response);
+        };
+        let renewed = self.obtain(Wanted::Other(&current), limit).await;
+        match renewed {
+            Ok(other) if other.token.access_token() != current.token.access_token() => {
+                drop(response);
+                again.headers_mut().insert(AUTHORIZATION, other.header()?);
+                let url = again.url().clone();
+                let response = execute(&self.shared.transport.resources, again).await?;
+                // A new token did not help, so the token was not the reason: spare the server
+                // a renewal for each of the 401s that are to be expected now.
+                if is_refusal(&response, &url) {
+                    let now = self.shared.settings.clock.unix();
+                    self.slot.back_off(now, None);
+                }
+                Ok(response)
+            }
+            Ok(_) => Ok(response),
+            Err(error) if error.kind() == ErrorKind::Update => Err(error),
+            Err(error) => {
+                trace::unauthorized(&error);
+                Ok(response)
+            }
+        }
+    }
+}
+
+impl Live {
+    /// Whether the request may be given a token.
+    fn check(&self, request: &http::Request) -> Result<()> {
+        if request.headers().contains_key(AUTHORIZATION) {
+            return Err(Error::usage(
+                "the request has an Authorization header, or a user name in its URL, already; \
+                 take it out, or call withhold_token",
+            ));
+        }
+        self.shared.transport.check(request.url())
+    }
+
+    /// How long the request waits for an early renewal.
+    fn patience(&self, request: &http::Request) -> Duration {
+        let timeout = self.shared.settings.timeout;
+        request.timeout().map_or(timeout, |own| timeout.min(*own))
+    }
+}
+
+/// Whether the server that was meant refused the token; another one, to which it redirected, has
+/// not got it.
+fn is_refusal(response: &http::Response, sent_to: &Url) -> bool {
+    response.status() == StatusCode::UNAUTHORIZED
+        && response.url().origin() == sent_to.origin()
+        && is_invalid_token(response.headers())
+}
+
+/// The verbs of a client that has a `session`.
+macro_rules! verbs {
+    ($client:ident: $($(#[$doc:meta])* $verb:ident $method:ident,)+) => {
+        impl $client {
+            /// Begins a request with `method`.
+            pub fn request(&self, method: Method, url: impl IntoUrl) -> RequestBuilder {
+                self.session.request(method, url)
+            }
+
+            $(
+                #[doc = concat!("Begins a `", stringify!($method), "`.")]
+                pub fn $verb(&self, url: impl IntoUrl) -> RequestBuilder {
+                    self.request(Method::$method, url)
+                }
+            )+
+        }
+    };
+    ($client:ident) => {
+        verbs! {
+            $client: get GET, options OPTIONS, head HEAD, post POST, put PUT, patch PATCH,
+            delete DELETE,
+        }
+    };
+}
+pub(super) use verbs;

@@ -1,0 +1,227 @@
+//! What every client with a token is made of: a handle that can be closed, on a slot that may be
+//! shared, on connections and settings that are.
+
+use std::{
+    fmt,
+    sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
+    time::Duration,
+};
+
+use super::{
+    Hook,
+    children::Children,
+    detached, in_hook, linger, maybe_async,
+    slot::{Current, Origin, Rules, Slot, Wanted},
+    transport::Transport,
+};
+use crate::{
+    clock::Clock,
+    error::{Error, Result},
+    oauth2::{Grant, Token, TokenEndpoint},
+};
+
+/// A client's inside. Clones are the same client.
+#[derive(Clone)]
+pub(in super::super) struct Session(Arc<Handle>);
+
+struct Handle(RwLock<State>);
+
+enum State {
+    Open(Live),
+    /// Closed to callers; something was left to be done, which another `close` tries again.
+    Closing(Live),
+    Closed,
+}
+
+/// What an open client holds.
+#[derive(Clone)]
+pub(in super::super) struct Live {
+    pub(super) shared: Arc<Shared>,
+    pub(super) slot: Arc<Slot>,
+}
+
+/// What a client shares with its children.
+pub(super) struct Shared {
+    pub(super) settings: Settings,
+    pub(super) transport: Transport,
+    pub(super) children: Children,
+}
+
+pub(super) struct Settings {
+    pub(super) client_id: String,
+    pub(super) token_endpoint: Option<TokenEndpoint>,
+    pub(super) rules: Rules,
+    pub(super) timeout: Duration,
+    pub(super) close_timeout: Duration,
+    pub(super) hook: Option<Hook>,
+    pub(super) clock: Clock,
+}
+
+impl Session {
+    pub(super) fn new(
+        settings: Settings,
+        transport: Transport,
+        token: Option<Token>,
+        grant: Option<Arc<dyn Grant>>,
+    ) -> Self {
+        let origin = Origin {
+            grant,
+            child: false,
+        };
+        let slot = Arc::new(Slot::new(token, settings.rules, origin));
+        let shared = Arc::new(Shared {
+            settings,
+            transport,
+            children: Children::default(),
+        });
+        Self::open(Live { shared, slot })
+    }
+
+    fn open(live: Live) -> Self {
+        Self(Arc::new(Handle(RwLock::new(State::Open(live)))))
+    }
+
+    /// A client for somebody else's token, on the same connections.
+    pub(super) fn child(&self, token: Token) -> Self {
+        let Ok(Live { shared, .. }) = self.live() else {
+            return Self(Arc::new(Handle(RwLock::new(State::Closed))));
+        };
+        let now = shared.settings.clock.unix();
+        let slot = shared.children.slot(token, shared.settings.rules, now);
+        Self::open(Live { shared, slot })
+    }
+
+    /// What is needed to do anything.
+    pub(super) fn live(&self) -> Result<Live> {
+        match &*self.0.read() {
+            State::Open(live) => Ok(live.clone()),
+            State::Closing(_) | State::Closed => Err(Error::closed()),
+        }
+    }
+
+    /// The same for what must not be done from within `update_token`.
+    fn live_outside_hook(&self, method: &'static str) -> Result<Live> {
+        let live = self.live()?;
+        if in_hook(live.slot.id()) {
+            return Err(Error::reentrant(method));
+        }
+        Ok(live)
+    }
+
+    pub(super) fn token(&self) -> Option<Arc<Token>> {
+        let current = self.live().ok()?.slot.current()?;
+        Some(current.token.clone())
+    }
+
+    pub(super) fn set_token(&self, token: Token) -> Result<()> {
+        let live = self.live_outside_hook("set_token")?;
+        let old = live.slot.current();
+        let current = live.slot.reset(token);
+        live.moved(old.as_deref(), &current);
+        Ok(())
+    }
+
+    /// Refuses callers from now on; what is left to be done comes back, unless it is done.
+    pub(in super::super) fn begin_close(&self) -> Option<Live> {
+        let mut state = self.0.write();
+        let live = match std::mem::replace(&mut *state, State::Closed) {
+            State::Open(live) | State::Closing(live) => live,
+            State::Closed => return None,
+        };
+        *state = State::Closing(live.clone());
+        Some(live)
+    }
+}
+
+#[maybe_async]
+impl Session {
+    pub(super) async fn fetch_token(&self, grant: Arc<dyn Grant>) -> Result<Arc<Token>> {
+        let live = self.live_outside_hook("fetch_token")?;
+        let current = detached(live.fetch(grant)).await?;
+        Ok(current.token.clone())
+    }
+
+    pub(super) async fn exchange(&self, grant: Arc<dyn Grant>) -> Result<Token> {
+        self.live()?.request_token(&*grant).await
+    }
+
+    pub(super) async fn refresh_token(&self) -> Result<Arc<Token>> {
+        let live = self.live_outside_hook("refresh_token")?;
+        let limit = live.shared.settings.timeout;
+        let current = live.obtain(Wanted::Renewed, limit).await?;
+        Ok(current.token.clone())
+    }
+
+    pub(super) async fn ensure_active_token(&self) -> Result<Arc<Token>> {
+        let live = self.live()?;
+        let limit = live.shared.settings.timeout;
+        let current = live.usable(limit).await?;
+        Ok(current.token.clone())
+    }
+
+    pub(in super::super) async fn close(&self) -> Result<()> {
+        if let Ok(live) = self.live()
+            && in_hook(live.slot.id())
+        {
+            return Err(Error::reentrant("close"));
+        }
+        let Some(live) = self.begin_close() else {
+            return Ok(());
+        };
+        live.settle().await?;
+        *self.0.write() = State::Closed;
+        Ok(())
+    }
+}
+
+impl Handle {
+    fn read(&self) -> RwLockReadGuard<'_, State> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, State> {
+        self.0.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The last clone has gone without `close`. A renewal goes on by itself; a token that is not
+/// stored yet is told once more, as far as that is possible here.
+impl Drop for Handle {
+    fn drop(&mut self) {
+        let state = std::mem::replace(&mut *self.write(), State::Closed);
+        if let State::Open(live) = state
+            && live.slot.has_pending()
+            && !std::thread::panicking()
+        {
+            linger(live.tell());
+        }
+    }
+}
+
+impl Live {
+    /// Another token of the caller's stands in the slot of a child.
+    pub(super) fn moved(&self, old: Option<&Current>, new: &Current) {
+        if self.slot.is_child() {
+            let now = self.shared.settings.clock.unix();
+            let old = old.map(|old| &*old.token);
+            self.shared.children.moved(&self.slot, old, &new.token, now);
+        }
+    }
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &*self.0.read() {
+            State::Open(Live { shared, slot }) => f
+                .debug_struct("Open")
+                .field("client_id", &shared.settings.client_id)
+                .field("token_endpoint", &shared.settings.token_endpoint)
+                .field(
+                    "token",
+                    &slot.current().map(|current| current.token.clone()),
+                )
+                .finish(),
+            State::Closing(_) | State::Closed => f.write_str("Closed"),
+        }
+    }
+}

@@ -1,0 +1,355 @@
+//! The token slot: the published token, a generation number, at most one renewal in flight, and
+//! what has not been stored yet.
+//!
+//! Its lock is held for as long as it takes to look or to swap a pointer, never across I/O, so a
+//! renewal holds up nobody who has a token to go on with.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
+    time::Duration,
+};
+
+use reqwest::header::HeaderValue;
+
+use super::flight::{Flight, Lead};
+use crate::{
+    error::{Error, Result},
+    oauth2::{
+        Backoff, Decision, Form, Grant, Lifetime, RefreshPolicy, Situation, Token, TokenUpdate,
+        authorization, decide,
+    },
+};
+
+/// A published token, ready to be put on a request.
+#[derive(Debug)]
+pub(super) struct Current {
+    pub(super) token: Arc<Token>,
+    /// Made once, cloned per request; or why the token cannot be put on one.
+    header: Result<HeaderValue>,
+    lifetime: Lifetime,
+}
+
+impl Current {
+    fn new(token: Token, leeway: Duration) -> Self {
+        Self {
+            header: authorization(&token),
+            lifetime: Lifetime::of(&token, leeway),
+            token: Arc::new(token),
+        }
+    }
+
+    pub(super) fn header(&self) -> Result<HeaderValue> {
+        self.header.clone()
+    }
+}
+
+/// What a caller wants of the slot.
+#[derive(Clone, Copy)]
+pub(super) enum Wanted<'a> {
+    /// A token that can be used.
+    Usable,
+    /// A renewed one, whatever the time.
+    Renewed,
+    /// Another one than this, which a server refused.
+    Other(&'a Arc<Current>),
+}
+
+/// What the caller is to do.
+pub(super) enum Turn {
+    Use(Arc<Current>),
+    Wait(Arc<Flight>),
+    /// Renew; with a token to go on with if that fails, or none.
+    Lead(Lead, Option<Arc<Current>>),
+    Fail(Error),
+}
+
+/// What a slot is made with, and goes back to when it is given another token.
+#[derive(Default)]
+pub(super) struct Origin {
+    /// Sent anew when there is no refresh token. Only ever the client's own: a child of it acts
+    /// for somebody else.
+    pub(super) grant: Option<Arc<dyn Grant>>,
+    /// Whether the slot is that of a `for_token` child.
+    pub(super) child: bool,
+}
+
+/// The rules that a client has.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rules {
+    pub(super) leeway: Duration,
+    pub(super) policy: RefreshPolicy,
+    /// Whether there is a token endpoint at all.
+    pub(super) can_ask: bool,
+}
+
+pub(super) struct Slot {
+    origin: Origin,
+    rules: Rules,
+    state: RwLock<State>,
+}
+
+struct State {
+    current: Option<Arc<Current>>,
+    generation: u64,
+    grant: Option<Arc<dyn Grant>>,
+    repeated: Form,
+    flight: Option<Arc<Flight>>,
+    /// Not stored yet; the last of them is merged with the next.
+    pending: VecDeque<TokenUpdate>,
+    backoff: Backoff,
+}
+
+impl State {
+    fn renewable(&self, rules: Rules) -> bool {
+        let refresh_token = self
+            .current
+            .as_ref()
+            .and_then(|current| current.token.refresh_token());
+        rules.can_ask && (refresh_token.is_some() || self.grant.is_some())
+    }
+}
+
+impl Slot {
+    pub(super) fn new(token: Option<Token>, rules: Rules, origin: Origin) -> Self {
+        let state = State {
+            current: token.map(|token| Arc::new(Current::new(token, rules.leeway))),
+            generation: 0,
+            repeated: repeated(origin.grant.as_deref()),
+            grant: origin.grant.clone(),
+            flight: None,
+            pending: VecDeque::new(),
+            backoff: Backoff::default(),
+        };
+        Self {
+            origin,
+            rules,
+            state: RwLock::new(state),
+        }
+    }
+
+    /// Names the slot, to tell whether a hook runs for it.
+    pub(super) fn id(&self) -> usize {
+        std::ptr::from_ref(self).addr()
+    }
+
+    pub(super) fn is_child(&self) -> bool {
+        self.origin.child
+    }
+
+    pub(super) fn current(&self) -> Option<Arc<Current>> {
+        self.read().current.clone()
+    }
+
+    /// The token if nothing is to be done for it: the fast path.
+    pub(super) fn fresh(&self, now: Duration) -> Option<Arc<Current>> {
+        let state = self.read();
+        let current = state.current.as_ref()?;
+        current.lifetime.is_fresh(now).then(|| current.clone())
+    }
+
+    /// Whether a token that a server refuses could be renewed.
+    pub(super) fn may_retry(&self) -> bool {
+        self.rules.policy.on_unauthorized() && self.read().renewable(self.rules)
+    }
+
+    /// Decides what the caller does; if it leads, nobody else will until the [`Lead`] is dropped.
+    pub(super) fn turn(self: &Arc<Self>, wanted: Wanted<'_>, now: Duration) -> Turn {
+        let mut state = self.write();
+        let renewable = state.renewable(self.rules);
+        let backing_off = state.backoff.is_active(now);
+        let is_current = |refused: &Current| {
+            let refused = refused.token.access_token();
+            let current = state.current.as_ref();
+            current.is_some_and(|current| current.token.access_token() == refused)
+        };
+        let decision = match wanted {
+            Wanted::Usable => decide(
+                Situation {
+                    lifetime: state.current.as_ref().map(|current| current.lifetime),
+                    policy: self.rules.policy,
+                    renewable,
+                    in_flight: state.flight.is_some(),
+                    backing_off,
+                },
+                now,
+            ),
+            Wanted::Other(refused) if !is_current(refused) => Decision::Use,
+            _ if state.flight.is_some() => Decision::Wait,
+            Wanted::Other(_) if backing_off => Decision::Expired,
+            _ if renewable => Decision::Renew,
+            _ if state.current.is_some() => Decision::Expired,
+            _ => Decision::NoToken,
+        };
+        match (decision, &state.current, &state.flight) {
+            (Decision::Use, Some(current), _) => Turn::Use(current.clone()),
+            (Decision::Wait, _, Some(flight)) => Turn::Wait(flight.clone()),
+            (Decision::RenewEarly, Some(current), _) => {
+                let fallback = Some(current.clone());
+                Turn::Lead(self.lead(&mut state), fallback)
+            }
+            (Decision::Renew, _, _) => Turn::Lead(self.lead(&mut state), None),
+            (Decision::Expired, _, _) => Turn::Fail(Error::token(
+                "the token has expired or was refused, and there is no refresh token, or no token_endpoint, to renew it with",
+            )),
+            _ => Turn::Fail(Error::token(
+                "there is no token; set one, call fetch_token, or give the builder a grant",
+            )),
+        }
+    }
+
+    fn lead(self: &Arc<Self>, state: &mut State) -> Lead {
+        let flight = Arc::new(Flight::new());
+        state.flight = Some(flight.clone());
+        Lead {
+            slot: self.clone(),
+            flight,
+            generation: state.generation,
+            old: state.current.clone(),
+            grant: state.grant.clone(),
+            repeated: state.repeated.clone(),
+        }
+    }
+
+    /// Publishes a renewed token, unless another has been set since `generation`, and notes what
+    /// is to be told. `None` if it was superseded.
+    pub(super) fn publish(&self, lead: &Lead, token: Token, told: bool) -> Option<Arc<Current>> {
+        let mut state = self.write();
+        let current = Arc::new(Current::new(token, self.rules.leeway));
+        let superseded = state.generation != lead.generation;
+        if told {
+            let old = lead.old.as_ref().map(|old| &*old.token);
+            let mut update = TokenUpdate::new(current.token.clone(), old, superseded);
+            if !superseded
+                && state
+                    .pending
+                    .back()
+                    .is_some_and(|earlier| !earlier.superseded)
+                && let Some(earlier) = state.pending.pop_back()
+            {
+                update = update.after(earlier);
+            }
+            state.pending.push_back(update);
+        }
+        if superseded {
+            return None;
+        }
+        state.backoff = Backoff::default();
+        state.current = Some(current.clone());
+        Some(current)
+    }
+
+    /// Publishes a token of the caller's: the next generation.
+    pub(super) fn replace(
+        &self,
+        token: Token,
+        grant: Option<Arc<dyn Grant>>,
+        repeated: Form,
+    ) -> Arc<Current> {
+        let mut state = self.write();
+        let current = Arc::new(Current::new(token, self.rules.leeway));
+        state.generation += 1;
+        state.backoff = Backoff::default();
+        state.current = Some(current.clone());
+        state.grant = grant;
+        state.repeated = repeated;
+        for update in &mut state.pending {
+            update.superseded = true;
+        }
+        current
+    }
+
+    /// Publishes a token that came from outside, to be renewed as at the beginning.
+    pub(super) fn reset(&self, token: Token) -> Arc<Current> {
+        let grant = self.origin.grant.clone();
+        let repeated = repeated(grant.as_deref());
+        self.replace(token, grant, repeated)
+    }
+
+    /// Takes `token` if it is newer than the published one and no renewal is under way: the row
+    /// was renewed elsewhere.
+    pub(super) fn adopt(&self, token: Token) {
+        let newer = {
+            let state = self.read();
+            state.flight.is_none()
+                && state.current.as_ref().is_none_or(|current| {
+                    let age = |token: &Token| (token.issued_at(), token.expires_at());
+                    age(&token) > age(&current.token)
+                })
+        };
+        if newer {
+            self.reset(token);
+        }
+    }
+
+    /// A renewal failed: the next waits while there is a token to go on with.
+    pub(super) fn back_off(&self, now: Duration, retry_after: Option<Duration>) {
+        self.write().backoff.fail(now, retry_after);
+    }
+
+    /// The renewal has ended.
+    pub(super) fn land(&self, flight: &Arc<Flight>) {
+        let mut state = self.write();
+        if state
+            .flight
+            .as_ref()
+            .is_some_and(|current| Arc::ptr_eq(current, flight))
+        {
+            state.flight = None;
+        }
+    }
+
+    pub(super) fn flight(&self) -> Option<Arc<Flight>> {
+        self.read().flight.clone()
+    }
+
+    pub(super) fn has_pending(&self) -> bool {
+        !self.read().pending.is_empty()
+    }
+
+    /// The next update that is to be told. It goes back unless it is [`Told::done`].
+    pub(super) fn take_pending(self: &Arc<Self>) -> Option<Told> {
+        let update = self.write().pending.pop_front()?;
+        Some(Told {
+            slot: self.clone(),
+            update: Some(update),
+        })
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, State> {
+        self.state.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, State> {
+        self.state.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn repeated(grant: Option<&dyn Grant>) -> Form {
+    grant.map(Grant::refresh_parameters).unwrap_or_default()
+}
+
+/// An update while the hook runs. If the hook fails, panics or is cut off, the update is pending
+/// again.
+pub(super) struct Told {
+    slot: Arc<Slot>,
+    update: Option<TokenUpdate>,
+}
+
+impl Told {
+    pub(super) fn update(&self) -> Option<TokenUpdate> {
+        self.update.clone()
+    }
+
+    pub(super) fn done(mut self) {
+        self.update = None;
+    }
+}
+
+impl Drop for Told {
+    fn drop(&mut self) {
+        if let Some(update) = self.update.take() {
+            self.slot.write().pending.push_front(update);
+        }
+    }
+}

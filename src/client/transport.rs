@@ -1,0 +1,141 @@
+//! The connections of a client and its children: one half for the server's endpoints, one for
+//! API calls, as they follow redirects differently.
+
+use std::{sync::Arc, time::Duration};
+
+use reqwest::{
+    Url,
+    header::{self, HeaderMap},
+    redirect::{Attempt, Policy},
+};
+
+use super::{execute, http, http_base, http_client, maybe_async, read_capped};
+use crate::{
+    error::{Error, Result},
+    oauth2::{EndpointRequest, is_secure},
+    tls,
+};
+
+/// The user's change to reqwest's builder.
+pub(super) type ConfigureHttp =
+    Arc<dyn Fn(http::ClientBuilder) -> http::ClientBuilder + Send + Sync>;
+
+/// No answer of an endpoint may be larger, in bytes after decompression.
+const ANSWER_LIMIT: usize = 1024 * 1024;
+
+/// APIs such as GitHub's refuse requests without one.
+const USER_AGENT: &str = concat!("oauth-twin/", env!("CARGO_PKG_VERSION"));
+
+/// How long a connection may take to be made.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// As many redirects as browsers follow, halved.
+const REDIRECT_LIMIT: usize = 10;
+
+pub(super) struct Transport {
+    endpoints: http::Client,
+    pub(super) resources: http::Client,
+    allow_http: bool,
+}
+
+/// An endpoint's answer, read to its end.
+pub(super) struct Answer {
+    pub(super) status: reqwest::StatusCode,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Vec<u8>,
+}
+
+impl Transport {
+    /// Sets up both halves. `timeout` is that of a whole call of an endpoint.
+    pub(super) fn new(
+        configure: Option<&ConfigureHttp>,
+        timeout: Duration,
+        allow_http: bool,
+    ) -> Result<Self> {
+        let base = || {
+            let builder = http_base()
+                .connect_timeout(CONNECT_TIMEOUT)
+                .user_agent(USER_AGENT);
+            match configure {
+                // Then reqwest sets up TLS itself: roots and certificates that are added to a
+                // builder with a configuration of ours would be ignored in silence.
+                Some(configure) => {
+                    tls::install_provider();
+                    Ok(configure(builder))
+                }
+                None => tls::preconfigured!(builder),
+            }
+        };
+        let endpoints = base()?
+            .redirect(Policy::none())
+            .referer(false)
+            .connect_timeout(timeout.min(CONNECT_TIMEOUT))
+            .timeout(timeout);
+        let resources = base()?
+            .redirect(Policy::custom(move |attempt| redirect(attempt, allow_http)))
+            .referer(false);
+        Ok(Self {
+            endpoints: http_client(endpoints)?,
+            resources: http_client(resources)?,
+            allow_http,
+        })
+    }
+
+    /// Whether a token may be sent to `url`.
+    pub(super) fn check(&self, url: &Url) -> Result<()> {
+        if is_secure(url, self.allow_http) {
+            return Ok(());
+        }
+        Err(Error::usage(
+            "a token is sent only over https, or to loopback; \
+             dangerous_allow_http permits plain http, withhold_token leaves the token out",
+        ))
+    }
+}
+
+#[maybe_async]
+impl Transport {
+    /// Sends a request to an endpoint and reads the answer, within `limit`.
+    pub(super) async fn ask(&self, request: &EndpointRequest, limit: Duration) -> Result<Answer> {
+        self.check(request.url())?;
+        let mut builder = self
+            .endpoints
+            .request(request.method().clone(), request.url().clone())
+            .headers(request.headers().clone())
+            // On the request, so that it holds until the last byte in both modes.
+            .timeout(limit);
+        if !request.form().is_empty() {
+            let body = request.form().encode().expose_secret().to_owned();
+            builder = builder
+                .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+                .body(body);
+        }
+        let response = execute(&self.endpoints, builder.build()?).await?;
+        let status = response.status();
+        let headers = response.headers().clone();
+        let body = read_capped(response, ANSWER_LIMIT).await?;
+        let body = body.ok_or_else(|| Error::answer("the answer is larger than 1 MiB", status))?;
+        Ok(Answer {
+            status,
+            headers,
+            body,
+        })
+    }
+}
+
+/// reqwest drops the token where a redirect leaves the origin. Where it would leave HTTPS, the
+/// redirect itself is handed to the caller.
+fn redirect(attempt: Attempt<'_>, allow_http: bool) -> reqwest::redirect::Action {
+    let left_https = attempt
+        .previous()
+        .last()
+        .is_some_and(|from| is_secure(from, allow_http))
+        && !is_secure(attempt.url(), allow_http);
+    if left_https {
+        attempt.stop()
+    } else if attempt.previous().len() > REDIRECT_LIMIT {
+        attempt.error("more than 10 redirects")
+    } else {
+        attempt.follow()
+    }
+}

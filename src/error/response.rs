@@ -1,0 +1,284 @@
+//! The error response of an OAuth endpoint.
+//!
+//! [RFC 6749 section 5.2](https://www.rfc-editor.org/rfc/rfc6749#section-5.2)
+
+use std::{
+    fmt,
+    time::{Duration, SystemTime},
+};
+
+use http::{HeaderMap, StatusCode, header::RETRY_AFTER};
+
+/// What the server said when it refused or failed.
+///
+/// ```
+/// # fn show(error: &oauth_twin::Error) {
+/// if let Some(response) = error.response() {
+///     eprintln!("{} {:?}", response.status(), response.description());
+/// }
+/// # }
+/// ```
+///
+/// [RFC 6749 section 5.2](https://www.rfc-editor.org/rfc/rfc6749#section-5.2)
+#[derive(Clone)]
+pub struct ErrorResponse {
+    status: StatusCode,
+    headers: HeaderMap,
+    code: Option<ErrorCode>,
+    description: Option<String>,
+    uri: Option<String>,
+}
+
+impl ErrorResponse {
+    /// An answer without an OAuth error in its body.
+    pub(crate) fn new(status: StatusCode, headers: HeaderMap) -> Self {
+        Self {
+            status,
+            headers,
+            code: None,
+            description: None,
+            uri: None,
+        }
+    }
+
+    /// The same answer with the members `error`, `error_description` and `error_uri`, made fit
+    /// for one line of a log.
+    pub(crate) fn with_error(
+        self,
+        code: &str,
+        description: Option<&str>,
+        uri: Option<&str>,
+    ) -> Self {
+        Self {
+            code: Some(ErrorCode::from(one_line(code).as_str())),
+            description: description.map(one_line),
+            uri: uri.map(one_line),
+            ..self
+        }
+    }
+
+    /// The HTTP status.
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// The headers of the answer.
+    pub fn headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+
+    /// The member `error`, if the answer was an OAuth error.
+    pub fn code(&self) -> Option<&ErrorCode> {
+        self.code.as_ref()
+    }
+
+    /// The member `error_description`: text for the developer, in the server's words. Secrets
+    /// of the request that the server repeats there are replaced by `[redacted]`.
+    pub fn description(&self) -> Option<&str> {
+        self.description.as_deref()
+    }
+
+    /// The member `error_uri`: a page about the error.
+    pub fn uri(&self) -> Option<&str> {
+        self.uri.as_deref()
+    }
+
+    /// How long the server asks to be left alone: `Retry-After` in seconds or as a date.
+    ///
+    /// [RFC 9110 section 10.2.3](https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3)
+    pub fn retry_after(&self) -> Option<Duration> {
+        let value = self.headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+        match value.parse() {
+            Ok(seconds) => Some(Duration::from_secs(seconds)),
+            Err(_) => {
+                let date = httpdate::parse_http_date(value).ok()?;
+                Some(date.duration_since(SystemTime::now()).unwrap_or_default())
+            }
+        }
+    }
+
+    pub(crate) fn is_transient(&self) -> bool {
+        self.status.is_server_error()
+            || self.status == StatusCode::TOO_MANY_REQUESTS
+            || self.status == StatusCode::REQUEST_TIMEOUT
+            || self.code == Some(ErrorCode::TemporarilyUnavailable)
+    }
+}
+
+impl fmt::Display for ErrorResponse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.code {
+            Some(code) => write!(f, "the server answered {code}")?,
+            None => write!(f, "the server answered with status {}", self.status)?,
+        }
+        match &self.description {
+            Some(description) => write!(f, ": {description}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Without the headers, which may carry cookies.
+impl fmt::Debug for ErrorResponse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ErrorResponse")
+            .field("status", &self.status)
+            .field("code", &self.code)
+            .field("description", &self.description)
+            .field("uri", &self.uri)
+            .finish_non_exhaustive()
+    }
+}
+
+impl std::error::Error for ErrorResponse {}
+
+macro_rules! error_codes {
+    ($($(#[$doc:meta])* $variant:ident = $text:literal,)+) => {
+        /// The code of an OAuth error.
+        ///
+        /// ```
+        /// use oauth_twin::ErrorCode;
+        ///
+        /// assert_eq!(ErrorCode::from("invalid_grant"), ErrorCode::InvalidGrant);
+        /// assert_eq!(ErrorCode::from("made_up").as_str(), "made_up");
+        /// ```
+        ///
+        /// [RFC 6749 section 5.2](https://www.rfc-editor.org/rfc/rfc6749#section-5.2)
+        #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
+        pub enum ErrorCode {
+            $($(#[$doc])* $variant,)+
+            /// A code that this version does not name.
+            Other(String),
+        }
+
+        impl ErrorCode {
+            /// The code as it stands on the wire.
+            pub fn as_str(&self) -> &str {
+                match self {
+                    $(Self::$variant => $text,)+
+                    Self::Other(code) => code,
+                }
+            }
+        }
+
+        impl From<&str> for ErrorCode {
+            fn from(code: &str) -> Self {
+                match code {
+                    $($text => Self::$variant,)+
+                    other => Self::Other(other.to_owned()),
+                }
+            }
+        }
+    };
+}
+
+error_codes! {
+    /// A parameter is missing, repeated or malformed.
+    InvalidRequest = "invalid_request",
+    /// Client authentication failed.
+    InvalidClient = "invalid_client",
+    /// The code, refresh token or assertion is invalid, expired, revoked or somebody else's.
+    InvalidGrant = "invalid_grant",
+    /// The client may not use this grant.
+    UnauthorizedClient = "unauthorized_client",
+    /// The server does not know this grant.
+    UnsupportedGrantType = "unsupported_grant_type",
+    /// The server does not know this response type.
+    UnsupportedResponseType = "unsupported_response_type",
+    /// The scope is unknown, malformed or more than was granted.
+    InvalidScope = "invalid_scope",
+    /// The resource is unknown or malformed ([RFC 8707](https://www.rfc-editor.org/rfc/rfc8707#section-2)).
+    InvalidTarget = "invalid_target",
+    /// The person or the server refused.
+    AccessDenied = "access_denied",
+    /// The server failed.
+    ServerError = "server_error",
+    /// The server is overloaded or down for maintenance.
+    TemporarilyUnavailable = "temporarily_unavailable",
+    /// The server does not revoke this type of token ([RFC 7009](https://www.rfc-editor.org/rfc/rfc7009#section-2.2.1)).
+    UnsupportedTokenType = "unsupported_token_type",
+    /// The access token is expired, revoked or malformed ([RFC 6750](https://www.rfc-editor.org/rfc/rfc6750#section-3.1)).
+    InvalidToken = "invalid_token",
+    /// The person has to log in ([OpenID Connect Core](https://openid.net/specs/openid-connect-core-1_0.html#AuthError)).
+    LoginRequired = "login_required",
+    /// The person has to consent.
+    ConsentRequired = "consent_required",
+    /// The person has to do something.
+    InteractionRequired = "interaction_required",
+}
+
+impl ErrorCode {
+    /// Whether only the person can help.
+    pub(crate) fn needs_login(&self) -> bool {
+        matches!(
+            self,
+            Self::InvalidGrant
+                | Self::LoginRequired
+                | Self::ConsentRequired
+                | Self::InteractionRequired
+        )
+    }
+}
+
+impl fmt::Display for ErrorCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// At most 300 characters, none of which could break a line or command a terminal.
+fn one_line(text: &str) -> String {
+    text.chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .take(300)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    fn response(retry_after: &'static str) -> ErrorResponse {
+        let mut headers = HeaderMap::new();
+        headers.insert(RETRY_AFTER, HeaderValue::from_static(retry_after));
+        ErrorResponse::new(StatusCode::SERVICE_UNAVAILABLE, headers)
+    }
+
+    #[test]
+    fn retry_after_in_seconds_as_a_date_or_not_at_all() {
+        assert_eq!(response("7").retry_after(), Some(Duration::from_secs(7)));
+        assert_eq!(
+            response("Sun, 06 Nov 1994 08:49:37 GMT").retry_after(),
+            Some(Duration::ZERO)
+        );
+        for bad in ["", "-1", "soon", "99999999999999999999999"] {
+            assert_eq!(response(bad).retry_after(), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_description_cannot_break_a_line() {
+        let response = response("1").with_error("bad\r\ncode", Some("a\nb\u{1b}[31m"), None);
+        assert_eq!(
+            response.to_string(),
+            "the server answered bad  code: a b [31m"
+        );
+        let long = "x".repeat(10_000);
+        let response = response.with_error("e", Some(&long), None);
+        assert_eq!(response.description().map(str::len), Some(300));
+    }
+
+    #[test]
+    fn debug_leaves_headers_out() {
+        assert_eq!(
+            format!(
+                "{:?}",
+                response("1").with_error("invalid_grant", None, None)
+            ),
+            "ErrorResponse { status: 503, code: Some(InvalidGrant), description: None, uri: None, .. }"
+        );
+    }
+}

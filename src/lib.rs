@@ -1,0 +1,40 @@
+#![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod clock;
+mod encoding;
+mod error;
+pub mod oauth2;
+mod random;
+mod secret;
+
+#[cfg(any(feature = "async", feature = "blocking"))]
+mod tls;
+#[cfg(any(feature = "async", feature = "blocking"))]
+#[cfg_attr(feature = "tracing", path = "trace/events.rs")]
+#[cfg_attr(not(feature = "tracing"), path = "trace/silent.rs")]
+mod trace;
+
+#[cfg(feature = "async")]
+mod asynchronous;
+#[cfg(feature = "blocking")]
+mod blocking;
+
+pub use {
+    clock::Clock,
+    error::{BoxError, Error, ErrorCode, ErrorKind, ErrorResponse, Result},
+    oauth2::token::Token,
+    secret::Secret,
+};
+
+#[cfg(feature = "async")]
+pub use asynchronous::{
+    AsyncOAuth2Client, AsyncOAuth2ClientBuilder, AsyncRequestBuilder, UpdateToken,
+    async_http_client_builder,
+};
+#[cfg(feature = "blocking")]
+pub use blocking::{OAuth2Client, OAuth2ClientBuilder, RequestBuilder, http_client_builder};
+#[cfg(any(feature = "async", feature = "blocking"))]
+pub use oauth2::token_update::TokenUpdate;
+
+pub use reqwest;

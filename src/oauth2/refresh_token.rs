@@ -1,0 +1,79 @@
+//! Refreshing an access token.
+//!
+//! [RFC 6749 section 6](https://www.rfc-editor.org/rfc/rfc6749#section-6)
+
+use super::{
+    Form, Grant, Token, TokenRequest,
+    grant::{Asked, asking},
+};
+use crate::{error::BoxError, secret::Secret};
+
+/// A refresh token, sent to get a new access token.
+///
+/// Clients do so by themselves; this is for a refresh token that came from elsewhere.
+///
+/// ```no_run
+/// # #[cfg(feature = "blocking")]
+/// # fn main() -> oauth_twin::Result<()> {
+/// use oauth_twin::{OAuth2Client, oauth2::RefreshToken};
+///
+/// # let client = OAuth2Client::builder("id").build()?;
+/// let token = client.fetch_token(RefreshToken::new("tGzv3JOkF0XG5Qx2TlKWIA"))?;
+/// # Ok(()) }
+/// # #[cfg(not(feature = "blocking"))] fn main() {}
+/// ```
+///
+/// [RFC 6749 section 6](https://www.rfc-editor.org/rfc/rfc6749#section-6)
+#[derive(Clone, Debug)]
+pub struct RefreshToken {
+    refresh_token: Secret,
+    asked: Asked,
+}
+
+impl RefreshToken {
+    /// Sends `refresh_token`, without a scope: the new token has that of the old.
+    pub fn new(refresh_token: impl Into<Secret>) -> Self {
+        Self {
+            refresh_token: refresh_token.into(),
+            asked: Asked::default(),
+        }
+    }
+
+    /// The refresh of `token` as the client does it: the scope that the server granted, if it
+    /// told, and what the grant repeats.
+    #[cfg(any(feature = "async", feature = "blocking"))]
+    pub(crate) fn of(token: &Token, repeated: Form) -> Option<Self> {
+        Some(Self {
+            refresh_token: token.refresh_token()?.clone(),
+            asked: Asked {
+                scope: token.scope().map(Into::into),
+                parameters: repeated,
+            },
+        })
+    }
+}
+
+asking!(RefreshToken);
+
+impl Grant for RefreshToken {
+    fn grant_type(&self) -> &str {
+        "refresh_token"
+    }
+
+    fn fill(&self, request: &mut TokenRequest<'_>) -> Result<(), BoxError> {
+        request.push("refresh_token", &self.refresh_token);
+        // "The requested scope MUST NOT include any scope not originally granted by the resource
+        // owner, and if omitted is treated as equal to the scope originally granted". So never
+        // the client's own, which may be more.
+        if let Some(scope) = &self.asked.scope {
+            request.push("scope", scope.as_str());
+        }
+        request.extend(&self.asked.parameters);
+        request.ask_for_resource();
+        Ok(())
+    }
+
+    fn refresh_parameters(&self) -> Form {
+        self.asked.parameters.clone()
+    }
+}

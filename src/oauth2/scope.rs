@@ -1,0 +1,125 @@
+//! Scopes.
+//!
+//! [RFC 6749 section 3.3](https://www.rfc-editor.org/rfc/rfc6749#section-3.3)
+
+use std::fmt;
+
+use crate::error::{Error, Result};
+
+/// What a token is asked for: scope tokens, separated by spaces on the wire.
+///
+/// ```
+/// use oauth_twin::oauth2::Scope;
+///
+/// assert_eq!(Scope::from("read write").as_str(), "read write");
+/// assert_eq!(Scope::from(["read", "write"]).as_str(), "read write");
+/// assert!(Scope::from("no\"quotes").validate().is_err());
+/// ```
+///
+/// [RFC 6749 section 3.3](https://www.rfc-editor.org/rfc/rfc6749#section-3.3)
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Scope(String);
+
+impl Scope {
+    /// The scope as it stands on the wire.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether nothing is asked for.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether the scope may be sent: printable ASCII without `"` and `\`.
+    ///
+    /// The builders of clients and grants call it.
+    ///
+    /// # Errors
+    ///
+    /// Names the character that is not allowed.
+    pub fn validate(&self) -> Result<()> {
+        // scope-token = 1*( %x21 / %x23-5B / %x5D-7E )
+        match self
+            .0
+            .chars()
+            .find(|c| !matches!(c, ' ' | '!' | '#'..='[' | ']'..='~'))
+        {
+            None => Ok(()),
+            Some(c) => Err(Error::usage(format!(
+                "the scope holds {c:?}, which RFC 6749 section 3.3 does not allow"
+            ))),
+        }
+    }
+}
+
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl From<&str> for Scope {
+    fn from(scope: &str) -> Self {
+        Self(scope.to_owned())
+    }
+}
+
+impl From<String> for Scope {
+    fn from(scope: String) -> Self {
+        Self(scope)
+    }
+}
+
+impl<S: AsRef<str>, const N: usize> From<[S; N]> for Scope {
+    fn from(scopes: [S; N]) -> Self {
+        scopes.into_iter().collect()
+    }
+}
+
+impl<S: AsRef<str>> From<&[S]> for Scope {
+    fn from(scopes: &[S]) -> Self {
+        scopes.iter().collect()
+    }
+}
+
+impl<S: AsRef<str>> From<Vec<S>> for Scope {
+    fn from(scopes: Vec<S>) -> Self {
+        scopes.into_iter().collect()
+    }
+}
+
+impl<S: AsRef<str>> FromIterator<S> for Scope {
+    fn from_iter<I: IntoIterator<Item = S>>(scopes: I) -> Self {
+        let mut joined = String::new();
+        for scope in scopes {
+            if !joined.is_empty() {
+                joined.push(' ');
+            }
+            joined.push_str(scope.as_ref());
+        }
+        Self(joined)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Scope;
+
+    #[test]
+    fn iterators_are_joined_by_spaces() {
+        let scope: Scope = vec!["a".to_owned(), "b".to_owned()].into();
+        assert_eq!(scope.as_str(), "a b");
+        assert!(Scope::from(Vec::<String>::new()).is_empty());
+    }
+
+    #[test]
+    fn what_the_grammar_leaves_out_is_refused() {
+        for good in ["", "a", "openid email", "https://a/b.c,d!#[]~"] {
+            assert!(Scope::from(good).validate().is_ok(), "{good:?}");
+        }
+        for bad in ["a\"b", "a\\b", "a\nb", "\u{e4}", "\0", "a\tb"] {
+            assert!(Scope::from(bad).validate().is_err(), "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,310 @@
+//! The token endpoint: the request to it, and the answer.
+//!
+//! [RFC 6749 section 3.2](https://www.rfc-editor.org/rfc/rfc6749#section-3.2)
+
+use std::{borrow::Cow, fmt, sync::Arc};
+
+use http::{HeaderMap, StatusCode};
+use url::Url;
+
+use super::{
+    ClientAuth, EndpointRequest, Form, Grant, Scope, Token, client_auth::default_client_auth,
+    secure_url::check_endpoint, token_response,
+};
+use crate::{
+    clock::Clock,
+    error::{Error, Result},
+    secret::Secret,
+};
+
+/// A client's registration at a token endpoint: builds requests and reads answers, and leaves the
+/// sending to you. The clients of this crate do all of it.
+///
+/// ```
+/// use http::{HeaderMap, StatusCode};
+/// use oauth_twin::{Clock, oauth2::{ClientCredentials, TokenEndpoint}};
+///
+/// let endpoint = TokenEndpoint::new("https://id.example.com/token", "id")?
+///     .client_secret("secret")
+///     .scope("reports:read");
+/// let request = endpoint.request(&ClientCredentials::new())?;
+/// assert_eq!(
+///     request.form().encode().expose_secret(),
+///     "grant_type=client_credentials&scope=reports%3Aread",
+/// );
+/// // … send request.method(), url(), headers() and form() with any HTTP library, then:
+/// let body = br#"{"access_token":"2YotnFZFEjr1zCsicMWpAA","token_type":"Bearer"}"#;
+/// let token = endpoint.token(&request, StatusCode::OK, &HeaderMap::new(), body, &Clock::system())?;
+/// assert_eq!(token.token_type(), "Bearer");
+/// # oauth_twin::Result::Ok(())
+/// ```
+///
+/// [RFC 6749 section 3.2](https://www.rfc-editor.org/rfc/rfc6749#section-3.2)
+#[derive(Clone)]
+pub struct TokenEndpoint {
+    url: Url,
+    client_id: String,
+    client_secret: Option<Secret>,
+    auth: Option<Arc<dyn ClientAuth>>,
+    issuer: Option<String>,
+    scope: Option<Scope>,
+    resource: Vec<String>,
+}
+
+impl TokenEndpoint {
+    /// The client `client_id` at the token endpoint `url`.
+    ///
+    /// # Errors
+    ///
+    /// If the URL is not absolute, not HTTPS (loopback is exempt), or has a fragment, a user
+    /// name or a password.
+    pub fn new(url: &str, client_id: impl Into<String>) -> Result<Self> {
+        let url = check_endpoint(url, false)
+            .map_err(|problem| Error::usage(format!("the token endpoint {problem}")))?;
+        Ok(Self::checked(url, client_id.into()))
+    }
+
+    pub(crate) fn checked(url: Url, client_id: String) -> Self {
+        Self {
+            url,
+            client_id,
+            client_secret: None,
+            auth: None,
+            issuer: None,
+            scope: None,
+            resource: Vec::new(),
+        }
+    }
+
+    /// The client's secret.
+    #[must_use]
+    pub fn client_secret(mut self, secret: impl Into<Secret>) -> Self {
+        self.client_secret = Some(secret.into());
+        self
+    }
+
+    /// How the client authenticates: [`ClientSecretBasic`](super::ClientSecretBasic) if it has a
+    /// secret, else [`PublicClient`](super::PublicClient), unless told.
+    #[must_use]
+    pub fn auth_method(self, auth: impl ClientAuth + 'static) -> Self {
+        self.shared_auth_method(Arc::new(auth))
+    }
+
+    pub(crate) fn shared_auth_method(mut self, auth: Arc<dyn ClientAuth>) -> Self {
+        self.auth = Some(auth);
+        self
+    }
+
+    /// The server's issuer identifier, where known.
+    #[must_use]
+    pub fn issuer(mut self, issuer: impl Into<String>) -> Self {
+        self.issuer = Some(issuer.into());
+        self
+    }
+
+    /// The scope of grants that name none.
+    #[must_use]
+    pub fn scope(mut self, scope: impl Into<Scope>) -> Self {
+        self.scope = Some(scope.into());
+        self
+    }
+
+    /// The resource of grants that name none; call it again for more than one.
+    #[must_use]
+    pub fn resource(mut self, resource: impl Into<String>) -> Self {
+        self.resource.push(resource.into());
+        self
+    }
+
+    /// The token request for `grant`, authenticated. Make a new one for each attempt.
+    ///
+    /// # Errors
+    ///
+    /// If the grant or the client authentication cannot make one.
+    pub fn request(&self, grant: &dyn Grant) -> Result<EndpointRequest> {
+        let mut token_request = TokenRequest {
+            endpoint: self,
+            form: Form::new(),
+        };
+        token_request.push("grant_type", grant.grant_type());
+        grant
+            .fill(&mut token_request)
+            .map_err(|error| Error::refused_by("the grant", error))?;
+        let mut request = EndpointRequest::post(
+            self.url.clone(),
+            token_request.form,
+            self.client_id.clone(),
+            self.client_secret.clone(),
+        );
+        let auth = match &self.auth {
+            Some(auth) => auth.clone(),
+            None => default_client_auth(self.client_secret.is_some()),
+        };
+        auth.authenticate(&mut request)
+            .map_err(|error| Error::refused_by("the client authentication", error))?;
+        Ok(request)
+    }
+
+    /// The token in the server's answer to `request`.
+    ///
+    /// # Errors
+    ///
+    /// The server's own error, whatever the status it came with, or one that says in what the
+    /// answer is not a token.
+    ///
+    /// [RFC 6749 section 5](https://www.rfc-editor.org/rfc/rfc6749#section-5)
+    pub fn token(
+        &self,
+        request: &EndpointRequest,
+        status: StatusCode,
+        headers: &HeaderMap,
+        body: &[u8],
+        clock: &Clock,
+    ) -> Result<Token> {
+        token_response::read(request, status, headers, body, clock.unix())
+    }
+}
+
+impl fmt::Debug for TokenEndpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TokenEndpoint")
+            .field("url", &self.url.as_str())
+            .field("client_id", &self.client_id)
+            .field("client_secret", &self.client_secret)
+            .field("issuer", &self.issuer)
+            .field("scope", &self.scope)
+            .field("resource", &self.resource)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The parameters of a token request while a [`Grant`] fills them in.
+#[derive(Debug)]
+pub struct TokenRequest<'a> {
+    endpoint: &'a TokenEndpoint,
+    form: Form,
+}
+
+impl TokenRequest<'_> {
+    /// The client's identifier.
+    pub fn client_id(&self) -> &str {
+        &self.endpoint.client_id
+    }
+
+    /// The token endpoint.
+    pub fn token_endpoint(&self) -> &Url {
+        &self.endpoint.url
+    }
+
+    /// The server's issuer identifier, where known.
+    pub fn issuer(&self) -> Option<&str> {
+        self.endpoint.issuer.as_deref()
+    }
+
+    /// Adds a parameter.
+    pub fn push(&mut self, name: impl Into<Cow<'static, str>>, value: impl Into<Secret>) {
+        self.form.push(name, value);
+    }
+
+    /// Adds parameters.
+    pub fn extend(&mut self, parameters: &Form) {
+        self.form.extend(parameters);
+    }
+
+    /// Adds `scope`, or else the client's own, and the client's resources unless the grant has
+    /// named one.
+    pub fn ask_for(&mut self, scope: Option<&Scope>) {
+        let scope = scope.or(self.endpoint.scope.as_ref());
+        if let Some(scope) = scope.filter(|scope| !scope.is_empty()) {
+            self.form.push("scope", scope.as_str());
+        }
+        self.ask_for_resource();
+    }
+
+    /// Adds the client's resources unless the grant has named one.
+    ///
+    /// [RFC 8707 section 2.2](https://www.rfc-editor.org/rfc/rfc8707#section-2.2)
+    pub fn ask_for_resource(&mut self) {
+        if self.form.value("resource").is_none() {
+            for resource in &self.endpoint.resource {
+                self.form.push("resource", resource.as_str());
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::oauth2::{ClientCredentials, RefreshToken};
+
+    fn endpoint() -> TokenEndpoint {
+        TokenEndpoint::new("https://id.example/token", "id")
+            .expect("a URL")
+            .scope("all")
+            .resource("https://a.example")
+            .resource("https://b.example")
+    }
+
+    fn form(grant: &dyn Grant) -> String {
+        let request = endpoint().request(grant).expect("a request");
+        request.form().encode().expose_secret().to_owned()
+    }
+
+    #[test]
+    fn the_client_s_scope_and_resources_are_the_default() {
+        assert_eq!(
+            form(&ClientCredentials::new()),
+            "grant_type=client_credentials&scope=all&resource=https%3A%2F%2Fa.example\
+             &resource=https%3A%2F%2Fb.example&client_id=id"
+        );
+        assert_eq!(
+            form(
+                &ClientCredentials::new()
+                    .scope(["x", "y"])
+                    .resource("urn:r")
+                    .param("audience", "z")
+            ),
+            "grant_type=client_credentials&resource=urn%3Ar&audience=z&scope=x+y&client_id=id"
+        );
+    }
+
+    #[test]
+    fn a_refresh_never_asks_for_the_client_s_scope() {
+        assert_eq!(
+            form(&RefreshToken::new("r").resource("urn:r")),
+            "grant_type=refresh_token&refresh_token=r&resource=urn%3Ar&client_id=id"
+        );
+    }
+
+    #[test]
+    fn a_bad_endpoint_is_refused() {
+        for (url, word) in [
+            ("id.example/token", "absolute"),
+            ("http://id.example/token", "https"),
+            ("https://id.example/token#x", "fragment"),
+            ("https://a:b@id.example/token", "password"),
+            ("ftp://id.example/token", "https"),
+            ("", "absolute"),
+        ] {
+            let error = TokenEndpoint::new(url, "id").expect_err(url);
+            assert!(error.to_string().contains(word), "{url}: {error}");
+        }
+    }
+
+    #[test]
+    fn debug_tells_no_secret() {
+        let endpoint = endpoint().client_secret("hunter2");
+        assert_eq!(
+            format!("{endpoint:?}"),
+            "TokenEndpoint { url: \"https://id.example/token\", client_id: \"id\", \
+             client_secret: Some([redacted]), issuer: None, scope: Some(Scope(\"all\")), \
+             resource: [\"https://a.example\", \"https://b.example\"], .. }"
+        );
+        assert_eq!(
+            format!("{:?}", RefreshToken::new("hunter2").param("a", "hunter2")),
+            "RefreshToken { refresh_token: [redacted], asked: Asked { scope: None, \
+             parameters: {\"a\": [redacted]} } }"
+        );
+    }
+}

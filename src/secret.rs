@@ -1,0 +1,100 @@
+use std::fmt;
+
+use zeroize::Zeroizing;
+
+/// A string that must not be seen: a token, a code, a client secret, a password.
+///
+/// It prints as `[redacted]`, is overwritten with zeros when dropped, and gives its text only by
+/// [`expose_secret`](Self::expose_secret). Comparing two of them takes a time that does not
+/// depend on where they differ.
+///
+/// ```
+/// use oauth_twin::Secret;
+///
+/// let secret = Secret::from("s3cret");
+/// assert_eq!(format!("{secret:?}"), "[redacted]");
+/// assert_eq!(secret.expose_secret(), "s3cret");
+/// ```
+///
+/// # Security
+///
+/// What a copy of the text does is out of this type's hands: buffers of the HTTP library and of
+/// the operating system are not zeroed.
+#[derive(Clone, Default)]
+pub struct Secret(Zeroizing<String>);
+
+impl Secret {
+    /// Keeps `secret`.
+    pub fn new(secret: impl Into<String>) -> Self {
+        Self(Zeroizing::new(secret.into()))
+    }
+
+    /// The text itself. The one loud accessor: search for its name to find every use.
+    pub fn expose_secret(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether there is no text at all.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The SHA-256 of the text: names a secret without telling it.
+    pub(crate) fn digest(&self) -> [u8; 32] {
+        let digest = ring::digest::digest(&ring::digest::SHA256, self.0.as_bytes());
+        let mut bytes = [0; 32];
+        bytes.copy_from_slice(digest.as_ref());
+        bytes
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[redacted]")
+    }
+}
+
+/// Compares digests: where two digests differ says nothing of where the secrets do.
+impl PartialEq for Secret {
+    fn eq(&self, other: &Self) -> bool {
+        self.digest() == other.digest()
+    }
+}
+
+impl Eq for Secret {}
+
+impl From<String> for Secret {
+    fn from(secret: String) -> Self {
+        Self::new(secret)
+    }
+}
+
+impl From<&str> for Secret {
+    fn from(secret: &str) -> Self {
+        Self::new(secret)
+    }
+}
+
+impl From<&Self> for Secret {
+    fn from(secret: &Self) -> Self {
+        secret.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prints_nothing() {
+        let secret = Secret::from("hunter2");
+        assert_eq!(format!("{secret:?} {secret:#?}"), "[redacted] [redacted]");
+    }
+
+    #[test]
+    fn compares_by_content() {
+        assert_eq!(Secret::from("a"), Secret::from("a".to_owned()));
+        assert_ne!(Secret::from("a"), Secret::from("A"));
+        assert_ne!(Secret::from(""), Secret::from("a"));
+    }
+}

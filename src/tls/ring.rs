@@ -1,0 +1,63 @@
+//! rustls on *ring* with the platform's verifier: one crypto library, and no cmake to build it.
+
+use std::sync::{Arc, OnceLock};
+
+use rustls::{ClientConfig, crypto::CryptoProvider};
+use rustls_platform_verifier::BuilderVerifierExt as _;
+
+use crate::error::{Error, Result};
+
+/// Gives reqwest's builder, of either mode, our TLS configuration.
+macro_rules! preconfigured {
+    ($builder:expr) => {
+        $crate::tls::config().map(|config| $builder.tls_backend_preconfigured(config))
+    };
+}
+pub(crate) use preconfigured;
+
+/// The configuration that all clients of the process share: the platform's roots are dear to
+/// load, so they are loaded once.
+pub(crate) fn config() -> Result<ClientConfig> {
+    static CONFIG: OnceLock<ClientConfig> = OnceLock::new();
+    if let Some(config) = CONFIG.get() {
+        return Ok(config.clone());
+    }
+    let failed = |error: rustls::Error| Error::usage(format!("TLS could not be set up: {error}"));
+    let config = ClientConfig::builder_with_provider(provider())
+        .with_safe_default_protocol_versions()
+        .map_err(failed)?
+        .with_platform_verifier()
+        .map_err(failed)?
+        .with_no_client_auth();
+    Ok(CONFIG.get_or_init(|| config).clone())
+}
+
+/// Installs *ring* as the process's provider unless one is installed: with `configure_http` it is
+/// reqwest that sets TLS up, so that roots and client certificates of the caller's count, and
+/// reqwest asks for the process's.
+pub(crate) fn install_provider() {
+    if CryptoProvider::get_default().is_none() {
+        // It fails if another thread was faster, and then there is one.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+    }
+}
+
+/// The program's own choice, if it made one.
+fn provider() -> Arc<CryptoProvider> {
+    CryptoProvider::get_default()
+        .cloned()
+        .unwrap_or_else(|| Arc::new(rustls::crypto::ring::default_provider()))
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_roots_are_loaded_once() {
+        let [first, second] = [(); 2].map(|()| super::config().expect("TLS"));
+        // A configuration of its own would have a provider of its own.
+        assert!(std::sync::Arc::ptr_eq(
+            first.crypto_provider(),
+            second.crypto_provider()
+        ));
+    }
+}

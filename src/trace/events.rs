@@ -1,0 +1,32 @@
+//! What the clients tell `tracing`: never a secret, never a URL with its query.
+
+use std::time::Duration;
+
+use crate::error::Error;
+
+const TARGET: &str = "oauth_twin";
+
+/// A token was obtained or renewed.
+pub(crate) fn renewed() {
+    tracing::debug!(target: TARGET, "obtained a token");
+}
+
+/// A renewal failed while the old token is still valid.
+pub(crate) fn renewal_failed(error: &Error) {
+    tracing::warn!(target: TARGET, %error, "the token could not be renewed; the old one goes on");
+}
+
+/// A renewal after a 401 failed; the caller gets the 401.
+pub(crate) fn unauthorized(error: &Error) {
+    tracing::warn!(target: TARGET, %error, "the token was refused and could not be renewed");
+}
+
+/// A token request is tried again.
+pub(crate) fn retrying(error: &Error, wait: Duration) {
+    tracing::info!(target: TARGET, %error, ?wait, "trying the token request again");
+}
+
+/// `update_token` failed again for an earlier token.
+pub(crate) fn update_failed(error: &Error) {
+    tracing::warn!(target: TARGET, %error, "an earlier token is still not stored");
+}

@@ -1,0 +1,11 @@
+//! The feature `tracing` is off: nothing is told.
+
+use std::time::Duration;
+
+use crate::error::Error;
+
+pub(crate) fn renewed() {}
+pub(crate) fn renewal_failed(_error: &Error) {}
+pub(crate) fn unauthorized(_error: &Error) {}
+pub(crate) fn retrying(_error: &Error, _wait: Duration) {}
+pub(crate) fn update_failed(_error: &Error) {}

@@ -1,0 +1,1 @@
+//! What only the async clients can do.

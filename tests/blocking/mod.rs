@@ -1,0 +1,1 @@
+//! What only the blocking clients can do.

@@ -1,0 +1,63 @@
+//! The scenarios, written once and run in both modes.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use oauth_twin::{Token, oauth2::ClientCredentials};
+use serde_json::json;
+
+use super::{
+    CLIENT, CROWD, OAuth2Client, OAuth2ClientBuilder, at_once, begin, http, maybe_async, meanwhile,
+    pause, support, test,
+};
+use support::{
+    clock::ManualClock,
+    gate::Gate,
+    server::{Handler, Reply, Request, Server},
+};
+
+mod client_credentials;
+
+/// What a test may fail with.
+type TestResult = Result<(), Box<dyn std::error::Error>>;
+
+/// A server that answers the n-th token request with the access token `t<n>` and the refresh token
+/// `r<n>`, for `expires_in` seconds, and everything else with the `Authorization` header it got.
+fn provider(expires_in: u64) -> Server {
+    let issued = AtomicUsize::new(0);
+    Server::start(move |request: &Request| match &*request.path {
+        "/token" => {
+            let n = issued.fetch_add(1, Ordering::SeqCst) + 1;
+            Reply::json(200, tokens(n, expires_in))
+        }
+        _ => Reply::text(200, request.header("authorization").unwrap_or_default()),
+    })
+}
+
+/// The n-th answer of a token endpoint.
+fn tokens(n: usize, expires_in: u64) -> serde_json::Value {
+    json!({
+        "access_token": format!("t{n}"), "refresh_token": format!("r{n}"),
+        "token_type": "Bearer", "expires_in": expires_in,
+    })
+}
+
+/// The token that a provider issued at first, which lives for `expires_in` seconds from now on.
+fn first_token(clock: &ManualClock, expires_in: u64) -> Token {
+    let expires_in = std::time::Duration::from_secs(expires_in);
+    Token::new("t0")
+        .with_refresh_token("r0")
+        .with_issued_at(clock.now())
+        .with_expires_at(clock.now() + expires_in)
+}
+
+/// A client of `server`, as most tests have it.
+fn builder(server: &Server) -> OAuth2ClientBuilder {
+    OAuth2Client::builder("id")
+        .client_secret("secret")
+        .token_endpoint(server.url("/token"))
+}
+
+/// The same, with a token by client credentials.
+fn with_credentials(server: &Server) -> OAuth2ClientBuilder {
+    builder(server).grant(ClientCredentials::new())
+}

@@ -1,0 +1,5 @@
+//! What the tests stand on: a server that does as it is told, a clock, a gate.
+
+pub mod clock;
+pub mod gate;
+pub mod server;

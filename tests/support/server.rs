@@ -1,0 +1,268 @@
+//! A small HTTP/1.1 server on loopback, whose handler may wait, break off, or send what no
+//! well-bred server would.
+
+use std::{
+    io::{BufRead, BufReader, Read, Write},
+    net::{SocketAddr, TcpListener, TcpStream},
+    sync::{
+        Arc, Condvar, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+};
+
+use serde_json::Value;
+
+/// A request as it came.
+#[derive(Clone, Debug)]
+pub struct Request {
+    pub method: String,
+    pub path: String,
+    pub query: String,
+    pub headers: Vec<(String, String)>,
+    pub body: Vec<u8>,
+}
+
+impl Request {
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let found = |(given, _): &&(String, String)| given.eq_ignore_ascii_case(name);
+        self.headers.iter().find(found).map(|(_, value)| &**value)
+    }
+
+    /// All values of a parameter of the form-encoded body.
+    pub fn parameters(&self, name: &str) -> Vec<String> {
+        url::form_urlencoded::parse(&self.body)
+            .filter(|(given, _)| given == name)
+            .map(|(_, value)| value.into_owned())
+            .collect()
+    }
+
+    /// The one value of a parameter of the form-encoded body.
+    pub fn parameter(&self, name: &str) -> Option<String> {
+        let mut values = self.parameters(name);
+        assert!(values.len() < 2, "{name} stands more than once");
+        values.pop()
+    }
+
+    /// All of the form-encoded body.
+    pub fn form(&self) -> String {
+        String::from_utf8(self.body.clone()).expect("a form")
+    }
+}
+
+/// What comes back.
+pub enum Reply {
+    Full {
+        status: u16,
+        headers: Vec<(String, String)>,
+        body: Vec<u8>,
+    },
+    /// The handler writes to the connection itself, which is then closed.
+    Raw(Box<dyn FnOnce(&mut TcpStream) -> std::io::Result<()> + Send>),
+}
+
+impl Reply {
+    pub fn json(status: u16, body: Value) -> Self {
+        Self::text(status, body.to_string()).with("content-type", "application/json")
+    }
+
+    pub fn text(status: u16, body: impl Into<Vec<u8>>) -> Self {
+        Self::Full {
+            status,
+            headers: Vec::new(),
+            body: body.into(),
+        }
+    }
+
+    pub fn raw(write: impl FnOnce(&mut TcpStream) -> std::io::Result<()> + Send + 'static) -> Self {
+        Self::Raw(Box::new(write))
+    }
+
+    #[must_use]
+    pub fn with(mut self, name: &str, value: &str) -> Self {
+        if let Self::Full { headers, .. } = &mut self {
+            headers.push((name.to_owned(), value.to_owned()));
+        }
+        self
+    }
+}
+
+pub trait Handler: Fn(&Request) -> Reply + Send + Sync + 'static {}
+impl<F: Fn(&Request) -> Reply + Send + Sync + 'static> Handler for F {}
+
+type Log = Arc<(Mutex<Vec<Request>>, Condvar)>;
+
+pub struct Server {
+    address: SocketAddr,
+    log: Log,
+    down: Arc<AtomicBool>,
+}
+
+impl Server {
+    pub fn start(handler: impl Handler) -> Self {
+        Self::start_with(handler, |stream| {
+            Some(Box::new(stream) as Box<dyn Connection>)
+        })
+    }
+
+    /// A server whose connections are wrapped first, for example by TLS.
+    pub fn start_with(
+        handler: impl Handler,
+        accept: impl Fn(TcpStream) -> Option<Box<dyn Connection>> + Send + Sync + 'static,
+    ) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let log = Log::default();
+        let down = Arc::new(AtomicBool::new(false));
+        let (handler, accept) = (Arc::new(handler), Arc::new(accept));
+        let (to, stop) = (log.clone(), down.clone());
+        thread::spawn(move || {
+            for stream in listener.incoming() {
+                if stop.load(Ordering::SeqCst) {
+                    return;
+                }
+                let Ok(stream) = stream else { continue };
+                let (handler, accept, log) = (handler.clone(), accept.clone(), to.clone());
+                thread::spawn(move || {
+                    if let Some(connection) = accept(stream) {
+                        // A client that hangs up ends the connection, which is no fault here.
+                        let _ = serve(connection, &*handler, &log);
+                    }
+                });
+            }
+        });
+        Self { address, log, down }
+    }
+
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    pub fn https(&self, path: &str) -> String {
+        format!("https://localhost:{}{path}", self.address.port())
+    }
+
+    /// The requests for `path`, in order of their arrival.
+    pub fn requests(&self, path: &str) -> Vec<Request> {
+        let log = self.log.0.lock().expect("a lock");
+        log.iter().filter(|r| r.path == path).cloned().collect()
+    }
+
+    pub fn count(&self, path: &str) -> usize {
+        self.requests(path).len()
+    }
+
+    /// Waits until that many requests for `path` have come.
+    pub fn wait_for(&self, path: &str, count: usize) {
+        let mut log = self.log.0.lock().expect("a lock");
+        while log.iter().filter(|r| r.path == path).count() < count {
+            log = self.log.1.wait(log).expect("a lock");
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.down.store(true, Ordering::SeqCst);
+        // Wakes the listener.
+        let _ = TcpStream::connect(self.address);
+    }
+}
+
+pub trait Connection: Read + Write + Send {
+    /// The socket below, for what is written to it raw.
+    fn socket(&mut self) -> Option<&mut TcpStream>;
+}
+
+impl Connection for TcpStream {
+    fn socket(&mut self) -> Option<&mut TcpStream> {
+        Some(self)
+    }
+}
+
+fn serve(connection: Box<dyn Connection>, handler: &dyn Handler, log: &Log) -> std::io::Result<()> {
+    let mut reader = BufReader::new(connection);
+    while let Some(request) = read_request(&mut reader)? {
+        let head = request.method == "HEAD";
+        let mut requests = log.0.lock().expect("a lock");
+        requests.push(request.clone());
+        drop(requests);
+        log.1.notify_all();
+        let reply = handler(&request);
+        let connection = reader.get_mut();
+        match reply {
+            Reply::Raw(write) => {
+                return match connection.socket() {
+                    Some(socket) => write(socket),
+                    None => Ok(()),
+                };
+            }
+            Reply::Full {
+                status,
+                headers,
+                body,
+            } => {
+                let mut head_text = format!("HTTP/1.1 {status} Whatever\r\n");
+                for (name, value) in headers {
+                    head_text += &format!("{name}: {value}\r\n");
+                }
+                if status != 204 {
+                    head_text += &format!("content-length: {}\r\n", body.len());
+                }
+                head_text += "\r\n";
+                connection.write_all(head_text.as_bytes())?;
+                if !head {
+                    connection.write_all(&body)?;
+                }
+                connection.flush()?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn read_request(reader: &mut impl BufRead) -> std::io::Result<Option<Request>> {
+    let mut line = String::new();
+    if reader.read_line(&mut line)? == 0 {
+        return Ok(None);
+    }
+    let mut words = line.split_whitespace();
+    let method = words.next().unwrap_or_default().to_owned();
+    let target = words.next().unwrap_or_default();
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    let (path, query) = (path.to_owned(), query.to_owned());
+    let mut headers = Vec::new();
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line)?;
+        let Some((name, value)) = line.trim_end().split_once(':') else {
+            break;
+        };
+        headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
+    }
+    let mut request = Request {
+        method,
+        path,
+        query,
+        headers,
+        body: Vec::new(),
+    };
+    if request.header("transfer-encoding").is_some() {
+        loop {
+            let mut size = String::new();
+            reader.read_line(&mut size)?;
+            let size = usize::from_str_radix(size.trim(), 16).unwrap_or(0);
+            let mut chunk = vec![0; size + 2];
+            reader.read_exact(&mut chunk)?;
+            request.body.extend_from_slice(&chunk[..size]);
+            if size == 0 {
+                break;
+            }
+        }
+    } else if let Some(length) = request.header("content-length") {
+        let mut body = vec![0; length.parse().unwrap_or(0)];
+        reader.read_exact(&mut body)?;
+        request.body = body;
+    }
+    Ok(Some(request))
+}
