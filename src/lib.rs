@@ -1,4 +1,13 @@
-#![doc = include_str!("../README.md")]
+#![cfg_attr(
+    all(feature = "async", feature = "blocking"),
+    doc = include_str!("../README.md")
+)]
+#![cfg_attr(
+    not(all(feature = "async", feature = "blocking")),
+    doc = "OAuth for programs that use it, on `reqwest`: a blocking and an async client from one \
+           source, and the protocol without I/O for any other HTTP library. The guide is in the \
+           README, which the documentation with both features `blocking` and `async` begins with."
+)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod clock;

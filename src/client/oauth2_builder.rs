@@ -363,12 +363,15 @@ impl OAuth2ClientBuilder {
     }
 }
 
+/// Without the query of the endpoint, in which some servers want a key.
 impl fmt::Debug for OAuth2ClientBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let endpoint = self.token_endpoint.as_ref();
+        let endpoint = endpoint.map(|url| url.split(['?', '#']).next());
         f.debug_struct(by_mode!("OAuth2ClientBuilder", "AsyncOAuth2ClientBuilder"))
             .field("client_id", &self.client_id)
             .field("client_secret", &self.client_secret)
-            .field("token_endpoint", &self.token_endpoint)
+            .field("token_endpoint", &endpoint.flatten())
             .field("scope", &self.scope)
             .field("token", &self.token)
             .finish_non_exhaustive()

@@ -38,7 +38,11 @@ impl Live {
     }
 
     /// The token that is wanted, by leading a renewal, waiting for one, or not at all.
-    pub(super) async fn obtain(&self, wanted: Wanted<'_>, limit: Duration) -> Result<Arc<Current>> {
+    pub(super) async fn obtain(
+        &self,
+        mut wanted: Wanted<'_>,
+        limit: Duration,
+    ) -> Result<Arc<Current>> {
         // The hook runs within a renewal: it gets what has just been published, and waits for
         // nothing.
         if in_hook(self.slot.id()) {
@@ -73,6 +77,8 @@ impl Live {
                     }
                 }
             }
+            // Another token has been set in the meantime, which is as good as a renewed one.
+            wanted = Wanted::Usable;
         }
     }
 

@@ -113,8 +113,12 @@ impl Transport {
         let response = execute(&self.endpoints, builder.build()?).await?;
         let status = response.status();
         let headers = response.headers().clone();
-        let body = read_capped(response, ANSWER_LIMIT).await?;
-        let body = body.ok_or_else(|| Error::answer("the answer is larger than 1 MiB", status))?;
+        let body = match read_capped(response, ANSWER_LIMIT).await? {
+            Some(body) => body,
+            // An error page may be of any size: the status tells enough.
+            None if status.is_client_error() || status.is_server_error() => Vec::new(),
+            None => return Err(Error::answer("the answer is larger than 1 MiB", status)),
+        };
         Ok(Answer {
             status,
             headers,

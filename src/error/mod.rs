@@ -99,7 +99,9 @@ impl Error {
     pub fn kind(&self) -> ErrorKind {
         match &*self.0 {
             Cause::Transport { source } if source.is_status() => ErrorKind::Server,
-            Cause::Transport { source } if source.is_decode() => ErrorKind::Answer,
+            Cause::Transport { source } if source.is_redirect() || is_unreadable(source) => {
+                ErrorKind::Answer
+            }
             Cause::Transport { source } if source.is_builder() => ErrorKind::Usage,
             Cause::Transport { .. } | Cause::BrokenOff { .. } => ErrorKind::Transport,
             Cause::Response(_) => ErrorKind::Server,
@@ -300,6 +302,22 @@ impl StdError for Error {
     }
 }
 
+/// Whether the answer came and makes no sense, such as what is not the gzip that it says it is.
+///
+/// reqwest calls that a failure to decode or to read the body, depending on the mode, and says the
+/// same of a connection that breaks. Below its own errors stands what happened: an error of the
+/// decompressor is an I/O error, one of the connection is hyper's.
+fn is_unreadable(error: &reqwest::Error) -> bool {
+    if error.is_timeout() || !(error.is_decode() || error.is_body()) {
+        return false;
+    }
+    let mut cause = error.source();
+    while let Some(inner) = cause.filter(|cause| cause.is::<reqwest::Error>()) {
+        cause = inner.source();
+    }
+    cause.is_none_or(|cause| cause.is::<std::io::Error>() || cause.is::<serde_json::Error>())
+}
+
 fn transport_clause(error: &reqwest::Error) -> &'static str {
     match error {
         _ if error.is_connect() => "could not connect to the server",
@@ -307,7 +325,7 @@ fn transport_clause(error: &reqwest::Error) -> &'static str {
         _ if error.is_builder() => "the request could not be built",
         _ if error.is_redirect() => "a redirect could not be followed",
         _ if error.is_status() => "the server answered with an error status",
-        _ if error.is_decode() => "the answer could not be read",
+        _ if is_unreadable(error) => "the answer could not be read",
         _ => "the connection to the server failed",
     }
 }

@@ -7,7 +7,7 @@ use std::fmt;
 use http::{HeaderMap, HeaderValue, Method, header};
 use url::Url;
 
-use super::Form;
+use super::{Form, secure_url::without_query};
 use crate::secret::Secret;
 
 /// A request to an endpoint of the server, before it is sent: what client authentication may
@@ -109,11 +109,9 @@ impl EndpointRequest {
 /// Without header values and without the query, which client authentication may have filled.
 impl fmt::Debug for EndpointRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut url = self.url.clone();
-        url.set_query(None);
         f.debug_struct("EndpointRequest")
             .field("method", &self.method)
-            .field("url", &url.as_str())
+            .field("url", &without_query(&self.url))
             .field("headers", &self.headers.keys().collect::<Vec<_>>())
             .field("form", &self.form)
             .field("client_id", &self.client_id)

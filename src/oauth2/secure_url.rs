@@ -26,6 +26,13 @@ pub(crate) fn check_endpoint(url: &str, allow_http: bool) -> Result<Url, String>
     Ok(url)
 }
 
+/// The URL for a person to see: without its query, which may hold a secret.
+pub(super) fn without_query(url: &Url) -> String {
+    let mut url = url.clone();
+    url.set_query(None);
+    url.into()
+}
+
 /// Whether something secret may be sent there: HTTPS, or plain HTTP that does not leave the
 /// machine.
 pub(crate) fn is_secure(url: &Url, allow_http: bool) -> bool {

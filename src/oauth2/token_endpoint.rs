@@ -8,8 +8,10 @@ use http::{HeaderMap, StatusCode};
 use url::Url;
 
 use super::{
-    ClientAuth, EndpointRequest, Form, Grant, Scope, Token, client_auth::default_client_auth,
-    secure_url::check_endpoint, token_response,
+    ClientAuth, EndpointRequest, Form, Grant, Scope, Token,
+    client_auth::default_client_auth,
+    secure_url::{check_endpoint, without_query},
+    token_response,
 };
 use crate::{
     clock::Clock,
@@ -165,10 +167,11 @@ impl TokenEndpoint {
     }
 }
 
+/// Without the query of the URL, in which some servers want a key.
 impl fmt::Debug for TokenEndpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TokenEndpoint")
-            .field("url", &self.url.as_str())
+            .field("url", &without_query(&self.url))
             .field("client_id", &self.client_id)
             .field("client_secret", &self.client_secret)
             .field("issuer", &self.issuer)

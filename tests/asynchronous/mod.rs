@@ -1,1 +1,5 @@
 //! What only the async clients can do.
+
+mod cancellation;
+mod runtime;
+mod with;

@@ -1,1 +1,4 @@
-//! What only the blocking clients can do.
+//! What only the blocking clients have to stand.
+
+mod runtime;
+mod with;

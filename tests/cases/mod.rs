@@ -6,8 +6,11 @@ use oauth_twin::{Token, oauth2::ClientCredentials};
 use serde_json::json;
 
 use super::{
-    CLIENT, CROWD, OAuth2Client, OAuth2ClientBuilder, at_once, begin, http, maybe_async, meanwhile,
-    pause, support, test,
+    mode::{
+        CLIENT, CROWD, OAuth2Client, OAuth2ClientBuilder, at_once, begin, endless, http,
+        maybe_async, meanwhile, own_client, pause, received, test,
+    },
+    support,
 };
 use support::{
     clock::ManualClock,
@@ -15,14 +18,26 @@ use support::{
     server::{Handler, Reply, Request, Server},
 };
 
+mod children;
 mod client_credentials;
+pub mod close;
+mod faults;
+mod hooks;
+mod lifecycle;
+mod redirects;
+mod requests;
+mod secrets;
+mod settings;
+#[cfg(feature = "rustls")]
+mod tls;
+mod unauthorized;
 
 /// What a test may fail with.
-type TestResult = Result<(), Box<dyn std::error::Error>>;
+pub type TestResult = Result<(), Box<dyn std::error::Error>>;
 
 /// A server that answers the n-th token request with the access token `t<n>` and the refresh token
 /// `r<n>`, for `expires_in` seconds, and everything else with the `Authorization` header it got.
-fn provider(expires_in: u64) -> Server {
+pub fn provider(expires_in: u64) -> Server {
     let issued = AtomicUsize::new(0);
     Server::start(move |request: &Request| match &*request.path {
         "/token" => {
@@ -34,7 +49,7 @@ fn provider(expires_in: u64) -> Server {
 }
 
 /// The n-th answer of a token endpoint.
-fn tokens(n: usize, expires_in: u64) -> serde_json::Value {
+pub fn tokens(n: usize, expires_in: u64) -> serde_json::Value {
     json!({
         "access_token": format!("t{n}"), "refresh_token": format!("r{n}"),
         "token_type": "Bearer", "expires_in": expires_in,
@@ -42,7 +57,7 @@ fn tokens(n: usize, expires_in: u64) -> serde_json::Value {
 }
 
 /// The token that a provider issued at first, which lives for `expires_in` seconds from now on.
-fn first_token(clock: &ManualClock, expires_in: u64) -> Token {
+pub fn first_token(clock: &ManualClock, expires_in: u64) -> Token {
     let expires_in = std::time::Duration::from_secs(expires_in);
     Token::new("t0")
         .with_refresh_token("r0")
@@ -51,13 +66,13 @@ fn first_token(clock: &ManualClock, expires_in: u64) -> Token {
 }
 
 /// A client of `server`, as most tests have it.
-fn builder(server: &Server) -> OAuth2ClientBuilder {
+pub fn builder(server: &Server) -> OAuth2ClientBuilder {
     OAuth2Client::builder("id")
         .client_secret("secret")
         .token_endpoint(server.url("/token"))
 }
 
 /// The same, with a token by client credentials.
-fn with_credentials(server: &Server) -> OAuth2ClientBuilder {
+pub fn with_credentials(server: &Server) -> OAuth2ClientBuilder {
     builder(server).grant(ClientCredentials::new())
 }

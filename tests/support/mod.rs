@@ -1,5 +1,8 @@
 //! What the tests stand on: a server that does as it is told, a clock, a gate.
 
+pub mod chaos;
 pub mod clock;
 pub mod gate;
 pub mod server;
+#[cfg(feature = "rustls")]
+pub mod tls;

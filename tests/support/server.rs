@@ -6,7 +6,7 @@ use std::{
     net::{SocketAddr, TcpListener, TcpStream},
     sync::{
         Arc, Condvar, Mutex,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     thread,
 };
@@ -96,6 +96,7 @@ pub struct Server {
     address: SocketAddr,
     log: Log,
     down: Arc<AtomicBool>,
+    connections: Arc<AtomicUsize>,
 }
 
 impl Server {
@@ -111,11 +112,22 @@ impl Server {
         accept: impl Fn(TcpStream) -> Option<Box<dyn Connection>> + Send + Sync + 'static,
     ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        Self::start_on(listener, handler, accept)
+    }
+
+    /// A server on a port of the caller's.
+    pub fn start_on(
+        listener: TcpListener,
+        handler: impl Handler,
+        accept: impl Fn(TcpStream) -> Option<Box<dyn Connection>> + Send + Sync + 'static,
+    ) -> Self {
         let address = listener.local_addr().expect("an address");
         let log = Log::default();
         let down = Arc::new(AtomicBool::new(false));
         let (handler, accept) = (Arc::new(handler), Arc::new(accept));
         let (to, stop) = (log.clone(), down.clone());
+        let connections = Arc::new(AtomicUsize::new(0));
+        let open = connections.clone();
         thread::spawn(move || {
             for stream in listener.incoming() {
                 if stop.load(Ordering::SeqCst) {
@@ -123,15 +135,27 @@ impl Server {
                 }
                 let Ok(stream) = stream else { continue };
                 let (handler, accept, log) = (handler.clone(), accept.clone(), to.clone());
+                let open = open.clone();
+                open.fetch_add(1, Ordering::SeqCst);
                 thread::spawn(move || {
                     if let Some(connection) = accept(stream) {
                         // A client that hangs up ends the connection, which is no fault here.
                         let _ = serve(connection, &*handler, &log);
                     }
+                    open.fetch_sub(1, Ordering::SeqCst);
                 });
             }
         });
-        Self { address, log, down }
+        Self {
+            address,
+            log,
+            down,
+            connections,
+        }
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.address
     }
 
     pub fn url(&self, path: &str) -> String {
@@ -150,6 +174,11 @@ impl Server {
 
     pub fn count(&self, path: &str) -> usize {
         self.requests(path).len()
+    }
+
+    /// How many connections are open.
+    pub fn connections(&self) -> usize {
+        self.connections.load(Ordering::SeqCst)
     }
 
     /// Waits until that many requests for `path` have come.

@@ -1,0 +1,215 @@
+//! Callers that are dropped: a renewal runs to its end all the same.
+
+use std::{
+    future::Future,
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    task::Poll,
+    time::UNIX_EPOCH,
+};
+
+use oauth_twin::{BoxError, Token, TokenUpdate, oauth2::ClientCredentials};
+use tokio::test;
+
+use crate::{
+    cases::{TestResult, builder, provider, tokens},
+    mode::OAuth2Client,
+    support::{
+        gate::Gate,
+        server::{Reply, Request, Server},
+    },
+};
+
+/// Polls `future` at most `limit` times and drops it.
+async fn polled<F: Future>(future: F, limit: usize) -> Option<F::Output> {
+    let mut future = pin!(future);
+    let mut polls = 0;
+    std::future::poll_fn(|context| {
+        if polls == limit {
+            return Poll::Ready(None);
+        }
+        polls += 1;
+        match future.as_mut().poll(context) {
+            Poll::Ready(output) => Poll::Ready(Some(output)),
+            Poll::Pending if polls == limit => Poll::Ready(None),
+            Poll::Pending => Poll::Pending,
+        }
+    })
+    .await
+}
+
+/// A client with an expired token whose hook counts its calls and is itself not done at once.
+fn client(server: &Server) -> (OAuth2Client, Arc<AtomicUsize>) {
+    let hooks = Arc::new(AtomicUsize::new(0));
+    let counter = hooks.clone();
+    let client = builder(server)
+        .token(
+            Token::new("t0")
+                .with_refresh_token("r0")
+                .with_expires_at(UNIX_EPOCH),
+        )
+        .update_token(move |_: TokenUpdate| {
+            let counter = counter.clone();
+            async move {
+                tokio::task::yield_now().await;
+                counter.fetch_add(1, Ordering::SeqCst);
+                Ok::<(), BoxError>(())
+            }
+        })
+        .build()
+        .expect("a client");
+    (client, hooks)
+}
+
+/// Drops `$call` after each number of polls that it can have, up to completion, and sees that by
+/// then, or in the end, there has been one request and one call of the hook.
+macro_rules! dropped_after_each_poll {
+    ($hooks:expr, |$client:ident, $server:ident| $call:expr) => {
+        let mut completed = false;
+        for limit in 0.. {
+            let $server = provider(600);
+            let ($client, hooks) = client(&$server);
+            completed = polled($call, limit).await.is_some();
+            let started = limit > 0;
+            if !started {
+                assert_eq!($server.count("/token"), 0);
+                continue;
+            }
+            // Joins what is under way, and finds the token that came of it.
+            let token = $client.ensure_active_token().await?;
+            assert_eq!(
+                token.access_token().expose_secret(),
+                "t1",
+                "after {limit} polls"
+            );
+            $client.close().await?;
+            assert_eq!(hooks.load(Ordering::SeqCst), $hooks, "after {limit} polls");
+            assert_eq!($server.count("/token"), 1, "after {limit} polls");
+            if completed {
+                assert!(limit > 1, "it was dropped at least once on its way");
+                break;
+            }
+        }
+        assert!(completed);
+    };
+}
+
+#[test]
+async fn ensure_active_token() -> TestResult {
+    dropped_after_each_poll!(1, |client, server| client.ensure_active_token());
+    Ok(())
+}
+
+#[test]
+async fn refresh_token() -> TestResult {
+    dropped_after_each_poll!(1, |client, server| client.refresh_token());
+    Ok(())
+}
+
+#[test]
+async fn send() -> TestResult {
+    dropped_after_each_poll!(1, |client, server| client.get(server.url("/api")).send());
+    Ok(())
+}
+
+#[test]
+async fn authorization_header() -> TestResult {
+    dropped_after_each_poll!(1, |client, server| client.authorization_header());
+    Ok(())
+}
+
+/// A token that was asked for is kept, though whoever asked for it has gone.
+#[test]
+async fn fetch_token() -> TestResult {
+    for limit in 1..=2 {
+        let gate = Gate::new();
+        let held = gate.clone();
+        let server = Server::start(move |_: &Request| {
+            held.wait();
+            Reply::json(200, tokens(1, 600))
+        });
+        let client = builder(&server).build()?;
+        polled(client.fetch_token(ClientCredentials::new()), limit.min(1)).await;
+        gate.open();
+        while client.token().is_none() {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(server.count("/token"), 1);
+    }
+    Ok(())
+}
+
+/// A 401 is followed by a renewal, and that by a second request: dropped anywhere on this way.
+#[test]
+async fn after_a_401() -> TestResult {
+    let mut limit = 1;
+    loop {
+        let server = Server::start(|request: &Request| match &*request.path {
+            "/token" => Reply::json(200, tokens(1, 600)),
+            _ if request.header("authorization") == Some("Bearer t1") => Reply::text(200, ""),
+            _ => Reply::text(401, ""),
+        });
+        let (client, hooks) = client(&server);
+        client.set_token(Token::new("t0").with_refresh_token("r0"))?;
+        let sent = polled(client.get(server.url("/api")).send(), limit).await;
+        client
+            .get(server.url("/api"))
+            .send()
+            .await?
+            .error_for_status()?;
+        client.close().await?;
+        assert_eq!(
+            (server.count("/token"), hooks.load(Ordering::SeqCst)),
+            (1, 1),
+            "{limit}"
+        );
+        if sent.is_some() {
+            return Ok(());
+        }
+        limit += 1;
+    }
+}
+
+/// Neither does the last clone of the user's cut a renewal off.
+#[test]
+async fn the_user_s_last_clone() -> TestResult {
+    let gate = Gate::new();
+    let held = gate.clone();
+    let server = Arc::new(Server::start(move |_: &Request| {
+        held.wait();
+        Reply::json(200, tokens(1, 600))
+    }));
+    let (client, hooks) = client(&server);
+    polled(client.ensure_active_token(), 1).await;
+    let waiting = server.clone();
+    tokio::task::spawn_blocking(move || waiting.wait_for("/token", 1)).await?;
+    drop(client);
+    gate.open();
+    while hooks.load(Ordering::SeqCst) == 0 {
+        tokio::task::yield_now().await;
+    }
+    Ok(())
+}
+
+/// `close` that is dropped on its way loses nothing either.
+#[test]
+async fn close() -> TestResult {
+    for limit in 0..4 {
+        let (client, calls) = crate::cases::close::with_pending(1).await?;
+        polled(client.close(), limit).await;
+        client.close().await?;
+        while calls.load(Ordering::SeqCst) < 2 {
+            tokio::task::yield_now().await;
+        }
+        tokio::task::yield_now().await;
+        assert_eq!(
+            calls.load(Ordering::SeqCst),
+            2,
+            "told once more, and only once"
+        );
+    }
+    Ok(())
+}

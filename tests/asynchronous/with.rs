@@ -1,0 +1,94 @@
+//! `with`: the client is closed whatever happens inside.
+
+use std::{sync::atomic::Ordering, time::Duration};
+
+use oauth_twin::{BoxError, Error, ErrorKind};
+use tokio::test;
+
+use crate::{
+    cases::{TestResult, close::with_pending, provider, with_credentials},
+    mode::OAuth2Client,
+};
+
+async fn is_closed(client: &OAuth2Client) -> bool {
+    let called = client.ensure_active_token().await;
+    called.is_err_and(|error| error.kind() == ErrorKind::Closed)
+}
+
+#[test]
+async fn closes_after_success_and_failure() -> TestResult {
+    let server = provider(600);
+    let client = with_credentials(&server).build()?;
+    let clone = client.clone();
+    let url = server.url("/api");
+    let text = client
+        .with(async |client| -> Result<String, Error> {
+            Ok(client.get(url).send().await?.text().await?)
+        })
+        .await?;
+    assert_eq!(text, "Bearer t1");
+    assert!(is_closed(&clone).await);
+
+    let client = with_credentials(&server).build()?;
+    let clone = client.clone();
+    let failed = client
+        .with(async |_| -> Result<(), BoxError> { Err("on purpose".into()) })
+        .await;
+    assert_eq!(failed.unwrap_err().to_string(), "on purpose");
+    assert!(is_closed(&clone).await);
+    Ok(())
+}
+
+#[test]
+async fn closing_that_fails_is_told_unless_the_work_has_failed() -> TestResult {
+    let (client, calls) = with_pending(2).await?;
+    let done = client
+        .with(async |_| -> Result<(), BoxError> { Ok(()) })
+        .await;
+    let error = done
+        .unwrap_err()
+        .downcast::<Error>()
+        .expect("an error of ours");
+    assert_eq!(error.kind(), ErrorKind::Update);
+    assert_eq!(calls.load(Ordering::SeqCst), 2);
+
+    let (client, calls) = with_pending(2).await?;
+    let done = client
+        .with(async |_| -> Result<(), BoxError> { Err("on purpose".into()) })
+        .await;
+    assert_eq!(done.unwrap_err().to_string(), "on purpose");
+    assert_eq!(calls.load(Ordering::SeqCst), 2);
+    Ok(())
+}
+
+#[test]
+async fn closes_after_a_panic() -> TestResult {
+    let (client, calls) = with_pending(1).await?;
+    let clone = client.clone();
+    let task = tokio::spawn(client.with(async |_| -> Result<(), Error> { panic!("on purpose") }));
+    assert!(task.await.unwrap_err().is_panic());
+    assert!(is_closed(&clone).await);
+    assert_eq!(
+        calls.load(Ordering::SeqCst),
+        2,
+        "told before the panic went on"
+    );
+    Ok(())
+}
+
+#[test]
+async fn closes_when_it_is_dropped() -> TestResult {
+    let (client, calls) = with_pending(1).await?;
+    let clone = client.clone();
+    let never = client.with(async |_| -> Result<(), Error> {
+        std::future::pending::<()>().await;
+        Ok(())
+    });
+    let dropped = tokio::time::timeout(Duration::from_millis(10), never).await;
+    assert!(dropped.is_err());
+    assert!(is_closed(&clone).await);
+    while calls.load(Ordering::SeqCst) < 2 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    Ok(())
+}

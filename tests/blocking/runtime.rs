@@ -1,0 +1,78 @@
+//! The blocking client inside a tokio runtime, in which reqwest's own panics in debug builds.
+
+use oauth_twin::{Token, oauth2::ClientCredentials};
+
+use crate::{
+    cases::{TestResult, builder, provider, with_credentials},
+    mode::{OAuth2Client, http},
+    support::server::Server,
+};
+
+/// Everything of ours, from building to dropping. The answer is not read: that is reqwest's.
+fn all_of_it(server: &Server) -> TestResult {
+    let client = with_credentials(server)
+        .update_token(|_| Ok(()))
+        .configure_http(|builder| builder.no_proxy())
+        .build()?;
+    assert_eq!(client.get(server.url("/api")).send()?.status(), 200);
+    assert_eq!(
+        client.post(server.url("/api")).json(&[1]).send()?.status(),
+        200
+    );
+    client.refresh_token()?;
+    client.ensure_active_token()?;
+    client.fetch_token(ClientCredentials::new())?;
+    client.exchange(ClientCredentials::new())?;
+    let mut request = http::Request::new(
+        oauth_twin::reqwest::Method::GET,
+        server.url("/api").parse()?,
+    );
+    client.authorize(&mut request)?;
+    client.authorization_header()?;
+    client
+        .for_token(Token::new("t").with_refresh_token("r"))
+        .refresh_token()?;
+    let response = client.get(server.url("/api")).send()?;
+    drop(response);
+    let unsent = client.get(server.url("/api"));
+    client.clone().close()?;
+    drop(unsent);
+    drop(client);
+    let dropped = builder(server).build()?;
+    drop(dropped);
+    let with = with_credentials(server).build()?;
+    with.with(|client: &OAuth2Client| client.ensure_active_token().map(drop))?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn in_async_code_on_a_runtime_of_one_thread() -> TestResult {
+    all_of_it(&provider(600))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn in_async_code_on_a_runtime_of_many_threads() -> TestResult {
+    let server = provider(600);
+    tokio::spawn(async move { all_of_it(&server).map_err(|error| error.to_string()) }).await??;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn in_spawn_blocking_the_answer_can_be_read_too() -> TestResult {
+    tokio::task::spawn_blocking(|| {
+        let server = provider(600);
+        all_of_it(&server).map_err(|error| error.to_string())?;
+        let client = with_credentials(&server)
+            .build()
+            .map_err(|error| error.to_string())?;
+        let response = client
+            .get(server.url("/api"))
+            .send()
+            .map_err(|error| error.to_string())?;
+        let text = response.text().map_err(|error| error.to_string())?;
+        assert!(text.starts_with("Bearer t"));
+        Ok::<(), String>(())
+    })
+    .await??;
+    Ok(())
+}

@@ -1,0 +1,94 @@
+//! `with`: the client is closed whatever happens inside.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::atomic::Ordering,
+};
+
+use oauth_twin::{BoxError, Error, ErrorKind, Token, TokenUpdate};
+
+use crate::{
+    cases::{TestResult, builder, close::with_pending, provider, with_credentials},
+    mode::OAuth2Client,
+};
+
+fn is_closed(client: &OAuth2Client) -> bool {
+    let called = client.ensure_active_token();
+    called.is_err_and(|error| error.kind() == ErrorKind::Closed)
+}
+
+#[test]
+fn closes_after_success_and_failure() -> TestResult {
+    let server = provider(600);
+    let client = with_credentials(&server).build()?;
+    let clone = client.clone();
+    let url = server.url("/api");
+    let text =
+        client.with(|client| -> Result<String, Error> { Ok(client.get(url).send()?.text()?) })?;
+    assert_eq!(text, "Bearer t1");
+    assert!(is_closed(&clone));
+
+    let client = with_credentials(&server).build()?;
+    let clone = client.clone();
+    let failed = client.with(|_| -> Result<(), BoxError> { Err("on purpose".into()) });
+    assert_eq!(failed.unwrap_err().to_string(), "on purpose");
+    assert!(is_closed(&clone));
+    Ok(())
+}
+
+#[test]
+fn closing_that_fails_is_told_unless_the_work_has_failed() -> TestResult {
+    let (client, calls) = with_pending(2)?;
+    let done = client.with(|_| -> Result<(), BoxError> { Ok(()) });
+    let error = done
+        .unwrap_err()
+        .downcast::<Error>()
+        .expect("an error of ours");
+    assert_eq!(error.kind(), ErrorKind::Update);
+    assert_eq!(calls.load(Ordering::SeqCst), 2);
+
+    let (client, calls) = with_pending(2)?;
+    let done = client.with(|_| -> Result<(), BoxError> { Err("on purpose".into()) });
+    assert_eq!(done.unwrap_err().to_string(), "on purpose");
+    assert_eq!(calls.load(Ordering::SeqCst), 2);
+    Ok(())
+}
+
+#[test]
+fn closes_after_a_panic() -> TestResult {
+    let (client, calls) = with_pending(1)?;
+    let clone = client.clone();
+    let panicked = catch_unwind(AssertUnwindSafe(|| {
+        client.with(|_| -> Result<(), Error> { panic!("on purpose") })
+    }));
+    assert!(panicked.is_err());
+    assert!(is_closed(&clone));
+    assert_eq!(
+        calls.load(Ordering::SeqCst),
+        2,
+        "told before the panic went on"
+    );
+    Ok(())
+}
+
+/// A hook that panics takes its caller along; the update is told again, and nobody waits.
+#[test]
+fn a_hook_that_panics_is_called_again() -> TestResult {
+    let server = provider(600);
+    let calls = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let counter = calls.clone();
+    let client = builder(&server)
+        .token(Token::new("t0").with_refresh_token("r0"))
+        .update_token(move |_: TokenUpdate| {
+            let first = counter.fetch_add(1, Ordering::SeqCst) == 0;
+            assert!(!first, "on purpose");
+            Ok(())
+        })
+        .build()?;
+    let panicked = catch_unwind(AssertUnwindSafe(|| client.refresh_token()));
+    assert!(panicked.is_err());
+    assert_eq!(client.token().unwrap().access_token().expose_secret(), "t1");
+    client.close()?;
+    assert_eq!(calls.load(Ordering::SeqCst), 2);
+    Ok(())
+}

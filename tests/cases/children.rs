@@ -1,0 +1,187 @@
+//! `for_token` children.
+
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use oauth_twin::{ErrorKind, TokenUpdate};
+
+use super::{test, *};
+
+#[maybe_async]
+#[test]
+async fn twenty_children_with_the_same_row_make_one_request() -> TestResult {
+    let server = provider(600);
+    let clock = ManualClock::new();
+    let updates = Arc::new(Mutex::new(Vec::new()));
+    let told = updates.clone();
+    let client = builder(&server)
+        .clock(clock.clock())
+        .update_token(move |update: TokenUpdate| {
+            told.lock().unwrap().push(update);
+            Ok(())
+        })
+        .build()?;
+    let row = first_token(&clock, 10);
+    clock.advance(Duration::from_secs(11));
+    let url = server.url("/api");
+    let texts = at_once(20, |_| {
+        let (client, row, url) = (client.clone(), row.clone(), url.clone());
+        async move {
+            let response = client
+                .for_token(row)
+                .get(url)
+                .send()
+                .await
+                .expect("an answer");
+            response.text().await.expect("a text")
+        }
+    })
+    .await;
+    assert_eq!(texts, vec!["Bearer t1"; 20]);
+    assert_eq!(server.count("/token"), 1);
+
+    // A request that loaded the row before the renewal gets the new token, though no child is
+    // left, and so does a child that is made of a child.
+    let stale = client.for_token(row.clone());
+    assert_eq!(stale.token().unwrap().access_token().expose_secret(), "t1");
+    let stale = stale.for_token(row.clone());
+    let text = stale.get(&url).send().await?.text().await?;
+    assert_eq!((&*text, server.count("/token")), ("Bearer t1", 1));
+    drop(stale);
+
+    let updates = updates.lock().unwrap();
+    assert_eq!(updates.len(), 1);
+    let previous = |secret: &Option<oauth_twin::Secret>| secret.clone().unwrap();
+    assert_eq!(
+        previous(&updates[0].previous_refresh_token).expose_secret(),
+        "r0"
+    );
+    assert_eq!(
+        previous(&updates[0].previous_access_token).expose_secret(),
+        "t0"
+    );
+    assert_eq!(
+        client.token(),
+        None,
+        "the shared client holds no token of a person's"
+    );
+    Ok(())
+}
+
+#[maybe_async]
+#[test]
+async fn a_spent_refresh_token_leads_to_the_new_token_for_a_minute() -> TestResult {
+    let server = provider(600);
+    let clock = ManualClock::new();
+    let client = builder(&server).clock(clock.clock()).build()?;
+    let row = first_token(&clock, 10);
+    clock.advance(Duration::from_secs(11));
+    client.for_token(row.clone()).ensure_active_token().await?;
+    clock.advance(Duration::from_secs(59));
+    let token = client.for_token(row.clone()).ensure_active_token().await?;
+    assert_eq!(token.access_token().expose_secret(), "t1");
+    clock.advance(Duration::from_secs(1));
+    let token = client.for_token(row).ensure_active_token().await?;
+    assert_eq!(
+        token.access_token().expose_secret(),
+        "t2",
+        "a request of its own"
+    );
+    let spent = |n: usize| server.requests("/token")[n].parameter("refresh_token");
+    assert_eq!((spent(0), spent(1)), (Some("r0".into()), Some("r0".into())));
+    Ok(())
+}
+
+#[maybe_async]
+#[test]
+async fn children_of_different_people_share_nothing() -> TestResult {
+    let server = provider(600);
+    let client = with_credentials(&server).build()?;
+    let [alice, bob] = ["alice", "bob"]
+        .map(|name| client.for_token(Token::new(name).with_refresh_token(format!("r-{name}"))));
+    alice.refresh_token().await?;
+    assert_eq!(alice.token().unwrap().access_token().expose_secret(), "t1");
+    assert_eq!(bob.token().unwrap().access_token().expose_secret(), "bob");
+    assert_eq!(client.token(), None);
+    // Without a refresh token there is nothing to know a person by.
+    let [first, second] = [(); 2].map(|()| client.for_token(Token::new("same")));
+    first.set_token(Token::new("other"))?;
+    assert_eq!(
+        second.token().unwrap().access_token().expose_secret(),
+        "same"
+    );
+    Ok(())
+}
+
+#[maybe_async]
+#[test]
+async fn a_child_never_acts_for_the_client_itself() -> TestResult {
+    let server = provider(600);
+    let client = with_credentials(&server).build()?;
+    let expired = Token::new("t0").with_expires_at(std::time::UNIX_EPOCH);
+    let child = client.for_token(expired);
+    let error = child.get(server.url("/api")).send().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Token);
+    assert_eq!(server.count("/token"), 0);
+    Ok(())
+}
+
+#[maybe_async]
+#[test]
+async fn a_row_that_was_renewed_elsewhere_is_taken() -> TestResult {
+    let server = provider(600);
+    let clock = ManualClock::new();
+    let client = builder(&server).clock(clock.clock()).build()?;
+    let old = client.for_token(first_token(&clock, 600));
+    clock.advance(Duration::from_secs(100));
+    let newer = Token::new("t9")
+        .with_refresh_token("r0")
+        .with_issued_at(clock.now())
+        .with_expires_at(clock.now() + Duration::from_secs(600));
+    let new = client.for_token(newer);
+    for child in [&old, &new] {
+        assert_eq!(child.token().unwrap().access_token().expose_secret(), "t9");
+    }
+    Ok(())
+}
+
+#[maybe_async]
+#[test]
+async fn a_token_that_is_set_moves_the_child() -> TestResult {
+    let server = provider(600);
+    let client = builder(&server).build()?;
+    let child = client.for_token(Token::new("a").with_refresh_token("r-a"));
+    child.set_token(Token::new("b").with_refresh_token("r-b"))?;
+    let same = client.for_token(Token::new("b").with_refresh_token("r-b"));
+    same.refresh_token().await?;
+    assert_eq!(child.token().unwrap().access_token().expose_secret(), "t1");
+    let other = client.for_token(Token::new("a").with_refresh_token("r-a"));
+    assert_eq!(other.token().unwrap().access_token().expose_secret(), "a");
+    Ok(())
+}
+
+#[maybe_async]
+#[test]
+async fn closing_is_each_one_s_own() -> TestResult {
+    let server = provider(600);
+    let client = builder(&server).token(Token::new("root")).build()?;
+    let row = || Token::new("a").with_refresh_token("r-a");
+    let [first, second] = [client.for_token(row()), client.for_token(row())];
+    first.close().await?;
+    let error = first.get(server.url("/api")).send().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Closed);
+    let text = second.get(server.url("/api")).send().await?.text().await?;
+    assert_eq!(text, "Bearer a", "a sibling with the same token goes on");
+    let text = client.get(server.url("/api")).send().await?.text().await?;
+    assert_eq!(text, "Bearer root");
+    client.close().await?;
+    second.refresh_token().await?;
+    let text = second.get(server.url("/api")).send().await?.text().await?;
+    assert_eq!(text, "Bearer t1", "a child outlives its parent");
+    let orphan = client.for_token(row());
+    let error = orphan.ensure_active_token().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Closed);
+    Ok(())
+}

@@ -1,0 +1,283 @@
+//! `update_token`: when it is called, what it may do, and what happens when it fails.
+
+use std::{
+    sync::{Arc, Mutex, OnceLock},
+    time::Duration,
+};
+
+use oauth_twin::{BoxError, Error, ErrorKind, TokenUpdate};
+
+use super::{test, *};
+
+/// What the hook was told: the new access token and the refresh token that was spent.
+type Told = Arc<Mutex<Vec<(String, Option<String>)>>>;
+
+fn note(told: &Told, update: &TokenUpdate) {
+    let spent = update.previous_refresh_token.as_ref();
+    let spent = spent.map(|spent| spent.expose_secret().to_owned());
+    let token = update.token.access_token().expose_secret().to_owned();
+    told.lock().unwrap().push((token, spent));
+}
+
+/// `told` in short.
+fn story(told: &Told) -> String {
+    let told = told.lock().unwrap();
+    let words: Vec<_> = told
+        .iter()
+        .map(|(token, spent)| format!("{}>{token}", spent.as_deref().unwrap_or("-")))
+        .collect();
+    words.join(" ")
+}
+
+/// A client whose hook notes what it is told and fails as long as `failures` says so.
+fn client_that_fails(
+    server: &Server,
+    clock: &ManualClock,
+    failures: usize,
+) -> Result<(OAuth2Client, Told), Error> {
+    let told = Told::default();
+    let (noting, left) = (told.clone(), AtomicUsize::new(failures));
+    let client = builder(server)
+        .token(first_token(clock, 10))
+        .clock(clock.clock())
+        .update_token(move |update: TokenUpdate| {
+            note(&noting, &update);
+            let failing =
+                left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1));
+            match failing {
+                Ok(_) => Err("disk full".into()),
+                Err(_) => Ok(()),
+            }
+        })
+        .build()?;
+    Ok((client, told))
+}
+
+#[maybe_async]
+#[test]
+async fn told_of_what_the_client_obtained_by_itself_and_of_nothing_else() -> TestResult {
+    let server = provider(10);
+    let clock = ManualClock::new();
+    let (client, told) = client_that_fails(&server, &clock, 0)?;
+    client.set_token(first_token(&clock, 0))?;
+    client.fetch_token(ClientCredentials::new()).await?;
+    client.exchange(ClientCredentials::new()).await?;
+    assert_eq!(story(&told), "");
+    client.refresh_token().await?;
+    clock.advance(Duration::from_secs(11));
+    client.ensure_active_token().await?;
+    client.ensure_active_token().await?;
+    assert_eq!(story(&told), "r1>t3 r3>t4");
+    Ok(())
+}
+
+#[maybe_async]
+#[test]
+async fn the_token_is_published_before_the_hook_and_usable_in_it() -> TestResult {
+    let server = provider(600);
+    let clock = ManualClock::new();
+    let within: Arc<OnceLock<OAuth2Client>> = Arc::default();
+    let (client, url) = (within.clone(), server.url("/api"));
+    let calls = Arc::new(AtomicUsize::new(0));
+    let counter = calls.clone();
+    let built = builder(&server)
+        .token(first_token(&clock, 10))
+        .clock(clock.clock())
+        .update_token(move |update: TokenUpdate| {
+            let (client, url) = (client.clone(), url.clone());
+            counter.fetch_add(1, Ordering::SeqCst);
+            async move {
+                let client = client.get().ok_or("no client")?;
+                assert_eq!(client.token().as_ref(), Some(&update.token));
+                let active = client.ensure_active_token().await?;
+                assert_eq!(active, update.token);
+                let text = client.get(url).send().await?.text().await?;
+                let access_token = update.token.access_token().expose_secret();
+                assert_eq!(text, format!("Bearer {access_token}"));
+                let child = client.for_token(Token::new("child"));
+                drop(child);
+                let refused = [
+                    client.refresh_token().await.map(|_| ()),
+                    client
+                        .fetch_token(ClientCredentials::new())
+                        .await
+                        .map(|_| ()),
+                    client.set_token(Token::new("x")),
+                    client.close().await,
+                ];
+                for refused in refused {
+                    let error = refused.expect_err("it would wait for the hook");
+                    assert_eq!(error.kind(), ErrorKind::Reentrant);
+                    assert!(error.to_string().contains("update_token"), "{error}");
+                }
+                Ok::<(), BoxError>(())
+            }
+        })
+        .build()?;
+    within.set(built.clone()).expect("once");
+    clock.advance(Duration::from_secs(11));
+    let token = built.ensure_active_token().await?;
+    assert_eq!(token.access_token().expose_secret(), "t1");
+    assert_eq!(
+        (calls.load(Ordering::SeqCst), server.count("/token")),
+        (1, 1)
+    );
+    // Outside of the hook all of it works.
+    built.refresh_token().await?;
+    built.set_token(Token::new("x"))?;
+    built.close().await?;
+    Ok(())
+}
+
+#[maybe_async]
+#[test]
+async fn a_token_that_is_expired_as_it_comes_does_not_deadlock_the_hook() -> TestResult {
+    let server = provider(0);
+    let within: Arc<OnceLock<OAuth2Client>> = Arc::default();
+    let client = within.clone();
+    let built = with_credentials(&server)
+        .update_token(move |update: TokenUpdate| {
+            let client = client.clone();
+            async move {
+                let client = client.get().ok_or("no client")?;
+                let active = client.ensure_active_token().await?;
+                assert_eq!(active, update.token);
+                Ok::<(), BoxError>(())
+            }
+        })
+        .build()?;
+    within.set(built.clone()).expect("once");
+    built.ensure_active_token().await?;
+    assert_eq!(server.count("/token"), 1);
+    Ok(())
+}
+
+#[maybe_async]
+#[test]
+async fn a_failing_hook_leaves_the_token_usable_and_is_tried_again_before_the_next_renewal()
+-> TestResult {
+    let server = provider(10);
+    let clock = ManualClock::new();
+    let (client, told) = client_that_fails(&server, &clock, 1)?;
+    clock.advance(Duration::from_secs(11));
+    let error = client.ensure_active_token().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Update);
+    assert!(error.to_string().contains("usable"), "{error}");
+    let source = std::error::Error::source(&error).expect("a source");
+    assert_eq!(source.to_string(), "disk full");
+    assert!(!error.outcome_unknown() && !error.needs_login() && !error.is_transient());
+
+    let text = client.get(server.url("/api")).send().await?.text().await?;
+    assert_eq!(
+        (&*text, &*story(&told)),
+        ("Bearer t1", "r0>t1"),
+        "not again on each request"
+    );
+    clock.advance(Duration::from_secs(11));
+    client.ensure_active_token().await?;
+    assert_eq!(story(&told), "r0>t1 r0>t1 r1>t2");
+    Ok(())
+}
+
+#[maybe_async]
+#[test]
+async fn updates_that_fail_in_a_row_name_the_row_that_is_stored() -> TestResult {
+    let server = provider(10);
+    let clock = ManualClock::new();
+    let (client, told) = client_that_fails(&server, &clock, 3)?;
+    for _ in 0..2 {
+        clock.advance(Duration::from_secs(11));
+        let error = client.ensure_active_token().await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Update);
+    }
+    client.close().await?;
+    assert_eq!(story(&told), "r0>t1 r0>t1 r0>t2 r0>t2");
+    assert_eq!(server.count("/token"), 2);
+    Ok(())
+}
+
+#[maybe_async]
+#[test]
+async fn only_the_caller_that_renewed_gets_the_hook_s_error() -> TestResult {
+    let gate = Gate::new();
+    let held = gate.clone();
+    let server = Arc::new(Server::start(move |_: &Request| {
+        held.wait();
+        Reply::json(200, tokens(1, 600))
+    }));
+    let clock = ManualClock::new();
+    let (client, told) = client_that_fails(&server, &clock, 1)?;
+    clock.advance(Duration::from_secs(11));
+    let callers: Vec<_> = (0..10)
+        .map(|_| {
+            let client = client.clone();
+            begin(move || async move { client.ensure_active_token().await })
+        })
+        .collect();
+    let waiting = server.clone();
+    meanwhile(move || waiting.wait_for("/token", 1)).await;
+    gate.open();
+    let mut failed = 0;
+    for caller in callers {
+        match caller.end().await {
+            Ok(token) => assert_eq!(token.access_token().expose_secret(), "t1"),
+            Err(error) => {
+                assert_eq!(error.kind(), ErrorKind::Update);
+                failed += 1;
+            }
+        }
+    }
+    assert_eq!((failed, &*story(&told)), (1, "r0>t1"));
+    Ok(())
+}
+
+#[maybe_async]
+#[test]
+async fn a_hook_that_fails_early_is_told_to_the_caller_too() -> TestResult {
+    let server = provider(600);
+    let clock = ManualClock::new();
+    let (client, _told) = client_that_fails(&server, &clock, 1)?;
+    clock.advance(Duration::from_secs(8));
+    let error = client.get(server.url("/api")).send().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Update);
+    let text = client.get(server.url("/api")).send().await?.text().await?;
+    assert_eq!(text, "Bearer t1");
+    Ok(())
+}
+
+#[maybe_async]
+#[test]
+async fn waiters_do_not_wait_for_the_hook() -> TestResult {
+    let gate = Gate::new();
+    let held = gate.clone();
+    let server = Arc::new(provider(600));
+    let clock = ManualClock::new();
+    let client = builder(&server)
+        .token(first_token(&clock, 10))
+        .clock(clock.clock())
+        .update_token(move |_: TokenUpdate| {
+            let held = held.clone();
+            async move {
+                meanwhile(move || held.wait()).await;
+                Ok::<(), BoxError>(())
+            }
+        })
+        .build()?;
+    clock.advance(Duration::from_secs(11));
+    let renewing = client.clone();
+    let renewal = begin(move || async move { renewing.ensure_active_token().await });
+    let waiting = server.clone();
+    meanwhile(move || waiting.wait_for("/token", 1)).await;
+    let token = client.ensure_active_token().await?;
+    assert_eq!(token.access_token().expose_secret(), "t1");
+    let token = client.refresh_token().await?;
+    assert_eq!(
+        token.access_token().expose_secret(),
+        "t1",
+        "it joins the renewal"
+    );
+    gate.open();
+    renewal.end().await?;
+    assert_eq!(server.count("/token"), 1);
+    Ok(())
+}

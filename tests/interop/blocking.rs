@@ -1,0 +1,14 @@
+//! The blocking half of the tests against real servers.
+
+#![allow(
+    unreachable_pub,
+    clippy::unwrap_used,
+    reason = "a test program has no outside, and may panic"
+)]
+
+#[allow(dead_code, reason = "shared with tests that need more of it")]
+#[path = "../modes/blocking.rs"]
+mod mode;
+
+#[path = "cases/mod.rs"]
+mod cases;

@@ -1,0 +1,13 @@
+//! The scenarios against real servers, written once and run in both modes.
+
+mod oidc_provider;
+
+/// What a test may fail with.
+type TestResult = Result<(), Box<dyn std::error::Error>>;
+
+/// Where a server listens that `tests/interop/run` has started.
+fn address(variable: &str) -> String {
+    std::env::var(variable).unwrap_or_else(|_| {
+        panic!("{variable} is not set: these tests are run by tests/interop/run, which starts the servers")
+    })
+}

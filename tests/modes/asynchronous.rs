@@ -1,0 +1,96 @@
+//! The async seam of the tests: all that differs from `blocking.rs`, under the same names.
+
+use std::{
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+pub use maybe_async::must_be_async as maybe_async;
+pub use oauth_twin::{
+    AsyncOAuth2Client as OAuth2Client, AsyncOAuth2ClientBuilder as OAuth2ClientBuilder, reqwest,
+};
+pub use tokio::test;
+
+/// The name of this half's client in `Debug`.
+pub const CLIENT: &str = "AsyncOAuth2Client";
+/// As many callers as meet an expired token.
+pub const CROWD: usize = 1000;
+
+pub mod http {
+    #[allow(unused_imports, reason = "not every half of every feature needs each")]
+    pub use super::reqwest::{Body, Client, ClientBuilder, Request, Response, multipart::Form};
+}
+
+/// Runs `count` jobs at once and gives what they return.
+pub async fn at_once<T: Send + 'static, F: Future<Output = T> + Send + 'static>(
+    count: usize,
+    job: impl Fn(usize) -> F,
+) -> Vec<T> {
+    let tasks: Vec<_> = (0..count).map(|n| tokio::spawn(job(n))).collect();
+    let mut done = Vec::new();
+    for task in tasks {
+        done.push(task.await.expect("a task"));
+    }
+    done
+}
+
+/// Begins a job that goes on beside the test.
+pub fn begin<T: Send + 'static, F: Future<Output = T> + Send + 'static>(
+    job: impl FnOnce() -> F,
+) -> Begun<T> {
+    Begun(tokio::spawn(job()))
+}
+
+pub struct Begun<T>(tokio::task::JoinHandle<T>);
+
+impl<T> Begun<T> {
+    pub async fn end(self) -> T {
+        self.0.await.expect("a task")
+    }
+}
+
+/// Lets `wait`, which blocks, have its way while tasks go on.
+pub async fn meanwhile<T: Send + 'static>(wait: impl FnOnce() -> T + Send + 'static) -> T {
+    tokio::task::spawn_blocking(wait).await.expect("a thread")
+}
+
+pub async fn pause(time: Duration) {
+    tokio::time::sleep(time).await;
+}
+
+/// A body of `size` bytes whose length is not known beforehand.
+pub fn endless(size: usize) -> http::Body {
+    struct Stream(usize);
+    impl http_body::Body for Stream {
+        type Data = bytes::Bytes;
+        type Error = std::convert::Infallible;
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<http_body::Frame<Self::Data>, Self::Error>>> {
+            let size = self.0.min(10_000);
+            self.0 -= size;
+            let data = bytes::Bytes::from(vec![b'x'; size]);
+            Poll::Ready((size > 0).then(|| Ok(http_body::Frame::data(data))))
+        }
+    }
+    http::Body::wrap(Stream(size))
+}
+
+/// Reads an answer bit by bit and counts its bytes.
+pub async fn received(mut response: http::Response) -> usize {
+    let mut size = 0;
+    while let Some(chunk) = response.chunk().await.expect("a chunk") {
+        size += chunk.len();
+    }
+    size
+}
+
+/// A client of the user's own.
+pub fn own_client() -> http::Client {
+    oauth_twin::async_http_client_builder()
+        .and_then(|builder| Ok(builder.build()?))
+        .expect("a client")
+}

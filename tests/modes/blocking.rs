@@ -1,0 +1,69 @@
+//! The blocking seam of the tests: all that differs from `asynchronous.rs`, under the same names.
+
+use std::time::Duration;
+
+pub use ::core::prelude::v1::test;
+pub use maybe_async::must_be_sync as maybe_async;
+pub use oauth_twin::{OAuth2Client, OAuth2ClientBuilder, reqwest};
+
+/// The name of this half's client in `Debug`.
+pub const CLIENT: &str = "OAuth2Client";
+/// As many callers as meet an expired token.
+pub const CROWD: usize = 64;
+
+pub mod http {
+    #[allow(unused_imports, reason = "not every half of every feature needs each")]
+    pub use super::reqwest::blocking::{
+        Body, Client, ClientBuilder, Request, Response, multipart::Form,
+    };
+}
+
+/// Runs `count` jobs at once and gives what they return.
+pub fn at_once<T: Send>(count: usize, job: impl Fn(usize) -> T + Sync) -> Vec<T> {
+    std::thread::scope(|scope| {
+        let job = &job;
+        let threads: Vec<_> = (0..count).map(|n| scope.spawn(move || job(n))).collect();
+        let join = |thread: std::thread::ScopedJoinHandle<'_, T>| thread.join().expect("a thread");
+        threads.into_iter().map(join).collect()
+    })
+}
+
+/// Begins a job that goes on beside the test.
+pub fn begin<T: Send + 'static>(job: impl FnOnce() -> T + Send + 'static) -> Begun<T> {
+    Begun(std::thread::spawn(job))
+}
+
+pub struct Begun<T>(std::thread::JoinHandle<T>);
+
+impl<T> Begun<T> {
+    pub fn end(self) -> T {
+        self.0.join().expect("a thread")
+    }
+}
+
+/// Lets `wait`, which blocks, have its way.
+pub fn meanwhile<T>(wait: impl FnOnce() -> T) -> T {
+    wait()
+}
+
+pub fn pause(time: Duration) {
+    std::thread::sleep(time);
+}
+
+/// A body of `size` bytes whose length is not known beforehand.
+pub fn endless(size: usize) -> http::Body {
+    http::Body::new(std::io::Read::take(std::io::repeat(b'x'), size as u64))
+}
+
+/// Reads an answer bit by bit and counts its bytes.
+pub fn received(mut response: http::Response) -> usize {
+    let size = std::io::copy(&mut response, &mut std::io::sink()).expect("a body");
+    usize::try_from(size).expect("a size")
+}
+
+/// A client of the user's own.
+pub fn own_client() -> http::Client {
+    oauth_twin::http_client_builder()
+        .and_then(|builder| Ok(builder.build()?))
+        .expect("a client")
+}

@@ -1,0 +1,129 @@
+//! Servers behind TLS, with a certificate authority of their own.
+
+use std::{
+    net::TcpStream,
+    sync::{Arc, Mutex},
+};
+
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rustls::{
+    RootCertStore, ServerConfig, ServerConnection, StreamOwned,
+    crypto::ring,
+    pki_types::{CertificateDer, PrivateKeyDer},
+    server::WebPkiClientVerifier,
+};
+
+use super::server::{Connection, Handler, Server};
+
+/// Somebody who signs certificates.
+pub struct Authority(CertifiedIssuer<'static, KeyPair>);
+
+/// A certificate with its key.
+pub struct Identity {
+    pub certificate: CertificateDer<'static>,
+    key: KeyPair,
+    pem: String,
+}
+
+impl Authority {
+    pub fn new() -> Self {
+        let mut params = CertificateParams::new(Vec::new()).expect("no names");
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let key = KeyPair::generate().expect("a key");
+        Self(CertifiedIssuer::self_signed(params, key).expect("a certificate"))
+    }
+
+    /// As PEM, for those who are to trust it.
+    pub fn pem(&self) -> String {
+        self.0.pem()
+    }
+
+    pub fn issue(&self, name: &str) -> Identity {
+        let params = CertificateParams::new([name.to_owned()]).expect("a name");
+        let key = KeyPair::generate().expect("a key");
+        let certificate = params.signed_by(&key, &self.0).expect("a certificate");
+        Identity {
+            pem: certificate.pem() + &key.serialize_pem(),
+            certificate: certificate.der().clone(),
+            key,
+        }
+    }
+
+    fn roots(&self) -> RootCertStore {
+        let mut roots = RootCertStore::empty();
+        roots.add(self.0.der().clone()).expect("a certificate");
+        roots
+    }
+}
+
+impl Identity {
+    /// Certificate and key as PEM.
+    pub fn pem(&self) -> &str {
+        &self.pem
+    }
+}
+
+/// The certificates that clients showed, one entry for each connection whose handshake was good.
+pub type Shown = Arc<Mutex<Vec<Option<CertificateDer<'static>>>>>;
+
+/// A server that is `identity`, and wants clients that are known to `clients`, if given.
+pub fn start(
+    handler: impl Handler,
+    identity: &Identity,
+    clients: Option<&Authority>,
+) -> (Server, Shown) {
+    let provider = Arc::new(ring::default_provider());
+    let config = ServerConfig::builder_with_provider(provider.clone())
+        .with_safe_default_protocol_versions()
+        .expect("versions");
+    let config = match clients {
+        Some(clients) => {
+            let roots = Arc::new(clients.roots());
+            let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider);
+            config.with_client_cert_verifier(verifier.build().expect("a verifier"))
+        }
+        None => config.with_no_client_auth(),
+    };
+    let key = PrivateKeyDer::Pkcs8(identity.key.serialize_der().into());
+    let config = config
+        .with_single_cert(vec![identity.certificate.clone()], key)
+        .expect("a certificate");
+    let config = Arc::new(config);
+    let shown = Shown::default();
+    let log = shown.clone();
+    let server = Server::start_with(handler, move |mut stream: TcpStream| {
+        let mut tls = ServerConnection::new(config.clone()).ok()?;
+        while tls.is_handshaking() {
+            tls.complete_io(&mut stream).ok()?;
+        }
+        let certificate = tls.peer_certificates().and_then(|chain| chain.first());
+        let certificate = certificate.map(|certificate| certificate.clone().into_owned());
+        log.lock().expect("a lock").push(certificate);
+        Some(Box::new(Tls(StreamOwned::new(tls, stream))))
+    });
+    (server, shown)
+}
+
+struct Tls(StreamOwned<ServerConnection, TcpStream>);
+
+impl std::io::Read for Tls {
+    fn read(&mut self, bytes: &mut [u8]) -> std::io::Result<usize> {
+        self.0.read(bytes)
+    }
+}
+
+impl std::io::Write for Tls {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.0.flush()
+    }
+}
+
+impl Connection for Tls {
+    fn socket(&mut self) -> Option<&mut TcpStream> {
+        None
+    }
+}
