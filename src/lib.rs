@@ -14,6 +14,7 @@ mod clock;
 mod encoding;
 mod error;
 pub mod oauth2;
+#[cfg(any(feature = "async", feature = "blocking"))]
 mod random;
 mod secret;
 

@@ -86,7 +86,8 @@ assert_eq!(response.status(), 201);
     ///
     /// A request with an `Authorization` header of the caller's own, or to a URL that is neither
     /// HTTPS nor loopback, is an error and is not sent. A redirect that leaves the origin is
-    /// followed without the token; one that leaves HTTPS is returned as it is.
+    /// followed without the token; one that leaves HTTPS is returned as it is, and so is one
+    /// within an origin after another was visited.
     #[must_use = "a request does nothing until it is sent"]
     pub struct RequestBuilder | AsyncRequestBuilder {
         session: Session,

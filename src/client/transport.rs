@@ -52,7 +52,7 @@ impl Transport {
         timeout: Duration,
         allow_http: bool,
     ) -> Result<Self> {
-        let base = || {
+        let base = || -> Result<http::ClientBuilder> {
             let builder = http_base()
                 .connect_timeout(CONNECT_TIMEOUT)
                 .user_agent(USER_AGENT);
@@ -129,15 +129,22 @@ impl Transport {
 
 /// reqwest drops the token where a redirect leaves the origin. Where it would leave HTTPS, the
 /// redirect itself is handed to the caller.
+///
+/// So is one within an origin after another was visited: reqwest takes the headers of each hop from
+/// the first request and looks only whether that hop changes the origin, so the token would be
+/// back.
 fn redirect(attempt: Attempt<'_>, allow_http: bool) -> reqwest::redirect::Action {
-    let left_https = attempt
-        .previous()
-        .last()
-        .is_some_and(|from| is_secure(from, allow_http))
-        && !is_secure(attempt.url(), allow_http);
-    if left_https {
+    let (to, previous) = (attempt.url(), attempt.previous());
+    let Some(from) = previous.last() else {
+        return attempt.stop();
+    };
+    let left_https = is_secure(from, allow_http) && !is_secure(to, allow_http);
+    let origin = to.origin();
+    let token_is_back =
+        from.origin() == origin && previous.iter().any(|url| url.origin() != origin);
+    if left_https || token_is_back {
         attempt.stop()
-    } else if attempt.previous().len() > REDIRECT_LIMIT {
+    } else if previous.len() > REDIRECT_LIMIT {
         attempt.error("more than 10 redirects")
     } else {
         attempt.follow()

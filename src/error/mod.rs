@@ -61,6 +61,10 @@ pub enum ErrorKind {
 }
 
 #[derive(Debug, thiserror::Error)]
+#[cfg_attr(
+    not(any(feature = "async", feature = "blocking")),
+    expect(dead_code, reason = "there are no clients to fail so")
+)]
 enum Cause {
     #[error("{}", transport_clause(source))]
     Transport { source: reqwest::Error },
@@ -78,8 +82,6 @@ enum Cause {
         what: &'static str,
         source: BoxError,
     },
-    #[error("the answer broke off")]
-    BrokenOff { source: std::io::Error },
     #[error("bad settings: {}", problems.join("; "))]
     Configuration { problems: Vec<String> },
     #[error("{0}")]
@@ -103,7 +105,7 @@ impl Error {
                 ErrorKind::Answer
             }
             Cause::Transport { source } if source.is_builder() => ErrorKind::Usage,
-            Cause::Transport { .. } | Cause::BrokenOff { .. } => ErrorKind::Transport,
+            Cause::Transport { .. } => ErrorKind::Transport,
             Cause::Response(_) => ErrorKind::Server,
             Cause::Answer { .. } => ErrorKind::Answer,
             Cause::Usage(_) | Cause::Configuration { .. } | Cause::Callback { .. } => {
@@ -145,10 +147,10 @@ impl Error {
     /// Whether the same call may well succeed later without anything being mended.
     pub fn is_transient(&self) -> bool {
         match &*self.0 {
-            Cause::BrokenOff { .. } | Cause::Interrupted(_) => true,
+            Cause::Interrupted(_) => true,
             Cause::Response(response) => response.is_transient(),
-            Cause::Transport { .. } => match self.kind() {
-                ErrorKind::Transport => true,
+            Cause::Transport { source } => match self.kind() {
+                ErrorKind::Transport => !is_distrusted(source),
                 _ => self
                     .status()
                     .is_some_and(|status| status.is_server_error() || status == 429),
@@ -168,7 +170,7 @@ impl Error {
     /// call; the next call uses the refresh token again, as there is nothing else.
     pub fn outcome_unknown(&self) -> bool {
         match &*self.0 {
-            Cause::BrokenOff { .. } | Cause::Interrupted(_) => true,
+            Cause::Interrupted(_) => true,
             Cause::Transport { source } => {
                 self.kind() == ErrorKind::Answer
                     || (self.kind() == ErrorKind::Transport && !source.is_connect())
@@ -188,11 +190,6 @@ impl Error {
             Cause::Response(response) => response.code().is_some_and(ErrorCode::needs_login),
             _ => false,
         }
-    }
-
-    /// Whether the request was certainly not carried out, so that it may be repeated at once.
-    pub(crate) fn is_certain_and_transient(&self) -> bool {
-        self.is_transient() && !self.outcome_unknown()
     }
 
     pub(crate) fn refused(response: ErrorResponse) -> Self {
@@ -221,6 +218,15 @@ impl Error {
             Err(source) => Cause::Callback { what, source }.into(),
         }
     }
+}
+
+/// What only the clients fail with.
+#[cfg(any(feature = "async", feature = "blocking"))]
+impl Error {
+    /// Whether the request was certainly not carried out, so that it may be repeated at once.
+    pub(crate) fn is_certain_and_transient(&self) -> bool {
+        self.is_transient() && !self.outcome_unknown()
+    }
 
     pub(crate) fn configuration(problems: Vec<String>) -> Self {
         Cause::Configuration { problems }.into()
@@ -233,11 +239,7 @@ impl Error {
     pub(crate) fn random() -> Self {
         Cause::Interrupted("the operating system gave no random numbers").into()
     }
-}
 
-/// What only the clients fail with.
-#[cfg(any(feature = "async", feature = "blocking"))]
-impl Error {
     pub(crate) fn update(source: BoxError) -> Self {
         Cause::Update { source }.into()
     }
@@ -247,7 +249,8 @@ impl Error {
     pub(crate) fn broken_off(source: std::io::Error) -> Self {
         match source.downcast::<reqwest::Error>() {
             Ok(error) => error.into(),
-            Err(source) => Cause::BrokenOff { source }.into(),
+            // reqwest wraps an error of its own, whatever happened.
+            Err(_other) => Self::interrupted("the answer broke off"),
         }
     }
 
@@ -316,6 +319,21 @@ fn is_unreadable(error: &reqwest::Error) -> bool {
         cause = inner.source();
     }
     cause.is_none_or(|cause| cause.is::<std::io::Error>() || cause.is::<serde_json::Error>())
+}
+
+/// Whether the other side failed to prove who it is, which it will fail to do next time too. TLS
+/// libraries say so by an I/O error about invalid data.
+fn is_distrusted(error: &reqwest::Error) -> bool {
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        cause = match error.downcast_ref::<std::io::Error>() {
+            Some(io) if io.kind() == std::io::ErrorKind::InvalidData => return true,
+            // The source of an I/O error is that of the error within, which is passed over so.
+            Some(io) => io.get_ref().map(|inner| inner as &(dyn StdError + 'static)),
+            None => error.source(),
+        };
+    }
+    false
 }
 
 fn transport_clause(error: &reqwest::Error) -> &'static str {

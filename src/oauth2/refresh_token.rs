@@ -3,7 +3,7 @@
 //! [RFC 6749 section 6](https://www.rfc-editor.org/rfc/rfc6749#section-6)
 
 use super::{
-    Form, Grant, Token, TokenRequest,
+    Form, Grant, TokenRequest,
     grant::{Asked, asking},
 };
 use crate::{error::BoxError, secret::Secret};
@@ -42,7 +42,7 @@ impl RefreshToken {
     /// The refresh of `token` as the client does it: the scope that the server granted, if it
     /// told, and what the grant repeats.
     #[cfg(any(feature = "async", feature = "blocking"))]
-    pub(crate) fn of(token: &Token, repeated: Form) -> Option<Self> {
+    pub(crate) fn of(token: &super::Token, repeated: Form) -> Option<Self> {
         Some(Self {
             refresh_token: token.refresh_token()?.clone(),
             asked: Asked {

@@ -15,12 +15,14 @@ use super::{
 use support::{
     clock::ManualClock,
     gate::Gate,
-    server::{Handler, Reply, Request, Server},
+    server::{Reply, Request, Server},
 };
 
 mod children;
 mod client_credentials;
 pub mod close;
+#[cfg(feature = "tracing")]
+mod events;
 mod faults;
 mod hooks;
 mod lifecycle;

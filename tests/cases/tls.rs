@@ -3,7 +3,6 @@
 use oauth_twin::{BoxError, ErrorKind, oauth2::EndpointRequest, reqwest};
 
 use super::{
-    mode::own_client,
     support::tls::{self, Authority, Identity, Shown},
     test, *,
 };
@@ -94,6 +93,8 @@ async fn without_it_its_server_is_refused() -> TestResult {
     let (server, _) = start(&authority.issue("localhost"), None);
     is_refused(fetching(&server), &server).await?;
     is_refused(holding(), &server).await?;
+    let error = call(&holding().build()?, &server).await.unwrap_err();
+    assert!(!error.is_transient(), "it would be refused again");
     // Nor does it count because something else is configured.
     let other = |http: http::ClientBuilder| http.user_agent("other");
     is_refused(fetching(&server).configure_http(other), &server).await?;

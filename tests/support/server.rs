@@ -58,7 +58,7 @@ pub enum Reply {
         body: Vec<u8>,
     },
     /// The handler writes to the connection itself, which is then closed.
-    Raw(Box<dyn FnOnce(&mut TcpStream) -> std::io::Result<()> + Send>),
+    Raw(Writing),
 }
 
 impl Reply {
@@ -86,6 +86,9 @@ impl Reply {
         self
     }
 }
+
+/// What a handler writes by itself.
+type Writing = Box<dyn FnOnce(&mut TcpStream) -> std::io::Result<()> + Send>;
 
 pub trait Handler: Fn(&Request) -> Reply + Send + Sync + 'static {}
 impl<F: Fn(&Request) -> Reply + Send + Sync + 'static> Handler for F {}
@@ -162,6 +165,7 @@ impl Server {
         format!("http://{}{path}", self.address)
     }
 
+    #[cfg(feature = "rustls")]
     pub fn https(&self, path: &str) -> String {
         format!("https://localhost:{}{path}", self.address.port())
     }

@@ -223,7 +223,7 @@ async fn a_token_of_three_seconds_is_renewed_by_itself() -> TestResult {
         calls += 1;
         pause(Duration::from_millis(100)).await;
     }
-    let updates = updates.lock().unwrap();
+    let updates = updates.lock().unwrap().clone();
     assert_eq!(updates[0].previous_access_token, None);
     for pair in updates.windows(2) {
         let previous = pair[1].previous_access_token.as_ref();
