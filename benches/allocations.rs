@@ -1,0 +1,230 @@
+//! Allocations per operation, and the memory that a client holds. Fails where a goal is missed.
+//!
+//! Counted is the thread that calls: the async client does all its work there, on a runtime of
+//! one thread, and of a blocking request all but what reqwest does on its own thread.
+
+mod support;
+
+use std::{hint::black_box, time::Duration};
+
+use allocation_counter::{AllocationInfo, measure};
+use oauth_twin::{
+    Clock, Token,
+    oauth2::{ClientCredentials, EndpointResponse, TokenEndpoint},
+    reqwest::{
+        Method, Request, StatusCode,
+        header::{AUTHORIZATION, HeaderMap},
+    },
+};
+use support::{
+    BenchResult,
+    clients::{Bare, Ours, header, token},
+    is_bench_run, median,
+    server::Server,
+};
+
+const SAMPLES: usize = 101;
+
+/// What is beyond a goal.
+#[derive(Default)]
+struct Missed(Vec<String>);
+
+impl Missed {
+    fn at_most(&mut self, what: &str, goal: i64, figure: i64) {
+        if figure > goal {
+            self.0.push(format!("{what}: {figure}, the goal is {goal}"));
+        }
+    }
+}
+
+fn main() -> BenchResult {
+    if !is_bench_run() {
+        return Ok(());
+    }
+    let mut missed = Missed::default();
+    let server = Server::start(Duration::ZERO)?;
+    requests(&server.url("/api"), &mut missed)?;
+    token_step(&mut missed)?;
+    construction(&mut missed)?;
+    parsing()?;
+    if missed.0.is_empty() {
+        return Ok(());
+    }
+    Err(missed.0.join("; ").into())
+}
+
+/// The allocations of one `work`, as most often seen.
+fn count(mut work: impl FnMut() -> BenchResult) -> BenchResult<i64> {
+    // Connections, pools and buffers are there from the second time on.
+    for _ in 0..10 {
+        work()?;
+    }
+    let mut counts = [0; SAMPLES];
+    for count in &mut counts {
+        let mut done = Ok(());
+        let info = measure(|| done = work());
+        done?;
+        *count = i64::try_from(info.count_total)?;
+    }
+    Ok(median(&mut counts))
+}
+
+fn requests(url: &str, missed: &mut Missed) -> BenchResult {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let header = header();
+
+    let bare = |bare: Bare| {
+        let client = bare.asynchronous()?;
+        count(|| {
+            runtime.block_on(async {
+                let request = client.get(url).header(AUTHORIZATION, header.clone());
+                black_box(request.send().await?.bytes().await?);
+                Ok(())
+            })
+        })
+    };
+    let ours = |ours: Ours| {
+        let client = ours.asynchronous()?;
+        count(|| {
+            runtime.block_on(async {
+                black_box(client.get(url).send().await?.bytes().await?);
+                Ok(())
+            })
+        })
+    };
+    compare("async request", bare, ours, missed)?;
+
+    let bare = |bare: Bare| {
+        let client = bare.blocking()?;
+        count(|| {
+            let request = client.get(url).header(AUTHORIZATION, header.clone());
+            black_box(request.send()?.bytes()?);
+            Ok(())
+        })
+    };
+    let ours = |ours: Ours| {
+        let client = ours.blocking()?;
+        count(|| {
+            black_box(client.get(url).send()?.bytes()?);
+            Ok(())
+        })
+    };
+    compare("blocking request", bare, ours, missed)
+}
+
+fn compare(
+    what: &str,
+    bare: impl Fn(Bare) -> BenchResult<i64>,
+    ours: impl Fn(Ours) -> BenchResult<i64>,
+    missed: &mut Missed,
+) -> BenchResult {
+    let by_default = bare(Bare::Default)?;
+    let same_settings = bare(Bare::SameSettings)?;
+    println!("{what}, bare reqwest: {by_default} allocations; with our settings: {same_settings}");
+    for (which, goal) in [
+        (Ours::NothingToRenew, 0),
+        (Ours::RetryOff, 0),
+        (Ours::RetryOn, 8),
+    ] {
+        let figure = ours(which)?;
+        let (beyond, added) = (figure - same_settings, figure - by_default);
+        println!("{what}, {which:?}: {figure}, {beyond:+} and {added:+}");
+        missed.at_most(&format!("{what}, {which:?}"), goal, beyond);
+    }
+    Ok(())
+}
+
+fn token_step(missed: &mut Missed) -> BenchResult {
+    let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+    let (asynchronous, blocking) = (Ours::RetryOn.asynchronous()?, Ours::RetryOn.blocking()?);
+    let mut request = Request::new(Method::GET, "https://api.example/".parse()?);
+    for (what, figure) in [
+        (
+            "async authorization_header",
+            count(|| {
+                black_box(runtime.block_on(asynchronous.authorization_header())?);
+                Ok(())
+            })?,
+        ),
+        (
+            "blocking authorization_header",
+            count(|| {
+                black_box(blocking.authorization_header()?);
+                Ok(())
+            })?,
+        ),
+        (
+            "async authorize",
+            count(|| {
+                request.headers_mut().clear();
+                runtime.block_on(asynchronous.authorize(&mut request))?;
+                Ok(())
+            })?,
+        ),
+    ] {
+        println!("{what}: {figure} allocations");
+        missed.at_most(what, 0, figure);
+    }
+    Ok(())
+}
+
+fn construction(missed: &mut Missed) -> BenchResult {
+    const CHILDREN: usize = 1000;
+    let parent = Ours::NothingToRenew.asynchronous()?;
+    let children = |token: &dyn Fn(usize) -> Token| {
+        let mut kept = Vec::with_capacity(CHILDREN);
+        measure(|| kept.extend((0..CHILDREN).map(|n| parent.for_token(token(n)))))
+    };
+    for (what, info) in [
+        ("for_token", children(&|_| token())),
+        (
+            "for_token with a refresh token",
+            children(&|n| token().with_refresh_token(format!("tGzv3JOkF0XG5Qx2TlKW{n}"))),
+        ),
+    ] {
+        let each = AllocationInfo {
+            count_total: info.count_total / CHILDREN as u64,
+            bytes_current: info.bytes_current / CHILDREN as i64,
+            ..info
+        };
+        println!(
+            "{what}, the token's own included: {} bytes held, {} allocations",
+            each.bytes_current, each.count_total
+        );
+        missed.at_most(what, 1024, each.bytes_current);
+    }
+
+    // The first client has loaded the roots above.
+    let mut kept = None;
+    let info = measure(|| kept = Some(Ours::NothingToRenew.asynchronous()));
+    println!(
+        "a further async client: {} bytes held, {} allocations",
+        info.bytes_current, info.count_total
+    );
+    let mut kept = None;
+    let info = measure(|| kept = Some(Bare::SameSettings.asynchronous()));
+    println!(
+        "a further bare reqwest client on the same roots: {} bytes held, {} allocations",
+        info.bytes_current, info.count_total
+    );
+    Ok(())
+}
+
+fn parsing() -> BenchResult {
+    let endpoint = TokenEndpoint::new("https://id.example/token", "id")?;
+    let request = endpoint.request(&ClientCredentials::new())?;
+    let (headers, clock) = (HeaderMap::new(), Clock::system());
+    let figure = count(|| {
+        let body = support::ANSWER.as_bytes();
+        black_box(endpoint.token(
+            &request,
+            EndpointResponse::new(StatusCode::OK, headers.clone(), body),
+            &clock,
+        )?);
+        Ok(())
+    })?;
+    println!("reading a token answer: {figure} allocations");
+    Ok(())
+}

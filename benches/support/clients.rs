@@ -1,0 +1,116 @@
+//! The clients that are compared, made in the same way everywhere.
+
+use std::time::{Duration, SystemTime};
+
+use oauth_twin::{
+    AsyncOAuth2Client, AsyncOAuth2ClientBuilder, OAuth2Client, OAuth2ClientBuilder, Token,
+    async_http_client_builder, http_client_builder,
+    oauth2::RefreshPolicy,
+    reqwest::{self, header::HeaderValue, redirect::Policy},
+};
+
+use super::BenchResult;
+
+/// As long as many a server's opaque token.
+pub const ACCESS_TOKEN: &str = "mF_9.B5f-4.1JqM2YotnFZFEjr1zCsicMWpAAtGzv3J";
+
+/// The header that bare reqwest sends, made once.
+pub fn header() -> HeaderValue {
+    let mut header =
+        HeaderValue::try_from(format!("Bearer {ACCESS_TOKEN}")).expect("a header value");
+    header.set_sensitive(true);
+    header
+}
+
+/// An hour's token without a refresh token.
+pub fn token() -> Token {
+    Token::new(ACCESS_TOKEN)
+        .with_issued_at(SystemTime::now())
+        .with_expires_at(SystemTime::now() + Duration::from_secs(3600))
+}
+
+/// An hour's token that can be renewed.
+pub fn renewable_token() -> Token {
+    token().with_refresh_token("tGzv3JOkF0XG5Qx2TlKWIA")
+}
+
+/// How a client of ours stands to renewals.
+#[derive(Clone, Copy, Debug)]
+pub enum Ours {
+    /// No refresh token: a 401 is final.
+    NothingToRenew,
+    /// A refresh token, and the rule not to use it for a 401.
+    RetryOff,
+    /// A refresh token, so that each request is kept for a second try.
+    RetryOn,
+}
+
+macro_rules! ours {
+    ($self:expr, $builder:expr) => {{
+        let builder = $builder.token_endpoint("https://id.example/token");
+        match $self {
+            Self::NothingToRenew => builder.token(token()),
+            Self::RetryOff => builder
+                .token(renewable_token())
+                .refresh_policy(RefreshPolicy::Expiry),
+            Self::RetryOn => builder.token(renewable_token()),
+        }
+    }};
+}
+
+impl Ours {
+    fn asynchronous_builder(self) -> AsyncOAuth2ClientBuilder {
+        ours!(self, AsyncOAuth2Client::builder("id"))
+    }
+
+    fn blocking_builder(self) -> OAuth2ClientBuilder {
+        ours!(self, OAuth2Client::builder("id"))
+    }
+
+    pub fn asynchronous(self) -> BenchResult<AsyncOAuth2Client> {
+        Ok(self.asynchronous_builder().build()?)
+    }
+
+    pub fn blocking(self) -> BenchResult<OAuth2Client> {
+        Ok(self.blocking_builder().build()?)
+    }
+}
+
+/// How bare reqwest is set up.
+#[derive(Clone, Copy, Debug)]
+pub enum Bare {
+    /// As it comes.
+    Default,
+    /// With the timeouts and rules that a client of ours sets.
+    SameSettings,
+}
+
+macro_rules! same_settings {
+    ($builder:expr) => {
+        $builder
+            .user_agent("oauth-twin/0.0.0")
+            .connect_timeout(Duration::from_secs(10))
+            .redirect(Policy::custom(|attempt| attempt.follow()))
+            .referer(false)
+    };
+}
+
+impl Bare {
+    pub fn asynchronous(self) -> BenchResult<reqwest::Client> {
+        let builder = async_http_client_builder()?;
+        let builder = match self {
+            Self::Default => builder,
+            Self::SameSettings => same_settings!(builder).read_timeout(Duration::from_secs(30)),
+        };
+        Ok(builder.build()?)
+    }
+
+    pub fn blocking(self) -> BenchResult<reqwest::blocking::Client> {
+        let builder = http_client_builder()?;
+        let builder = match self {
+            Self::Default => builder,
+            Self::SameSettings => same_settings!(builder),
+        };
+        Ok(builder.build()?)
+    }
+}
