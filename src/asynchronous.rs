@@ -68,8 +68,12 @@ fn http_client(builder: http::ClientBuilder) -> reqwest::Result<http::Client> {
     builder.build()
 }
 
-async fn execute(client: &http::Client, request: http::Request) -> reqwest::Result<http::Response> {
-    client.execute(request).await
+/// Not an `async fn`: that would keep a copy of the request in a state of its own.
+fn execute(
+    client: &http::Client,
+    request: http::Request,
+) -> impl Future<Output = reqwest::Result<http::Response>> + use<> {
+    client.execute(request)
 }
 
 /// The body, unless it is longer than `limit` bytes.

@@ -14,7 +14,6 @@ mod clock;
 mod encoding;
 mod error;
 pub mod oauth2;
-#[cfg(any(feature = "async", feature = "blocking"))]
 mod random;
 mod secret;
 
@@ -39,11 +38,11 @@ pub use {
 
 #[cfg(feature = "async")]
 pub use asynchronous::{
-    AsyncOAuth2Client, AsyncOAuth2ClientBuilder, AsyncRequestBuilder, UpdateToken,
+    AsyncLogin, AsyncOAuth2Client, AsyncOAuth2ClientBuilder, AsyncRequestBuilder, UpdateToken,
     async_http_client_builder,
 };
 #[cfg(feature = "blocking")]
-pub use blocking::{OAuth2Client, OAuth2ClientBuilder, RequestBuilder, http_client_builder};
+pub use blocking::{Login, OAuth2Client, OAuth2ClientBuilder, RequestBuilder, http_client_builder};
 #[cfg(any(feature = "async", feature = "blocking"))]
 pub use oauth2::token_update::TokenUpdate;
 

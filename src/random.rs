@@ -1,7 +1,5 @@
 //! Randomness, from the operating system.
 
-use std::time::Duration;
-
 use ring::rand::{SecureRandom as _, SystemRandom};
 
 use crate::error::{Error, Result};
@@ -15,21 +13,25 @@ pub(crate) fn fill(bytes: &mut [u8]) -> Result<()> {
 
 /// Somewhere between half of `wait` and `wait`, so that callers who failed together do not come
 /// back together.
-pub(crate) fn jitter(wait: Duration) -> Result<Duration> {
+#[cfg(any(feature = "async", feature = "blocking"))]
+pub(crate) fn jitter(wait: std::time::Duration) -> Result<std::time::Duration> {
     let mut byte = [0];
     fill(&mut byte)?;
     Ok(wait / 2 + wait / 2 * u32::from(byte[0]) / 255)
 }
 
-#[cfg(test)]
+#[cfg(all(test, any(feature = "async", feature = "blocking")))]
 mod tests {
-    use super::*;
+    use super::jitter;
 
     #[test]
     fn jitter_stays_within_half_and_whole() {
         for _ in 0..1000 {
-            let wait = jitter(Duration::from_secs(1)).expect("randomness");
-            assert!(wait >= Duration::from_millis(500) && wait <= Duration::from_secs(1));
+            let wait = jitter(std::time::Duration::from_secs(1)).expect("randomness");
+            assert!(
+                wait >= std::time::Duration::from_millis(500)
+                    && wait <= std::time::Duration::from_secs(1)
+            );
         }
     }
 }

@@ -7,7 +7,10 @@ use std::{
 };
 
 use super::slot::{Origin, Rules, Slot};
-use crate::{oauth2::Token, secret::Secret};
+use crate::{
+    oauth2::{Form, Token},
+    secret::Secret,
+};
 
 /// How long a spent refresh token leads to the token that took its place: requests that loaded
 /// their row before the renewal are done by then.
@@ -49,9 +52,15 @@ impl Entry {
 
 impl Children {
     /// The slot for a child with `token`.
-    pub(super) fn slot(&self, token: Token, rules: Rules, now: Duration) -> Arc<Slot> {
+    pub(super) fn slot(
+        &self,
+        token: Token,
+        repeated: Form,
+        rules: Rules,
+        now: Duration,
+    ) -> Arc<Slot> {
         let Some(key) = token.refresh_token().map(Secret::digest) else {
-            return child(token, rules);
+            return child(token, repeated, rules);
         };
         let mut table = self.lock();
         if let Some(entry) = table.slots.get(&key)
@@ -63,7 +72,7 @@ impl Children {
             }
             return slot;
         }
-        let slot = child(token, rules);
+        let slot = child(token, repeated, rules);
         table.insert(key, Entry::Live(Arc::downgrade(&slot)), now);
         slot
     }
@@ -85,8 +94,14 @@ impl Children {
     }
 
     /// The caller has put `new` into `slot`: `old` leads there no longer.
-    pub(super) fn moved(&self, slot: &Arc<Slot>, old: Option<&Token>, new: &Token, now: Duration) {
-        let [old, new] = [old, Some(new)].map(|token| token?.refresh_token().map(Secret::digest));
+    pub(super) fn moved(
+        &self,
+        slot: &Arc<Slot>,
+        old: Option<&Token>,
+        new: Option<&Token>,
+        now: Duration,
+    ) {
+        let [old, new] = [old, new].map(|token| token?.refresh_token().map(Secret::digest));
         let mut table = self.lock();
         if let Some(old) = old {
             table.slots.remove(&old);
@@ -113,9 +128,10 @@ impl Table {
     }
 }
 
-fn child(token: Token, rules: Rules) -> Arc<Slot> {
+fn child(token: Token, repeated: Form, rules: Rules) -> Arc<Slot> {
     let origin = Origin {
         grant: None,
+        repeated,
         child: true,
     };
     Arc::new(Slot::new(Some(token), rules, origin))

@@ -8,14 +8,17 @@ use super::{
     read_capped, run_hook, sleep, within,
 };
 
+mod authorization;
 mod children;
+mod exchange;
 mod flight;
 mod oauth2;
 mod oauth2_builder;
+mod oauth2_settings;
 mod renewal;
 mod request;
 mod session;
 mod slot;
 mod transport;
 
-pub use {oauth2::*, oauth2_builder::*, request::*};
+pub use {authorization::*, oauth2::*, oauth2_builder::*, request::*};

@@ -8,7 +8,8 @@ use super::oauth2_builder::OAuth2ClientBuilder;
 use super::{http, maybe_async, request::RequestBuilder, request::verbs, session::Session};
 use crate::{
     error::Result,
-    oauth2::{Grant, Token},
+    oauth2::{Form, Grant, Introspection, Token, TokenTypeHint},
+    secret::Secret,
 };
 
 paired! {
@@ -168,7 +169,7 @@ assert_eq!(name, "Alice");
     )]
     #[must_use]
     pub fn for_token(&self, token: Token) -> Self {
-        Self::new(self.session.child(token))
+        Self::new(self.session.child(token, Form::new()))
     }
 }
 
@@ -217,6 +218,58 @@ impl OAuth2Client {
     /// As [`refresh_token`](Self::refresh_token), if the token has expired.
     pub async fn ensure_active_token(&self) -> Result<Arc<Token>> {
         self.session.ensure_active_token().await
+    }
+
+    /// Revokes the client's own token, the refresh token if there is one, and forgets it.
+    ///
+    /// # Errors
+    ///
+    /// The server's refusal, or that of the transport; the client keeps its token then.
+    ///
+    /// [RFC 7009 section 2](https://www.rfc-editor.org/rfc/rfc7009#section-2)
+    pub async fn revoke_token(&self) -> Result<()> {
+        self.session.revoke_token().await
+    }
+
+    /// Revokes any token that was issued to this client.
+    ///
+    /// # Errors
+    ///
+    /// The server's refusal, or that of the transport.
+    ///
+    /// [RFC 7009 section 2.1](https://www.rfc-editor.org/rfc/rfc7009#section-2.1)
+    pub async fn revoke(
+        &self,
+        token: impl Into<Secret>,
+        hint: Option<TokenTypeHint>,
+    ) -> Result<()> {
+        self.session.revoke(token.into(), hint).await
+    }
+
+    /// Asks the server about the client's own access token, which is not renewed for it.
+    ///
+    /// # Errors
+    ///
+    /// The server's refusal, or that of the transport.
+    ///
+    /// [RFC 7662 section 2](https://www.rfc-editor.org/rfc/rfc7662#section-2)
+    pub async fn introspect_token(&self) -> Result<Introspection> {
+        self.session.introspect_token().await
+    }
+
+    /// Asks the server about any token.
+    ///
+    /// # Errors
+    ///
+    /// The server's refusal, or that of the transport.
+    ///
+    /// [RFC 7662 section 2.1](https://www.rfc-editor.org/rfc/rfc7662#section-2.1)
+    pub async fn introspect(
+        &self,
+        token: impl Into<Secret>,
+        hint: Option<TokenTypeHint>,
+    ) -> Result<Introspection> {
+        self.session.introspect(token.into(), hint).await
     }
 
     /// Puts the token on a request that is sent with a client of the caller's own.

@@ -2,19 +2,21 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use reqwest::Url;
+use reqwest::Method;
 
 use super::{
-    Hook, http,
+    Hook as UpdateHook, http,
     oauth2::OAuth2Client,
-    session::{Session, Settings},
-    slot::Rules,
+    session::Session,
     transport::{ConfigureHttp, Transport},
 };
 use crate::{
     clock::Clock,
-    error::{Error, Result},
-    oauth2::{ClientAuth, Grant, RefreshPolicy, Scope, Token, TokenEndpoint, check_endpoint},
+    error::Result,
+    oauth2::{
+        ClientAuth, Grant, Hook, RefreshPolicy, Scope, Token, TokenPlacement,
+        compliance::ComplianceFix,
+    },
     secret::Secret,
 };
 
@@ -80,23 +82,32 @@ assert_eq!(
     )]
     #[must_use = "a builder makes no client until it is built"]
     pub struct OAuth2ClientBuilder | AsyncOAuth2ClientBuilder {
-        client_id: String,
-        client_secret: Option<Secret>,
-        issuer: Option<String>,
-        token_endpoint: Option<String>,
-        auth: Option<Arc<dyn ClientAuth>>,
-        scope: Option<Scope>,
-        resource: Vec<String>,
-        grant: Option<Arc<dyn Grant>>,
-        token: Option<Token>,
-        leeway: Duration,
-        policy: RefreshPolicy,
-        timeout: Duration,
-        close_timeout: Duration,
-        configure_http: Option<ConfigureHttp>,
-        hook: Option<Hook>,
-        clock: Clock,
-        allow_http: bool,
+        pub(super) client_id: String,
+        pub(super) client_secret: Option<Secret>,
+        pub(super) issuer: Option<String>,
+        pub(super) token_endpoint: Option<String>,
+        pub(super) token_endpoint_method: Method,
+        pub(super) auth: Option<Arc<dyn ClientAuth>>,
+        pub(super) authorization_endpoint: Option<String>,
+        pub(super) redirect_uri: Option<String>,
+        pub(super) revocation_endpoint: Option<String>,
+        pub(super) revocation_auth: Option<Arc<dyn ClientAuth>>,
+        pub(super) introspection_endpoint: Option<String>,
+        pub(super) introspection_auth: Option<Arc<dyn ClientAuth>>,
+        pub(super) placement: TokenPlacement,
+        pub(super) hooks: Vec<Hook>,
+        pub(super) scope: Option<Scope>,
+        pub(super) resource: Vec<String>,
+        pub(super) grant: Option<Arc<dyn Grant>>,
+        pub(super) token: Option<Token>,
+        pub(super) leeway: Duration,
+        pub(super) policy: RefreshPolicy,
+        pub(super) timeout: Duration,
+        pub(super) close_timeout: Duration,
+        pub(super) configure_http: Option<ConfigureHttp>,
+        pub(super) update: Option<UpdateHook>,
+        pub(super) clock: Clock,
+        pub(super) allow_http: bool,
     }
 }
 
@@ -107,7 +118,16 @@ impl OAuth2ClientBuilder {
             client_secret: None,
             issuer: None,
             token_endpoint: None,
+            token_endpoint_method: Method::POST,
             auth: None,
+            authorization_endpoint: None,
+            redirect_uri: None,
+            revocation_endpoint: None,
+            revocation_auth: None,
+            introspection_endpoint: None,
+            introspection_auth: None,
+            placement: TokenPlacement::Header,
+            hooks: Vec::new(),
             scope: None,
             resource: Vec::new(),
             grant: None,
@@ -117,7 +137,7 @@ impl OAuth2ClientBuilder {
             timeout: Duration::from_secs(30),
             close_timeout: Duration::from_secs(60),
             configure_http: None,
-            hook: None,
+            update: None,
             clock: Clock::system(),
             allow_http: false,
         }
@@ -142,6 +162,83 @@ impl OAuth2ClientBuilder {
     /// [RFC 6749 section 3.2](https://www.rfc-editor.org/rfc/rfc6749#section-3.2)
     pub fn token_endpoint(mut self, url: impl Into<String>) -> Self {
         self.token_endpoint = Some(url.into());
+        self
+    }
+
+    /// The method of token requests: `POST` unless told, as the RFC has it.
+    ///
+    /// # Security
+    ///
+    /// With `GET`, everything that is secret stands in the URL, and so in logs.
+    pub fn token_endpoint_method(mut self, method: Method) -> Self {
+        self.token_endpoint_method = method;
+        self
+    }
+
+    /// The URL of the authorization endpoint, to which people are sent.
+    ///
+    /// [RFC 6749 section 3.1](https://www.rfc-editor.org/rfc/rfc6749#section-3.1)
+    pub fn authorization_endpoint(mut self, url: impl Into<String>) -> Self {
+        self.authorization_endpoint = Some(url.into());
+        self
+    }
+
+    /// Where people are sent back to: an absolute URI without fragment, as registered.
+    ///
+    /// [RFC 6749 section 3.1.2](https://www.rfc-editor.org/rfc/rfc6749#section-3.1.2)
+    pub fn redirect_uri(mut self, uri: impl Into<String>) -> Self {
+        self.redirect_uri = Some(uri.into());
+        self
+    }
+
+    /// The URL of the revocation endpoint.
+    ///
+    /// [RFC 7009 section 2](https://www.rfc-editor.org/rfc/rfc7009#section-2)
+    pub fn revocation_endpoint(mut self, url: impl Into<String>) -> Self {
+        self.revocation_endpoint = Some(url.into());
+        self
+    }
+
+    /// The URL of the introspection endpoint.
+    ///
+    /// [RFC 7662 section 2](https://www.rfc-editor.org/rfc/rfc7662#section-2)
+    pub fn introspection_endpoint(mut self, url: impl Into<String>) -> Self {
+        self.introspection_endpoint = Some(url.into());
+        self
+    }
+
+    /// How the client authenticates at the revocation endpoint: as at the token endpoint, unless
+    /// told.
+    pub fn revocation_endpoint_auth_method(mut self, auth: impl ClientAuth + 'static) -> Self {
+        self.revocation_auth = Some(Arc::new(auth));
+        self
+    }
+
+    /// How the client authenticates at the introspection endpoint: as at the token endpoint,
+    /// unless told.
+    pub fn introspection_endpoint_auth_method(mut self, auth: impl ClientAuth + 'static) -> Self {
+        self.introspection_auth = Some(Arc::new(auth));
+        self
+    }
+
+    /// Where the token stands in requests: in the header, unless told.
+    ///
+    /// [RFC 6750 section 2](https://www.rfc-editor.org/rfc/rfc6750#section-2)
+    pub fn token_placement(mut self, placement: TokenPlacement) -> Self {
+        self.placement = placement;
+        self
+    }
+
+    /// Adds a change to a message, for a server that departs from the RFC. Hooks run in the order
+    /// in which they are added.
+    pub fn compliance_hook(mut self, hook: Hook) -> Self {
+        self.hooks.push(hook);
+        self
+    }
+
+    /// Adds the hooks that a provider is known to need.
+    pub fn compliance_fix(mut self, fix: ComplianceFix) -> Self {
+        self.hooks.extend(fix);
         self
     }
 
@@ -241,8 +338,8 @@ impl OAuth2ClientBuilder {
         self
     }
 
-    pub(in super::super) fn hook(mut self, hook: Hook) -> Self {
-        self.hook = Some(hook);
+    pub(in super::super) fn hook(mut self, hook: UpdateHook) -> Self {
+        self.update = Some(hook);
         self
     }
 
@@ -253,113 +350,15 @@ impl OAuth2ClientBuilder {
     /// Of [`ErrorKind::Usage`](crate::ErrorKind::Usage), with every bad setting by its name; or
     /// if TLS cannot be set up.
     pub fn build(self) -> Result<OAuth2Client> {
-        let mut problems = Vec::new();
-        let token_endpoint = self.checked(&mut problems);
-        if !problems.is_empty() {
-            return Err(Error::configuration(problems));
-        }
-        let transport =
-            Transport::new(self.configure_http.as_ref(), self.timeout, self.allow_http)?;
-        let settings = Settings {
-            client_id: self.client_id,
-            rules: Rules {
-                leeway: self.leeway,
-                policy: self.policy,
-                can_ask: token_endpoint.is_some(),
-            },
-            token_endpoint,
-            timeout: self.timeout,
-            close_timeout: self.close_timeout,
-            hook: self.hook,
-            clock: self.clock,
-        };
+        let settings = self.settings()?;
+        let transport = Transport::new(
+            self.configure_http.as_ref(),
+            self.timeout,
+            self.allow_http,
+            self.placement,
+        )?;
         let session = Session::new(settings, transport, self.token, self.grant);
         Ok(OAuth2Client::new(session))
-    }
-
-    /// The token endpoint, if there is one; and all that is wrong.
-    fn checked(&self, problems: &mut Vec<String>) -> Option<TokenEndpoint> {
-        let mut bad = |setting: &str, problem: &str| problems.push(format!("{setting} {problem}"));
-        if self.client_id.is_empty() {
-            bad("client_id", "is empty");
-        }
-        match &self.client_secret {
-            Some(secret) if secret.is_empty() => {
-                bad(
-                    "client_secret",
-                    "is empty; leave it out for a public client",
-                );
-            }
-            None if self.auth.as_ref().is_some_and(|auth| auth.needs_secret()) => {
-                bad(
-                    "client_secret",
-                    "is missing, which token_endpoint_auth_method needs",
-                );
-            }
-            _ => {}
-        }
-        if let Some(issuer) = &self.issuer {
-            match check_endpoint(issuer, self.allow_http) {
-                Err(problem) => bad("issuer", &problem),
-                Ok(url) if url.query().is_some() => bad("issuer", "must not have a query"),
-                Ok(_) => {}
-            }
-        }
-        if let Some(Err(error)) = self.scope.as_ref().map(Scope::validate) {
-            bad("scope", &format!("cannot be sent: {error}"));
-        }
-        for resource in &self.resource {
-            // "Its value MUST be an absolute URI [...]. The URI MUST NOT include a fragment".
-            match Url::parse(resource) {
-                Err(error) => bad("resource", &format!("is not an absolute URI ({error})")),
-                Ok(url) if url.fragment().is_some() => bad("resource", "must not have a fragment"),
-                Ok(_) => {}
-            }
-        }
-        for (setting, duration) in [
-            ("timeout", self.timeout),
-            ("close_timeout", self.close_timeout),
-        ] {
-            if duration.is_zero() {
-                bad(setting, "must be longer than zero");
-            }
-        }
-        if let Some(grant) = &self.grant {
-            if !grant.replayable() {
-                bad(
-                    "grant",
-                    "cannot be sent again for a renewal; hand it to fetch_token instead",
-                );
-            }
-            if self.token_endpoint.is_none() {
-                bad("token_endpoint", "is missing, which grant needs");
-            }
-        }
-        match check_endpoint(self.token_endpoint.as_ref()?, self.allow_http) {
-            Err(problem) => bad("token_endpoint", &problem),
-            Ok(url) => return Some(self.endpoint(url)),
-        }
-        None
-    }
-
-    fn endpoint(&self, url: Url) -> TokenEndpoint {
-        let mut endpoint = TokenEndpoint::checked(url, self.client_id.clone());
-        if let Some(secret) = &self.client_secret {
-            endpoint = endpoint.client_secret(secret);
-        }
-        if let Some(auth) = &self.auth {
-            endpoint = endpoint.shared_auth_method(auth.clone());
-        }
-        if let Some(issuer) = &self.issuer {
-            endpoint = endpoint.issuer(issuer);
-        }
-        if let Some(scope) = &self.scope {
-            endpoint = endpoint.scope(scope.clone());
-        }
-        for resource in &self.resource {
-            endpoint = endpoint.resource(resource);
-        }
-        endpoint
     }
 }
 

@@ -1,31 +1,20 @@
 //! Renewing a token: by one caller for all, to the end, published before it is told.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Duration};
 
 use super::{
     detached,
     flight::Lead,
     in_hook, maybe_async, run_hook,
     session::Live,
-    sleep,
     slot::{Current, Turn, Wanted},
     within,
 };
 use crate::{
     error::{Error, ErrorCode, ErrorKind, Result},
     oauth2::{Grant, RefreshToken, Token},
-    random, trace,
+    trace,
 };
-
-/// How often a token request is sent within one call, at the most.
-const ATTEMPTS: u32 = 3;
-/// The wait before the second attempt, which doubles.
-const FIRST_WAIT: Duration = Duration::from_millis(250);
-/// A server that asks for a longer wait than this is not waited for within a call.
-const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
 #[maybe_async]
 impl Live {
@@ -143,43 +132,8 @@ impl Live {
         let replayable = grant.replayable().then_some(grant);
         let old = self.slot.current();
         let current = self.slot.replace(token, replayable, repeated);
-        self.moved(old.as_deref(), &current);
+        self.moved(old.as_deref(), Some(&current));
         Ok(current)
-    }
-
-    /// Asks the token endpoint, again only where the request was certainly not carried out, and
-    /// within the timeout in all.
-    pub(super) async fn request_token(&self, grant: &dyn Grant) -> Result<Token> {
-        let settings = &self.shared.settings;
-        let endpoint = settings.token_endpoint.as_ref().ok_or_else(|| {
-            Error::usage("there is no token_endpoint to ask; give the builder one")
-        })?;
-        let started = Instant::now();
-        let mut attempt = 1;
-        loop {
-            // New each time: an assertion must not be sent twice.
-            let request = endpoint.request(grant)?;
-            let left = settings.timeout.saturating_sub(started.elapsed());
-            let answer = self.shared.transport.ask(&request, left).await;
-            let token = answer.and_then(|answer| {
-                let (status, headers) = (answer.status, &answer.headers);
-                endpoint.token(&request, status, headers, &answer.body, &settings.clock)
-            });
-            let error = match token {
-                Err(error) if error.is_certain_and_transient() && attempt < ATTEMPTS => error,
-                token => return token,
-            };
-            let wait = match error.retry_after() {
-                Some(wait) => wait,
-                None => random::jitter(FIRST_WAIT * 2_u32.pow(attempt - 1))?,
-            };
-            if wait > LONGEST_WAIT || started.elapsed() + wait >= settings.timeout {
-                return Err(error);
-            }
-            trace::retrying(&error, wait);
-            sleep(wait).await;
-            attempt += 1;
-        }
     }
 
     /// Tells `update_token` what is pending. What it fails for stays pending.

@@ -4,18 +4,20 @@ use std::{fmt, time::Duration};
 
 use reqwest::{
     IntoUrl, Method, StatusCode, Url, Version,
-    header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue},
+    header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue},
 };
 use serde::Serialize;
 
 use super::{
     execute, http, maybe_async,
-    session::{Live, Session},
-    slot::Wanted,
+    session::{Live, Session, Settings},
+    slot::{Current, Wanted},
 };
 use crate::{
     error::{Error, ErrorKind, Result},
-    oauth2::is_invalid_token,
+    oauth2::{
+        ProtectedRequest, TokenPlacement, body_with_token, is_invalid_token, query_with_token,
+    },
     trace,
 };
 
@@ -79,8 +81,8 @@ assert_eq!(response.status(), 201);
     )]
     ///
     /// The token goes into the `Authorization` header
-    /// ([RFC 6750 section 2.1](https://www.rfc-editor.org/rfc/rfc6750#section-2.1)); the body is
-    /// never touched, and never buffered.
+    /// ([RFC 6750 section 2.1](https://www.rfc-editor.org/rfc/rfc6750#section-2.1)) unless another
+    /// placement is set; the body is not touched then, and never buffered.
     ///
     /// # Security
     ///
@@ -212,10 +214,7 @@ impl Session {
         let live = self.live()?;
         live.check(request)?;
         let current = live.usable(live.patience(request)).await?;
-        request
-            .headers_mut()
-            .insert(AUTHORIZATION, current.header()?);
-        Ok(())
+        live.place(request, &current)
     }
 
     pub(super) async fn authorization_header(&self) -> Result<HeaderValue> {
@@ -237,9 +236,7 @@ impl Live {
         } else {
             None
         };
-        request
-            .headers_mut()
-            .insert(AUTHORIZATION, current.header()?);
+        self.place(&mut request, &current)?;
         let response = execute(&self.shared.transport.resources, request).await?;
         let Some(mut again) = again.filter(|sent| is_refusal(&response, sent.url())) else {
             return Ok(response);
@@ -248,8 +245,8 @@ impl Live {
         match renewed {
             Ok(other) if other.token.access_token() != current.token.access_token() => {
                 drop(response);
-                again.headers_mut().insert(AUTHORIZATION, other.header()?);
                 let url = again.url().clone();
+                self.place(&mut again, &other)?;
                 let response = execute(&self.shared.transport.resources, again).await?;
                 // A new token did not help, so the token was not the reason: spare the server
                 // a renewal for each of the 401s that are to be expected now.
@@ -272,7 +269,9 @@ impl Live {
 impl Live {
     /// Whether the request may be given a token.
     fn check(&self, request: &http::Request) -> Result<()> {
-        if request.headers().contains_key(AUTHORIZATION) {
+        if self.shared.settings.placement == TokenPlacement::Header
+            && request.headers().contains_key(AUTHORIZATION)
+        {
             return Err(Error::usage(
                 "the request has an Authorization header, or a user name in its URL, already; \
                  take it out, or call withhold_token",
@@ -281,11 +280,82 @@ impl Live {
         self.shared.transport.check(request.url())
     }
 
+    /// Puts the token on the request, where it belongs, and shows it to the hooks.
+    fn place(&self, request: &mut http::Request, current: &Current) -> Result<()> {
+        let Settings {
+            placement, hooks, ..
+        } = &self.shared.settings;
+        match placement {
+            TokenPlacement::Header => {
+                let header = current.header()?;
+                request.headers_mut().insert(AUTHORIZATION, header);
+            }
+            TokenPlacement::Query => {
+                query_with_token(request.url_mut(), &current.token)?;
+                // "Clients using the URI Query Parameter method SHOULD also send a Cache-Control
+                // header containing the "no-store" option."
+                let no_store = HeaderValue::from_static("no-store");
+                request
+                    .headers_mut()
+                    .entry(CACHE_CONTROL)
+                    .or_insert(no_store);
+            }
+            TokenPlacement::Body => {
+                let body = body_with_token(form_body(request)?, &current.token)?;
+                let form = HeaderValue::from_static("application/x-www-form-urlencoded");
+                request.headers_mut().entry(CONTENT_TYPE).or_insert(form);
+                *request.body_mut() = Some(body.into());
+            }
+        }
+        if hooks.has_protected() {
+            let headers = std::mem::take(request.headers_mut());
+            let (method, url) = (request.method().clone(), request.url().clone());
+            let mut protected = ProtectedRequest::new(method, url, headers);
+            hooks.on_protected(&mut protected)?;
+            let (url, headers) = protected.into_parts();
+            self.shared.transport.check(&url)?;
+            *request.url_mut() = url;
+            *request.headers_mut() = headers;
+        }
+        Ok(())
+    }
+
     /// How long the request waits for an early renewal.
     fn patience(&self, request: &http::Request) -> Duration {
         let timeout = self.shared.settings.timeout;
         request.timeout().map_or(timeout, |own| timeout.min(*own))
     }
+}
+
+/// The form that a token may be added to: one that is there in full, or none on a method that has
+/// a body.
+///
+/// [RFC 6750 section 2.2](https://www.rfc-editor.org/rfc/rfc6750#section-2.2)
+fn form_body(request: &http::Request) -> Result<&[u8]> {
+    let content_type = request.headers().get(CONTENT_TYPE);
+    let is_form = content_type.is_some_and(|value| {
+        let value = value.to_str().unwrap_or_default();
+        let essence = value.split(';').next().unwrap_or_default().trim();
+        essence.eq_ignore_ascii_case("application/x-www-form-urlencoded")
+    });
+    // "The HTTP request method is one for which the request-body has defined semantics. In
+    // particular, this means that the "GET" method MUST NOT be used."
+    let has_body = !matches!(
+        *request.method(),
+        Method::GET | Method::HEAD | Method::OPTIONS
+    );
+    match request.body() {
+        None if has_body && (is_form || content_type.is_none()) => Ok(&[]),
+        Some(body) if has_body && is_form => body.as_bytes().ok_or_else(not_a_form),
+        _ => Err(not_a_form()),
+    }
+}
+
+fn not_a_form() -> Error {
+    Error::usage(
+        "the token is placed in the body, which has to be a form of a POST, PUT or PATCH; \
+         use TokenPlacement::Header for other requests",
+    )
 }
 
 /// Whether the server that was meant refused the token; another one, to which it redirected, has

@@ -17,7 +17,11 @@ use super::{
 use crate::{
     clock::Clock,
     error::{Error, Result},
-    oauth2::{Grant, Token, TokenEndpoint},
+    oauth2::{
+        AuthorizationEndpoint, Form, Grant, Hooks, Introspection, IntrospectionEndpoint,
+        RevocationEndpoint, Token, TokenEndpoint, TokenPlacement, TokenTypeHint,
+    },
+    secret::Secret,
 };
 
 /// A client's inside. Clones are the same client.
@@ -49,7 +53,12 @@ pub(super) struct Shared {
 
 pub(super) struct Settings {
     pub(super) client_id: String,
+    pub(super) authorization_endpoint: Option<AuthorizationEndpoint>,
     pub(super) token_endpoint: Option<TokenEndpoint>,
+    pub(super) revocation_endpoint: Option<RevocationEndpoint>,
+    pub(super) introspection_endpoint: Option<IntrospectionEndpoint>,
+    pub(super) placement: TokenPlacement,
+    pub(super) hooks: Hooks,
     pub(super) rules: Rules,
     pub(super) timeout: Duration,
     pub(super) close_timeout: Duration,
@@ -66,6 +75,7 @@ impl Session {
     ) -> Self {
         let origin = Origin {
             grant,
+            repeated: Form::new(),
             child: false,
         };
         let slot = Arc::new(Slot::new(token, settings.rules, origin));
@@ -82,12 +92,13 @@ impl Session {
     }
 
     /// A client for somebody else's token, on the same connections.
-    pub(super) fn child(&self, token: Token) -> Self {
+    pub(super) fn child(&self, token: Token, repeated: Form) -> Self {
         let Ok(Live { shared, .. }) = self.live() else {
             return Self(Arc::new(Handle(RwLock::new(State::Closed))));
         };
         let now = shared.settings.clock.unix();
-        let slot = shared.children.slot(token, shared.settings.rules, now);
+        let rules = shared.settings.rules;
+        let slot = shared.children.slot(token, repeated, rules, now);
         Self::open(Live { shared, slot })
     }
 
@@ -100,7 +111,7 @@ impl Session {
     }
 
     /// The same for what must not be done from within `update_token`.
-    fn live_outside_hook(&self, method: &'static str) -> Result<Live> {
+    pub(super) fn live_outside_hook(&self, method: &'static str) -> Result<Live> {
         let live = self.live()?;
         if in_hook(live.slot.id()) {
             return Err(Error::reentrant(method));
@@ -117,7 +128,7 @@ impl Session {
         let live = self.live_outside_hook("set_token")?;
         let old = live.slot.current();
         let current = live.slot.reset(token);
-        live.moved(old.as_deref(), &current);
+        live.moved(old.as_deref(), Some(&current));
         Ok(())
     }
 
@@ -157,6 +168,27 @@ impl Session {
         let limit = live.shared.settings.timeout;
         let current = live.usable(limit).await?;
         Ok(current.token.clone())
+    }
+
+    pub(super) async fn revoke_token(&self) -> Result<()> {
+        let live = self.live_outside_hook("revoke_token")?;
+        detached(live.revoke_own()).await
+    }
+
+    pub(super) async fn revoke(&self, token: Secret, hint: Option<TokenTypeHint>) -> Result<()> {
+        self.live()?.revoke(&token, hint.as_ref()).await
+    }
+
+    pub(super) async fn introspect_token(&self) -> Result<Introspection> {
+        self.live()?.introspect_own().await
+    }
+
+    pub(super) async fn introspect(
+        &self,
+        token: Secret,
+        hint: Option<TokenTypeHint>,
+    ) -> Result<Introspection> {
+        self.live()?.introspect(&token, hint.as_ref()).await
     }
 
     pub(in super::super) async fn close(&self) -> Result<()> {
@@ -199,12 +231,12 @@ impl Drop for Handle {
 }
 
 impl Live {
-    /// Another token of the caller's stands in the slot of a child.
-    pub(super) fn moved(&self, old: Option<&Current>, new: &Current) {
+    /// Another token of the caller's stands in the slot of a child, or none.
+    pub(super) fn moved(&self, old: Option<&Current>, new: Option<&Current>) {
         if self.slot.is_child() {
             let now = self.shared.settings.clock.unix();
-            let old = old.map(|old| &*old.token);
-            self.shared.children.moved(&self.slot, old, &new.token, now);
+            let [old, new] = [old, new].map(|current| current.map(|current| &*current.token));
+            self.shared.children.moved(&self.slot, old, new, now);
         }
     }
 }

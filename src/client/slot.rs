@@ -70,6 +70,8 @@ pub(super) struct Origin {
     /// Sent anew when there is no refresh token. Only ever the client's own: a child of it acts
     /// for somebody else.
     pub(super) grant: Option<Arc<dyn Grant>>,
+    /// What is repeated when the token is refreshed, if there is no such grant.
+    pub(super) repeated: Form,
     /// Whether the slot is that of a `for_token` child.
     pub(super) child: bool,
 }
@@ -115,7 +117,7 @@ impl Slot {
         let state = State {
             current: token.map(|token| Arc::new(Current::new(token, rules.leeway))),
             generation: 0,
-            repeated: repeated(origin.grant.as_deref()),
+            repeated: origin.repeated(),
             grant: origin.grant.clone(),
             flight: None,
             pending: VecDeque::new(),
@@ -262,8 +264,20 @@ impl Slot {
     /// Publishes a token that came from outside, to be renewed as at the beginning.
     pub(super) fn reset(&self, token: Token) -> Arc<Current> {
         let grant = self.origin.grant.clone();
-        let repeated = repeated(grant.as_deref());
-        self.replace(token, grant, repeated)
+        self.replace(token, grant, self.origin.repeated())
+    }
+
+    /// Lets go of the token, if it still is `revoked`.
+    pub(super) fn forget(&self, revoked: &Arc<Current>) {
+        let mut state = self.write();
+        if state
+            .current
+            .as_ref()
+            .is_some_and(|current| Arc::ptr_eq(current, revoked))
+        {
+            state.generation += 1;
+            state.current = None;
+        }
     }
 
     /// Takes `token` if it is newer than the published one and no renewal is under way: the row
@@ -325,8 +339,13 @@ impl Slot {
     }
 }
 
-fn repeated(grant: Option<&dyn Grant>) -> Form {
-    grant.map(Grant::refresh_parameters).unwrap_or_default()
+impl Origin {
+    fn repeated(&self) -> Form {
+        match &self.grant {
+            Some(grant) => grant.refresh_parameters(),
+            None => self.repeated.clone(),
+        }
+    }
 }
 
 /// An update while the hook runs. If the hook fails, panics or is cut off, the update is pending

@@ -4,15 +4,14 @@
 use std::{sync::Arc, time::Duration};
 
 use reqwest::{
-    Url,
-    header::{self, HeaderMap},
+    Url, header,
     redirect::{Attempt, Policy},
 };
 
 use super::{execute, http, http_base, http_client, maybe_async, read_capped};
 use crate::{
     error::{Error, Result},
-    oauth2::{EndpointRequest, is_secure},
+    oauth2::{EndpointRequest, EndpointResponse, TokenPlacement, is_secure},
     tls,
 };
 
@@ -38,19 +37,13 @@ pub(super) struct Transport {
     allow_http: bool,
 }
 
-/// An endpoint's answer, read to its end.
-pub(super) struct Answer {
-    pub(super) status: reqwest::StatusCode,
-    pub(super) headers: HeaderMap,
-    pub(super) body: Vec<u8>,
-}
-
 impl Transport {
     /// Sets up both halves. `timeout` is that of a whole call of an endpoint.
     pub(super) fn new(
         configure: Option<&ConfigureHttp>,
         timeout: Duration,
         allow_http: bool,
+        placement: TokenPlacement,
     ) -> Result<Self> {
         let base = || -> Result<http::ClientBuilder> {
             let builder = http_base()
@@ -72,7 +65,9 @@ impl Transport {
             .connect_timeout(timeout.min(CONNECT_TIMEOUT))
             .timeout(timeout);
         let resources = base()?
-            .redirect(Policy::custom(move |attempt| redirect(attempt, allow_http)))
+            .redirect(Policy::custom(move |attempt| {
+                redirect(attempt, allow_http, placement)
+            }))
             .referer(false);
         Ok(Self {
             endpoints: http_client(endpoints)?,
@@ -96,19 +91,23 @@ impl Transport {
 #[maybe_async]
 impl Transport {
     /// Sends a request to an endpoint and reads the answer, within `limit`.
-    pub(super) async fn ask(&self, request: &EndpointRequest, limit: Duration) -> Result<Answer> {
+    pub(super) async fn ask(
+        &self,
+        request: &EndpointRequest,
+        limit: Duration,
+    ) -> Result<EndpointResponse> {
         self.check(request.url())?;
+        let (url, body) = request.url_and_body();
         let mut builder = self
             .endpoints
-            .request(request.method().clone(), request.url().clone())
+            .request(request.method().clone(), url)
             .headers(request.headers().clone())
             // On the request, so that it holds until the last byte in both modes.
             .timeout(limit);
-        if !request.form().is_empty() {
-            let body = request.form().encode().expose_secret().to_owned();
+        if let Some(body) = body {
             builder = builder
                 .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
-                .body(body);
+                .body(body.expose_secret().to_owned());
         }
         let response = execute(&self.endpoints, builder.build()?).await?;
         let status = response.status();
@@ -119,11 +118,7 @@ impl Transport {
             None if status.is_client_error() || status.is_server_error() => Vec::new(),
             None => return Err(Error::answer("the answer is larger than 1 MiB", status)),
         };
-        Ok(Answer {
-            status,
-            headers,
-            body,
-        })
+        Ok(EndpointResponse::new(status, headers, body))
     }
 }
 
@@ -133,7 +128,14 @@ impl Transport {
 /// So is one within an origin after another was visited: reqwest takes the headers of each hop from
 /// the first request and looks only whether that hop changes the origin, so the token would be
 /// back.
-fn redirect(attempt: Attempt<'_>, allow_http: bool) -> reqwest::redirect::Action {
+///
+/// A token that stands elsewhere than in the header reqwest would take along, so nothing is followed
+/// out of the origin.
+fn redirect(
+    attempt: Attempt<'_>,
+    allow_http: bool,
+    placement: TokenPlacement,
+) -> reqwest::redirect::Action {
     let (to, previous) = (attempt.url(), attempt.previous());
     let Some(from) = previous.last() else {
         return attempt.stop();
@@ -142,7 +144,8 @@ fn redirect(attempt: Attempt<'_>, allow_http: bool) -> reqwest::redirect::Action
     let origin = to.origin();
     let token_is_back =
         from.origin() == origin && previous.iter().any(|url| url.origin() != origin);
-    if left_https || token_is_back {
+    let taken_along = placement != TokenPlacement::Header && from.origin() != origin;
+    if left_https || token_is_back || taken_along {
         attempt.stop()
     } else if previous.len() > REDIRECT_LIMIT {
         attempt.error("more than 10 redirects")

@@ -138,7 +138,7 @@ impl Error {
     pub fn status(&self) -> Option<StatusCode> {
         match &*self.0 {
             Cause::Transport { source } => source.status(),
-            Cause::Response(response) => Some(response.status()),
+            Cause::Response(response) => response.status(),
             Cause::Answer { status, .. } => *status,
             _ => None,
         }
@@ -175,9 +175,9 @@ impl Error {
                 self.kind() == ErrorKind::Answer
                     || (self.kind() == ErrorKind::Transport && !source.is_connect())
             }
-            Cause::Response(response) => {
-                response.status().is_server_error() && response.status() != 503
-            }
+            Cause::Response(response) => response
+                .status()
+                .is_some_and(|status| status.is_server_error() && status != 503),
             Cause::Answer { status, .. } => status.is_some_and(|status| status.is_success()),
             _ => false,
         }
@@ -192,6 +192,10 @@ impl Error {
         }
     }
 
+    pub(crate) fn random() -> Self {
+        Cause::Interrupted("the operating system gave no random numbers").into()
+    }
+
     pub(crate) fn refused(response: ErrorResponse) -> Self {
         Cause::Response(response).into()
     }
@@ -201,6 +205,15 @@ impl Error {
         Cause::Answer {
             what: what.into(),
             status: Some(status),
+        }
+        .into()
+    }
+
+    /// The callback is not the answer to the authorization request. `what` must not quote it.
+    pub(crate) fn callback(what: impl Into<String>) -> Self {
+        Cause::Answer {
+            what: what.into(),
+            status: None,
         }
         .into()
     }
@@ -236,8 +249,10 @@ impl Error {
         Cause::Token(what).into()
     }
 
-    pub(crate) fn random() -> Self {
-        Cause::Interrupted("the operating system gave no random numbers").into()
+    /// Whether there was no connection, so that nothing was sent and another may be had.
+    pub(crate) fn is_unsent(&self) -> bool {
+        matches!(&*self.0, Cause::Transport { source } if source.is_connect())
+            && self.is_transient()
     }
 
     pub(crate) fn update(source: BoxError) -> Self {
@@ -386,6 +401,7 @@ mod tests {
         assert!(!Error::usage("x").outcome_unknown());
     }
 
+    #[cfg(any(feature = "async", feature = "blocking"))]
     #[test]
     fn configuration_names_every_problem() {
         let error = Error::configuration(vec!["a: bad".into(), "b: worse".into()]);

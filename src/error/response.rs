@@ -14,7 +14,7 @@ use http::{HeaderMap, StatusCode, header::RETRY_AFTER};
 /// ```
 /// # fn show(error: &oauth_twin::Error) {
 /// if let Some(response) = error.response() {
-///     eprintln!("{} {:?}", response.status(), response.description());
+///     eprintln!("{:?} {:?}", response.status(), response.description());
 /// }
 /// # }
 /// ```
@@ -22,7 +22,7 @@ use http::{HeaderMap, StatusCode, header::RETRY_AFTER};
 /// [RFC 6749 section 5.2](https://www.rfc-editor.org/rfc/rfc6749#section-5.2)
 #[derive(Clone)]
 pub struct ErrorResponse {
-    status: StatusCode,
+    status: Option<StatusCode>,
     headers: HeaderMap,
     code: Option<ErrorCode>,
     description: Option<String>,
@@ -33,12 +33,24 @@ impl ErrorResponse {
     /// An answer without an OAuth error in its body.
     pub(crate) fn new(status: StatusCode, headers: HeaderMap) -> Self {
         Self {
-            status,
+            status: Some(status),
             headers,
             code: None,
             description: None,
             uri: None,
         }
+    }
+
+    /// An error that came in the query of a callback.
+    pub(crate) fn in_callback(code: &str, description: Option<&str>, uri: Option<&str>) -> Self {
+        let callback = Self {
+            status: None,
+            headers: HeaderMap::new(),
+            code: None,
+            description: None,
+            uri: None,
+        };
+        callback.with_error(code, description, uri)
     }
 
     /// The same answer with the members `error`, `error_description` and `error_uri`, made fit
@@ -57,8 +69,8 @@ impl ErrorResponse {
         }
     }
 
-    /// The HTTP status.
-    pub fn status(&self) -> StatusCode {
+    /// The HTTP status; none if the error came with the person, in a callback.
+    pub fn status(&self) -> Option<StatusCode> {
         self.status
     }
 
@@ -98,18 +110,20 @@ impl ErrorResponse {
     }
 
     pub(crate) fn is_transient(&self) -> bool {
-        self.status.is_server_error()
-            || self.status == StatusCode::TOO_MANY_REQUESTS
-            || self.status == StatusCode::REQUEST_TIMEOUT
-            || self.code == Some(ErrorCode::TemporarilyUnavailable)
+        self.status.is_some_and(|status| {
+            status.is_server_error()
+                || status == StatusCode::TOO_MANY_REQUESTS
+                || status == StatusCode::REQUEST_TIMEOUT
+        }) || self.code == Some(ErrorCode::TemporarilyUnavailable)
     }
 }
 
 impl fmt::Display for ErrorResponse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.code {
-            Some(code) => write!(f, "the server answered {code}")?,
-            None => write!(f, "the server answered with status {}", self.status)?,
+        match (&self.code, self.status) {
+            (Some(code), _) => write!(f, "the server answered {code}")?,
+            (None, Some(status)) => write!(f, "the server answered with status {status}")?,
+            (None, None) => f.write_str("the server refused")?,
         }
         match &self.description {
             Some(description) => write!(f, ": {description}"),
@@ -278,7 +292,7 @@ mod tests {
                 "{:?}",
                 response("1").with_error("invalid_grant", None, None)
             ),
-            "ErrorResponse { status: 503, code: Some(InvalidGrant), description: None, uri: None, .. }"
+            "ErrorResponse { status: Some(503), code: Some(InvalidGrant), description: None, uri: None, .. }"
         );
     }
 }

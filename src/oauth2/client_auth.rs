@@ -217,18 +217,18 @@ mod tests {
     use url::Url;
 
     use super::*;
-    use crate::oauth2::Form;
+    use crate::oauth2::{Form, compliance_hook::Message, endpoint::Endpoint};
 
     fn authenticated(
-        auth: impl ClientAuth,
+        auth: impl ClientAuth + 'static,
         id: &str,
         secret: Option<&str>,
     ) -> Result<EndpointRequest, BoxError> {
         let url = Url::parse("https://id.example/token").expect("a URL");
-        let secret = secret.map(Secret::from);
-        let mut request = EndpointRequest::post(url, Form::new(), id.to_owned(), secret);
-        auth.authenticate(&mut request)?;
-        Ok(request)
+        let mut endpoint = Endpoint::new(url, id.to_owned());
+        endpoint.client_secret = secret.map(Secret::from);
+        endpoint.auth = Some(std::sync::Arc::new(auth));
+        Ok(endpoint.request(Form::new(), Message::Access)?)
     }
 
     fn credentials(request: &EndpointRequest) -> String {

@@ -5,8 +5,9 @@
 use super::{Form, Scope, TokenRequest};
 use crate::error::BoxError;
 
-/// What a token is obtained with. The built-in ones are [`ClientCredentials`] and
-/// [`RefreshToken`]; a server's own is a few lines:
+/// What a token is obtained with. The built-in ones are [`ClientCredentials`],
+/// [`AuthorizationCode`], [`Password`], [`RefreshToken`] and [`ExtensionGrant`]; a server's own is a
+/// few lines:
 ///
 /// ```
 /// use oauth_twin::{BoxError, Secret, oauth2::{Grant, TokenRequest}};
@@ -29,7 +30,10 @@ use crate::error::BoxError;
 /// [RFC 6749 section 4.5](https://www.rfc-editor.org/rfc/rfc6749#section-4.5)
 ///
 /// [`ClientCredentials`]: super::ClientCredentials
+/// [`AuthorizationCode`]: super::AuthorizationCode
+/// [`Password`]: super::Password
 /// [`RefreshToken`]: super::RefreshToken
+/// [`ExtensionGrant`]: super::ExtensionGrant
 pub trait Grant: Send + Sync {
     /// The value of the parameter `grant_type`.
     fn grant_type(&self) -> &str;
@@ -41,6 +45,12 @@ pub trait Grant: Send + Sync {
     ///
     /// When the grant cannot be sent as it is; nothing is sent then.
     fn fill(&self, request: &mut TokenRequest<'_>) -> Result<(), BoxError>;
+
+    /// Whether it is spent once it has been sent, whatever came of it: then it is not sent again
+    /// even where the server says that it has not looked at it. True for a code.
+    fn single_use(&self) -> bool {
+        false
+    }
 
     /// Whether the same grant may be sent again when its token has expired: yes for client
     /// credentials, never for a code.

@@ -1,19 +1,29 @@
 //! OAuth 2.0 without I/O: what is sent, what comes back, and how a token lives.
 //!
 //! Each file is a piece of the RFC 6749 family. Nothing here knows of a connection: the clients
-//! carry out what is decided here, and with any other HTTP library [`TokenEndpoint`] builds the
-//! request and reads the answer.
+//! carry out what is decided here, and with any other HTTP library [`AuthorizationEndpoint`] makes
+//! the URL, [`TokenEndpoint`] builds the request and reads the answer.
 
+mod authorization;
+mod authorization_code;
+mod authorization_response;
 #[cfg(any(feature = "async", feature = "blocking"))]
 mod bearer;
 mod client_auth;
 mod client_credentials;
+pub mod compliance;
+mod compliance_hook;
 mod endpoint;
+mod extension_grant;
 mod form;
 mod grant;
+mod introspection;
 #[cfg(any(feature = "async", feature = "blocking"))]
 mod lifecycle;
+mod password;
+mod pkce;
 mod refresh_token;
+mod revocation;
 mod scope;
 mod secure_url;
 pub(crate) mod token;
@@ -22,25 +32,36 @@ mod token_response;
 #[cfg(any(feature = "async", feature = "blocking"))]
 pub(crate) mod token_update;
 
-#[cfg(any(feature = "async", feature = "blocking"))]
-pub use lifecycle::RefreshPolicy;
 pub use {
+    authorization::{AuthorizationEndpoint, AuthorizationRequest, AuthorizationUrl, ResponseType},
+    authorization_code::AuthorizationCode,
+    authorization_response::PendingAuthorization,
     client_auth::{
         ClientAuth, ClientSecretBasic, ClientSecretBasicRaw, ClientSecretPost, PublicClient,
     },
     client_credentials::ClientCredentials,
-    endpoint::EndpointRequest,
+    compliance_hook::{Hook, ProtectedRequest},
+    endpoint::{EndpointRequest, EndpointResponse},
+    extension_grant::ExtensionGrant,
     form::Form,
     grant::Grant,
+    introspection::{Introspection, IntrospectionEndpoint, TokenTypeHint},
+    password::Password,
+    pkce::Pkce,
     refresh_token::RefreshToken,
+    revocation::RevocationEndpoint,
     scope::Scope,
     token_endpoint::{TokenEndpoint, TokenRequest},
 };
+#[cfg(any(feature = "async", feature = "blocking"))]
+pub use {bearer::TokenPlacement, lifecycle::RefreshPolicy};
 
 pub(crate) use token::Token;
 #[cfg(any(feature = "async", feature = "blocking"))]
 pub(crate) use {
-    bearer::{authorization, is_invalid_token},
+    bearer::{authorization, body_with_token, is_invalid_token, query_with_token},
+    compliance_hook::Hooks,
+    endpoint::Endpoint,
     lifecycle::{Backoff, Decision, Lifetime, Situation, decide},
     secure_url::{check_endpoint, is_secure},
     token_update::TokenUpdate,

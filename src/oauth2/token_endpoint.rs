@@ -2,15 +2,14 @@
 //!
 //! [RFC 6749 section 3.2](https://www.rfc-editor.org/rfc/rfc6749#section-3.2)
 
-use std::{borrow::Cow, fmt, sync::Arc};
+use std::borrow::Cow;
 
-use http::{HeaderMap, StatusCode};
 use url::Url;
 
 use super::{
-    ClientAuth, EndpointRequest, Form, Grant, Scope, Token,
-    client_auth::default_client_auth,
-    secure_url::{check_endpoint, without_query},
+    EndpointRequest, EndpointResponse, Form, Grant, Scope, Token,
+    compliance_hook::Message,
+    endpoint::{Endpoint, registration},
     token_response,
 };
 use crate::{
@@ -24,7 +23,7 @@ use crate::{
 ///
 /// ```
 /// use http::{HeaderMap, StatusCode};
-/// use oauth_twin::{Clock, oauth2::{ClientCredentials, TokenEndpoint}};
+/// use oauth_twin::{Clock, oauth2::{ClientCredentials, EndpointResponse, TokenEndpoint}};
 ///
 /// let endpoint = TokenEndpoint::new("https://id.example.com/token", "id")?
 ///     .client_secret("secret")
@@ -34,69 +33,26 @@ use crate::{
 ///     request.form().encode().expose_secret(),
 ///     "grant_type=client_credentials&scope=reports%3Aread",
 /// );
-/// // … send request.method(), url(), headers() and form() with any HTTP library, then:
-/// let body = br#"{"access_token":"2YotnFZFEjr1zCsicMWpAA","token_type":"Bearer"}"#;
-/// let token = endpoint.token(&request, StatusCode::OK, &HeaderMap::new(), body, &Clock::system())?;
+/// // … send request.method(), headers() and url_and_body() with any HTTP library, then:
+/// let body = r#"{"access_token":"2YotnFZFEjr1zCsicMWpAA","token_type":"Bearer"}"#;
+/// let response = EndpointResponse::new(StatusCode::OK, HeaderMap::new(), body);
+/// let token = endpoint.token(&request, response, &Clock::system())?;
 /// assert_eq!(token.token_type(), "Bearer");
 /// # oauth_twin::Result::Ok(())
 /// ```
 ///
 /// [RFC 6749 section 3.2](https://www.rfc-editor.org/rfc/rfc6749#section-3.2)
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct TokenEndpoint {
-    url: Url,
-    client_id: String,
-    client_secret: Option<Secret>,
-    auth: Option<Arc<dyn ClientAuth>>,
+    endpoint: Endpoint,
     issuer: Option<String>,
     scope: Option<Scope>,
     resource: Vec<String>,
 }
 
+registration!(TokenEndpoint: "token endpoint");
+
 impl TokenEndpoint {
-    /// The client `client_id` at the token endpoint `url`.
-    ///
-    /// # Errors
-    ///
-    /// If the URL is not absolute, not HTTPS (loopback is exempt), or has a fragment, a user
-    /// name or a password.
-    pub fn new(url: &str, client_id: impl Into<String>) -> Result<Self> {
-        let url = check_endpoint(url, false)
-            .map_err(|problem| Error::usage(format!("the token endpoint {problem}")))?;
-        Ok(Self::checked(url, client_id.into()))
-    }
-
-    pub(crate) fn checked(url: Url, client_id: String) -> Self {
-        Self {
-            url,
-            client_id,
-            client_secret: None,
-            auth: None,
-            issuer: None,
-            scope: None,
-            resource: Vec::new(),
-        }
-    }
-
-    /// The client's secret.
-    #[must_use]
-    pub fn client_secret(mut self, secret: impl Into<Secret>) -> Self {
-        self.client_secret = Some(secret.into());
-        self
-    }
-
-    /// How the client authenticates: [`ClientSecretBasic`](super::ClientSecretBasic) if it has a
-    /// secret, else [`PublicClient`](super::PublicClient), unless told.
-    #[must_use]
-    pub fn auth_method(self, auth: impl ClientAuth + 'static) -> Self {
-        self.shared_auth_method(Arc::new(auth))
-    }
-
-    pub(crate) fn shared_auth_method(mut self, auth: Arc<dyn ClientAuth>) -> Self {
-        self.auth = Some(auth);
-        self
-    }
-
     /// The server's issuer identifier, where known.
     #[must_use]
     pub fn issuer(mut self, issuer: impl Into<String>) -> Self {
@@ -122,7 +78,7 @@ impl TokenEndpoint {
     ///
     /// # Errors
     ///
-    /// If the grant or the client authentication cannot make one.
+    /// If the grant, a hook or the client authentication cannot make one.
     pub fn request(&self, grant: &dyn Grant) -> Result<EndpointRequest> {
         let mut token_request = TokenRequest {
             endpoint: self,
@@ -132,19 +88,8 @@ impl TokenEndpoint {
         grant
             .fill(&mut token_request)
             .map_err(|error| Error::refused_by("the grant", error))?;
-        let mut request = EndpointRequest::post(
-            self.url.clone(),
-            token_request.form,
-            self.client_id.clone(),
-            self.client_secret.clone(),
-        );
-        let auth = match &self.auth {
-            Some(auth) => auth.clone(),
-            None => default_client_auth(self.client_secret.is_some()),
-        };
-        auth.authenticate(&mut request)
-            .map_err(|error| Error::refused_by("the client authentication", error))?;
-        Ok(request)
+        let message = message(&token_request.form);
+        self.endpoint.request(token_request.form, message)
     }
 
     /// The token in the server's answer to `request`.
@@ -158,26 +103,31 @@ impl TokenEndpoint {
     pub fn token(
         &self,
         request: &EndpointRequest,
-        status: StatusCode,
-        headers: &HeaderMap,
-        body: &[u8],
+        mut response: EndpointResponse,
         clock: &Clock,
     ) -> Result<Token> {
-        token_response::read(request, status, headers, body, clock.unix())
+        let hooks = &self.endpoint.hooks;
+        hooks.on_response(message(request.form()), &mut response)?;
+        token_response::read(request, &response, clock.unix())
     }
 }
 
-/// Without the query of the URL, in which some servers want a key.
-impl fmt::Debug for TokenEndpoint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TokenEndpoint")
-            .field("url", &without_query(&self.url))
-            .field("client_id", &self.client_id)
-            .field("client_secret", &self.client_secret)
-            .field("issuer", &self.issuer)
-            .field("scope", &self.scope)
-            .field("resource", &self.resource)
-            .finish_non_exhaustive()
+impl From<Endpoint> for TokenEndpoint {
+    fn from(endpoint: Endpoint) -> Self {
+        Self {
+            endpoint,
+            issuer: None,
+            scope: None,
+            resource: Vec::new(),
+        }
+    }
+}
+
+/// Whether hooks for refreshes count, or those for all other grants.
+fn message(form: &Form) -> Message {
+    match form.value("grant_type") {
+        Some(grant_type) if grant_type.expose_secret() == "refresh_token" => Message::Refresh,
+        _ => Message::Access,
     }
 }
 
@@ -191,12 +141,12 @@ pub struct TokenRequest<'a> {
 impl TokenRequest<'_> {
     /// The client's identifier.
     pub fn client_id(&self) -> &str {
-        &self.endpoint.client_id
+        &self.endpoint.endpoint.client_id
     }
 
     /// The token endpoint.
     pub fn token_endpoint(&self) -> &Url {
-        &self.endpoint.url
+        &self.endpoint.endpoint.url
     }
 
     /// The server's issuer identifier, where known.
@@ -300,9 +250,9 @@ mod tests {
         let endpoint = endpoint().client_secret("hunter2");
         assert_eq!(
             format!("{endpoint:?}"),
-            "TokenEndpoint { url: \"https://id.example/token\", client_id: \"id\", \
-             client_secret: Some([redacted]), issuer: None, scope: Some(Scope(\"all\")), \
-             resource: [\"https://a.example\", \"https://b.example\"], .. }"
+            "TokenEndpoint { endpoint: Endpoint { url: \"https://id.example/token\", \
+             client_id: \"id\", client_secret: Some([redacted]), .. }, issuer: None, scope: Some(Scope(\"all\")), \
+             resource: [\"https://a.example\", \"https://b.example\"] }"
         );
         assert_eq!(
             format!("{:?}", RefreshToken::new("hunter2").param("a", "hunter2")),

@@ -11,23 +11,38 @@ use serde::{
 };
 use serde_json::{Map, Value};
 
-use super::{EndpointRequest, Token};
+use super::{EndpointRequest, EndpointResponse, Token};
 use crate::{
     encoding::percent_encode,
     error::{Error, ErrorResponse, Result},
 };
 
 /// The token in an answer to `request` that came at `now`.
-///
-/// The content type is not looked at: some servers say `text/html` or nothing at all, and what is
-/// a JSON object with an `access_token` is no HTML page.
 pub(super) fn read(
     request: &EndpointRequest,
-    status: StatusCode,
-    headers: &HeaderMap,
-    body: &[u8],
+    response: &EndpointResponse,
     now: Duration,
 ) -> Result<Token> {
+    let members = answer(request, response)?;
+    let mut token = Token::from_answer(members, now)
+        .map_err(|problem| Error::answer(problem, response.status()))?;
+    // "The authorization server MAY issue a new refresh token"; if not, the one that was sent
+    // goes on.
+    if let Some(refresh_token) = request.form().value("refresh_token") {
+        token.keep_refresh_token(refresh_token);
+    }
+    Ok(token)
+}
+
+/// The members of an endpoint's answer, if it is no error.
+///
+/// The content type is not looked at: some servers say `text/html` or nothing at all, and what is
+/// a JSON object is no HTML page.
+pub(super) fn answer(
+    request: &EndpointRequest,
+    response: &EndpointResponse,
+) -> Result<Map<String, Value>> {
+    let (status, headers, body) = (response.status(), response.headers(), response.body());
     let members = serde_json::from_slice::<Members>(body);
     // Some servers, GitHub among them, answer an error with status 200.
     if let Ok(Members(members)) = &members
@@ -44,19 +59,13 @@ pub(super) fn read(
             status,
         ));
     }
-    if status != StatusCode::OK && !status.is_success() {
+    if !status.is_success() {
         return Err(Error::answer("the answer is not final", status));
     }
-    let Members(members) =
-        members.map_err(|error| Error::answer(not_json(&error, headers, body), status))?;
-    let mut token =
-        Token::from_answer(members, now).map_err(|problem| Error::answer(problem, status))?;
-    // "The authorization server MAY issue a new refresh token"; if not, the one that was sent
-    // goes on.
-    if let Some(refresh_token) = request.form().value("refresh_token") {
-        token.keep_refresh_token(refresh_token);
+    match members {
+        Ok(Members(members)) => Ok(members),
+        Err(error) => Err(Error::answer(not_json(&error, headers, body), status)),
     }
-    Ok(token)
 }
 
 /// The error in the answer, if it is one.
@@ -66,9 +75,10 @@ fn error_response(
     headers: &HeaderMap,
     members: &Map<String, Value>,
 ) -> Option<ErrorResponse> {
+    let error = members.get("error")?;
     let response = ErrorResponse::new(status, headers.clone());
     let text = |value: &Value| value.as_str().map(|text| without_secrets(request, text));
-    match members.get("error")? {
+    match error {
         Value::Null => None,
         Value::String(code) if code.is_empty() => None,
         Value::String(code) => {
@@ -193,7 +203,8 @@ mod tests {
             .client_secret("hunter2");
         let request = endpoint.request(grant).expect("a request");
         let status = StatusCode::from_u16(status).expect("a status");
-        read(&request, status, &HeaderMap::new(), body, Duration::ZERO)
+        let response = EndpointResponse::new(status, HeaderMap::new(), body);
+        read(&request, &response, Duration::ZERO)
     }
 
     fn answer(status: u16, body: &str) -> Result<Token> {

@@ -1,0 +1,135 @@
+//! One exchange with an endpoint of the server: a request, its answer, and another try where the
+//! first was certainly not carried out.
+
+use std::time::{Duration, Instant};
+
+use super::{maybe_async, session::Live, sleep, slot::Current};
+use crate::{
+    error::{Error, Result},
+    oauth2::{EndpointRequest, EndpointResponse, Grant, Introspection, Token, TokenTypeHint},
+    random,
+    secret::Secret,
+    trace,
+};
+
+/// How often a request is sent within one call, at the most.
+const ATTEMPTS: u32 = 3;
+/// The wait before the second attempt, which doubles.
+const FIRST_WAIT: Duration = Duration::from_millis(250);
+/// A server that asks for a longer wait than this is not waited for within a call.
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
+
+#[maybe_async]
+impl Live {
+    /// A token by `grant`.
+    pub(super) async fn request_token(&self, grant: &dyn Grant) -> Result<Token> {
+        let settings = &self.shared.settings;
+        let endpoint = configured(settings.token_endpoint.as_ref(), "token_endpoint")?;
+        self.exchange(
+            grant.single_use(),
+            || endpoint.request(grant),
+            |request, response| endpoint.token(request, response, &settings.clock),
+        )
+        .await
+    }
+
+    /// Revokes `token`.
+    pub(super) async fn revoke(&self, token: &Secret, hint: Option<&TokenTypeHint>) -> Result<()> {
+        let endpoint = self.shared.settings.revocation_endpoint.as_ref();
+        let endpoint = configured(endpoint, "revocation_endpoint")?;
+        self.exchange(
+            false,
+            || endpoint.request(token, hint),
+            |request, response| endpoint.response(request, &response),
+        )
+        .await
+    }
+
+    /// Revokes the client's own token, that which lasts longest, and forgets both.
+    pub(super) async fn revoke_own(self) -> Result<()> {
+        let current = self.own()?;
+        let (token, hint) = match current.token.refresh_token() {
+            Some(token) => (token, TokenTypeHint::RefreshToken),
+            None => (current.token.access_token(), TokenTypeHint::AccessToken),
+        };
+        self.revoke(token, Some(&hint)).await?;
+        self.slot.forget(&current);
+        self.moved(Some(&current), None);
+        Ok(())
+    }
+
+    /// Asks about `token`.
+    pub(super) async fn introspect(
+        &self,
+        token: &Secret,
+        hint: Option<&TokenTypeHint>,
+    ) -> Result<Introspection> {
+        let endpoint = self.shared.settings.introspection_endpoint.as_ref();
+        let endpoint = configured(endpoint, "introspection_endpoint")?;
+        self.exchange(
+            false,
+            || endpoint.request(token, hint),
+            |request, response| endpoint.response(request, &response),
+        )
+        .await
+    }
+
+    /// Asks about the client's own access token, as it is.
+    pub(super) async fn introspect_own(&self) -> Result<Introspection> {
+        let current = self.own()?;
+        let hint = TokenTypeHint::AccessToken;
+        self.introspect(current.token.access_token(), Some(&hint))
+            .await
+    }
+
+    /// Asks an endpoint, again only where the request was certainly not carried out, and within
+    /// the timeout in all. What is `single_use` is sent again only if it was not sent at all.
+    async fn exchange<T>(
+        &self,
+        single_use: bool,
+        request: impl Fn() -> Result<EndpointRequest> + Send + Sync,
+        read: impl Fn(&EndpointRequest, EndpointResponse) -> Result<T> + Send + Sync,
+    ) -> Result<T> {
+        let timeout = self.shared.settings.timeout;
+        let started = Instant::now();
+        let mut attempt = 1;
+        loop {
+            // New each time: an assertion must not be sent twice.
+            let request = request()?;
+            let left = timeout.saturating_sub(started.elapsed());
+            let response = self.shared.transport.ask(&request, left).await;
+            let error = match response.and_then(|response| read(&request, response)) {
+                Ok(answer) => return Ok(answer),
+                Err(error) => error,
+            };
+            let again = match single_use {
+                true => error.is_unsent(),
+                false => error.is_certain_and_transient(),
+            };
+            if !again || attempt == ATTEMPTS {
+                return Err(error);
+            }
+            let wait = match error.retry_after() {
+                Some(wait) => wait,
+                None => random::jitter(FIRST_WAIT * 2_u32.pow(attempt - 1))?,
+            };
+            if wait > LONGEST_WAIT || started.elapsed() + wait >= timeout {
+                return Err(error);
+            }
+            trace::retrying(&error, wait);
+            sleep(wait).await;
+            attempt += 1;
+        }
+    }
+}
+
+impl Live {
+    fn own(&self) -> Result<std::sync::Arc<Current>> {
+        let current = self.slot.current();
+        current.ok_or_else(|| Error::token("the client has no token"))
+    }
+}
+
+fn configured<'a, T>(endpoint: Option<&'a T>, name: &str) -> Result<&'a T> {
+    endpoint.ok_or_else(|| Error::usage(format!("there is no {name} to ask; give the builder one")))
+}

@@ -1,0 +1,107 @@
+//! The authorization code grant.
+//!
+//! [RFC 6749 section 4.1](https://www.rfc-editor.org/rfc/rfc6749#section-4.1)
+
+use super::{
+    Form, Grant, TokenRequest,
+    grant::{Asked, asking},
+    pkce::validate_verifier,
+};
+use crate::{error::BoxError, secret::Secret};
+
+/// A code that the server sent along with the person.
+///
+/// [`PendingAuthorization::authorization_response`](super::PendingAuthorization::authorization_response)
+/// makes one after all checks; this is for a code that came by another way. It cannot be cloned,
+/// as a code is good for one request.
+///
+/// ```no_run
+/// # #[cfg(feature = "blocking")]
+/// # fn main() -> oauth_twin::Result<()> {
+/// use oauth_twin::{OAuth2Client, oauth2::AuthorizationCode};
+///
+/// # let client = OAuth2Client::builder("id").build()?;
+/// let token = client.fetch_token(
+///     AuthorizationCode::new("SplxlOBeZQQYbYS6WxSbIA")
+///         .redirect_uri("https://app.example/callback")
+///         .code_verifier("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"),
+/// )?;
+/// # Ok(()) }
+/// # #[cfg(not(feature = "blocking"))] fn main() {}
+/// ```
+///
+/// # Security
+///
+/// With a code that came by another way it is for the caller to have checked `state` and `iss`.
+///
+/// [RFC 6749 section 4.1.3](https://www.rfc-editor.org/rfc/rfc6749#section-4.1.3)
+#[derive(Debug)]
+pub struct AuthorizationCode {
+    code: Secret,
+    redirect_uri: Option<String>,
+    code_verifier: Option<Secret>,
+    asked: Asked,
+}
+
+impl AuthorizationCode {
+    /// Sends `code`.
+    pub fn new(code: impl Into<Secret>) -> Self {
+        Self {
+            code: code.into(),
+            redirect_uri: None,
+            code_verifier: None,
+            asked: Asked::default(),
+        }
+    }
+
+    /// The redirection URI of the authorization request, if that had one.
+    #[must_use]
+    pub fn redirect_uri(mut self, redirect_uri: impl Into<String>) -> Self {
+        self.redirect_uri = Some(redirect_uri.into());
+        self
+    }
+
+    /// The verifier whose challenge stood in the authorization request.
+    ///
+    /// [RFC 7636 section 4.5](https://www.rfc-editor.org/rfc/rfc7636#section-4.5)
+    #[must_use]
+    pub fn code_verifier(mut self, code_verifier: impl Into<Secret>) -> Self {
+        self.code_verifier = Some(code_verifier.into());
+        self
+    }
+}
+
+asking!(AuthorizationCode);
+
+impl Grant for AuthorizationCode {
+    fn grant_type(&self) -> &str {
+        "authorization_code"
+    }
+
+    fn fill(&self, request: &mut TokenRequest<'_>) -> Result<(), BoxError> {
+        request.push("code", &self.code);
+        if let Some(redirect_uri) = &self.redirect_uri {
+            request.push("redirect_uri", redirect_uri.as_str());
+        }
+        if let Some(code_verifier) = &self.code_verifier {
+            validate_verifier(code_verifier)?;
+            request.push("code_verifier", code_verifier);
+        }
+        // The scope was asked for with the code; here it stands only if told.
+        if let Some(scope) = &self.asked.scope {
+            request.push("scope", scope.as_str());
+        }
+        request.extend(&self.asked.parameters);
+        request.ask_for_resource();
+        Ok(())
+    }
+
+    /// "The client MUST NOT use the authorization code more than once."
+    fn single_use(&self) -> bool {
+        true
+    }
+
+    fn refresh_parameters(&self) -> Form {
+        self.asked.parameters.clone()
+    }
+}
