@@ -18,16 +18,21 @@ use support::{
     server::{Reply, Request, Server},
 };
 
+mod authorization_code;
 mod children;
 mod client_credentials;
 pub mod close;
+mod compliance;
 #[cfg(feature = "tracing")]
 mod events;
 mod faults;
+mod grants;
 mod hooks;
 mod lifecycle;
+mod placement;
 mod redirects;
 mod requests;
+mod revocation;
 mod secrets;
 mod settings;
 #[cfg(feature = "rustls")]
