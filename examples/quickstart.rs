@@ -1,0 +1,212 @@
+//! How a token lives, in both modes, against a provider on this machine:
+//!
+//! ```sh
+//! cargo run --example quickstart --features blocking,async
+//! ```
+//!
+//! It needs no account and no network, and it fails if anything is not as it says.
+
+mod provider;
+
+use std::{
+    error::Error,
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+    time::Duration,
+};
+
+use oauth_twin::{
+    AsyncOAuth2Client, ErrorKind, OAuth2Client, Token, TokenUpdate, oauth2::ClientCredentials,
+};
+use provider::{CLIENT_ID, CLIENT_SECRET, LIFETIME, Provider};
+use tokio::{runtime::Runtime, task::JoinSet};
+
+type Outcome = Result<(), Box<dyn Error>>;
+
+fn main() -> Outcome {
+    let [first, second] = [(); 2].map(|()| Provider::start());
+    println!(
+        "Two OAuth providers, each with an API, on {} and {}.\n\
+         Tokens live {} s, by a clock that is moved by hand, so nothing waits.\n\
+         At the right, counted by the provider: tokens issued, API calls refused.",
+        first.address(),
+        second.address(),
+        LIFETIME.as_secs()
+    );
+    heading("OAuth2Client, in plain main");
+    in_plain_main(&Story(&first))?;
+    heading("AsyncOAuth2Client, in a tokio runtime");
+    Runtime::new()?.block_on(in_a_runtime(&Story(&second)))?;
+    println!("\nEach line was checked, the counts at the providers.");
+    Ok(())
+}
+
+/// The blocking client.
+fn in_plain_main(story: &Story<'_>) -> Outcome {
+    let report = story.0.url("/reports/7");
+    let client = OAuth2Client::builder(CLIENT_ID)
+        .client_secret(CLIENT_SECRET)
+        .token_endpoint(story.0.url("/token"))
+        .grant(ClientCredentials::new())
+        .update_token(|update: TokenUpdate| {
+            show(&update);
+            Ok(())
+        })
+        .clock(story.0.clock())
+        .configure_http(|http| http.no_proxy())
+        .build()?;
+    story.line("built", "nothing is sent before it is needed", [0, 0])?;
+
+    let answer = client.get(&report).send()?.error_for_status()?;
+    story.line("the first call", &format!("200 {}", answer.text()?), [1, 0])?;
+    for _ in 0..3 {
+        client.get(&report).send()?.error_for_status()?;
+    }
+    story.line("three more", "200, with the same token", [1, 0])?;
+    story.secret(&client, client.token())?;
+
+    story.pass(6);
+    client.get(&report).send()?.error_for_status()?;
+    story.line("a call", "200, with a token renewed before its end", [2, 0])?;
+
+    story.pass(12);
+    thread::scope(|scope| {
+        let call = || client.get(&report).send();
+        let calls: Vec<_> = (0..50).map(|_| scope.spawn(call)).collect();
+        calls.into_iter().try_for_each(|call| -> Outcome {
+            call.join().expect("a thread")?.error_for_status()?;
+            Ok(())
+        })
+    })?;
+    story.line("50 threads at once", "50 × 200, with one renewal", [3, 0])?;
+
+    story.0.revoke_all();
+    client.get(&report).send()?.error_for_status()?;
+    story.line(
+        "all tokens revoked",
+        "401, renewed, sent again: 200",
+        [4, 1],
+    )?;
+
+    client.close()?;
+    let error = client.get(&report).send().expect_err("it is closed");
+    story.closed(&error)
+}
+
+/// The async client: the same with `.await`.
+async fn in_a_runtime(story: &Story<'_>) -> Outcome {
+    let report = story.0.url("/reports/7");
+    let client = AsyncOAuth2Client::builder(CLIENT_ID)
+        .client_secret(CLIENT_SECRET)
+        .token_endpoint(story.0.url("/token"))
+        .grant(ClientCredentials::new())
+        .update_token(async |update: TokenUpdate| {
+            show(&update);
+            Ok(())
+        })
+        .clock(story.0.clock())
+        .configure_http(|http| http.no_proxy())
+        .build()?;
+    story.line("built", "nothing is sent before it is needed", [0, 0])?;
+
+    let answer = client.get(&report).send().await?.error_for_status()?;
+    let text = answer.text().await?;
+    story.line("the first call", &format!("200 {text}"), [1, 0])?;
+    for _ in 0..3 {
+        client.get(&report).send().await?.error_for_status()?;
+    }
+    story.line("three more", "200, with the same token", [1, 0])?;
+    story.secret(&client, client.token())?;
+
+    story.pass(6);
+    client.get(&report).send().await?.error_for_status()?;
+    story.line("a call", "200, with a token renewed before its end", [2, 0])?;
+
+    story.pass(12);
+    let mut calls = JoinSet::new();
+    for _ in 0..50 {
+        calls.spawn(client.get(&report).send());
+    }
+    while let Some(call) = calls.join_next().await {
+        call??.error_for_status()?;
+    }
+    story.line("50 tasks at once", "50 × 200, with one renewal", [3, 0])?;
+
+    story.0.revoke_all();
+    client.get(&report).send().await?.error_for_status()?;
+    story.line(
+        "all tokens revoked",
+        "401, renewed, sent again: 200",
+        [4, 1],
+    )?;
+
+    client.close().await?;
+    let error = client.get(&report).send().await.expect_err("it is closed");
+    story.closed(&error)
+}
+
+/// How often `update_token` was called.
+static UPDATES: AtomicUsize = AtomicUsize::new(0);
+
+/// What `update_token` does here; a program of yours would store the token.
+fn show(update: &TokenUpdate) {
+    UPDATES.fetch_add(1, Ordering::SeqCst);
+    let token = update.token.access_token();
+    let end = match &update.previous_access_token {
+        Some(old) => format!(", in the place of {old:?}"),
+        None => String::new(),
+    };
+    println!("    update_token      a token: {token:?}{end}");
+}
+
+fn heading(client: &str) {
+    println!("\n{client:<72}issued refused");
+}
+
+/// Tells what happens, and checks it.
+struct Story<'a>(&'a Provider);
+
+impl Story<'_> {
+    fn line(&self, step: &str, what: &str, expected: [usize; 2]) -> Outcome {
+        let counted = [self.0.count().issued, self.0.count().refused];
+        println!("  {step:<20}{what:<50}{:>6}{:>8}", counted[0], counted[1]);
+        if counted != expected {
+            return Err(format!("{expected:?} was expected").into());
+        }
+        Ok(())
+    }
+
+    fn pass(&self, seconds: u64) {
+        self.0.advance(Duration::from_secs(seconds));
+        println!("  … {seconds} s pass");
+    }
+
+    fn secret(&self, client: &impl fmt::Debug, token: Option<Arc<Token>>) -> Outcome {
+        let token = token.ok_or("there is no token")?;
+        let printed = format!("{client:?} {token:?}");
+        for secret in [CLIENT_SECRET, token.access_token().expose_secret()] {
+            if printed.contains(secret) {
+                return Err("Debug prints a secret".into());
+            }
+        }
+        self.line(
+            "in Debug",
+            &format!("access_token: {:?}", token.access_token()),
+            [1, 0],
+        )
+    }
+
+    fn closed(&self, error: &oauth_twin::Error) -> Outcome {
+        if error.kind() != ErrorKind::Closed {
+            return Err("the client is not closed".into());
+        }
+        if UPDATES.swap(0, Ordering::SeqCst) != 4 {
+            return Err("update_token was not called once for each token".into());
+        }
+        self.line("closed, then a call", &format!("error: {error}"), [4, 1])
+    }
+}

@@ -1,0 +1,135 @@
+//! What holds between the source files: who may import whom, where async code may stand, what may
+//! differ between the modes. Each check is a function over source text that says what is wrong.
+
+#![allow(unreachable_pub, reason = "a test program has no outside")]
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+mod imports;
+mod rules;
+mod the_checks;
+mod tokens;
+
+use imports::{TOP, floor_of, module_of, upward_imports};
+use rules::*;
+use tokens::{Token, lex};
+
+const SEAMS: [&str; 2] = ["asynchronous.rs", "blocking.rs"];
+
+#[test]
+fn imports_point_downward() {
+    assert_all(|file| upward_imports(&file.path, &file.tokens));
+}
+
+#[test]
+fn below_the_clients_there_is_no_io_and_no_async() {
+    assert_all(|file| match file.floor() {
+        Some(floor) if floor < floor_of("client").unwrap_or(TOP) => knows_io(&file.tokens),
+        _ => Vec::new(),
+    });
+}
+
+#[test]
+fn the_shared_source_has_no_async_blocks() {
+    assert_all(|file| match file.module() {
+        "client" => async_blocks(&file.tokens),
+        _ => Vec::new(),
+    });
+}
+
+#[test]
+fn the_shared_source_has_no_cfg_but_on_modules() {
+    assert_all(|file| match file.module() {
+        "client" => conditions(&file.tokens),
+        _ => Vec::new(),
+    });
+}
+
+#[test]
+fn the_toggle_of_maybe_async_is_not_used() {
+    assert_all(|file| toggles(&file.tokens));
+    let manifest = fs::read_to_string(root().join("Cargo.toml")).expect("a manifest");
+    assert!(!manifest.contains("is_sync"), "Cargo.toml turns on is_sync");
+}
+
+#[test]
+fn the_seams_are_small_and_know_no_oauth() {
+    assert_all(|file| match SEAMS.contains(&&*file.path) {
+        true => [too_long_a_seam(&file.text), parameters(&file.tokens)].concat(),
+        false => Vec::new(),
+    });
+}
+
+#[test]
+fn no_file_is_too_long() {
+    assert_all(|file| too_long(&file.text));
+}
+
+#[test]
+fn both_seams_define_what_the_clients_import() {
+    let text = |path: &str| fs::read_to_string(root().join("src").join(path)).expect("a file");
+    let imported = imported_from_parent(&lex(&text("client/mod.rs")));
+    assert!(imported.contains("maybe_async"), "{imported:?}");
+    for seam in SEAMS {
+        let defined = defined(&lex(&text(seam)));
+        let missing: Vec<_> = imported.difference(&defined).collect();
+        assert!(missing.is_empty(), "{seam} does not define {missing:?}");
+    }
+}
+
+struct File {
+    /// Below `src`, with `/`.
+    path: String,
+    text: String,
+    tokens: Vec<Token>,
+}
+
+impl File {
+    fn module(&self) -> &str {
+        module_of(&self.path)
+    }
+
+    fn floor(&self) -> Option<u8> {
+        floor_of(self.module())
+    }
+}
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn sources() -> Vec<File> {
+    fn walk(folder: &Path, src: &Path, into: &mut Vec<File>) {
+        for entry in fs::read_dir(folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                walk(&path, src, into);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let text = fs::read_to_string(&path).expect("a source file");
+                let below = path.strip_prefix(src).expect("a path below src");
+                into.push(File {
+                    path: below.to_str().expect("UTF-8").replace('\\', "/"),
+                    tokens: lex(&text),
+                    text,
+                });
+            }
+        }
+    }
+    let (src, mut files) = (root().join("src"), Vec::new());
+    walk(&src, &src, &mut files);
+    assert!(files.len() > 20, "the sources were not found");
+    files
+}
+
+/// Fails with all that `check` finds in any file.
+fn assert_all(check: impl Fn(&File) -> Vec<String>) {
+    let mut wrong = Vec::new();
+    for file in sources() {
+        let found = check(&file).into_iter();
+        wrong.extend(found.map(|problem| format!("src/{}: {problem}", file.path)));
+    }
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
