@@ -1,5 +1,8 @@
 //! The scenarios against real servers, written once and run in both modes.
 
+mod authlib;
+mod browser;
+mod logins;
 mod oidc_provider;
 
 /// What a test may fail with.
