@@ -46,7 +46,7 @@ pub use client::*;
 ///
 /// ```
 /// let http = oauth_twin::http_client_builder()?.user_agent("reports/1.0").build()?;
-/// # oauth_twin::Result::Ok(())
+/// # Ok::<(), oauth_twin::Error>(())
 /// ```
 ///
 /// # Errors

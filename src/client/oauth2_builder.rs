@@ -50,7 +50,7 @@ assert_eq!(
     "bad settings: client_id is empty; \
      token_endpoint is not an absolute URL (relative URL without a base)",
 );
-# oauth_twin::Result::Ok(())
+# Ok::<(), oauth_twin::Error>(())
 ```"#,
         r#"```
 use std::time::Duration;
@@ -77,7 +77,7 @@ assert_eq!(
     "bad settings: client_id is empty; \
      token_endpoint is not an absolute URL (relative URL without a base)",
 );
-# oauth_twin::Result::Ok(())
+# Ok::<(), oauth_twin::Error>(())
 ```"#
     )]
     #[must_use = "a builder makes no client until it is built"]

@@ -202,7 +202,7 @@ pub struct AuthorizationUrl {
 ///     "https://id.example.com/authorize?response_type=code&client_id=id\
 ///      &redirect_uri=https%3A%2F%2Fapp.example.com%2Fcallback&scope=profile&state="
 /// ));
-/// # oauth_twin::Result::Ok(())
+/// # Ok::<(), oauth_twin::Error>(())
 /// ```
 ///
 /// [RFC 6749 section 3.1](https://www.rfc-editor.org/rfc/rfc6749#section-3.1)

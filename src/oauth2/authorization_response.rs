@@ -38,7 +38,7 @@ const LONGEST: usize = 64 * 1024;
 ///     .authorization_response("https://app.example.com/callback?code=1&state=forged")
 ///     .unwrap_err();
 /// assert_eq!(error.to_string(), "the state of the callback is not that of this login");
-/// # oauth_twin::Result::Ok(())
+/// # Ok::<(), oauth_twin::Error>(())
 /// ```
 ///
 /// # Security
@@ -219,7 +219,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::ErrorKind;
+    use crate::error::ErrorKind;
 
     fn pending() -> PendingAuthorization {
         PendingAuthorization {

@@ -35,7 +35,7 @@ use crate::{
 /// let body = r#"{"active":true,"username":"jdoe"}"#;
 /// let response = EndpointResponse::new(StatusCode::OK, HeaderMap::new(), body);
 /// assert_eq!(endpoint.response(&request, &response)?.username(), Some("jdoe"));
-/// # oauth_twin::Result::Ok(())
+/// # Ok::<(), oauth_twin::Error>(())
 /// ```
 ///
 /// [RFC 7662 section 2](https://www.rfc-editor.org/rfc/rfc7662#section-2)

@@ -28,7 +28,7 @@ use crate::{
 ///     "token=45ghiukldjahdnhzdauz&token_type_hint=refresh_token&client_id=id",
 /// );
 /// endpoint.response(&request, &EndpointResponse::new(StatusCode::OK, HeaderMap::new(), ""))?;
-/// # oauth_twin::Result::Ok(())
+/// # Ok::<(), oauth_twin::Error>(())
 /// ```
 ///
 /// [RFC 7009 section 2](https://www.rfc-editor.org/rfc/rfc7009#section-2)
@@ -92,7 +92,7 @@ mod tests {
     use http::{HeaderMap, StatusCode};
 
     use super::*;
-    use crate::ErrorCode;
+    use crate::error::ErrorCode;
 
     fn answered(status: u16, body: &str) -> Result<()> {
         let endpoint = RevocationEndpoint::new("https://id.example/revoke", "id").expect("a URL");

@@ -38,7 +38,7 @@ use crate::{
 /// let response = EndpointResponse::new(StatusCode::OK, HeaderMap::new(), body);
 /// let token = endpoint.token(&request, response, &Clock::system())?;
 /// assert_eq!(token.token_type(), "Bearer");
-/// # oauth_twin::Result::Ok(())
+/// # Ok::<(), oauth_twin::Error>(())
 /// ```
 ///
 /// [RFC 6749 section 3.2](https://www.rfc-editor.org/rfc/rfc6749#section-3.2)

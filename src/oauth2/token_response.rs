@@ -192,7 +192,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        ErrorCode, ErrorKind,
+        error::{ErrorCode, ErrorKind},
         oauth2::{RefreshToken, TokenEndpoint},
         secret::Secret,
     };

@@ -12,3 +12,14 @@ mod mode;
 
 #[path = "cases/mod.rs"]
 mod cases;
+
+/// A client that follows no redirects, for a person's browser.
+fn unfollowing_client() -> mode::http::Client {
+    oauth_twin::http_client_builder()
+        .and_then(|builder| {
+            Ok(builder
+                .redirect(oauth_twin::reqwest::redirect::Policy::none())
+                .build()?)
+        })
+        .expect("a client")
+}

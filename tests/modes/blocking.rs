@@ -67,10 +67,3 @@ pub fn own_client() -> http::Client {
         .and_then(|builder| Ok(builder.build()?))
         .expect("a client")
 }
-
-/// The same with a redirect policy.
-pub fn unfollowing_client(policy: reqwest::redirect::Policy) -> http::Client {
-    oauth_twin::http_client_builder()
-        .and_then(|builder| Ok(builder.redirect(policy).build()?))
-        .expect("a client")
-}

@@ -5,10 +5,12 @@ use std::collections::HashMap;
 use oauth_twin::reqwest::{
     Url,
     header::{COOKIE, LOCATION, SET_COOKIE},
-    redirect::Policy,
 };
 
-use crate::mode::{http, maybe_async, unfollowing_client};
+use crate::{
+    mode::{http, maybe_async},
+    unfollowing_client,
+};
 
 pub struct Browser {
     http: http::Client,
@@ -47,7 +49,7 @@ impl Outcome {
 impl Browser {
     pub fn new() -> Self {
         Self {
-            http: unfollowing_client(Policy::none()),
+            http: unfollowing_client(),
             cookies: HashMap::new(),
         }
     }
