@@ -20,9 +20,10 @@ use std::{
 };
 
 use oauth_twin::{
-    AsyncOAuth2Client, ErrorKind, OAuth2Client, Token, TokenUpdate, oauth2::ClientCredentials,
+    AsyncOAuth2Client, ErrorKind, OAuth2Client, Token, TokenUpdate,
+    oauth2::{AuthorizationRequest, ClientCredentials},
 };
-use provider::{CLIENT_ID, CLIENT_SECRET, LIFETIME, Provider};
+use provider::{CLIENT_ID, CLIENT_SECRET, LIFETIME, Provider, REDIRECT_URI};
 use tokio::{runtime::Runtime, task::JoinSet};
 
 type Outcome = Result<(), Box<dyn Error>>;
@@ -50,7 +51,11 @@ fn in_plain_main(story: &Story<'_>) -> Outcome {
     let report = story.0.url("/reports/7");
     let client = OAuth2Client::builder(CLIENT_ID)
         .client_secret(CLIENT_SECRET)
+        .authorization_endpoint(story.0.url("/authorize"))
         .token_endpoint(story.0.url("/token"))
+        .introspection_endpoint(story.0.url("/introspect"))
+        .revocation_endpoint(story.0.url("/revoke"))
+        .redirect_uri(REDIRECT_URI)
         .grant(ClientCredentials::new())
         .update_token(|update: TokenUpdate| {
             show(&update);
@@ -92,6 +97,25 @@ fn in_plain_main(story: &Story<'_>) -> Outcome {
         [4, 1],
     )?;
 
+    // A person logs in: state, PKCE and the callback's checks come by themselves.
+    let pending = client
+        .create_authorization_url(AuthorizationRequest::new())?
+        .pending;
+    let forged = client.complete_authorization(pending, "?code=1&state=forged");
+    story.forged(&forged.expect_err("it is forged"))?;
+    let created = client.create_authorization_url(AuthorizationRequest::new())?;
+    let callback = story.0.person_logs_in(&created.url);
+    let login = client.complete_authorization(created.pending, &callback)?;
+    let me = login.client.get(story.0.url("/me")).send()?;
+    let me = me.error_for_status()?.text()?;
+    story.line("a person logs in", &format!("200 {me}"), [5, 1])?;
+    let said = login.client.introspect_token()?;
+    let said = format!("active: {}, {:?}", said.is_active(), said.username());
+    story.line("introspected", &said, [5, 1])?;
+    login.client.revoke_token()?;
+    let said = client.introspect(login.token.access_token(), None)?;
+    story.line("revoked", &format!("active: {}", said.is_active()), [5, 1])?;
+
     client.close()?;
     let error = client.get(&report).send().expect_err("it is closed");
     story.closed(&error)
@@ -102,7 +126,11 @@ async fn in_a_runtime(story: &Story<'_>) -> Outcome {
     let report = story.0.url("/reports/7");
     let client = AsyncOAuth2Client::builder(CLIENT_ID)
         .client_secret(CLIENT_SECRET)
+        .authorization_endpoint(story.0.url("/authorize"))
         .token_endpoint(story.0.url("/token"))
+        .introspection_endpoint(story.0.url("/introspect"))
+        .revocation_endpoint(story.0.url("/revoke"))
+        .redirect_uri(REDIRECT_URI)
         .grant(ClientCredentials::new())
         .update_token(async |update: TokenUpdate| {
             show(&update);
@@ -143,6 +171,29 @@ async fn in_a_runtime(story: &Story<'_>) -> Outcome {
         "401, renewed, sent again: 200",
         [4, 1],
     )?;
+
+    // A person logs in: state, PKCE and the callback's checks come by themselves.
+    let pending = client
+        .create_authorization_url(AuthorizationRequest::new())?
+        .pending;
+    let forged = client
+        .complete_authorization(pending, "?code=1&state=forged")
+        .await;
+    story.forged(&forged.expect_err("it is forged"))?;
+    let created = client.create_authorization_url(AuthorizationRequest::new())?;
+    let callback = story.0.person_logs_in(&created.url);
+    let login = client
+        .complete_authorization(created.pending, &callback)
+        .await?;
+    let me = login.client.get(story.0.url("/me")).send().await?;
+    let me = me.error_for_status()?.text().await?;
+    story.line("a person logs in", &format!("200 {me}"), [5, 1])?;
+    let said = login.client.introspect_token().await?;
+    let said = format!("active: {}, {:?}", said.is_active(), said.username());
+    story.line("introspected", &said, [5, 1])?;
+    login.client.revoke_token().await?;
+    let said = client.introspect(login.token.access_token(), None).await?;
+    story.line("revoked", &format!("active: {}", said.is_active()), [5, 1])?;
 
     client.close().await?;
     let error = client.get(&report).send().await.expect_err("it is closed");
@@ -200,6 +251,17 @@ impl Story<'_> {
         )
     }
 
+    fn forged(&self, error: &oauth_twin::Error) -> Outcome {
+        if error.kind() != ErrorKind::Answer {
+            return Err("the forged callback was taken".into());
+        }
+        self.line(
+            "a forged callback",
+            "refused before anything is sent",
+            [4, 1],
+        )
+    }
+
     fn closed(&self, error: &oauth_twin::Error) -> Outcome {
         if error.kind() != ErrorKind::Closed {
             return Err("the client is not closed".into());
@@ -207,6 +269,6 @@ impl Story<'_> {
         if UPDATES.swap(0, Ordering::SeqCst) != 4 {
             return Err("update_token was not called once for each token".into());
         }
-        self.line("closed, then a call", &format!("error: {error}"), [4, 1])
+        self.line("closed, then a call", &format!("error: {error}"), [5, 1])
     }
 }

@@ -1,5 +1,6 @@
-//! An OAuth provider and an API on loopback, for the examples: it checks the client's secret,
-//! issues random tokens that expire, checks them at the API, and counts what it is asked.
+//! An OAuth provider and an API on loopback, for the examples: it checks the client's secret and a
+//! person's code with its PKCE verifier, issues random tokens that expire, rotates refresh tokens,
+//! introspects and revokes, checks tokens at the API, and counts what it is asked.
 
 #![allow(
     dead_code,
@@ -19,11 +20,14 @@ use std::{
 use base64::{Engine as _, engine::general_purpose::STANDARD, prelude::BASE64_URL_SAFE_NO_PAD};
 use http::{
     HeaderValue, Response, StatusCode,
-    header::{CACHE_CONTROL, CONTENT_TYPE, WWW_AUTHENTICATE},
+    header::{CACHE_CONTROL, CONTENT_TYPE, LOCATION, WWW_AUTHENTICATE},
 };
 use httpmock::{HttpMockRequest, HttpMockResponse, Method::POST, MockServer};
-use oauth_twin::Clock;
-use ring::rand::{SecureRandom as _, SystemRandom};
+use oauth_twin::{Clock, reqwest::Url};
+use ring::{
+    digest::{SHA256, digest},
+    rand::{SecureRandom as _, SystemRandom},
+};
 use serde_json::{Value, json};
 
 pub const CLIENT_ID: &str = "quickstart";
@@ -31,6 +35,9 @@ pub const CLIENT_SECRET: &str = "correct horse battery staple";
 
 /// How long a token lives.
 pub const LIFETIME: Duration = Duration::from_secs(10);
+
+/// Where people are sent back to.
+pub const REDIRECT_URI: &str = "https://app.example/callback";
 
 pub struct Provider {
     server: MockServer,
@@ -45,9 +52,18 @@ struct Desk {
 
 #[derive(Default)]
 struct Book {
-    /// The tokens that are valid, and until when.
-    tokens: HashMap<String, SystemTime>,
+    /// The access tokens that are valid.
+    tokens: HashMap<String, Issued>,
+    /// The refresh tokens that are valid, and whose they are.
+    refresh_tokens: HashMap<String, &'static str>,
+    /// The codes that nobody has come back with yet, and their PKCE challenges.
+    codes: HashMap<String, String>,
     count: Count,
+}
+
+struct Issued {
+    whose: &'static str,
+    until: SystemTime,
 }
 
 /// How often the provider was asked.
@@ -76,11 +92,30 @@ impl Provider {
             then.delay(Duration::from_millis(100))
                 .respond_with(move |request| at.token(request));
         });
-        let at = desk.clone();
+        // One that wants everything in the URL, and one that answers in a form.
+        let (at, form) = (desk.clone(), desk.clone());
         server.mock(|when, then| {
-            when.path("/reports/7");
-            then.respond_with(move |request| at.report(request));
+            when.method(POST).path("/token-by-uri");
+            then.respond_with(move |request| at.token_by_uri(request));
         });
+        server.mock(|when, then| {
+            when.method(POST).path("/token-as-form");
+            then.respond_with(move |request| form.token_as_form(request));
+        });
+        let endpoints: [(&str, fn(&Desk, &HttpMockRequest) -> HttpMockResponse); 5] = [
+            ("/authorize", Desk::authorize),
+            ("/introspect", Desk::introspect),
+            ("/revoke", Desk::revoke),
+            ("/reports/7", Desk::report),
+            ("/me", Desk::report),
+        ];
+        for (path, answer) in endpoints {
+            let at = desk.clone();
+            server.mock(|when, then| {
+                when.path(path);
+                then.respond_with(move |request| answer(&at, request));
+            });
+        }
         Self { server, desk }
     }
 
@@ -90,6 +125,13 @@ impl Provider {
 
     pub fn address(&self) -> String {
         self.server.address().to_string()
+    }
+
+    /// What a person does in their browser: opens the URL, logs in, agrees, and is sent back. The
+    /// URL that they come back with.
+    pub fn person_logs_in(&self, url: &Url) -> String {
+        let asked = url.query_pairs().into_owned().collect();
+        self.desk.logged_in(&asked).expect("a login")
     }
 
     /// The time that tokens expire by.
@@ -118,21 +160,128 @@ impl Desk {
         if !is_client(&header(request, "authorization").unwrap_or_default()) {
             return refusal(401, "invalid_client", "Basic");
         }
-        let grant_type = ("grant_type", "client_credentials");
-        if !url::form_urlencoded::parse(request.body_ref()).any(|(k, v)| (&*k, &*v) == grant_type) {
-            return refusal(400, "unsupported_grant_type", "");
+        match self.granted(&parameters(request.body_ref())) {
+            Ok(token) => answer(200, &token).into(),
+            Err(error) => refusal(400, error, ""),
         }
-        let mut random = [0; 32];
-        SystemRandom::new().fill(&mut random).expect("randomness");
-        let token = BASE64_URL_SAFE_NO_PAD.encode(random);
+    }
+
+    /// The same for a client that puts everything into the URL.
+    fn token_by_uri(&self, request: &HttpMockRequest) -> HttpMockResponse {
+        let uri = request.uri();
+        let parameters = parameters(uri.query().unwrap_or_default().as_bytes());
+        let given = |name: &str| parameters.get(name).map_or("", |value| value);
+        if (given("client_id"), given("client_secret")) != (CLIENT_ID, CLIENT_SECRET) {
+            return refusal(401, "invalid_client", "");
+        }
+        match self.granted(&parameters) {
+            Ok(token) => answer(200, &token).into(),
+            Err(error) => refusal(400, error, ""),
+        }
+    }
+
+    /// The same with an answer that is no JSON.
+    fn token_as_form(&self, request: &HttpMockRequest) -> HttpMockResponse {
+        let Ok(token) = self.granted(&parameters(request.body_ref())) else {
+            return refusal(400, "invalid_request", "");
+        };
+        let body = format!(
+            "access_token={}&expires={}",
+            token["access_token"].as_str().unwrap_or_default(),
+            token["expires_in"]
+        );
+        Response::new(body).into()
+    }
+
+    /// A token for what was asked with, or the error.
+    fn granted(&self, asked: &HashMap<String, String>) -> Result<Value, &'static str> {
+        let given = |name: &str| asked.get(name).map_or("", |value| value);
         let mut book = self.book();
+        let whose = match given("grant_type") {
+            "client_credentials" => "the client",
+            "authorization_code" => {
+                let challenge = book.codes.remove(given("code")).ok_or("invalid_grant")?;
+                let hash = digest(&SHA256, given("code_verifier").as_bytes());
+                if challenge != BASE64_URL_SAFE_NO_PAD.encode(hash) {
+                    return Err("invalid_grant");
+                }
+                "alice"
+            }
+            "refresh_token" => book
+                .refresh_tokens
+                .remove(given("refresh_token"))
+                .ok_or("invalid_grant")?,
+            _ => return Err("unsupported_grant_type"),
+        };
         book.count.issued += 1;
-        book.tokens
-            .insert(token.clone(), self.time.now() + LIFETIME);
-        let body = json!({
+        let token = random_text();
+        let until = self.time.now() + LIFETIME;
+        book.tokens.insert(token.clone(), Issued { whose, until });
+        let mut body = json!({
             "access_token": token, "token_type": "Bearer", "expires_in": LIFETIME.as_secs(),
         });
+        if whose != "the client" {
+            let refresh_token = random_text();
+            book.refresh_tokens.insert(refresh_token.clone(), whose);
+            body["refresh_token"] = refresh_token.into();
+        }
+        Ok(body)
+    }
+
+    /// The authorization endpoint, where everybody is Alice and agrees.
+    fn authorize(&self, request: &HttpMockRequest) -> HttpMockResponse {
+        let uri = request.uri();
+        let asked = parameters(uri.query().unwrap_or_default().as_bytes());
+        let Some(callback) = self.logged_in(&asked) else {
+            return refusal(400, "invalid_request", "");
+        };
+        let mut answer = answer(302, &Value::Null);
+        let location = HeaderValue::try_from(callback).expect("a URL");
+        answer.headers_mut().insert(LOCATION, location);
+        answer.into()
+    }
+
+    /// The URL that a person comes back with.
+    fn logged_in(&self, asked: &HashMap<String, String>) -> Option<String> {
+        let given = |name: &str| asked.get(name).map_or("", |value| value);
+        let right = (given("client_id"), given("redirect_uri")) == (CLIENT_ID, REDIRECT_URI)
+            && (given("response_type"), given("code_challenge_method")) == ("code", "S256");
+        let code = random_text();
+        let challenge = given("code_challenge").to_owned();
+        self.book().codes.insert(code.clone(), challenge);
+        let state = given("state");
+        right.then(|| format!("{REDIRECT_URI}?code={code}&state={state}"))
+    }
+
+    /// The introspection endpoint.
+    fn introspect(&self, request: &HttpMockRequest) -> HttpMockResponse {
+        if !is_client(&header(request, "authorization").unwrap_or_default()) {
+            return refusal(401, "invalid_client", "Basic");
+        }
+        let asked = parameters(request.body_ref());
+        let token = asked.get("token").map_or("", |token| token);
+        let body = match self.book().tokens.get(token) {
+            Some(issued) if self.time.now() < issued.until => {
+                json!({ "active": true, "username": issued.whose, "client_id": CLIENT_ID })
+            }
+            _ => json!({ "active": false }),
+        };
         answer(200, &body).into()
+    }
+
+    /// The revocation endpoint: a person's tokens go together.
+    fn revoke(&self, request: &HttpMockRequest) -> HttpMockResponse {
+        if !is_client(&header(request, "authorization").unwrap_or_default()) {
+            return refusal(401, "invalid_client", "Basic");
+        }
+        let asked = parameters(request.body_ref());
+        let token = asked.get("token").map_or("", |token| token);
+        let mut book = self.book();
+        if let Some(whose) = book.refresh_tokens.remove(token) {
+            book.tokens.retain(|_, issued| issued.whose != whose);
+        }
+        book.tokens.remove(token);
+        answer(200, &Value::Null).into()
     }
 
     /// The API.
@@ -141,12 +290,19 @@ impl Desk {
         let authorization = header(request, "authorization").unwrap_or_default();
         let token = authorization.strip_prefix("Bearer ").unwrap_or_default();
         let mut book = self.book();
-        if book.tokens.get(token).is_none_or(|until| now >= *until) {
-            book.count.refused += 1;
-            return refusal(401, "invalid_token", r#"Bearer error="invalid_token""#);
-        }
+        let whose = match book.tokens.get(token) {
+            Some(issued) if now < issued.until => issued.whose,
+            _ => {
+                book.count.refused += 1;
+                return refusal(401, "invalid_token", r#"Bearer error="invalid_token""#);
+            }
+        };
         book.count.served += 1;
-        answer(200, &json!({ "id": 7, "title": "Harvest" })).into()
+        let body = match request.uri().path() {
+            "/me" => json!({ "name": whose }),
+            _ => json!({ "id": 7, "title": "Harvest" }),
+        };
+        answer(200, &body).into()
     }
 
     fn book(&self) -> MutexGuard<'_, Book> {
@@ -175,6 +331,17 @@ impl Time {
     fn advance(&self, time: Duration) {
         self.passed.fetch_add(time.as_secs(), Ordering::SeqCst);
     }
+}
+
+fn parameters(form: &[u8]) -> HashMap<String, String> {
+    url::form_urlencoded::parse(form).into_owned().collect()
+}
+
+/// 256 bits.
+fn random_text() -> String {
+    let mut random = [0; 32];
+    SystemRandom::new().fill(&mut random).expect("randomness");
+    BASE64_URL_SAFE_NO_PAD.encode(random)
 }
 
 fn header(request: &HttpMockRequest, name: &str) -> Option<String> {

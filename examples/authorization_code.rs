@@ -1,0 +1,94 @@
+//! People log in, in the two shapes there are: a web back end, which serves many of them with one
+//! client and keeps nothing in it, and a script, which serves one and keeps their token.
+//!
+//! ```sh
+//! cargo run --example authorization_code --features blocking,async
+//! ```
+
+mod provider;
+
+use std::collections::HashMap;
+
+use oauth_twin::{
+    AsyncOAuth2Client, ErrorKind, OAuth2Client, Token,
+    oauth2::{AuthorizationRequest, AuthorizationUrl},
+};
+use provider::{CLIENT_ID, CLIENT_SECRET, Provider, REDIRECT_URI};
+
+type Outcome = Result<(), Box<dyn std::error::Error>>;
+
+/// A web back end: one client for all people.
+async fn web(provider: &Provider) -> Outcome {
+    let client = AsyncOAuth2Client::builder(CLIENT_ID)
+        .client_secret(CLIENT_SECRET)
+        .issuer(provider.url(""))
+        .authorization_endpoint(provider.url("/authorize"))
+        .token_endpoint(provider.url("/token"))
+        .redirect_uri(REDIRECT_URI)
+        .clock(provider.clock())
+        .build()?;
+    // What a web framework keeps: a session for each browser, a row for each person.
+    let mut session: HashMap<&str, String> = HashMap::new();
+    let mut rows: HashMap<&str, String> = HashMap::new();
+
+    // "Log in" was clicked: state and PKCE come by themselves.
+    let AuthorizationUrl { url, pending, .. } =
+        client.create_authorization_url(AuthorizationRequest::new().scope("profile"))?;
+    session.insert("login", serde_json::to_string(&pending)?);
+    let callback = provider.person_logs_in(&url); // redirect to `url`, and they come back
+
+    // Somebody else's answer is not taken.
+    let forged = format!("{REDIRECT_URI}?code=stolen&state=forged");
+    let pending = serde_json::from_str(&session["login"])?;
+    let error = client
+        .complete_authorization(pending, &forged)
+        .await
+        .unwrap_err();
+    println!("web: a forged callback: {error}");
+
+    // The right one: taken out of the session, checked, exchanged.
+    let pending = session.remove("login").ok_or("no login was begun")?;
+    let pending = serde_json::from_str(&pending)?;
+    let login = client.complete_authorization(pending, &callback).await?;
+    rows.insert("alice", serde_json::to_string(&*login.token)?);
+
+    // A later request of that person.
+    let row: Token = serde_json::from_str(&rows["alice"])?;
+    let answer = client
+        .for_token(row)
+        .get(provider.url("/me"))
+        .send()
+        .await?;
+    println!("web: {}", answer.error_for_status()?.text().await?);
+    client.close().await?;
+    Ok(())
+}
+
+/// A script: one person, whose token the client keeps.
+fn script(provider: &Provider) -> Outcome {
+    let client = OAuth2Client::builder(CLIENT_ID)
+        .client_secret(CLIENT_SECRET)
+        .authorization_endpoint(provider.url("/authorize"))
+        .token_endpoint(provider.url("/token"))
+        .redirect_uri(REDIRECT_URI)
+        .clock(provider.clock())
+        .build()?;
+    let AuthorizationUrl { url, pending, .. } =
+        client.create_authorization_url(AuthorizationRequest::new())?;
+    let callback = provider.person_logs_in(&url); // open `url`, paste what comes back
+
+    client.fetch_token(pending.authorization_response(&callback)?)?;
+    let answer = client.get(provider.url("/me")).send()?;
+    println!("script: {}", answer.error_for_status()?.text()?);
+
+    client.close()?;
+    let closed = client.get(provider.url("/me")).send().unwrap_err();
+    assert_eq!(closed.kind(), ErrorKind::Closed);
+    Ok(())
+}
+
+fn main() -> Outcome {
+    let provider = Provider::start();
+    tokio::runtime::Runtime::new()?.block_on(web(&provider))?;
+    script(&provider)
+}

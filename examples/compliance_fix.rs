@@ -1,0 +1,64 @@
+//! A provider that is off the standard: it answers token requests in a form and calls `expires_in`
+//! `expires`. It differs from `client_credentials.rs` by the line with the fix, ready-made or own.
+//!
+//! ```sh
+//! cargo run --example compliance_fix --features blocking,async
+//! ```
+
+mod provider;
+
+use oauth_twin::{
+    AsyncOAuth2Client, ErrorKind, OAuth2Client, Result,
+    oauth2::{ClientCredentials, Hook, compliance},
+};
+use provider::{CLIENT_ID, CLIENT_SECRET, Provider};
+
+/// With the fix that is built in.
+fn blocking(provider: &Provider) -> Result<String> {
+    let client = OAuth2Client::builder(CLIENT_ID)
+        .client_secret(CLIENT_SECRET)
+        .token_endpoint(provider.url("/token-as-form"))
+        .compliance_fix(compliance::facebook())
+        .grant(ClientCredentials::new())
+        .clock(provider.clock())
+        .build()?;
+    let answer = client.get(provider.url("/reports/7")).send()?;
+    Ok(answer.error_for_status()?.text()?)
+}
+
+/// With one's own, which does the same.
+async fn asynchronous(provider: &Provider) -> Result<String> {
+    let client = AsyncOAuth2Client::builder(CLIENT_ID)
+        .client_secret(CLIENT_SECRET)
+        .token_endpoint(provider.url("/token-as-form"))
+        .compliance_hook(Hook::access_token_response(|response| {
+            response.form_to_json();
+            let mut members = response.json().ok_or("neither a form nor JSON")?;
+            if let Some(seconds) = members.remove("expires") {
+                members.insert("expires_in".to_owned(), seconds);
+            }
+            response.set_json(&members);
+            Ok(())
+        }))
+        .grant(ClientCredentials::new())
+        .clock(provider.clock())
+        .build()?;
+    let answer = client.get(provider.url("/reports/7")).send().await?;
+    Ok(answer.error_for_status()?.text().await?)
+}
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let provider = Provider::start();
+    println!("{}", blocking(&provider)?);
+    let runtime = tokio::runtime::Runtime::new()?;
+    println!("{}", runtime.block_on(asynchronous(&provider))?);
+
+    // Without a fix the answer is refused, and what is wrong with it is said.
+    let client = OAuth2Client::builder(CLIENT_ID)
+        .token_endpoint(provider.url("/token-as-form"))
+        .build()?;
+    let error = client.fetch_token(ClientCredentials::new()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Answer);
+    println!("without it: {error}");
+    Ok(())
+}
