@@ -43,7 +43,7 @@ async fn web(provider: &Provider) -> Outcome {
     let error = client
         .complete_authorization(pending, &forged)
         .await
-        .unwrap_err();
+        .expect_err("it is forged");
     println!("web: a forged callback: {error}");
 
     // The right one: taken out of the session, checked, exchanged.
@@ -82,7 +82,10 @@ fn script(provider: &Provider) -> Outcome {
     println!("script: {}", answer.error_for_status()?.text()?);
 
     client.close()?;
-    let closed = client.get(provider.url("/me")).send().unwrap_err();
+    let closed = client
+        .get(provider.url("/me"))
+        .send()
+        .expect_err("it is closed");
     assert_eq!(closed.kind(), ErrorKind::Closed);
     Ok(())
 }

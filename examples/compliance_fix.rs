@@ -57,7 +57,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let client = OAuth2Client::builder(CLIENT_ID)
         .token_endpoint(provider.url("/token-as-form"))
         .build()?;
-    let error = client.fetch_token(ClientCredentials::new()).unwrap_err();
+    let error = client
+        .fetch_token(ClientCredentials::new())
+        .expect_err("it is no JSON");
     assert_eq!(error.kind(), ErrorKind::Answer);
     println!("without it: {error}");
     Ok(())

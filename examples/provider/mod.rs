@@ -61,6 +61,8 @@ struct Book {
     count: Count,
 }
 
+type Endpoint = fn(&Desk, &HttpMockRequest) -> HttpMockResponse;
+
 struct Issued {
     whose: &'static str,
     until: SystemTime,
@@ -102,7 +104,7 @@ impl Provider {
             when.method(POST).path("/token-as-form");
             then.respond_with(move |request| form.token_as_form(request));
         });
-        let endpoints: [(&str, fn(&Desk, &HttpMockRequest) -> HttpMockResponse); 5] = [
+        let endpoints: [(&str, Endpoint); 5] = [
             ("/authorize", Desk::authorize),
             ("/introspect", Desk::introspect),
             ("/revoke", Desk::revoke),
