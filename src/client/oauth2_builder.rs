@@ -85,6 +85,7 @@ assert_eq!(
         pub(super) client_id: String,
         pub(super) client_secret: Option<Secret>,
         pub(super) issuer: Option<String>,
+        pub(super) iss_required: bool,
         pub(super) token_endpoint: Option<String>,
         pub(super) token_endpoint_method: Method,
         pub(super) auth: Option<Arc<dyn ClientAuth>>,
@@ -117,6 +118,7 @@ impl OAuth2ClientBuilder {
             client_id,
             client_secret: None,
             issuer: None,
+            iss_required: false,
             token_endpoint: None,
             token_endpoint_method: Method::POST,
             auth: None,
@@ -154,6 +156,15 @@ impl OAuth2ClientBuilder {
     /// [RFC 8414 section 2](https://www.rfc-editor.org/rfc/rfc8414#section-2)
     pub fn issuer(mut self, issuer: impl Into<String>) -> Self {
         self.issuer = Some(issuer.into());
+        self
+    }
+
+    /// Whether the server puts `iss` into every callback, as its metadata says: one without is
+    /// refused then. An `iss` that is there is compared with the issuer in any case.
+    ///
+    /// [RFC 9207 section 2.4](https://www.rfc-editor.org/rfc/rfc9207#section-2.4)
+    pub fn authorization_response_iss_parameter_supported(mut self, supported: bool) -> Self {
+        self.iss_required = supported;
         self
     }
 

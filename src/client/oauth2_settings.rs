@@ -89,6 +89,9 @@ impl OAuth2ClientBuilder {
         {
             problems.add("issuer", "must not have a query");
         }
+        if self.iss_required && self.issuer.is_none() {
+            problems.add("issuer", "is missing, with which iss would be compared");
+        }
         if let Some(Err(error)) = self.scope.as_ref().map(Scope::validate) {
             problems.add("scope", &format!("cannot be sent: {error}"));
         }
@@ -155,6 +158,9 @@ impl OAuth2ClientBuilder {
         if let Some(issuer) = &self.issuer {
             endpoint = endpoint.issuer(issuer);
         }
+        if let Some(redirect_uri) = &self.redirect_uri {
+            endpoint = endpoint.redirect_uri(redirect_uri);
+        }
         if let Some(scope) = &self.scope {
             endpoint = endpoint.scope(scope.clone());
         }
@@ -163,7 +169,8 @@ impl OAuth2ClientBuilder {
     }
 
     fn as_authorization_endpoint(&self, url: Url) -> AuthorizationEndpoint {
-        let mut endpoint = AuthorizationEndpoint::checked(url, self.client_id.clone());
+        let mut endpoint = AuthorizationEndpoint::checked(url, self.client_id.clone())
+            .authorization_response_iss_parameter_supported(self.iss_required);
         if let Some(redirect_uri) = &self.redirect_uri {
             endpoint = endpoint.redirect_uri(redirect_uri);
         }

@@ -212,6 +212,7 @@ pub struct AuthorizationEndpoint {
     client_id: String,
     redirect_uri: Option<String>,
     issuer: Option<String>,
+    iss_required: bool,
     scope: Option<Scope>,
     resource: Vec<String>,
 }
@@ -235,6 +236,7 @@ impl AuthorizationEndpoint {
             client_id,
             redirect_uri: None,
             issuer: None,
+            iss_required: false,
             scope: None,
             resource: Vec::new(),
         }
@@ -251,6 +253,15 @@ impl AuthorizationEndpoint {
     #[must_use]
     pub fn issuer(mut self, issuer: impl Into<String>) -> Self {
         self.issuer = Some(issuer.into());
+        self
+    }
+
+    /// Whether the server puts `iss` into every callback: one without is refused then.
+    ///
+    /// [RFC 9207 section 2.4](https://www.rfc-editor.org/rfc/rfc9207#section-2.4)
+    #[must_use]
+    pub fn authorization_response_iss_parameter_supported(mut self, supported: bool) -> Self {
+        self.iss_required = supported;
         self
     }
 
@@ -360,6 +371,7 @@ impl AuthorizationEndpoint {
             code_verifier,
             redirect_uri,
             issuer: self.issuer.clone(),
+            iss_required: self.iss_required,
             resource: resource.clone(),
             created_at: clock.unix().as_secs(),
             expires_at: clock.unix().saturating_add(request.expires_in).as_secs(),

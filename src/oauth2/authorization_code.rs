@@ -54,7 +54,8 @@ impl AuthorizationCode {
         }
     }
 
-    /// The redirection URI of the authorization request, if that had one.
+    /// The redirection URI of the authorization request, if it was not the client's; empty if that
+    /// had none.
     #[must_use]
     pub fn redirect_uri(mut self, redirect_uri: impl Into<String>) -> Self {
         self.redirect_uri = Some(redirect_uri.into());
@@ -80,8 +81,12 @@ impl Grant for AuthorizationCode {
 
     fn fill(&self, request: &mut TokenRequest<'_>) -> Result<(), BoxError> {
         request.push("code", &self.code);
-        if let Some(redirect_uri) = &self.redirect_uri {
-            request.push("redirect_uri", redirect_uri.as_str());
+        // "REQUIRED, if the "redirect_uri" parameter was included in the authorization request
+        // [...], and their values MUST be identical."
+        let of_client = request.redirect_uri().map(str::to_owned);
+        let redirect_uri = self.redirect_uri.clone().or(of_client);
+        if let Some(redirect_uri) = redirect_uri.filter(|uri| !uri.is_empty()) {
+            request.push("redirect_uri", redirect_uri);
         }
         if let Some(code_verifier) = &self.code_verifier {
             validate_verifier(code_verifier)?;

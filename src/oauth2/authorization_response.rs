@@ -56,6 +56,8 @@ pub struct PendingAuthorization {
     #[serde(default)]
     pub(super) issuer: Option<String>,
     #[serde(default)]
+    pub(super) iss_required: bool,
+    #[serde(default)]
     pub(super) resource: Vec<String>,
     /// Seconds since 1970.
     pub(super) created_at: u64,
@@ -88,10 +90,9 @@ impl PendingAuthorization {
         let mut parameters = self.checked(query(callback)?, clock.unix())?;
         let code = take(&mut parameters, "code")
             .ok_or_else(|| Error::callback("the callback has no code"))?;
-        let mut grant = AuthorizationCode::new(code);
-        if let Some(redirect_uri) = self.redirect_uri {
-            grant = grant.redirect_uri(redirect_uri);
-        }
+        // That of the request, or none, whatever the client has by now.
+        let redirect_uri = self.redirect_uri.unwrap_or_default();
+        let mut grant = AuthorizationCode::new(code).redirect_uri(redirect_uri);
         if let Some(code_verifier) = self.code_verifier {
             grant = grant.code_verifier(code_verifier);
         }
@@ -136,14 +137,21 @@ impl PendingAuthorization {
         if now.as_secs() >= self.expires_at {
             return Err(Error::callback("the login took too long and has expired"));
         }
-        // "Clients MUST then [...] compare the extracted and URL-decoded value to the issuer
-        // identifier of the authorization server where the authorization request was sent to."
-        if let (Some(iss), Some(issuer)) = (take(&mut parameters, "iss"), &self.issuer)
-            && iss != *issuer
-        {
-            return Err(Error::callback(
-                "the callback comes from another issuer (iss) than the login was sent to",
-            ));
+        // "Clients MUST then decode the value [...] and compare the result to the issuer identifier
+        // of the authorization server where the authorization request was sent to."
+        match (take(&mut parameters, "iss"), &self.issuer) {
+            (Some(iss), Some(issuer)) if iss != *issuer => {
+                return Err(Error::callback(
+                    "the callback comes from another issuer (iss) than the login was sent to",
+                ));
+            }
+            // RFC 9207 section 2.4: without it only from servers that are not known to send it.
+            (None, _) if self.iss_required => {
+                return Err(Error::callback(
+                    "the callback does not say from which issuer (iss) it comes",
+                ));
+            }
+            _ => {}
         }
         if let Some(error) = take(&mut parameters, "error") {
             let [description, uri] =
@@ -227,6 +235,7 @@ mod tests {
             code_verifier: Some("v".repeat(43).into()),
             redirect_uri: Some("https://app.example/cb".to_owned()),
             issuer: Some("https://id.example".to_owned()),
+            iss_required: false,
             resource: vec!["urn:a".to_owned()],
             created_at: 0,
             expires_at: u64::MAX,
@@ -308,6 +317,26 @@ mod tests {
             "the server answered access_denied: The person refused"
         );
         assert_eq!(error.status(), None);
+    }
+
+    #[test]
+    fn a_missing_iss_is_refused_where_the_server_always_sends_it() {
+        let required = || PendingAuthorization {
+            iss_required: true,
+            ..pending()
+        };
+        let callback = "?code=c&state=the-state";
+        let error = required()
+            .authorization_response(callback)
+            .expect_err("iss");
+        assert!(
+            error.to_string().contains("does not say from which issuer"),
+            "{error}"
+        );
+        let refused = "?error=access_denied&state=the-state";
+        assert!(required().authorization_response(refused).is_err());
+        let callback = "?code=c&state=the-state&iss=https%3A%2F%2Fid.example";
+        assert!(required().authorization_response(callback).is_ok());
     }
 
     #[test]

@@ -46,6 +46,7 @@ use crate::{
 pub struct TokenEndpoint {
     endpoint: Endpoint,
     issuer: Option<String>,
+    redirect_uri: Option<String>,
     scope: Option<Scope>,
     resource: Vec<String>,
 }
@@ -57,6 +58,13 @@ impl TokenEndpoint {
     #[must_use]
     pub fn issuer(mut self, issuer: impl Into<String>) -> Self {
         self.issuer = Some(issuer.into());
+        self
+    }
+
+    /// The redirection URI that codes were asked for with, unless the grant names another.
+    #[must_use]
+    pub fn redirect_uri(mut self, redirect_uri: impl Into<String>) -> Self {
+        self.redirect_uri = Some(redirect_uri.into());
         self
     }
 
@@ -117,6 +125,7 @@ impl From<Endpoint> for TokenEndpoint {
         Self {
             endpoint,
             issuer: None,
+            redirect_uri: None,
             scope: None,
             resource: Vec::new(),
         }
@@ -152,6 +161,11 @@ impl TokenRequest<'_> {
     /// The server's issuer identifier, where known.
     pub fn issuer(&self) -> Option<&str> {
         self.endpoint.issuer.as_deref()
+    }
+
+    /// The client's redirection URI, if it has one.
+    pub fn redirect_uri(&self) -> Option<&str> {
+        self.endpoint.redirect_uri.as_deref()
     }
 
     /// Adds a parameter.
@@ -251,7 +265,8 @@ mod tests {
         assert_eq!(
             format!("{endpoint:?}"),
             "TokenEndpoint { endpoint: Endpoint { url: \"https://id.example/token\", \
-             client_id: \"id\", client_secret: Some([redacted]), .. }, issuer: None, scope: Some(Scope(\"all\")), \
+             client_id: \"id\", client_secret: Some([redacted]), .. }, issuer: None, \
+             redirect_uri: None, scope: Some(Scope(\"all\")), \
              resource: [\"https://a.example\", \"https://b.example\"] }"
         );
         assert_eq!(

@@ -239,6 +239,26 @@ async fn the_right_issuer_passes_and_a_login_expires() -> TestResult {
 
 #[maybe_async]
 #[test]
+async fn an_issuer_that_always_names_itself_has_to() -> TestResult {
+    let server = provider(600);
+    let client = web(&server)
+        .authorization_response_iss_parameter_supported(true)
+        .build()?;
+    let AuthorizationUrl { url, pending, .. } = created(&client);
+    let error = client
+        .complete_authorization(pending, &callback(&url, "c"))
+        .await
+        .unwrap_err();
+    assert!(error.to_string().contains("iss"), "{error}");
+    assert_eq!(server.count("/token"), 0);
+    let AuthorizationUrl { url, pending, .. } = created(&client);
+    let made = format!("{}&iss={}", callback(&url, "c"), server.url(""));
+    client.complete_authorization(pending, &made).await?;
+    Ok(())
+}
+
+#[maybe_async]
+#[test]
 async fn a_script_keeps_the_token_in_its_client() -> TestResult {
     let server = provider(600);
     let client = web(&server).build()?;
