@@ -29,6 +29,11 @@ mod asynchronous;
 #[cfg(feature = "blocking")]
 mod blocking;
 
+/// The examples of the guide to providers, which are tested as those of the documentation are.
+#[cfg(all(doctest, feature = "async", feature = "blocking"))]
+#[doc = include_str!("../docs/providers.md")]
+mod providers {}
+
 pub use {
     clock::Clock,
     error::{BoxError, Error, ErrorCode, ErrorKind, ErrorResponse, Result},

@@ -305,7 +305,7 @@ impl OAuth2ClientBuilder {
     }
 
     /// The time within which a call of the server's endpoints ends, repetitions included: 30
-    /// seconds unless told. It does not hold for requests to an API: these wait up to 30 seconds
+    /// seconds unless told. A request that renews a token early waits no longer for it. It does not hold for requests to an API: these wait up to 30 seconds
     /// for each sign of life, and reqwest's own `timeout` limits them as a whole.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;

@@ -29,6 +29,7 @@ mod faults;
 mod grants;
 mod hooks;
 mod lifecycle;
+mod parity;
 mod placement;
 mod redirects;
 mod requests;
