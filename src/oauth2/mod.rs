@@ -4,8 +4,9 @@
 //! carry out what is decided here, and with any other HTTP library [`AuthorizationEndpoint`] makes
 //! the URL, [`TokenEndpoint`] builds the request and reads the answer.
 
-mod authorization;
 mod authorization_code;
+mod authorization_endpoint;
+mod authorization_request;
 mod authorization_response;
 #[cfg(any(feature = "async", feature = "blocking"))]
 mod bearer;
@@ -33,8 +34,9 @@ mod token_response;
 pub(crate) mod token_update;
 
 pub use {
-    authorization::{AuthorizationEndpoint, AuthorizationRequest, AuthorizationUrl, ResponseType},
     authorization_code::AuthorizationCode,
+    authorization_endpoint::{AuthorizationEndpoint, AuthorizationUrl},
+    authorization_request::{AuthorizationRequest, ResponseType},
     authorization_response::PendingAuthorization,
     client_auth::{
         ClientAuth, ClientSecretBasic, ClientSecretBasicRaw, ClientSecretPost, PublicClient,

@@ -1,0 +1,127 @@
+//! The `Debug` text of every public type of `oauth2` that holds a secret, to the letter. (Those of
+//! tokens, forms, requests and answers stand beside their types, those of the clients in `cases/`.)
+
+#![allow(clippy::unwrap_used, reason = "a test program may panic")]
+
+use std::fmt::Debug;
+
+use oauth_twin::{
+    BoxError, Clock,
+    oauth2::{
+        AuthorizationCode, AuthorizationEndpoint, AuthorizationRequest, ClientCredentials,
+        ExtensionGrant, Grant, IntrospectionEndpoint, Password, RevocationEndpoint, TokenEndpoint,
+        TokenRequest,
+    },
+};
+
+const SECRET: &str = "hunter2-hunter2-hunter2";
+
+fn shows(value: &impl Debug, text: &str) {
+    assert_eq!(format!("{value:?}"), text);
+    assert!(!format!("{value:#?}").contains(SECRET));
+}
+
+#[test]
+fn grants() {
+    shows(
+        &ClientCredentials::new().param("key", SECRET).scope("a"),
+        "ClientCredentials { asked: Asked { scope: Some(Scope(\"a\")), \
+         parameters: {\"key\": [redacted]} } }",
+    );
+    shows(
+        &Password::new("alice", SECRET).keep_for_renewal(),
+        "Password { username: \"alice\", password: [redacted], kept: true, \
+         asked: Asked { scope: None, parameters: {} } }",
+    );
+    shows(
+        &ExtensionGrant::new("urn:x").param("subject_token", SECRET),
+        "ExtensionGrant { grant_type: \"urn:x\", kept: false, asked: Asked { scope: None, \
+         parameters: {\"subject_token\": [redacted]} } }",
+    );
+    shows(
+        &AuthorizationCode::new(SECRET)
+            .code_verifier(SECRET)
+            .redirect_uri("https://a/"),
+        "AuthorizationCode { code: [redacted], redirect_uri: Some(\"https://a/\"), \
+         code_verifier: Some([redacted]), asked: Asked { scope: None, parameters: {} } }",
+    );
+}
+
+#[test]
+fn endpoints() {
+    let url = format!("https://id.example/?key={SECRET}");
+    let endpoint = "Endpoint { url: \"https://id.example/\", client_id: \"id\", \
+                    client_secret: Some([redacted]), .. }";
+    shows(
+        &RevocationEndpoint::new(&url, "id")
+            .unwrap()
+            .client_secret(SECRET),
+        &format!("RevocationEndpoint {{ endpoint: {endpoint} }}"),
+    );
+    shows(
+        &IntrospectionEndpoint::new(&url, "id")
+            .unwrap()
+            .client_secret(SECRET),
+        &format!("IntrospectionEndpoint {{ endpoint: {endpoint} }}"),
+    );
+    shows(
+        &TokenEndpoint::new(&url, "id")
+            .unwrap()
+            .client_secret(SECRET),
+        &format!(
+            "TokenEndpoint {{ endpoint: {endpoint}, issuer: None, redirect_uri: None, \
+             scope: None, resource: [] }}"
+        ),
+    );
+}
+
+/// A token request while it is filled in.
+#[test]
+fn token_request() {
+    struct Looking;
+    impl Grant for Looking {
+        fn grant_type(&self) -> &str {
+            "urn:x"
+        }
+
+        fn fill(&self, request: &mut TokenRequest<'_>) -> Result<(), BoxError> {
+            request.push("assertion", SECRET);
+            let text = format!("{request:?}");
+            assert!(text.contains("form: {\"grant_type\": [redacted], \"assertion\": [redacted]}"));
+            assert!(!text.contains(SECRET));
+            Ok(())
+        }
+    }
+    let endpoint = TokenEndpoint::new("https://id.example/", "id").unwrap();
+    endpoint.client_secret(SECRET).request(&Looking).unwrap();
+}
+
+/// The URL itself is for the person's browser, and has to be seen; what is secret of the login is
+/// in the pending half. A key in the endpoint's own query stays out.
+#[test]
+fn logins() {
+    let endpoint = AuthorizationEndpoint::new("https://id.example/", "id").unwrap();
+    let request = AuthorizationRequest::new()
+        .state(SECRET)
+        .code_verifier(SECRET.repeat(2));
+    let created = endpoint
+        .create_authorization_url(request, &Clock::from_fn(|| std::time::UNIX_EPOCH))
+        .unwrap();
+    shows(
+        &created.pending,
+        "PendingAuthorization { state: [redacted], code_verifier: Some([redacted]), \
+         redirect_uri: None, issuer: None, expires_at: 3600, .. }",
+    );
+    shows(
+        &created,
+        "AuthorizationUrl { url: \"https://id.example/\", pending: PendingAuthorization { \
+         state: [redacted], code_verifier: Some([redacted]), redirect_uri: None, issuer: None, \
+         expires_at: 3600, .. } }",
+    );
+    let keyed = format!("https://id.example/?key={SECRET}");
+    shows(
+        &AuthorizationEndpoint::new(&keyed, "id").unwrap(),
+        "AuthorizationEndpoint { url: \"https://id.example/\", client_id: \"id\", \
+         redirect_uri: None, issuer: None, scope: None, .. }",
+    );
+}
