@@ -234,16 +234,16 @@ impl AsyncOAuth2Client {
         work: impl AsyncFnOnce(&Self) -> Result<T, E>,
     ) -> Result<T, E> {
         /// For a future that is dropped.
-        struct Abandon<'a>(&'a AsyncOAuth2Client);
+        struct Abandon<'a>(Option<&'a AsyncOAuth2Client>);
         impl Drop for Abandon<'_> {
             fn drop(&mut self) {
-                if let Some(live) = self.0.session.begin_close() {
+                if let Some(live) = self.0.and_then(|client| client.session.begin_close()) {
                     linger(live.settle());
                 }
             }
         }
-        let client = Abandon(&self);
-        let mut work = pin!(work(client.0));
+        let mut abandon = Abandon(Some(&self));
+        let mut work = pin!(work(&self));
         let done = std::future::poll_fn(|context| {
             match catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(context))) {
                 Ok(poll) => poll.map(Ok),
@@ -251,7 +251,8 @@ impl AsyncOAuth2Client {
             }
         })
         .await;
-        let closed = client.0.close().await;
+        let closed = self.close().await;
+        abandon.0 = None;
         let value = done.unwrap_or_else(|panic| resume_unwind(panic))?;
         closed?;
         Ok(value)

@@ -121,7 +121,14 @@ impl OAuth2Client {
             .session
             .child(token.clone(), grant.refresh_parameters());
         let client = Self::new(session);
-        let token = client.token().unwrap_or_else(|| Arc::new(token));
-        Ok(Login { token, client })
+        let issued = Arc::new(token);
+        // The server may have issued a refresh token that a child has already, with an older token.
+        if client.token().is_some_and(|current| current != issued) {
+            client.set_token((*issued).clone())?;
+        }
+        Ok(Login {
+            token: issued,
+            client,
+        })
     }
 }

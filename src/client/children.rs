@@ -1,7 +1,7 @@
 //! The slots of `for_token` children: children with equal refresh tokens share one.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     time::Duration,
 };
@@ -23,6 +23,8 @@ pub(super) struct Children(Mutex<Table>);
 #[derive(Default)]
 struct Table {
     slots: HashMap<[u8; 32], Entry>,
+    /// The spent ones, in the order in which their time ends.
+    spent: VecDeque<(Duration, [u8; 32])>,
     /// The size at which dead entries are looked for.
     sweep_at: usize,
 }
@@ -30,22 +32,24 @@ struct Table {
 enum Entry {
     /// The refresh token is in use, as long as somebody holds the slot.
     Live(Weak<Slot>),
-    /// It was spent; the slot is kept until that time.
-    Spent(Arc<Slot>, Duration),
+    /// It was spent; the slot is kept until that time, and good as long as it is the same owner's.
+    Spent(Arc<Slot>, Duration, u64),
 }
 
 impl Entry {
     fn slot(&self, now: Duration) -> Option<Arc<Slot>> {
         match self {
             Self::Live(slot) => slot.upgrade(),
-            Self::Spent(slot, until) => (now < *until).then(|| slot.clone()),
+            Self::Spent(slot, until, owner) => {
+                (now < *until && slot.owner() == *owner).then(|| slot.clone())
+            }
         }
     }
 
     fn is_dead(&self, now: Duration) -> bool {
         match self {
             Self::Live(slot) => slot.strong_count() == 0,
-            Self::Spent(_, until) => now >= *until,
+            Self::Spent(_, until, _) => now >= *until,
         }
     }
 }
@@ -86,7 +90,9 @@ impl Children {
         let mut table = self.lock();
         if let Some(old) = old {
             let until = now.saturating_add(SPENT);
-            table.insert(old, Entry::Spent(slot.clone(), until), now);
+            let entry = Entry::Spent(slot.clone(), until, slot.owner());
+            table.insert(old, entry, now);
+            table.spent.push_back((until, old));
         }
         if let Some(new) = new {
             table.insert(new, Entry::Live(Arc::downgrade(slot)), now);
@@ -117,9 +123,16 @@ impl Children {
 }
 
 impl Table {
-    /// Dead entries are cleared away whenever the table has doubled, so that it costs each
+    /// Spent entries go when their time has come; other dead ones are cleared away whenever the table has doubled, so that it costs each
     /// insertion about the same.
     fn insert(&mut self, key: [u8; 32], entry: Entry, now: Duration) {
+        while self.spent.front().is_some_and(|(until, _)| *until <= now)
+            && let Some((_, key)) = self.spent.pop_front()
+        {
+            if self.slots.get(&key).is_some_and(|entry| entry.is_dead(now)) {
+                self.slots.remove(&key);
+            }
+        }
         if self.slots.len() >= self.sweep_at {
             self.slots.retain(|_, entry| !entry.is_dead(now));
             self.sweep_at = (self.slots.len() * 2).max(64);

@@ -47,15 +47,22 @@ impl Live {
 
     /// Revokes the client's own token, that which lasts longest, and forgets both.
     pub(super) async fn revoke_own(self) -> Result<()> {
-        let current = self.own()?;
-        let (token, hint) = match current.token.refresh_token() {
-            Some(token) => (token, TokenTypeHint::RefreshToken),
-            None => (current.token.access_token(), TokenTypeHint::AccessToken),
-        };
-        self.revoke(token, Some(&hint)).await?;
-        self.slot.forget(&current);
-        self.moved(Some(&current), None);
-        Ok(())
+        loop {
+            // What a renewal that is under way brings is to be revoked, too.
+            if let Some(flight) = self.slot.flight() {
+                flight.landed.wait().await;
+            }
+            let current = self.own()?;
+            let (token, hint) = match current.token.refresh_token() {
+                Some(token) => (token, TokenTypeHint::RefreshToken),
+                None => (current.token.access_token(), TokenTypeHint::AccessToken),
+            };
+            self.revoke(token, Some(&hint)).await?;
+            if self.slot.forget(&current) {
+                self.moved(Some(&current), None);
+                return Ok(());
+            }
+        }
     }
 
     /// Asks about `token`.
@@ -110,7 +117,8 @@ impl Live {
                 return Err(error);
             }
             let wait = match error.retry_after() {
-                Some(wait) => wait,
+                // Those who were sent away together do not come back together.
+                Some(wait) => wait.saturating_add(random::jitter(FIRST_WAIT)?),
                 None => random::jitter(FIRST_WAIT * 2_u32.pow(attempt - 1))?,
             };
             if wait > LONGEST_WAIT || started.elapsed() + wait >= timeout {

@@ -304,9 +304,16 @@ impl OAuth2ClientBuilder {
         self
     }
 
-    /// The time within which a call of the server's endpoints ends, repetitions included: 30
-    /// seconds unless told. A request that renews a token early waits no longer for it. It does not hold for requests to an API: these wait up to 30 seconds
-    /// for each sign of life, and reqwest's own `timeout` limits them as a whole.
+    /// The time within which a call of one of the server's endpoints ends, repetitions included:
+    /// 30 seconds unless told. It does not hold for requests to an API: these wait up to 30
+    /// seconds for each sign of life, and reqwest's own `timeout` limits them as a whole.
+    ///
+    #[doc = by_mode!(
+        "A request that renews the token early does so itself and takes as long, even if its own \
+         timeout is shorter: a refresh that is cut short may lose the refresh token.",
+        "A request that renews the token early waits no longer for it than this, or than its own \
+         timeout, and then goes on with the old token."
+    )]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self

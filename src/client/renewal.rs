@@ -1,13 +1,16 @@
 //! Renewing a token: by one caller for all, to the end, published before it is told.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use super::{
     detached,
     flight::Lead,
     in_hook, maybe_async, run_hook,
     session::Live,
-    slot::{Current, Turn, Wanted},
+    slot::{Current, Telling, Turn, Wanted},
     within,
 };
 use crate::{
@@ -39,6 +42,10 @@ impl Live {
             return current.ok_or_else(|| Error::reentrant("a renewal"));
         }
         loop {
+            // A call that was under way when the client was closed renews nothing any more.
+            if self.closed.load(Ordering::SeqCst) {
+                return Err(Error::closed());
+            }
             match self.slot.turn(wanted, self.shared.settings.clock.unix()) {
                 Turn::Use(current) => return Ok(current),
                 Turn::Fail(error) => return Err(error),
@@ -58,11 +65,14 @@ impl Live {
                         Some(Ok(Some(current))) => return Ok(current),
                         Some(Ok(None)) => {}
                         Some(Err(error)) if error.kind() == ErrorKind::Update => return Err(error),
+                        Some(Err(error)) if !self.is_alive(&old) => return Err(error),
                         Some(Err(error)) => {
                             trace::renewal_failed(&error);
                             return Ok(old);
                         }
-                        None => return Ok(old),
+                        None if self.is_alive(&old) => return Ok(old),
+                        // It has expired while the renewal lasted: now it is waited for.
+                        None => continue,
                     }
                 }
             }
@@ -81,6 +91,11 @@ impl Live {
         }
         let token = match self.renewed(&lead).await {
             Ok(token) => token,
+            // It was about a token that is not in use any more, and so is its error.
+            Err(_) if !self.slot.is_current(&lead) => {
+                lead.flight.outcome.set(Ok(None));
+                return Ok(None);
+            }
             Err(error) => {
                 let now = self.shared.settings.clock.unix();
                 self.slot.back_off(now, error.retry_after());
@@ -141,30 +156,45 @@ impl Live {
         let Some(hook) = &self.shared.settings.hook else {
             return Ok(());
         };
-        while let Some(told) = self.slot.take_pending() {
-            if let Some(update) = told.update() {
-                run_hook(hook, update, self.slot.id())
-                    .await
-                    .map_err(Error::update)?;
+        loop {
+            match self.slot.take_pending() {
+                Telling::Nothing => return Ok(()),
+                Telling::Other(ended) => ended.wait().await,
+                Telling::Mine(told) => {
+                    if let Some(update) = told.update() {
+                        run_hook(hook, update, self.slot.id())
+                            .await
+                            .map_err(Error::update)?;
+                    }
+                    told.done();
+                }
             }
-            told.done();
         }
-        Ok(())
     }
 
     /// Waits for a renewal that is under way, and sees that nothing stays pending.
     pub(in super::super) async fn settle(self) -> Result<()> {
+        let limit = self.shared.settings.close_timeout;
         if let Some(flight) = self.slot.flight() {
-            let landed = flight
-                .landed
-                .wait_for(self.shared.settings.close_timeout)
-                .await;
+            let landed = flight.landed.wait_for(limit).await;
             if landed.is_none() {
                 return Err(Error::interrupted(
                     "a renewal is still under way; close again to wait for it",
                 ));
             }
         }
-        detached(self.tell()).await
+        within(limit, detached(self.tell()))
+            .await
+            .unwrap_or_else(|| {
+                Err(Error::interrupted(
+                    "update_token is still running; close again to wait for it",
+                ))
+            })
+    }
+}
+
+impl Live {
+    fn is_alive(&self, current: &Current) -> bool {
+        current.is_alive(self.shared.settings.clock.unix())
     }
 }

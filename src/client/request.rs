@@ -250,10 +250,8 @@ impl Live {
                 let response = execute(&self.shared.transport.resources, again).await?;
                 // A new token did not help, so the token was not the reason: spare the server
                 // a renewal for each of the 401s that are to be expected now.
-                if is_refusal(&response, &url) {
-                    let now = self.shared.settings.clock.unix();
-                    self.slot.back_off(now, None);
-                }
+                let now = self.shared.settings.clock.unix();
+                self.slot.note_refusal(is_refusal(&response, &url), now);
                 Ok(response)
             }
             Ok(_) => Ok(response),

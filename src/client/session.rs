@@ -3,7 +3,10 @@
 
 use std::{
     fmt,
-    sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
+    sync::{
+        Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -42,6 +45,8 @@ enum State {
 pub(in super::super) struct Live {
     pub(super) shared: Arc<Shared>,
     pub(super) slot: Arc<Slot>,
+    /// Set when the client is closed, for the calls that are under way.
+    pub(super) closed: Arc<AtomicBool>,
 }
 
 /// What a client shares with its children.
@@ -84,10 +89,15 @@ impl Session {
             transport,
             children: Children::default(),
         });
-        Self::open(Live { shared, slot })
+        Self::open(shared, slot)
     }
 
-    fn open(live: Live) -> Self {
+    fn open(shared: Arc<Shared>, slot: Arc<Slot>) -> Self {
+        let live = Live {
+            shared,
+            slot,
+            closed: Arc::default(),
+        };
         Self(Arc::new(Handle(RwLock::new(State::Open(live)))))
     }
 
@@ -99,7 +109,7 @@ impl Session {
         let now = shared.settings.clock.unix();
         let rules = shared.settings.rules;
         let slot = shared.children.slot(token, repeated, rules, now);
-        Self::open(Live { shared, slot })
+        Self::open(shared, slot)
     }
 
     /// What is needed to do anything.
@@ -139,6 +149,7 @@ impl Session {
             State::Open(live) | State::Closing(live) => live,
             State::Closed => return None,
         };
+        live.closed.store(true, Ordering::SeqCst);
         *state = State::Closing(live.clone());
         Some(live)
     }
@@ -223,6 +234,7 @@ impl Drop for Handle {
         let state = std::mem::replace(&mut *self.write(), State::Closed);
         if let State::Open(live) = state
             && live.slot.has_pending()
+            && !in_hook(live.slot.id())
             && !std::thread::panicking()
         {
             linger(live.tell());
@@ -233,6 +245,7 @@ impl Drop for Handle {
 impl Live {
     /// Another token of the caller's stands in the slot of a child, or none.
     pub(super) fn moved(&self, old: Option<&Current>, new: Option<&Current>) {
+        self.slot.change_owner();
         if self.slot.is_child() {
             let now = self.shared.settings.clock.unix();
             let [old, new] = [old, new].map(|current| current.map(|current| &*current.token));
@@ -244,7 +257,7 @@ impl Live {
 impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &*self.0.read() {
-            State::Open(Live { shared, slot }) => f
+            State::Open(Live { shared, slot, .. }) => f
                 .debug_struct("Open")
                 .field("client_id", &shared.settings.client_id)
                 .field("token_endpoint", &shared.settings.token_endpoint)

@@ -12,7 +12,10 @@ use std::{
 
 use reqwest::header::HeaderValue;
 
-use super::flight::{Flight, Lead};
+use super::{
+    Outcome,
+    flight::{Flight, Lead},
+};
 use crate::{
     error::{Error, Result},
     oauth2::{
@@ -31,6 +34,11 @@ pub(super) struct Current {
 }
 
 impl Current {
+    /// Whether it can still be used.
+    pub(super) fn is_alive(&self, now: Duration) -> bool {
+        self.lifetime.is_alive(now)
+    }
+
     fn new(token: Token, leeway: Duration) -> Self {
         Self {
             header: authorization(&token),
@@ -99,7 +107,13 @@ struct State {
     flight: Option<Arc<Flight>>,
     /// Not stored yet; the last of them is merged with the next.
     pending: VecDeque<TokenUpdate>,
+    /// Set while an update is told, so that updates are told one after the other.
+    telling: Option<Arc<Outcome<()>>>,
+    /// Counts the tokens that callers have put here: whoever they belong to.
+    owner: u64,
     backoff: Backoff,
+    /// After a renewed token that was refused as the old one was.
+    unhelpful: Backoff,
 }
 
 impl State {
@@ -121,7 +135,10 @@ impl Slot {
             grant: origin.grant.clone(),
             flight: None,
             pending: VecDeque::new(),
+            telling: None,
+            owner: 0,
             backoff: Backoff::default(),
+            unhelpful: Backoff::default(),
         };
         Self {
             origin,
@@ -178,7 +195,7 @@ impl Slot {
             ),
             Wanted::Other(refused) if !is_current(refused) => Decision::Use,
             _ if state.flight.is_some() => Decision::Wait,
-            Wanted::Other(_) if backing_off => Decision::Expired,
+            Wanted::Other(_) if backing_off || state.unhelpful.is_active(now) => Decision::Expired,
             _ if renewable => Decision::Renew,
             _ if state.current.is_some() => Decision::Expired,
             _ => Decision::NoToken,
@@ -252,6 +269,7 @@ impl Slot {
         let current = Arc::new(Current::new(token, self.rules.leeway));
         state.generation += 1;
         state.backoff = Backoff::default();
+        state.unhelpful = Backoff::default();
         state.current = Some(current.clone());
         state.grant = grant;
         state.repeated = repeated;
@@ -267,17 +285,27 @@ impl Slot {
         self.replace(token, grant, self.origin.repeated())
     }
 
-    /// Lets go of the token, if it still is `revoked`.
-    pub(super) fn forget(&self, revoked: &Arc<Current>) {
+    /// Another person's token may stand here now.
+    pub(super) fn change_owner(&self) {
+        self.write().owner += 1;
+    }
+
+    /// Lets go of the token and of what would bring it back, if it still is `revoked`.
+    pub(super) fn forget(&self, revoked: &Arc<Current>) -> bool {
         let mut state = self.write();
-        if state
-            .current
-            .as_ref()
-            .is_some_and(|current| Arc::ptr_eq(current, revoked))
-        {
+        let current = state.current.as_ref();
+        let same = current.is_some_and(|current| Arc::ptr_eq(current, revoked));
+        if same {
             state.generation += 1;
+            state.owner += 1;
             state.current = None;
+            state.grant = self.origin.grant.clone();
+            state.repeated = self.origin.repeated();
+            for update in &mut state.pending {
+                update.superseded = true;
+            }
         }
+        same
     }
 
     /// Takes `token` if it is newer than the published one and no renewal is under way: the row
@@ -294,6 +322,26 @@ impl Slot {
         if newer {
             self.reset(token);
         }
+    }
+
+    /// A renewed token was refused too, or was not.
+    pub(super) fn note_refusal(&self, refused: bool, now: Duration) {
+        let unhelpful = &mut self.write().unhelpful;
+        if refused {
+            unhelpful.fail(now, None);
+        } else {
+            *unhelpful = Backoff::default();
+        }
+    }
+
+    /// Whether the slot still is in the generation that a renewal began from.
+    pub(super) fn is_current(&self, lead: &Lead) -> bool {
+        self.read().generation == lead.generation
+    }
+
+    /// Tells apart the people whose tokens callers have put here.
+    pub(super) fn owner(&self) -> u64 {
+        self.read().owner
     }
 
     /// A renewal failed: the next waits while there is a token to go on with.
@@ -322,11 +370,20 @@ impl Slot {
     }
 
     /// The next update that is to be told. It goes back unless it is [`Told::done`].
-    pub(super) fn take_pending(self: &Arc<Self>) -> Option<Told> {
-        let update = self.write().pending.pop_front()?;
-        Some(Told {
+    pub(super) fn take_pending(self: &Arc<Self>) -> Telling {
+        let mut state = self.write();
+        if let Some(other) = &state.telling {
+            return Telling::Other(other.clone());
+        }
+        let Some(update) = state.pending.pop_front() else {
+            return Telling::Nothing;
+        };
+        let ended = Arc::new(Outcome::new());
+        state.telling = Some(ended.clone());
+        Telling::Mine(Told {
             slot: self.clone(),
             update: Some(update),
+            ended,
         })
     }
 
@@ -348,11 +405,20 @@ impl Origin {
     }
 }
 
+/// Who tells the next update.
+pub(super) enum Telling {
+    Nothing,
+    Mine(Told),
+    /// Somebody else is at it: until then.
+    Other(Arc<Outcome<()>>),
+}
+
 /// An update while the hook runs. If the hook fails, panics or is cut off, the update is pending
 /// again.
 pub(super) struct Told {
     slot: Arc<Slot>,
     update: Option<TokenUpdate>,
+    ended: Arc<Outcome<()>>,
 }
 
 impl Told {
@@ -367,8 +433,12 @@ impl Told {
 
 impl Drop for Told {
     fn drop(&mut self) {
+        let mut state = self.slot.write();
         if let Some(update) = self.update.take() {
-            self.slot.write().pending.push_front(update);
+            state.pending.push_front(update);
         }
+        state.telling = None;
+        drop(state);
+        self.ended.set(());
     }
 }

@@ -27,7 +27,10 @@ use crate::{
 /// // redirect to `url`; keep `pending` in the person's own session
 /// # Ok(()) }
 /// ```
-#[non_exhaustive]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "it is taken apart, and has nothing else to hold"
+)]
 pub struct AuthorizationUrl {
     /// The URL to redirect the person to, or to open in a browser.
     pub url: Url,
@@ -230,7 +233,11 @@ impl AuthorizationEndpoint {
             redirect_uri,
             issuer: self.issuer.clone(),
             iss_required: self.iss_required,
-            resource: resource.clone(),
+            resource: form
+                .iter()
+                .filter(|(name, _)| *name == "resource")
+                .map(|(_, resource)| resource.expose_secret().to_owned())
+                .collect(),
             created_at: clock.unix().as_secs(),
             expires_at: clock.unix().saturating_add(request.expires_in).as_secs(),
         };

@@ -13,6 +13,7 @@ use super::{
     client_auth::default_client_auth,
     compliance_hook::{Hooks, Message},
     secure_url::without_query,
+    token_response::Members,
 };
 use crate::{
     error::{Error, Result},
@@ -302,9 +303,10 @@ impl EndpointResponse {
         &mut self.body
     }
 
-    /// The members of the body, if it is a JSON object.
+    /// The members of the body, if it is a JSON object in which each stands once.
     pub fn json(&self) -> Option<Map<String, Value>> {
-        serde_json::from_slice(&self.body).ok()
+        let members: Members = serde_json::from_slice(&self.body).ok()?;
+        Some(members.0)
     }
 
     /// Puts a JSON object in the place of the body.
@@ -316,13 +318,16 @@ impl EndpointResponse {
     }
 
     /// Turns a form-encoded body into a JSON object of strings; leaves one that begins like JSON
-    /// or HTML as it is.
+    /// or HTML, or in which a name stands twice, as it is.
     pub fn form_to_json(&mut self) {
         let start = self.body.trim_ascii_start().first();
         if start.is_some_and(|start| !b"{[<\"".contains(start)) && self.body.contains(&b'=') {
-            let members = url::form_urlencoded::parse(&self.body)
-                .map(|(name, value)| (name.into_owned(), Value::from(value)))
-                .collect();
+            let mut members = Map::new();
+            for (name, value) in url::form_urlencoded::parse(&self.body) {
+                if members.insert(name.into_owned(), value.into()).is_some() {
+                    return;
+                }
+            }
             self.set_json(&members);
         }
     }
@@ -388,6 +393,7 @@ mod tests {
             ("<html a=b>", "<html a=b>"),
             ("", ""),
             ("no form", "no form"),
+            ("a=1&a=2", "a=1&a=2"),
         ] {
             let mut response = EndpointResponse::new(StatusCode::OK, HeaderMap::new(), before);
             response.form_to_json();

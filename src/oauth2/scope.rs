@@ -33,7 +33,7 @@ impl Scope {
 
     /// Whether the scope may be sent: printable ASCII without `"` and `\`.
     ///
-    /// The builders of clients and grants call it.
+    /// The builder of a client calls it, and so does an authorization request.
     ///
     /// # Errors
     ///

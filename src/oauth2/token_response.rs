@@ -15,6 +15,7 @@ use super::{EndpointRequest, EndpointResponse, Token};
 use crate::{
     encoding::percent_encode,
     error::{Error, ErrorResponse, Result},
+    secret::Secret,
 };
 
 /// The token in an answer to `request` that came at `now`.
@@ -119,17 +120,24 @@ fn without_secrets(request: &EndpointRequest, text: &str) -> String {
         .filter(|(name, _)| !OPEN.contains(name))
         .map(|(_, value)| value)
         .chain(request.client_secret());
+    // The longest first: one may be a part of another.
+    let mut sent: Vec<_> = sent.map(Secret::expose_secret).collect();
+    sent.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
     let mut text = text.to_owned();
     for secret in sent {
-        let secret = secret.expose_secret();
         // A word of one or two letters is no secret, and replacing it would garble the text.
         if secret.len() > 2 {
             text = text
                 .replace(secret, "[redacted]")
-                .replace(&percent_encode(secret), "[redacted]");
+                .replace(&percent_encode(secret), "[redacted]")
+                .replace(&form_encode(secret), "[redacted]");
         }
     }
     text
+}
+
+fn form_encode(text: &str) -> String {
+    url::form_urlencoded::byte_serialize(text.as_bytes()).collect()
 }
 
 /// Why the body is not JSON, without quoting it.
@@ -158,7 +166,7 @@ fn not_json(error: &serde_json::Error, headers: &HeaderMap, body: &[u8]) -> Stri
 
 /// The members of a JSON object, none of which may stand twice: which of two access tokens would
 /// be meant?
-struct Members(Map<String, Value>);
+pub(super) struct Members(pub(super) Map<String, Value>);
 
 impl<'de> Deserialize<'de> for Members {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
