@@ -13,6 +13,7 @@
 mod clock;
 mod encoding;
 mod error;
+pub mod oauth1;
 pub mod oauth2;
 mod random;
 mod secret;

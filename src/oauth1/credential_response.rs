@@ -1,0 +1,372 @@
+//! The answers of the endpoints for temporary and for token credentials.
+//!
+//! [RFC 5849 section 2.1](https://www.rfc-editor.org/rfc/rfc5849#section-2.1)
+
+use std::fmt;
+
+use http::{HeaderMap, StatusCode, header};
+use serde::{
+    Deserialize, Deserializer,
+    de::{self, MapAccess, Visitor},
+};
+use serde_json::{Map, Value};
+
+use super::{Signer, TemporaryCredentials, TokenCredentials, problem::problem_in};
+use crate::{
+    encoding::percent_encode,
+    error::{Error, ErrorResponse, Result},
+};
+
+impl Signer {
+    /// Reads the answer to a request for temporary credentials that it has signed.
+    ///
+    /// ```
+    /// use oauth_twin::{oauth1::Signer, reqwest::{StatusCode, header::HeaderMap}};
+    ///
+    /// let signer = Signer::new("dpf43f3p2l4k3l03").callback("oob");
+    /// let body = b"oauth_token=hh5s93j4hdidpola&oauth_token_secret=hdhd0244k9j7ao03\
+    ///              &oauth_callback_confirmed=true";
+    /// let temporary =
+    ///     signer.read_temporary_credentials(StatusCode::OK, &HeaderMap::new(), body)?;
+    /// assert_eq!(temporary.token().expose_secret(), "hh5s93j4hdidpola");
+    /// # Ok::<(), oauth_twin::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The server's own error, with what it said by the problem reporting extension if it did; or
+    /// what of RFC 5849 the answer breaks, `oauth_callback_confirmed=true` among it.
+    ///
+    /// [RFC 5849 section 2.1](https://www.rfc-editor.org/rfc/rfc5849#section-2.1)
+    pub fn read_temporary_credentials(
+        &self,
+        status: StatusCode,
+        headers: &HeaderMap,
+        body: &[u8],
+    ) -> Result<TemporaryCredentials> {
+        let members = self.members(status, headers, body)?;
+        TemporaryCredentials::from_answer(members).map_err(|problem| Error::answer(problem, status))
+    }
+
+    /// Reads the answer to a request for token credentials that it has signed.
+    ///
+    /// # Errors
+    ///
+    /// The server's own error, with what it said by the problem reporting extension if it did; or
+    /// what of RFC 5849 the answer breaks.
+    ///
+    /// [RFC 5849 section 2.3](https://www.rfc-editor.org/rfc/rfc5849#section-2.3)
+    pub fn read_token_credentials(
+        &self,
+        status: StatusCode,
+        headers: &HeaderMap,
+        body: &[u8],
+    ) -> Result<TokenCredentials> {
+        let members = self.members(status, headers, body)?;
+        TokenCredentials::from_answer(members).map_err(|problem| Error::answer(problem, status))
+    }
+
+    /// The members of an answer, if it is no error.
+    fn members(
+        &self,
+        status: StatusCode,
+        headers: &HeaderMap,
+        body: &[u8],
+    ) -> Result<Map<String, Value>> {
+        let members = read(body);
+        if let Some(problem) = problem_in(members.as_ref().ok(), headers) {
+            let [code, advice] =
+                [problem.0, problem.1.unwrap_or_default()].map(|text| self.without_secrets(text));
+            let advice = Some(advice.as_str()).filter(|advice| !advice.is_empty());
+            let response = ErrorResponse::new(status, headers.clone());
+            return Err(Error::refused(response.with_error(&code, advice, None)));
+        }
+        if status.is_client_error() || status.is_server_error() {
+            return Err(Error::refused(ErrorResponse::new(status, headers.clone())));
+        }
+        if status.is_redirection() {
+            return Err(Error::answer(
+                "the endpoint redirects, which is not followed; set the URL that it leads to",
+                status,
+            ));
+        }
+        if !status.is_success() {
+            return Err(Error::answer("the answer is not final", status));
+        }
+        members.map_err(|problem| {
+            let kind = content_type(headers);
+            let length = body.len();
+            Error::answer(
+                format!("the answer {problem} ({kind}, {length} bytes)"),
+                status,
+            )
+        })
+    }
+
+    /// The server's words without what was secret in the request.
+    fn without_secrets(&self, mut text: String) -> String {
+        let secrets = [Some(&self.client_secret), Some(&self.token_secret)]
+            .into_iter()
+            .chain([&self.token, &self.verifier, &self.session_handle].map(Option::as_ref));
+        for secret in secrets.flatten() {
+            let secret = secret.expose_secret();
+            // A word of one or two letters is no secret, and replacing it would garble the text.
+            if secret.len() > 2 {
+                // In a PLAINTEXT signature it is encoded twice.
+                let once = percent_encode(secret);
+                let twice = percent_encode(&once);
+                for form in [&twice, &once, secret] {
+                    text = text.replace(form, "[redacted]");
+                }
+            }
+        }
+        text
+    }
+}
+
+/// The members of a body: a form, as RFC 5849 has it whatever its content type, or the JSON object
+/// that some servers answer with.
+fn read(body: &[u8]) -> Result<Map<String, Value>, &'static str> {
+    let body = body.trim_ascii();
+    match body.first() {
+        None => Err("has no body"),
+        Some(b'{') => match serde_json::from_slice(body) {
+            Ok(Once(members)) => Ok(members),
+            Err(error) if error.is_data() => {
+                Err("is not a JSON object whose members stand once each")
+            }
+            Err(_syntax) => Err("is not JSON, though it begins so"),
+        },
+        Some(b'<' | b'[' | b'"') => Err("is neither a form nor a JSON object"),
+        Some(_) if !body.contains(&b'=') => Err("is neither a form nor a JSON object"),
+        Some(_) => {
+            let mut members = Map::new();
+            for (name, value) in url::form_urlencoded::parse(body) {
+                let value = Value::from(value.into_owned());
+                if members.insert(name.into_owned(), value).is_some() {
+                    return Err("is a form in which a parameter stands twice");
+                }
+            }
+            Ok(members)
+        }
+    }
+}
+
+fn content_type(headers: &HeaderMap) -> &str {
+    headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.split(';').next())
+        .filter(|value| value.len() < 100)
+        .unwrap_or("no content type")
+}
+
+/// The members of a JSON object, none of which may stand twice: which of two tokens would be meant?
+struct Once(Map<String, Value>);
+
+impl<'de> Deserialize<'de> for Once {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Members;
+
+        impl<'de> Visitor<'de> for Members {
+            type Value = Once;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a JSON object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Once, A::Error> {
+                let mut members = Map::new();
+                while let Some((name, value)) = map.next_entry::<String, Value>()? {
+                    if members.insert(name, value).is_some() {
+                        return Err(de::Error::custom("a member stands twice"));
+                    }
+                }
+                Ok(Once(members))
+            }
+        }
+
+        deserializer.deserialize_map(Members)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::error::{ErrorCode, ErrorKind};
+
+    fn signer() -> Signer {
+        Signer::new("me")
+            .client_secret("hun&ter2")
+            .token("the-token", "s3cret")
+            .verifier("v3rifier")
+    }
+
+    fn temporary(status: u16, body: &str) -> Result<TemporaryCredentials> {
+        let status = StatusCode::from_u16(status).expect("a status");
+        signer().read_temporary_credentials(status, &HeaderMap::new(), body.as_bytes())
+    }
+
+    fn token(status: u16, headers: &HeaderMap, body: &str) -> Result<TokenCredentials> {
+        let status = StatusCode::from_u16(status).expect("a status");
+        signer().read_token_credentials(status, headers, body.as_bytes())
+    }
+
+    #[test]
+    fn a_form_or_json() {
+        for body in [
+            "oauth_token=a%20b&oauth_token_secret=c%2Bd&oauth_callback_confirmed=true&x=1",
+            "\r\noauth_callback_confirmed=true&x=1&oauth_token=a+b&oauth_token_secret=c%2bd\n",
+            r#"{"oauth_token":"a b","oauth_token_secret":"c+d","oauth_callback_confirmed":true,"x":"1"}"#,
+            r#" {"oauth_token":"a b","oauth_token_secret":"c+d","oauth_callback_confirmed":"true","x":"1"}"#,
+        ] {
+            let credentials = temporary(200, body).expect(body);
+            assert_eq!(credentials.token().expose_secret(), "a b");
+            assert_eq!(credentials.token_secret().expose_secret(), "c+d");
+            assert_eq!(credentials.get("x"), Some(&"1".into()));
+        }
+        let body = "oauth_token=t&oauth_token_secret=&user_id=7&oauth_session_handle=h";
+        let credentials = token(201, &HeaderMap::new(), body).expect(body);
+        assert_eq!(credentials.get("user_id"), Some(&"7".into()));
+        assert_eq!(credentials.session_handle(), Some(&"h".into()));
+    }
+
+    #[test]
+    fn an_answer_that_is_none_says_status_and_kind_and_no_secret() {
+        let mut headers = HeaderMap::new();
+        headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("text/html; charset=x"),
+        );
+        for (body, problem) in [
+            ("", "has no body"),
+            ("<html a=hunter2>", "is neither a form nor a JSON object"),
+            ("hunter2", "is neither a form nor a JSON object"),
+            (r#"["hunter2"]"#, "is neither a form nor a JSON object"),
+            (r#"{"hunter2""#, "is not JSON, though it begins so"),
+            (
+                r#"{"oauth_token":"hunter2","oauth_token":"b"}"#,
+                "is not a JSON object whose members stand once each",
+            ),
+            (
+                "oauth_token=hunter2&oauth_token=b",
+                "is a form in which a parameter stands twice",
+            ),
+        ] {
+            let error = token(200, &headers, body).expect_err(body);
+            let length = body.len();
+            assert_eq!(
+                error.to_string(),
+                format!("the answer {problem} (text/html, {length} bytes) (status 200 OK)")
+            );
+            assert_eq!(error.kind(), ErrorKind::Answer);
+        }
+        for (status, body, problem) in [
+            (
+                200,
+                "oauth_token=hunter2",
+                "the answer has no oauth_token_secret (status 200 OK)",
+            ),
+            (
+                200,
+                "oauth_token_secret=hunter2",
+                "the answer has no oauth_token (status 200 OK)",
+            ),
+            (
+                302,
+                "oauth_token=hunter2&oauth_token_secret=b",
+                "the endpoint redirects, which is not followed; set the URL that it leads to \
+                 (status 302 Found)",
+            ),
+        ] {
+            let error = token(status, &headers, body).expect_err(body);
+            assert_eq!(error.to_string(), problem);
+        }
+    }
+
+    #[test]
+    fn an_unconfirmed_callback_is_refused() {
+        for confirmed in [
+            "",
+            "&oauth_callback_confirmed=false",
+            "&oauth_callback_confirmed=True",
+        ] {
+            let body = format!("oauth_token=a&oauth_token_secret=b{confirmed}");
+            let error = temporary(200, &body).expect_err(confirmed);
+            assert_eq!(
+                error.to_string(),
+                "the answer does not say oauth_callback_confirmed=true (status 200 OK)"
+            );
+        }
+    }
+
+    #[test]
+    fn problems_are_reported() {
+        let mut challenge = HeaderMap::new();
+        let value = "OAuth realm=\"a, oauth_problem=b\", oauth_problem=\"token_expired\", \
+                     oauth_problem_advice=\"log%20in+again\"";
+        challenge.append(
+            header::WWW_AUTHENTICATE,
+            HeaderValue::from_static("Basic realm=\"x\""),
+        );
+        challenge.append(header::WWW_AUTHENTICATE, HeaderValue::from_static(value));
+        let none = HeaderMap::new();
+        for (status, headers, body, code, description) in [
+            (
+                401,
+                &none,
+                "oauth_problem=nonce_used",
+                Some("nonce_used"),
+                None,
+            ),
+            (
+                200,
+                &none,
+                r#"{"oauth_problem":"token_revoked"}"#,
+                Some("token_revoked"),
+                None,
+            ),
+            (
+                400,
+                &none,
+                "oauth_problem=parameter_absent&oauth_parameters_absent=oauth_nonce%26oauth_token",
+                Some("parameter_absent"),
+                Some("oauth_nonce&oauth_token"),
+            ),
+            (
+                401,
+                &challenge,
+                "no",
+                Some("token_expired"),
+                Some("log in+again"),
+            ),
+            (
+                401,
+                &none,
+                "oauth_problem=signature_invalid&oauth_problem_advice=hun%2526ter2%26s3cret,+v3rifier",
+                Some("signature_invalid"),
+                Some("[redacted]&[redacted], [redacted]"),
+            ),
+            (401, &none, "Invalid request token", None, None),
+            (503, &none, "", None, None),
+        ] {
+            let error = token(status, headers, body).expect_err(body);
+            assert_eq!(error.kind(), ErrorKind::Server);
+            assert_eq!(error.status().map(|status| status.as_u16()), Some(status));
+            assert_eq!(error.code().map(ErrorCode::as_str), code, "{body}");
+            let said = error.response().and_then(ErrorResponse::description);
+            assert_eq!(said, description, "{body}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_answer_is_read(body: Vec<u8>, status in 100..600u16) {
+            let status = StatusCode::from_u16(status).expect("a status");
+            let _ = signer().read_token_credentials(status, &HeaderMap::new(), &body);
+        }
+    }
+}

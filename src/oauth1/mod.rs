@@ -1,0 +1,51 @@
+//! OAuth 1.0 without I/O: what is signed and how, where the signature is put, and the three steps
+//! by which a person grants access.
+//!
+//! [`Signer`] signs any request, for any HTTP library:
+//!
+//! ```
+//! use oauth_twin::{oauth1::Signer, reqwest::{Method, header::HeaderMap}};
+//!
+//! let signer = Signer::new("consumer-key")
+//!     .client_secret("consumer-secret")
+//!     .token("token", "token-secret");
+//! let url = "https://api.example/photos?size=original";
+//! let signed = signer.sign(&Method::GET, url, &HeaderMap::new(), "")?;
+//! assert_eq!(signed.url, url);
+//! let header = signed.authorization.unwrap();
+//! assert!(header.to_str().unwrap().starts_with("OAuth oauth_consumer_key="));
+//! # Ok::<(), oauth_twin::Error>(())
+//! ```
+//!
+//! [`TemporaryCredentials`], [`VerifiedCredentials`] and [`TokenCredentials`] are what a login goes
+//! through, in that order.
+//!
+//! [RFC 5849](https://www.rfc-editor.org/rfc/rfc5849)
+
+mod callback;
+mod credential_response;
+mod credentials;
+mod nonce;
+mod own_method;
+mod parameters;
+mod problem;
+mod rsa_key;
+mod signature_method;
+mod signed_request;
+mod signer;
+mod signing;
+mod target;
+
+#[cfg_attr(feature = "rsa-sha1", path = "legacy_rsa/on_rsa.rs")]
+#[cfg_attr(not(feature = "rsa-sha1"), path = "legacy_rsa/absent.rs")]
+mod legacy_rsa;
+
+pub use {
+    callback::VerifiedCredentials,
+    credentials::{TemporaryCredentials, TokenCredentials},
+    own_method::{SignatureAlgorithm, SigningSecrets},
+    rsa_key::RsaKey,
+    signature_method::SignatureMethod,
+    signed_request::{Body, SignatureType, SignedRequest},
+    signer::Signer,
+};

@@ -1,0 +1,277 @@
+//! The signer: credentials and settings.
+//!
+//! [RFC 5849 section 3](https://www.rfc-editor.org/rfc/rfc5849#section-3)
+
+use std::{fmt, sync::OnceLock};
+
+use ring::hmac;
+
+use super::{
+    SignatureMethod, SignatureType, SigningSecrets, TemporaryCredentials, TokenCredentials,
+    VerifiedCredentials,
+};
+use crate::{clock::Clock, secret::Secret};
+
+/// Signs requests, for any HTTP library.
+///
+/// Without a token it signs as the client alone (two-legged). Clone it to sign for another token
+/// or with another setting.
+///
+/// ```
+/// use oauth_twin::{oauth1::Signer, reqwest::{Method, header::HeaderMap}};
+///
+/// // RFC 5849 section 1.2, the last step.
+/// let signer = Signer::new("dpf43f3p2l4k3l03")
+///     .client_secret("kd94hf93k423kf44")
+///     .token("nnch734d00sl2jdk", "pfkkdhi9sl3r4s00")
+///     .realm("Photos")
+///     .nonce("chapoH")
+///     .timestamp(137131202)
+///     .without_version();
+/// let url = "http://photos.example.net/photos?file=vacation.jpg&size=original";
+/// let signed = signer.sign(&Method::GET, url, &HeaderMap::new(), "")?;
+/// let header = signed.authorization.unwrap();
+/// assert!(header.to_str().unwrap().contains("MdpQcU8iPSUjWoN%2FUDMsK2sui9I%3D"));
+/// # Ok::<(), oauth_twin::Error>(())
+/// ```
+///
+/// [RFC 5849 section 3](https://www.rfc-editor.org/rfc/rfc5849#section-3)
+#[derive(Clone)]
+pub struct Signer {
+    pub(super) client_key: String,
+    pub(super) client_secret: Secret,
+    pub(super) token: Option<Secret>,
+    pub(super) token_secret: Secret,
+    pub(super) method: SignatureMethod,
+    pub(super) placement: SignatureType,
+    pub(super) realm: Option<String>,
+    pub(super) include_body: bool,
+    pub(super) callback: Option<String>,
+    pub(super) verifier: Option<Secret>,
+    pub(super) session_handle: Option<Secret>,
+    pub(super) nonce: Option<String>,
+    pub(super) timestamp: Option<u64>,
+    pub(super) version: bool,
+    pub(super) clock: Clock,
+    pub(super) allow_http: bool,
+    /// The key of an HMAC method, made when it is first needed.
+    pub(super) hmac_key: OnceLock<hmac::Key>,
+}
+
+impl Signer {
+    /// The client that the server knows as `client_key` (its `oauth_consumer_key`).
+    pub fn new(client_key: impl Into<String>) -> Self {
+        Self {
+            client_key: client_key.into(),
+            client_secret: Secret::default(),
+            token: None,
+            token_secret: Secret::default(),
+            method: SignatureMethod::default(),
+            placement: SignatureType::default(),
+            realm: None,
+            include_body: false,
+            callback: None,
+            verifier: None,
+            session_handle: None,
+            nonce: None,
+            timestamp: None,
+            version: true,
+            clock: Clock::system(),
+            allow_http: false,
+            hmac_key: OnceLock::new(),
+        }
+    }
+
+    /// The client's shared secret; the RSA methods do without.
+    #[must_use]
+    pub fn client_secret(mut self, client_secret: impl Into<Secret>) -> Self {
+        self.client_secret = client_secret.into();
+        self.hmac_key = OnceLock::new();
+        self
+    }
+
+    /// Signs for this token. Verifier and session handle of another are forgotten.
+    #[must_use]
+    pub fn token(mut self, token: impl Into<Secret>, token_secret: impl Into<Secret>) -> Self {
+        self.token = Some(token.into());
+        self.token_secret = token_secret.into();
+        (self.verifier, self.session_handle) = (None, None);
+        self.hmac_key = OnceLock::new();
+        self
+    }
+
+    /// Signs for these token credentials.
+    #[must_use]
+    pub fn credentials(self, credentials: &TokenCredentials) -> Self {
+        self.token(credentials.token(), credentials.token_secret())
+    }
+
+    /// Signs for these temporary credentials, without a verifier: for servers that still speak the
+    /// first OAuth 1.0, and for asking again.
+    #[must_use]
+    pub fn temporary(self, credentials: &TemporaryCredentials) -> Self {
+        self.token(credentials.token(), credentials.token_secret())
+    }
+
+    /// Signs the request for token credentials: with the temporary ones and the verifier.
+    ///
+    /// [RFC 5849 section 2.3](https://www.rfc-editor.org/rfc/rfc5849#section-2.3)
+    #[must_use]
+    pub fn verified(self, credentials: &VerifiedCredentials) -> Self {
+        self.token(credentials.token(), credentials.token_secret())
+            .verifier(credentials.verifier())
+    }
+
+    /// How to sign: [`SignatureMethod::HmacSha1`] unless told.
+    #[must_use]
+    pub fn signature_method(mut self, method: SignatureMethod) -> Self {
+        self.method = method;
+        self.hmac_key = OnceLock::new();
+        self
+    }
+
+    /// Where the parameters of the protocol are put: [`SignatureType::Header`] unless told.
+    #[must_use]
+    pub fn signature_type(mut self, placement: SignatureType) -> Self {
+        self.placement = placement;
+        self
+    }
+
+    /// The realm, which stands in the header, and nowhere in another placement; it is not signed.
+    ///
+    /// [RFC 5849 section 3.5.1](https://www.rfc-editor.org/rfc/rfc5849#section-3.5.1)
+    #[must_use]
+    pub fn realm(mut self, realm: impl Into<String>) -> Self {
+        self.realm = Some(realm.into());
+        self
+    }
+
+    /// Whether to sign a hash of each body that is not a form, the empty body too
+    /// (`oauth_body_hash`). The hash is that of the signature method.
+    ///
+    /// [OAuth Request Body Hash](https://datatracker.ietf.org/doc/html/draft-eaton-oauth-bodyhash-00)
+    #[must_use]
+    pub fn force_include_body(mut self, include: bool) -> Self {
+        self.include_body = include;
+        self
+    }
+
+    /// `oauth_callback`, for the request for temporary credentials only: where the person is sent
+    /// back to, or `oob`.
+    ///
+    /// [RFC 5849 section 2.1](https://www.rfc-editor.org/rfc/rfc5849#section-2.1)
+    #[must_use]
+    pub fn callback(mut self, callback: impl Into<String>) -> Self {
+        self.callback = Some(callback.into());
+        self
+    }
+
+    /// `oauth_verifier`, for the request for token credentials only; [`verified`](Self::verified)
+    /// sets it.
+    ///
+    /// [RFC 5849 section 2.3](https://www.rfc-editor.org/rfc/rfc5849#section-2.3)
+    #[must_use]
+    pub fn verifier(mut self, verifier: impl Into<Secret>) -> Self {
+        self.verifier = Some(verifier.into());
+        self
+    }
+
+    /// `oauth_session_handle`, for the request that renews token credentials only.
+    ///
+    /// [OAuth Session Extension](https://oauth.googlecode.com/svn/spec/ext/session/1.0/drafts/1/spec.html)
+    #[must_use]
+    pub fn session_handle(mut self, session_handle: impl Into<Secret>) -> Self {
+        self.session_handle = Some(session_handle.into());
+        self
+    }
+
+    /// The same nonce for every request, for tests. New and random unless told.
+    #[must_use]
+    pub fn nonce(mut self, nonce: impl Into<String>) -> Self {
+        self.nonce = Some(nonce.into());
+        self
+    }
+
+    /// The same timestamp for every request, in seconds since 1970, for tests.
+    #[must_use]
+    pub fn timestamp(mut self, timestamp: u64) -> Self {
+        self.timestamp = Some(timestamp);
+        self
+    }
+
+    /// Where the timestamp comes from: the system's clock unless told.
+    #[must_use]
+    pub fn clock(mut self, clock: Clock) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Leaves out `oauth_version`, which is `1.0` and optional.
+    ///
+    /// [RFC 5849 section 3.1](https://www.rfc-editor.org/rfc/rfc5849#section-3.1)
+    #[must_use]
+    pub fn without_version(mut self) -> Self {
+        self.version = false;
+        self
+    }
+
+    /// Lets PLAINTEXT, which is the secrets themselves, go over plain HTTP to other machines.
+    ///
+    /// # Security
+    ///
+    /// Everybody on the way can read them then.
+    #[must_use]
+    pub fn dangerous_allow_http(mut self) -> Self {
+        self.allow_http = true;
+        self
+    }
+
+    pub(super) fn secrets(&self) -> SigningSecrets<'_> {
+        SigningSecrets {
+            client_secret: &self.client_secret,
+            token_secret: &self.token_secret,
+        }
+    }
+
+    pub(super) fn hmac_key(&self, algorithm: hmac::Algorithm) -> &hmac::Key {
+        self.hmac_key.get_or_init(|| {
+            let key = self.secrets().key();
+            hmac::Key::new(algorithm, key.expose_secret().as_bytes())
+        })
+    }
+}
+
+/// Without secrets, token and verifier.
+impl fmt::Debug for Signer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Signer")
+            .field("client_key", &self.client_key)
+            .field("client_secret", &self.client_secret)
+            .field("token", &self.token)
+            .field("token_secret", &self.token_secret)
+            .field("signature_method", &self.method)
+            .field("signature_type", &self.placement)
+            .field("realm", &self.realm)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_tells_no_secret() {
+        let signer = Signer::new("me")
+            .client_secret("hunter2")
+            .token("hunter2", "hunter2")
+            .verifier("hunter2")
+            .callback("https://app.example/?hunter2");
+        assert_eq!(
+            format!("{signer:?}"),
+            "Signer { client_key: \"me\", client_secret: [redacted], token: Some([redacted]), \
+             token_secret: [redacted], signature_method: HMAC-SHA1, signature_type: Header, \
+             realm: None, .. }"
+        );
+    }
+}

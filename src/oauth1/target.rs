@@ -1,0 +1,297 @@
+//! Where a request goes: the URL taken apart byte by byte, as a URL parser would rewrite it.
+//!
+//! [RFC 5849 section 3.4.1.2](https://www.rfc-editor.org/rfc/rfc5849#section-3.4.1.2)
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use crate::{
+    encoding::percent_encode_onto,
+    error::{Error, Result},
+};
+
+/// The parts of an absolute `http` or `https` URL, none of them changed.
+#[derive(Clone, Copy)]
+pub(super) struct Target<'a> {
+    url: &'a str,
+    https: bool,
+    authority: Authority<'a>,
+    pub(super) has_user_info: bool,
+    path: &'a str,
+    /// What stands between `?` and `#`.
+    pub(super) query: Option<&'a str>,
+    /// Where the fragment begins, with its `#`; else the end.
+    fragment: usize,
+}
+
+/// A host and, if it is said and not empty, a port.
+#[derive(Clone, Copy)]
+pub(super) struct Authority<'a> {
+    /// An IPv6 address with its brackets.
+    host: &'a str,
+    port: Option<u16>,
+}
+
+impl<'a> Authority<'a> {
+    /// Reads what stands in a URL, or in a `Host` header.
+    pub(super) fn parse(text: &'a str) -> Result<Self> {
+        // The colons of an IPv6 address stand in brackets.
+        let end = text.rfind(']').map_or(0, |bracket| bracket + 1);
+        let (host, port) = match text[end..].find(':') {
+            Some(colon) => (&text[..end + colon], &text[end + colon + 1..]),
+            None => (text, ""),
+        };
+        let in_brackets = host.starts_with('[') && host.ends_with(']');
+        if host.is_empty() || host.contains(['[', ']']) != in_brackets {
+            return Err(Error::usage("the host of the request cannot be read"));
+        }
+        if !host.is_ascii() {
+            return Err(Error::usage(
+                "the host of the request is not ASCII; give the URL as it is sent, in the form \
+                 that url::Url has it (xn--)",
+            ));
+        }
+        let digits = port.bytes().all(|byte| byte.is_ascii_digit());
+        let port = match port.parse() {
+            _ if port.is_empty() => None,
+            Ok(port) if digits => Some(port),
+            _ => return Err(Error::usage("the port of the request cannot be read")),
+        };
+        Ok(Self { host, port })
+    }
+}
+
+impl<'a> Target<'a> {
+    /// Takes `url` apart.
+    pub(super) fn parse(url: &'a str) -> Result<Self> {
+        // Such bytes cannot be sent; what they become depends on who sends them.
+        if url.bytes().any(|byte| byte <= b' ' || byte == 0x7f) {
+            return Err(Error::usage(
+                "the URL of the request has a space or a control character; give it as it is sent",
+            ));
+        }
+        let is = |scheme: &str| {
+            let start = url.get(..scheme.len());
+            start.is_some_and(|start| start.eq_ignore_ascii_case(scheme))
+        };
+        let (https, rest) = match (is("https://"), is("http://")) {
+            (true, _) => (true, &url[8..]),
+            (_, true) => (false, &url[7..]),
+            _ => {
+                return Err(Error::usage(
+                    "the URL of the request is not an absolute http or https URL",
+                ));
+            }
+        };
+        let end = rest
+            .bytes()
+            .position(|byte| matches!(byte, b'/' | b'?' | b'#'));
+        let (authority, rest) = rest.split_at(end.unwrap_or(rest.len()));
+        let host = authority.rsplit_once('@');
+        let fragment = rest.find('#').unwrap_or(rest.len());
+        let (path, query) = match rest[..fragment].split_once('?') {
+            Some((path, query)) => (path, Some(query)),
+            None => (&rest[..fragment], None),
+        };
+        Ok(Self {
+            url,
+            https,
+            authority: Authority::parse(host.map_or(authority, |(_, host)| host))?,
+            has_user_info: host.is_some(),
+            path,
+            query,
+            fragment: url.len() - rest.len() + fragment,
+        })
+    }
+
+    /// Whether what is sent there is not seen on the way: HTTPS, or plain HTTP that does not
+    /// leave the machine.
+    pub(super) fn is_secure(&self) -> bool {
+        let host = self.authority.host;
+        let address = host.trim_start_matches('[').trim_end_matches(']');
+        self.https
+            || host.eq_ignore_ascii_case("localhost")
+            || host.parse().is_ok_and(|v4: Ipv4Addr| v4.is_loopback())
+            || address.parse().is_ok_and(|v6: Ipv6Addr| v6.is_loopback())
+    }
+
+    /// The URL with `parameters` at the end of its query; every other byte is kept.
+    pub(super) fn with_parameters(&self, parameters: &[u8]) -> String {
+        let (start, fragment) = self.url.split_at(self.fragment);
+        // Percent-encoded, and so ASCII.
+        let parameters = String::from_utf8_lossy(parameters);
+        let between = match self.query {
+            None => "?",
+            Some(query) if query.is_empty() || query.ends_with('&') => "",
+            Some(_) => "&",
+        };
+        [start, between, &parameters, fragment].concat()
+    }
+
+    /// The base string URI, percent-encoded. `host` is that of the `Host` header, if it is not
+    /// that of the URL.
+    pub(super) fn base_string_uri(&self, host: Option<Authority<'_>>, to: &mut Vec<u8>) {
+        // "The scheme and host MUST be in lowercase."
+        to.extend_from_slice(match self.https {
+            true => b"https%3A%2F%2F",
+            false => b"http%3A%2F%2F",
+        });
+        // "The host and port values MUST match the content of the HTTP request "Host" header
+        // field."
+        let Authority { host, port } = host.unwrap_or(self.authority);
+        let start = to.len();
+        to.extend(host.bytes().map(|byte| byte.to_ascii_lowercase()));
+        if to[start..]
+            .iter()
+            .any(|byte| !byte.is_ascii_alphanumeric() && !b"-.".contains(byte))
+        {
+            let host = to.split_off(start);
+            percent_encode_onto(&host, to);
+        }
+        // "The port MUST be included if it is not the default port for the scheme, and MUST be
+        // excluded if it is the default."
+        let default = if self.https { 443 } else { 80 };
+        if let Some(port) = port.filter(|port| *port != default) {
+            percent_encode_onto(format!(":{port}").as_bytes(), to);
+        }
+        if self.path.is_empty() {
+            to.extend_from_slice(b"%2F");
+        }
+        // Whoever sends the URL escapes what is not ASCII, before which the rest stays as it is.
+        if self.path.is_ascii() {
+            percent_encode_onto(self.path.as_bytes(), to);
+            return;
+        }
+        for part in self.path.split_inclusive(|c: char| !c.is_ascii()) {
+            let ascii = part.find(|c: char| !c.is_ascii()).unwrap_or(part.len());
+            let (ascii, other) = part.split_at(ascii);
+            percent_encode_onto(ascii.as_bytes(), to);
+            if !other.is_empty() {
+                let mut escaped = Vec::new();
+                percent_encode_onto(other.as_bytes(), &mut escaped);
+                percent_encode_onto(&escaped, to);
+            }
+        }
+    }
+
+    /// As long as the base string URI is at most, unless most of it is escaped.
+    pub(super) fn estimate(&self) -> usize {
+        self.url.len() + self.path.len() / 2 + 64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn base_string_uri(url: &str, host: Option<&str>) -> Result<String> {
+        let mut text = Vec::new();
+        let host = host.map(Authority::parse).transpose()?;
+        Target::parse(url)?.base_string_uri(host, &mut text);
+        let text = format!("u={}", String::from_utf8(text).expect("ASCII"));
+        let mut pairs = url::form_urlencoded::parse(text.as_bytes());
+        Ok(pairs.next().expect("a pair").1.into_owned())
+    }
+
+    #[test]
+    fn base_string_uris() {
+        for (url, host, expected) in [
+            // Section 3.4.1.2.
+            (
+                "HTTP://EXAMPLE.COM:80/r%20v/X?id=123",
+                None,
+                "http://example.com/r%20v/X",
+            ),
+            (
+                "https://www.example.net:8080/?q=1",
+                None,
+                "https://www.example.net:8080/",
+            ),
+            ("http://a", None, "http://a/"),
+            ("http://a?b/c", None, "http://a/"),
+            ("http://a#b?c", None, "http://a/"),
+            ("http://a:/p", None, "http://a/p"),
+            ("http://a:0080/p", None, "http://a/p"),
+            ("http://a:443/p", None, "http://a:443/p"),
+            ("https://a:443/p;q=1;r", None, "https://a/p;q=1;r"),
+            ("http://[2001:DB8::1]/p", None, "http://[2001:db8::1]/p"),
+            ("http://[::1]:80/p", None, "http://[::1]/p"),
+            ("http://[::1]:8080/p", None, "http://[::1]:8080/p"),
+            ("http://user:p@ss@a/p@q", None, "http://a/p@q"),
+            (
+                "http://a/\u{e4}/%C3%A4/%c3\u{1f600}b",
+                None,
+                "http://a/%C3%A4/%C3%A4/%c3%F0%9F%98%80b",
+            ),
+            (
+                "http://127.0.0.1:7/p",
+                Some("API.example:80"),
+                "http://api.example/p",
+            ),
+            (
+                "http://127.0.0.1:7/p",
+                Some("[::1]:81"),
+                "http://[::1]:81/p",
+            ),
+        ] {
+            assert_eq!(base_string_uri(url, host).expect(url), expected);
+        }
+    }
+
+    #[test]
+    fn what_is_no_place_to_send_to_is_refused() {
+        for url in [
+            "",
+            "/p",
+            "a.example/p",
+            "ftp://a/p",
+            "http:/a",
+            "http:///p",
+            "http://:80/",
+            "http://a:b/",
+            "http://a:+1/",
+            "http://a:65536/",
+            "http://[::1/",
+            "http://::1]/",
+            "http://a[::1]/",
+            "http://b\u{fc}cher.example/",
+            "http://a/b c",
+            "http://a/\n",
+            " http://a/",
+        ] {
+            assert!(base_string_uri(url, None).is_err(), "{url}");
+        }
+        assert!(base_string_uri("http://a/", Some("")).is_err());
+    }
+
+    #[test]
+    fn https_or_loopback() {
+        for (url, secure) in [
+            ("https://a.example/", true),
+            ("http://localhost/", true),
+            ("http://LOCALHOST:1/", true),
+            ("http://127.1.2.3:8080/", true),
+            ("http://[::1]:1/", true),
+            ("http://a.example/", false),
+            ("http://localhost.example/", false),
+            ("http://localhost@a.example/", false),
+            ("http://127.0.0.1.example/", false),
+            ("http://10.0.0.1/", false),
+            ("http://[::2]/", false),
+        ] {
+            assert_eq!(Target::parse(url).expect(url).is_secure(), secure, "{url}");
+        }
+    }
+
+    #[test]
+    fn parameters_go_before_the_fragment() {
+        for (before, after) in [
+            ("http://a", "http://a?x=1"),
+            ("http://a/p?", "http://a/p?x=1"),
+            ("http://a/p?b=%20+&", "http://a/p?b=%20+&x=1"),
+            ("http://a/p?b&c#f?g", "http://a/p?b&c&x=1#f?g"),
+        ] {
+            let target = Target::parse(before).expect(before);
+            assert_eq!(target.with_parameters(b"x=1"), after);
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! What `oauth1::Signer` makes of a request, seen from outside.
+
+mod keys;
+mod methods;
+mod placement;
+mod refusals;
+mod rfc_5849;
+mod server;
+
+use oauth_twin::{
+    oauth1::{SignedRequest, Signer},
+    reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue},
+};
+
+const FORM: &str = "application/x-www-form-urlencoded";
+
+fn headers<const N: usize>(headers: [(HeaderName, &str); N]) -> HeaderMap {
+    let value = |value| HeaderValue::try_from(value).expect("a header");
+    headers
+        .into_iter()
+        .map(|(name, text)| (name, value(text)))
+        .collect()
+}
+
+fn form() -> HeaderMap {
+    headers([(CONTENT_TYPE, FORM)])
+}
+
+fn signer() -> Signer {
+    Signer::new("key")
+        .client_secret("secret")
+        .nonce("abc")
+        .timestamp(123)
+}
+
+fn header(signed: &SignedRequest<'_>) -> String {
+    let header = signed.authorization.as_ref().expect("a header");
+    assert!(header.is_sensitive());
+    header.to_str().expect("ASCII").to_owned()
+}

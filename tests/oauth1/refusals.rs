@@ -1,0 +1,134 @@
+//! What cannot be signed right is an error.
+
+use oauth_twin::{
+    Error, ErrorKind,
+    oauth1::{Body, SignatureMethod, SignatureType, Signer},
+    reqwest::{
+        Method,
+        header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderMap},
+    },
+};
+
+use super::{form, header, headers, signer};
+
+fn refusal(signer: &Signer, url: &str, headers: &HeaderMap, body: Body<'_>) -> String {
+    let error: Error = signer
+        .sign(&Method::POST, url, headers, body)
+        .expect_err(url);
+    assert_eq!(error.kind(), ErrorKind::Usage);
+    error.to_string()
+}
+
+#[test]
+fn what_cannot_be_signed_right_is_refused() {
+    let (url, none) = ("https://a.example/", HeaderMap::new());
+    let [header, query, body] = [
+        SignatureType::Header,
+        SignatureType::Query,
+        SignatureType::Body,
+    ]
+    .map(|placement| signer().signature_type(placement));
+    let hashed = signer().force_include_body(true);
+    let json = headers([(CONTENT_TYPE, "application/json")]);
+    let bearer = headers([(AUTHORIZATION, "Bearer x")]);
+    let oauth = headers([(AUTHORIZATION, "oauth oauth_token=\"x\"")]);
+    for (signer, url, headers, content, problem) in [
+        (
+            &header,
+            "https://a.example/?a&oauth_token=x",
+            &none,
+            "".into(),
+            "query of the request has a parameter oauth_token",
+        ),
+        (
+            &query,
+            "https://a.example/?oauth%5fx",
+            &none,
+            "".into(),
+            "query of the request has a parameter oauth_x",
+        ),
+        (
+            &query,
+            url,
+            &form(),
+            "oauth_nonce=x".into(),
+            "body of the request has a parameter oauth_nonce",
+        ),
+        (
+            &header,
+            url,
+            &bearer,
+            "".into(),
+            "has an Authorization header",
+        ),
+        (
+            &header,
+            "https://u:p@a.example/",
+            &none,
+            "".into(),
+            "a user name in its URL",
+        ),
+        (
+            &query,
+            url,
+            &oauth,
+            "".into(),
+            "with parameters of OAuth already",
+        ),
+        (&body, url, &json, "{}".into(), "only be put into a form"),
+        (&body, url, &json, "".into(), "only be put into a form"),
+        (&body, url, &none, "a=1".into(), "only be put into a form"),
+        (&body, url, &form(), Body::Stream, "only be put into a form"),
+        (&header, url, &form(), Body::Stream, "cannot be a stream"),
+        (&hashed, url, &json, Body::Stream, "cannot be a stream"),
+        (
+            &Signer::new(""),
+            url,
+            &none,
+            "".into(),
+            "the client key is empty",
+        ),
+        (&header, "/p", &none, "".into(), "not an absolute"),
+        (
+            &header,
+            url,
+            &headers([(HOST, "a:b")]),
+            "".into(),
+            "the port",
+        ),
+    ] {
+        let error = refusal(signer, url, headers, content);
+        assert!(error.contains(problem), "{error}");
+    }
+    // Beside another placement, credentials of another scheme are the caller's.
+    assert!(query.sign(&Method::POST, url, &bearer, "").is_ok());
+    assert!(header.sign(&Method::POST, url, &json, Body::Stream).is_ok());
+}
+
+#[test]
+fn plaintext_does_not_leave_the_machine_unprotected() {
+    let signer = signer()
+        .token("t", "s&s")
+        .signature_method(SignatureMethod::Plaintext);
+    let none = HeaderMap::new();
+    for url in [
+        "https://a.example/",
+        "http://127.0.0.1:8/",
+        "http://[::1]/",
+        "http://localhost/",
+    ] {
+        let signed = signer.sign(&Method::GET, url, &none, "").expect(url);
+        assert!(header(&signed).contains("oauth_signature=\"secret%26s%2526s\""));
+    }
+    let url = "http://a.example/";
+    assert!(refusal(&signer, url, &none, "".into()).contains("dangerous_allow_http"));
+    // A Host header does not say where it goes.
+    let host = headers([(HOST, "localhost")]);
+    assert!(refusal(&signer, url, &host, "".into()).contains("dangerous_allow_http"));
+    assert!(
+        signer
+            .dangerous_allow_http()
+            .sign(&Method::GET, url, &none, "")
+            .is_ok()
+    );
+}
