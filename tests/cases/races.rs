@@ -1,0 +1,210 @@
+//! What happens at once: renewals, logins, hooks, revocations and closing, on one token.
+
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use oauth_twin::{BoxError, TokenUpdate};
+
+use super::{test, *};
+
+#[maybe_async]
+#[test]
+async fn the_failure_of_a_renewal_does_not_hit_the_token_that_was_set_meanwhile() -> TestResult {
+    let gate = Gate::new();
+    let held = gate.clone();
+    let server = Arc::new(Server::start(move |r: &Request| {
+        match r.parameter("refresh_token").as_deref() {
+            Some("r0") => {
+                held.wait();
+                Reply::json(400, json!({"error": "invalid_grant"}))
+            }
+            _ => Reply::json(200, tokens(9, 600)),
+        }
+    }));
+    let clock = ManualClock::new();
+    let client = builder(&server)
+        .clock(clock.clock())
+        .token(first_token(&clock, 0))
+        .build()?;
+    let c = client.clone();
+    let leader = begin(move || async move { c.ensure_active_token().await });
+    let w = server.clone();
+    meanwhile(move || w.wait_for("/token", 1)).await;
+    let new = Token::new("new")
+        .with_refresh_token("rnew")
+        .with_issued_at(clock.now())
+        .with_expires_at(clock.now() + Duration::from_secs(600));
+    client.set_token(new)?;
+    let c = client.clone();
+    let refresh = begin(move || async move { c.refresh_token().await });
+    pause(Duration::from_millis(100)).await;
+    gate.open();
+    let l = leader.end().await;
+    let r = refresh.end().await;
+    assert_eq!(l?.access_token().expose_secret(), "new");
+    let renewed = r?.access_token().expose_secret().to_owned();
+    assert!(["new", "t9"].contains(&&*renewed), "{renewed}");
+    Ok(())
+}
+
+#[maybe_async]
+#[test]
+async fn a_call_that_was_under_way_renews_nothing_after_close() -> TestResult {
+    let gate = Gate::new();
+    let held = gate.clone();
+    let server = Arc::new(Server::start(move |r: &Request| match &*r.path {
+        "/token" => Reply::json(200, tokens(1, 600)),
+        _ if r.header("authorization") == Some("Bearer t0") => {
+            held.wait();
+            Reply::text(401, "")
+        }
+        _ => Reply::text(200, "ok"),
+    }));
+    let told = Arc::new(AtomicUsize::new(0));
+    let t = told.clone();
+    let client = builder(&server)
+        .token(Token::new("t0").with_refresh_token("r0"))
+        .update_token(move |_: TokenUpdate| {
+            t.fetch_add(1, Ordering::SeqCst);
+            Ok(())
+        })
+        .build()?;
+    let (c, url) = (client.clone(), server.url("/api"));
+    let job = begin(move || async move { c.get(url).send().await.map(|r| r.status().as_u16()) });
+    let w = server.clone();
+    meanwhile(move || w.wait_for("/api", 1)).await;
+    client.close().await?;
+    gate.open();
+    let status = job.end().await?;
+    assert_eq!(status, 401);
+    assert_eq!(told.load(Ordering::SeqCst), 0);
+    assert_eq!(server.count("/token"), 0);
+    Ok(())
+}
+
+#[maybe_async]
+#[test]
+async fn a_spent_row_never_leads_to_another_person() -> TestResult {
+    let server = provider(600);
+    let client = builder(&server).build()?;
+    let row = || Token::new("alice").with_refresh_token("r0");
+    let child = client.for_token(row());
+    child.refresh_token().await?;
+    child.set_token(Token::new("bob").with_refresh_token("r-bob"))?;
+    let again = client.for_token(row());
+    assert_ne!(again.token().unwrap().access_token().expose_secret(), "bob");
+    Ok(())
+}
+
+#[maybe_async]
+#[test]
+async fn updates_are_told_one_after_the_other() -> TestResult {
+    let server = provider(600);
+    let gate = Gate::new();
+    let done = Arc::new(Mutex::new(Vec::new()));
+    let (calls, g, d) = (Arc::new(AtomicUsize::new(0)), gate.clone(), done.clone());
+    let n = calls.clone();
+    let client = builder(&server)
+        .update_token(move |u: TokenUpdate| {
+            let n = n.fetch_add(1, Ordering::SeqCst);
+            let (g, d) = (g.clone(), d.clone());
+            async move {
+                if n == 0 {
+                    return Err::<(), BoxError>("down".into());
+                }
+                if n == 1 {
+                    meanwhile(move || g.wait()).await;
+                }
+                d.lock()
+                    .unwrap()
+                    .push(u.token.access_token().expose_secret().to_owned());
+                Ok(())
+            }
+        })
+        .build()?;
+    let row = || Token::new("t0").with_refresh_token("r0");
+    let [a, b] = [(); 2].map(|()| client.for_token(row()));
+    a.refresh_token().await.unwrap_err(); // t1 pending
+    let closing = begin(move || async move { a.close().await }); // tells t1, slowly
+    while calls.load(Ordering::SeqCst) < 2 {
+        pause(Duration::from_millis(5)).await;
+    }
+    let job = begin(move || async move { b.refresh_token().await });
+    pause(Duration::from_millis(200)).await;
+    gate.open();
+    job.end().await?;
+    closing.end().await?;
+    assert_eq!(*done.lock().unwrap(), ["t1", "t2"]);
+    Ok(())
+}
+
+#[maybe_async]
+#[test]
+async fn a_token_that_expired_while_it_was_renewed_is_not_handed_out() -> TestResult {
+    let clock = ManualClock::new();
+    let c = clock.clone();
+    let server = Server::start(move |r: &Request| match &*r.path {
+        "/token" => {
+            c.advance(Duration::from_secs(30));
+            Reply::json(400, json!({"error":"invalid_grant"}))
+        }
+        _ => Reply::text(200, ""),
+    });
+    let client = builder(&server)
+        .clock(clock.clock())
+        .token(first_token(&clock, 10))
+        .build()?;
+    clock.advance(Duration::from_secs(8));
+    let r = client.ensure_active_token().await;
+    assert!(r.is_err());
+    Ok(())
+}
+
+#[maybe_async]
+#[test]
+async fn a_login_gives_its_own_token_whatever_is_under_way() -> TestResult {
+    let gate = Gate::new();
+    let held = gate.clone();
+    let server = Arc::new(Server::start(move |r: &Request| {
+        match r.parameter("grant_type").as_deref() {
+            Some("refresh_token") => {
+                held.wait();
+                Reply::json(400, json!({"error":"invalid_grant"}))
+            }
+            _ => Reply::json(
+                200,
+                json!({"access_token": "login", "refresh_token": "r0", "expires_in": 600}),
+            ),
+        }
+    }));
+    let clock = ManualClock::new();
+    let client = builder(&server)
+        .clock(clock.clock())
+        .authorization_endpoint(server.url("/authorize"))
+        .redirect_uri("https://app.example/cb")
+        .build()?;
+    let child = client.for_token(first_token(&clock, 0));
+    let c = child.clone();
+    let job = begin(move || async move { c.ensure_active_token().await });
+    let w = server.clone();
+    meanwhile(move || w.wait_for("/token", 1)).await;
+    let created =
+        client.create_authorization_url(oauth_twin::oauth2::AuthorizationRequest::new())?;
+    let state = created
+        .url
+        .query_pairs()
+        .find(|(n, _)| n == "state")
+        .unwrap()
+        .1
+        .into_owned();
+    let login = client
+        .complete_authorization(created.pending, &format!("?code=c&state={state}"))
+        .await?;
+    gate.open();
+    let _ = job.end().await;
+    assert_eq!(login.token.access_token().expose_secret(), "login");
+    assert_eq!(login.client.token(), Some(login.token));
+    Ok(())
+}
