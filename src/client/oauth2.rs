@@ -136,7 +136,9 @@ impl OAuth2Client {
     /// Cheap, so that a web back end makes one per request. Children with equal refresh tokens
     /// share their token: twenty requests that each load the same row make one renewal, and for a
     /// minute after it a child with the spent refresh token gets the new token. For such children
-    /// `set_token` and `fetch_token` on one count for all.
+    /// `set_token` and `fetch_token` on one count for all. A refresh repeats the client's own
+    /// `resource`; what else a login asked for is not in the token, and only the login's own
+    /// client knows it.
     ///
     #[doc = by_mode!(
         r#"```
@@ -308,7 +310,8 @@ impl OAuth2Client {
     ///
     /// # Security
     ///
-    /// Tokens are overwritten in memory; the buffers of reqwest cannot be.
+    /// The client's secrets are overwritten in memory. The header that was made of the token, the
+    /// buffers of reqwest and further members of an answer are freed and not overwritten.
     pub async fn close(&self) -> Result<()> {
         self.session.close().await
     }

@@ -319,7 +319,9 @@ impl OAuth2ClientBuilder {
         self
     }
 
-    /// How long `close` waits for a renewal that is under way: 60 seconds unless told.
+    /// How long `close` waits for a renewal that is under way, and for an `update_token` that runs
+    /// elsewhere: 60 seconds unless told. In the blocking client an `update_token` that `close`
+    /// itself calls runs on its thread, and nothing can cut it short.
     pub fn close_timeout(mut self, timeout: Duration) -> Self {
         self.close_timeout = timeout;
         self
