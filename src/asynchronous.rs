@@ -96,7 +96,7 @@ async fn sleep(time: Duration) {
 async fn detached<T: Send + 'static>(
     work: impl Future<Output = Result<T>> + Send + 'static,
 ) -> Result<T> {
-    match tokio::spawn(work).await {
+    match tokio::spawn(HOOKS_OF.scope(hooks(), work)).await {
         Ok(done) => done,
         Err(error) => match error.try_into_panic() {
             Ok(panic) => resume_unwind(panic),
@@ -105,9 +105,12 @@ async fn detached<T: Send + 'static>(
     }
 }
 
-/// The output of `work`, unless it takes longer than `limit`.
-async fn within<T>(limit: Duration, work: impl Future<Output = T>) -> Option<T> {
-    tokio::time::timeout(limit, work).await.ok()
+/// The same, waited for no longer than `limit`.
+async fn aside<T: Send + 'static, F>(limit: Duration, work: impl FnOnce() -> F) -> Option<Result<T>>
+where
+    F: Future<Output = Result<T>> + Send + 'static,
+{
+    tokio::time::timeout(limit, detached(work())).await.ok()
 }
 
 /// Goes on with `work` where nobody can wait for it, if a runtime is at hand.
@@ -146,7 +149,7 @@ impl<T: Clone> Outcome<T> {
     }
 
     async fn wait_for(&self, limit: Duration) -> Option<T> {
-        within(limit, self.wait()).await
+        tokio::time::timeout(limit, self.wait()).await.ok()
     }
 }
 
@@ -154,16 +157,23 @@ type Hook = Arc<dyn Fn(TokenUpdate) -> BoxFuture + Send + Sync>;
 type BoxFuture = Pin<Box<dyn Future<Output = Result<(), BoxError>> + Send>>;
 
 tokio::task_local! {
-    /// The slot for which a hook runs in this task.
-    static HOOK_OF: usize;
+    /// The slots for which a hook runs in this task, or waits for it.
+    static HOOKS_OF: Vec<usize>;
+}
+
+fn hooks() -> Vec<usize> {
+    HOOKS_OF.try_with(Vec::clone).unwrap_or_default()
 }
 
 async fn run_hook(hook: &Hook, update: TokenUpdate, slot: usize) -> Result<(), BoxError> {
-    HOOK_OF.scope(slot, async { hook(update).await }).await
+    let mut hooks = hooks();
+    hooks.push(slot);
+    HOOKS_OF.scope(hooks, async { hook(update).await }).await
 }
 
 fn in_hook(slot: usize) -> bool {
-    HOOK_OF.try_with(|of| *of == slot).unwrap_or(false)
+    let is_running = |hooks: &Vec<usize>| hooks.contains(&slot);
+    HOOKS_OF.try_with(is_running).unwrap_or(false)
 }
 
 /// What [`update_token`](AsyncOAuth2ClientBuilder::update_token) takes: a closure, or an async

@@ -4,7 +4,7 @@ use std::{
     cell::RefCell,
     io::Read as _,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
-    sync::{Arc, Condvar, Mutex, PoisonError},
+    sync::{Arc, Condvar, Mutex, PoisonError, mpsc, mpsc::RecvTimeoutError},
     time::{Duration, Instant},
 };
 
@@ -96,9 +96,29 @@ fn detached<T>(done: Result<T>) -> Result<T> {
     done
 }
 
-/// The output of work that is done.
-fn within<T>(_limit: Duration, done: T) -> Option<T> {
-    Some(done)
+/// What `work` gives, waited for no longer than `limit`: on a thread of its own, where it goes on.
+fn aside<T: Send + 'static>(
+    limit: Duration,
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Option<Result<T>> {
+    let (sender, receiver) = mpsc::sync_channel(1);
+    let hooks = HOOKS_OF.with_borrow(Vec::clone);
+    let spawned = std::thread::Builder::new().spawn(move || {
+        HOOKS_OF.set(hooks);
+        // Whoever waited may have gone.
+        let _ = sender.send(work());
+    });
+    let Ok(thread) = spawned else {
+        return Some(Err(Error::interrupted("the system gave no thread")));
+    };
+    match receiver.recv_timeout(limit) {
+        Ok(done) => Some(done),
+        Err(RecvTimeoutError::Timeout) => None,
+        Err(RecvTimeoutError::Disconnected) => match thread.join() {
+            Err(panic) => resume_unwind(panic),
+            Ok(()) => None,
+        },
+    }
 }
 
 /// The work is done.
@@ -148,7 +168,7 @@ impl<T: Clone> Outcome<T> {
 type Hook = Arc<dyn Fn(TokenUpdate) -> Result<(), BoxError> + Send + Sync>;
 
 thread_local! {
-    /// The slots for which a hook runs on this thread.
+    /// The slots for which a hook runs on this thread, or waits for it.
     static HOOKS_OF: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
 }
 

@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 use super::{maybe_async, oauth2::OAuth2Client};
 use crate::{
     error::{Error, Result},
-    oauth2::{AuthorizationRequest, AuthorizationUrl, Grant, PendingAuthorization, Token},
+    oauth2::{AuthorizationRequest, AuthorizationUrl, PendingAuthorization, Token},
 };
 
 paired! {
@@ -117,10 +117,7 @@ impl OAuth2Client {
         let clock = &live.shared.settings.clock;
         let grant = pending.authorization_response_at(callback, clock)?;
         let token = live.request_token(&grant).await?;
-        let session = self
-            .session
-            .child(token.clone(), grant.refresh_parameters());
-        let client = Self::new(session);
+        let client = self.for_token(token.clone());
         let issued = Arc::new(token);
         // The server may have issued a refresh token that a child has already, with an older token.
         if client.token().is_some_and(|current| current != issued) {

@@ -7,10 +7,7 @@ use std::{
 };
 
 use super::slot::{Origin, Rules, Slot};
-use crate::{
-    oauth2::{Form, Token},
-    secret::Secret,
-};
+use crate::{oauth2::Token, secret::Secret};
 
 /// How long a spent refresh token leads to the token that took its place: requests that loaded
 /// their row before the renewal are done by then.
@@ -56,15 +53,9 @@ impl Entry {
 
 impl Children {
     /// The slot for a child with `token`.
-    pub(super) fn slot(
-        &self,
-        token: Token,
-        repeated: Form,
-        rules: Rules,
-        now: Duration,
-    ) -> Arc<Slot> {
+    pub(super) fn slot(&self, token: Token, rules: Rules, now: Duration) -> Arc<Slot> {
         let Some(key) = token.refresh_token().map(Secret::digest) else {
-            return child(token, repeated, rules);
+            return child(token, rules);
         };
         let mut table = self.lock();
         if let Some(entry) = table.slots.get(&key)
@@ -76,7 +67,7 @@ impl Children {
             }
             return slot;
         }
-        let slot = child(token, repeated, rules);
+        let slot = child(token, rules);
         table.insert(key, Entry::Live(Arc::downgrade(&slot)), now);
         slot
     }
@@ -123,8 +114,8 @@ impl Children {
 }
 
 impl Table {
-    /// Spent entries go when their time has come; other dead ones are cleared away whenever the table has doubled, so that it costs each
-    /// insertion about the same.
+    /// Spent entries go when their time has come; other dead ones are cleared away whenever the
+    /// table has doubled, so that it costs each insertion about the same.
     fn insert(&mut self, key: [u8; 32], entry: Entry, now: Duration) {
         while self.spent.front().is_some_and(|(until, _)| *until <= now)
             && let Some((_, key)) = self.spent.pop_front()
@@ -141,10 +132,9 @@ impl Table {
     }
 }
 
-fn child(token: Token, repeated: Form, rules: Rules) -> Arc<Slot> {
+fn child(token: Token, rules: Rules) -> Arc<Slot> {
     let origin = Origin {
         grant: None,
-        repeated,
         child: true,
     };
     Arc::new(Slot::new(Some(token), rules, origin))

@@ -25,12 +25,14 @@ impl Live {
     pub(super) async fn request_token(&self, grant: &dyn Grant) -> Result<Token> {
         let settings = &self.shared.settings;
         let endpoint = configured(settings.token_endpoint.as_ref(), "token_endpoint")?;
-        self.exchange(
-            grant.single_use(),
-            || endpoint.request(grant),
-            |request, response| endpoint.token(request, response, &settings.clock),
-        )
-        .await
+        let token = self
+            .exchange(
+                grant.single_use(),
+                || endpoint.request(grant),
+                |request, response| endpoint.token(request, response, &settings.clock),
+            )
+            .await?;
+        Ok(token.with_refresh_parameters(grant.refresh_parameters()))
     }
 
     /// Revokes `token`.

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
-    oauth2::{Form, Grant},
+    oauth2::Grant,
 };
 
 /// What those who wait share. `None` for a token: another one has been set in the meantime.
@@ -36,7 +36,6 @@ pub(super) struct Lead {
     pub(super) generation: u64,
     pub(super) old: Option<Arc<Current>>,
     pub(super) grant: Option<Arc<dyn Grant>>,
-    pub(super) repeated: Form,
 }
 
 impl Drop for Lead {

@@ -4,8 +4,8 @@
 //! decided is decided below, without I/O; here it is carried out.
 
 use super::{
-    Hook, Outcome, detached, execute, http, http_base, http_client, in_hook, linger, maybe_async,
-    read_capped, run_hook, sleep, within,
+    Hook, Outcome, aside, detached, execute, http, http_base, http_client, in_hook, linger,
+    maybe_async, read_capped, run_hook, sleep,
 };
 
 mod authorization;

@@ -8,7 +8,7 @@ use super::oauth2_builder::OAuth2ClientBuilder;
 use super::{http, maybe_async, request::RequestBuilder, request::verbs, session::Session};
 use crate::{
     error::Result,
-    oauth2::{Form, Grant, Introspection, Token, TokenTypeHint},
+    oauth2::{Grant, Introspection, Token, TokenTypeHint},
     secret::Secret,
 };
 
@@ -136,9 +136,9 @@ impl OAuth2Client {
     /// Cheap, so that a web back end makes one per request. Children with equal refresh tokens
     /// share their token: twenty requests that each load the same row make one renewal, and for a
     /// minute after it a child with the spent refresh token gets the new token. For such children
-    /// `set_token` and `fetch_token` on one count for all. A refresh repeats the client's own
-    /// `resource`; what else a login asked for is not in the token, and only the login's own
-    /// client knows it.
+    /// `set_token` and `fetch_token` on one count for all. A refresh repeats what the
+    /// token was asked for with ([`Token::refresh_parameters`]), or else the client's own
+    /// `resource`.
     ///
     #[doc = by_mode!(
         r#"```
@@ -171,7 +171,7 @@ assert_eq!(name, "Alice");
     )]
     #[must_use]
     pub fn for_token(&self, token: Token) -> Self {
-        Self::new(self.session.child(token, Form::new()))
+        Self::new(self.session.child(token))
     }
 }
 

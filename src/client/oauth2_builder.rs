@@ -308,20 +308,15 @@ impl OAuth2ClientBuilder {
     /// 30 seconds unless told. It does not hold for requests to an API: these wait up to 30
     /// seconds for each sign of life, and reqwest's own `timeout` limits them as a whole.
     ///
-    #[doc = by_mode!(
-        "A request that renews the token early does so itself and takes as long, even if its own \
-         timeout is shorter: a refresh that is cut short may lose the refresh token.",
-        "A request that renews the token early waits no longer for it than this, or than its own \
-         timeout, and then goes on with the old token."
-    )]
+    /// A request that renews the token early waits no longer for it than this, or than its own
+    /// timeout, and then goes on with the old token; the renewal goes on, too.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
     }
 
-    /// How long `close` waits for a renewal that is under way, and for an `update_token` that runs
-    /// elsewhere: 60 seconds unless told. In the blocking client an `update_token` that `close`
-    /// itself calls runs on its thread, and nothing can cut it short.
+    /// How long `close` waits for a renewal that is under way, and then for `update_token`:
+    /// 60 seconds each unless told.
     pub fn close_timeout(mut self, timeout: Duration) -> Self {
         self.close_timeout = timeout;
         self
@@ -329,7 +324,9 @@ impl OAuth2ClientBuilder {
 
     /// Changes reqwest's own builder: proxies, private roots, client certificates, the pool.
     ///
-    /// It is called for each of the two inner clients. Redirects, `Referer` and the timeouts of
+    /// It is called for each of the inner clients: one for endpoints and one for API calls, and the
+    /// same again for loopback where the environment names a proxy, as nothing goes to loopback
+    /// through that one. Redirects, `Referer` and the timeouts of
     /// endpoints are set after it. With this, reqwest sets TLS up itself, and the platform's
     /// roots are loaded again for each client; under the feature `rustls`, *ring* is installed as
     /// the process's provider if there is none.

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use reqwest::Url;
+use reqwest::{Method, Url};
 
 use super::{oauth2_builder::OAuth2ClientBuilder, session::Settings, slot::Rules};
 use crate::{
@@ -10,6 +10,7 @@ use crate::{
     oauth2::{
         AuthorizationEndpoint, ClientAuth, Endpoint, Hooks, Scope, TokenEndpoint, check_endpoint,
     },
+    secret::Secret,
 };
 
 impl OAuth2ClientBuilder {
@@ -58,31 +59,29 @@ impl OAuth2ClientBuilder {
         if self.client_id.is_empty() {
             problems.add("client_id", "is empty");
         }
-        let needs_secret = |auth: &Option<Arc<dyn ClientAuth>>| {
-            auth.as_ref().is_some_and(|auth| auth.needs_secret())
-        };
-        match &self.client_secret {
-            Some(secret) if secret.is_empty() => {
-                problems.add(
-                    "client_secret",
-                    "is empty; leave it out for a public client",
-                );
+        if self.client_secret.as_ref().is_some_and(Secret::is_empty) {
+            problems.add(
+                "client_secret",
+                "is empty; leave it out for a public client",
+            );
+        }
+        for (name, auth) in [
+            ("token_endpoint_auth_method", &self.auth),
+            ("revocation_endpoint_auth_method", &self.revocation_auth),
+            (
+                "introspection_endpoint_auth_method",
+                &self.introspection_auth,
+            ),
+        ] {
+            let auth = auth.as_ref();
+            if let Some(Err(error)) =
+                auth.map(|auth| auth.check(&self.client_id, self.client_secret.as_ref()))
+            {
+                problems.add(name, &format!("cannot be used: {error}"));
             }
-            Some(_) => {}
-            None => {
-                for (name, auth) in [
-                    ("token_endpoint_auth_method", &self.auth),
-                    ("revocation_endpoint_auth_method", &self.revocation_auth),
-                    (
-                        "introspection_endpoint_auth_method",
-                        &self.introspection_auth,
-                    ),
-                ] {
-                    if needs_secret(auth) {
-                        problems.add("client_secret", &format!("is missing, which {name} needs"));
-                    }
-                }
-            }
+        }
+        if !matches!(self.token_endpoint_method, Method::POST | Method::GET) {
+            problems.add("token_endpoint_method", "must be POST or GET");
         }
         if let Some(url) = self.url("issuer", self.issuer.as_deref(), problems)
             && url.query().is_some()

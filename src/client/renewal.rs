@@ -6,12 +6,11 @@ use std::{
 };
 
 use super::{
-    detached,
+    aside, detached,
     flight::Lead,
     in_hook, maybe_async, run_hook,
     session::Live,
     slot::{Current, Telling, Turn, Wanted},
-    within,
 };
 use crate::{
     error::{Error, ErrorCode, ErrorKind, Result},
@@ -60,7 +59,8 @@ impl Live {
                     }
                 }
                 Turn::Lead(lead, Some(old)) => {
-                    let renewal = within(limit, detached(self.clone().renew(lead))).await;
+                    let live = self.clone();
+                    let renewal = aside(limit, move || live.renew(lead)).await;
                     match renewal {
                         Some(Ok(Some(current))) => return Ok(current),
                         Some(Ok(None)) => {}
@@ -124,7 +124,7 @@ impl Live {
     /// A new token by the refresh token, or by the grant that may be sent again.
     async fn renewed(&self, lead: &Lead) -> Result<Token> {
         if let Some(old) = &lead.old
-            && let Some(refresh) = RefreshToken::of(&old.token, lead.repeated.clone())
+            && let Some(refresh) = RefreshToken::of(&old.token, lead.grant.as_deref())
         {
             let renewed = self.request_token(&refresh).await;
             match renewed {
@@ -143,10 +143,9 @@ impl Live {
     pub(super) async fn fetch(self, grant: Arc<dyn Grant>) -> Result<Arc<Current>> {
         let token = self.request_token(&*grant).await?;
         trace::renewed();
-        let repeated = grant.refresh_parameters();
         let replayable = grant.replayable().then_some(grant);
         let old = self.slot.current();
-        let current = self.slot.replace(token, replayable, repeated);
+        let current = self.slot.replace(token, replayable);
         self.moved(old.as_deref(), Some(&current));
         Ok(current)
     }
@@ -183,13 +182,14 @@ impl Live {
                 ));
             }
         }
-        within(limit, detached(self.tell()))
-            .await
-            .unwrap_or_else(|| {
-                Err(Error::interrupted(
-                    "update_token is still running; close again to wait for it",
-                ))
-            })
+        if self.slot.is_told() {
+            return Ok(());
+        }
+        aside(limit, move || self.tell()).await.unwrap_or_else(|| {
+            Err(Error::interrupted(
+                "update_token is still running; close again to wait for it",
+            ))
+        })
     }
 }
 

@@ -180,7 +180,7 @@ impl RequestBuilder {
         let request = self.inner?.build()?;
         let live = self.session.live()?;
         if self.withhold_token {
-            return Ok(execute(&live.shared.transport.resources, request).await?);
+            return live.execute(request).await;
         }
         live.send(request).await
     }
@@ -199,7 +199,7 @@ impl Session {
     pub(super) fn request(&self, method: Method, url: impl IntoUrl) -> RequestBuilder {
         let inner = self
             .live()
-            .map(|live| live.shared.transport.resources.request(method, url));
+            .map(|live| live.shared.transport.request(method, url));
         RequestBuilder {
             session: self.clone(),
             inner,
@@ -226,6 +226,12 @@ impl Session {
 
 #[maybe_async]
 impl Live {
+    /// Sends as it is.
+    async fn execute(&self, request: http::Request) -> Result<http::Response> {
+        let client = self.shared.transport.resources(request.url());
+        Ok(execute(client, request).await?)
+    }
+
     /// Sends with the token, once more if a server refuses it.
     async fn send(&self, mut request: http::Request) -> Result<http::Response> {
         self.check(&request)?;
@@ -237,7 +243,7 @@ impl Live {
             None
         };
         self.place(&mut request, &current)?;
-        let response = execute(&self.shared.transport.resources, request).await?;
+        let response = self.execute(request).await?;
         let Some(mut again) = again.filter(|sent| is_refusal(&response, sent.url())) else {
             return Ok(response);
         };
@@ -247,7 +253,7 @@ impl Live {
                 drop(response);
                 let url = again.url().clone();
                 self.place(&mut again, &other)?;
-                let response = execute(&self.shared.transport.resources, again).await?;
+                let response = self.execute(again).await?;
                 // A new token did not help, so the token was not the reason: spare the server
                 // a renewal for each of the 401s that are to be expected now.
                 let now = self.shared.settings.clock.unix();

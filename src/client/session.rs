@@ -21,7 +21,7 @@ use crate::{
     clock::Clock,
     error::{Error, Result},
     oauth2::{
-        AuthorizationEndpoint, Form, Grant, Hooks, Introspection, IntrospectionEndpoint,
+        AuthorizationEndpoint, Grant, Hooks, Introspection, IntrospectionEndpoint,
         RevocationEndpoint, Token, TokenEndpoint, TokenPlacement, TokenTypeHint,
     },
     secret::Secret,
@@ -80,7 +80,6 @@ impl Session {
     ) -> Self {
         let origin = Origin {
             grant,
-            repeated: Form::new(),
             child: false,
         };
         let slot = Arc::new(Slot::new(token, settings.rules, origin));
@@ -102,13 +101,13 @@ impl Session {
     }
 
     /// A client for somebody else's token, on the same connections.
-    pub(super) fn child(&self, token: Token, repeated: Form) -> Self {
+    pub(super) fn child(&self, token: Token) -> Self {
         let Ok(Live { shared, .. }) = self.live() else {
             return Self(Arc::new(Handle(RwLock::new(State::Closed))));
         };
         let now = shared.settings.clock.unix();
         let rules = shared.settings.rules;
-        let slot = shared.children.slot(token, repeated, rules, now);
+        let slot = shared.children.slot(token, rules, now);
         Self::open(shared, slot)
     }
 

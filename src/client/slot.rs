@@ -19,7 +19,7 @@ use super::{
 use crate::{
     error::{Error, Result},
     oauth2::{
-        Backoff, Decision, Form, Grant, Lifetime, RefreshPolicy, Situation, Token, TokenUpdate,
+        Backoff, Decision, Grant, Lifetime, RefreshPolicy, Situation, Token, TokenUpdate,
         authorization, decide,
     },
 };
@@ -78,8 +78,6 @@ pub(super) struct Origin {
     /// Sent anew when there is no refresh token. Only ever the client's own: a child of it acts
     /// for somebody else.
     pub(super) grant: Option<Arc<dyn Grant>>,
-    /// What is repeated when the token is refreshed, if there is no such grant.
-    pub(super) repeated: Form,
     /// Whether the slot is that of a `for_token` child.
     pub(super) child: bool,
 }
@@ -103,7 +101,6 @@ struct State {
     current: Option<Arc<Current>>,
     generation: u64,
     grant: Option<Arc<dyn Grant>>,
-    repeated: Form,
     flight: Option<Arc<Flight>>,
     /// Not stored yet; the last of them is merged with the next.
     pending: VecDeque<TokenUpdate>,
@@ -131,7 +128,6 @@ impl Slot {
         let state = State {
             current: token.map(|token| Arc::new(Current::new(token, rules.leeway))),
             generation: 0,
-            repeated: origin.repeated(),
             grant: origin.grant.clone(),
             flight: None,
             pending: VecDeque::new(),
@@ -226,7 +222,6 @@ impl Slot {
             generation: state.generation,
             old: state.current.clone(),
             grant: state.grant.clone(),
-            repeated: state.repeated.clone(),
         }
     }
 
@@ -259,12 +254,7 @@ impl Slot {
     }
 
     /// Publishes a token of the caller's: the next generation.
-    pub(super) fn replace(
-        &self,
-        token: Token,
-        grant: Option<Arc<dyn Grant>>,
-        repeated: Form,
-    ) -> Arc<Current> {
+    pub(super) fn replace(&self, token: Token, grant: Option<Arc<dyn Grant>>) -> Arc<Current> {
         let mut state = self.write();
         let current = Arc::new(Current::new(token, self.rules.leeway));
         state.generation += 1;
@@ -272,7 +262,6 @@ impl Slot {
         state.unhelpful = Backoff::default();
         state.current = Some(current.clone());
         state.grant = grant;
-        state.repeated = repeated;
         for update in &mut state.pending {
             update.superseded = true;
         }
@@ -281,8 +270,7 @@ impl Slot {
 
     /// Publishes a token that came from outside, to be renewed as at the beginning.
     pub(super) fn reset(&self, token: Token) -> Arc<Current> {
-        let grant = self.origin.grant.clone();
-        self.replace(token, grant, self.origin.repeated())
+        self.replace(token, self.origin.grant.clone())
     }
 
     /// Another person's token may stand here now.
@@ -300,7 +288,6 @@ impl Slot {
             state.owner += 1;
             state.current = None;
             state.grant = self.origin.grant.clone();
-            state.repeated = self.origin.repeated();
             for update in &mut state.pending {
                 update.superseded = true;
             }
@@ -369,6 +356,12 @@ impl Slot {
         !self.read().pending.is_empty()
     }
 
+    /// Whether nothing is to be told, nor being told.
+    pub(super) fn is_told(&self) -> bool {
+        let state = self.read();
+        state.pending.is_empty() && state.telling.is_none()
+    }
+
     /// The next update that is to be told. It goes back unless it is [`Told::done`].
     pub(super) fn take_pending(self: &Arc<Self>) -> Telling {
         let mut state = self.write();
@@ -393,15 +386,6 @@ impl Slot {
 
     fn write(&self) -> RwLockWriteGuard<'_, State> {
         self.state.write().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Origin {
-    fn repeated(&self) -> Form {
-        match &self.grant {
-            Some(grant) => grant.refresh_parameters(),
-            None => self.repeated.clone(),
-        }
     }
 }
 

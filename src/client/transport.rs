@@ -4,14 +4,14 @@
 use std::{sync::Arc, time::Duration};
 
 use reqwest::{
-    Url, header,
+    IntoUrl, Method, Url, header,
     redirect::{Attempt, Policy},
 };
 
 use super::{execute, http, http_base, http_client, maybe_async, read_capped};
 use crate::{
     error::{Error, Result},
-    oauth2::{EndpointRequest, EndpointResponse, TokenPlacement, is_secure},
+    oauth2::{EndpointRequest, EndpointResponse, TokenPlacement, is_loopback, is_secure},
     tls,
 };
 
@@ -31,10 +31,20 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// As many redirects as browsers follow, halved.
 const REDIRECT_LIMIT: usize = 10;
 
+/// reqwest takes a proxy from each of these, in either case.
+const PROXY_VARIABLES: [&str; 3] = ["http_proxy", "https_proxy", "all_proxy"];
+
 pub(super) struct Transport {
-    endpoints: http::Client,
-    pub(super) resources: http::Client,
+    connections: Connections,
+    /// The same without the proxy of the environment, where that names one: a secret on its way to
+    /// loopback stays on the machine.
+    direct: Option<Connections>,
     allow_http: bool,
+}
+
+struct Connections {
+    endpoints: http::Client,
+    resources: http::Client,
 }
 
 impl Transport {
@@ -45,10 +55,74 @@ impl Transport {
         allow_http: bool,
         placement: TokenPlacement,
     ) -> Result<Self> {
+        let connections = |without_environment| {
+            Connections::new(
+                configure,
+                without_environment,
+                timeout,
+                allow_http,
+                placement,
+            )
+        };
+        let environment_has_proxy = PROXY_VARIABLES
+            .into_iter()
+            .flat_map(|name| [name.to_owned(), name.to_uppercase()])
+            .any(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()));
+        Ok(Self {
+            connections: connections(false)?,
+            direct: match environment_has_proxy {
+                true => Some(connections(true)?),
+                false => None,
+            },
+            allow_http,
+        })
+    }
+
+    /// Begins an API call, which [`resources`](Self::resources) executes.
+    pub(super) fn request(&self, method: Method, url: impl IntoUrl) -> http::RequestBuilder {
+        self.connections.resources.request(method, url)
+    }
+
+    /// The connections for an API call to `url`.
+    pub(super) fn resources(&self, url: &Url) -> &http::Client {
+        &self.connections(url).resources
+    }
+
+    fn connections(&self, url: &Url) -> &Connections {
+        match &self.direct {
+            Some(direct) if is_loopback(url) => direct,
+            _ => &self.connections,
+        }
+    }
+
+    /// Whether a token may be sent to `url`.
+    pub(super) fn check(&self, url: &Url) -> Result<()> {
+        if is_secure(url, self.allow_http) {
+            return Ok(());
+        }
+        Err(Error::usage(
+            "a token is sent only over https, or to loopback; \
+             dangerous_allow_http permits plain http, withhold_token leaves the token out",
+        ))
+    }
+}
+
+impl Connections {
+    fn new(
+        configure: Option<&ConfigureHttp>,
+        without_environment: bool,
+        timeout: Duration,
+        allow_http: bool,
+        placement: TokenPlacement,
+    ) -> Result<Self> {
         let base = || -> Result<http::ClientBuilder> {
             let builder = http_base()
                 .connect_timeout(CONNECT_TIMEOUT)
                 .user_agent(USER_AGENT);
+            let builder = match without_environment {
+                true => builder.no_proxy(),
+                false => builder,
+            };
             match configure {
                 // Then reqwest sets up TLS itself: roots and certificates that are added to a
                 // builder with a configuration of ours would be ignored in silence.
@@ -72,19 +146,7 @@ impl Transport {
         Ok(Self {
             endpoints: http_client(endpoints)?,
             resources: http_client(resources)?,
-            allow_http,
         })
-    }
-
-    /// Whether a token may be sent to `url`.
-    pub(super) fn check(&self, url: &Url) -> Result<()> {
-        if is_secure(url, self.allow_http) {
-            return Ok(());
-        }
-        Err(Error::usage(
-            "a token is sent only over https, or to loopback; \
-             dangerous_allow_http permits plain http, withhold_token leaves the token out",
-        ))
     }
 }
 
@@ -98,8 +160,8 @@ impl Transport {
     ) -> Result<EndpointResponse> {
         self.check(request.url())?;
         let (url, body) = request.url_and_body();
-        let mut builder = self
-            .endpoints
+        let endpoints = &self.connections(request.url()).endpoints;
+        let mut builder = endpoints
             .request(request.method().clone(), url)
             .headers(request.headers().clone())
             // On the request, so that it holds until the last byte in both modes.
@@ -109,7 +171,7 @@ impl Transport {
                 .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
                 .body(body.expose_secret().to_owned());
         }
-        let response = execute(&self.endpoints, builder.build()?).await?;
+        let response = execute(endpoints, builder.build()?).await?;
         let status = response.status();
         let headers = response.headers().clone();
         let body = match read_capped(response, ANSWER_LIMIT).await? {

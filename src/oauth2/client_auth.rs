@@ -39,9 +39,14 @@ pub trait ClientAuth: Send + Sync {
     /// When it cannot, for example for want of a secret; nothing is sent then.
     fn authenticate(&self, request: &mut EndpointRequest) -> Result<(), BoxError>;
 
-    /// Whether it cannot do without a `client_secret`; a client is not built without one then.
-    fn needs_secret(&self) -> bool {
-        false
+    /// Whether it can do with these settings of the client, which is not built otherwise.
+    ///
+    /// # Errors
+    ///
+    /// What is missing or cannot be sent. Nothing unless told.
+    fn check(&self, client_id: &str, client_secret: Option<&Secret>) -> Result<(), BoxError> {
+        let _ = (client_id, client_secret);
+        Ok(())
     }
 }
 
@@ -78,12 +83,16 @@ impl ClientAuth for ClientSecretBasic {
         // encoding algorithm [...]; the client password is encoded using the same algorithm".
         // A space as %20, not +: Authlib's server decodes only that, and every other both.
         let id = percent_encode(request.client_id());
-        let secret = Zeroizing::new(percent_encode(secret(request, "client_secret_basic")?));
+        let secret = Zeroizing::new(percent_encode(required(
+            request.client_secret(),
+            "client_secret_basic",
+        )?));
         basic(request, &id, &secret)
     }
 
-    fn needs_secret(&self) -> bool {
-        true
+    fn check(&self, _: &str, client_secret: Option<&Secret>) -> Result<(), BoxError> {
+        required(client_secret, "client_secret_basic")?;
+        Ok(())
     }
 }
 
@@ -109,19 +118,21 @@ pub struct ClientSecretBasicRaw;
 
 impl ClientAuth for ClientSecretBasicRaw {
     fn authenticate(&self, request: &mut EndpointRequest) -> Result<(), BoxError> {
+        self.check(request.client_id(), request.client_secret())?;
         let id = request.client_id().to_owned();
-        if id.contains(':') {
+        let secret = required(request.client_secret(), "client_secret_basic")?.to_owned();
+        basic(request, &id, &Zeroizing::new(secret))
+    }
+
+    fn check(&self, client_id: &str, client_secret: Option<&Secret>) -> Result<(), BoxError> {
+        required(client_secret, "client_secret_basic")?;
+        if client_id.contains(':') {
             return Err(Error::usage(
                 "a client_id with a colon cannot be sent raw; use ClientSecretBasic",
             )
             .into());
         }
-        let secret = secret(request, "client_secret_basic")?.to_owned();
-        basic(request, &id, &Zeroizing::new(secret))
-    }
-
-    fn needs_secret(&self) -> bool {
-        true
+        Ok(())
     }
 }
 
@@ -144,14 +155,15 @@ pub struct ClientSecretPost;
 
 impl ClientAuth for ClientSecretPost {
     fn authenticate(&self, request: &mut EndpointRequest) -> Result<(), BoxError> {
-        let secret = Secret::from(secret(request, "client_secret_post")?);
+        let secret = Secret::from(required(request.client_secret(), "client_secret_post")?);
         identify(request);
         request.form_mut().set("client_secret", secret);
         Ok(())
     }
 
-    fn needs_secret(&self) -> bool {
-        true
+    fn check(&self, _: &str, client_secret: Option<&Secret>) -> Result<(), BoxError> {
+        required(client_secret, "client_secret_post")?;
+        Ok(())
     }
 }
 
@@ -194,8 +206,8 @@ fn identify(request: &mut EndpointRequest) {
     request.form_mut().set("client_id", id);
 }
 
-fn secret<'a>(request: &'a EndpointRequest, method: &str) -> Result<&'a str, Error> {
-    match request.client_secret() {
+fn required<'a>(client_secret: Option<&'a Secret>, method: &str) -> Result<&'a str, Error> {
+    match client_secret {
         Some(secret) => Ok(secret.expose_secret()),
         None => Err(Error::usage(format!(
             "{method} needs a client_secret; set one, or use PublicClient"

@@ -69,6 +69,15 @@ impl Form {
         self.0.is_empty()
     }
 
+    /// What [`encode`](Self::encode) made of parameters.
+    pub(super) fn decode(encoded: &str) -> Self {
+        let mut form = Self::new();
+        for (name, value) in url::form_urlencoded::parse(encoded.as_bytes()) {
+            form.push(name.into_owned(), &*value);
+        }
+        form
+    }
+
     /// The parameters as `application/x-www-form-urlencoded`.
     pub fn encode(&self) -> Secret {
         let mut encoder = url::form_urlencoded::Serializer::new(String::new());
@@ -122,6 +131,7 @@ mod tests {
                 .into_owned()
                 .collect();
             prop_assert_eq!(decoded, pairs);
+            prop_assert!(Form::decode(encoded.expose_secret()) == form);
         }
     }
 }

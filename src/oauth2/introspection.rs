@@ -14,6 +14,7 @@ use super::{
     compliance_hook::Message,
     endpoint::{Endpoint, registration},
     revocation::form,
+    token_members::seconds,
     token_response::answer,
 };
 use crate::{
@@ -187,7 +188,7 @@ impl Introspection {
     }
 
     fn time(&self, name: &str) -> Option<SystemTime> {
-        let seconds = self.members.get(name)?.as_u64()?;
+        let seconds = seconds(self.members.get(name)?)?;
         UNIX_EPOCH.checked_add(Duration::from_secs(seconds))
     }
 }
@@ -281,12 +282,23 @@ mod tests {
         for bad in [json!({}), json!({"active": "true"}), json!({"active": 1})] {
             assert!(read(bad).is_err());
         }
-        let odd = read(json!({"active": true, "exp": u64::MAX, "aud": ["a", 1], "scope": 7}));
+        let odd = read(json!({"active": true, "exp": "?", "aud": ["a", 1], "scope": 7}));
         let odd = odd.expect("an introspection");
         assert_eq!(
             (odd.expires_at(), odd.audience(), odd.scope()),
             (None, vec!["a"], None)
         );
+        for (exp, seconds) in [
+            (json!(1_419_356_238.5), 1_419_356_238),
+            (json!("1419356238"), 1_419_356_238),
+            (json!(u64::MAX), 253_402_300_799),
+        ] {
+            let introspection = read(json!({"active": true, "exp": exp}));
+            assert_eq!(
+                introspection.expect("an introspection").expires_at(),
+                Some(UNIX_EPOCH + Duration::from_secs(seconds))
+            );
+        }
     }
 
     #[test]

@@ -29,6 +29,7 @@ mod scope;
 mod secure_url;
 pub(crate) mod token;
 mod token_endpoint;
+mod token_members;
 mod token_response;
 #[cfg(any(feature = "async", feature = "blocking"))]
 pub(crate) mod token_update;
@@ -65,6 +66,6 @@ pub(crate) use {
     compliance_hook::Hooks,
     endpoint::Endpoint,
     lifecycle::{Backoff, Decision, Lifetime, Situation, decide},
-    secure_url::{check_endpoint, is_secure},
+    secure_url::{check_endpoint, is_loopback, is_secure},
     token_update::TokenUpdate,
 };

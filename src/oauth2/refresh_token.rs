@@ -39,15 +39,19 @@ impl RefreshToken {
         }
     }
 
-    /// The refresh of `token` as the client does it: the scope that the server granted, if it
-    /// told, and what the grant repeats.
+    /// The refresh of `token` as the client does it: with the scope that the server granted, if
+    /// it told, and what the token was asked for with; if that is not known, what `grant` repeats.
     #[cfg(any(feature = "async", feature = "blocking"))]
-    pub(crate) fn of(token: &super::Token, repeated: Form) -> Option<Self> {
+    pub(crate) fn of(token: &super::Token, grant: Option<&dyn Grant>) -> Option<Self> {
+        let parameters = match (token.refresh_parameters(), grant) {
+            (unknown, Some(grant)) if unknown.is_empty() => grant.refresh_parameters(),
+            (known, _) => known.clone(),
+        };
         Some(Self {
             refresh_token: token.refresh_token()?.clone(),
             asked: Asked {
                 scope: token.scope().map(Into::into),
-                parameters: repeated,
+                parameters,
             },
         })
     }

@@ -43,7 +43,8 @@ pub(crate) fn is_secure(url: &Url, allow_http: bool) -> bool {
     }
 }
 
-fn is_loopback(url: &Url) -> bool {
+/// Whether it does not leave the machine.
+pub(crate) fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => name == "localhost",
         Some(Host::Ipv4(address)) => address.is_loopback(),

@@ -10,6 +10,10 @@ use std::{
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser::SerializeMap as _};
 use serde_json::{Map, Value};
 
+use super::{
+    Form,
+    token_members::{LATEST, take_scope, take_seconds, take_text},
+};
 use crate::{
     clock::{Clock, since_epoch},
     secret::Secret,
@@ -52,6 +56,7 @@ pub struct Token {
     expires_at: Option<u64>,
     /// Seconds since 1970.
     issued_at: Option<u64>,
+    refresh_parameters: Form,
     extra: Map<String, Value>,
 }
 
@@ -66,6 +71,7 @@ impl Token {
             scope: None,
             expires_at: None,
             issued_at: None,
+            refresh_parameters: Form::new(),
             extra: Map::new(),
         }
     }
@@ -102,6 +108,14 @@ impl Token {
     #[must_use]
     pub fn with_token_type(mut self, token_type: impl Into<String>) -> Self {
         self.token_type = token_type.into();
+        self
+    }
+
+    /// The same with these parameters for a refresh. A client sets them itself for the tokens
+    /// that it obtains.
+    #[must_use]
+    pub fn with_refresh_parameters(mut self, parameters: Form) -> Self {
+        self.refresh_parameters = parameters;
         self
     }
 
@@ -142,6 +156,26 @@ impl Token {
         self.issued_at.map(at)
     }
 
+    /// What a refresh repeats of the request for this token, such as `resource` and `audience`.
+    ///
+    /// They are stored with the token, form-encoded as its member `refresh_parameters`, so that a
+    /// token which was loaded again is refreshed as the one that was saved.
+    ///
+    /// ```
+    /// use oauth_twin::{Token, oauth2::Form};
+    ///
+    /// let mut parameters = Form::new();
+    /// parameters.push("resource", "https://api.example");
+    /// let token = Token::new("t").with_refresh_parameters(parameters);
+    /// let stored = serde_json::to_value(&token)?;
+    /// assert_eq!(stored["refresh_parameters"], "resource=https%3A%2F%2Fapi.example");
+    /// assert_eq!(serde_json::from_value::<Token>(stored)?, token);
+    /// # Ok::<(), serde_json::Error>(())
+    /// ```
+    pub fn refresh_parameters(&self) -> &Form {
+        &self.refresh_parameters
+    }
+
     /// Whether it has expired, or will within `leeway`, by the system's clock. A token whose
     /// expiry is not known never has.
     pub fn is_expired(&self, leeway: Duration) -> bool {
@@ -173,7 +207,9 @@ impl Token {
         let now = now.as_secs();
         let expires_in = take_seconds(&mut members, "expires_in");
         let expires_at = take_seconds(&mut members, "expires_at");
+        // Not for the server to say.
         members.remove("issued_at");
+        members.remove("refresh_parameters");
         // The server's clock may differ from ours: what it says relative to now goes first.
         let expires_at = expires_in
             .map(|expires_in| now.saturating_add(expires_in).min(LATEST))
@@ -186,12 +222,15 @@ impl Token {
         let expires_in = take_seconds(&mut members, "expires_in");
         let expires_at = take_seconds(&mut members, "expires_at");
         let issued_at = take_seconds(&mut members, "issued_at");
+        let refresh_parameters = take_text(&mut members, "refresh_parameters")?;
         // An answer that was stored as it came is taken to have come now.
         let expires_at = expires_at.or_else(|| {
             let issued_at = issued_at.unwrap_or_else(|| Clock::system().unix().as_secs());
             Some(issued_at.saturating_add(expires_in?).min(LATEST))
         });
-        Self::from_members(members, issued_at, expires_at)
+        let token = Self::from_members(members, issued_at, expires_at)?;
+        let parameters = refresh_parameters.as_deref().unwrap_or_default();
+        Ok(token.with_refresh_parameters(Form::decode(parameters)))
     }
 
     fn from_members(
@@ -213,6 +252,7 @@ impl Token {
             scope: take_scope(&mut members)?,
             expires_at,
             issued_at,
+            refresh_parameters: Form::new(),
             extra: members,
         })
     }
@@ -246,6 +286,7 @@ impl fmt::Debug for Token {
             .field("scope", &self.scope)
             .field("expires_at", &self.expires_at)
             .field("issued_at", &self.issued_at)
+            .field("refresh_parameters", &self.refresh_parameters)
             .field("other members", &self.extra.keys().collect::<Vec<_>>())
             .finish()
     }
@@ -275,6 +316,10 @@ impl Serialize for Token {
                 map.serialize_entry(name, &value)?;
             }
         }
+        if !self.refresh_parameters.is_empty() {
+            let parameters = self.refresh_parameters.encode();
+            map.serialize_entry("refresh_parameters", parameters.expose_secret())?;
+        }
         for (name, value) in &self.extra {
             map.serialize_entry(name, value)?;
         }
@@ -288,56 +333,8 @@ impl<'de> Deserialize<'de> for Token {
     }
 }
 
-/// The last second of the year 9999: later times cannot be told from "never" and might overflow.
-const LATEST: u64 = 253_402_300_799;
-
 fn at(seconds: u64) -> SystemTime {
     UNIX_EPOCH + Duration::from_secs(seconds)
-}
-
-/// A text, or none if it is absent, null or empty.
-fn take_text(members: &mut Map<String, Value>, name: &str) -> Result<Option<String>, String> {
-    match members.remove(name) {
-        None | Some(Value::Null) => Ok(None),
-        Some(Value::String(text)) => Ok(Some(text).filter(|text| !text.is_empty())),
-        Some(_) => Err(format!("the member {name} is not a string")),
-    }
-}
-
-/// A number of seconds from 0 on. Facebook and others send `expires_in` as a string, PayPal did;
-/// a float has been seen too. What cannot be read counts as not said: a token is not thrown away
-/// for it.
-fn take_seconds(members: &mut Map<String, Value>, name: &str) -> Option<u64> {
-    let seconds = match members.remove(name)? {
-        Value::Number(number) => number.as_u64().map_or_else(|| number.as_f64(), exact),
-        Value::String(text) => {
-            let text = text.trim();
-            text.parse().map_or_else(|_| text.parse().ok(), exact)
-        }
-        _ => None,
-    }?;
-    // Casts of floats saturate: negative is 0, absurdly large is the maximum, and NaN is no number.
-    (!seconds.is_nan()).then_some((seconds as u64).min(LATEST))
-}
-
-/// The whole numbers up to [`LATEST`] are exact as floats.
-fn exact(seconds: u64) -> Option<f64> {
-    Some(seconds.min(LATEST) as f64)
-}
-
-/// Twitch sends an array in the place of words separated by spaces.
-fn take_scope(members: &mut Map<String, Value>) -> Result<Option<String>, String> {
-    match members.remove("scope") {
-        None | Some(Value::Null) => Ok(None),
-        Some(Value::String(scope)) => Ok(Some(scope)),
-        Some(Value::Array(scopes)) => scopes
-            .iter()
-            .map(Value::as_str)
-            .collect::<Option<Vec<_>>>()
-            .map(|scopes| Some(scopes.join(" ")))
-            .ok_or_else(|| "the member scope is not a list of strings".to_owned()),
-        Some(_) => Err("the member scope is not a string".to_owned()),
-    }
 }
 
 #[cfg(test)]
@@ -458,7 +455,7 @@ mod tests {
             format!("{token:?}"),
             "Token { access_token: [redacted], token_type: \"Bearer\", \
              refresh_token: Some([redacted]), id_token: Some([redacted]), scope: None, \
-             expires_at: Some(1001), issued_at: Some(1000), other members: [\"nested_token\"] }"
+             expires_at: Some(1001), issued_at: Some(1000), refresh_parameters: {}, other members: [\"nested_token\"] }"
         );
     }
 }

@@ -97,6 +97,12 @@ impl TokenEndpoint {
             .fill(&mut token_request)
             .map_err(|error| Error::refused_by("the grant", error))?;
         let message = message(&token_request.form);
+        // What the server granted it takes back, whatever that is.
+        if matches!(message, Message::Access)
+            && let Some(scope) = token_request.form.value("scope")
+        {
+            Scope::from(scope.expose_secret()).validate()?;
+        }
         self.endpoint.request(token_request.form, message)
     }
 

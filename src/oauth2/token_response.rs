@@ -120,8 +120,10 @@ fn without_secrets(request: &EndpointRequest, text: &str) -> String {
         .filter(|(name, _)| !OPEN.contains(name))
         .map(|(_, value)| value)
         .chain(request.client_secret());
+    let basic = request.headers().get(header::AUTHORIZATION);
+    let basic = basic.and_then(|value| value.to_str().ok()?.strip_prefix("Basic "));
     // The longest first: one may be a part of another.
-    let mut sent: Vec<_> = sent.map(Secret::expose_secret).collect();
+    let mut sent: Vec<_> = sent.map(Secret::expose_secret).chain(basic).collect();
     sent.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
     let mut text = text.to_owned();
     for secret in sent {
@@ -259,12 +261,12 @@ mod tests {
 
     #[test]
     fn an_error_does_not_repeat_what_was_secret() {
-        let body =
-            r#"{"error":"bad refresh-me","error_description":"token refresh-me of hunter2"}"#;
+        let body = r#"{"error":"bad refresh-me",
+            "error_description":"token refresh-me of hunter2, Basic aWQ6aHVudGVyMg=="}"#;
         let error = answer(400, body).expect_err("an error");
         assert_eq!(
             error.to_string(),
-            "the server answered bad [redacted]: token [redacted] of [redacted]"
+            "the server answered bad [redacted]: token [redacted] of [redacted], Basic [redacted]"
         );
     }
 

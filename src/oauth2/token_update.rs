@@ -73,7 +73,7 @@ mod tests {
             format!("{:?}", TokenUpdate::new(token, Some(&old), false)),
             "TokenUpdate { token: Token { access_token: [redacted], token_type: \"Bearer\", \
              refresh_token: None, id_token: None, scope: None, expires_at: None, \
-             issued_at: None, other members: [] }, previous_access_token: Some([redacted]), \
+             issued_at: None, refresh_parameters: {}, other members: [] }, previous_access_token: Some([redacted]), \
              previous_refresh_token: Some([redacted]), superseded: false }"
         );
     }

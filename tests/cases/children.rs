@@ -185,3 +185,66 @@ async fn closing_is_each_one_s_own() -> TestResult {
     assert_eq!(error.kind(), ErrorKind::Closed);
     Ok(())
 }
+
+#[maybe_async]
+#[test]
+async fn a_row_is_refreshed_with_what_its_login_asked_for() -> TestResult {
+    let server = provider(600);
+    let client = builder(&server)
+        .resource("https://client.example")
+        .build()?;
+    let grant = ClientCredentials::new()
+        .resource("https://a.example")
+        .resource("https://b.example")
+        .param("audience", "them & us");
+    let token = client.exchange(grant).await?;
+    let row = serde_json::to_string(&token)?;
+
+    // A day and a process later, and again with what that left in the database.
+    let later = builder(&server)
+        .resource("https://client.example")
+        .build()?;
+    let token = later
+        .for_token(serde_json::from_str(&row)?)
+        .refresh_token()
+        .await?;
+    let row = serde_json::to_string(&*token)?;
+    later
+        .for_token(serde_json::from_str(&row)?)
+        .refresh_token()
+        .await?;
+    for n in 1..=2 {
+        let sent = &server.requests("/token")[n];
+        assert_eq!(sent.parameter("refresh_token"), Some(format!("r{n}")));
+        assert_eq!(
+            sent.parameters("resource"),
+            ["https://a.example", "https://b.example"]
+        );
+        assert_eq!(sent.parameter("audience").as_deref(), Some("them & us"));
+    }
+
+    // A row of which nothing is known has the client's own.
+    let row = Token::new("t").with_refresh_token("r");
+    later.for_token(row).refresh_token().await?;
+    let sent = &server.requests("/token")[3];
+    assert_eq!(sent.parameters("resource"), ["https://client.example"]);
+    assert_eq!(sent.parameter("audience"), None);
+    Ok(())
+}
+
+/// Only what was stored counts: a server must not put words into the client's mouth.
+#[maybe_async]
+#[test]
+async fn a_server_does_not_say_what_a_refresh_repeats() -> TestResult {
+    let server = Server::start(|_: &Request| {
+        let mut answer = tokens(1, 600);
+        answer["refresh_parameters"] = "resource=https%3A%2F%2Fevil.example".into();
+        Reply::json(200, answer)
+    });
+    let client = with_credentials(&server).build()?;
+    let token = client.ensure_active_token().await?;
+    assert!(token.refresh_parameters().is_empty());
+    client.refresh_token().await?;
+    assert_eq!(server.requests("/token")[1].parameter("resource"), None);
+    Ok(())
+}

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use oauth_twin::{Error, ErrorKind, TokenUpdate};
+use oauth_twin::{BoxError, Error, ErrorKind, TokenUpdate};
 
 use super::{test, *};
 
@@ -127,6 +127,44 @@ async fn close_does_not_wait_for_ever_and_can_be_called_again() -> TestResult {
     renewal.end().await?;
     client.close().await?;
     assert_eq!(told.lock().unwrap().len(), 1);
+    Ok(())
+}
+
+#[maybe_async]
+#[test]
+async fn close_does_not_wait_for_ever_for_a_hook_that_hangs() -> TestResult {
+    let gate = Gate::new();
+    let held = gate.clone();
+    let server = provider(600);
+    let calls = Arc::new(AtomicUsize::new(0));
+    let counter = calls.clone();
+    let client = builder(&server)
+        .token(Token::new("t0").with_refresh_token("r0"))
+        .close_timeout(Duration::from_millis(50))
+        .update_token(move |_: TokenUpdate| {
+            let (held, call) = (held.clone(), counter.fetch_add(1, Ordering::SeqCst));
+            async move {
+                if call == 0 {
+                    return Err("down".into());
+                }
+                meanwhile(move || held.wait()).await;
+                Ok::<(), BoxError>(())
+            }
+        })
+        .build()?;
+    client.refresh_token().await.unwrap_err();
+    for _ in 0..2 {
+        let error = client.close().await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Interrupted);
+        assert!(error.to_string().contains("update_token"), "{error}");
+    }
+    gate.open();
+    client.close().await?;
+    assert_eq!(
+        calls.load(Ordering::SeqCst),
+        2,
+        "it was one call all the time"
+    );
     Ok(())
 }
 

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use oauth_twin::{Error, ErrorKind, oauth2::RefreshPolicy};
+use oauth_twin::{BoxError, Error, ErrorKind, TokenUpdate, oauth2::RefreshPolicy};
 
 use super::{test, *};
 
@@ -158,18 +158,68 @@ async fn one_renews_early_and_the_others_go_on_with_the_old_token() -> TestResul
 #[maybe_async]
 #[test]
 async fn an_early_renewal_that_lasts_does_not_hold_up_its_caller() -> TestResult {
+    // The client's own timeout, and that of the request.
+    for (timeout, own) in [
+        (Duration::from_millis(200), None),
+        (Duration::from_secs(60), Some(Duration::from_millis(200))),
+    ] {
+        let gate = Gate::new();
+        let server = gated(&gate, 200);
+        let clock = ManualClock::new();
+        let client = builder(&server)
+            .token(first_token(&clock, 600))
+            .clock(clock.clock())
+            .timeout(timeout)
+            .build()?;
+        clock.advance(seconds(550));
+        let request = client.get(server.url("/api"));
+        let request = match own {
+            Some(own) => request.timeout(own),
+            None => request,
+        };
+        let text = request.send().await?.text().await?;
+        assert_eq!(text, "Bearer t0");
+        gate.open();
+        if own.is_some() {
+            // The caller has gone on, and so has the renewal.
+            while client.token() == Some(first_token(&clock, 600).into()) {
+                pause(Duration::from_millis(5)).await;
+            }
+            assert_eq!(server.count("/token"), 1);
+        }
+    }
+    Ok(())
+}
+
+#[maybe_async]
+#[test]
+async fn an_early_renewal_is_not_waited_for_if_its_hook_lasts() -> TestResult {
     let gate = Gate::new();
-    let server = gated(&gate, 200);
+    let held = gate.clone();
+    let server = provider(600);
     let clock = ManualClock::new();
     let client = builder(&server)
         .token(first_token(&clock, 600))
         .clock(clock.clock())
-        .timeout(Duration::from_millis(200))
+        .update_token(move |_: TokenUpdate| {
+            let held = held.clone();
+            async move {
+                meanwhile(move || held.wait()).await;
+                Ok::<(), BoxError>(())
+            }
+        })
         .build()?;
     clock.advance(seconds(550));
-    let text = client.get(server.url("/api")).send().await?.text().await?;
-    assert_eq!(text, "Bearer t0");
+    let request = client
+        .get(server.url("/api"))
+        .timeout(Duration::from_millis(200));
+    let response = request.send().await?;
+    assert_eq!(response.status(), 200);
+    let token = client.ensure_active_token().await?;
+    assert_eq!(token.access_token().expose_secret(), "t1", "it is in use");
     gate.open();
+    client.close().await?;
+    assert_eq!(server.count("/token"), 1);
     Ok(())
 }
 

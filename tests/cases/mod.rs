@@ -31,6 +31,7 @@ mod hooks;
 mod lifecycle;
 mod parity;
 mod placement;
+mod proxy;
 mod races;
 mod redirects;
 mod requests;

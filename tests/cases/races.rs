@@ -1,11 +1,11 @@
 //! What happens at once: renewals, logins, hooks, revocations and closing, on one token.
 
 use std::{
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, OnceLock},
     time::Duration,
 };
 
-use oauth_twin::{BoxError, TokenUpdate};
+use oauth_twin::{BoxError, ErrorKind, TokenUpdate};
 
 use super::{test, *};
 
@@ -206,5 +206,43 @@ async fn a_login_gives_its_own_token_whatever_is_under_way() -> TestResult {
     let _ = job.end().await;
     assert_eq!(login.token.access_token().expose_secret(), "login");
     assert_eq!(login.client.token(), Some(login.token));
+    Ok(())
+}
+
+/// The hook of one client waits for another, whose hook calls the first.
+#[maybe_async]
+#[test]
+async fn a_hook_that_waits_for_another_client_s_hook_does_not_deadlock() -> TestResult {
+    let server = provider(600);
+    let first: Arc<OnceLock<OAuth2Client>> = Arc::default();
+    let of_first = first.clone();
+    let row = || Token::new("t0").with_refresh_token("r0");
+    let second = builder(&server)
+        .token(row())
+        .update_token(move |_: TokenUpdate| {
+            let first = of_first.clone();
+            async move {
+                let first = first.get().ok_or("no client")?;
+                first.ensure_active_token().await?;
+                let error = first.close().await.expect_err("it would wait for the hook");
+                assert_eq!(error.kind(), ErrorKind::Reentrant);
+                Ok::<(), BoxError>(())
+            }
+        })
+        .build()?;
+    let client = builder(&server)
+        .token(row())
+        .update_token(move |_: TokenUpdate| {
+            let second = second.clone();
+            async move {
+                second.refresh_token().await?;
+                Ok::<(), BoxError>(())
+            }
+        })
+        .build()?;
+    first.set(client.clone()).expect("once");
+    client.refresh_token().await?;
+    assert_eq!(server.count("/token"), 2);
+    client.close().await?;
     Ok(())
 }

@@ -329,7 +329,8 @@ async fn debug_tells_no_secret() -> TestResult {
              scope: None, resource: [] }}), \
              token: \
              Some(Token {{ access_token: [redacted], token_type: \"Bearer\", refresh_token: None, \
-             id_token: None, scope: None, expires_at: None, issued_at: None, other members: [] \
+             id_token: None, scope: None, expires_at: None, issued_at: None, \
+             refresh_parameters: {{}}, other members: [] \
              }}) }})"
         )
     );

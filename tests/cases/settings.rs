@@ -8,6 +8,7 @@ use oauth_twin::{
         ClientSecretBasic, ClientSecretBasicRaw, ClientSecretPost, EndpointRequest, Grant,
         PublicClient, RefreshToken, TokenRequest,
     },
+    reqwest::Method,
 };
 
 use super::{test, *};
@@ -30,16 +31,34 @@ async fn each_bad_setting_is_named() {
         ("client_id is empty", OAuth2Client::builder("")),
         ("client_secret is empty", good().client_secret("")),
         (
-            "client_secret is missing",
+            "token_endpoint_auth_method cannot be used",
             good().token_endpoint_auth_method(ClientSecretBasic),
         ),
         (
-            "client_secret is missing",
+            "token_endpoint_auth_method cannot be used",
             good().token_endpoint_auth_method(ClientSecretBasicRaw),
         ),
         (
-            "client_secret is missing",
+            "token_endpoint_auth_method cannot be used",
             good().token_endpoint_auth_method(ClientSecretPost),
+        ),
+        (
+            "token_endpoint_auth_method cannot be used: a client_id with a colon",
+            OAuth2Client::builder("i:d")
+                .client_secret("s")
+                .token_endpoint_auth_method(ClientSecretBasicRaw),
+        ),
+        (
+            "revocation_endpoint_auth_method cannot be used",
+            good().revocation_endpoint_auth_method(ClientSecretPost),
+        ),
+        (
+            "introspection_endpoint_auth_method cannot be used",
+            good().introspection_endpoint_auth_method(ClientSecretBasic),
+        ),
+        (
+            "token_endpoint_method must be POST or GET",
+            good().token_endpoint_method(Method::PUT),
         ),
         (
             "token_endpoint is not an absolute URL",
@@ -132,7 +151,8 @@ async fn bad_settings_do_not_show_secrets() {
             "{CLIENT}Builder {{ client_id: \"id\", client_secret: Some([redacted]), \
              token_endpoint: Some(\"https://id.example/token\"), scope: Some(Scope(\"a\")), token: \
              Some(Token {{ access_token: [redacted], token_type: \"Bearer\", refresh_token: None, \
-             id_token: None, scope: None, expires_at: None, issued_at: None, other members: [] \
+             id_token: None, scope: None, expires_at: None, issued_at: None, \
+             refresh_parameters: {{}}, other members: [] \
              }}), .. }}"
         )
     );
@@ -270,5 +290,20 @@ async fn a_grant_of_the_user_s_own() -> TestResult {
         "no ticket left"
     );
     assert_eq!(server.count("/token"), 1, "nothing is sent");
+    Ok(())
+}
+
+#[maybe_async]
+#[test]
+async fn a_grant_s_own_scope_is_looked_at_before_it_is_sent() -> TestResult {
+    let server = provider(600);
+    let client = builder(&server).build()?;
+    for scope in ["a \"b\"", "\n", "\u{e4}"] {
+        let grant = ClientCredentials::new().scope(scope);
+        let error = client.exchange(grant).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Usage);
+        assert!(error.to_string().contains("scope"), "{error}");
+    }
+    assert_eq!(server.count("/token"), 0);
     Ok(())
 }

@@ -176,6 +176,11 @@ impl Server {
         log.iter().filter(|r| r.path == path).cloned().collect()
     }
 
+    /// How many requests came, whatever their path.
+    pub fn requests_in_all(&self) -> usize {
+        self.log.0.lock().expect("a lock").len()
+    }
+
     pub fn count(&self, path: &str) -> usize {
         self.requests(path).len()
     }
