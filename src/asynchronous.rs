@@ -215,56 +215,76 @@ impl AsyncOAuth2ClientBuilder {
     }
 }
 
-impl AsyncOAuth2Client {
-    /// Runs `work` and closes the client, whether that succeeds, fails, panics or is dropped.
-    ///
-    /// ```
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let server = httpmock::MockServer::start_async().await;
-    /// # server.mock_async(|_when, then| { then.body("ok"); }).await;
-    /// # let url = server.url("/");
-    /// use oauth_twin::{AsyncOAuth2Client, Error, Token};
-    ///
-    /// let client = AsyncOAuth2Client::builder("id").token(Token::new("t")).build()?;
-    /// let text = client
-    ///     .with(async |client| -> Result<String, Error> {
-    ///         Ok(client.get(url).send().await?.text().await?)
-    ///     })
-    ///     .await?;
-    /// assert_eq!(text, "ok");
-    /// # Ok(()) }
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// That of `work`, or else that of [`close`](Self::close).
-    pub async fn with<T, E: From<Error>>(
-        self,
-        work: impl AsyncFnOnce(&Self) -> Result<T, E>,
-    ) -> Result<T, E> {
-        /// For a future that is dropped.
-        struct Abandon<'a>(Option<&'a AsyncOAuth2Client>);
-        impl Drop for Abandon<'_> {
-            fn drop(&mut self) {
-                if let Some(live) = self.0.and_then(|client| client.session.begin_close()) {
-                    linger(live.settle());
-                }
+/// `with` of a client, which `$abandon` closes if the future is dropped.
+macro_rules! scoped {
+    ($client:ident, $abandon:expr) => {
+        impl $client {
+            /// Runs `work` and closes the client, whether that succeeds, fails, panics or is
+            /// dropped.
+            ///
+            /// ```
+            /// # #[tokio::main(flavor = "current_thread")]
+            /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+            /// # let server = httpmock::MockServer::start_async().await;
+            /// # server.mock_async(|_when, then| { then.body("ok"); }).await;
+            /// # let url = server.url("/");
+            #[doc = concat!("use oauth_twin::{", stringify!($client), ", Error};")]
+            ///
+            #[doc = concat!("let client = ", stringify!($client), "::builder(\"id\")")]
+            /// # .for_example()
+            ///     .build()?;
+            /// let text = client
+            ///     .with(async |client| -> Result<String, Error> {
+            ///         Ok(client.get(url).send().await?.text().await?)
+            ///     })
+            ///     .await?;
+            /// assert_eq!(text, "ok");
+            /// # Ok(()) }
+            /// # trait ForExample { fn for_example(self) -> Self; }
+            /// # impl ForExample for oauth_twin::AsyncOAuth1ClientBuilder { fn for_example(self) -> Self { self } }
+            /// # impl ForExample for oauth_twin::AsyncOAuth2ClientBuilder { fn for_example(self) -> Self { self.token(oauth_twin::Token::new("t")) } }
+            /// ```
+            ///
+            /// # Errors
+            ///
+            /// That of `work`, or else that of [`close`](Self::close).
+            pub async fn with<T, E: From<Error>>(
+                self,
+                work: impl AsyncFnOnce(&Self) -> Result<T, E>,
+            ) -> Result<T, E> {
+                let mut closing = OnDrop(Some(|| $abandon(&self)));
+                let mut work = pin!(work(&self));
+                let done = std::future::poll_fn(|context| {
+                    match catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(context))) {
+                        Ok(poll) => poll.map(Ok),
+                        Err(panic) => Poll::Ready(Err(panic)),
+                    }
+                })
+                .await;
+                let closed = self.close().await;
+                closing.0 = None;
+                let value = done.unwrap_or_else(|panic| resume_unwind(panic))?;
+                closed?;
+                Ok(value)
             }
         }
-        let mut abandon = Abandon(Some(&self));
-        let mut work = pin!(work(&self));
-        let done = std::future::poll_fn(|context| {
-            match catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(context))) {
-                Ok(poll) => poll.map(Ok),
-                Err(panic) => Poll::Ready(Err(panic)),
-            }
-        })
-        .await;
-        let closed = self.close().await;
-        abandon.0 = None;
-        let value = done.unwrap_or_else(|panic| resume_unwind(panic))?;
-        closed?;
-        Ok(value)
+    };
+}
+
+/// For a future that is dropped.
+struct OnDrop<F: FnOnce()>(Option<F>);
+
+impl<F: FnOnce()> Drop for OnDrop<F> {
+    fn drop(&mut self) {
+        if let Some(work) = self.0.take() {
+            work();
+        }
     }
 }
+
+scoped!(AsyncOAuth1Client, |client: &Self| client.session.end());
+scoped!(AsyncOAuth2Client, |client: &Self| {
+    if let Some(live) = client.session.begin_close() {
+        linger(live.settle());
+    }
+});

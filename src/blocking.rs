@@ -203,31 +203,47 @@ impl OAuth2ClientBuilder {
     }
 }
 
-impl OAuth2Client {
-    /// Runs `work` and closes the client, whether that succeeds, fails or panics.
-    ///
-    /// ```
-    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let server = httpmock::MockServer::start();
-    /// # server.mock(|_when, then| { then.body("ok"); });
-    /// # let url = server.url("/");
-    /// use oauth_twin::{Error, OAuth2Client, Token};
-    ///
-    /// let client = OAuth2Client::builder("id").token(Token::new("t")).build()?;
-    /// let text = client
-    ///     .with(|client| -> Result<String, Error> { Ok(client.get(url).send()?.text()?) })?;
-    /// assert_eq!(text, "ok");
-    /// # Ok(()) }
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// That of `work`, or else that of [`close`](Self::close).
-    pub fn with<T, E: From<Error>>(self, work: impl FnOnce(&Self) -> Result<T, E>) -> Result<T, E> {
-        let done = catch_unwind(AssertUnwindSafe(|| work(&self)));
-        let closed = self.close();
-        let value = done.unwrap_or_else(|panic| resume_unwind(panic))?;
-        closed?;
-        Ok(value)
-    }
+/// `with` of a client.
+macro_rules! scoped {
+    ($client:ident) => {
+        impl $client {
+            /// Runs `work` and closes the client, whether that succeeds, fails or panics.
+            ///
+            /// ```
+            /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+            /// # let server = httpmock::MockServer::start();
+            /// # server.mock(|_when, then| { then.body("ok"); });
+            /// # let url = server.url("/");
+            #[doc = concat!("use oauth_twin::{", stringify!($client), ", Error};")]
+            ///
+            #[doc = concat!("let client = ", stringify!($client), "::builder(\"id\")")]
+            /// # .for_example()
+            ///     .build()?;
+            /// let text = client
+            ///     .with(|client| -> Result<String, Error> { Ok(client.get(url).send()?.text()?) })?;
+            /// assert_eq!(text, "ok");
+            /// # Ok(()) }
+            /// # trait ForExample { fn for_example(self) -> Self; }
+            /// # impl ForExample for oauth_twin::OAuth1ClientBuilder { fn for_example(self) -> Self { self } }
+            /// # impl ForExample for oauth_twin::OAuth2ClientBuilder { fn for_example(self) -> Self { self.token(oauth_twin::Token::new("t")) } }
+            /// ```
+            ///
+            /// # Errors
+            ///
+            /// That of `work`, or else that of [`close`](Self::close).
+            pub fn with<T, E: From<Error>>(
+                self,
+                work: impl FnOnce(&Self) -> Result<T, E>,
+            ) -> Result<T, E> {
+                let done = catch_unwind(AssertUnwindSafe(|| work(&self)));
+                let closed = self.close();
+                let value = done.unwrap_or_else(|panic| resume_unwind(panic))?;
+                closed?;
+                Ok(value)
+            }
+        }
+    };
 }
+
+scoped!(OAuth1Client);
+scoped!(OAuth2Client);

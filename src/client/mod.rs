@@ -12,6 +12,10 @@ mod authorization;
 mod children;
 mod exchange;
 mod flight;
+mod oauth1;
+mod oauth1_builder;
+mod oauth1_request;
+mod oauth1_session;
 mod oauth2;
 mod oauth2_builder;
 mod oauth2_settings;
@@ -21,4 +25,6 @@ mod session;
 mod slot;
 mod transport;
 
-pub use {authorization::*, oauth2::*, oauth2_builder::*, request::*};
+pub use {
+    authorization::*, oauth1::*, oauth1_builder::*, oauth2::*, oauth2_builder::*, request::*,
+};

@@ -8,7 +8,7 @@ use super::{
     Hook as UpdateHook, http,
     oauth2::OAuth2Client,
     session::Session,
-    transport::{ConfigureHttp, Transport},
+    transport::{ConfigureHttp, Follow, Transport},
 };
 use crate::{
     clock::Clock,
@@ -372,7 +372,7 @@ impl OAuth2ClientBuilder {
             self.configure_http.as_ref(),
             self.timeout,
             self.allow_http,
-            self.placement,
+            Follow::Bearer(self.placement),
         )?;
         let session = Session::new(settings, transport, self.token, self.grant);
         Ok(OAuth2Client::new(session))

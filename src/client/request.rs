@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::{
     execute, http, maybe_async,
+    oauth1_session::SignedSession,
     session::{Live, Session, Settings},
     slot::{Current, Wanted},
 };
@@ -22,8 +23,8 @@ use crate::{
 };
 
 paired! {
-    /// A request that gets the client's token when it is sent: reqwest's own builder, with the
-    /// same methods, and [`reqwest`](Self::reqwest) for the rest of them.
+    /// A request that gets the client's token, or its OAuth 1.0 signature, when it is sent:
+    /// reqwest's own builder, with the same methods, and [`reqwest`](Self::reqwest) for the rest of them.
     ///
     #[doc = by_mode!(
         r#"```
@@ -82,17 +83,19 @@ assert_eq!(response.status(), 201);
     ///
     /// The token goes into the `Authorization` header
     /// ([RFC 6750 section 2.1](https://www.rfc-editor.org/rfc/rfc6750#section-2.1)) unless another
-    /// placement is set; the body is not touched then, and never buffered.
+    /// placement is set; the body is not touched then, and never buffered. A signature goes where
+    /// the client has its `signature_type`, and covers method, URL and a form body as they are
+    /// sent.
     ///
     /// # Security
     ///
     /// A request with an `Authorization` header of the caller's own, or to a URL that is neither
     /// HTTPS nor loopback, is an error and is not sent. A redirect that leaves the origin is
     /// followed without the token; one that leaves HTTPS is returned as it is, and so is one
-    /// within an origin after another was visited.
+    /// within an origin after another was visited. Redirects of signed requests are returned.
     #[must_use = "a request does nothing until it is sent"]
     pub struct RequestBuilder | AsyncRequestBuilder {
-        session: Session,
+        authority: Authority,
         inner: Result<http::RequestBuilder>,
         withhold_token: bool,
     }
@@ -157,7 +160,7 @@ impl RequestBuilder {
         self
     }
 
-    /// Sends the request without a token, on the client's connections.
+    /// Sends the request without a token or a signature, on the client's connections.
     pub fn withhold_token(mut self) -> Self {
         self.withhold_token = true;
         self
@@ -178,11 +181,22 @@ impl RequestBuilder {
     /// a token, or if the transport fails.
     pub async fn send(self) -> Result<http::Response> {
         let request = self.inner?.build()?;
-        let live = self.session.live()?;
-        if self.withhold_token {
-            return live.execute(request).await;
+        match self.authority {
+            Authority::Bearer(session) => {
+                let live = session.live()?;
+                match self.withhold_token {
+                    true => live.execute(request).await,
+                    false => live.send(request).await,
+                }
+            }
+            Authority::Signed(session) => {
+                let live = session.live()?;
+                match self.withhold_token {
+                    true => live.execute(request).await,
+                    false => live.send(request).await,
+                }
+            }
         }
-        live.send(request).await
     }
 }
 
@@ -194,6 +208,26 @@ impl fmt::Debug for RequestBuilder {
     }
 }
 
+/// Whose request it is.
+enum Authority {
+    Bearer(Session),
+    Signed(SignedSession),
+}
+
+impl SignedSession {
+    /// Begins a request on the connections of the client.
+    pub(super) fn request(&self, method: Method, url: impl IntoUrl) -> RequestBuilder {
+        let inner = self
+            .live()
+            .map(|live| live.shared.transport.request(method, url));
+        RequestBuilder {
+            authority: Authority::Signed(self.clone()),
+            inner,
+            withhold_token: false,
+        }
+    }
+}
+
 impl Session {
     /// Begins a request on the connections of the client.
     pub(super) fn request(&self, method: Method, url: impl IntoUrl) -> RequestBuilder {
@@ -201,7 +235,7 @@ impl Session {
             .live()
             .map(|live| live.shared.transport.request(method, url));
         RequestBuilder {
-            session: self.clone(),
+            authority: Authority::Bearer(self.clone()),
             inner,
             withhold_token: false,
         }

@@ -4,7 +4,8 @@
 use std::{sync::Arc, time::Duration};
 
 use reqwest::{
-    IntoUrl, Method, Url, header,
+    IntoUrl, Method, Url,
+    header::{self, HeaderValue},
     redirect::{Attempt, Policy},
 };
 
@@ -42,6 +43,15 @@ pub(super) struct Transport {
     allow_http: bool,
 }
 
+/// Which redirects of API calls reqwest follows.
+#[derive(Clone, Copy)]
+pub(super) enum Follow {
+    /// A signature is good for one request.
+    Nothing,
+    /// Those that take no token out of its origin.
+    Bearer(TokenPlacement),
+}
+
 struct Connections {
     endpoints: http::Client,
     resources: http::Client,
@@ -53,16 +63,10 @@ impl Transport {
         configure: Option<&ConfigureHttp>,
         timeout: Duration,
         allow_http: bool,
-        placement: TokenPlacement,
+        follow: Follow,
     ) -> Result<Self> {
         let connections = |without_environment| {
-            Connections::new(
-                configure,
-                without_environment,
-                timeout,
-                allow_http,
-                placement,
-            )
+            Connections::new(configure, without_environment, timeout, allow_http, follow)
         };
         let environment_has_proxy = PROXY_VARIABLES
             .into_iter()
@@ -113,7 +117,7 @@ impl Connections {
         without_environment: bool,
         timeout: Duration,
         allow_http: bool,
-        placement: TokenPlacement,
+        follow: Follow,
     ) -> Result<Self> {
         let base = || -> Result<http::ClientBuilder> {
             let builder = http_base()
@@ -139,9 +143,12 @@ impl Connections {
             .connect_timeout(timeout.min(CONNECT_TIMEOUT))
             .timeout(timeout);
         let resources = base()?
-            .redirect(Policy::custom(move |attempt| {
-                redirect(attempt, allow_http, placement)
-            }))
+            .redirect(match follow {
+                Follow::Nothing => Policy::none(),
+                Follow::Bearer(placement) => {
+                    Policy::custom(move |attempt| redirect(attempt, allow_http, placement))
+                }
+            })
             .referer(false);
         Ok(Self {
             endpoints: http_client(endpoints)?,
@@ -158,20 +165,28 @@ impl Transport {
         request: &EndpointRequest,
         limit: Duration,
     ) -> Result<EndpointResponse> {
-        self.check(request.url())?;
         let (url, body) = request.url_and_body();
-        let endpoints = &self.connections(request.url()).endpoints;
-        let mut builder = endpoints
-            .request(request.method().clone(), url)
-            .headers(request.headers().clone())
-            // On the request, so that it holds until the last byte in both modes.
-            .timeout(limit);
+        let mut sent = http::Request::new(request.method().clone(), url);
+        *sent.headers_mut() = request.headers().clone();
         if let Some(body) = body {
-            builder = builder
-                .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
-                .body(body.expose_secret().to_owned());
+            let form = HeaderValue::from_static("application/x-www-form-urlencoded");
+            sent.headers_mut().insert(header::CONTENT_TYPE, form);
+            *sent.body_mut() = Some(body.expose_secret().to_owned().into());
         }
-        let response = execute(endpoints, builder.build()?).await?;
+        self.call(sent, limit).await
+    }
+
+    /// The same for a request that is ready to be sent.
+    pub(super) async fn call(
+        &self,
+        mut request: http::Request,
+        limit: Duration,
+    ) -> Result<EndpointResponse> {
+        self.check(request.url())?;
+        // On the request, so that it holds until the last byte in both modes.
+        *request.timeout_mut() = Some(limit);
+        let endpoints = &self.connections(request.url()).endpoints;
+        let response = execute(endpoints, request).await?;
         let status = response.status();
         let headers = response.headers().clone();
         let body = match read_capped(response, ANSWER_LIMIT).await? {

@@ -8,7 +8,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use ring::{digest::digest, hmac};
 
 use super::{RsaKey, SignatureAlgorithm, SigningSecrets, rsa_key::Hash};
-use crate::error::{BoxError, Result};
+use crate::error::{BoxError, Error, Result};
 
 /// How a request is signed.
 ///
@@ -90,10 +90,11 @@ impl SignatureMethod {
     ///
     /// # Errors
     ///
-    /// For RSA-SHA1 without the feature `rsa-sha1`.
+    /// For RSA-SHA1 without the feature `rsa-sha1`, and for a method without a name.
     pub fn validate(&self) -> Result<()> {
         match self.rsa() {
             Some((key, hash)) => key.check(hash),
+            None if self.name().is_empty() => Err(Error::usage("the signature method has no name")),
             None => Ok(()),
         }
     }

@@ -2,12 +2,17 @@
 
 use std::{sync::atomic::Ordering, time::Duration};
 
-use oauth_twin::{BoxError, Error, ErrorKind};
+use oauth_twin::{BoxError, Error, ErrorKind, oauth1::TokenCredentials};
 use tokio::test;
 
 use crate::{
-    cases::{TestResult, close::with_pending, provider, with_credentials},
-    mode::OAuth2Client,
+    cases::{
+        TestResult,
+        close::with_pending,
+        oauth1_login::{oauth1_builder, oauth1_provider},
+        provider, with_credentials,
+    },
+    mode::{OAuth1Client, OAuth2Client},
 };
 
 async fn is_closed(client: &OAuth2Client) -> bool {
@@ -90,5 +95,58 @@ async fn closes_when_it_is_dropped() -> TestResult {
     while calls.load(Ordering::SeqCst) < 2 {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
+    Ok(())
+}
+
+#[test]
+async fn an_oauth1_client_is_closed_whatever_happens() -> TestResult {
+    let builder = || OAuth1Client::builder("key").token(TokenCredentials::new("t", "s"));
+    let client = builder().build()?;
+    let kept = client.clone();
+    let token = client
+        .with(async |client| -> Result<_, Error> { Ok(client.token()) })
+        .await?;
+    assert!(token.is_some() && kept.token().is_none());
+
+    let client = builder().build()?;
+    let kept = client.clone();
+    let failed = client
+        .with(async |_| -> Result<(), BoxError> { Err("on purpose".into()) })
+        .await;
+    assert!(failed.is_err() && kept.token().is_none());
+
+    let client = builder().build()?;
+    let kept = client.clone();
+    let task = tokio::spawn(client.with(async |_| -> Result<(), Error> { panic!("on purpose") }));
+    assert!(task.await.unwrap_err().is_panic() && kept.token().is_none());
+
+    let client = builder().build()?;
+    let kept = client.clone();
+    let never = client.with(async |_| -> Result<(), Error> {
+        std::future::pending::<()>().await;
+        Ok(())
+    });
+    let dropped = tokio::time::timeout(Duration::from_millis(10), never).await;
+    assert!(dropped.is_err() && kept.token().is_none());
+    Ok(())
+}
+
+/// A verifier is good for one request: what it brings is kept though the caller has gone.
+#[test]
+async fn an_oauth1_exchange_goes_on_when_its_caller_has_gone() -> TestResult {
+    let server = oauth1_provider();
+    let client = oauth1_builder(&server).build()?;
+    client.fetch_request_token().await?;
+    client.set_verifier("v1")?;
+    let mut fetch = Box::pin(client.fetch_access_token());
+    let polled = std::future::poll_fn(|context| {
+        std::task::Poll::Ready(fetch.as_mut().poll(context).is_pending())
+    });
+    assert!(polled.await);
+    drop(fetch);
+    while client.token().is_none() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert_eq!(server.count("/access_token"), 1);
     Ok(())
 }

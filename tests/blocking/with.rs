@@ -5,11 +5,11 @@ use std::{
     sync::atomic::Ordering,
 };
 
-use oauth_twin::{BoxError, Error, ErrorKind, Token, TokenUpdate};
+use oauth_twin::{BoxError, Error, ErrorKind, Token, TokenUpdate, oauth1::TokenCredentials};
 
 use crate::{
     cases::{TestResult, builder, close::with_pending, provider, with_credentials},
-    mode::OAuth2Client,
+    mode::{OAuth1Client, OAuth2Client},
 };
 
 fn is_closed(client: &OAuth2Client) -> bool {
@@ -90,5 +90,27 @@ fn a_hook_that_panics_is_called_again() -> TestResult {
     assert_eq!(client.token().unwrap().access_token().expose_secret(), "t1");
     client.close()?;
     assert_eq!(calls.load(Ordering::SeqCst), 2);
+    Ok(())
+}
+
+#[test]
+fn an_oauth1_client_is_closed_whatever_happens() -> TestResult {
+    let builder = || OAuth1Client::builder("key").token(TokenCredentials::new("t", "s"));
+    let client = builder().build()?;
+    let kept = client.clone();
+    let token = client.with(|client| -> Result<_, Error> { Ok(client.token()) })?;
+    assert!(token.is_some() && kept.token().is_none());
+
+    let client = builder().build()?;
+    let kept = client.clone();
+    let failed = client.with(|_| -> Result<(), BoxError> { Err("on purpose".into()) });
+    assert!(failed.is_err() && kept.token().is_none());
+
+    let client = builder().build()?;
+    let kept = client.clone();
+    let panicked = catch_unwind(AssertUnwindSafe(|| {
+        client.with(|_| -> Result<(), Error> { panic!("on purpose") })
+    }));
+    assert!(panicked.is_err() && kept.token().is_none());
     Ok(())
 }

@@ -7,8 +7,9 @@ use serde_json::json;
 
 use super::{
     mode::{
-        CLIENT, CROWD, OAuth2Client, OAuth2ClientBuilder, at_once, begin, endless, http,
-        maybe_async, meanwhile, own_client, pause, received, test,
+        CLIENT, CROWD, OAUTH1_CLIENT, OAuth1Client, OAuth1ClientBuilder, OAuth2Client,
+        OAuth2ClientBuilder, at_once, begin, endless, http, maybe_async, meanwhile, own_client,
+        pause, received, test,
     },
     support,
 };
@@ -29,6 +30,10 @@ mod faults;
 mod grants;
 mod hooks;
 mod lifecycle;
+pub mod oauth1_login;
+mod oauth1_redirects;
+mod oauth1_requests;
+mod oauth1_settings;
 mod parity;
 mod placement;
 mod proxy;

@@ -9,12 +9,15 @@ use std::{
 
 pub use maybe_async::must_be_async as maybe_async;
 pub use oauth_twin::{
+    AsyncOAuth1Client as OAuth1Client, AsyncOAuth1ClientBuilder as OAuth1ClientBuilder,
     AsyncOAuth2Client as OAuth2Client, AsyncOAuth2ClientBuilder as OAuth2ClientBuilder, reqwest,
 };
 pub use tokio::test;
 
 /// The name of this half's client in `Debug`.
 pub const CLIENT: &str = "AsyncOAuth2Client";
+/// The same of its OAuth 1.0 client.
+pub const OAUTH1_CLIENT: &str = "AsyncOAuth1Client";
 /// As many callers as meet an expired token.
 pub const CROWD: usize = 1000;
 

@@ -4,10 +4,14 @@ use std::time::Duration;
 
 pub use ::core::prelude::v1::test;
 pub use maybe_async::must_be_sync as maybe_async;
-pub use oauth_twin::{OAuth2Client, OAuth2ClientBuilder, reqwest};
+pub use oauth_twin::{
+    OAuth1Client, OAuth1ClientBuilder, OAuth2Client, OAuth2ClientBuilder, reqwest,
+};
 
 /// The name of this half's client in `Debug`.
 pub const CLIENT: &str = "OAuth2Client";
+/// The same of its OAuth 1.0 client.
+pub const OAUTH1_CLIENT: &str = "OAuth1Client";
 /// As many callers as meet an expired token.
 pub const CROWD: usize = 64;
 

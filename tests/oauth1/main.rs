@@ -1,5 +1,7 @@
 //! What `oauth1::Signer` makes of a request, seen from outside.
 
+#![allow(unreachable_pub, reason = "a test program has no outside")]
+
 mod keys;
 mod methods;
 mod placement;

@@ -4,5 +4,6 @@ pub mod chaos;
 pub mod clock;
 pub mod gate;
 pub mod server;
+pub mod signature;
 #[cfg(feature = "rustls")]
 pub mod tls;
