@@ -3,6 +3,7 @@
 mod authlib;
 mod browser;
 mod logins;
+mod oauthlib;
 mod oidc_provider;
 
 /// What a test may fail with.
