@@ -502,3 +502,18 @@ async fn errors_of_reqwest_s_builder_come_out() -> TestResult {
     assert_eq!(error.kind(), ErrorKind::Usage);
     Ok(())
 }
+
+#[maybe_async]
+#[test]
+async fn a_get_has_no_length() -> TestResult {
+    let server = ok();
+    for placement in [SignatureType::Header, SignatureType::Query] {
+        let client = builder().signature_type(placement).build()?;
+        client.get(server.url("/length")).send().await?;
+    }
+    for request in server.requests("/length") {
+        assert_eq!(request.header("content-length"), None);
+        assert_eq!(request.header("content-type"), None);
+    }
+    Ok(())
+}
