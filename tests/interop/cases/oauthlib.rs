@@ -2,7 +2,9 @@
 
 use oauth_twin::{
     Clock, ErrorCode, ErrorKind,
-    oauth1::{RsaKey, SignatureMethod, SignatureType, Signer, TokenCredentials},
+    oauth1::{
+        RsaKey, SignatureMethod, SignatureType, Signer, TemporaryCredentials, TokenCredentials,
+    },
     reqwest::{Method, Url, header::HeaderMap},
 };
 use serde_json::{Value, json};
@@ -236,6 +238,7 @@ async fn every_method_placement_and_body_is_verified_and_arrives_whole() -> Test
                 };
                 let response = request.send().await;
                 if placement == SignatureType::Body && sent.starts_with('{') {
+                    // `cases::oauth1_requests` counts that nothing is sent.
                     let error = response.expect_err(&case);
                     assert_eq!(error.kind(), ErrorKind::Usage, "{case}");
                     continue;
@@ -309,7 +312,18 @@ async fn what_the_server_refuses_comes_out() -> TestResult {
     let error = late.request_temporary_credentials().await.unwrap_err();
     assert_eq!(error.code(), Some(&problem("timestamp_refused")));
 
+    // A verifier is good for one exchange.
     let client = builder("refused").build()?;
+    let temporary = client.request_temporary_credentials().await?;
+    let callback = visit(client.authorization_url(&temporary)?).await?;
+    let copy: TemporaryCredentials = serde_json::from_str(&serde_json::to_string(&temporary)?)?;
+    client
+        .exchange(temporary.authorization_response(&callback)?)
+        .await?;
+    let again = copy.authorization_response(&callback)?;
+    let error = client.exchange(again).await.unwrap_err();
+    assert_eq!(error.code(), Some(&problem("token_rejected")));
+
     let temporary = client.request_temporary_credentials().await?;
     visit(client.authorization_url(&temporary)?).await?;
     let guess = temporary.verifier("1234567890123456")?;

@@ -198,9 +198,9 @@ def problem_of(told, error=None):
         text = error.description or ""
         if "imestamp" in text:
             return "timestamp_refused"
-        if "signature method" in text.lower():
+        if "signature" in text.lower():
             return "signature_method_rejected"
-        return "parameter_rejected"
+        return "parameter_absent" if "issing" in text else "parameter_rejected"
     if problem := getattr(told.seen, "problem", None):
         return problem
     return "signature_invalid"
@@ -253,7 +253,13 @@ class Handler(BaseHTTPRequestHandler):
             "redirect": self.redirect,
             "_test": self.switch,
         }
-        routes.get(first, lambda: self.answer(404))()
+        # One after the other: a verifier is good for one exchange.
+        with STORE.lock:
+            try:
+                routes.get(first, lambda: self.answer(404))()
+            except ValueError:
+                # oauthlib's word for what it cannot decode.
+                self.refuse("parameter_rejected", 400)
 
     do_GET = do_HEAD = do_OPTIONS = do_POST = do_PUT = do_PATCH = do_DELETE = handle_any
 
