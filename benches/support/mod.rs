@@ -8,6 +8,7 @@
 
 pub mod clients;
 pub mod server;
+pub mod signing;
 
 /// What a bench may fail with.
 pub type BenchResult<T = ()> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
