@@ -34,9 +34,15 @@ from authlib.oauth2.rfc7636 import CodeChallenge
 from authlib.oauth2.rfc7662 import IntrospectionEndpoint
 from authlib.oauth2.rfc9207 import IssuerParameter
 from flask import Flask, Response, abort, g, redirect, render_template_string, request, session
+from joserfc import jws
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 from werkzeug.serving import make_server
+
+import jose
+
+# Authlib accepts what joserfc recommends, and that is HS256, RS256 and ES256.
+jws.JWSRegistry.recommended = jose.ALGORITHMS
 
 # Authlib takes plain http on the loopback by itself, but not under another name in `Host`.
 os.environ["AUTHLIB_INSECURE_TRANSPORT"] = "1"
@@ -104,6 +110,7 @@ app.config.update(
     SESSION_COOKIE_NAME="authlib_session",  # cookies do not tell ports apart
     SESSION_COOKIE_SAMESITE="Lax",
 )
+app.register_blueprint(jose.blueprint)
 logging.getLogger("werkzeug").setLevel(logging.ERROR)  # or it would log requests and their tokens
 
 # What the server knows. Whoever reads and then writes holds the lock: a code or a refresh token
@@ -113,6 +120,7 @@ clients = {}
 codes = {}
 access_tokens = {}
 refresh_tokens = {}
+used_assertions = set()  # (iss, jti)
 
 
 class Client(ClientMixin):
@@ -370,6 +378,10 @@ class RefreshTokenGrant(grants.RefreshTokenGrant):
 
 
 class AssertionGrant(JWTBearerGrant):
+    """Assertions of clients that they sign themselves, as Google's service accounts do."""
+
+    TOKEN_ENDPOINT_AUTH_METHODS = WITH_SECRET
+
     def resolve_issuer_client(self, issuer):
         return clients.get(issuer)
 
@@ -381,11 +393,43 @@ class AssertionGrant(JWTBearerGrant):
     def get_audiences(self):
         return [ISSUER, f"{ISSUER}/token"]
 
+    def process_assertion_claims(self, assertion):
+        self.claims = super().process_assertion_claims(assertion)
+        return self.claims
+
+    def validate_requested_scope(self):
+        # Google's scope is a claim, that of RFC 7521 section 4.1 a parameter.
+        self.scope = self.request.payload.scope or self.claims.get("scope")
+        if not isinstance(self.scope, str | None):
+            raise InvalidGrantError(description="Invalid claim: 'scope'")
+        return self.server.validate_requested_scope(self.scope)
+
     def authenticate_user(self, subject):
-        return subject if subject in USERS else None
+        return subject if subject in USERS or subject == self.claims["iss"] else None
 
     def has_granted_permission(self, client, user):
         return True
+
+    def validate_token_request(self):
+        super().validate_token_request()
+        issuer = self.request.client
+        if "Authorization" in request.headers or "client_secret" in request.form:
+            # RFC 7523 section 2.1: "Authentication of the client is optional".
+            if self.authenticate_token_endpoint_client() is not issuer:
+                raise InvalidGrantError(description="The assertion is another client's.")
+        # Last, because a request that fails must not use up the assertion.
+        if "jti" in self.claims:
+            used = (issuer.client_id, self.claims["jti"])
+            if used in used_assertions:
+                raise InvalidGrantError(description="The assertion has been used before: 'jti'")
+            used_assertions.add(used)
+
+    def create_token_response(self):
+        token = self.generate_token(
+            scope=self.scope, user=self.request.user, include_refresh_token=False
+        )
+        self.save_token(token)
+        return 200, token, self.TOKEN_RESPONSE_HEADER
 
 
 class Revocation(RevocationEndpoint):
@@ -585,7 +629,16 @@ def introspect():
 
 def claimed_client():
     client, _ = extract_basic_authorization(request.headers)
-    return client or request.form.get("client_id", "")
+    return client or request.form.get("client_id") or claimed_issuer() or ""
+
+
+def claimed_issuer():
+    """The client in an assertion, whoever signed it."""
+    try:
+        issuer = json.loads(jws.extract_compact(request.form["assertion"].encode()).payload)["iss"]
+    except (JoseError, KeyError, TypeError, ValueError):
+        return None
+    return issuer if is_text(issuer) else None
 
 
 def take_failure(key):

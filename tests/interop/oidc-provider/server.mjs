@@ -17,6 +17,12 @@ const SCOPE = 'reports:read reports:write';
 const DEFAULT_RESOURCE = 'urn:api';
 const ANY_RESOURCE = 'https://api.example/';
 
+// The defaults are without SHA-384 and SHA-512.
+const CLIENT_AUTH_ALGS = [
+  ...['HS', 'RS', 'PS'].flatMap((kind) => [256, 384, 512].map((size) => `${kind}${size}`)),
+  'ES256', 'ES384', 'EdDSA', 'Ed25519',
+];
+
 // Every printable ASCII character that is neither letter nor digit, after what would change if
 // it were decoded twice. The provider permits no more: RFC 6749 appendix A ends at printable ASCII.
 const ODD = "%41+%2B !\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~";
@@ -91,6 +97,7 @@ function configuration() {
       },
     },
     ttl: { AccessToken: accessTokenTtl, ClientCredentials: accessTokenTtl },
+    enabledJWA: { clientAuthSigningAlgValues: CLIENT_AUTH_ALGS },
     clockTolerance: 0, // or tokens would be taken for 15 s past their end
     findAccount: (ctx, sub) => ({ accountId: sub, claims: () => ({ sub }) }),
     // The defaults want `offline_access` for the first and rotate only public clients' for the second.
@@ -154,9 +161,19 @@ async function tokenRequests(ctx, next) {
 
 function claimedClient(authorization, form) {
   const [, credentials] = /^basic (.+)$/i.exec(authorization) ?? [];
-  if (!credentials) return form.get('client_id') ?? '';
+  if (!credentials) return form.get('client_id') ?? assertedClient(form.get('client_assertion')) ?? '';
   const [id] = Buffer.from(credentials, 'base64').toString().split(':', 1);
   return unescape(id.replaceAll('+', ' '));
+}
+
+/** The client in an assertion (RFC 7523), whoever signed it. */
+function assertedClient(assertion) {
+  try {
+    const { sub } = JSON.parse(Buffer.from(assertion.split('.')[1], 'base64url'));
+    return typeof sub === 'string' ? sub : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 function takeFailure(key) {
