@@ -13,8 +13,11 @@
 mod clock;
 mod encoding;
 mod error;
+pub mod jose;
+mod json;
 pub mod oauth1;
 pub mod oauth2;
+mod pem;
 mod random;
 mod secret;
 

@@ -44,7 +44,8 @@ pub enum ErrorKind {
     Transport,
     /// The server refused or failed: an OAuth error or an HTTP error status.
     Server,
-    /// The server's answer is not what the RFC says.
+    /// What came from the other side is not what the RFC says: an answer, a callback, or a signed
+    /// token that cannot be trusted.
     Answer,
     /// The caller: a bad setting, a bad argument, a request that must not be sent.
     Usage,
@@ -216,6 +217,11 @@ impl Error {
             status: None,
         }
         .into()
+    }
+
+    /// What was received is no token that can be trusted. `what` must not quote it.
+    pub(crate) fn distrusted(what: impl Into<String>) -> Self {
+        Self::callback(what)
     }
 
     /// A mistake of the caller's. `what` says what to do and quotes no secret.

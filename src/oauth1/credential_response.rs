@@ -2,19 +2,14 @@
 //!
 //! [RFC 5849 section 2.1](https://www.rfc-editor.org/rfc/rfc5849#section-2.1)
 
-use std::fmt;
-
 use http::{HeaderMap, StatusCode, header};
-use serde::{
-    Deserialize, Deserializer,
-    de::{self, MapAccess, Visitor},
-};
 use serde_json::{Map, Value};
 
 use super::{Signer, TemporaryCredentials, TokenCredentials, problem::problem_in};
 use crate::{
     encoding::percent_encode,
     error::{Error, ErrorResponse, Result},
+    json::Members,
 };
 
 impl Signer {
@@ -131,7 +126,7 @@ fn read(body: &[u8]) -> Result<Map<String, Value>, &'static str> {
     match body.first() {
         None => Err("has no body"),
         Some(b'{') => match serde_json::from_slice(body) {
-            Ok(Once(members)) => Ok(members),
+            Ok(Members(members)) => Ok(members),
             Err(error) if error.is_data() => {
                 Err("is not a JSON object whose members stand once each")
             }
@@ -159,35 +154,6 @@ fn content_type(headers: &HeaderMap) -> &str {
         .and_then(|value| value.split(';').next())
         .filter(|value| value.len() < 100)
         .unwrap_or("no content type")
-}
-
-/// The members of a JSON object, none of which may stand twice: which of two tokens would be meant?
-struct Once(Map<String, Value>);
-
-impl<'de> Deserialize<'de> for Once {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Members;
-
-        impl<'de> Visitor<'de> for Members {
-            type Value = Once;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a JSON object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Once, A::Error> {
-                let mut members = Map::new();
-                while let Some((name, value)) = map.next_entry::<String, Value>()? {
-                    if members.insert(name, value).is_some() {
-                        return Err(de::Error::custom("a member stands twice"));
-                    }
-                }
-                Ok(Once(members))
-            }
-        }
-
-        deserializer.deserialize_map(Members)
-    }
 }
 
 #[cfg(test)]

@@ -5,11 +5,14 @@
 use std::{fmt, sync::Arc};
 
 use ring::{digest, rand::SystemRandom, rsa::KeyPair, signature};
-use rustls_pki_types::{PrivateKeyDer, pem::PemObject as _};
+use rustls_pki_types::PrivateKeyDer;
 use zeroize::Zeroize as _;
 
 use super::legacy_rsa::{self, LegacyKey};
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    pem,
+};
 
 /// A private RSA key. Cheap to clone; it is read once and never sent.
 ///
@@ -60,21 +63,7 @@ impl RsaKey {
     ///
     /// If there is none, or it is encrypted, damaged, not RSA or of a size that cannot be used.
     pub fn from_pem(pem: impl AsRef<[u8]>) -> Result<Self> {
-        let pem = pem.as_ref();
-        let encrypted = |marker: &[u8]| pem.windows(marker.len()).any(|window| window == marker);
-        // OpenSSL's own encryption keeps the name of the section.
-        if encrypted(b"BEGIN ENCRYPTED PRIVATE KEY") || encrypted(b"Proc-Type: 4,ENCRYPTED") {
-            return Err(Error::usage(
-                "the RSA key is encrypted; decrypt it first, as with `openssl pkey`",
-            ));
-        }
-        // The error may quote the text.
-        let mut der = PrivateKeyDer::from_pem_slice(pem).map_err(|_error| {
-            Error::usage(
-                "there is no RSA private key in the PEM: none of the sections BEGIN PRIVATE KEY \
-                 and BEGIN RSA PRIVATE KEY",
-            )
-        })?;
+        let mut der = pem::private_key(pem.as_ref(), "RSA ")?;
         let key = match &der {
             PrivateKeyDer::Pkcs1(key) => {
                 let der = key.secret_pkcs1_der();

@@ -13,10 +13,10 @@ use super::{
     client_auth::default_client_auth,
     compliance_hook::{Hooks, Message},
     secure_url::without_query,
-    token_response::Members,
 };
 use crate::{
     error::{Error, Result},
+    json::Members,
     secret::Secret,
 };
 

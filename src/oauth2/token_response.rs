@@ -2,19 +2,16 @@
 //!
 //! [RFC 6749 section 5](https://www.rfc-editor.org/rfc/rfc6749#section-5)
 
-use std::{fmt, time::Duration};
+use std::time::Duration;
 
 use http::{HeaderMap, StatusCode, header};
-use serde::{
-    Deserialize, Deserializer,
-    de::{self, MapAccess, Visitor},
-};
 use serde_json::{Map, Value};
 
 use super::{EndpointRequest, EndpointResponse, Token};
 use crate::{
     encoding::percent_encode,
     error::{Error, ErrorResponse, Result},
+    json::Members,
     secret::Secret,
 };
 
@@ -164,36 +161,6 @@ fn not_json(error: &serde_json::Error, headers: &HeaderMap, body: &[u8]) -> Stri
         error.column(),
         body.len()
     )
-}
-
-/// The members of a JSON object, none of which may stand twice: which of two access tokens would
-/// be meant?
-pub(super) struct Members(pub(super) Map<String, Value>);
-
-impl<'de> Deserialize<'de> for Members {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Once;
-
-        impl<'de> Visitor<'de> for Once {
-            type Value = Members;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a JSON object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members, A::Error> {
-                let mut members = Map::new();
-                while let Some((name, value)) = map.next_entry::<String, Value>()? {
-                    if members.insert(name, value).is_some() {
-                        return Err(de::Error::custom("a member stands twice"));
-                    }
-                }
-                Ok(Members(members))
-            }
-        }
-
-        deserializer.deserialize_map(Once)
-    }
 }
 
 #[cfg(test)]

@@ -7,6 +7,8 @@ const FLOORS: &[(&str, u8)] = &[
     ("clock", 0),
     ("encoding", 0),
     ("error", 0),
+    ("json", 0),
+    ("pem", 0),
     ("random", 0),
     ("secret", 0),
     ("jose", 1),

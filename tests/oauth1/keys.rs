@@ -48,7 +48,7 @@ fn what_is_no_key_is_refused_and_not_quoted() {
             "-----BEGIN PRIVATE KEY-----\nhunter2",
             "there is no RSA private key in the PEM",
         ),
-        (encrypted, "the RSA key is encrypted"),
+        (encrypted, "the RSA private key is encrypted"),
         (other, "the key in the PEM is not an RSA key"),
         (&damaged, "the RSA key cannot be used"),
     ] {

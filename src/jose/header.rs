@@ -1,0 +1,137 @@
+//! The header of a signed token.
+//!
+//! [RFC 7515 section 4](https://www.rfc-editor.org/rfc/rfc7515#section-4)
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use serde_json::{Map, Value};
+
+use super::{Algorithm, SigningInput};
+use crate::{
+    error::{Error, Result},
+    json::Members,
+};
+
+/// What stands before the payload: the algorithm, which key it was, what kind of token it is.
+///
+/// ```
+/// use oauth_twin::jose::{Algorithm, Header};
+///
+/// let header = Header::new(Algorithm::RS256).with_typ("JWT").with_key_id("1").with("x", 7);
+/// assert_eq!(header.key_id(), Some("1"));
+/// let input = header.signing_input(b"{}")?;
+/// assert_eq!(
+///     input.as_str(),
+///     "eyJhbGciOiJSUzI1NiIsImtpZCI6IjEiLCJ0eXAiOiJKV1QiLCJ4Ijo3fQ.e30",
+/// );
+/// # Ok::<(), oauth_twin::Error>(())
+/// ```
+///
+/// [RFC 7515 section 4.1](https://www.rfc-editor.org/rfc/rfc7515#section-4.1)
+#[derive(Clone, Debug, PartialEq)]
+pub struct Header {
+    algorithm: Algorithm,
+    /// All but `alg`.
+    members: Map<String, Value>,
+}
+
+impl Header {
+    /// A header with `alg` alone.
+    pub fn new(algorithm: Algorithm) -> Self {
+        Self {
+            algorithm,
+            members: Map::new(),
+        }
+    }
+
+    /// The same with this `kid`.
+    #[must_use]
+    pub fn with_key_id(self, key_id: impl Into<String>) -> Self {
+        self.with("kid", key_id.into())
+    }
+
+    /// The same with this `typ`.
+    #[must_use]
+    pub fn with_typ(self, typ: impl Into<String>) -> Self {
+        self.with("typ", typ.into())
+    }
+
+    /// The same with any other member. `alg` stays that of the key.
+    #[must_use]
+    pub fn with(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
+        self.members.insert(name.into(), value.into());
+        self
+    }
+
+    /// The algorithm.
+    pub fn algorithm(&self) -> Algorithm {
+        self.algorithm
+    }
+
+    /// `kid`: which key it was.
+    pub fn key_id(&self) -> Option<&str> {
+        self.get("kid")?.as_str()
+    }
+
+    /// `typ`: what kind of token it is.
+    pub fn typ(&self) -> Option<&str> {
+        self.get("typ")?.as_str()
+    }
+
+    /// Any other member.
+    pub fn get(&self, name: &str) -> Option<&Value> {
+        self.members.get(name)
+    }
+
+    /// What is signed: this header and `payload`.
+    ///
+    /// # Errors
+    ///
+    /// If there is a `crit` in it: this crate knows no extension that could be critical.
+    ///
+    /// [RFC 7515 section 5.1](https://www.rfc-editor.org/rfc/rfc7515#section-5.1)
+    pub fn signing_input(&self, payload: &[u8]) -> Result<SigningInput> {
+        if self.members.contains_key("crit") {
+            return Err(Error::usage(
+                "the header has crit, and no extension of it is known here",
+            ));
+        }
+        let mut members = self.members.clone();
+        members.insert("alg".to_owned(), self.algorithm.as_str().into());
+        let header = json(&members);
+        let mut text = String::with_capacity((header.len() + payload.len()) / 3 * 4 + 9);
+        URL_SAFE_NO_PAD.encode_string(header, &mut text);
+        text.push('.');
+        URL_SAFE_NO_PAD.encode_string(payload, &mut text);
+        Ok(SigningInput::new(text))
+    }
+
+    /// The header that was received, or in what it cannot be trusted.
+    pub(super) fn received(json: &[u8]) -> Result<Self, String> {
+        let Ok(Members(mut members)) = serde_json::from_slice(json) else {
+            return Err("the header is not a JSON object whose members stand once each".to_owned());
+        };
+        let Some(Value::String(algorithm)) = members.remove("alg") else {
+            return Err("the header has no alg".to_owned());
+        };
+        // "If any of the listed extension Header Parameters are not understood and supported by
+        // the recipient, then the JWS is invalid."
+        if members.contains_key("crit") {
+            return Err("the header has a critical extension, of which none is known".to_owned());
+        }
+        for name in ["kid", "typ"] {
+            if members.get(name).is_some_and(|value| !value.is_string()) {
+                return Err(format!("the member {name} of the header is not a string"));
+            }
+        }
+        Ok(Self {
+            algorithm: Algorithm::named(&algorithm)?,
+            members,
+        })
+    }
+}
+
+/// `members` as JSON.
+pub(super) fn json(members: &Map<String, Value>) -> Vec<u8> {
+    // A map with strings as keys always serialises.
+    serde_json::to_vec(members).unwrap_or_default()
+}

@@ -1,0 +1,180 @@
+//! Signed tokens in their compact form.
+//!
+//! [RFC 7515 section 7.1](https://www.rfc-editor.org/rfc/rfc7515#section-7.1)
+
+use std::fmt;
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use zeroize::Zeroizing;
+
+use super::{Algorithm, Header, JwkSet, SigningKey, VerifyingKey};
+use crate::{
+    error::{Error, Result},
+    secret::Secret,
+};
+
+/// Header and payload, ready to be signed: by a key that is here, or elsewhere by a KMS or an HSM.
+///
+/// ```
+/// use oauth_twin::jose::{Algorithm, Header};
+/// # fn kms(_: &[u8]) -> Vec<u8> { vec![0; 64] }
+///
+/// let input = Header::new(Algorithm::ES256).signing_input(br#"{"sub":"me"}"#)?;
+/// let signature = kms(input.as_bytes());               // r and s, one behind the other
+/// let token = input.with_signature(&signature);
+/// assert!(token.expose_secret().starts_with(input.as_str()));
+/// # Ok::<(), oauth_twin::Error>(())
+/// ```
+///
+/// [RFC 7515 section 5.1](https://www.rfc-editor.org/rfc/rfc7515#section-5.1)
+#[derive(Clone)]
+pub struct SigningInput(Zeroizing<String>);
+
+impl SigningInput {
+    pub(super) fn new(text: String) -> Self {
+        Self(Zeroizing::new(text))
+    }
+
+    /// The bytes that are signed.
+    pub fn as_bytes(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+
+    /// The same as text, which it is.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The token with a signature that was made elsewhere.
+    pub fn with_signature(&self, signature: &[u8]) -> Secret {
+        let mut token = String::with_capacity(self.0.len() + signature.len().div_ceil(3) * 4 + 1);
+        token.push_str(&self.0);
+        token.push('.');
+        URL_SAFE_NO_PAD.encode_string(signature, &mut token);
+        Secret::new(token)
+    }
+
+    /// The token, signed with `key`.
+    ///
+    /// # Errors
+    ///
+    /// As [`SigningKey::sign`].
+    pub fn sign(&self, key: &SigningKey) -> Result<Secret> {
+        Ok(self.with_signature(&key.sign(self.as_bytes())?))
+    }
+}
+
+impl fmt::Debug for SigningInput {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SigningInput({} bytes)", self.0.len())
+    }
+}
+
+/// A token that was received. What it says is told only once a key has verified it.
+///
+/// ```
+/// use oauth_twin::jose::{Algorithm, Jws, VerifyingKey};
+///
+/// // RFC 7515 appendix A.1.
+/// let token = "eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9.\
+///              eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ.\
+///              dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+/// let jwk = r#"{"kty":"oct","k":"AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow"}"#;
+/// let key = VerifyingKey::from_jwk(Algorithm::HS256, &serde_json::from_str(jwk).unwrap())?;
+/// let payload = Jws::parse(token)?.verify(&key)?.to_vec();
+/// assert!(payload.starts_with(br#"{"iss":"joe","#));
+/// # Ok::<(), oauth_twin::Error>(())
+/// ```
+///
+/// [RFC 7515 section 5.2](https://www.rfc-editor.org/rfc/rfc7515#section-5.2)
+pub struct Jws<'a> {
+    header: Header,
+    signed: &'a str,
+    payload: Vec<u8>,
+    signature: Vec<u8>,
+}
+
+impl<'a> Jws<'a> {
+    /// Takes a token in compact form apart.
+    ///
+    /// # Errors
+    ///
+    /// If it is none, or has an algorithm or a critical extension that is not known; `none` is
+    /// among these.
+    pub fn parse(token: &'a str) -> Result<Self> {
+        let not_compact =
+            || Error::distrusted("the token does not consist of three parts with dots between");
+        let (signed, signature) = token.rsplit_once('.').ok_or_else(not_compact)?;
+        let (header, payload) = signed.split_once('.').ok_or_else(not_compact)?;
+        if payload.contains('.') {
+            return Err(not_compact());
+        }
+        let decoded = |part: &str| {
+            URL_SAFE_NO_PAD
+                .decode(part)
+                .map_err(|_error| Error::distrusted("the token has a part that is not base64url"))
+        };
+        Ok(Self {
+            header: Header::received(&decoded(header)?).map_err(Error::distrusted)?,
+            payload: decoded(payload)?,
+            signature: decoded(signature)?,
+            signed,
+        })
+    }
+
+    /// The header, which nobody has verified: good to choose a key by, and for nothing else.
+    pub fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// The payload, if `key` has signed it.
+    ///
+    /// # Errors
+    ///
+    /// If it has not, or if the token is for another algorithm than the key is.
+    ///
+    /// [RFC 8725 section 3.1](https://www.rfc-editor.org/rfc/rfc8725#section-3.1)
+    pub fn verify(&self, key: &VerifyingKey) -> Result<&[u8]> {
+        if self.header.algorithm() != key.algorithm() {
+            return Err(Error::distrusted(format!(
+                "the token is signed by {}, and the key is there for {}",
+                self.header.algorithm(),
+                key.algorithm()
+            )));
+        }
+        key.verify(self.signed.as_bytes(), &self.signature)?;
+        Ok(&self.payload)
+    }
+
+    /// The payload, if one of `keys` has signed it by one of the algorithms `allowed`. Shared
+    /// secrets in the set do not count, as sets are made public.
+    ///
+    /// # Errors
+    ///
+    /// If none has, or the algorithm is not allowed, or no key is there for it.
+    pub fn verify_with(&self, keys: &JwkSet, allowed: &[Algorithm]) -> Result<&[u8]> {
+        if !allowed.contains(&self.header.algorithm()) {
+            return Err(Error::distrusted(format!(
+                "the token is signed by {}, which is not allowed",
+                self.header.algorithm()
+            )));
+        }
+        let mut problem = Error::distrusted("no key of the set is there for the token");
+        for key in keys.verifying_keys(&self.header) {
+            match key.and_then(|key| self.verify(&key)) {
+                Ok(payload) => return Ok(payload),
+                Err(error) => problem = error,
+            }
+        }
+        Err(problem)
+    }
+}
+
+/// The header alone.
+impl fmt::Debug for Jws<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Jws")
+            .field("header", &self.header)
+            .finish_non_exhaustive()
+    }
+}

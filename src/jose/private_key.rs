@@ -1,0 +1,209 @@
+//! Private keys as they stand in files.
+//!
+//! PKCS#1 ([RFC 8017](https://www.rfc-editor.org/rfc/rfc8017#appendix-A.1.2)), PKCS#8
+//! ([RFC 5958](https://www.rfc-editor.org/rfc/rfc5958#section-2)), SEC1
+//! ([RFC 5915](https://www.rfc-editor.org/rfc/rfc5915#section-3))
+
+use ring::{
+    error::KeyRejected,
+    rand::SystemRandom,
+    rsa,
+    signature::{
+        ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair,
+        EcdsaSigningAlgorithm, Ed25519KeyPair, KeyPair as _,
+    },
+};
+use zeroize::Zeroizing;
+
+use super::{
+    algorithm::KeyType,
+    der::{
+        CONTEXT_0, CONTEXT_1, Der, INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, PRIMITIVE_1, SEQUENCE,
+    },
+    public_key::{PublicKey, bits, curve, key_type},
+};
+use crate::error::{Error, Result};
+
+/// A key that *ring* has read.
+pub(super) enum PrivateKey {
+    Rsa(Box<rsa::KeyPair>),
+    /// With its curve.
+    Ec(KeyType, EcdsaKeyPair),
+    Ed25519(Ed25519KeyPair),
+}
+
+impl PrivateKey {
+    pub(super) fn key_type(&self) -> KeyType {
+        match self {
+            Self::Rsa(_) => KeyType::Rsa,
+            Self::Ec(curve, _) => *curve,
+            Self::Ed25519(_) => KeyType::Ed25519,
+        }
+    }
+
+    pub(super) fn public(&self) -> PublicKey {
+        match self {
+            Self::Rsa(key) => {
+                let public = rsa::PublicKeyComponents::from(key.public());
+                PublicKey::Rsa {
+                    n: public.n,
+                    e: public.e,
+                }
+            }
+            Self::Ec(curve, key) => PublicKey::Point(*curve, key.public_key().as_ref().to_vec()),
+            Self::Ed25519(key) => {
+                PublicKey::Point(KeyType::Ed25519, key.public_key().as_ref().to_vec())
+            }
+        }
+    }
+
+    /// Reads any of the three formats.
+    pub(super) fn from_der(der: &[u8]) -> Result<Self> {
+        let mut key = Der::sequence(der).ok_or_else(damaged)?;
+        key.read(INTEGER).ok_or_else(damaged)?;
+        match key.tag() {
+            Some(SEQUENCE) => Self::from_pkcs8(key),
+            Some(OCTET_STRING) => Self::from_sec1(der, None),
+            Some(INTEGER) => Self::from_pkcs1(der),
+            _ => Err(damaged()),
+        }
+    }
+
+    /// `key` begins behind the version.
+    fn from_pkcs8(mut key: Der<'_>) -> Result<Self> {
+        let algorithm = key.nested(SEQUENCE).ok_or_else(damaged)?;
+        let inner = key.read(OCTET_STRING).ok_or_else(damaged)?;
+        match key_type(algorithm).map_err(Error::usage)? {
+            KeyType::Rsa => Self::from_pkcs1(inner),
+            KeyType::Ed25519 => {
+                let seed = Der::only(inner, OCTET_STRING).ok_or_else(damaged)?;
+                // Attributes stand before the public key, where there are any.
+                key.optional(CONTEXT_0);
+                let public = match key.optional(PRIMITIVE_1) {
+                    Some([0, public @ ..]) => Some(public),
+                    Some(_) => return Err(damaged()),
+                    None => None,
+                };
+                Self::ed25519(seed, public)
+            }
+            curve => Self::from_sec1(inner, Some(curve)),
+        }
+    }
+
+    fn from_pkcs1(der: &[u8]) -> Result<Self> {
+        let mut key = Der::sequence(der).ok_or_else(damaged)?;
+        key.read(INTEGER).ok_or_else(damaged)?;
+        let n = key.unsigned().ok_or_else(damaged)?;
+        let e = key.unsigned().ok_or_else(damaged)?;
+        check_size(n, e)?;
+        let key = rsa::KeyPair::from_der(der).map_err(|error| rejected_as("RSA", error))?;
+        Ok(Self::Rsa(Box::new(key)))
+    }
+
+    /// The curve stands in the key itself, or in the PKCS#8 around it.
+    fn from_sec1(der: &[u8], outer: Option<KeyType>) -> Result<Self> {
+        let mut key = Der::sequence(der).ok_or_else(damaged)?;
+        key.read(INTEGER).ok_or_else(damaged)?;
+        let private = key.read(OCTET_STRING).ok_or_else(damaged)?;
+        let named = match key.nested(CONTEXT_0) {
+            Some(mut parameters) => {
+                let name = parameters.read(OBJECT_IDENTIFIER).ok_or_else(|| {
+                    Error::usage("the EC key has parameters in the place of the name of a curve")
+                })?;
+                Some(curve(name).map_err(Error::usage)?)
+            }
+            None => None,
+        };
+        let curve = match (outer, named) {
+            (Some(outer), Some(inner)) if outer != inner => return Err(damaged()),
+            (outer, inner) => outer.or(inner).ok_or_else(|| {
+                Error::usage("the EC key does not say which curve it is on; convert it to PKCS#8")
+            })?,
+        };
+        let public = key
+            .nested(CONTEXT_1)
+            .and_then(|mut public| public.bits())
+            .ok_or_else(|| {
+                Error::usage(
+                    "the EC key has no public key with it; `openssl pkey -in KEY -out NEW` adds it",
+                )
+            })?;
+        Self::ec(curve, private, public)
+    }
+
+    /// An EC key of its private scalar and its public point, uncompressed.
+    pub(super) fn ec(curve: KeyType, private: &[u8], public: &[u8]) -> Result<Self> {
+        let (Some(algorithm), Some(length)) = (ecdsa(curve), curve.coordinate()) else {
+            return Err(damaged());
+        };
+        let private = padded(private, length).ok_or_else(damaged)?;
+        let random = SystemRandom::new();
+        let key =
+            EcdsaKeyPair::from_private_key_and_public_key(algorithm, &private, public, &random)
+                .map_err(|rejected| rejected_as("EC", rejected))?;
+        Ok(Self::Ec(curve, key))
+    }
+
+    /// An Ed25519 key of its seed and, where it is known, its public key, which then has to be
+    /// that of the seed.
+    pub(super) fn ed25519(seed: &[u8], public: Option<&[u8]>) -> Result<Self> {
+        let key = match public {
+            Some(public) => Ed25519KeyPair::from_seed_and_public_key(seed, public),
+            None => Ed25519KeyPair::from_seed_unchecked(seed),
+        };
+        key.map(Self::Ed25519)
+            .map_err(|rejected| rejected_as("Ed25519", rejected))
+    }
+
+    /// An RSA key of numbers without leading zeros.
+    pub(super) fn rsa(components: &rsa::KeyPairComponents<&[u8]>) -> Result<Self> {
+        let public = &components.public_key;
+        check_size(public.n, public.e)?;
+        let key = rsa::KeyPair::from_components(components);
+        let key = key.map_err(|error| rejected_as("RSA", error))?;
+        Ok(Self::Rsa(Box::new(key)))
+    }
+}
+
+/// What *ring* signs with. It says the same of every other size.
+fn check_size(n: &[u8], e: &[u8]) -> Result<()> {
+    let problem = match (bits(n), bits(e)) {
+        (..2048, _) => "is too small",
+        (4097.., _) => "is too large",
+        (size, _) if size % 1024 != 0 => "has an odd size",
+        // 65537 has 17 bits, and no exponent below it that is in use has as many.
+        (_, ..17) => return Err(Error::usage("the RSA key has an exponent below 65537")),
+        _ => return Ok(()),
+    };
+    Err(Error::usage(format!(
+        "the RSA key {problem}: it has {} bits, and ring, which signs here, takes 2048, 3072 and \
+         4096",
+        bits(n)
+    )))
+}
+
+fn ecdsa(curve: KeyType) -> Option<&'static EcdsaSigningAlgorithm> {
+    match curve {
+        KeyType::P256 => Some(&ECDSA_P256_SHA256_FIXED_SIGNING),
+        KeyType::P384 => Some(&ECDSA_P384_SHA384_FIXED_SIGNING),
+        KeyType::Secret | KeyType::Rsa | KeyType::Ed25519 => None,
+    }
+}
+
+/// `bytes` with zeros before them, so that they have that length. Some writers leave the zeros out.
+pub(super) fn padded(bytes: &[u8], length: usize) -> Option<Zeroizing<Vec<u8>>> {
+    let zeros = length.checked_sub(bytes.len())?;
+    let mut padded = Zeroizing::new(vec![0; length]);
+    padded[zeros..].copy_from_slice(bytes);
+    Some(padded)
+}
+
+fn damaged() -> Error {
+    Error::usage(
+        "the private key cannot be read: it is damaged, or neither PKCS#8, PKCS#1 nor SEC1",
+    )
+}
+
+fn rejected_as(kind: &str, rejected: KeyRejected) -> Error {
+    Error::usage(format!("the {kind} key is damaged ({rejected})"))
+}

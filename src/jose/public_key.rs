@@ -1,0 +1,208 @@
+//! Public keys as they stand in files.
+//!
+//! SubjectPublicKeyInfo ([RFC 5280](https://www.rfc-editor.org/rfc/rfc5280#section-4.1)), PKCS#1
+//! ([RFC 8017](https://www.rfc-editor.org/rfc/rfc8017#appendix-A.1.1)), and the certificates that
+//! hold them
+
+use rustls_pki_types::{CertificateDer, SubjectPublicKeyInfoDer, pem::PemObject as _};
+
+use super::{
+    algorithm::KeyType,
+    der::{CONTEXT_0, Der, INTEGER, OBJECT_IDENTIFIER, SEQUENCE},
+};
+use crate::{
+    error::{Error, Result},
+    pem,
+};
+
+/// RSA below this is not safe.
+const RSA_BITS: usize = 2048;
+const RSA_BITS_AT_MOST: usize = 8192;
+
+/// A key that can be verified with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum PublicKey {
+    /// Modulus and exponent, without leading zeros.
+    Rsa { n: Vec<u8>, e: Vec<u8> },
+    /// A curve and the point on it, uncompressed; or Ed25519's 32 bytes.
+    Point(KeyType, Vec<u8>),
+}
+
+impl PublicKey {
+    pub(super) fn key_type(&self) -> KeyType {
+        match self {
+            Self::Rsa { .. } => KeyType::Rsa,
+            Self::Point(curve, _) => *curve,
+        }
+    }
+
+    /// Reads a public key, or that of a certificate.
+    pub(super) fn from_pem(pem: &[u8]) -> Result<Self> {
+        // This one label the PEM reader does not know; what it holds is told apart by its content.
+        let pkcs1 = b"RSA PUBLIC KEY";
+        let text;
+        let pem = match pem::contains(pem, pkcs1) {
+            true => {
+                text = String::from_utf8_lossy(pem).replace("RSA PUBLIC KEY", "PUBLIC KEY");
+                text.as_bytes()
+            }
+            false => pem,
+        };
+        if let Ok(key) = SubjectPublicKeyInfoDer::from_pem_slice(pem) {
+            return Self::from_der(&key);
+        }
+        match CertificateDer::from_pem_slice(pem) {
+            Ok(certificate) => Self::from_der(&certificate),
+            Err(_error) if pem::contains(pem, b"PRIVATE KEY-----") => Err(Error::usage(
+                "there is a private key in the PEM, in the place of a public one; read it as a \
+                 SigningKey, which gives its verifying_key",
+            )),
+            Err(_error) => Err(Error::usage(
+                "there is no public key in the PEM: no whole section BEGIN PUBLIC KEY, BEGIN RSA \
+                 PUBLIC KEY or BEGIN CERTIFICATE",
+            )),
+        }
+    }
+
+    /// Reads a SubjectPublicKeyInfo, a PKCS#1 key or a certificate.
+    pub(super) fn from_der(der: &[u8]) -> Result<Self> {
+        let key = Der::sequence(der).ok_or_else(damaged)?;
+        if key.tag() == Some(INTEGER) {
+            return Self::from_pkcs1(der);
+        }
+        match subject_public_key_info(key) {
+            Some(certified) => Self::from_info(certified),
+            None => Self::from_info(key),
+        }
+    }
+
+    fn from_info(mut info: Der<'_>) -> Result<Self> {
+        let algorithm = info.nested(SEQUENCE).ok_or_else(damaged)?;
+        let key = info.bits().ok_or_else(damaged)?;
+        match key_type(algorithm).map_err(Error::usage)? {
+            KeyType::Rsa => Self::from_pkcs1(key),
+            curve => Self::point(curve, key),
+        }
+    }
+
+    fn from_pkcs1(der: &[u8]) -> Result<Self> {
+        let mut key = Der::sequence(der).ok_or_else(damaged)?;
+        let n = key.unsigned().ok_or_else(damaged)?;
+        let e = key.unsigned().ok_or_else(damaged)?;
+        match key.is_end() {
+            true => Self::rsa(n, e),
+            false => Err(damaged()),
+        }
+    }
+
+    /// An RSA key of its modulus and exponent.
+    pub(super) fn rsa(n: &[u8], e: &[u8]) -> Result<Self> {
+        // Some servers' key sets have the zero of a signed number before the modulus.
+        let [n, e] = [n, e].map(|number| {
+            let start = number.iter().position(|byte| *byte != 0);
+            number[start.unwrap_or(number.len())..].to_vec()
+        });
+        let bits = bits(&n);
+        if !(RSA_BITS..=RSA_BITS_AT_MOST).contains(&bits) {
+            return Err(Error::usage(format!(
+                "the RSA key has {bits} bits, and {RSA_BITS} to {RSA_BITS_AT_MOST} can be trusted"
+            )));
+        }
+        // An even one is none, and 1 would accept everything.
+        if e.last().is_none_or(|last| last % 2 == 0) || e == [1] || e.len() > 5 {
+            return Err(Error::usage("the RSA key has an exponent that is none"));
+        }
+        Ok(Self::Rsa { n, e })
+    }
+
+    /// A point of a curve. Whether it is on the curve is found out when it is used.
+    pub(super) fn point(curve: KeyType, point: &[u8]) -> Result<Self> {
+        let expected = match (curve, curve.coordinate()) {
+            (KeyType::Ed25519, Some(length)) => point.len() == length,
+            (_, Some(length)) if point.len() == 1 + length && matches!(point, [2 | 3, ..]) => {
+                return Err(Error::usage(
+                    "the EC key is compressed; `openssl ec -conv_form uncompressed` converts it",
+                ));
+            }
+            (_, Some(length)) => point.len() == 1 + 2 * length && matches!(point, [4, ..]),
+            (_, None) => false,
+        };
+        match expected {
+            true => Ok(Self::Point(curve, point.to_vec())),
+            false => Err(damaged()),
+        }
+    }
+}
+
+/// The one of a certificate whose outer sequence is `certificate`.
+///
+/// [RFC 5280 section 4.1](https://www.rfc-editor.org/rfc/rfc5280#section-4.1)
+fn subject_public_key_info(mut certificate: Der<'_>) -> Option<Der<'_>> {
+    let mut signed = certificate.nested(SEQUENCE)?;
+    // Version, which version 1 leaves out, and serial number.
+    signed.optional(CONTEXT_0);
+    signed.read(INTEGER)?;
+    // Signature algorithm, issuer, validity, subject.
+    for _ in 0..4 {
+        signed.read(SEQUENCE)?;
+    }
+    signed.nested(SEQUENCE)
+}
+
+/// What an AlgorithmIdentifier says of its key, or why that cannot be used.
+///
+/// [RFC 8410 section 3](https://www.rfc-editor.org/rfc/rfc8410#section-3),
+/// [RFC 5480 section 2.1](https://www.rfc-editor.org/rfc/rfc5480#section-2.1)
+pub(super) fn key_type(mut algorithm: Der<'_>) -> Result<KeyType, String> {
+    let not_supported = |name: &str| Err(format!("{name} keys are not supported"));
+    match algorithm.read(OBJECT_IDENTIFIER) {
+        Some(b"\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01") => Ok(KeyType::Rsa),
+        Some(b"\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0a") => Err(
+            "the key is restricted to RSASSA-PSS, which is not supported; a plain RSA key signs \
+             PS256 too"
+                .to_owned(),
+        ),
+        Some(b"\x2b\x65\x70") => Ok(KeyType::Ed25519),
+        Some(b"\x2b\x65\x71") => not_supported("Ed448"),
+        Some(b"\x2b\x65\x6e" | b"\x2b\x65\x6f") => {
+            Err("the key is one for key agreement, which cannot sign".to_owned())
+        }
+        Some(b"\x2a\x86\x48\xce\x38\x04\x01") => not_supported("DSA"),
+        Some(b"\x2a\x86\x48\xce\x3d\x02\x01") => match algorithm.read(OBJECT_IDENTIFIER) {
+            Some(name) => curve(name),
+            None => Err("the EC key does not say which curve it is on".to_owned()),
+        },
+        _ => Err("the key is of a kind that is not known".to_owned()),
+    }
+}
+
+/// The curve that an object identifier names.
+///
+/// [RFC 5480 section 2.1.1.1](https://www.rfc-editor.org/rfc/rfc5480#section-2.1.1.1)
+pub(super) fn curve(name: &[u8]) -> Result<KeyType, String> {
+    let not_supported = |name: &str| {
+        Err(format!(
+            "the EC key is on {name}, which ring has not got; P-256 and P-384 are supported"
+        ))
+    };
+    match name {
+        b"\x2a\x86\x48\xce\x3d\x03\x01\x07" => Ok(KeyType::P256),
+        b"\x2b\x81\x04\x00\x22" => Ok(KeyType::P384),
+        b"\x2b\x81\x04\x00\x23" => not_supported("P-521"),
+        b"\x2b\x81\x04\x00\x0a" => not_supported("secp256k1"),
+        _ => not_supported("a curve"),
+    }
+}
+
+/// How many bits a number without leading zeros has.
+pub(super) fn bits(number: &[u8]) -> usize {
+    let zeros = number.first().map_or(0, |first| first.leading_zeros());
+    number.len() * 8 - zeros as usize
+}
+
+fn damaged() -> Error {
+    Error::usage(
+        "the public key cannot be read: it is damaged, or neither a SubjectPublicKeyInfo, a \
+         PKCS#1 key nor a certificate",
+    )
+}

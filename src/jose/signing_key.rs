@@ -1,0 +1,273 @@
+//! Keys that sign.
+//!
+//! [RFC 7518 section 3](https://www.rfc-editor.org/rfc/rfc7518#section-3)
+
+use std::{fmt, sync::Arc};
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use ring::{
+    digest::{SHA256, digest},
+    hmac,
+    rand::SystemRandom,
+    signature::{self, RsaEncoding},
+};
+use rustls_pki_types::{CertificateDer, pem::PemObject as _};
+use zeroize::Zeroize as _;
+
+use super::{
+    Algorithm, Header, Jwk, VerifyingKey, private_key::PrivateKey, public_key::PublicKey,
+    verifying_key::Material,
+};
+use crate::{
+    error::{Error, Result},
+    pem,
+};
+
+/// A private key, or a shared secret, with the one algorithm that it signs with.
+///
+/// Cheap to clone; it is read once and never sent.
+///
+/// ```
+/// use oauth_twin::jose::{Algorithm, SigningKey};
+///
+/// # let pem = include_str!("../../tests/vectors/rsa-2048.pkcs1.pem");
+/// let key = SigningKey::from_pem(Algorithm::PS256, pem)?.with_key_id("2026-11");
+/// assert_eq!(key.sign(b"what is signed")?.len(), 256);
+/// // What the server is to be told, as a JWK.
+/// let public = serde_json::to_value(key.public_jwk().unwrap()).unwrap();
+/// assert_eq!((&public["kty"], &public["kid"]), (&"RSA".into(), &"2026-11".into()));
+/// # Ok::<(), oauth_twin::Error>(())
+/// ```
+///
+/// # Security
+///
+/// *ring* does not overwrite its keys in memory when they are dropped.
+#[derive(Clone)]
+pub struct SigningKey {
+    secret: Arc<Secret>,
+    algorithm: Algorithm,
+    key_id: Option<String>,
+    /// SHA-256 of its certificate, base64url.
+    certificate: Option<String>,
+}
+
+enum Secret {
+    Shared(hmac::Key),
+    Private(PrivateKey),
+}
+
+impl SigningKey {
+    /// Reads the first private key in `pem`: PKCS#8 (`BEGIN PRIVATE KEY`), PKCS#1 (`BEGIN RSA
+    /// PRIVATE KEY`) or SEC1 (`BEGIN EC PRIVATE KEY`), without a pass phrase.
+    ///
+    /// # Errors
+    ///
+    /// If there is none, or it is encrypted, damaged, not one for `algorithm` or of a kind or size
+    /// that *ring* has not got: RSA has 2048 to 4096 bits in steps of 1024, EC is on P-256 or
+    /// P-384.
+    pub fn from_pem(algorithm: Algorithm, pem: impl AsRef<[u8]>) -> Result<Self> {
+        if algorithm.is_symmetric() {
+            return Err(Error::usage(format!(
+                "{algorithm} signs with a shared secret and not with a key in PEM; see \
+                 SigningKey::hmac"
+            )));
+        }
+        let mut der = pem::private_key(pem.as_ref(), "")?;
+        let key = Self::from_der(algorithm, der.secret_der());
+        der.zeroize();
+        key
+    }
+
+    /// Reads a private key in PKCS#8, PKCS#1 or SEC1.
+    ///
+    /// # Errors
+    ///
+    /// As [`from_pem`](Self::from_pem).
+    pub fn from_der(algorithm: Algorithm, der: impl AsRef<[u8]>) -> Result<Self> {
+        Self::private(algorithm, PrivateKey::from_der(der.as_ref())?)
+    }
+
+    /// Takes the private key, or the shared secret, of a JWK, and its `kid`.
+    ///
+    /// # Errors
+    ///
+    /// As [`from_pem`](Self::from_pem); and if the JWK is a public key, or is there for another
+    /// algorithm or another use.
+    ///
+    /// [RFC 7517 section 4](https://www.rfc-editor.org/rfc/rfc7517#section-4)
+    pub fn from_jwk(algorithm: Algorithm, jwk: &Jwk) -> Result<Self> {
+        jwk.check_use(algorithm, "sign").map_err(Error::usage)?;
+        let key = match algorithm.is_symmetric() {
+            true => Self::hmac(algorithm, jwk.shared_secret()?)?,
+            false => Self::private(algorithm, jwk.private_key()?)?,
+        };
+        let key_id = jwk.key_id().map(str::to_owned);
+        Ok(Self { key_id, ..key })
+    }
+
+    /// A shared secret, such as a client's.
+    ///
+    /// # Errors
+    ///
+    /// If it is shorter than the hash of the algorithm (32, 48 or 64 bytes), is a PEM, or
+    /// `algorithm` is none for shared secrets.
+    ///
+    /// [RFC 7518 section 3.2](https://www.rfc-editor.org/rfc/rfc7518#section-3.2)
+    pub fn hmac(algorithm: Algorithm, secret: impl AsRef<[u8]>) -> Result<Self> {
+        let key = algorithm.hmac_key(secret.as_ref(), false)?;
+        Ok(Self::shared(algorithm, key))
+    }
+
+    fn shared(algorithm: Algorithm, key: hmac::Key) -> Self {
+        Self {
+            secret: Arc::new(Secret::Shared(key)),
+            algorithm,
+            key_id: None,
+            certificate: None,
+        }
+    }
+
+    fn private(algorithm: Algorithm, key: PrivateKey) -> Result<Self> {
+        if key.key_type() != algorithm.key_type() {
+            return Err(Error::usage(format!(
+                "the key is {}, and {algorithm} needs {}",
+                key.key_type(),
+                algorithm.key_type()
+            )));
+        }
+        Ok(Self {
+            secret: Arc::new(Secret::Private(key)),
+            algorithm,
+            key_id: None,
+            certificate: None,
+        })
+    }
+
+    /// The same with this identifier, which goes into the header of what it signs.
+    ///
+    /// [RFC 7515 section 4.1.4](https://www.rfc-editor.org/rfc/rfc7515#section-4.1.4)
+    #[must_use]
+    pub fn with_key_id(mut self, key_id: impl Into<String>) -> Self {
+        self.key_id = Some(key_id.into());
+        self
+    }
+
+    /// The same with the certificate of the key, whose SHA-256 goes into the header of what it
+    /// signs (`x5t#S256`). Microsoft wants that.
+    ///
+    /// # Errors
+    ///
+    /// If there is no certificate in `pem`, or it is that of another key.
+    ///
+    /// [RFC 7515 section 4.1.8](https://www.rfc-editor.org/rfc/rfc7515#section-4.1.8)
+    pub fn with_certificate(mut self, pem: impl AsRef<[u8]>) -> Result<Self> {
+        // The error may quote the text.
+        let certificate = CertificateDer::from_pem_slice(pem.as_ref())
+            .map_err(|_error| Error::usage("there is no certificate in the PEM"))?;
+        let certified = PublicKey::from_der(&certificate)?;
+        if self.public_key().as_ref() != Some(&certified) {
+            return Err(Error::usage("the certificate is not that of the key"));
+        }
+        let thumbprint = digest(&SHA256, &certificate);
+        self.certificate = Some(URL_SAFE_NO_PAD.encode(thumbprint));
+        Ok(self)
+    }
+
+    /// The algorithm.
+    pub fn algorithm(&self) -> Algorithm {
+        self.algorithm
+    }
+
+    /// The identifier, if it has one.
+    pub fn key_id(&self) -> Option<&str> {
+        self.key_id.as_deref()
+    }
+
+    /// The header of what it signs: `alg`, and `kid` and `x5t#S256` where they are known.
+    pub fn header(&self) -> Header {
+        let mut header = Header::new(self.algorithm);
+        if let Some(key_id) = &self.key_id {
+            header = header.with_key_id(key_id);
+        }
+        match &self.certificate {
+            Some(thumbprint) => header.with("x5t#S256", thumbprint.as_str()),
+            None => header,
+        }
+    }
+
+    /// The bare signature of `message`, as JWS has it: an ECDSA signature is both numbers one
+    /// behind the other.
+    ///
+    /// # Errors
+    ///
+    /// If the operating system gives no random numbers, or the key is not in itself consistent.
+    ///
+    /// [RFC 7518 section 3.1](https://www.rfc-editor.org/rfc/rfc7518#section-3.1)
+    pub fn sign(&self, message: &[u8]) -> Result<Vec<u8>> {
+        let key = match &*self.secret {
+            Secret::Shared(key) => return Ok(hmac::sign(key, message).as_ref().to_vec()),
+            Secret::Private(key) => key,
+        };
+        let random = SystemRandom::new();
+        match key {
+            PrivateKey::Ed25519(key) => Ok(key.sign(message).as_ref().to_vec()),
+            PrivateKey::Ec(_, key) => match key.sign(&random, message) {
+                Ok(signature) => Ok(signature.as_ref().to_vec()),
+                Err(_unspecified) => Err(Error::random()),
+            },
+            PrivateKey::Rsa(key) => {
+                let mut signature = vec![0; key.public().modulus_len()];
+                match key.sign(padding(self.algorithm), &random, message, &mut signature) {
+                    Ok(()) => Ok(signature),
+                    // The numbers of the key are compared with each other no sooner.
+                    Err(_unspecified) => Err(Error::usage("the RSA key is damaged")),
+                }
+            }
+        }
+    }
+
+    /// What others verify its signatures with. That of a shared secret holds the secret, too.
+    pub fn verifying_key(&self) -> VerifyingKey {
+        let material = match &*self.secret {
+            Secret::Shared(key) => Material::Shared(key.clone()),
+            Secret::Private(key) => Material::Public(key.public()),
+        };
+        VerifyingKey::new(self.algorithm, material, self.key_id.clone())
+    }
+
+    /// The public key as a JWK, with `alg`, `use` and `kid`, for the server to be registered with;
+    /// none for a shared secret.
+    pub fn public_jwk(&self) -> Option<Jwk> {
+        let public = self.public_key()?;
+        Some(Jwk::of(&public, self.algorithm, self.key_id.as_deref()))
+    }
+
+    fn public_key(&self) -> Option<PublicKey> {
+        match &*self.secret {
+            Secret::Shared(_) => None,
+            Secret::Private(key) => Some(key.public()),
+        }
+    }
+}
+
+/// Of an algorithm for RSA.
+fn padding(algorithm: Algorithm) -> &'static dyn RsaEncoding {
+    match algorithm {
+        Algorithm::RS384 => &signature::RSA_PKCS1_SHA384,
+        Algorithm::RS512 => &signature::RSA_PKCS1_SHA512,
+        Algorithm::PS256 => &signature::RSA_PSS_SHA256,
+        Algorithm::PS384 => &signature::RSA_PSS_SHA384,
+        Algorithm::PS512 => &signature::RSA_PSS_SHA512,
+        _ => &signature::RSA_PKCS1_SHA256,
+    }
+}
+
+/// The algorithm and the identifier alone.
+impl fmt::Debug for SigningKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SigningKey")
+            .field("algorithm", &self.algorithm)
+            .field("key_id", &self.key_id)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,178 @@
+//! Keys that verify.
+//!
+//! [RFC 7518 section 3](https://www.rfc-editor.org/rfc/rfc7518#section-3)
+
+use std::{fmt, sync::Arc};
+
+use ring::{
+    hmac,
+    signature::{self, RsaParameters, RsaPublicKeyComponents, UnparsedPublicKey},
+};
+
+use super::{Algorithm, Jwk, public_key::PublicKey};
+use crate::error::{Error, Result};
+
+/// A public key, or a shared secret, with the one algorithm that it verifies.
+///
+/// Cheap to clone; it is read once.
+///
+/// ```
+/// use oauth_twin::jose::{Algorithm, SigningKey, VerifyingKey};
+///
+/// # let pem = include_str!("../../tests/vectors/rsa-2048.pkcs1.pem");
+/// # let signing_key = SigningKey::from_pem(Algorithm::RS256, pem)?;
+/// # let jwk = signing_key.public_jwk().unwrap();
+/// let key = VerifyingKey::from_jwk(Algorithm::RS256, &jwk)?;
+/// let signature = signing_key.sign(b"a message")?;
+/// key.verify(b"a message", &signature)?;
+/// assert!(key.verify(b"another message", &signature).is_err());
+/// # Ok::<(), oauth_twin::Error>(())
+/// ```
+///
+/// # Security
+///
+/// What is signed by another algorithm is refused, whatever its header says: the public key of an
+/// RSA key pair is never the secret of an HMAC
+/// ([RFC 8725 section 3.1](https://www.rfc-editor.org/rfc/rfc8725#section-3.1)).
+#[derive(Clone)]
+pub struct VerifyingKey {
+    material: Arc<Material>,
+    algorithm: Algorithm,
+    key_id: Option<String>,
+}
+
+pub(super) enum Material {
+    Shared(hmac::Key),
+    Public(PublicKey),
+}
+
+impl VerifyingKey {
+    /// Reads the first public key in `pem` (`BEGIN PUBLIC KEY`, `BEGIN RSA PUBLIC KEY`), or that of
+    /// the first certificate (`BEGIN CERTIFICATE`), which itself is not validated.
+    ///
+    /// # Errors
+    ///
+    /// If there is none, or it is damaged, not one for `algorithm` or of a kind or size that is not
+    /// supported: RSA has 2048 to 8192 bits, EC is on P-256 or P-384.
+    pub fn from_pem(algorithm: Algorithm, pem: impl AsRef<[u8]>) -> Result<Self> {
+        Self::public(algorithm, PublicKey::from_pem(pem.as_ref())?)
+    }
+
+    /// Reads a SubjectPublicKeyInfo, an RSA key in PKCS#1, or a certificate.
+    ///
+    /// # Errors
+    ///
+    /// As [`from_pem`](Self::from_pem).
+    pub fn from_der(algorithm: Algorithm, der: impl AsRef<[u8]>) -> Result<Self> {
+        Self::public(algorithm, PublicKey::from_der(der.as_ref())?)
+    }
+
+    /// Takes the public key, or the shared secret, of a JWK, and its `kid`.
+    ///
+    /// # Errors
+    ///
+    /// As [`from_pem`](Self::from_pem); and if the JWK is there for another algorithm or another
+    /// use.
+    ///
+    /// [RFC 7517 section 4](https://www.rfc-editor.org/rfc/rfc7517#section-4)
+    pub fn from_jwk(algorithm: Algorithm, jwk: &Jwk) -> Result<Self> {
+        jwk.check_use(algorithm, "verify").map_err(Error::usage)?;
+        let key = match algorithm.is_symmetric() {
+            true => Self::hmac(algorithm, jwk.shared_secret()?)?,
+            false => Self::public(algorithm, jwk.public_key()?)?,
+        };
+        let key_id = jwk.key_id().map(str::to_owned);
+        Ok(Self { key_id, ..key })
+    }
+
+    /// A shared secret.
+    ///
+    /// # Errors
+    ///
+    /// If it is shorter than the hash of the algorithm (32, 48 or 64 bytes), is a PEM, or
+    /// `algorithm` is none for shared secrets.
+    ///
+    /// [RFC 7518 section 3.2](https://www.rfc-editor.org/rfc/rfc7518#section-3.2)
+    pub fn hmac(algorithm: Algorithm, secret: impl AsRef<[u8]>) -> Result<Self> {
+        let key = algorithm.hmac_key(secret.as_ref(), false)?;
+        Ok(Self::new(algorithm, Material::Shared(key), None))
+    }
+
+    fn public(algorithm: Algorithm, key: PublicKey) -> Result<Self> {
+        if key.key_type() != algorithm.key_type() {
+            return Err(Error::usage(format!(
+                "the key is {}, and {algorithm} needs {}",
+                key.key_type(),
+                algorithm.key_type()
+            )));
+        }
+        Ok(Self::new(algorithm, Material::Public(key), None))
+    }
+
+    pub(super) fn new(algorithm: Algorithm, material: Material, key_id: Option<String>) -> Self {
+        Self {
+            material: Arc::new(material),
+            algorithm,
+            key_id,
+        }
+    }
+
+    /// The algorithm.
+    pub fn algorithm(&self) -> Algorithm {
+        self.algorithm
+    }
+
+    /// The identifier, if it has one.
+    pub fn key_id(&self) -> Option<&str> {
+        self.key_id.as_deref()
+    }
+
+    /// Verifies the bare signature of `message`; see [`Jws`](super::Jws) for tokens.
+    ///
+    /// # Errors
+    ///
+    /// If it is not the key's.
+    pub fn verify(&self, message: &[u8], signature: &[u8]) -> Result<()> {
+        let verified = match &*self.material {
+            Material::Shared(key) => hmac::verify(key, message, signature),
+            Material::Public(PublicKey::Rsa { n, e }) => {
+                RsaPublicKeyComponents { n, e }.verify(rsa(self.algorithm), message, signature)
+            }
+            Material::Public(PublicKey::Point(_, point)) => {
+                let key = match self.algorithm {
+                    Algorithm::ES256 => {
+                        UnparsedPublicKey::new(&signature::ECDSA_P256_SHA256_FIXED as _, point)
+                    }
+                    Algorithm::ES384 => {
+                        UnparsedPublicKey::new(&signature::ECDSA_P384_SHA384_FIXED as _, point)
+                    }
+                    _ => UnparsedPublicKey::<&Vec<u8>>::new(&signature::ED25519, point),
+                };
+                key.verify(message, signature)
+            }
+        };
+        verified.map_err(|_unspecified| Error::distrusted("the signature is not that of the key"))
+    }
+}
+
+/// Of an algorithm for RSA.
+fn rsa(algorithm: Algorithm) -> &'static RsaParameters {
+    match algorithm {
+        Algorithm::RS384 => &signature::RSA_PKCS1_2048_8192_SHA384,
+        Algorithm::RS512 => &signature::RSA_PKCS1_2048_8192_SHA512,
+        Algorithm::PS256 => &signature::RSA_PSS_2048_8192_SHA256,
+        Algorithm::PS384 => &signature::RSA_PSS_2048_8192_SHA384,
+        Algorithm::PS512 => &signature::RSA_PSS_2048_8192_SHA512,
+        _ => &signature::RSA_PKCS1_2048_8192_SHA256,
+    }
+}
+
+/// The algorithm and the identifier alone: a shared secret is one.
+impl fmt::Debug for VerifyingKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("VerifyingKey")
+            .field("algorithm", &self.algorithm)
+            .field("key_id", &self.key_id)
+            .finish_non_exhaustive()
+    }
+}
