@@ -29,6 +29,7 @@ mod nonce;
 mod own_method;
 mod parameters;
 mod problem;
+mod protocol_parameters;
 mod rsa_key;
 mod signature_method;
 mod signed_request;

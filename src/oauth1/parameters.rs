@@ -2,21 +2,26 @@
 //!
 //! [RFC 5849 section 3.4.1.3](https://www.rfc-editor.org/rfc/rfc5849#section-3.4.1.3)
 
-use std::ops::Range;
+use std::{cmp::Ordering, ops::Range};
 
 use crate::{
-    encoding::{escape, percent_encode_onto, unreserved},
+    encoding::{escape_twice, unreserved},
     error::{Error, Result},
 };
 
 /// So many parameters need no allocation.
 const FEW: usize = 32;
 
-/// All parameters, percent-encoded one behind the other into one text, and the order they are
-/// signed in. What is made of them comes behind them in the same text, which is then the only
-/// allocation.
+/// What the names of the protocol begin with and no others, so that nothing is sorted between them.
+const OURS: &str = "oauth_";
+
+/// All parameters, one behind the other in one text, and where each of them stands.
+///
+/// They are encoded as they are signed, which is twice; encoded once they would be sorted the same,
+/// as `%` becomes `%25` wherever it stands. What is made of them comes behind them in the same text,
+/// which is then the only allocation.
 pub(super) struct Parameters {
-    /// `name=value&` for each.
+    /// `name%3Dvalue%26` for each, but for what came before the first.
     pub(super) text: Vec<u8>,
     few: [Pair; FEW],
     count: usize,
@@ -26,23 +31,22 @@ pub(super) struct Parameters {
 
 /// Where a parameter stands in the text.
 #[derive(Clone, Copy, Default)]
-pub(super) struct Pair {
+struct Pair {
     /// The first eight bytes of the name, by which most names differ already.
     sort: u64,
-    name: usize,
-    value: usize,
+    start: usize,
+    /// Where the name ends.
+    equals: usize,
     end: usize,
-    /// Whether there is a `%` in it.
-    escaped: bool,
 }
 
 impl Pair {
-    pub(super) fn name(&self) -> Range<usize> {
-        self.name..self.value - 1
+    fn name(&self) -> Range<usize> {
+        self.start..self.equals
     }
 
-    pub(super) fn value(&self) -> Range<usize> {
-        self.value..self.end
+    fn value(&self) -> Range<usize> {
+        self.equals + "%3D".len()..self.end - "%26".len()
     }
 }
 
@@ -56,29 +60,11 @@ impl Parameters {
         }
     }
 
-    /// Adds a parameter of the protocol's, whose name needs no encoding.
-    pub(super) fn push(&mut self, name: &'static str, value: &[u8]) -> Pair {
+    /// Adds all parameters of the protocol as one, which `append` appends as they are signed.
+    pub(super) fn push_ours(&mut self, append: impl FnOnce(&mut Vec<u8>)) {
         let start = self.text.len();
-        self.text.extend_from_slice(name.as_bytes());
-        self.text.push(b'=');
-        let equals = self.text.len();
-        let escaped = percent_encode_onto(value, &mut self.text);
-        self.add(start, equals, escaped)
-    }
-
-    /// The same with a number.
-    pub(super) fn push_number(&mut self, name: &'static str, mut number: u64) -> Pair {
-        let mut digits = [0; 20];
-        let mut start = digits.len();
-        loop {
-            start -= 1;
-            digits[start] = b'0' + (number % 10) as u8;
-            number /= 10;
-            if number == 0 {
-                break;
-            }
-        }
-        self.push(name, &digits[start..])
+        append(&mut self.text);
+        self.add(start, start + OURS.len());
     }
 
     /// Adds the parameters of a query or a form body, of which none may be the protocol's.
@@ -88,76 +74,71 @@ impl Parameters {
     pub(super) fn extend_from_form(&mut self, mut form: &[u8], place: &str) -> Result<()> {
         while !form.is_empty() {
             let start = self.text.len();
-            let (mut equals, mut escaped) = (None, false);
+            let mut equals = None;
             // To the end of this parameter.
             loop {
                 let (plain, rest) = form.split_at(unreserved(form));
                 self.text.extend_from_slice(plain);
-                let byte;
-                (byte, form) = match rest {
-                    [] => (b'&', rest),
-                    [b'+', rest @ ..] => (b' ', rest),
-                    [b'%', high, low, rest @ ..] => match (digit(*high), digit(*low)) {
-                        (Some(high), Some(low)) => {
-                            escaped |= self.push_byte(high << 4 | low);
-                            form = rest;
-                            continue;
-                        }
-                        _ => (b'%', &form[plain.len() + 1..]),
-                    },
-                    [byte, rest @ ..] => (*byte, rest),
+                let [byte, rest @ ..] = rest else {
+                    form = rest;
+                    break;
                 };
+                form = rest;
                 match byte {
                     b'&' => break,
                     b'=' if equals.is_none() => {
-                        self.text.push(b'=');
                         equals = Some(self.text.len());
+                        self.text.extend_from_slice(b"%3D");
                     }
-                    _ => escaped |= self.push_byte(byte),
+                    b'+' => self.push_byte(b' '),
+                    b'%' => match escaped(form) {
+                        Some((byte, rest)) => {
+                            self.push_byte(byte);
+                            form = rest;
+                        }
+                        None => self.push_byte(b'%'),
+                    },
+                    _ => self.push_byte(*byte),
                 }
             }
             if self.text.len() == start {
                 continue;
             }
-            if self.text[start..].starts_with(b"oauth_") {
-                let end = equals.map_or(self.text.len(), |equals| equals - 1);
-                return Err(taken(&self.text[start..end], place));
-            }
             let equals = equals.unwrap_or_else(|| {
-                self.text.push(b'=');
-                self.text.len()
+                self.text.extend_from_slice(b"%3D");
+                self.text.len() - "%3D".len()
             });
-            self.add(start, equals, escaped);
+            let name = &self.text[start..equals];
+            if name.starts_with(OURS.as_bytes()) {
+                return Err(taken(name, place));
+            }
+            self.text.extend_from_slice(b"%26");
+            self.add(start, equals);
         }
         Ok(())
     }
 
-    /// Adds a byte to the text, and says whether it had to be escaped.
-    fn push_byte(&mut self, byte: u8) -> bool {
-        let escaped = unreserved(&[byte]) == 0;
-        match escaped {
-            true => self.text.extend_from_slice(&escape(byte)),
-            false => self.text.push(byte),
+    fn push_byte(&mut self, byte: u8) {
+        match unreserved(&[byte]) {
+            0 => self.text.extend_from_slice(&escape_twice(byte)),
+            _ => self.text.push(byte),
         }
-        escaped
     }
 
-    fn add(&mut self, name: usize, value: usize, escaped: bool) -> Pair {
-        let end = self.text.len();
-        let start = &self.text[name..value - 1];
-        let sort = start
-            .iter()
-            .take(8)
-            .fold(0, |sort, byte| sort << 8 | u64::from(*byte));
+    fn add(&mut self, start: usize, equals: usize) {
+        let name = &self.text[start..equals];
+        // A name that ends is sorted as if zeros followed, which none has.
+        let first = name.first_chunk().copied().unwrap_or_else(|| {
+            let mut first = [0; 8];
+            first[..name.len()].copy_from_slice(name);
+            first
+        });
         let pair = Pair {
-            // A name that ends is sorted as if zeros followed, which none has.
-            sort: sort << (8 * (8 - start.len().min(8)) % 64),
-            name,
-            value,
-            end,
-            escaped,
+            sort: u64::from_be_bytes(first),
+            start,
+            equals,
+            end: self.text.len(),
         };
-        self.text.push(b'&');
         match self.few.get_mut(self.count) {
             Some(place) => *place = pair,
             None => {
@@ -168,10 +149,9 @@ impl Parameters {
             }
         }
         self.count += 1;
-        pair
     }
 
-    /// Sorts the parameters and appends them to the text, encoded as a whole.
+    /// Sorts the parameters and appends them to the text.
     ///
     /// "The parameters are sorted by name, using ascending byte value ordering. If two or more
     /// parameters share the same name, they are sorted by their value."
@@ -186,37 +166,33 @@ impl Parameters {
             true => &mut few[..*count],
             false => &mut many[..],
         };
-        pairs.sort_unstable_by(|a, b| {
-            a.sort
-                .cmp(&b.sort)
-                .then_with(|| text[a.name()].cmp(&text[b.name()]))
-                .then_with(|| text[a.value()].cmp(&text[b.value()]))
+        pairs.sort_unstable_by(|a, b| match a.sort.cmp(&b.sort) {
+            Ordering::Equal => compare(a, b, text),
+            order => order,
         });
-        for (index, pair) in pairs.iter().enumerate() {
-            if index > 0 {
-                text.extend_from_slice(b"%26");
-            }
-            let append = match pair.escaped {
-                true => append_encoded,
-                false => Vec::extend_from_within,
-            };
-            append(text, pair.name());
-            text.extend_from_slice(b"%3D");
-            append(text, pair.value());
+        for pair in &*pairs {
+            text.extend_from_within(pair.start..pair.end);
+        }
+        if !pairs.is_empty() {
+            // Nothing follows the last one.
+            text.truncate(text.len() - "%26".len());
         }
     }
 }
 
-/// Encodes what is encoded already, and so has no character but `%` to be escaped.
-fn append_encoded(text: &mut Vec<u8>, range: Range<usize>) {
-    let mut start = range.start;
-    let percent = |byte: &u8| *byte == b'%';
-    while let Some(at) = text[start..range.end].iter().position(percent) {
-        text.extend_from_within(start..=start + at);
-        text.extend_from_slice(b"25");
-        start += at + 1;
-    }
-    text.extend_from_within(start..range.end);
+/// Needed for few, and so kept out of the sorting's way.
+#[cold]
+fn compare(a: &Pair, b: &Pair, text: &[u8]) -> Ordering {
+    let by_name = text[a.name()].cmp(&text[b.name()]);
+    by_name.then_with(|| text[a.value()].cmp(&text[b.value()]))
+}
+
+/// The byte whose escape begins behind a `%`, and what follows it.
+fn escaped(form: &[u8]) -> Option<(u8, &[u8])> {
+    let [high, low, rest @ ..] = form else {
+        return None;
+    };
+    Some((digit(*high)? << 4 | digit(*low)?, rest))
 }
 
 fn digit(hex: u8) -> Option<u8> {
@@ -226,11 +202,11 @@ fn digit(hex: u8) -> Option<u8> {
 
 /// "each parameter MUST NOT appear more than once per request".
 fn taken(name: &[u8], place: &str) -> Error {
-    let name = &name[..name.len().min(64)];
+    let mut name = String::from_utf8_lossy(name).replace("%25", "%");
+    name.truncate(64);
     Error::usage(format!(
-        "the {place} of the request has a parameter {} already; names that begin with oauth_ are \
-         the protocol's",
-        String::from_utf8_lossy(name)
+        "the {place} of the request has a parameter {name} already; names that begin with oauth_ \
+         are the protocol's"
     ))
 }
 

@@ -8,7 +8,7 @@ use ring::hmac;
 
 use super::{
     SignatureMethod, SignatureType, SigningSecrets, TemporaryCredentials, TokenCredentials,
-    VerifiedCredentials,
+    VerifiedCredentials, protocol_parameters::ProtocolParameters,
 };
 use crate::{clock::Clock, secret::Secret};
 
@@ -54,8 +54,16 @@ pub struct Signer {
     pub(super) version: bool,
     pub(super) clock: Clock,
     pub(super) allow_http: bool,
-    /// The key of an HMAC method, made when it is first needed.
-    pub(super) hmac_key: OnceLock<hmac::Key>,
+    /// Made when it is first needed, and again after a change.
+    prepared: OnceLock<Prepared>,
+}
+
+/// What all requests of a signer have in common.
+#[derive(Clone)]
+pub(super) struct Prepared {
+    /// The key of an HMAC method.
+    pub(super) hmac_key: Option<hmac::Key>,
+    pub(super) parameters: ProtocolParameters,
 }
 
 impl Signer {
@@ -78,7 +86,7 @@ impl Signer {
             version: true,
             clock: Clock::system(),
             allow_http: false,
-            hmac_key: OnceLock::new(),
+            prepared: OnceLock::new(),
         }
     }
 
@@ -86,8 +94,7 @@ impl Signer {
     #[must_use]
     pub fn client_secret(mut self, client_secret: impl Into<Secret>) -> Self {
         self.client_secret = client_secret.into();
-        self.hmac_key = OnceLock::new();
-        self
+        self.changed()
     }
 
     /// Signs for this token. Verifier and session handle of another are forgotten.
@@ -96,8 +103,7 @@ impl Signer {
         self.token = Some(token.into());
         self.token_secret = token_secret.into();
         (self.verifier, self.session_handle) = (None, None);
-        self.hmac_key = OnceLock::new();
-        self
+        self.changed()
     }
 
     /// Signs for these token credentials.
@@ -126,15 +132,14 @@ impl Signer {
     #[must_use]
     pub fn signature_method(mut self, method: SignatureMethod) -> Self {
         self.method = method;
-        self.hmac_key = OnceLock::new();
-        self
+        self.changed()
     }
 
     /// Where the parameters of the protocol are put: [`SignatureType::Header`] unless told.
     #[must_use]
     pub fn signature_type(mut self, placement: SignatureType) -> Self {
         self.placement = placement;
-        self
+        self.changed()
     }
 
     /// The realm, which stands in the header, and nowhere in another placement; it is not signed.
@@ -143,7 +148,7 @@ impl Signer {
     #[must_use]
     pub fn realm(mut self, realm: impl Into<String>) -> Self {
         self.realm = Some(realm.into());
-        self
+        self.changed()
     }
 
     /// Whether to sign a hash of each body that is not a form, the empty body too
@@ -163,7 +168,7 @@ impl Signer {
     #[must_use]
     pub fn callback(mut self, callback: impl Into<String>) -> Self {
         self.callback = Some(callback.into());
-        self
+        self.changed()
     }
 
     /// `oauth_verifier`, for the request for token credentials only; [`verified`](Self::verified)
@@ -173,7 +178,7 @@ impl Signer {
     #[must_use]
     pub fn verifier(mut self, verifier: impl Into<Secret>) -> Self {
         self.verifier = Some(verifier.into());
-        self
+        self.changed()
     }
 
     /// `oauth_session_handle`, for the request that renews token credentials only.
@@ -182,7 +187,7 @@ impl Signer {
     #[must_use]
     pub fn session_handle(mut self, session_handle: impl Into<Secret>) -> Self {
         self.session_handle = Some(session_handle.into());
-        self
+        self.changed()
     }
 
     /// The same nonce for every request, for tests. New and random unless told.
@@ -212,7 +217,7 @@ impl Signer {
     #[must_use]
     pub fn without_version(mut self) -> Self {
         self.version = false;
-        self
+        self.changed()
     }
 
     /// Lets PLAINTEXT, which is the secrets themselves, go over plain HTTP to other machines.
@@ -233,11 +238,22 @@ impl Signer {
         }
     }
 
-    pub(super) fn hmac_key(&self, algorithm: hmac::Algorithm) -> &hmac::Key {
-        self.hmac_key.get_or_init(|| {
-            let key = self.secrets().key();
-            hmac::Key::new(algorithm, key.expose_secret().as_bytes())
+    pub(super) fn prepared(&self) -> &Prepared {
+        self.prepared.get_or_init(|| {
+            let key = |algorithm| {
+                let key = self.secrets().key();
+                hmac::Key::new(algorithm, key.expose_secret().as_bytes())
+            };
+            Prepared {
+                hmac_key: self.method.hmac().map(key),
+                parameters: ProtocolParameters::new(self),
+            }
         })
+    }
+
+    fn changed(mut self) -> Self {
+        self.prepared = OnceLock::new();
+        self
     }
 }
 

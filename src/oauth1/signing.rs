@@ -2,7 +2,7 @@
 //!
 //! [RFC 5849 section 3.4](https://www.rfc-editor.org/rfc/rfc5849#section-3.4)
 
-use std::{borrow::Cow, ops::Range};
+use std::borrow::Cow;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::{HeaderMap, HeaderValue, Method, header};
@@ -11,44 +11,31 @@ use ring::hmac;
 use super::{
     Body, SignatureMethod, SignatureType, SignedRequest, Signer,
     nonce::nonce,
-    parameters::{Pair, Parameters},
+    parameters::Parameters,
+    protocol_parameters::Fresh,
     target::{Authority, Target},
 };
 use crate::{
-    encoding::{percent_encode_onto, unreserved},
+    encoding::{percent_encode, percent_encode_onto, unreserved},
     error::{Error, Result},
-    secret::Secret,
 };
 
 const FORM: &str = "application/x-www-form-urlencoded";
 
+/// The signature of HMAC-SHA512 in base64, the longest of an HMAC.
+const SIGNATURE: usize = 88;
+
 /// A request on its way to its signature.
 struct Unsigned<'a> {
     target: Target<'a>,
-    /// The parameters, and behind them the base string.
-    parameters: Parameters,
-    own: Own,
+    /// Nonce and timestamp, the parameters, and behind them the base string.
+    text: Vec<u8>,
     /// Where the base string begins.
     base_string: usize,
+    fresh: Fresh,
     /// The form in the body, where there is one.
     form: Option<&'a [u8]>,
     becomes_form: bool,
-}
-
-/// The parameters of the protocol but for the signature: where each of them stands in the text,
-/// and all of them.
-#[derive(Default)]
-struct Own {
-    pairs: [Pair; 10],
-    count: usize,
-    range: Range<usize>,
-}
-
-impl Own {
-    fn add(&mut self, pair: Pair) {
-        self.pairs[self.count] = pair;
-        self.count += 1;
-    }
 }
 
 impl Signer {
@@ -74,10 +61,11 @@ impl Signer {
         body: impl Into<Body<'a>>,
     ) -> Result<SignedRequest<'a>> {
         let mut unsigned = self.prepare(method, url, headers, body.into())?;
-        let signature = unsigned.parameters.text.len();
+        let signature = unsigned.text.len();
         self.append_signature(&mut unsigned)?;
-        let (parameters, signature) = unsigned.parameters.text.split_at(signature);
-        let own = &parameters[unsigned.own.range.clone()];
+        let (text, signature) = unsigned.text.split_at(signature);
+        let ours = &self.prepared().parameters;
+        let put = |start| ours.put(start, &unsigned.fresh, text, signature);
         let mut signed = SignedRequest {
             url: Cow::Borrowed(url),
             authorization: None,
@@ -86,17 +74,17 @@ impl Signer {
         };
         match self.placement {
             SignatureType::Header => {
-                let realm = self.realm.as_deref();
-                signed.authorization =
-                    Some(authorization(realm, parameters, &unsigned.own, signature)?);
+                signed.authorization = Some(header_value(put([b"OAuth ", ours.realm.as_bytes()]))?);
             }
             SignatureType::Query => {
-                let parameters = appended(b"", own, signature);
-                signed.url = unsigned.target.with_parameters(&parameters).into();
+                signed.url = unsigned.target.with_parameters(&put([b"", b""])).into();
             }
             SignatureType::Body => {
                 let form = unsigned.form.unwrap_or_default();
-                signed.body = Some(appended(form, own, signature));
+                signed.body = Some(match form {
+                    [] | [.., b'&'] => put([form, b""]),
+                    _ => put([form, b"&"]),
+                });
                 signed.content_type = unsigned
                     .becomes_form
                     .then(|| HeaderValue::from_static(FORM));
@@ -137,7 +125,7 @@ impl Signer {
         body: impl Into<Body<'a>>,
     ) -> Result<String> {
         let unsigned = self.prepare(method, url, headers, body.into())?;
-        let base_string = &unsigned.parameters.text[unsigned.base_string..];
+        let base_string = &unsigned.text[unsigned.base_string..];
         Ok(String::from_utf8_lossy(base_string).into_owned())
     }
 
@@ -173,12 +161,15 @@ impl Signer {
         let form = self.form(body, is_form || becomes_form)?;
 
         let query = target.query.unwrap_or_default().as_bytes();
-        let ours = 400 + self.client_key.len() + self.callback.as_ref().map_or(0, String::len);
-        let wire = ours + query.len() + form.map_or(0, <[u8]>::len);
-        let mut parameters = Parameters::with_capacity(wire * 3 + target.estimate());
+        let ours = &self.prepared().parameters;
+        let wire = query.len() + form.map_or(0, <[u8]>::len);
+        // Twice, encoded twice.
+        let capacity = 4 * wire + 2 * ours.estimate() + target.estimate() + SIGNATURE;
+        let mut parameters = Parameters::with_capacity(capacity);
+        let fresh = self.append_fresh(&mut parameters.text, form, body)?;
         parameters.extend_from_form(query, "query")?;
         parameters.extend_from_form(form.unwrap_or_default(), "body")?;
-        let own = self.push_own(&mut parameters, form, body)?;
+        parameters.push_ours(|text| ours.append_signed(&fresh, text));
 
         let base_string = parameters.text.len();
         let text = &mut parameters.text;
@@ -198,9 +189,9 @@ impl Signer {
         parameters.append_normalised();
         Ok(Unsigned {
             target,
-            parameters,
-            own,
+            text: parameters.text,
             base_string,
+            fresh,
             form,
             becomes_form,
         })
@@ -241,139 +232,77 @@ impl Signer {
         Ok(())
     }
 
-    /// Adds the parameters of the protocol but for the signature, most of them as they are sorted.
-    fn push_own(
+    /// Makes the parameters that are new with each request.
+    fn append_fresh(
         &self,
-        parameters: &mut Parameters,
+        text: &mut Vec<u8>,
         form: Option<&[u8]>,
         body: Body<'_>,
-    ) -> Result<Own> {
-        let start = parameters.text.len();
-        let mut own = Own::default();
-        let mut push = |own: &mut Own, name, value: Option<&str>| {
-            if let Some(value) = value {
-                own.add(parameters.push(name, value.as_bytes()));
-            }
-        };
-        let hash = match (body, form) {
+    ) -> Result<Fresh> {
+        let now = self.clock.unix();
+        let start = text.len();
+        match &self.nonce {
+            Some(nonce) => percent_encode_onto(nonce.as_bytes(), text),
+            None => text.extend_from_slice(&nonce(now)?),
+        }
+        let nonce = start..text.len();
+        append_number(self.timestamp.unwrap_or(now.as_secs()), text);
+        let body_hash = match (body, form) {
             // "OAuth Consumers MUST NOT include an oauth_body_hash parameter on requests with
             // form-encoded request bodies."
-            (Body::Bytes(body), None) if self.include_body => Some(self.method.body_hash(body)),
+            (Body::Bytes(body), None) if self.include_body => {
+                Some(percent_encode(&self.method.body_hash(body)))
+            }
             _ => None,
         };
-        push(&mut own, "oauth_body_hash", hash.as_deref());
-        push(&mut own, "oauth_callback", self.callback.as_deref());
-        push(&mut own, "oauth_consumer_key", Some(&self.client_key));
-        push(
-            &mut own,
-            "oauth_session_handle",
-            exposed(&self.session_handle),
-        );
-        push(&mut own, "oauth_signature_method", Some(self.method.name()));
-        push(&mut own, "oauth_token", exposed(&self.token));
-        push(&mut own, "oauth_verifier", exposed(&self.verifier));
-        push(&mut own, "oauth_version", self.version.then_some("1.0"));
-        let now = self.clock.unix();
-        own.add(match &self.nonce {
-            Some(nonce) => parameters.push("oauth_nonce", nonce.as_bytes()),
-            None => parameters.push("oauth_nonce", &nonce(now)?),
-        });
-        let timestamp = self.timestamp.unwrap_or(now.as_secs());
-        own.add(parameters.push_number("oauth_timestamp", timestamp));
-        own.range = start..parameters.text.len();
-        Ok(own)
+        Ok(Fresh {
+            timestamp: nonce.end..text.len(),
+            nonce,
+            body_hash,
+        })
     }
 
-    /// Signs the base string and puts the signature behind it, not encoded.
+    /// Signs the base string and puts the signature behind it, percent-encoded.
     fn append_signature(&self, unsigned: &mut Unsigned<'_>) -> Result<()> {
-        let text = &mut unsigned.parameters.text;
+        let text = &mut unsigned.text;
         let base_string = &text[unsigned.base_string..];
-        if let Some(algorithm) = self.method.hmac() {
-            let tag = hmac::sign(self.hmac_key(algorithm), base_string);
-            append_base64(tag.as_ref(), text);
+        if let Some(key) = &self.prepared().hmac_key {
+            let tag = hmac::sign(key, base_string);
+            let mut signature = [0; SIGNATURE];
+            // It fails only for want of room.
+            let written = STANDARD.encode_slice(tag, &mut signature);
+            percent_encode_onto(&signature[..written.unwrap_or_default()], text);
         } else if let Some((key, hash)) = self.method.rsa() {
             let signature = key.sign(hash, base_string)?;
-            append_base64(&signature, text);
+            percent_encode_onto(STANDARD.encode(signature).as_bytes(), text);
         } else if let SignatureMethod::Own(own) = &self.method {
             let base_string = String::from_utf8_lossy(base_string);
             let signature = own.sign(&base_string, self.secrets());
             let signature =
                 signature.map_err(|error| Error::refused_by("the signature method", error))?;
-            text.extend_from_slice(signature.as_bytes());
+            percent_encode_onto(signature.as_bytes(), text);
         } else {
-            text.extend_from_slice(self.secrets().key().expose_secret().as_bytes());
+            percent_encode_onto(self.secrets().key().expose_secret().as_bytes(), text);
         }
         Ok(())
     }
 }
 
-fn exposed(secret: &Option<Secret>) -> Option<&str> {
-    secret.as_ref().map(Secret::expose_secret)
-}
-
-fn append_base64(bytes: &[u8], text: &mut Vec<u8>) {
-    let start = text.len();
-    text.resize(start + bytes.len().div_ceil(3) * 4, 0);
-    // It fails only for want of room.
-    let written = STANDARD.encode_slice(bytes, &mut text[start..]);
-    text.truncate(start + written.unwrap_or_default());
-}
-
-/// `own` is `name=value&` for each parameter.
-fn appended(form: &[u8], own: &[u8], signature: &[u8]) -> Vec<u8> {
-    let length = form.len() + own.len() + signature.len() * 2 + 32;
-    let mut appended = Vec::with_capacity(length);
-    appended.extend_from_slice(form);
-    if !form.is_empty() && !form.ends_with(b"&") {
-        appended.push(b'&');
-    }
-    appended.extend_from_slice(own);
-    appended.extend_from_slice(b"oauth_signature=");
-    percent_encode_onto(signature, &mut appended);
-    appended
-}
-
-/// `OAuth realm="Example", oauth_consumer_key="…", …, oauth_signature="…"`.
-fn authorization(
-    realm: Option<&str>,
-    text: &[u8],
-    own: &Own,
-    signature: &[u8],
-) -> Result<HeaderValue> {
-    let is_special = |byte: &u8| matches!(byte, b'"' | b'\\');
-    let realm_length = realm.map_or(0, |realm| {
-        let special = realm.as_bytes().iter().filter(|byte| is_special(byte));
-        realm.len() + special.count() + 10
-    });
-    let escaped = signature
-        .iter()
-        .filter(|byte| unreserved(&[**byte]) == 0)
-        .count();
-    // To the byte, as the header is not copied then. Each `=` becomes `="`, each `&` `", `.
-    let length =
-        6 + realm_length + own.range.len() + 3 * own.count + 18 + signature.len() + 2 * escaped;
-    let mut value = Vec::with_capacity(length);
-    value.extend_from_slice(b"OAuth ");
-    if let Some(realm) = realm {
-        value.extend_from_slice(b"realm=\"");
-        for byte in realm.bytes() {
-            if is_special(&byte) {
-                value.push(b'\\');
-            }
-            value.push(byte);
+fn append_number(mut number: u64, text: &mut Vec<u8>) {
+    let mut digits = [0; 20];
+    let mut start = digits.len();
+    loop {
+        start -= 1;
+        digits[start] = b'0' + (number % 10) as u8;
+        number /= 10;
+        if number == 0 {
+            break;
         }
-        value.extend_from_slice(b"\", ");
     }
-    for pair in &own.pairs[..own.count] {
-        value.extend_from_slice(&text[pair.name()]);
-        value.extend_from_slice(b"=\"");
-        value.extend_from_slice(&text[pair.value()]);
-        value.extend_from_slice(b"\", ");
-    }
-    value.extend_from_slice(b"oauth_signature=\"");
-    percent_encode_onto(signature, &mut value);
-    value.push(b'"');
-    debug_assert_eq!(value.len(), length);
+    text.extend_from_slice(&digits[start..]);
+}
+
+fn header_value(value: Vec<u8>) -> Result<HeaderValue> {
     // All but the realm is percent-encoded.
     let mut value = HeaderValue::try_from(value)
         .map_err(|_invalid| Error::usage("the realm has a control character"))?;
@@ -383,6 +312,10 @@ fn authorization(
 
 /// `application/x-www-form-urlencoded`, with whatever parameters.
 fn is_form(content_type: &HeaderValue) -> bool {
+    // As most write it.
+    if content_type == FORM {
+        return true;
+    }
     let essence = content_type.as_bytes().split(|byte| *byte == b';').next();
     essence.is_some_and(|essence| essence.trim_ascii().eq_ignore_ascii_case(FORM.as_bytes()))
 }

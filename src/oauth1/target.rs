@@ -5,7 +5,7 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use crate::{
-    encoding::percent_encode_onto,
+    encoding::{percent_encode_onto, unreserved},
     error::{Error, Result},
 };
 
@@ -34,6 +34,13 @@ pub(super) struct Authority<'a> {
 impl<'a> Authority<'a> {
     /// Reads what stands in a URL, or in a `Host` header.
     pub(super) fn parse(text: &'a str) -> Result<Self> {
+        // As most are: a name and nothing else.
+        if !text.is_empty() && unreserved(text.as_bytes()) == text.len() {
+            return Ok(Self {
+                host: text,
+                port: None,
+            });
+        }
         // The colons of an IPv6 address stand in brackets.
         let end = text.rfind(']').map_or(0, |bracket| bracket + 1);
         let (host, port) = match text[end..].find(':') {
@@ -64,7 +71,9 @@ impl<'a> Target<'a> {
     /// Takes `url` apart.
     pub(super) fn parse(url: &'a str) -> Result<Self> {
         // Such bytes cannot be sent; what they become depends on who sends them.
-        if url.bytes().any(|byte| byte <= b' ' || byte == 0x7f) {
+        let unsendable = |byte| byte <= b' ' || byte == 0x7f;
+        // Without stopping at the first one, which would take a test for each byte.
+        if url.bytes().fold(false, |any, byte| any | unsendable(byte)) {
             return Err(Error::usage(
                 "the URL of the request has a space or a control character; give it as it is sent",
             ));
@@ -82,16 +91,14 @@ impl<'a> Target<'a> {
                 ));
             }
         };
-        let end = rest
-            .bytes()
-            .position(|byte| matches!(byte, b'/' | b'?' | b'#'));
-        let (authority, rest) = rest.split_at(end.unwrap_or(rest.len()));
-        let host = authority.rsplit_once('@');
+        // Most hosts are a name, which is passed over at once.
+        let name = unreserved(rest.as_bytes());
+        let end = name + until(&rest[name..], |byte| matches!(byte, b'/' | b'?' | b'#'));
+        let (authority, rest) = rest.split_at(end);
+        let host = authority[name..].rsplit_once('@');
+        let (path, rest) = rest.split_at(until(rest, |byte| matches!(byte, b'?' | b'#')));
         let fragment = rest.find('#').unwrap_or(rest.len());
-        let (path, query) = match rest[..fragment].split_once('?') {
-            Some((path, query)) => (path, Some(query)),
-            None => (&rest[..fragment], None),
-        };
+        let query = rest[..fragment].strip_prefix('?');
         Ok(Self {
             url,
             https,
@@ -140,10 +147,7 @@ impl<'a> Target<'a> {
         let Authority { host, port } = host.unwrap_or(self.authority);
         let start = to.len();
         to.extend(host.bytes().map(|byte| byte.to_ascii_lowercase()));
-        if to[start..]
-            .iter()
-            .any(|byte| !byte.is_ascii_alphanumeric() && !b"-.".contains(byte))
-        {
+        if unreserved(&to[start..]) < host.len() {
             let host = to.split_off(start);
             percent_encode_onto(&host, to);
         }
@@ -177,6 +181,11 @@ impl<'a> Target<'a> {
     pub(super) fn estimate(&self) -> usize {
         self.url.len() + self.path.len() / 2 + 64
     }
+}
+
+/// Where the first byte is that ends this part of the URL, else the end.
+fn until(text: &str, is_end: impl Fn(u8) -> bool) -> usize {
+    text.bytes().position(is_end).unwrap_or(text.len())
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use oauth_twin::{
-    oauth1::{SignatureMethod, Signer},
+    oauth1::{SignatureMethod, SignatureType, Signer},
     reqwest::{Method, header::HeaderMap},
 };
 
@@ -62,6 +62,39 @@ fn own_methods() {
         "{}",
         header(&signed)
     );
+}
+
+/// What is encoded once for all requests is encoded again when it has changed.
+#[test]
+fn a_setting_counts_after_a_signature_too() {
+    let plain = || signer().nonce("n / 1").timestamp(1);
+    let sign = |signer: &Signer| {
+        let signed = signer.sign(&Method::PUT, "https://a.example/", &HeaderMap::new(), "");
+        let signed = signed.expect("a signature");
+        (signed.url.into_owned(), signed.authorization, signed.body)
+    };
+    let used = plain();
+    let first = sign(&used);
+    let settings: [fn(Signer) -> Signer; 13] = [
+        |signer| signer.client_secret("other"),
+        |signer| signer.token("to ken", "other"),
+        |signer| signer.signature_method(SignatureMethod::HmacSha256),
+        |signer| signer.signature_method(SignatureMethod::Plaintext),
+        |signer| signer.signature_type(SignatureType::Query),
+        |signer| signer.signature_type(SignatureType::Body),
+        |signer| signer.realm("realm"),
+        |signer| signer.force_include_body(true),
+        |signer| signer.callback("https://app.example/?a=b c"),
+        |signer| signer.verifier("veri fier"),
+        |signer| signer.session_handle("hand le"),
+        |signer| signer.nonce("other"),
+        |signer| signer.without_version(),
+    ];
+    for (n, change) in settings.into_iter().enumerate() {
+        let changed = sign(&change(used.clone()));
+        assert_eq!(changed, sign(&change(plain())), "{n}");
+        assert_ne!(changed, first, "{n}");
+    }
 }
 
 /// Beyond the header itself: the one text in which all is put together.

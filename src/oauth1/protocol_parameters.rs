@@ -1,0 +1,177 @@
+//! The parameters of the protocol, in the two forms they are needed in: as they are put into the
+//! request, and as they are signed.
+//!
+//! [RFC 5849 section 3.1](https://www.rfc-editor.org/rfc/rfc5849#section-3.1)
+
+use std::ops::Range;
+
+use super::{SignatureType, Signer};
+use crate::{
+    encoding::{percent_encode, unreserved},
+    secret::Secret,
+};
+
+/// Those that are the same in every request of a signer, encoded once for all. The fresh ones are
+/// put between the three parts of each form.
+#[derive(Clone)]
+pub(super) struct ProtocolParameters {
+    /// What the header begins with.
+    pub(super) realm: String,
+    /// As they are put into the request: the nonce, the timestamp and the signature come last.
+    put: [Secret; 3],
+    /// As they are sorted and signed, so that nonce and timestamp stand among them.
+    signed: [Secret; 3],
+    marks: Marks,
+}
+
+/// Those that are new with each request, percent-encoded: where they stand in its text, or what
+/// they are.
+pub(super) struct Fresh {
+    pub(super) nonce: Range<usize>,
+    pub(super) timestamp: Range<usize>,
+    pub(super) body_hash: Option<String>,
+}
+
+/// What stands between a name and its value, behind the value, and behind the last one.
+#[derive(Clone, Copy)]
+struct Marks {
+    equals: &'static str,
+    next: &'static str,
+    end: &'static str,
+}
+
+impl Marks {
+    const HEADER: Self = Self::new("=\"", "\", ", "\"");
+    const FORM: Self = Self::new("=", "&", "");
+    /// A form that is encoded as a whole.
+    const SIGNED: Self = Self::new("%3D", "%26", "");
+
+    const fn new(equals: &'static str, next: &'static str, end: &'static str) -> Self {
+        Self { equals, next, end }
+    }
+
+    fn pair(self, name: &str, value: &str) -> String {
+        [name, self.equals, value, self.next].concat()
+    }
+}
+
+impl ProtocolParameters {
+    pub(super) fn new(signer: &Signer) -> Self {
+        let marks = match signer.placement {
+            SignatureType::Header => Marks::HEADER,
+            SignatureType::Query | SignatureType::Body => Marks::FORM,
+        };
+        let mut put = String::new();
+        let mut signed = [const { String::new() }; 3];
+        // As they are sorted: before the nonce, up to the timestamp, and behind that.
+        for (part, name, value) in [
+            (0, "oauth_callback", signer.callback.as_deref()),
+            (0, "oauth_consumer_key", Some(&*signer.client_key)),
+            (1, "oauth_session_handle", exposed(&signer.session_handle)),
+            (1, "oauth_signature_method", Some(signer.method.name())),
+            (2, "oauth_token", exposed(&signer.token)),
+            (2, "oauth_verifier", exposed(&signer.verifier)),
+            (2, "oauth_version", signer.version.then_some("1.0")),
+        ] {
+            if let Some(value) = value.map(percent_encode) {
+                put += &marks.pair(name, &value);
+                signed[part] += &Marks::SIGNED.pair(name, &percent_encode(&value));
+            }
+        }
+        let Marks { equals, next, .. } = marks;
+        let [first, second, third] = signed;
+        Self {
+            realm: signer.realm.as_deref().map_or_else(String::new, quoted),
+            put: [
+                put + "oauth_nonce" + equals,
+                [next, "oauth_timestamp", equals].concat(),
+                [next, "oauth_signature", equals].concat(),
+            ]
+            .map(Secret::new),
+            signed: [
+                first + "oauth_nonce%3D",
+                "%26".to_owned() + &second + "oauth_timestamp%3D",
+                "%26".to_owned() + &third,
+            ]
+            .map(Secret::new),
+            marks,
+        }
+    }
+
+    /// At least as long as what is signed, unless the caller has fixed a long nonce.
+    pub(super) fn estimate(&self) -> usize {
+        let signed = self.signed.iter().map(|part| part.expose_secret().len());
+        signed.sum::<usize>() + 128
+    }
+
+    /// Appends them as they are sorted and signed, with `%26` behind each.
+    pub(super) fn append_signed(&self, fresh: &Fresh, text: &mut Vec<u8>) {
+        let [first, second, third] = self.signed.each_ref().map(as_bytes);
+        if let Some(hash) = &fresh.body_hash {
+            let pair = Marks::SIGNED.pair("oauth_body_hash", &percent_encode(hash));
+            text.extend_from_slice(pair.as_bytes());
+        }
+        text.extend_from_slice(first);
+        append_encoded(text, fresh.nonce.clone());
+        text.extend_from_slice(second);
+        text.extend_from_within(fresh.timestamp.clone());
+        text.extend_from_slice(third);
+    }
+
+    /// What is put into the request, behind `start`. `text` is what the fresh ones stand in.
+    pub(super) fn put(
+        &self,
+        start: [&[u8]; 2],
+        fresh: &Fresh,
+        text: &[u8],
+        signature: &[u8],
+    ) -> Vec<u8> {
+        let body_hash = match &fresh.body_hash {
+            Some(hash) => self.marks.pair("oauth_body_hash", hash),
+            None => String::new(),
+        };
+        let [first, second, third] = self.put.each_ref().map(as_bytes);
+        // To the byte as long as it need be, as a header is not copied then.
+        [
+            start[0],
+            start[1],
+            body_hash.as_bytes(),
+            first,
+            &text[fresh.nonce.clone()],
+            second,
+            &text[fresh.timestamp.clone()],
+            third,
+            signature,
+            self.marks.end.as_bytes(),
+        ]
+        .concat()
+    }
+}
+
+fn exposed(secret: &Option<Secret>) -> Option<&str> {
+    secret.as_ref().map(Secret::expose_secret)
+}
+
+fn as_bytes(secret: &Secret) -> &[u8] {
+    secret.expose_secret().as_bytes()
+}
+
+/// `realm="Example", `.
+fn quoted(realm: &str) -> String {
+    let escaped = realm.replace('\\', r"\\").replace('"', r#"\""#);
+    Marks::HEADER.pair("realm", &escaped)
+}
+
+/// Encodes what is encoded already, and so has no character but `%` to be escaped.
+fn append_encoded(text: &mut Vec<u8>, range: Range<usize>) {
+    let mut start = range.start;
+    loop {
+        let end = start + unreserved(&text[start..range.end]);
+        text.extend_from_within(start..end);
+        if end == range.end {
+            return;
+        }
+        text.extend_from_slice(b"%25");
+        start = end + 1;
+    }
+}
