@@ -9,7 +9,7 @@ use std::{hint::black_box, time::Duration};
 
 use allocation_counter::{AllocationInfo, measure};
 use oauth_twin::{
-    Clock, Token,
+    Token,
     oauth2::{ClientCredentials, EndpointResponse, TokenEndpoint},
     reqwest::{
         Method, Request, StatusCode,
@@ -215,13 +215,12 @@ fn construction(missed: &mut Missed) -> BenchResult {
 fn parsing() -> BenchResult {
     let endpoint = TokenEndpoint::new("https://id.example/token", "id")?;
     let request = endpoint.request(&ClientCredentials::new())?;
-    let (headers, clock) = (HeaderMap::new(), Clock::system());
+    let headers = HeaderMap::new();
     let figure = count(|| {
         let body = support::ANSWER.as_bytes();
         black_box(endpoint.token(
             &request,
             EndpointResponse::new(StatusCode::OK, headers.clone(), body),
-            &clock,
         )?);
         Ok(())
     })?;

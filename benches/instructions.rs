@@ -8,7 +8,7 @@ mod support;
 use std::{hint::black_box, io::Read as _, time::Duration};
 
 use oauth_twin::{
-    AsyncOAuth2Client, Clock, Token,
+    AsyncOAuth2Client, Token,
     oauth2::{ClientCredentials, EndpointResponse, TokenEndpoint},
     reqwest::{
         self, Method,
@@ -173,14 +173,13 @@ fn for_token(count: usize, token: impl Fn(usize) -> Token) -> BenchResult {
 fn parse(count: usize) -> BenchResult {
     let endpoint = TokenEndpoint::new("https://id.example/token", "id")?;
     let request = endpoint.request(&ClientCredentials::new())?;
-    let (headers, clock) = (HeaderMap::new(), Clock::system());
+    let headers = HeaderMap::new();
     for _ in 0..count {
         let body = black_box(support::ANSWER.as_bytes());
         let status = reqwest::StatusCode::OK;
         black_box(endpoint.token(
             &request,
             EndpointResponse::new(status, headers.clone(), body),
-            &clock,
         )?);
     }
     Ok(())

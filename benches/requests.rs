@@ -13,7 +13,6 @@ use std::{
 
 use criterion::Criterion;
 use oauth_twin::{
-    Clock,
     oauth2::{ClientCredentials, EndpointResponse, TokenEndpoint},
     reqwest::{
         Method, Request, StatusCode,
@@ -190,7 +189,7 @@ fn construction(criterion: &mut Criterion, runtime: &Runtime) -> BenchResult {
 fn parsing(criterion: &mut Criterion) -> BenchResult {
     let endpoint = TokenEndpoint::new("https://id.example/token", "id")?;
     let request = endpoint.request(&ClientCredentials::new())?;
-    let (headers, clock) = (HeaderMap::new(), Clock::system());
+    let headers = HeaderMap::new();
     criterion.bench_function("reading a token answer", |bencher| {
         bencher.iter(|| {
             let body = black_box(ANSWER.as_bytes());
@@ -198,7 +197,6 @@ fn parsing(criterion: &mut Criterion) -> BenchResult {
                 .token(
                     &request,
                     EndpointResponse::new(StatusCode::OK, headers.clone(), body),
-                    &clock,
                 )
                 .expect("a token")
         });

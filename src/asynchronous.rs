@@ -15,6 +15,7 @@ use tokio::{runtime::Handle, sync::watch};
 use crate::{
     error::{BoxError, Error, Result},
     oauth2::TokenUpdate,
+    secret::Secret,
 };
 
 /// reqwest's async half.
@@ -39,9 +40,10 @@ macro_rules! paired {
     };
 }
 
+mod callbacks;
 #[path = "client/mod.rs"]
 mod client;
-pub use client::*;
+pub use {callbacks::*, client::*};
 
 /// reqwest's builder for its async client with the TLS of this crate, for a client of your own:
 /// under the feature `rustls` alone, reqwest's own `Client::new` finds no crypto provider.
@@ -153,8 +155,10 @@ impl<T: Clone> Outcome<T> {
     }
 }
 
-type Hook = Arc<dyn Fn(TokenUpdate) -> BoxFuture + Send + Sync>;
-type BoxFuture = Pin<Box<dyn Future<Output = Result<(), BoxError>> + Send>>;
+type Hook = Arc<dyn Fn(TokenUpdate) -> BoxFuture<()> + Send + Sync>;
+type Sign = Arc<dyn Fn(Vec<u8>) -> BoxFuture<Vec<u8>> + Send + Sync>;
+type Assert = Arc<dyn Fn() -> BoxFuture<Secret> + Send + Sync>;
+type BoxFuture<T> = Pin<Box<dyn Future<Output = Result<T, BoxError>> + Send>>;
 
 tokio::task_local! {
     /// The slots for which a hook runs in this task, or waits for it.
@@ -176,48 +180,9 @@ fn in_hook(slot: usize) -> bool {
     HOOKS_OF.try_with(is_running).unwrap_or(false)
 }
 
-/// What [`update_token`](AsyncOAuth2ClientBuilder::update_token) takes: a closure, or an async
-/// closure. `Kind` only tells the two apart.
-pub trait UpdateToken<Kind>: Send + Sync + 'static {
-    /// Makes one kind of both.
-    #[doc(hidden)]
-    fn into_hook(self) -> Arc<dyn Fn(TokenUpdate) -> BoxFuture + Send + Sync>;
-}
-
-impl<F> UpdateToken<fn()> for F
-where
-    F: Fn(TokenUpdate) -> Result<(), BoxError> + Send + Sync + 'static,
-{
-    fn into_hook(self) -> Hook {
-        Arc::new(move |update| Box::pin(std::future::ready(self(update))))
-    }
-}
-
-impl<F, Fut> UpdateToken<Pin<Box<Fut>>> for F
-where
-    F: Fn(TokenUpdate) -> Fut + Send + Sync + 'static,
-    Fut: Future<Output = Result<(), BoxError>> + Send + 'static,
-{
-    fn into_hook(self) -> Hook {
-        Arc::new(move |update| Box::pin(self(update)))
-    }
-}
-
-impl AsyncOAuth2ClientBuilder {
-    /// Calls `update` with every token that the client obtained by itself or by `refresh_token`:
-    /// a closure, or an async closure. The token is in use by then; store it.
-    ///
-    /// Within `update`, requests and `ensure_active_token` work and use the new token;
-    /// `refresh_token`, `fetch_token`, `set_token` and `close` of the same client are errors, as
-    /// they would wait for the hook itself.
-    pub fn update_token<Kind>(self, update: impl UpdateToken<Kind>) -> Self {
-        self.hook(update.into_hook())
-    }
-}
-
 /// `with` of a client, which `$abandon` closes if the future is dropped.
 macro_rules! scoped {
-    ($client:ident, $abandon:expr) => {
+    ($client:ident, $argument:literal, $abandon:expr) => {
         impl $client {
             /// Runs `work` and closes the client, whether that succeeds, fails, panics or is
             /// dropped.
@@ -230,7 +195,7 @@ macro_rules! scoped {
             /// # let url = server.url("/");
             #[doc = concat!("use oauth_twin::{", stringify!($client), ", Error};")]
             ///
-            #[doc = concat!("let client = ", stringify!($client), "::builder(\"id\")")]
+            #[doc = concat!("let client = ", stringify!($client), "::builder(", $argument, ")")]
             /// # .for_example()
             ///     .build()?;
             /// let text = client
@@ -243,6 +208,7 @@ macro_rules! scoped {
             /// # trait ForExample { fn for_example(self) -> Self; }
             /// # impl ForExample for oauth_twin::AsyncOAuth1ClientBuilder { fn for_example(self) -> Self { self } }
             /// # impl ForExample for oauth_twin::AsyncOAuth2ClientBuilder { fn for_example(self) -> Self { self.token(oauth_twin::Token::new("t")) } }
+            /// # impl ForExample for oauth_twin::AsyncAssertionClientBuilder { fn for_example(self) -> Self { self.assertion(|| Ok("a".into())).token(oauth_twin::Token::new("t")) } }
             /// ```
             ///
             /// # Errors
@@ -282,9 +248,23 @@ impl<F: FnOnce()> Drop for OnDrop<F> {
     }
 }
 
-scoped!(AsyncOAuth1Client, |client: &Self| client.session.end());
-scoped!(AsyncOAuth2Client, |client: &Self| {
-    if let Some(live) = client.session.begin_close() {
-        linger(live.settle());
-    }
-});
+/// Closes a client that is dropped, as far as that is possible.
+macro_rules! abandon {
+    () => {
+        |client: &Self| {
+            if let Some(live) = client.session.begin_close() {
+                linger(live.settle());
+            }
+        }
+    };
+}
+
+scoped!(AsyncOAuth1Client, "\"id\"", |client: &Self| client
+    .session
+    .end());
+scoped!(AsyncOAuth2Client, "\"id\"", abandon!());
+scoped!(
+    AsyncAssertionClient,
+    "\"https://id.example.com/token\"",
+    abandon!()
+);

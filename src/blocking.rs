@@ -13,6 +13,7 @@ use maybe_async::must_be_sync as maybe_async;
 use crate::{
     error::{BoxError, Error, Result},
     oauth2::TokenUpdate,
+    secret::Secret,
 };
 
 /// reqwest's blocking half.
@@ -36,10 +37,11 @@ macro_rules! paired {
     };
 }
 
+mod callbacks;
 #[path = "client/mod.rs"]
 #[allow(clippy::duplicate_mod, reason = "compiled once per mode, on purpose")]
 mod client;
-pub use client::*;
+pub use {callbacks::*, client::*};
 
 /// reqwest's builder for its blocking client with the TLS of this crate, for a client of your
 /// own: under the feature `rustls` alone, reqwest's own `Client::new` finds no crypto provider.
@@ -166,6 +168,8 @@ impl<T: Clone> Outcome<T> {
 }
 
 type Hook = Arc<dyn Fn(TokenUpdate) -> Result<(), BoxError> + Send + Sync>;
+type Sign = Arc<dyn Fn(Vec<u8>) -> Result<Vec<u8>, BoxError> + Send + Sync>;
+type Assert = Arc<dyn Fn() -> Result<Secret, BoxError> + Send + Sync>;
 
 thread_local! {
     /// The slots for which a hook runs on this thread, or waits for it.
@@ -188,24 +192,9 @@ fn in_hook(slot: usize) -> bool {
     HOOKS_OF.with_borrow(|slots| slots.contains(&slot))
 }
 
-impl OAuth2ClientBuilder {
-    /// Calls `update` with every token that the client obtained by itself or by `refresh_token`.
-    /// The token is in use by then; store it.
-    ///
-    /// Within `update`, requests and `ensure_active_token` work and use the new token;
-    /// `refresh_token`, `fetch_token`, `set_token` and `close` of the same client are errors, as
-    /// they would wait for the hook itself.
-    pub fn update_token(
-        self,
-        update: impl Fn(TokenUpdate) -> Result<(), BoxError> + Send + Sync + 'static,
-    ) -> Self {
-        self.hook(Arc::new(update))
-    }
-}
-
 /// `with` of a client.
 macro_rules! scoped {
-    ($client:ident) => {
+    ($client:ident, $argument:literal) => {
         impl $client {
             /// Runs `work` and closes the client, whether that succeeds, fails or panics.
             ///
@@ -216,7 +205,7 @@ macro_rules! scoped {
             /// # let url = server.url("/");
             #[doc = concat!("use oauth_twin::{", stringify!($client), ", Error};")]
             ///
-            #[doc = concat!("let client = ", stringify!($client), "::builder(\"id\")")]
+            #[doc = concat!("let client = ", stringify!($client), "::builder(", $argument, ")")]
             /// # .for_example()
             ///     .build()?;
             /// let text = client
@@ -226,6 +215,7 @@ macro_rules! scoped {
             /// # trait ForExample { fn for_example(self) -> Self; }
             /// # impl ForExample for oauth_twin::OAuth1ClientBuilder { fn for_example(self) -> Self { self } }
             /// # impl ForExample for oauth_twin::OAuth2ClientBuilder { fn for_example(self) -> Self { self.token(oauth_twin::Token::new("t")) } }
+            /// # impl ForExample for oauth_twin::AssertionClientBuilder { fn for_example(self) -> Self { self.assertion(|| Ok("a".into())).token(oauth_twin::Token::new("t")) } }
             /// ```
             ///
             /// # Errors
@@ -245,5 +235,6 @@ macro_rules! scoped {
     };
 }
 
-scoped!(OAuth1Client);
-scoped!(OAuth2Client);
+scoped!(OAuth1Client, "\"id\"");
+scoped!(OAuth2Client, "\"id\"");
+scoped!(AssertionClient, "\"https://id.example.com/token\"");

@@ -47,13 +47,14 @@ pub use {
 
 #[cfg(feature = "async")]
 pub use asynchronous::{
-    AsyncLogin, AsyncOAuth1Client, AsyncOAuth1ClientBuilder, AsyncOAuth2Client,
-    AsyncOAuth2ClientBuilder, AsyncRequestBuilder, UpdateToken, async_http_client_builder,
+    AsyncAssertionClient, AsyncAssertionClientBuilder, AsyncLogin, AsyncOAuth1Client,
+    AsyncOAuth1ClientBuilder, AsyncOAuth2Client, AsyncOAuth2ClientBuilder, AsyncRequestBuilder,
+    AsyncSigner, MakeAssertion, UpdateToken, async_http_client_builder,
 };
 #[cfg(feature = "blocking")]
 pub use blocking::{
-    Login, OAuth1Client, OAuth1ClientBuilder, OAuth2Client, OAuth2ClientBuilder, RequestBuilder,
-    http_client_builder,
+    AssertionClient, AssertionClientBuilder, Login, OAuth1Client, OAuth1ClientBuilder,
+    OAuth2Client, OAuth2ClientBuilder, RequestBuilder, Signer, http_client_builder,
 };
 #[cfg(any(feature = "async", feature = "blocking"))]
 pub use oauth2::token_update::TokenUpdate;

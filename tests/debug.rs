@@ -50,8 +50,14 @@ fn grants() {
 #[test]
 fn endpoints() {
     let url = format!("https://id.example/?key={SECRET}");
-    let endpoint = "Endpoint { url: \"https://id.example/\", client_id: \"id\", \
-                    client_secret: Some([redacted]), .. }";
+    let registration = |token_endpoint: &str| {
+        format!(
+            "Endpoint {{ url: \"https://id.example/\", registration: ClientRegistration {{ \
+             client_id: \"id\", client_secret: Some([redacted]), issuer: None, \
+             token_endpoint: {token_endpoint}, external_key: None, .. }}, .. }}"
+        )
+    };
+    let endpoint = registration("None");
     shows(
         &RevocationEndpoint::new(&url, "id")
             .unwrap()
@@ -69,8 +75,8 @@ fn endpoints() {
             .unwrap()
             .client_secret(SECRET),
         &format!(
-            "TokenEndpoint {{ endpoint: {endpoint}, issuer: None, redirect_uri: None, \
-             scope: None, resource: [] }}"
+            "TokenEndpoint {{ endpoint: {}, redirect_uri: None, scope: None, resource: [] }}",
+            registration("Some(\"https://id.example/\")")
         ),
     );
 }

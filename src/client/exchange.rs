@@ -3,10 +3,12 @@
 
 use std::time::{Duration, Instant};
 
-use super::{maybe_async, session::Live, sleep, slot::Current};
+use super::{Assert, Sign, aside, maybe_async, session::Live, sleep, slot::Current};
 use crate::{
     error::{Error, Result},
-    oauth2::{EndpointRequest, EndpointResponse, Grant, Introspection, Token, TokenTypeHint},
+    oauth2::{
+        EndpointRequest, EndpointResponse, Grant, Introspection, Outstanding, Token, TokenTypeHint,
+    },
     random,
     secret::Secret,
     trace,
@@ -29,7 +31,7 @@ impl Live {
             .exchange(
                 grant.single_use(),
                 || endpoint.request(grant),
-                |request, response| endpoint.token(request, response, &settings.clock),
+                |request, response| endpoint.token(request, response),
             )
             .await?;
         Ok(token.with_refresh_parameters(grant.refresh_parameters()))
@@ -104,9 +106,13 @@ impl Live {
         let mut attempt = 1;
         loop {
             // New each time: an assertion must not be sent twice.
-            let request = request()?;
-            let left = timeout.saturating_sub(started.elapsed());
-            let response = self.shared.transport.ask(&request, left).await;
+            let mut request = request()?;
+            let left = || timeout.saturating_sub(started.elapsed());
+            while let Some(outstanding) = request.outstanding() {
+                let outstanding = outstanding.clone();
+                self.complete(&mut request, outstanding, left()).await?;
+            }
+            let response = self.shared.transport.ask(&request, left()).await;
             let error = match response.and_then(|response| read(&request, response)) {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error,
@@ -131,6 +137,52 @@ impl Live {
             attempt += 1;
         }
     }
+}
+
+#[maybe_async]
+impl Live {
+    /// Asks the caller's own code for what a request lacks, for no longer than `limit`.
+    async fn complete(
+        &self,
+        request: &mut EndpointRequest,
+        outstanding: Outstanding,
+        limit: Duration,
+    ) -> Result<()> {
+        let settings = &self.shared.settings;
+        match outstanding {
+            Outstanding::Signature(_, input) => {
+                let sign = configured(settings.sign.as_ref(), "signer")?.clone();
+                let message = input.as_bytes().to_vec();
+                let signature = aside(limit, move || signature(sign, message)).await;
+                request.sign(&signature.unwrap_or_else(|| Err(too_late(SIGNER)))?)
+            }
+            Outstanding::Assertion(_) => {
+                let assert = configured(settings.assert.as_ref(), "assertion")?.clone();
+                let assertion = aside(limit, move || assertion(assert)).await;
+                request.assert(assertion.unwrap_or_else(|| Err(too_late(ASSERTION)))?);
+                Ok(())
+            }
+        }
+    }
+}
+
+#[maybe_async]
+async fn signature(sign: Sign, message: Vec<u8>) -> Result<Vec<u8>> {
+    let signature = sign(message).await;
+    signature.map_err(|error| Error::refused_by(SIGNER, error))
+}
+
+#[maybe_async]
+async fn assertion(assert: Assert) -> Result<Secret> {
+    let assertion = assert().await;
+    assertion.map_err(|error| Error::refused_by(ASSERTION, error))
+}
+
+const SIGNER: &str = "the signer";
+const ASSERTION: &str = "the function that makes the assertion";
+
+fn too_late(what: &'static str) -> Error {
+    Error::refused_by(what, "it did not answer in time".into())
 }
 
 impl Live {

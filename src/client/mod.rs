@@ -4,10 +4,12 @@
 //! decided is decided below, without I/O; here it is carried out.
 
 use super::{
-    Hook, Outcome, aside, detached, execute, http, http_base, http_client, in_hook, linger,
-    maybe_async, read_capped, run_hook, sleep,
+    Assert, Hook, Outcome, Sign, aside, detached, execute, http, http_base, http_client, in_hook,
+    linger, maybe_async, read_capped, run_hook, sleep,
 };
 
+mod assertion;
+mod assertion_builder;
 mod authorization;
 mod children;
 mod exchange;
@@ -22,9 +24,11 @@ mod oauth2_settings;
 mod renewal;
 mod request;
 mod session;
+mod settings;
 mod slot;
 mod transport;
 
 pub use {
-    authorization::*, oauth1::*, oauth1_builder::*, oauth2::*, oauth2_builder::*, request::*,
+    assertion::*, assertion_builder::*, authorization::*, oauth1::*, oauth1_builder::*, oauth2::*,
+    oauth2_builder::*, request::*,
 };

@@ -1,6 +1,6 @@
 //! The settings of an OAuth 1.0 client.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::fmt;
 
 use reqwest::Url;
 
@@ -8,13 +8,12 @@ use super::{
     http,
     oauth1::OAuth1Client,
     oauth1_session::{Settings, SignedSession},
-    transport::{ConfigureHttp, Follow, Transport},
+    settings::{HttpSettings, Problems, http_settings},
+    transport::Follow,
 };
 use crate::{
-    clock::Clock,
-    error::{Error, Result},
+    error::Result,
     oauth1::{SignatureMethod, SignatureType, Signer, TokenCredentials},
-    oauth2::check_endpoint,
     secret::Secret,
 };
 
@@ -82,10 +81,7 @@ assert_eq!(
         realm: Option<String>,
         include_body: bool,
         follow_redirects: bool,
-        timeout: Duration,
-        configure_http: Option<ConfigureHttp>,
-        clock: Clock,
-        allow_http: bool,
+        http: HttpSettings,
     }
 }
 
@@ -104,10 +100,7 @@ impl OAuth1ClientBuilder {
             realm: None,
             include_body: false,
             follow_redirects: false,
-            timeout: Duration::from_secs(30),
-            configure_http: None,
-            clock: Clock::system(),
-            allow_http: false,
+            http: HttpSettings::new(),
         }
     }
 
@@ -201,45 +194,6 @@ impl OAuth1ClientBuilder {
         self
     }
 
-    /// The time within which a call of one of the server's endpoints ends: 30 seconds unless
-    /// told. API calls wait up to 30 seconds for each sign of life, and reqwest's own `timeout`
-    /// limits them as a whole.
-    pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = timeout;
-        self
-    }
-
-    /// Changes reqwest's own builder: proxies, private roots, client certificates, the pool.
-    ///
-    /// It is called for each of the inner clients: one for endpoints and one for API calls, and the
-    /// same again for loopback where the environment names a proxy. Redirects, `Referer` and the
-    /// timeouts of endpoints are set after it. With this, reqwest sets TLS up itself; under the
-    /// feature `rustls`, *ring* is installed as the process's provider if there is none.
-    pub fn configure_http(
-        mut self,
-        configure: impl Fn(http::ClientBuilder) -> http::ClientBuilder + Send + Sync + 'static,
-    ) -> Self {
-        self.configure_http = Some(Arc::new(configure));
-        self
-    }
-
-    /// The clock that timestamps are taken from: the system's, unless told.
-    pub fn clock(mut self, clock: Clock) -> Self {
-        self.clock = clock;
-        self
-    }
-
-    /// Permits plain HTTP everywhere.
-    ///
-    /// # Security
-    ///
-    /// Whoever sits on the way can read what is sent; with PLAINTEXT, the secrets themselves.
-    /// Loopback needs no permission.
-    pub fn dangerous_allow_http(mut self) -> Self {
-        self.allow_http = true;
-        self
-    }
-
     /// Makes the client. Nothing is sent yet.
     ///
     /// # Errors
@@ -248,38 +202,26 @@ impl OAuth1ClientBuilder {
     /// if TLS cannot be set up.
     pub fn build(self) -> Result<OAuth1Client> {
         let settings = self.settings()?;
-        let transport = Transport::new(
-            self.configure_http.as_ref(),
-            self.timeout,
-            self.allow_http,
-            Follow::Nothing,
-        )?;
+        let transport = self.http.transport(Follow::Nothing)?;
         let session = SignedSession::new(settings, transport, self.token);
         Ok(OAuth1Client::new(session))
     }
 
     fn settings(&self) -> Result<Settings> {
-        let mut problems = Vec::new();
+        let mut problems = Problems::default();
         if self.client_key.is_empty() {
-            problems.push("client_key is empty".to_owned());
+            problems.add("client_key", "is empty");
         }
         if self.client_secret.as_ref().is_some_and(Secret::is_empty) {
-            problems.push("client_secret is empty; leave it out if there is none".to_owned());
+            problems.add("client_secret", "is empty; leave it out if there is none");
         }
-        let mut endpoint = |name, url: &Option<String>| -> Option<Url> {
-            let problem = match check_endpoint(url.as_deref()?, self.allow_http) {
-                Ok(url)
-                    if url
-                        .query_pairs()
-                        .any(|(name, _)| name.starts_with("oauth_")) =>
-                {
-                    "must not have parameters of OAuth in its query".to_owned()
-                }
-                Ok(url) => return Some(url),
-                Err(problem) => problem,
-            };
-            problems.push(format!("{name} {problem}"));
-            None
+        let mut endpoint = |name, url: &Option<String>| {
+            let url = self.http.url(name, url.as_deref(), &mut problems)?;
+            let mut names = url.query_pairs().map(|(name, _)| name);
+            if names.any(|name| name.starts_with("oauth_")) {
+                problems.add(name, "must not have parameters of OAuth in its query");
+            }
+            Some(url)
         };
         let request_token_endpoint =
             endpoint("request_token_endpoint", &self.request_token_endpoint);
@@ -289,25 +231,20 @@ impl OAuth1ClientBuilder {
         if self.redirect_uri != "oob"
             && let Err(error) = Url::parse(&self.redirect_uri)
         {
-            problems.push(format!(
-                "redirect_uri is neither an absolute URI nor oob ({error})"
-            ));
+            let problem = format!("is neither an absolute URI nor oob ({error})");
+            problems.add("redirect_uri", &problem);
         }
         if let Err(error) = self.method.validate() {
-            problems.push(format!("signature_method cannot be used: {error}"));
+            problems.add("signature_method", &format!("cannot be used: {error}"));
         }
         let realm = self.realm.as_deref().unwrap_or_default();
         if realm.contains(char::is_control) {
-            problems.push("realm has a control character".to_owned());
+            problems.add("realm", "has a control character");
         } else if !realm.is_empty() && self.placement != SignatureType::Header {
-            problems.push("realm has its place in the header; see signature_type".to_owned());
+            problems.add("realm", "has its place in the header; see signature_type");
         }
-        if self.timeout == Duration::ZERO {
-            problems.push("timeout must be longer than zero".to_owned());
-        }
-        if !problems.is_empty() {
-            return Err(Error::configuration(problems));
-        }
+        self.http.check(&mut problems);
+        problems.result()?;
         Ok(Settings {
             client_key: self.client_key.clone(),
             signer: self.signer(),
@@ -315,7 +252,7 @@ impl OAuth1ClientBuilder {
             authorization_endpoint,
             access_token_endpoint,
             callback: self.redirect_uri.clone(),
-            timeout: self.timeout,
+            timeout: self.http.timeout,
             follow_redirects: self.follow_redirects,
         })
     }
@@ -326,19 +263,21 @@ impl OAuth1ClientBuilder {
             .signature_method(self.method.clone())
             .signature_type(self.placement)
             .force_include_body(self.include_body)
-            .clock(self.clock.clone());
+            .clock(self.http.clock.clone());
         if let Some(secret) = &self.client_secret {
             signer = signer.client_secret(secret);
         }
         if let Some(realm) = &self.realm {
             signer = signer.realm(realm);
         }
-        match self.allow_http {
+        match self.http.allow_http {
             true => signer.dangerous_allow_http(),
             false => signer,
         }
     }
 }
+
+http_settings!(OAuth1ClientBuilder);
 
 /// Without queries.
 impl fmt::Debug for OAuth1ClientBuilder {

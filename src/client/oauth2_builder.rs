@@ -1,22 +1,19 @@
 //! The settings of an OAuth 2.0 client.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, sync::Arc};
 
 use reqwest::Method;
 
 use super::{
-    Hook as UpdateHook, http,
+    http,
     oauth2::OAuth2Client,
     session::Session,
-    transport::{ConfigureHttp, Follow, Transport},
+    settings::{HttpSettings, TokenSettings, http_settings, token_settings},
+    transport::Follow,
 };
 use crate::{
-    clock::Clock,
     error::Result,
-    oauth2::{
-        ClientAuth, Grant, Hook, RefreshPolicy, Scope, Token, TokenPlacement,
-        compliance::ComplianceFix,
-    },
+    oauth2::{ClientAuth, Grant},
     secret::Secret,
 };
 
@@ -95,20 +92,9 @@ assert_eq!(
         pub(super) revocation_auth: Option<Arc<dyn ClientAuth>>,
         pub(super) introspection_endpoint: Option<String>,
         pub(super) introspection_auth: Option<Arc<dyn ClientAuth>>,
-        pub(super) placement: TokenPlacement,
-        pub(super) hooks: Vec<Hook>,
-        pub(super) scope: Option<Scope>,
-        pub(super) resource: Vec<String>,
         pub(super) grant: Option<Arc<dyn Grant>>,
-        pub(super) token: Option<Token>,
-        pub(super) leeway: Duration,
-        pub(super) policy: RefreshPolicy,
-        pub(super) timeout: Duration,
-        pub(super) close_timeout: Duration,
-        pub(super) configure_http: Option<ConfigureHttp>,
-        pub(super) update: Option<UpdateHook>,
-        pub(super) clock: Clock,
-        pub(super) allow_http: bool,
+        pub(in super::super) tokens: TokenSettings,
+        pub(super) http: HttpSettings,
     }
 }
 
@@ -128,20 +114,9 @@ impl OAuth2ClientBuilder {
             revocation_auth: None,
             introspection_endpoint: None,
             introspection_auth: None,
-            placement: TokenPlacement::Header,
-            hooks: Vec::new(),
-            scope: None,
-            resource: Vec::new(),
             grant: None,
-            token: None,
-            leeway: Duration::from_secs(60),
-            policy: RefreshPolicy::default(),
-            timeout: Duration::from_secs(30),
-            close_timeout: Duration::from_secs(60),
-            configure_http: None,
-            update: None,
-            clock: Clock::system(),
-            allow_http: false,
+            tokens: TokenSettings::new(),
+            http: HttpSettings::new(),
         }
     }
 
@@ -232,27 +207,6 @@ impl OAuth2ClientBuilder {
         self
     }
 
-    /// Where the token stands in requests: in the header, unless told.
-    ///
-    /// [RFC 6750 section 2](https://www.rfc-editor.org/rfc/rfc6750#section-2)
-    pub fn token_placement(mut self, placement: TokenPlacement) -> Self {
-        self.placement = placement;
-        self
-    }
-
-    /// Adds a change to a message, for a server that departs from the RFC. Hooks run in the order
-    /// in which they are added.
-    pub fn compliance_hook(mut self, hook: Hook) -> Self {
-        self.hooks.push(hook);
-        self
-    }
-
-    /// Adds the hooks that a provider is known to need.
-    pub fn compliance_fix(mut self, fix: ComplianceFix) -> Self {
-        self.hooks.extend(fix);
-        self
-    }
-
     /// How the client authenticates: [`ClientSecretBasic`](crate::oauth2::ClientSecretBasic) if
     /// it has a secret, else [`PublicClient`](crate::oauth2::PublicClient), unless told.
     ///
@@ -262,101 +216,10 @@ impl OAuth2ClientBuilder {
         self
     }
 
-    /// The scope of grants that name none: a string, or several.
-    ///
-    /// [RFC 6749 section 3.3](https://www.rfc-editor.org/rfc/rfc6749#section-3.3)
-    pub fn scope(mut self, scope: impl Into<Scope>) -> Self {
-        self.scope = Some(scope.into());
-        self
-    }
-
-    /// The resource that tokens are for; call it again for more than one.
-    ///
-    /// [RFC 8707 section 2](https://www.rfc-editor.org/rfc/rfc8707#section-2)
-    pub fn resource(mut self, resource: impl Into<String>) -> Self {
-        self.resource.push(resource.into());
-        self
-    }
-
     /// What the first token is obtained with, at the first request, and later ones when there is
     /// no refresh token.
     pub fn grant(mut self, grant: impl Grant + 'static) -> Self {
         self.grant = Some(Arc::new(grant));
-        self
-    }
-
-    /// A token to begin with, such as that of the last run.
-    pub fn token(mut self, token: Token) -> Self {
-        self.token = Some(token);
-        self
-    }
-
-    /// How long before it expires a token is renewed: 60 seconds unless told, and never more
-    /// than half of its life.
-    pub fn leeway(mut self, leeway: Duration) -> Self {
-        self.leeway = leeway;
-        self
-    }
-
-    /// What makes the client renew its token: its expiry and a 401, unless told.
-    pub fn refresh_policy(mut self, policy: RefreshPolicy) -> Self {
-        self.policy = policy;
-        self
-    }
-
-    /// The time within which a call of one of the server's endpoints ends, repetitions included:
-    /// 30 seconds unless told. It does not hold for requests to an API: these wait up to 30
-    /// seconds for each sign of life, and reqwest's own `timeout` limits them as a whole.
-    ///
-    /// A request that renews the token early waits no longer for it than this, or than its own
-    /// timeout, and then goes on with the old token; the renewal goes on, too.
-    pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = timeout;
-        self
-    }
-
-    /// How long `close` waits for a renewal that is under way, and then for `update_token`:
-    /// 60 seconds each unless told.
-    pub fn close_timeout(mut self, timeout: Duration) -> Self {
-        self.close_timeout = timeout;
-        self
-    }
-
-    /// Changes reqwest's own builder: proxies, private roots, client certificates, the pool.
-    ///
-    /// It is called for each of the inner clients: one for endpoints and one for API calls, and the
-    /// same again for loopback where the environment names a proxy, as nothing goes to loopback
-    /// through that one. Redirects, `Referer` and the timeouts of
-    /// endpoints are set after it. With this, reqwest sets TLS up itself, and the platform's
-    /// roots are loaded again for each client; under the feature `rustls`, *ring* is installed as
-    /// the process's provider if there is none.
-    pub fn configure_http(
-        mut self,
-        configure: impl Fn(http::ClientBuilder) -> http::ClientBuilder + Send + Sync + 'static,
-    ) -> Self {
-        self.configure_http = Some(Arc::new(configure));
-        self
-    }
-
-    /// The clock that expiry is judged by: the system's, unless told.
-    pub fn clock(mut self, clock: Clock) -> Self {
-        self.clock = clock;
-        self
-    }
-
-    /// Permits plain HTTP everywhere.
-    ///
-    /// # Security
-    ///
-    /// Whoever sits on the way reads secrets and tokens and can change answers. Loopback needs
-    /// no permission.
-    pub fn dangerous_allow_http(mut self) -> Self {
-        self.allow_http = true;
-        self
-    }
-
-    pub(in super::super) fn hook(mut self, hook: UpdateHook) -> Self {
-        self.update = Some(hook);
         self
     }
 
@@ -368,16 +231,14 @@ impl OAuth2ClientBuilder {
     /// if TLS cannot be set up.
     pub fn build(self) -> Result<OAuth2Client> {
         let settings = self.settings()?;
-        let transport = Transport::new(
-            self.configure_http.as_ref(),
-            self.timeout,
-            self.allow_http,
-            Follow::Bearer(self.placement),
-        )?;
-        let session = Session::new(settings, transport, self.token, self.grant);
+        let transport = self.http.transport(Follow::Bearer(self.tokens.placement))?;
+        let session = Session::new(settings, transport, self.tokens.token, self.grant);
         Ok(OAuth2Client::new(session))
     }
 }
+
+token_settings!(OAuth2ClientBuilder);
+http_settings!(OAuth2ClientBuilder);
 
 /// Without the query of the endpoint, in which some servers want a key.
 impl fmt::Debug for OAuth2ClientBuilder {
@@ -388,8 +249,8 @@ impl fmt::Debug for OAuth2ClientBuilder {
             .field("client_id", &self.client_id)
             .field("client_secret", &self.client_secret)
             .field("token_endpoint", &endpoint.flatten())
-            .field("scope", &self.scope)
-            .field("token", &self.token)
+            .field("scope", &self.tokens.scope)
+            .field("token", &self.tokens.token)
             .finish_non_exhaustive()
     }
 }

@@ -1,14 +1,19 @@
 //! From what the builder was told to what a client works with, naming all that is wrong.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use reqwest::{Method, Url};
 
-use super::{oauth2_builder::OAuth2ClientBuilder, session::Settings, slot::Rules};
+use super::{
+    oauth2_builder::OAuth2ClientBuilder,
+    session::{Identity, Settings},
+    settings::Problems,
+    slot::Rules,
+};
 use crate::{
-    error::{Error, Result},
+    error::Result,
     oauth2::{
-        AuthorizationEndpoint, ClientAuth, Endpoint, Hooks, Scope, TokenEndpoint, check_endpoint,
+        AuthorizationEndpoint, ClientAuth, ClientRegistration, Endpoint, Hooks, TokenEndpoint,
     },
     secret::Secret,
 };
@@ -16,46 +21,66 @@ use crate::{
 impl OAuth2ClientBuilder {
     /// The settings, if all of them are good.
     pub(super) fn settings(&self) -> Result<Settings> {
-        let mut problems = Problems(Vec::new());
-        self.check(&mut problems);
+        let [mut problems, mut with_urls] = [Problems::default(), Problems::default()];
         let [authorization, token, revocation, introspection] = [
             ("authorization_endpoint", &self.authorization_endpoint),
             ("token_endpoint", &self.token_endpoint),
             ("revocation_endpoint", &self.revocation_endpoint),
             ("introspection_endpoint", &self.introspection_endpoint),
         ]
-        .map(|(name, url)| self.url(name, url.as_deref(), &mut problems));
-        if !problems.0.is_empty() {
-            return Err(Error::configuration(problems.0));
-        }
-        let hooks = Hooks::new(self.hooks.iter().cloned());
-        let token = token.map(|url| self.endpoint(url, None, &hooks));
-        let revocation =
-            revocation.map(|url| self.endpoint(url, self.revocation_auth.as_ref(), &hooks));
-        let introspection =
-            introspection.map(|url| self.endpoint(url, self.introspection_auth.as_ref(), &hooks));
+        .map(|(name, url)| self.http.url(name, url.as_deref(), &mut with_urls));
+        let registration = self.registration(token.as_ref());
+        self.check(&registration, &mut problems);
+        problems.extend(with_urls);
+        problems.result()?;
+        let registration = Arc::new(registration);
+        let hooks = Hooks::new(self.tokens.hooks.iter().cloned());
+        // One setting of the authentication serves all endpoints, unless there is one for this.
+        let endpoint = |url: Url, auth: &Option<Arc<dyn ClientAuth>>| {
+            let mut endpoint = Endpoint::new(url, registration.clone());
+            endpoint.auth = auth.as_ref().or(self.auth.as_ref()).cloned();
+            endpoint.hooks = hooks.clone();
+            endpoint
+        };
+        let token = token.map(|url| endpoint(url, &None));
+        let revocation = revocation.map(|url| endpoint(url, &self.revocation_auth));
+        let introspection = introspection.map(|url| endpoint(url, &self.introspection_auth));
         Ok(Settings {
-            client_id: self.client_id.clone(),
+            identity: Identity::Client(self.client_id.clone()),
             rules: Rules {
-                leeway: self.leeway,
-                policy: self.policy,
+                leeway: self.tokens.leeway,
+                policy: self.tokens.policy,
                 can_ask: token.is_some(),
+                use_refresh_tokens: true,
             },
             authorization_endpoint: authorization.map(|url| self.as_authorization_endpoint(url)),
             token_endpoint: token.map(|endpoint| self.as_token_endpoint(endpoint)),
             revocation_endpoint: revocation.map(Into::into),
             introspection_endpoint: introspection.map(Into::into),
-            placement: self.placement,
+            placement: self.tokens.placement,
             hooks,
-            timeout: self.timeout,
-            close_timeout: self.close_timeout,
-            hook: self.update.clone(),
-            clock: self.clock.clone(),
+            timeout: self.http.timeout,
+            close_timeout: self.tokens.close_timeout,
+            hook: self.tokens.update.clone(),
+            sign: self.tokens.sign(),
+            assert: None,
+            clock: self.http.clock.clone(),
         })
     }
 
+    fn registration(&self, token_endpoint: Option<&Url>) -> ClientRegistration {
+        ClientRegistration {
+            client_id: self.client_id.clone(),
+            client_secret: self.client_secret.clone(),
+            issuer: self.issuer.clone(),
+            token_endpoint: token_endpoint.cloned(),
+            external_key: self.tokens.external_key(),
+            clock: self.http.clock.clone(),
+        }
+    }
+
     /// Notes what is wrong with all but the endpoints' URLs.
-    fn check(&self, problems: &mut Problems) {
+    fn check(&self, registration: &ClientRegistration, problems: &mut Problems) {
         if self.client_id.is_empty() {
             problems.add("client_id", "is empty");
         }
@@ -73,17 +98,14 @@ impl OAuth2ClientBuilder {
                 &self.introspection_auth,
             ),
         ] {
-            let auth = auth.as_ref();
-            if let Some(Err(error)) =
-                auth.map(|auth| auth.check(&self.client_id, self.client_secret.as_ref()))
-            {
+            if let Some(Err(error)) = auth.as_ref().map(|auth| auth.check(registration)) {
                 problems.add(name, &format!("cannot be used: {error}"));
             }
         }
         if !matches!(self.token_endpoint_method, Method::POST | Method::GET) {
             problems.add("token_endpoint_method", "must be POST or GET");
         }
-        if let Some(url) = self.url("issuer", self.issuer.as_deref(), problems)
+        if let Some(url) = self.http.url("issuer", self.issuer.as_deref(), problems)
             && url.query().is_some()
         {
             problems.add("issuer", "must not have a query");
@@ -91,33 +113,13 @@ impl OAuth2ClientBuilder {
         if self.iss_required && self.issuer.is_none() {
             problems.add("issuer", "is missing, with which iss would be compared");
         }
-        if let Some(Err(error)) = self.scope.as_ref().map(Scope::validate) {
-            problems.add("scope", &format!("cannot be sent: {error}"));
+        self.tokens.check(problems);
+        // Some servers' word for "no redirection".
+        let redirect_uri = self.redirect_uri.as_deref();
+        if let Some(uri) = redirect_uri.filter(|uri| *uri != "urn:ietf:wg:oauth:2.0:oob") {
+            problems.note_bad_uri("redirect_uri", uri);
         }
-        // RFC 8707: "Its value MUST be an absolute URI [...]. The URI MUST NOT include a
-        // fragment". RFC 6749 section 3.1.2 says the same of redirection URIs.
-        let uris = self.resource.iter().map(|uri| ("resource", uri));
-        for (name, uri) in uris.chain(self.redirect_uri.iter().map(|uri| ("redirect_uri", uri))) {
-            // Some servers' word for "no redirection".
-            if uri == "urn:ietf:wg:oauth:2.0:oob" {
-                continue;
-            }
-            match Url::parse(uri) {
-                Err(error) => problems.add(name, &format!("is not an absolute URI ({error})")),
-                Ok(uri) if uri.fragment().is_some() => {
-                    problems.add(name, "must not have a fragment")
-                }
-                Ok(_) => {}
-            }
-        }
-        for (name, duration) in [
-            ("timeout", self.timeout),
-            ("close_timeout", self.close_timeout),
-        ] {
-            if duration == Duration::ZERO {
-                problems.add(name, "must be longer than zero");
-            }
-        }
+        self.http.check(problems);
         if let Some(grant) = &self.grant {
             if !grant.replayable() {
                 problems.add(
@@ -131,40 +133,13 @@ impl OAuth2ClientBuilder {
         }
     }
 
-    fn url(&self, name: &str, url: Option<&str>, problems: &mut Problems) -> Option<Url> {
-        match check_endpoint(url?, self.allow_http) {
-            Ok(url) => Some(url),
-            Err(problem) => {
-                problems.add(name, &problem);
-                None
-            }
-        }
-    }
-
-    /// What all endpoints of the client have in common. One setting of the authentication serves
-    /// them all, unless there is one for this.
-    fn endpoint(&self, url: Url, auth: Option<&Arc<dyn ClientAuth>>, hooks: &Hooks) -> Endpoint {
-        let mut endpoint = Endpoint::new(url, self.client_id.clone());
-        endpoint.client_secret = self.client_secret.clone();
-        endpoint.auth = auth.or(self.auth.as_ref()).cloned();
-        endpoint.hooks = hooks.clone();
-        endpoint
-    }
-
     fn as_token_endpoint(&self, mut endpoint: Endpoint) -> TokenEndpoint {
         endpoint.method = self.token_endpoint_method.clone();
-        let mut endpoint = TokenEndpoint::from(endpoint);
-        if let Some(issuer) = &self.issuer {
-            endpoint = endpoint.issuer(issuer);
+        let endpoint = self.tokens.token_endpoint(endpoint);
+        match &self.redirect_uri {
+            Some(redirect_uri) => endpoint.redirect_uri(redirect_uri),
+            None => endpoint,
         }
-        if let Some(redirect_uri) = &self.redirect_uri {
-            endpoint = endpoint.redirect_uri(redirect_uri);
-        }
-        if let Some(scope) = &self.scope {
-            endpoint = endpoint.scope(scope.clone());
-        }
-        let resources = self.resource.iter();
-        resources.fold(endpoint, |endpoint, resource| endpoint.resource(resource))
     }
 
     fn as_authorization_endpoint(&self, url: Url) -> AuthorizationEndpoint {
@@ -176,19 +151,10 @@ impl OAuth2ClientBuilder {
         if let Some(issuer) = &self.issuer {
             endpoint = endpoint.issuer(issuer);
         }
-        if let Some(scope) = &self.scope {
+        if let Some(scope) = &self.tokens.scope {
             endpoint = endpoint.scope(scope.clone());
         }
-        let resources = self.resource.iter();
+        let resources = self.tokens.resource.iter();
         resources.fold(endpoint, |endpoint, resource| endpoint.resource(resource))
-    }
-}
-
-/// What is wrong, each with the name of the setting.
-struct Problems(Vec<String>);
-
-impl Problems {
-    fn add(&mut self, setting: &str, problem: &str) {
-        self.0.push(format!("{setting} {problem}"));
     }
 }

@@ -123,7 +123,8 @@ impl Live {
 
     /// A new token by the refresh token, or by the grant that may be sent again.
     async fn renewed(&self, lead: &Lead) -> Result<Token> {
-        if let Some(old) = &lead.old
+        if self.shared.settings.rules.use_refresh_tokens
+            && let Some(old) = &lead.old
             && let Some(refresh) = RefreshToken::of(&old.token, lead.grant.as_deref())
         {
             let renewed = self.request_token(&refresh).await;

@@ -11,7 +11,7 @@ use std::{
 };
 
 use super::{
-    Hook,
+    Assert, Hook, Sign,
     children::Children,
     detached, in_hook, linger, maybe_async,
     slot::{Current, Origin, Rules, Slot, Wanted},
@@ -57,7 +57,7 @@ pub(super) struct Shared {
 }
 
 pub(super) struct Settings {
-    pub(super) client_id: String,
+    pub(super) identity: Identity,
     pub(super) authorization_endpoint: Option<AuthorizationEndpoint>,
     pub(super) token_endpoint: Option<TokenEndpoint>,
     pub(super) revocation_endpoint: Option<RevocationEndpoint>,
@@ -68,7 +68,18 @@ pub(super) struct Settings {
     pub(super) timeout: Duration,
     pub(super) close_timeout: Duration,
     pub(super) hook: Option<Hook>,
+    /// What signs in the place of a key that is here.
+    pub(super) sign: Option<Sign>,
+    /// What makes assertions.
+    pub(super) assert: Option<Assert>,
     pub(super) clock: Clock,
+}
+
+/// Who a client is, to be shown.
+pub(super) enum Identity {
+    Client(String),
+    /// The issuer of assertions, if it is known.
+    Issuer(Option<String>),
 }
 
 impl Session {
@@ -256,15 +267,18 @@ impl Live {
 impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &*self.0.read() {
-            State::Open(Live { shared, slot, .. }) => f
-                .debug_struct("Open")
-                .field("client_id", &shared.settings.client_id)
-                .field("token_endpoint", &shared.settings.token_endpoint)
-                .field(
-                    "token",
-                    &slot.current().map(|current| current.token.clone()),
-                )
-                .finish(),
+            State::Open(Live { shared, slot, .. }) => {
+                let mut debug = f.debug_struct("Open");
+                match &shared.settings.identity {
+                    Identity::Client(id) => debug.field("client_id", id),
+                    Identity::Issuer(issuer) => debug.field("issuer", issuer),
+                };
+                let token = slot.current().map(|current| current.token.clone());
+                debug
+                    .field("token_endpoint", &shared.settings.token_endpoint)
+                    .field("token", &token)
+                    .finish()
+            }
             State::Closing(_) | State::Closed => f.write_str("Closed"),
         }
     }

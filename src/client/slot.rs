@@ -89,6 +89,8 @@ pub(super) struct Rules {
     pub(super) policy: RefreshPolicy,
     /// Whether there is a token endpoint at all.
     pub(super) can_ask: bool,
+    /// Whether refresh tokens count, or the grant alone.
+    pub(super) use_refresh_tokens: bool,
 }
 
 pub(super) struct Slot {
@@ -119,7 +121,8 @@ impl State {
             .current
             .as_ref()
             .and_then(|current| current.token.refresh_token());
-        rules.can_ask && (refresh_token.is_some() || self.grant.is_some())
+        let refreshable = rules.use_refresh_tokens && refresh_token.is_some();
+        rules.can_ask && (refreshable || self.grant.is_some())
     }
 }
 

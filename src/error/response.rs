@@ -27,6 +27,7 @@ pub struct ErrorResponse {
     code: Option<ErrorCode>,
     description: Option<String>,
     uri: Option<String>,
+    hint: Option<&'static str>,
 }
 
 impl ErrorResponse {
@@ -38,6 +39,7 @@ impl ErrorResponse {
             code: None,
             description: None,
             uri: None,
+            hint: None,
         }
     }
 
@@ -49,6 +51,7 @@ impl ErrorResponse {
             code: None,
             description: None,
             uri: None,
+            hint: None,
         };
         callback.with_error(code, description, uri)
     }
@@ -67,6 +70,11 @@ impl ErrorResponse {
             uri: uri.map(one_line),
             ..self
         }
+    }
+
+    /// The same with what the caller may try.
+    pub(crate) fn with_hint(self, hint: Option<&'static str>) -> Self {
+        Self { hint, ..self }
     }
 
     /// The HTTP status; none if the error came with the person, in a callback.
@@ -93,6 +101,11 @@ impl ErrorResponse {
     /// The member `error_uri`: a page about the error.
     pub fn uri(&self) -> Option<&str> {
         self.uri.as_deref()
+    }
+
+    /// What may be behind the error, in this library's words, where it knows something.
+    pub fn hint(&self) -> Option<&str> {
+        self.hint
     }
 
     /// How long the server asks to be left alone: `Retry-After` in seconds or as a date.
@@ -125,8 +138,11 @@ impl fmt::Display for ErrorResponse {
             (None, Some(status)) => write!(f, "the server answered with status {status}")?,
             (None, None) => f.write_str("the server refused")?,
         }
-        match &self.description {
-            Some(description) => write!(f, ": {description}"),
+        if let Some(description) = &self.description {
+            write!(f, ": {description}")?;
+        }
+        match self.hint {
+            Some(hint) => write!(f, " ({hint})"),
             None => Ok(()),
         }
     }
@@ -140,6 +156,7 @@ impl fmt::Debug for ErrorResponse {
             .field("code", &self.code)
             .field("description", &self.description)
             .field("uri", &self.uri)
+            .field("hint", &self.hint)
             .finish_non_exhaustive()
     }
 }
@@ -292,7 +309,7 @@ mod tests {
                 "{:?}",
                 response("1").with_error("invalid_grant", None, None)
             ),
-            "ErrorResponse { status: Some(503), code: Some(InvalidGrant), description: None, uri: None, .. }"
+            "ErrorResponse { status: Some(503), code: Some(InvalidGrant), description: None, uri: None, hint: None, .. }"
         );
     }
 }

@@ -118,6 +118,12 @@ impl SigningKey {
         Ok(Self::shared(algorithm, key))
     }
 
+    /// The same with a secret of any length.
+    pub(crate) fn short_hmac(algorithm: Algorithm, secret: &[u8]) -> Result<Self> {
+        let key = algorithm.hmac_key(secret, true)?;
+        Ok(Self::shared(algorithm, key))
+    }
+
     fn shared(algorithm: Algorithm, key: hmac::Key) -> Self {
         Self {
             secret: Arc::new(Secret::Shared(key)),

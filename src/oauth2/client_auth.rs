@@ -6,7 +6,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::{HeaderValue, header};
 use zeroize::Zeroizing;
 
-use super::EndpointRequest;
+use super::{ClientRegistration, EndpointRequest};
 use crate::{
     encoding::percent_encode,
     error::{BoxError, Error},
@@ -16,7 +16,8 @@ use crate::{
 /// How the client says to an endpoint who it is.
 ///
 /// One setting serves all endpoints. It is asked anew for each attempt. Use one of
-/// [`ClientSecretBasic`], [`ClientSecretPost`], [`PublicClient`], or a closure of your own:
+/// [`ClientSecretBasic`], [`ClientSecretPost`], [`ClientSecretJwt`], [`PrivateKeyJwt`],
+/// [`PublicClient`], or a closure of your own:
 ///
 /// ```
 /// use oauth_twin::{BoxError, oauth2::{ClientAuth, EndpointRequest}};
@@ -31,6 +32,9 @@ use crate::{
 /// ```
 ///
 /// [RFC 6749 section 2.3](https://www.rfc-editor.org/rfc/rfc6749#section-2.3)
+///
+/// [`ClientSecretJwt`]: super::ClientSecretJwt
+/// [`PrivateKeyJwt`]: super::PrivateKeyJwt
 pub trait ClientAuth: Send + Sync {
     /// Adds to `request` what authenticates the client.
     ///
@@ -39,13 +43,13 @@ pub trait ClientAuth: Send + Sync {
     /// When it cannot, for example for want of a secret; nothing is sent then.
     fn authenticate(&self, request: &mut EndpointRequest) -> Result<(), BoxError>;
 
-    /// Whether it can do with these settings of the client, which is not built otherwise.
+    /// Whether it can do with what the client is registered as; the client is not built otherwise.
     ///
     /// # Errors
     ///
     /// What is missing or cannot be sent. Nothing unless told.
-    fn check(&self, client_id: &str, client_secret: Option<&Secret>) -> Result<(), BoxError> {
-        let _ = (client_id, client_secret);
+    fn check(&self, registration: &ClientRegistration) -> Result<(), BoxError> {
+        let _ = registration;
         Ok(())
     }
 }
@@ -90,8 +94,8 @@ impl ClientAuth for ClientSecretBasic {
         basic(request, &id, &secret)
     }
 
-    fn check(&self, _: &str, client_secret: Option<&Secret>) -> Result<(), BoxError> {
-        required(client_secret, "client_secret_basic")?;
+    fn check(&self, registration: &ClientRegistration) -> Result<(), BoxError> {
+        required(registration.client_secret(), "client_secret_basic")?;
         Ok(())
     }
 }
@@ -118,15 +122,15 @@ pub struct ClientSecretBasicRaw;
 
 impl ClientAuth for ClientSecretBasicRaw {
     fn authenticate(&self, request: &mut EndpointRequest) -> Result<(), BoxError> {
-        self.check(request.client_id(), request.client_secret())?;
+        self.check(request.registration())?;
         let id = request.client_id().to_owned();
         let secret = required(request.client_secret(), "client_secret_basic")?.to_owned();
         basic(request, &id, &Zeroizing::new(secret))
     }
 
-    fn check(&self, client_id: &str, client_secret: Option<&Secret>) -> Result<(), BoxError> {
-        required(client_secret, "client_secret_basic")?;
-        if client_id.contains(':') {
+    fn check(&self, registration: &ClientRegistration) -> Result<(), BoxError> {
+        required(registration.client_secret(), "client_secret_basic")?;
+        if registration.client_id().contains(':') {
             return Err(Error::usage(
                 "a client_id with a colon cannot be sent raw; use ClientSecretBasic",
             )
@@ -161,8 +165,8 @@ impl ClientAuth for ClientSecretPost {
         Ok(())
     }
 
-    fn check(&self, _: &str, client_secret: Option<&Secret>) -> Result<(), BoxError> {
-        required(client_secret, "client_secret_post")?;
+    fn check(&self, registration: &ClientRegistration) -> Result<(), BoxError> {
+        required(registration.client_secret(), "client_secret_post")?;
         Ok(())
     }
 }
@@ -190,6 +194,17 @@ impl ClientAuth for PublicClient {
     }
 }
 
+/// Says nothing of the client: an assertion does.
+#[cfg(any(feature = "async", feature = "blocking"))]
+pub(crate) struct Unidentified;
+
+#[cfg(any(feature = "async", feature = "blocking"))]
+impl ClientAuth for Unidentified {
+    fn authenticate(&self, _request: &mut EndpointRequest) -> Result<(), BoxError> {
+        Ok(())
+    }
+}
+
 /// What a client does that was not told.
 ///
 /// [RFC 7591 section 2](https://www.rfc-editor.org/rfc/rfc7591#section-2)
@@ -201,12 +216,15 @@ pub(super) fn default_client_auth(has_secret: bool) -> std::sync::Arc<dyn Client
     }
 }
 
-fn identify(request: &mut EndpointRequest) {
+pub(super) fn identify(request: &mut EndpointRequest) {
     let id = request.client_id().to_owned();
     request.form_mut().set("client_id", id);
 }
 
-fn required<'a>(client_secret: Option<&'a Secret>, method: &str) -> Result<&'a str, Error> {
+pub(super) fn required<'a>(
+    client_secret: Option<&'a Secret>,
+    method: &str,
+) -> Result<&'a str, Error> {
     match client_secret {
         Some(secret) => Ok(secret.expose_secret()),
         None => Err(Error::usage(format!(
@@ -237,8 +255,9 @@ mod tests {
         secret: Option<&str>,
     ) -> Result<EndpointRequest, BoxError> {
         let url = Url::parse("https://id.example/token").expect("a URL");
-        let mut endpoint = Endpoint::new(url, id.to_owned());
-        endpoint.client_secret = secret.map(Secret::from);
+        let mut registration = ClientRegistration::new(id);
+        registration.client_secret = secret.map(Secret::from);
+        let mut endpoint = Endpoint::new(url, registration);
         endpoint.auth = Some(std::sync::Arc::new(auth));
         Ok(endpoint.request(Form::new(), Message::Access)?)
     }

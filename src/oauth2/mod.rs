@@ -10,15 +10,21 @@ mod authorization_request;
 mod authorization_response;
 #[cfg(any(feature = "async", feature = "blocking"))]
 mod bearer;
+mod client_assertion;
 mod client_auth;
 mod client_credentials;
+mod client_registration;
 pub mod compliance;
 mod compliance_hook;
 mod endpoint;
+mod endpoint_request;
+mod endpoint_response;
 mod extension_grant;
 mod form;
 mod grant;
 mod introspection;
+mod jwt_assertion;
+mod jwt_bearer;
 #[cfg(any(feature = "async", feature = "blocking"))]
 mod lifecycle;
 mod password;
@@ -27,6 +33,7 @@ mod refresh_token;
 mod revocation;
 mod scope;
 mod secure_url;
+mod service_account;
 pub(crate) mod token;
 mod token_endpoint;
 mod token_members;
@@ -39,21 +46,27 @@ pub use {
     authorization_endpoint::{AuthorizationEndpoint, AuthorizationUrl},
     authorization_request::{AuthorizationRequest, ResponseType},
     authorization_response::PendingAuthorization,
+    client_assertion::{ClientSecretJwt, PrivateKeyJwt},
     client_auth::{
         ClientAuth, ClientSecretBasic, ClientSecretBasicRaw, ClientSecretPost, PublicClient,
     },
     client_credentials::ClientCredentials,
+    client_registration::ClientRegistration,
     compliance_hook::{Hook, ProtectedRequest},
-    endpoint::{EndpointRequest, EndpointResponse},
+    endpoint_request::EndpointRequest,
+    endpoint_response::EndpointResponse,
     extension_grant::ExtensionGrant,
     form::Form,
     grant::Grant,
     introspection::{Introspection, IntrospectionEndpoint, TokenTypeHint},
+    jwt_assertion::Audience,
+    jwt_bearer::JwtBearer,
     password::Password,
     pkce::Pkce,
     refresh_token::RefreshToken,
     revocation::RevocationEndpoint,
     scope::Scope,
+    service_account::ServiceAccount,
     token_endpoint::{TokenEndpoint, TokenRequest},
 };
 #[cfg(any(feature = "async", feature = "blocking"))]
@@ -63,8 +76,11 @@ pub(crate) use token::Token;
 #[cfg(any(feature = "async", feature = "blocking"))]
 pub(crate) use {
     bearer::{authorization, body_with_token, is_invalid_token, query_with_token},
+    client_auth::Unidentified,
     compliance_hook::Hooks,
     endpoint::Endpoint,
+    endpoint_request::Outstanding,
+    jwt_bearer::{CallersAssertion, JWT_BEARER},
     lifecycle::{Backoff, Decision, Lifetime, Situation, decide},
     secure_url::{check_endpoint, is_loopback, is_secure},
     token_update::TokenUpdate,

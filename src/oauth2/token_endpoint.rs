@@ -7,14 +7,14 @@ use std::borrow::Cow;
 use url::Url;
 
 use super::{
-    EndpointRequest, EndpointResponse, Form, Grant, Scope, Token,
+    ClientRegistration, EndpointRequest, EndpointResponse, Form, Grant, Scope, Token,
     compliance_hook::Message,
     endpoint::{Endpoint, registration},
     token_response,
 };
 use crate::{
-    clock::Clock,
     error::{Error, Result},
+    jose::SigningInput,
     secret::Secret,
 };
 
@@ -23,7 +23,7 @@ use crate::{
 ///
 /// ```
 /// use http::{HeaderMap, StatusCode};
-/// use oauth_twin::{Clock, oauth2::{ClientCredentials, EndpointResponse, TokenEndpoint}};
+/// use oauth_twin::oauth2::{ClientCredentials, EndpointResponse, TokenEndpoint};
 ///
 /// let endpoint = TokenEndpoint::new("https://id.example.com/token", "id")?
 ///     .client_secret("secret")
@@ -36,7 +36,7 @@ use crate::{
 /// // … send request.method(), headers() and url_and_body() with any HTTP library, then:
 /// let body = r#"{"access_token":"2YotnFZFEjr1zCsicMWpAA","token_type":"Bearer"}"#;
 /// let response = EndpointResponse::new(StatusCode::OK, HeaderMap::new(), body);
-/// let token = endpoint.token(&request, response, &Clock::system())?;
+/// let token = endpoint.token(&request, response)?;
 /// assert_eq!(token.token_type(), "Bearer");
 /// # Ok::<(), oauth_twin::Error>(())
 /// ```
@@ -45,7 +45,6 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct TokenEndpoint {
     endpoint: Endpoint,
-    issuer: Option<String>,
     redirect_uri: Option<String>,
     scope: Option<Scope>,
     resource: Vec<String>,
@@ -54,13 +53,6 @@ pub struct TokenEndpoint {
 registration!(TokenEndpoint: "token endpoint");
 
 impl TokenEndpoint {
-    /// The server's issuer identifier, where known.
-    #[must_use]
-    pub fn issuer(mut self, issuer: impl Into<String>) -> Self {
-        self.issuer = Some(issuer.into());
-        self
-    }
-
     /// The redirection URI that codes were asked for with, unless the grant names another.
     #[must_use]
     pub fn redirect_uri(mut self, redirect_uri: impl Into<String>) -> Self {
@@ -90,20 +82,21 @@ impl TokenEndpoint {
     pub fn request(&self, grant: &dyn Grant) -> Result<EndpointRequest> {
         let mut token_request = TokenRequest {
             endpoint: self,
-            form: Form::new(),
+            request: self.endpoint.begin(),
         };
         token_request.push("grant_type", grant.grant_type());
         grant
             .fill(&mut token_request)
             .map_err(|error| Error::refused_by("the grant", error))?;
-        let message = message(&token_request.form);
+        let request = token_request.request;
+        let message = message(request.form());
         // What the server granted it takes back, whatever that is.
         if matches!(message, Message::Access)
-            && let Some(scope) = token_request.form.value("scope")
+            && let Some(scope) = request.form().value("scope")
         {
             Scope::from(scope.expose_secret()).validate()?;
         }
-        self.endpoint.request(token_request.form, message)
+        self.endpoint.finish(request, message)
     }
 
     /// The token in the server's answer to `request`.
@@ -118,19 +111,19 @@ impl TokenEndpoint {
         &self,
         request: &EndpointRequest,
         mut response: EndpointResponse,
-        clock: &Clock,
     ) -> Result<Token> {
         let hooks = &self.endpoint.hooks;
         hooks.on_response(message(request.form()), &mut response)?;
-        token_response::read(request, &response, clock.unix())
+        let now = self.endpoint.registration().clock.unix();
+        token_response::read(request, &response, now)
     }
 }
 
 impl From<Endpoint> for TokenEndpoint {
-    fn from(endpoint: Endpoint) -> Self {
+    fn from(mut endpoint: Endpoint) -> Self {
+        endpoint.registration_mut().token_endpoint = Some(endpoint.url.clone());
         Self {
             endpoint,
-            issuer: None,
             redirect_uri: None,
             scope: None,
             resource: Vec::new(),
@@ -150,13 +143,18 @@ fn message(form: &Form) -> Message {
 #[derive(Debug)]
 pub struct TokenRequest<'a> {
     endpoint: &'a TokenEndpoint,
-    form: Form,
+    request: EndpointRequest,
 }
 
 impl TokenRequest<'_> {
+    /// What the client is at the server.
+    pub fn registration(&self) -> &ClientRegistration {
+        self.endpoint.endpoint.registration()
+    }
+
     /// The client's identifier.
     pub fn client_id(&self) -> &str {
-        &self.endpoint.endpoint.client_id
+        self.registration().client_id()
     }
 
     /// The token endpoint.
@@ -166,7 +164,12 @@ impl TokenRequest<'_> {
 
     /// The server's issuer identifier, where known.
     pub fn issuer(&self) -> Option<&str> {
-        self.endpoint.issuer.as_deref()
+        self.registration().issuer()
+    }
+
+    /// The client's scope, if it has one.
+    pub fn scope(&self) -> Option<&Scope> {
+        self.endpoint.scope.as_ref()
     }
 
     /// The client's redirection URI, if it has one.
@@ -176,12 +179,24 @@ impl TokenRequest<'_> {
 
     /// Adds a parameter.
     pub fn push(&mut self, name: impl Into<Cow<'static, str>>, value: impl Into<Secret>) {
-        self.form.push(name, value);
+        self.request.form_mut().push(name, value);
+    }
+
+    /// Adds a token as the parameter `name` whose signature comes from a key that is elsewhere:
+    /// that of [`external_key`](ClientRegistration::external_key).
+    pub fn sign_elsewhere(&mut self, name: impl Into<Cow<'static, str>>, input: SigningInput) {
+        self.request.sign_elsewhere(name, input);
+    }
+
+    /// Adds an assertion that the client asks its caller for.
+    #[cfg(any(feature = "async", feature = "blocking"))]
+    pub(super) fn assert_later(&mut self, name: &'static str) {
+        self.request.assert_later(name);
     }
 
     /// Adds parameters.
     pub fn extend(&mut self, parameters: &Form) {
-        self.form.extend(parameters);
+        self.request.form_mut().extend(parameters);
     }
 
     /// Adds `scope`, or else the client's own, and the client's resources unless the grant has
@@ -189,7 +204,7 @@ impl TokenRequest<'_> {
     pub fn ask_for(&mut self, scope: Option<&Scope>) {
         let scope = scope.or(self.endpoint.scope.as_ref());
         if let Some(scope) = scope.filter(|scope| !scope.is_empty()) {
-            self.form.push("scope", scope.as_str());
+            self.request.form_mut().push("scope", scope.as_str());
         }
         self.ask_for_resource();
     }
@@ -198,9 +213,9 @@ impl TokenRequest<'_> {
     ///
     /// [RFC 8707 section 2.2](https://www.rfc-editor.org/rfc/rfc8707#section-2.2)
     pub fn ask_for_resource(&mut self) {
-        if self.form.value("resource").is_none() {
+        if self.request.form().value("resource").is_none() {
             for resource in &self.endpoint.resource {
-                self.form.push("resource", resource.as_str());
+                self.request.form_mut().push("resource", resource.as_str());
             }
         }
     }
@@ -271,7 +286,9 @@ mod tests {
         assert_eq!(
             format!("{endpoint:?}"),
             "TokenEndpoint { endpoint: Endpoint { url: \"https://id.example/token\", \
-             client_id: \"id\", client_secret: Some([redacted]), .. }, issuer: None, \
+             registration: ClientRegistration { client_id: \"id\", \
+             client_secret: Some([redacted]), issuer: None, \
+             token_endpoint: Some(\"https://id.example/token\"), external_key: None, .. }, .. }, \
              redirect_uri: None, scope: Some(Scope(\"all\")), \
              resource: [\"https://a.example\", \"https://b.example\"] }"
         );

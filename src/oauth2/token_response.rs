@@ -74,7 +74,8 @@ fn error_response(
     members: &Map<String, Value>,
 ) -> Option<ErrorResponse> {
     let error = members.get("error")?;
-    let response = ErrorResponse::new(status, headers.clone());
+    let hint = request.advice().filter(|_| error == "invalid_client");
+    let response = ErrorResponse::new(status, headers.clone()).with_hint(hint);
     let text = |value: &Value| value.as_str().map(|text| without_secrets(request, text));
     match error {
         Value::Null => None,

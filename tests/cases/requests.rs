@@ -324,11 +324,12 @@ async fn debug_tells_no_secret() -> TestResult {
         format!("{client:?}"),
         format!(
             "{CLIENT}(Open {{ client_id: \"id\", token_endpoint: Some(TokenEndpoint {{ \
-             endpoint: Endpoint {{ url: \"https://id.example/token\", client_id: \"id\", \
-             client_secret: Some([redacted]), .. }}, issuer: None, redirect_uri: None, \
-             scope: None, resource: [] }}), \
-             token: \
-             Some(Token {{ access_token: [redacted], token_type: \"Bearer\", refresh_token: None, \
+             endpoint: Endpoint {{ url: \"https://id.example/token\", \
+             registration: ClientRegistration {{ client_id: \"id\", \
+             client_secret: Some([redacted]), issuer: None, \
+             token_endpoint: Some(\"https://id.example/token\"), external_key: None, .. }}, .. }}, \
+             redirect_uri: None, scope: None, resource: [] }}), \
+             token: Some(Token {{ access_token: [redacted], token_type: \"Bearer\", refresh_token: None, \
              id_token: None, scope: None, expires_at: None, issued_at: None, \
              refresh_parameters: {{}}, other members: [] \
              }}) }})"

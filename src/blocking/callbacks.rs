@@ -1,0 +1,100 @@
+//! The caller's own code that clients call, and the builders' methods that take it.
+
+use std::sync::Arc;
+
+use super::client::{AssertionClientBuilder, OAuth2ClientBuilder};
+use crate::{
+    error::{BoxError, Result},
+    jose::ExternalKey,
+    oauth2::TokenUpdate,
+    secret::Secret,
+};
+
+/// A private key that is elsewhere, in a KMS or an HSM, and signs there.
+///
+/// ```
+/// use oauth_twin::{BoxError, OAuth2Client, Signer, jose::{Algorithm, ExternalKey}};
+/// use oauth_twin::oauth2::PrivateKeyJwt;
+/// # struct Service; impl Service { fn sign(&self, _: &str, _: &[u8]) -> Result<Vec<u8>, BoxError> { Ok(vec![]) } }
+///
+/// struct Kms {
+///     service: Service,
+///     key: String,
+/// }
+///
+/// impl Signer for Kms {
+///     fn key(&self) -> ExternalKey {
+///         ExternalKey::new(Algorithm::ES256).with_key_id("2026-11")
+///     }
+///
+///     fn sign(&self, message: &[u8]) -> Result<Vec<u8>, BoxError> {
+///         self.service.sign(&self.key, message)
+///     }
+/// }
+///
+/// # let kms = Kms { service: Service, key: "projects/p/keys/k".into() };
+/// let client = OAuth2Client::builder("client-id")
+///     .issuer("https://id.example.com")
+///     .token_endpoint("https://id.example.com/token")
+///     .token_endpoint_auth_method(PrivateKeyJwt::external())
+///     .signer(kms)
+///     .build()?;
+/// # Ok::<(), oauth_twin::Error>(())
+/// ```
+pub trait Signer: Send + Sync {
+    /// The key's algorithm and identifier. It is asked once.
+    fn key(&self) -> ExternalKey;
+
+    /// The signature of `message`, which is not hashed yet: as JWS has it, or for an ECDSA key in
+    /// DER. It is called on a thread of its own, and waited for no longer than the client's
+    /// timeout.
+    ///
+    /// # Errors
+    ///
+    /// Whatever went wrong; nothing is sent then.
+    fn sign(&self, message: &[u8]) -> Result<Vec<u8>, BoxError>;
+}
+
+macro_rules! callbacks {
+    ($builder:ident) => {
+        impl $builder {
+            /// Calls `update` with every token that the client obtained by itself or by
+            /// `refresh_token`. The token is in use by then; store it.
+            ///
+            /// Within `update`, requests and `ensure_active_token` work and use the new token;
+            /// methods that would wait for the hook itself, such as `refresh_token`, `set_token`
+            /// and `close` of the same client, are errors.
+            pub fn update_token(
+                mut self,
+                update: impl Fn(TokenUpdate) -> Result<(), BoxError> + Send + Sync + 'static,
+            ) -> Self {
+                self.tokens.update = Some(Arc::new(update));
+                self
+            }
+
+            /// What signs for the client in the place of a key that is here: a KMS, an HSM.
+            pub fn signer(mut self, signer: impl Signer + 'static) -> Self {
+                let key = signer.key();
+                let sign = Arc::new(move |message: Vec<u8>| signer.sign(&message));
+                self.tokens.signer = Some((key, sign));
+                self
+            }
+        }
+    };
+}
+
+callbacks!(OAuth2ClientBuilder);
+callbacks!(AssertionClientBuilder);
+
+impl AssertionClientBuilder {
+    /// Asks `make` for the assertion, anew for each token request and for each renewal. It is for
+    /// SAML 2.0, see [`grant_type`](Self::grant_type), and for JWTs that are made elsewhere.
+    ///
+    /// It is called on a thread of its own, and waited for no longer than the timeout.
+    pub fn assertion(
+        self,
+        make: impl Fn() -> Result<Secret, BoxError> + Send + Sync + 'static,
+    ) -> Self {
+        self.made_by(Arc::new(make))
+    }
+}

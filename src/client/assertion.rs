@@ -1,0 +1,214 @@
+//! The assertion client.
+
+use std::{fmt, sync::Arc};
+
+use reqwest::{IntoUrl, Method, header::HeaderValue};
+
+use super::{
+    assertion_builder::AssertionClientBuilder, http, maybe_async, request::RequestBuilder,
+    request::verbs, session::Session,
+};
+use crate::{
+    error::Result,
+    oauth2::{ServiceAccount, Token},
+};
+
+paired! {
+    /// A client that obtains its tokens by assertions, as service accounts do.
+    ///
+    /// Cheap to clone: clones are the same client, with one token and one set of connections.
+    ///
+    #[doc = by_mode!(
+        r#"```
+# fn main() -> Result<(), Box<dyn std::error::Error>> {
+# let server = httpmock::MockServer::start();
+# server.mock(|when, then| {
+#     when.path("/token").form_urlencoded_tuple("grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer");
+#     then.json_body_obj(&serde_json::json!({"access_token": "t", "expires_in": 3600}));
+# });
+# server.mock(|when, then| { when.path("/buckets").header("authorization", "Bearer t"); then.body("ok"); });
+# let file = include_str!("../../tests/vectors/service_account.json")
+#     .replace("https://oauth2.googleapis.com/token", &server.url("/token"));
+# let buckets = server.url("/buckets");
+use oauth_twin::AssertionClient;
+
+// let file = std::fs::read("key.json")?;
+let client = AssertionClient::from_service_account(file)?
+    .scope("https://www.googleapis.com/auth/devstorage.read_only")
+    .build()?;
+let text = client.get(buckets).send()?.text()?;      // the token is fetched here
+assert_eq!(text, "ok");
+client.close()?;
+# Ok(()) }
+```
+
+From async code use `AsyncAssertionClient`. This client works there all the same, as it does its
+I/O on a thread of its own when it finds a tokio runtime, but it blocks the thread that calls it;
+and reading the `Response`, which is reqwest's own, panics there in debug builds. Within
+`spawn_blocking` everything works."#,
+        r#"```
+# #[tokio::main(flavor = "current_thread")]
+# async fn main() -> Result<(), Box<dyn std::error::Error>> {
+# let server = httpmock::MockServer::start_async().await;
+# server.mock_async(|when, then| {
+#     when.path("/token").form_urlencoded_tuple("grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer");
+#     then.json_body_obj(&serde_json::json!({"access_token": "t", "expires_in": 3600}));
+# }).await;
+# server.mock_async(|when, then| { when.path("/buckets").header("authorization", "Bearer t"); then.body("ok"); }).await;
+# let file = include_str!("../../tests/vectors/service_account.json")
+#     .replace("https://oauth2.googleapis.com/token", &server.url("/token"));
+# let buckets = server.url("/buckets");
+use oauth_twin::AsyncAssertionClient;
+
+// let file = std::fs::read("key.json")?;
+let client = AsyncAssertionClient::from_service_account(file)?
+    .scope("https://www.googleapis.com/auth/devstorage.read_only")
+    .build()?;
+let text = client.get(buckets).send().await?.text().await?;  // the token is fetched here
+assert_eq!(text, "ok");
+client.close().await?;
+# Ok(()) }
+```
+
+A renewal is a task of its own: dropping the futures that wait for it does not cut it off. It
+lives as long as the tokio runtime, so call `close().await` before `main` returns."#
+    )]
+    ///
+    /// The token is fetched at the first request and lives by the same rules as that of an OAuth
+    /// 2.0 client: one renewal for all clones, tasks and threads, early, to its end, told to
+    /// `update_token`. Each renewal sends a new assertion; refresh tokens that the server may give
+    /// are not used.
+    ///
+    /// # Security
+    ///
+    /// Endpoint and requests with a token have to be HTTPS, or loopback. The private key is never
+    /// sent.
+    ///
+    /// [RFC 7521 section 4.1](https://www.rfc-editor.org/rfc/rfc7521#section-4.1),
+    /// [RFC 7523 section 2.1](https://www.rfc-editor.org/rfc/rfc7523#section-2.1)
+    #[derive(Clone)]
+    pub struct AssertionClient | AsyncAssertionClient {
+        pub(in super::super) session: Session,
+    }
+}
+
+impl AssertionClient {
+    /// Begins a client that sends its assertions to this token endpoint.
+    pub fn builder(token_endpoint: impl Into<String>) -> AssertionClientBuilder {
+        AssertionClientBuilder::new(token_endpoint.into())
+    }
+
+    /// Begins a client of a service account, from the file with its key that Google hands out.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the file: not JSON, the file of another kind of account, members that
+    /// are missing, a key that cannot be read.
+    ///
+    /// # Security
+    ///
+    /// Read only files that you trust: requests go where the file says.
+    pub fn from_service_account(json: impl AsRef<[u8]>) -> Result<AssertionClientBuilder> {
+        let account = ServiceAccount::from_json(json)?;
+        Ok(Self::builder(account.token_uri())
+            .issuer(account.client_email())
+            .signing_key(account.signing_key().clone())
+            .scope_as_claim(true))
+    }
+
+    pub(super) fn new(session: Session) -> Self {
+        Self { session }
+    }
+
+    /// The token that the client holds, expired or not; none before the first request and after
+    /// `close`.
+    pub fn token(&self) -> Option<Arc<Token>> {
+        self.session.token()
+    }
+
+    /// Gives the client a token from elsewhere. A renewal that is under way does not replace it;
+    /// what that brings is told to `update_token` all the same, marked as superseded.
+    ///
+    /// # Errors
+    ///
+    /// If the client is closed, or from within `update_token`.
+    pub fn set_token(&self, token: Token) -> Result<()> {
+        self.session.set_token(token)
+    }
+}
+
+#[maybe_async]
+impl AssertionClient {
+    /// Obtains a new token now, whatever the age of the one there is; joins a renewal that is
+    /// under way.
+    ///
+    /// # Errors
+    ///
+    /// The server's refusal, or that of the transport; or of [`ErrorKind::Update`] if the new
+    /// token is in use but `update_token` failed.
+    ///
+    /// [`ErrorKind::Update`]: crate::ErrorKind::Update
+    pub async fn refresh_token(&self) -> Result<Arc<Token>> {
+        self.session.refresh_token().await
+    }
+
+    /// A token that is not expired: the one there is, or a new one. Requests call it by
+    /// themselves.
+    ///
+    /// # Errors
+    ///
+    /// As [`refresh_token`](Self::refresh_token), if there is no token that could still be used.
+    pub async fn ensure_active_token(&self) -> Result<Arc<Token>> {
+        self.session.ensure_active_token().await
+    }
+
+    /// Puts the token on a request that is sent with a client of the caller's own.
+    ///
+    /// # Errors
+    ///
+    /// As for a request of this client: no usable token, a URL that is neither HTTPS nor
+    /// loopback, an `Authorization` header that is there already.
+    pub async fn authorize(&self, request: &mut http::Request) -> Result<()> {
+        self.session.authorize(request).await
+    }
+
+    /// The `Authorization` header's value, for anything else.
+    ///
+    /// # Errors
+    ///
+    /// If there is no usable token.
+    ///
+    /// # Security
+    ///
+    /// It is for the caller to send it over HTTPS, and to the token's audience only.
+    pub async fn authorization_header(&self) -> Result<HeaderValue> {
+        self.session.authorization_header().await
+    }
+
+    /// Closes the client and all its clones: waits for a renewal that is under way, tells
+    /// `update_token` what it has not taken yet, and lets go of token, key and connections. Later
+    /// calls fail as closed. Closing again is fine.
+    ///
+    /// # Errors
+    ///
+    /// If `update_token` fails once more, or if the renewal lasts longer than the close timeout.
+    /// Callers are refused then too, and what is left is kept, so that `close` can be called
+    /// again.
+    ///
+    /// # Security
+    ///
+    /// The token is overwritten in memory. *ring* does not overwrite its keys.
+    pub async fn close(&self) -> Result<()> {
+        self.session.close().await
+    }
+}
+
+verbs!(AssertionClient);
+
+impl fmt::Debug for AssertionClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple(by_mode!("AssertionClient", "AsyncAssertionClient"))
+            .field(&self.session)
+            .finish()
+    }
+}

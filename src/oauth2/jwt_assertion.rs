@@ -1,0 +1,264 @@
+//! JWTs that say who a client is, or for whom it acts: what all of them have.
+//!
+//! [RFC 7523 section 3](https://www.rfc-editor.org/rfc/rfc7523#section-3)
+
+use std::{borrow::Cow, time::Duration};
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use serde_json::{Map, Value};
+use url::Url;
+
+use super::ClientRegistration;
+use crate::{
+    error::{Error, Result},
+    jose::{Claims, ExternalKey, Header, SigningInput, SigningKey},
+    random,
+    secret::Secret,
+};
+
+/// The claims that every assertion gets anew.
+const OWN_CLAIMS: [(&str, &str); 7] = [
+    ("iss", "is set by the client"),
+    ("sub", "is set by the client"),
+    ("aud", "is set by audience"),
+    ("exp", "is set by lifetime"),
+    ("iat", "is the time of the request"),
+    ("nbf", "is set by not_before"),
+    ("jti", "is new for each request"),
+];
+
+/// Whom a client assertion is for (`aud`), as a string.
+///
+/// ```
+/// # #[cfg(feature = "blocking")] {
+/// use oauth_twin::{OAuth2Client, oauth2::{Audience, ClientSecretJwt}};
+///
+/// // A server that wants its token endpoint there, and not its issuer.
+/// let builder = OAuth2Client::builder("id")
+///     .client_secret("a secret of at least thirty-two bytes")
+///     .token_endpoint_auth_method(ClientSecretJwt::new().audience(Audience::TokenEndpoint));
+/// # }
+/// ```
+///
+/// [RFC 7523 section 3](https://www.rfc-editor.org/rfc/rfc7523#section-3)
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Audience {
+    /// The server's issuer identifier. It is the default where it is known, as a server that
+    /// somebody else runs cannot use such an assertion.
+    Issuer,
+    /// The URL of the token endpoint, at the other endpoints too.
+    TokenEndpoint,
+    /// Whatever else the server wants.
+    Other(String),
+}
+
+impl From<&str> for Audience {
+    fn from(audience: &str) -> Self {
+        Self::Other(audience.to_owned())
+    }
+}
+
+impl From<String> for Audience {
+    fn from(audience: String) -> Self {
+        Self::Other(audience)
+    }
+}
+
+/// What signs.
+#[derive(Clone, Debug)]
+pub(super) enum AssertionKey {
+    Here(SigningKey),
+    /// The one of the registration.
+    Elsewhere,
+}
+
+/// A token that is signed already, or one that will be.
+pub(super) enum Assertion {
+    Signed(Secret),
+    Unsigned(SigningInput),
+}
+
+/// How assertions are made, of which none is used twice.
+#[derive(Clone, Debug)]
+pub(super) struct JwtAssertion {
+    pub(super) audience: Option<Audience>,
+    pub(super) lifetime: Duration,
+    pub(super) not_before: bool,
+    pub(super) header: Map<String, Value>,
+    pub(super) claims: Map<String, Value>,
+}
+
+impl Default for JwtAssertion {
+    fn default() -> Self {
+        Self {
+            audience: None,
+            lifetime: Duration::from_secs(60),
+            not_before: false,
+            header: Map::new(),
+            claims: Map::new(),
+        }
+    }
+}
+
+impl JwtAssertion {
+    /// Whether the settings are good.
+    pub(super) fn check(&self, registration: &ClientRegistration) -> Result<()> {
+        let own = OWN_CLAIMS.iter();
+        let own = own.filter(|(name, _)| self.claims.contains_key(*name));
+        if let Some((name, instead)) = own.into_iter().next() {
+            return Err(Error::usage(format!("the claim {name} {instead}")));
+        }
+        if let Some(name) = ["alg", "crit"]
+            .iter()
+            .find(|name| self.header.contains_key(**name))
+        {
+            return Err(Error::usage(format!(
+                "the member {name} of the header is not for the caller to set"
+            )));
+        }
+        if self.lifetime < Duration::from_secs(1) {
+            return Err(Error::usage("lifetime is shorter than a second"));
+        }
+        if self.audience == Some(Audience::Issuer) && registration.issuer().is_none() {
+            return Err(Error::usage(
+                "Audience::Issuer needs an issuer, and none is set",
+            ));
+        }
+        Ok(())
+    }
+
+    /// A new assertion by `issuer` about `subject`, for a request to `endpoint`.
+    pub(super) fn make(
+        &self,
+        key: &AssertionKey,
+        registration: &ClientRegistration,
+        endpoint: &Url,
+        issuer: &str,
+        subject: Option<&str>,
+    ) -> Result<Assertion> {
+        self.check(registration)?;
+        let now = registration.clock().now();
+        let mut claims = Claims::new()
+            .with_issuer(issuer)
+            .with_audience(self.audience(registration, endpoint))
+            .with_issued_at(now)
+            .with_expires_at(now + self.lifetime)
+            .with_id(id()?);
+        if let Some(subject) = subject {
+            claims = claims.with_subject(subject);
+        }
+        if self.not_before {
+            claims = claims.with_not_before(now);
+        }
+        for (name, value) in &self.claims {
+            claims = claims.with(name, value.clone());
+        }
+        let mut header = match key {
+            AssertionKey::Here(key) => key.header(),
+            AssertionKey::Elsewhere => external(registration)?.header(),
+        };
+        header = header.with_typ("JWT");
+        for (name, value) in &self.header {
+            header = header.with(name, value.clone());
+        }
+        match key {
+            AssertionKey::Here(key) => {
+                Ok(Assertion::Signed(claims.sign_with_header(&header, key)?))
+            }
+            AssertionKey::Elsewhere => Ok(Assertion::Unsigned(unsigned(&claims, &header)?)),
+        }
+    }
+
+    fn audience<'a>(
+        &'a self,
+        registration: &'a ClientRegistration,
+        endpoint: &'a Url,
+    ) -> Cow<'a, str> {
+        match (&self.audience, registration.issuer()) {
+            (Some(Audience::Other(audience)), _) => audience.into(),
+            (None | Some(Audience::Issuer), Some(issuer)) => issuer.into(),
+            _ => registration
+                .token_endpoint()
+                .unwrap_or(endpoint)
+                .as_str()
+                .into(),
+        }
+    }
+
+    /// Whether assertions are for the issuer.
+    pub(super) fn is_for_issuer(&self, registration: &ClientRegistration) -> bool {
+        matches!(self.audience, None | Some(Audience::Issuer)) && registration.issuer().is_some()
+    }
+}
+
+fn unsigned(claims: &Claims, header: &Header) -> Result<SigningInput> {
+    header.signing_input(claims.to_json().as_bytes())
+}
+
+/// The key that is elsewhere.
+pub(super) fn external(registration: &ClientRegistration) -> Result<&ExternalKey> {
+    registration
+        .external_key()
+        .ok_or_else(|| Error::usage("there is no signer, and the key is to be elsewhere; set one"))
+}
+
+/// A `jti` of 128 bits.
+fn id() -> Result<String> {
+    let mut id = [0; 16];
+    random::fill(&mut id)?;
+    Ok(URL_SAFE_NO_PAD.encode(id))
+}
+
+/// The builder methods of a type that has a field `assertion`.
+macro_rules! asserting {
+    ($name:ty) => {
+        impl $name {
+            /// Whom the assertion is for (`aud`): the issuer where it is known, else the token
+            /// endpoint, unless told.
+            #[must_use]
+            pub fn audience(mut self, audience: impl Into<$crate::oauth2::Audience>) -> Self {
+                self.assertion.audience = Some(audience.into());
+                self
+            }
+
+            /// How long an assertion is good for (`exp`), in whole seconds: 60 seconds unless told.
+            #[must_use]
+            pub fn lifetime(mut self, lifetime: std::time::Duration) -> Self {
+                self.assertion.lifetime = lifetime;
+                self
+            }
+
+            /// Whether the assertion says that it is not good before it was made (`nbf`); no
+            /// unless told.
+            #[must_use]
+            pub fn not_before(mut self, not_before: bool) -> Self {
+                self.assertion.not_before = not_before;
+                self
+            }
+
+            /// Adds a member to the header. `typ` is `JWT` unless told.
+            #[must_use]
+            pub fn header(
+                mut self,
+                name: impl Into<String>,
+                value: impl Into<serde_json::Value>,
+            ) -> Self {
+                self.assertion.header.insert(name.into(), value.into());
+                self
+            }
+
+            /// Adds a claim. Those that are new for each assertion have methods of their own.
+            #[must_use]
+            pub fn claim(
+                mut self,
+                name: impl Into<String>,
+                value: impl Into<serde_json::Value>,
+            ) -> Self {
+                self.assertion.claims.insert(name.into(), value.into());
+                self
+            }
+        }
+    };
+}
+pub(super) use asserting;
