@@ -7,14 +7,60 @@ use std::fmt::Debug;
 
 use oauth_twin::{
     BoxError, Clock,
+    jose::{Algorithm, Header, Jws, SigningKey},
     oauth2::{
         AuthorizationCode, AuthorizationEndpoint, AuthorizationRequest, ClientCredentials,
-        ExtensionGrant, Grant, IntrospectionEndpoint, Password, RevocationEndpoint, TokenEndpoint,
-        TokenRequest,
+        ClientSecretJwt, ExtensionGrant, Grant, IntrospectionEndpoint, JwtBearer, Password,
+        PrivateKeyJwt, RevocationEndpoint, TokenEndpoint, TokenRequest,
     },
 };
 
 const SECRET: &str = "hunter2-hunter2-hunter2";
+
+/// Client assertions and grants by assertion: neither key nor claims.
+#[test]
+fn assertions() {
+    let key = || SigningKey::hmac(Algorithm::HS256, SECRET.repeat(2)).unwrap();
+    let assertion = "JwtAssertion { audience: None, lifetime: 60s, header: [\"x\"], \
+                     claims: [\"y\"], .. }";
+    let signing = "Here(SigningKey { algorithm: HS256, key_id: None, .. })";
+    shows(
+        &ClientSecretJwt::new()
+            .header("x", SECRET)
+            .claim("y", SECRET),
+        &format!(
+            "ClientSecretJwt {{ algorithm: HS256, allow_short: false, assertion: {assertion} }}"
+        ),
+    );
+    shows(
+        &PrivateKeyJwt::new(key())
+            .header("x", SECRET)
+            .claim("y", SECRET),
+        &format!("PrivateKeyJwt {{ key: {signing}, assertion: {assertion} }}"),
+    );
+    let grant = JwtBearer::new("me", key())
+        .header("x", SECRET)
+        .claim("y", SECRET);
+    shows(
+        &grant.param("z", SECRET),
+        &format!(
+            "JwtBearer {{ issuer: \"me\", subject: None, key: {signing}, \
+             grant_type: \"urn:ietf:params:oauth:grant-type:jwt-bearer\", \
+             scope_as_claim: false, assertion: {assertion}, \
+             asked: Asked {{ scope: None, parameters: {{\"z\": [redacted]}} }} }}"
+        ),
+    );
+    let input = Header::new(Algorithm::HS256)
+        .signing_input(SECRET.as_bytes())
+        .unwrap();
+    shows(&input, "SigningInput(52 bytes)");
+    let token = input.sign(&key()).unwrap();
+    let jws = Jws::parse(token.expose_secret()).unwrap();
+    shows(
+        &jws,
+        "Jws { header: Header { algorithm: HS256, members: {} }, .. }",
+    );
+}
 
 fn shows(value: &impl Debug, text: &str) {
     assert_eq!(format!("{value:?}"), text);

@@ -1,5 +1,6 @@
 //! What only the async clients can do.
 
+mod assertion;
 mod cancellation;
 mod runtime;
 mod with;

@@ -1,12 +1,29 @@
 //! The blocking client inside a tokio runtime, in which reqwest's own panics in debug builds.
 
-use oauth_twin::{Token, oauth2::ClientCredentials};
+use oauth_twin::{
+    BoxError, Token,
+    jose::{Algorithm, ExternalKey},
+    oauth2::ClientCredentials,
+};
 
 use crate::{
     cases::{TestResult, builder, provider, with_credentials},
-    mode::{OAuth2Client, http},
-    support::server::Server,
+    mode::{AssertionClient, OAuth2Client, Signer, http},
+    support::{jwt::signing_key, server::Server},
 };
+
+/// A key that is elsewhere.
+struct Kms;
+
+impl Signer for Kms {
+    fn key(&self) -> ExternalKey {
+        ExternalKey::new(Algorithm::ES256)
+    }
+
+    fn sign(&self, message: &[u8]) -> Result<Vec<u8>, BoxError> {
+        Ok(signing_key(Algorithm::ES256, "p-256").sign(message)?)
+    }
+}
 
 /// Everything of ours, from building to dropping. The answer is not read: that is reqwest's.
 fn all_of_it(server: &Server) -> TestResult {
@@ -40,6 +57,13 @@ fn all_of_it(server: &Server) -> TestResult {
     drop(client);
     let dropped = builder(server).build()?;
     drop(dropped);
+    let robot = AssertionClient::builder(server.url("/token"))
+        .issuer("robot")
+        .signer(Kms)
+        .build()?;
+    assert_eq!(robot.get(server.url("/api")).send()?.status(), 200);
+    robot.refresh_token()?;
+    robot.close()?;
     let with = with_credentials(server).build()?;
     with.with(|client: &OAuth2Client| client.ensure_active_token().map(drop))?;
     Ok(())

@@ -8,7 +8,9 @@ use std::{
 use oauth_twin::{BoxError, Error, ErrorKind, Token, TokenUpdate, oauth1::TokenCredentials};
 
 use crate::{
-    cases::{TestResult, builder, close::with_pending, provider, with_credentials},
+    cases::{
+        TestResult, assertion::robot, builder, close::with_pending, provider, with_credentials,
+    },
     mode::{OAuth1Client, OAuth2Client},
 };
 
@@ -107,6 +109,31 @@ fn an_oauth1_client_is_closed_whatever_happens() -> TestResult {
     assert!(failed.is_err() && kept.token().is_none());
 
     let client = builder().build()?;
+    let kept = client.clone();
+    let panicked = catch_unwind(AssertUnwindSafe(|| {
+        client.with(|_| -> Result<(), Error> { panic!("on purpose") })
+    }));
+    assert!(panicked.is_err() && kept.token().is_none());
+    Ok(())
+}
+
+#[test]
+fn an_assertion_client_is_closed_whatever_happens() -> TestResult {
+    let server = provider(600);
+    let built = || robot(&server).token(Token::new("t")).build();
+    let client = built()?;
+    let kept = client.clone();
+    let url = server.url("/api");
+    let text =
+        client.with(|client| -> Result<String, Error> { Ok(client.get(url).send()?.text()?) })?;
+    assert!(text == "Bearer t" && kept.token().is_none());
+
+    let client = built()?;
+    let kept = client.clone();
+    let failed = client.with(|_| -> Result<(), BoxError> { Err("on purpose".into()) });
+    assert!(failed.is_err() && kept.token().is_none());
+
+    let client = built()?;
     let kept = client.clone();
     let panicked = catch_unwind(AssertUnwindSafe(|| {
         client.with(|_| -> Result<(), Error> { panic!("on purpose") })

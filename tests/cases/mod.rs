@@ -7,9 +7,9 @@ use serde_json::json;
 
 use super::{
     mode::{
-        CLIENT, CROWD, OAUTH1_CLIENT, OAuth1Client, OAuth1ClientBuilder, OAuth2Client,
-        OAuth2ClientBuilder, at_once, begin, endless, http, maybe_async, meanwhile, own_client,
-        pause, received, test,
+        AssertionClient, AssertionClientBuilder, CLIENT, CROWD, OAUTH1_CLIENT, OAuth1Client,
+        OAuth1ClientBuilder, OAuth2Client, OAuth2ClientBuilder, Signer, at_once, begin, endless,
+        http, maybe_async, meanwhile, own_client, pause, received, test,
     },
     support,
 };
@@ -19,8 +19,11 @@ use support::{
     server::{Reply, Request, Server},
 };
 
+pub mod assertion;
+mod assertion_settings;
 mod authorization_code;
 mod children;
+mod client_assertion;
 mod client_credentials;
 pub mod close;
 mod compliance;
@@ -43,6 +46,7 @@ mod requests;
 mod revocation;
 mod secrets;
 mod settings;
+mod signer;
 #[cfg(feature = "rustls")]
 mod tls;
 mod unauthorized;

@@ -5,7 +5,8 @@ use std::time::Duration;
 pub use ::core::prelude::v1::test;
 pub use maybe_async::must_be_sync as maybe_async;
 pub use oauth_twin::{
-    OAuth1Client, OAuth1ClientBuilder, OAuth2Client, OAuth2ClientBuilder, reqwest,
+    AssertionClient, AssertionClientBuilder, OAuth1Client, OAuth1ClientBuilder, OAuth2Client,
+    OAuth2ClientBuilder, Signer, reqwest,
 };
 
 /// The name of this half's client in `Debug`.

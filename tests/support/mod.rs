@@ -3,6 +3,7 @@
 pub mod chaos;
 pub mod clock;
 pub mod gate;
+pub mod jwt;
 pub mod server;
 pub mod signature;
 #[cfg(feature = "rustls")]

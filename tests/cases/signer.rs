@@ -1,0 +1,249 @@
+//! A key that is elsewhere: in a KMS, in an HSM.
+
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use oauth_twin::{
+    BoxError, Error, ErrorKind,
+    jose::{Algorithm, ExternalKey, SigningKey},
+    oauth2::PrivateKeyJwt,
+};
+use support::jwt::{Assertion, signing_key};
+
+use super::{test, *};
+
+/// What a KMS does with what it is asked to sign.
+enum Kms {
+    Signs(SigningKey),
+    /// As AWS and Google give it.
+    SignsInDer(SigningKey),
+    Fails,
+    Hangs,
+    GivesNonsense,
+    /// Passes an error of this library on.
+    FailsAs(Error),
+}
+
+impl Kms {
+    fn signature(&self, message: &[u8]) -> Result<Vec<u8>, BoxError> {
+        match self {
+            Self::Signs(key) => Ok(key.sign(message)?),
+            Self::SignsInDer(key) => Ok(der(&key.sign(message)?)),
+            Self::Fails => Err("the key is locked".into()),
+            Self::FailsAs(error) => Err(error.clone().into()),
+            Self::Hangs | Self::GivesNonsense => Ok(vec![7; 63]),
+        }
+    }
+}
+
+#[maybe_async(AFIT)]
+impl Signer for Kms {
+    fn key(&self) -> ExternalKey {
+        ExternalKey::new(Algorithm::ES256).with_key_id("kms/1")
+    }
+
+    async fn sign(&self, message: &[u8]) -> Result<Vec<u8>, BoxError> {
+        if matches!(self, Self::Hangs) {
+            pause(Duration::from_secs(60)).await;
+        }
+        self.signature(message)
+    }
+}
+
+/// Two numbers of 32 bytes as a sequence of integers.
+fn der(signature: &[u8]) -> Vec<u8> {
+    let mut numbers = Vec::new();
+    for number in signature.chunks(32) {
+        let zeros = number.iter().take_while(|byte| **byte == 0).count();
+        let mut number = number[zeros..].to_vec();
+        if number[0] >= 0x80 {
+            number.insert(0, 0);
+        }
+        numbers.extend([2, u8::try_from(number.len()).unwrap()]);
+        numbers.extend(number);
+    }
+    let mut sequence = vec![0x30, u8::try_from(numbers.len()).unwrap()];
+    sequence.extend(numbers);
+    sequence
+}
+
+fn client(server: &Server, kms: Kms) -> OAuth2ClientBuilder {
+    OAuth2Client::builder("id")
+        .token_endpoint(server.url("/token"))
+        .token_endpoint_auth_method(PrivateKeyJwt::external())
+        .grant(ClientCredentials::new())
+        .signer(kms)
+}
+
+fn key() -> SigningKey {
+    signing_key(Algorithm::ES256, "p-256")
+}
+
+#[maybe_async]
+#[test]
+async fn signs_client_assertions_in_either_form() -> TestResult {
+    for kms in [Kms::Signs(key()), Kms::SignsInDer(key())] {
+        let server = provider(600);
+        let client = client(&server, kms).build()?;
+        // ECDSA signatures differ, and with them the length of their numbers.
+        for _ in 0..20 {
+            client.refresh_token().await?;
+        }
+        let mut ids = std::collections::HashSet::new();
+        for request in server.requests("/token") {
+            let assertion = Assertion::of(&request, "client_assertion", &key().verifying_key());
+            assert_eq!(assertion.header.key_id(), Some("kms/1"));
+            assert_eq!(assertion.claims.subject(), Some("id"));
+            ids.insert(assertion.claims.id().unwrap().to_owned());
+        }
+        assert_eq!(ids.len(), 20);
+    }
+    Ok(())
+}
+
+#[maybe_async]
+#[test]
+async fn signs_the_assertions_of_an_assertion_client() -> TestResult {
+    let server = provider(600);
+    let client = AssertionClient::builder(server.url("/token"))
+        .issuer("robot")
+        .signer(Kms::SignsInDer(key()))
+        .build()?;
+    client.get(server.url("/api")).send().await?;
+    let request = &server.requests("/token")[0];
+    let assertion = Assertion::of(request, "assertion", &key().verifying_key());
+    assert_eq!(assertion.header.key_id(), Some("kms/1"));
+    assert_eq!(assertion.claims.issuer(), Some("robot"));
+    Ok(())
+}
+
+/// It may sign for the assertion and for the client at once.
+#[maybe_async]
+#[test]
+async fn signs_both_of_one_request() -> TestResult {
+    let server = provider(600);
+    let client = AssertionClient::builder(server.url("/token"))
+        .issuer("robot")
+        .client_id("id")
+        .token_endpoint_auth_method(PrivateKeyJwt::external())
+        .signer(Kms::Signs(key()))
+        .build()?;
+    client.refresh_token().await?;
+    let request = &server.requests("/token")[0];
+    for (name, issuer) in [("assertion", "robot"), ("client_assertion", "id")] {
+        let assertion = Assertion::of(request, name, &key().verifying_key());
+        assert_eq!(assertion.claims.issuer(), Some(issuer));
+    }
+    Ok(())
+}
+
+#[maybe_async]
+#[test]
+async fn when_it_fails_nothing_is_sent() -> TestResult {
+    for (kms, text) in [
+        (Kms::Fails, "the signer could not make the request"),
+        (
+            Kms::GivesNonsense,
+            "the signer gave 63 bytes, which are no signature by ES256",
+        ),
+    ] {
+        let server = provider(600);
+        let client = client(&server, kms).build()?;
+        let error = client.refresh_token().await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Usage);
+        assert_eq!(error.to_string(), text);
+        assert!(!error.outcome_unknown());
+        assert_eq!(server.requests_in_all(), 0);
+    }
+    Ok(())
+}
+
+#[maybe_async]
+#[test]
+async fn its_own_error_is_the_source() -> TestResult {
+    let server = provider(600);
+    let error = client(&server, Kms::Fails).build()?.refresh_token().await;
+    let error = error.unwrap_err();
+    let source = std::error::Error::source(&error).expect("a source");
+    assert_eq!(source.to_string(), "the key is locked");
+    // An error of this library stays what it is, such as that of a client which asks the KMS.
+    let closed = builder(&server).build()?;
+    closed.close().await?;
+    let closed = closed.refresh_token().await.unwrap_err();
+    let error = client(&server, Kms::FailsAs(closed))
+        .build()?
+        .refresh_token()
+        .await;
+    assert_eq!(error.unwrap_err().kind(), ErrorKind::Closed);
+    Ok(())
+}
+
+/// Whatever the KMS does, callers are not held up longer than by a server that hangs.
+#[maybe_async]
+#[test]
+async fn it_is_waited_for_no_longer_than_the_timeout() -> TestResult {
+    let server = provider(600);
+    let client = client(&server, Kms::Hangs)
+        .timeout(Duration::from_millis(100))
+        .build()?;
+    let error = client.refresh_token().await.unwrap_err();
+    let source = std::error::Error::source(&error).expect("a source");
+    assert_eq!(source.to_string(), "it did not answer in time");
+    assert_eq!(server.requests_in_all(), 0);
+    Ok(())
+}
+
+#[maybe_async]
+#[test]
+async fn a_token_that_is_still_good_survives_its_failure() -> TestResult {
+    let server = provider(600);
+    let clock = ManualClock::new();
+    let client = client(&server, Kms::Fails)
+        .token(first_token(&clock, 600))
+        .clock(clock.clock())
+        .build()?;
+    clock.advance(Duration::from_secs(570));
+    let text = client.get(server.url("/api")).send().await?.text().await?;
+    assert_eq!(text, "Bearer t0");
+    Ok(())
+}
+
+/// One that counts.
+struct Counts(SigningKey, Arc<Mutex<usize>>);
+#[maybe_async(AFIT)]
+impl Signer for Counts {
+    fn key(&self) -> ExternalKey {
+        ExternalKey::new(Algorithm::ES256)
+    }
+
+    async fn sign(&self, message: &[u8]) -> Result<Vec<u8>, BoxError> {
+        *self.1.lock().unwrap() += 1;
+        Ok(self.0.sign(message)?)
+    }
+}
+
+/// One signature for a crowd, as there is one request.
+#[maybe_async]
+#[test]
+async fn a_crowd_has_it_sign_once() -> TestResult {
+    let server = provider(600);
+    let count = Arc::default();
+    let client = OAuth2Client::builder("id")
+        .token_endpoint(server.url("/token"))
+        .token_endpoint_auth_method(PrivateKeyJwt::external())
+        .grant(ClientCredentials::new())
+        .signer(Counts(key(), Arc::clone(&count)))
+        .build()?;
+    let tokens = at_once(CROWD, |_| {
+        let client = client.clone();
+        async move { client.ensure_active_token().await }
+    })
+    .await;
+    for token in tokens {
+        token?;
+    }
+    assert_eq!(*count.lock().unwrap(), 1);
+    Ok(())
+}
