@@ -364,6 +364,109 @@ async fn a_failed_early_renewal_leaves_the_token_in_use() -> TestResult {
     Ok(())
 }
 
+/// Between the leeway and its end the token is renewed by one, while the others go on with it.
+#[maybe_async]
+#[test]
+async fn one_renews_early_and_the_others_go_on() -> TestResult {
+    let gate = Gate::new();
+    let waiting = gate.clone();
+    let server = Server::start(move |request: &Request| match &*request.path {
+        "/token" => {
+            waiting.wait();
+            Reply::json(200, tokens(1, 600))
+        }
+        _ => Reply::text(200, request.header("authorization").unwrap_or_default()),
+    });
+    let clock = ManualClock::new();
+    let client = robot(&server)
+        .token(first_token(&clock, 600))
+        .clock(clock.clock())
+        .build()?;
+    clock.advance(seconds(560));
+    let renewing = client.clone();
+    let renewal = begin(move || async move { renewing.ensure_active_token().await });
+    let server = meanwhile(move || {
+        server.wait_for("/token", 1);
+        server
+    })
+    .await;
+    let text = client.get(server.url("/api")).send().await?.text().await?;
+    assert_eq!(text, "Bearer t0");
+    gate.open();
+    let renewed = renewal.end().await?;
+    assert_eq!(renewed.access_token(), &Secret::from("t1"));
+    let text = client.get(server.url("/api")).send().await?.text().await?;
+    assert_eq!((&*text, server.count("/token")), ("Bearer t1", 1));
+    Ok(())
+}
+
+/// After its end all wait for one attempt and share its error.
+#[maybe_async]
+#[test]
+async fn a_crowd_shares_the_error_of_one_attempt() -> TestResult {
+    let gate = Gate::new();
+    let waiting = gate.clone();
+    let server = Server::start(move |_: &Request| {
+        waiting.wait();
+        Reply::json(
+            400,
+            json!({"error": "invalid_grant", "error_description": "gone"}),
+        )
+    });
+    let client = robot(&server).build()?;
+    let begun = Arc::new(AtomicUsize::new(0));
+    let (crowd, counter) = (client.clone(), begun.clone());
+    let all = begin(move || async move {
+        at_once(CROWD, |_| {
+            let (client, begun) = (crowd.clone(), counter.clone());
+            async move {
+                begun.fetch_add(1, Ordering::SeqCst);
+                client.ensure_active_token().await
+            }
+        })
+        .await
+    });
+    while begun.load(Ordering::SeqCst) < CROWD || server.count("/token") == 0 {
+        pause(Duration::from_millis(5)).await;
+    }
+    // All have begun; in the time that the last of them needs to join, nothing can fail yet.
+    pause(Duration::from_millis(300)).await;
+    gate.open();
+    for token in all.end().await {
+        assert_eq!(token.unwrap_err().code(), Some(&ErrorCode::InvalidGrant));
+    }
+    assert_eq!(server.count("/token"), 1);
+    Ok(())
+}
+
+/// What is certainly not carried out is asked again within the call, by another assertion; what
+/// may have been is not.
+#[maybe_async]
+#[test]
+async fn only_what_is_certain_is_repeated() -> TestResult {
+    let attempts = AtomicUsize::new(0);
+    let server = Server::start(
+        move |_: &Request| match attempts.fetch_add(1, Ordering::SeqCst) {
+            0 => Reply::json(503, json!({})),
+            1 => Reply::json(429, json!({})).with("retry-after", "0"),
+            2 => Reply::json(200, tokens(1, 600)),
+            _ => Reply::raw(|_| Ok(())),
+        },
+    );
+    let client = robot(&server).build()?;
+    client.ensure_active_token().await?;
+    let ids: HashSet<_> = assertions(&server)
+        .iter()
+        .map(|assertion| assertion.claims.id().unwrap().to_owned())
+        .collect();
+    assert_eq!(ids.len(), 3);
+    let error = client.refresh_token().await.unwrap_err();
+    assert!(error.outcome_unknown(), "{error}");
+    assert_eq!(server.count("/token"), 4);
+    assert_eq!(client.token().unwrap().access_token(), &Secret::from("t1"));
+    Ok(())
+}
+
 #[maybe_async]
 #[test]
 async fn a_token_that_was_set_is_not_replaced_by_a_renewal_under_way() -> TestResult {

@@ -12,6 +12,7 @@ mod claims;
 mod confusion;
 mod files;
 mod jwk;
+mod properties;
 mod rfcs;
 mod tokens;
 
