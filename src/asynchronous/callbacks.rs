@@ -71,7 +71,6 @@ where
 ///
 /// ```
 /// use oauth_twin::{AsyncOAuth2Client, AsyncSigner, BoxError, jose::{Algorithm, ExternalKey}};
-/// use oauth_twin::oauth2::PrivateKeyJwt;
 /// # struct Service; impl Service { async fn sign(&self, _: &str, _: &[u8]) -> Result<Vec<u8>, BoxError> { Ok(vec![]) } }
 ///
 /// struct Kms {
@@ -93,7 +92,6 @@ where
 /// let client = AsyncOAuth2Client::builder("client-id")
 ///     .issuer("https://id.example.com")
 ///     .token_endpoint("https://id.example.com/token")
-///     .token_endpoint_auth_method(PrivateKeyJwt::external())
 ///     .signer(kms)
 ///     .build()?;
 /// # Ok::<(), oauth_twin::Error>(())
@@ -112,7 +110,7 @@ pub trait AsyncSigner: Send + Sync {
 }
 
 macro_rules! callbacks {
-    ($builder:ident) => {
+    ($builder:ident, $signs:literal) => {
         impl $builder {
             /// Calls `update` with every token that the client obtained by itself or by
             /// `refresh_token`: a closure, or an async closure. The token is in use by then;
@@ -126,7 +124,9 @@ macro_rules! callbacks {
                 self
             }
 
-            /// What signs for the client in the place of a key that is here: a KMS, an HSM.
+            /// What signs in the place of a key that is here: a KMS, an HSM.
+            ///
+            #[doc = $signs]
             pub fn signer(mut self, signer: impl AsyncSigner + 'static) -> Self {
                 let key = signer.key();
                 self.tokens.signer = Some((key, sign(Arc::new(signer))));
@@ -143,8 +143,16 @@ fn sign<S: AsyncSigner + 'static>(signer: Arc<S>) -> Sign {
     })
 }
 
-callbacks!(AsyncOAuth2ClientBuilder);
-callbacks!(AsyncAssertionClientBuilder);
+callbacks!(
+    AsyncOAuth2ClientBuilder,
+    "It signs client assertions: a client without a secret authenticates by `private_key_jwt` then, \
+     unless told otherwise. It signs for [`JwtBearer::external`](crate::oauth2::JwtBearer), too."
+);
+callbacks!(
+    AsyncAssertionClientBuilder,
+    "It signs the assertions if there is no [`signing_key`](Self::signing_key), and for \
+     [`PrivateKeyJwt::external`](crate::oauth2::PrivateKeyJwt)."
+);
 
 impl AsyncAssertionClientBuilder {
     /// Asks `make` for the assertion, anew for each token request and for each renewal: a closure,

@@ -14,7 +14,6 @@ use crate::{
 ///
 /// ```
 /// use oauth_twin::{BoxError, OAuth2Client, Signer, jose::{Algorithm, ExternalKey}};
-/// use oauth_twin::oauth2::PrivateKeyJwt;
 /// # struct Service; impl Service { fn sign(&self, _: &str, _: &[u8]) -> Result<Vec<u8>, BoxError> { Ok(vec![]) } }
 ///
 /// struct Kms {
@@ -36,7 +35,6 @@ use crate::{
 /// let client = OAuth2Client::builder("client-id")
 ///     .issuer("https://id.example.com")
 ///     .token_endpoint("https://id.example.com/token")
-///     .token_endpoint_auth_method(PrivateKeyJwt::external())
 ///     .signer(kms)
 ///     .build()?;
 /// # Ok::<(), oauth_twin::Error>(())
@@ -56,7 +54,7 @@ pub trait Signer: Send + Sync {
 }
 
 macro_rules! callbacks {
-    ($builder:ident) => {
+    ($builder:ident, $signs:literal) => {
         impl $builder {
             /// Calls `update` with every token that the client obtained by itself or by
             /// `refresh_token`. The token is in use by then; store it.
@@ -72,7 +70,9 @@ macro_rules! callbacks {
                 self
             }
 
-            /// What signs for the client in the place of a key that is here: a KMS, an HSM.
+            /// What signs in the place of a key that is here: a KMS, an HSM.
+            ///
+            #[doc = $signs]
             pub fn signer(mut self, signer: impl Signer + 'static) -> Self {
                 let key = signer.key();
                 let sign = Arc::new(move |message: Vec<u8>| signer.sign(&message));
@@ -83,8 +83,16 @@ macro_rules! callbacks {
     };
 }
 
-callbacks!(OAuth2ClientBuilder);
-callbacks!(AssertionClientBuilder);
+callbacks!(
+    OAuth2ClientBuilder,
+    "It signs client assertions: a client without a secret authenticates by `private_key_jwt` then, \
+     unless told otherwise. It signs for [`JwtBearer::external`](crate::oauth2::JwtBearer), too."
+);
+callbacks!(
+    AssertionClientBuilder,
+    "It signs the assertions if there is no [`signing_key`](Self::signing_key), and for \
+     [`PrivateKeyJwt::external`](crate::oauth2::PrivateKeyJwt)."
+);
 
 impl AssertionClientBuilder {
     /// Asks `make` for the assertion, anew for each token request and for each renewal. It is for

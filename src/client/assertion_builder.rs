@@ -17,8 +17,8 @@ use crate::{
     error::Result,
     jose::SigningKey,
     oauth2::{
-        Audience, CallersAssertion, ClientAuth, ClientRegistration, Endpoint, Form, Grant, Hooks,
-        JWT_BEARER, JwtBearer, Unidentified,
+        Audience, CallersAssertion, ClientAuth, ClientRegistration, ClientSecretBasic, Endpoint,
+        Form, Grant, Hooks, JWT_BEARER, JwtBearer, PublicClient, Unidentified,
     },
     secret::Secret,
 };
@@ -228,8 +228,8 @@ impl AssertionClientBuilder {
     }
 
     /// How the client authenticates beside the assertion:
-    /// [`ClientSecretBasic`](crate::oauth2::ClientSecretBasic) if it has a secret, else not at all,
-    /// unless told.
+    /// [`ClientSecretBasic`](crate::oauth2::ClientSecretBasic) if it has a secret, else it only
+    /// gives its identifier, if it has one, unless told.
     ///
     /// [RFC 6749 section 2.3](https://www.rfc-editor.org/rfc/rfc6749#section-2.3)
     pub fn token_endpoint_auth_method(mut self, auth: impl ClientAuth + 'static) -> Self {
@@ -275,10 +275,12 @@ impl AssertionClientBuilder {
         };
         let hooks = Hooks::new(self.tokens.hooks.iter().cloned());
         let mut endpoint = Endpoint::new(url, registration);
-        endpoint.auth = match (&self.auth, &self.client_id) {
-            (None, None) => Some(Arc::new(Unidentified)),
-            (auth, _) => auth.clone(),
-        };
+        endpoint.auth = Some(match (&self.auth, &self.client_id, &self.client_secret) {
+            (Some(auth), _, _) => auth.clone(),
+            (None, _, Some(_)) => Arc::new(ClientSecretBasic),
+            (None, Some(_), None) => Arc::new(PublicClient),
+            (None, None, None) => Arc::new(Unidentified),
+        });
         endpoint.hooks = hooks.clone();
         let settings = Settings {
             identity: Identity::Issuer(self.issuer.clone()),

@@ -208,7 +208,8 @@ impl OAuth2ClientBuilder {
     }
 
     /// How the client authenticates: [`ClientSecretBasic`](crate::oauth2::ClientSecretBasic) if
-    /// it has a secret, else [`PublicClient`](crate::oauth2::PublicClient), unless told.
+    /// it has a secret, [`PrivateKeyJwt`](crate::oauth2::PrivateKeyJwt) if it has a
+    /// [`signer`](Self::signer), else [`PublicClient`](crate::oauth2::PublicClient), unless told.
     ///
     /// [RFC 6749 section 2.3](https://www.rfc-editor.org/rfc/rfc6749#section-2.3)
     pub fn token_endpoint_auth_method(mut self, auth: impl ClientAuth + 'static) -> Self {

@@ -2,11 +2,13 @@
 //!
 //! [RFC 6749 section 2.3](https://www.rfc-editor.org/rfc/rfc6749#section-2.3)
 
+use std::sync::Arc;
+
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::{HeaderValue, header};
 use zeroize::Zeroizing;
 
-use super::{ClientRegistration, EndpointRequest};
+use super::{ClientRegistration, EndpointRequest, PrivateKeyJwt};
 use crate::{
     encoding::percent_encode,
     error::{BoxError, Error},
@@ -208,11 +210,11 @@ impl ClientAuth for Unidentified {
 /// What a client does that was not told.
 ///
 /// [RFC 7591 section 2](https://www.rfc-editor.org/rfc/rfc7591#section-2)
-pub(super) fn default_client_auth(has_secret: bool) -> std::sync::Arc<dyn ClientAuth> {
-    if has_secret {
-        std::sync::Arc::new(ClientSecretBasic)
-    } else {
-        std::sync::Arc::new(PublicClient)
+pub(super) fn default_client_auth(registration: &ClientRegistration) -> Arc<dyn ClientAuth> {
+    match registration {
+        client if client.client_secret().is_some() => Arc::new(ClientSecretBasic),
+        client if client.external_key().is_some() => Arc::new(PrivateKeyJwt::external()),
+        _ => Arc::new(PublicClient),
     }
 }
 
@@ -258,7 +260,7 @@ mod tests {
         let mut registration = ClientRegistration::new(id);
         registration.client_secret = secret.map(Secret::from);
         let mut endpoint = Endpoint::new(url, registration);
-        endpoint.auth = Some(std::sync::Arc::new(auth));
+        endpoint.auth = Some(Arc::new(auth));
         Ok(endpoint.request(Form::new(), Message::Access)?)
     }
 

@@ -60,7 +60,7 @@ impl Endpoint {
         self.hooks.on_request(message, &mut request)?;
         let auth = match &self.auth {
             Some(auth) => auth.clone(),
-            None => default_client_auth(self.registration.client_secret.is_some()),
+            None => default_client_auth(&self.registration),
         };
         auth.authenticate(&mut request)
             .map_err(|error| Error::refused_by("the client authentication", error))?;
@@ -139,7 +139,8 @@ macro_rules! registration {
             }
 
             /// How the client authenticates:
-            /// [`ClientSecretBasic`](crate::oauth2::ClientSecretBasic) if it has a secret, else
+            /// [`ClientSecretBasic`](crate::oauth2::ClientSecretBasic) if it has a secret,
+            /// [`PrivateKeyJwt`](crate::oauth2::PrivateKeyJwt) if it has an external key, else
             /// [`PublicClient`](crate::oauth2::PublicClient), unless told.
             #[must_use]
             pub fn auth_method(mut self, auth: impl $crate::oauth2::ClientAuth + 'static) -> Self {

@@ -8,7 +8,7 @@ use std::{
 use oauth_twin::{
     BoxError, Error, ErrorKind,
     jose::{Algorithm, ExternalKey, SigningKey},
-    oauth2::PrivateKeyJwt,
+    oauth2::{PrivateKeyJwt, PublicClient},
 };
 use support::jwt::{Assertion, signing_key};
 
@@ -72,7 +72,6 @@ fn der(signature: &[u8]) -> Vec<u8> {
 fn client(server: &Server, kms: Kms) -> OAuth2ClientBuilder {
     OAuth2Client::builder("id")
         .token_endpoint(server.url("/token"))
-        .token_endpoint_auth_method(PrivateKeyJwt::external())
         .grant(ClientCredentials::new())
         .signer(kms)
 }
@@ -116,6 +115,55 @@ async fn signs_the_assertions_of_an_assertion_client() -> TestResult {
     let assertion = Assertion::of(request, "assertion", &key().verifying_key());
     assert_eq!(assertion.header.key_id(), Some("kms/1"));
     assert_eq!(assertion.claims.issuer(), Some("robot"));
+    Ok(())
+}
+
+/// Where there is a secret, or another method is named, it is not asked.
+#[maybe_async]
+#[test]
+async fn is_not_asked_where_the_client_authenticates_otherwise() -> TestResult {
+    let server = provider(600);
+    for builder in [
+        client(&server, Kms::Fails).client_secret("secret"),
+        client(&server, Kms::Fails).token_endpoint_auth_method(PublicClient),
+    ] {
+        builder.build()?.refresh_token().await?;
+    }
+    let requests = server.requests("/token");
+    assert_eq!(
+        requests[0].header("authorization"),
+        Some("Basic aWQ6c2VjcmV0")
+    );
+    assert_eq!(requests[1].parameter("client_assertion"), None);
+    // Nor where an assertion client only gives its identifier.
+    let robot = AssertionClient::builder(server.url("/token"))
+        .issuer("robot")
+        .client_id("id")
+        .signer(Kms::Signs(key()));
+    robot.build()?.refresh_token().await?;
+    assert_eq!(
+        server.requests("/token")[2].parameter("client_assertion"),
+        None
+    );
+    Ok(())
+}
+
+/// The audience and the like of assertions that it signs.
+#[maybe_async]
+#[test]
+async fn signs_what_the_client_authentication_says() -> TestResult {
+    let server = provider(600);
+    let auth = PrivateKeyJwt::external()
+        .audience("urn:other")
+        .claim("a", 1);
+    let client = client(&server, Kms::Signs(key())).token_endpoint_auth_method(auth);
+    client.build()?.refresh_token().await?;
+    let request = &server.requests("/token")[0];
+    let assertion = Assertion::of(request, "client_assertion", &key().verifying_key());
+    assert_eq!(
+        assertion.lasting(),
+        json!({"iss": "id", "sub": "id", "aud": "urn:other", "a": 1})
+    );
     Ok(())
 }
 
