@@ -175,3 +175,113 @@ impl Grant for CallersAssertion {
         self.parameters.clone()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        jose::{Algorithm, Claims, ExternalKey, Jws},
+        oauth2::TokenEndpoint,
+    };
+
+    const PEM: &str = include_str!("../../tests/vectors/p-256.pkcs8.pem");
+
+    fn key() -> SigningKey {
+        SigningKey::from_pem(Algorithm::ES256, PEM).expect("a key")
+    }
+
+    fn endpoint() -> TokenEndpoint {
+        TokenEndpoint::new("https://id.example/token", "id")
+            .expect("a URL")
+            .scope("all")
+    }
+
+    fn claims(token: &str) -> Claims {
+        let jws = Jws::parse(token).expect("a token");
+        let payload = jws.verify(&key().verifying_key()).expect("a signature");
+        Claims::from_slice(payload).expect("claims")
+    }
+
+    #[test]
+    fn for_any_http_library() {
+        let grant = JwtBearer::new("robot", key())
+            .subject("alice")
+            .param("tenant", "t");
+        let request = endpoint().request(&grant).expect("a request");
+        let form = request.form();
+        let value = |name: &str| form.value(name).map(crate::secret::Secret::expose_secret);
+        assert_eq!(value("grant_type"), Some(JWT_BEARER));
+        assert_eq!((value("tenant"), value("scope")), (Some("t"), Some("all")));
+        let claims = claims(value("assertion").expect("an assertion"));
+        assert_eq!(
+            (claims.issuer(), claims.subject()),
+            (Some("robot"), Some("alice"))
+        );
+        assert!(claims.audience().eq(["https://id.example/token"]));
+        assert!(grant.replayable());
+    }
+
+    #[test]
+    fn the_scope_stands_in_one_place() {
+        let grant = JwtBearer::new("robot", key()).scope_as_claim(true);
+        for (grant, scope) in [(grant.clone(), "all"), (grant.scope("a b"), "a b")] {
+            let request = endpoint().request(&grant).expect("a request");
+            assert_eq!(request.form().value("scope"), None);
+            let token = request.form().value("assertion").expect("an assertion");
+            assert_eq!(
+                claims(token.expose_secret()).get("scope"),
+                Some(&scope.into())
+            );
+        }
+    }
+
+    #[test]
+    fn a_key_that_is_elsewhere_signs_what_it_is_handed() {
+        let grant = JwtBearer::external("robot");
+        let error = endpoint().request(&grant).expect_err("no key");
+        assert!(error.to_string().contains("there is no signer"), "{error}");
+        let endpoint = endpoint()
+            .external_key(ExternalKey::new(Algorithm::ES256))
+            .auth_method(crate::oauth2::PublicClient);
+        let mut request = endpoint.request(&grant).expect("a request");
+        assert_eq!(request.form().value("assertion"), None);
+        let input = request.unsigned().expect("an input").as_bytes().to_vec();
+        assert!(request.sign(&[7; 63]).is_err(), "it is no signature");
+        assert!(request.unsigned().is_some(), "and so is still missing");
+        request
+            .sign(&key().sign(&input).expect("a signature"))
+            .expect("a signature");
+        assert!(request.unsigned().is_none());
+        let token = request.form().value("assertion").expect("an assertion");
+        assert_eq!(claims(token.expose_secret()).issuer(), Some("robot"));
+        assert!(
+            request.sign(&[7; 64]).is_ok(),
+            "nothing is left to be signed"
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_sent_is_refused() {
+        for (grant, word) in [
+            (JwtBearer::new("", key()), "issuer is empty"),
+            (
+                JwtBearer::new("robot", key()).claim("iat", 7),
+                "the claim iat",
+            ),
+            (
+                JwtBearer::new("robot", key()).header("crit", "x"),
+                "the member crit",
+            ),
+            (JwtBearer::new("robot", key()).scope("\""), "scope"),
+            (
+                JwtBearer::new("robot", key())
+                    .scope("\"")
+                    .scope_as_claim(true),
+                "scope",
+            ),
+        ] {
+            let error = endpoint().request(&grant).expect_err(word).to_string();
+            assert!(error.contains(word), "{error}");
+        }
+    }
+}

@@ -11,7 +11,7 @@ use std::{
 use oauth_twin::{
     BoxError, Error, ErrorCode, ErrorKind, Secret, TokenUpdate,
     jose::{Algorithm, SigningKey},
-    oauth2::{ClientSecretPost, PrivateKeyJwt, RefreshPolicy, TokenPlacement},
+    oauth2::{ClientSecretPost, Hook, PrivateKeyJwt, RefreshPolicy, TokenPlacement},
 };
 use support::jwt::{Assertion, SERVICE_ACCOUNT, signing_key};
 
@@ -611,6 +611,55 @@ async fn the_server_s_refusal_comes_out_and_repeats_no_assertion() -> TestResult
         "the server answered invalid_grant: bad audience in [redacted]"
     );
     assert!(!format!("{error:?}").contains("eyJ"));
+    Ok(())
+}
+
+#[maybe_async]
+#[test]
+async fn a_description_of_any_letters_comes_out() -> TestResult {
+    let server = Server::start(|_: &Request| {
+        let description = "no \"sub\" \\ für señor \u{2603}";
+        let answer = json!({"error": "invalid_grant", "error_description": description});
+        Reply::json(400, answer)
+    });
+    let error = robot(&server).build()?.refresh_token().await.unwrap_err();
+    assert_eq!(error.code(), Some(&ErrorCode::InvalidGrant));
+    let description = error.response().unwrap().description();
+    assert_eq!(description, Some("no \"sub\" \\ für señor \u{2603}"));
+    Ok(())
+}
+
+#[maybe_async]
+#[test]
+async fn hooks_change_every_message_and_bodies_stream() -> TestResult {
+    const SIZE: usize = 100_000;
+    let server = provider(600);
+    let client = robot(&server)
+        .compliance_hook(Hook::access_token_request(|request| {
+            request.form_mut().push("extra", "1");
+            Ok(())
+        }))
+        .compliance_hook(Hook::access_token_response(|response| {
+            let mut members = response.json().ok_or("no JSON")?;
+            members.insert("access_token".to_owned(), "changed".into());
+            response.set_json(&members);
+            Ok(())
+        }))
+        .compliance_hook(Hook::protected_request(|request| {
+            request.url_mut().query_pairs_mut().append_pair("site", "x");
+            Ok(())
+        }))
+        .build()?;
+    let response = client
+        .post(server.url("/api"))
+        .body(endless(SIZE))
+        .send()
+        .await?;
+    assert_eq!(response.text().await?, "Bearer changed");
+    let request = &server.requests("/token")[0];
+    assert_eq!(request.parameter("extra").as_deref(), Some("1"));
+    let request = &server.requests("/api")[0];
+    assert_eq!((&*request.query, request.body.len()), ("site=x", SIZE));
     Ok(())
 }
 
