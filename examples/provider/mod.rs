@@ -1,12 +1,15 @@
 //! An OAuth provider and an API on loopback, for the examples: it checks the client's secret and a
-//! person's code with its PKCE verifier, issues random tokens that expire, rotates refresh tokens,
-//! introspects and revokes, checks tokens at the API, and counts what it is asked.
+//! person's code with its PKCE verifier, or a service account's assertion; issues random tokens that
+//! expire, rotates refresh tokens, introspects and revokes, checks tokens at the API, and counts what
+//! it is asked.
 
 #![allow(
     dead_code,
     unreachable_pub,
     reason = "each example uses a part of it, and an example has no outside"
 )]
+
+pub mod service_accounts;
 
 use std::{
     collections::HashMap,
@@ -23,12 +26,13 @@ use http::{
     header::{CACHE_CONTROL, CONTENT_TYPE, LOCATION, WWW_AUTHENTICATE},
 };
 use httpmock::{HttpMockRequest, HttpMockResponse, Method::POST, MockServer};
-use oauth_twin::{Clock, reqwest::Url};
+use oauth_twin::{Clock, jose::Expected, reqwest::Url};
 use ring::{
     digest::{SHA256, digest},
     rand::{SecureRandom as _, SystemRandom},
 };
 use serde_json::{Value, json};
+use service_accounts::{ACCOUNT, JWT_BEARER, SCOPE, ServiceAccounts};
 
 pub const CLIENT_ID: &str = "quickstart";
 pub const CLIENT_SECRET: &str = "correct horse battery staple";
@@ -46,7 +50,8 @@ pub struct Provider {
 
 /// What the endpoints share.
 struct Desk {
-    time: Time,
+    token_endpoint: String,
+    time: Arc<Time>,
     book: Mutex<Book>,
 }
 
@@ -58,6 +63,7 @@ struct Book {
     refresh_tokens: HashMap<String, &'static str>,
     /// The codes that nobody has come back with yet, and their PKCE challenges.
     codes: HashMap<String, String>,
+    service_accounts: ServiceAccounts,
     count: Count,
 }
 
@@ -77,16 +83,19 @@ pub struct Count {
     pub served: usize,
     /// API calls that were refused with a 401.
     pub refused: usize,
+    /// Assertions that were good, each used once.
+    pub assertions: usize,
 }
 
 impl Provider {
     /// Starts it on a free port of 127.0.0.1.
     pub fn start() -> Self {
+        let server = MockServer::start();
         let desk = Arc::new(Desk {
-            time: Time::new(),
+            token_endpoint: server.url("/token"),
+            time: Arc::new(Time::new()),
             book: Mutex::default(),
         });
-        let server = MockServer::start();
         let at = desk.clone();
         server.mock(|when, then| {
             when.method(POST).path("/token");
@@ -138,8 +147,7 @@ impl Provider {
 
     /// The time that tokens expire by.
     pub fn clock(&self) -> Clock {
-        let desk = self.desk.clone();
-        Clock::from_fn(move || desk.time.now())
+        self.desk.clock()
     }
 
     pub fn advance(&self, time: Duration) {
@@ -154,18 +162,49 @@ impl Provider {
     pub fn count(&self) -> Count {
         self.desk.book().count
     }
+
+    /// The file with the key of a service account.
+    pub fn service_account(&self) -> String {
+        service_accounts::file(&self.desk.token_endpoint)
+    }
 }
 
 impl Desk {
     /// The token endpoint.
     fn token(&self, request: &HttpMockRequest) -> HttpMockResponse {
+        let asked = parameters(request.body_ref());
+        if asked.get("grant_type").is_some_and(|it| it == JWT_BEARER) {
+            return self.token_for_assertion(&asked);
+        }
         if !is_client(&header(request, "authorization").unwrap_or_default()) {
             return refusal(401, "invalid_client", "Basic");
         }
-        match self.granted(&parameters(request.body_ref())) {
+        match self.granted(&asked) {
             Ok(token) => answer(200, &token).into(),
             Err(error) => refusal(400, error, ""),
         }
+    }
+
+    /// The same for a service account, of which the assertion says all.
+    fn token_for_assertion(&self, asked: &HashMap<String, String>) -> HttpMockResponse {
+        let assertion = asked.get("assertion").map_or("", |assertion| assertion);
+        let here_and_now = Expected::new()
+            .audience(&self.token_endpoint)
+            .clock(self.clock());
+        let mut book = self.book();
+        let claims = match book.service_accounts.check(assertion, here_and_now) {
+            Ok(claims) => claims,
+            Err(problem) => {
+                let problem = problem.to_string();
+                let body = json!({ "error": "invalid_grant", "error_description": problem });
+                return answer(400, &body).into();
+            }
+        };
+        book.count.assertions += 1;
+        if claims.get("scope").is_none_or(|scope| scope != SCOPE) {
+            return refusal(400, "invalid_scope", "");
+        }
+        answer(200, &self.issued(&mut book, ACCOUNT)).into()
     }
 
     /// The same for a client that puts everything into the URL.
@@ -215,19 +254,24 @@ impl Desk {
                 .ok_or("invalid_grant")?,
             _ => return Err("unsupported_grant_type"),
         };
-        book.count.issued += 1;
-        let token = random_text();
-        let until = self.time.now() + LIFETIME;
-        book.tokens.insert(token.clone(), Issued { whose, until });
-        let mut body = json!({
-            "access_token": token, "token_type": "Bearer", "expires_in": LIFETIME.as_secs(),
-        });
+        let mut body = self.issued(&mut book, whose);
         if whose != "the client" {
             let refresh_token = random_text();
             book.refresh_tokens.insert(refresh_token.clone(), whose);
             body["refresh_token"] = refresh_token.into();
         }
         Ok(body)
+    }
+
+    /// A new token.
+    fn issued(&self, book: &mut Book, whose: &'static str) -> Value {
+        book.count.issued += 1;
+        let token = random_text();
+        let until = self.time.now() + LIFETIME;
+        book.tokens.insert(token.clone(), Issued { whose, until });
+        json!({
+            "access_token": token, "token_type": "Bearer", "expires_in": LIFETIME.as_secs(),
+        })
     }
 
     /// The authorization endpoint, where everybody is Alice and agrees.
@@ -305,6 +349,11 @@ impl Desk {
             _ => json!({ "id": 7, "title": "Harvest" }),
         };
         answer(200, &body).into()
+    }
+
+    fn clock(&self) -> Clock {
+        let time = self.time.clone();
+        Clock::from_fn(move || time.now())
     }
 
     fn book(&self) -> MutexGuard<'_, Book> {
