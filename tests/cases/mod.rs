@@ -30,6 +30,7 @@ mod compliance;
 #[cfg(feature = "tracing")]
 mod events;
 mod faults;
+mod github_apps;
 mod grants;
 mod hooks;
 mod lifecycle;
