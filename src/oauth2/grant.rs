@@ -6,8 +6,8 @@ use super::{Form, Scope, TokenRequest};
 use crate::error::BoxError;
 
 /// What a token is obtained with. The built-in ones are [`ClientCredentials`],
-/// [`AuthorizationCode`], [`Password`], [`RefreshToken`] and [`ExtensionGrant`]; a server's own is a
-/// few lines:
+/// [`AuthorizationCode`], [`Password`], [`RefreshToken`], [`JwtBearer`] and [`ExtensionGrant`]; a
+/// server's own is a few lines:
 ///
 /// ```
 /// use oauth_twin::{BoxError, Secret, oauth2::{Grant, TokenRequest}};
@@ -34,6 +34,7 @@ use crate::error::BoxError;
 /// [`Password`]: super::Password
 /// [`RefreshToken`]: super::RefreshToken
 /// [`ExtensionGrant`]: super::ExtensionGrant
+/// [`JwtBearer`]: super::JwtBearer
 pub trait Grant: Send + Sync {
     /// The value of the parameter `grant_type`.
     fn grant_type(&self) -> &str;
