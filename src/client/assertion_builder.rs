@@ -316,6 +316,9 @@ impl AssertionClientBuilder {
         if self.client_secret.as_ref().is_some_and(Secret::is_empty) {
             problems.add("client_secret", "is empty; leave it out if there is none");
         }
+        if self.signing_key.is_some() && self.tokens.signer.is_some() && self.auth.is_none() {
+            problems.add("signer", "has nothing to sign beside signing_key");
+        }
         let authenticates = self.client_secret.is_some() || self.auth.is_some();
         if authenticates && self.client_id.is_none() {
             problems.add("client_id", "is missing, which client authentication needs");
@@ -347,7 +350,8 @@ impl AssertionClientBuilder {
         let grant = match (&self.signing_key, &self.tokens.signer, &self.key_id) {
             (Some(key), _, None) => JwtBearer::new(issuer, key.clone()),
             (Some(key), _, Some(id)) => JwtBearer::new(issuer, key.clone().with_key_id(id)),
-            (None, Some(_), _) => JwtBearer::external(issuer),
+            (None, Some(_), None) => JwtBearer::external(issuer),
+            (None, Some(_), Some(id)) => JwtBearer::external(issuer).header("kid", id.as_str()),
             (None, None, _) => {
                 problems.add("signing_key", "is missing, and so are signer and assertion");
                 return None;

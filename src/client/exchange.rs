@@ -3,7 +3,12 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Assert, Sign, aside, maybe_async, session::Live, sleep, slot::Current};
+use super::{
+    Assert, Sign, aside, maybe_async,
+    session::{Identity, Live},
+    sleep,
+    slot::Current,
+};
 use crate::{
     error::{Error, Result},
     oauth2::{
@@ -33,7 +38,11 @@ impl Live {
                 || endpoint.request(grant),
                 |request, response| endpoint.token(request, response),
             )
-            .await?;
+            .await;
+        let token = match settings.identity {
+            Identity::Issuer(_) => token.map_err(Error::unattended),
+            Identity::Client(_) => token,
+        }?;
         Ok(token.with_refresh_parameters(grant.refresh_parameters()))
     }
 

@@ -172,6 +172,12 @@ impl Transport {
             let form = HeaderValue::from_static("application/x-www-form-urlencoded");
             sent.headers_mut().insert(header::CONTENT_TYPE, form);
             *sent.body_mut() = Some(body.expose_secret().to_owned().into());
+        } else if request.method() == Method::POST {
+            // "A user agent SHOULD send Content-Length in a request when the method defines a
+            // meaning for enclosed content and it is not sending Transfer-Encoding." Some servers
+            // insist (411).
+            let none = HeaderValue::from_static("0");
+            sent.headers_mut().insert(header::CONTENT_LENGTH, none);
         }
         self.call(sent, limit).await
     }

@@ -188,7 +188,7 @@ impl Error {
     pub fn needs_login(&self) -> bool {
         match &*self.0 {
             Cause::Token(_) => true,
-            Cause::Response(response) => response.code().is_some_and(ErrorCode::needs_login),
+            Cause::Response(response) => response.needs_login(),
             _ => false,
         }
     }
@@ -249,6 +249,14 @@ impl Error {
 
     pub(crate) fn configuration(problems: Vec<String>) -> Self {
         Cause::Configuration { problems }.into()
+    }
+
+    /// The same of a client for which nobody logs in, such as a service account.
+    pub(crate) fn unattended(self) -> Self {
+        match &*self.0 {
+            Cause::Response(response) => Self::refused(response.clone().unattended()),
+            _ => self,
+        }
     }
 
     pub(crate) fn token(what: &'static str) -> Self {

@@ -28,6 +28,7 @@ pub struct ErrorResponse {
     description: Option<String>,
     uri: Option<String>,
     hint: Option<&'static str>,
+    unattended: bool,
 }
 
 impl ErrorResponse {
@@ -40,6 +41,7 @@ impl ErrorResponse {
             description: None,
             uri: None,
             hint: None,
+            unattended: false,
         }
     }
 
@@ -52,6 +54,7 @@ impl ErrorResponse {
             description: None,
             uri: None,
             hint: None,
+            unattended: false,
         };
         callback.with_error(code, description, uri)
     }
@@ -120,6 +123,20 @@ impl ErrorResponse {
                 Some(date.duration_since(SystemTime::now()).unwrap_or_default())
             }
         }
+    }
+
+    /// The same of a client for which nobody logs in.
+    #[cfg(any(feature = "async", feature = "blocking"))]
+    pub(crate) fn unattended(self) -> Self {
+        Self {
+            unattended: true,
+            ..self
+        }
+    }
+
+    pub(crate) fn needs_login(&self) -> bool {
+        let code = self.code.as_ref();
+        !self.unattended && code.is_some_and(ErrorCode::needs_login)
     }
 
     pub(crate) fn is_transient(&self) -> bool {

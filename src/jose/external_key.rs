@@ -1,6 +1,12 @@
 //! Keys that sign elsewhere.
 
-use super::{Algorithm, Header, algorithm::KeyType, der::Der, private_key::padded};
+use super::{
+    Algorithm, Header, VerifyingKey,
+    algorithm::KeyType,
+    der::Der,
+    private_key::padded,
+    signing_key::{certificate, thumbprint},
+};
 use crate::error::{Error, Result};
 
 /// A private key that is not here but in a KMS or an HSM: what has to be known of it before it
@@ -27,6 +33,20 @@ impl ExternalKey {
     #[must_use]
     pub fn with_key_id(self, key_id: impl Into<String>) -> Self {
         Self(self.0.with_key_id(key_id))
+    }
+
+    /// The same with the certificate of the key, whose SHA-256 goes into the header of what it
+    /// signs (`x5t#S256`). Microsoft wants that.
+    ///
+    /// # Errors
+    ///
+    /// If there is no certificate in `pem`, or it is one for another algorithm.
+    ///
+    /// [RFC 7515 section 4.1.8](https://www.rfc-editor.org/rfc/rfc7515#section-4.1.8)
+    pub fn with_certificate(self, pem: impl AsRef<[u8]>) -> Result<Self> {
+        let certificate = certificate(pem.as_ref())?;
+        VerifyingKey::from_der(self.algorithm(), &certificate)?;
+        Ok(Self(self.0.with("x5t#S256", thumbprint(&certificate))))
     }
 
     /// The algorithm.

@@ -167,15 +167,12 @@ impl SigningKey {
     ///
     /// [RFC 7515 section 4.1.8](https://www.rfc-editor.org/rfc/rfc7515#section-4.1.8)
     pub fn with_certificate(mut self, pem: impl AsRef<[u8]>) -> Result<Self> {
-        // The error may quote the text.
-        let certificate = CertificateDer::from_pem_slice(pem.as_ref())
-            .map_err(|_error| Error::usage("there is no certificate in the PEM"))?;
+        let certificate = certificate(pem.as_ref())?;
         let certified = PublicKey::from_der(&certificate)?;
         if self.public_key().as_ref() != Some(&certified) {
             return Err(Error::usage("the certificate is not that of the key"));
         }
-        let thumbprint = digest(&SHA256, &certificate);
-        self.certificate = Some(URL_SAFE_NO_PAD.encode(thumbprint));
+        self.certificate = Some(thumbprint(&certificate));
         Ok(self)
     }
 
@@ -254,6 +251,18 @@ impl SigningKey {
             Secret::Private(key) => Some(key.public()),
         }
     }
+}
+
+/// The first certificate in `pem`.
+pub(super) fn certificate(pem: &[u8]) -> Result<CertificateDer<'static>> {
+    // The error may quote the text.
+    CertificateDer::from_pem_slice(pem)
+        .map_err(|_error| Error::usage("there is no certificate in the PEM"))
+}
+
+/// Its SHA-256, base64url.
+pub(super) fn thumbprint(certificate: &[u8]) -> String {
+    URL_SAFE_NO_PAD.encode(digest(&SHA256, certificate))
 }
 
 /// Of an algorithm for RSA.

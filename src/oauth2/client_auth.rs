@@ -196,11 +196,25 @@ impl ClientAuth for PublicClient {
     }
 }
 
-/// Says nothing of the client: an assertion does.
-#[cfg(any(feature = "async", feature = "blocking"))]
-pub(crate) struct Unidentified;
+/// Says nothing of the client, where a grant says who it is: an assertion of a service account.
+/// `AssertionClient` does so unless it has a `client_id`.
+///
+/// ```
+/// use oauth_twin::oauth2::{ServiceAccount, TokenEndpoint, Unidentified};
+///
+/// # let file = include_bytes!("../../tests/vectors/service_account.json");
+/// let account = ServiceAccount::from_json(file)?;
+/// let endpoint = TokenEndpoint::new(account.token_uri(), "")?.auth_method(Unidentified);
+/// let request = endpoint.request(&account.grant())?;
+/// assert!(request.form().value("client_id").is_none());
+/// # Ok::<(), oauth_twin::Error>(())
+/// ```
+///
+/// [RFC 7521 section 4.1](https://www.rfc-editor.org/rfc/rfc7521#section-4.1)
+#[derive(Clone, Copy, Debug, Default)]
+#[expect(clippy::exhaustive_structs, reason = "a name, written as a value")]
+pub struct Unidentified;
 
-#[cfg(any(feature = "async", feature = "blocking"))]
 impl ClientAuth for Unidentified {
     fn authenticate(&self, _request: &mut EndpointRequest) -> Result<(), BoxError> {
         Ok(())

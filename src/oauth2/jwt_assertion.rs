@@ -122,7 +122,7 @@ impl JwtAssertion {
         }
         if self.audience == Some(Audience::Issuer) && registration.issuer().is_none() {
             return Err(Error::usage(
-                "Audience::Issuer needs an issuer, and none is set",
+                "Audience::Issuer needs the server's issuer, which is not known here; name it",
             ));
         }
         Ok(())

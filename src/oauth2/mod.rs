@@ -49,6 +49,7 @@ pub use {
     client_assertion::{ClientSecretJwt, PrivateKeyJwt},
     client_auth::{
         ClientAuth, ClientSecretBasic, ClientSecretBasicRaw, ClientSecretPost, PublicClient,
+        Unidentified,
     },
     client_credentials::ClientCredentials,
     client_registration::ClientRegistration,
@@ -76,7 +77,6 @@ pub(crate) use token::Token;
 #[cfg(any(feature = "async", feature = "blocking"))]
 pub(crate) use {
     bearer::{authorization, body_with_token, is_invalid_token, query_with_token},
-    client_auth::Unidentified,
     compliance_hook::Hooks,
     endpoint::Endpoint,
     endpoint_request::Outstanding,

@@ -114,7 +114,9 @@ impl ServiceAccount {
     ///
     /// [Google: domain-wide delegation](https://developers.google.com/identity/protocols/oauth2/service-account#delegatingauthority)
     pub fn grant(&self) -> JwtBearer {
-        JwtBearer::new(&self.client_email, self.key.clone()).scope_as_claim(true)
+        JwtBearer::new(&self.client_email, self.key.clone())
+            .audience(self.token_uri.as_str())
+            .scope_as_claim(true)
     }
 }
 
@@ -123,6 +125,10 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::{
+        jose::{Claims, Jws},
+        oauth2::TokenEndpoint,
+    };
 
     const FILE: &str = include_str!("../../tests/vectors/service_account.json");
     const PERSON: &str = include_str!("../../tests/vectors/authorized_user.json");
@@ -141,6 +147,23 @@ mod tests {
         let key_id = account.signing_key().key_id();
         assert_eq!(key_id, file["private_key_id"].as_str());
         assert!(!format!("{account:?}").contains("PRIVATE"));
+    }
+
+    /// Whatever else the client knows of the server.
+    #[test]
+    fn its_assertions_are_for_the_token_uri() {
+        let account = ServiceAccount::from_json(FILE).expect("an account");
+        let endpoint = TokenEndpoint::new("https://proxy.example/token", "id").expect("a URL");
+        let request = endpoint
+            .issuer("https://accounts.google.com")
+            .request(&account.grant())
+            .expect("a request");
+        let token = request.form().value("assertion").expect("an assertion");
+        let jws = Jws::parse(token.expose_secret()).expect("a token");
+        let key = account.signing_key().verifying_key();
+        let claims = Claims::from_slice(jws.verify(&key).expect("its signature"));
+        let claims = claims.expect("claims");
+        assert!(claims.audience().eq([account.token_uri()]));
     }
 
     #[test]

@@ -611,6 +611,7 @@ async fn the_server_s_refusal_comes_out_and_repeats_no_assertion() -> TestResult
         "the server answered invalid_grant: bad audience in [redacted]"
     );
     assert!(!format!("{error:?}").contains("eyJ"));
+    assert!(!error.needs_login(), "there is nobody who could");
     Ok(())
 }
 
@@ -655,7 +656,8 @@ async fn hooks_change_every_message_and_bodies_stream() -> TestResult {
         .body(endless(SIZE))
         .send()
         .await?;
-    assert_eq!(response.text().await?, "Bearer changed");
+    let text = response.text().await?;
+    assert_eq!(text, "Bearer changed");
     let request = &server.requests("/token")[0];
     assert_eq!(request.parameter("extra").as_deref(), Some("1"));
     let request = &server.requests("/api")[0];

@@ -83,7 +83,7 @@ async fn each_bad_setting_is_named() {
             good().lifetime(Duration::from_millis(999)),
         ),
         (
-            "the assertion cannot be made: Audience::Issuer needs an issuer",
+            "the assertion cannot be made: Audience::Issuer needs the server's issuer",
             good().audience(Audience::Issuer),
         ),
         ("grant_type is empty", good().grant_type("")),

@@ -421,7 +421,7 @@ async fn what_cannot_be_used_is_named_when_the_client_is_built() {
             client(&server, PrivateKeyJwt::new(pair()).lifetime(Duration::ZERO)),
         ),
         (
-            "Audience::Issuer needs an issuer",
+            "Audience::Issuer needs the server's issuer",
             client(
                 &server,
                 PrivateKeyJwt::new(pair()).audience(Audience::Issuer),

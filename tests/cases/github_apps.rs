@@ -93,6 +93,7 @@ async fn the_token_of_an_installation_is_renewed_after_an_hour() -> TestResult {
     assert_eq!(requests.len(), 2);
     for request in requests {
         assert_eq!((&*request.method, request.body.len()), ("POST", 0));
+        assert_eq!(request.header("content-length"), Some("0"));
         assert_eq!(request.header("content-type"), None);
     }
     client.close().await?;

@@ -167,6 +167,36 @@ async fn signs_what_the_client_authentication_says() -> TestResult {
     Ok(())
 }
 
+#[maybe_async]
+#[test]
+async fn the_builder_may_name_its_key() -> TestResult {
+    let server = provider(600);
+    let client = AssertionClient::builder(server.url("/token"))
+        .issuer("robot")
+        .signer(Kms::Signs(key()))
+        .key_id("2026-11");
+    client.build()?.refresh_token().await?;
+    let request = &server.requests("/token")[0];
+    let assertion = Assertion::of(request, "assertion", &key().verifying_key());
+    assert_eq!(assertion.header.key_id(), Some("2026-11"));
+    // Beside a key that is here it needs something to sign.
+    let builder = || {
+        AssertionClient::builder(server.url("/token"))
+            .issuer("robot")
+            .client_id("id")
+            .signing_key(key())
+            .signer(Kms::Signs(key()))
+    };
+    let error = builder().build().unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "bad settings: signer has nothing to sign beside signing_key"
+    );
+    let both = builder().token_endpoint_auth_method(PrivateKeyJwt::external());
+    assert!(both.build().is_ok());
+    Ok(())
+}
+
 /// It may sign for the assertion and for the client at once.
 #[maybe_async]
 #[test]

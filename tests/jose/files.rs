@@ -3,7 +3,7 @@
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use oauth_twin::{
     ErrorKind, Result,
-    jose::{Algorithm, SigningKey, VerifyingKey},
+    jose::{Algorithm, ExternalKey, SigningKey, VerifyingKey},
 };
 use serde_json::Value;
 
@@ -264,7 +264,15 @@ fn a_certificate_names_its_key() {
             .unwrap();
         let thumbprint = certified.header().get("x5t#S256").cloned();
         assert_eq!(thumbprint.as_ref(), Some(&vector["x5t_s256"]));
+        let external = ExternalKey::new(algorithm);
+        let external = external
+            .with_certificate(text(vector, "certificate_pem"))
+            .unwrap();
+        assert_eq!(external.header().get("x5t#S256"), thumbprint.as_ref());
     }
+    let other =
+        ExternalKey::new(Algorithm::ES256).with_certificate(text(key("p-384"), "certificate_pem"));
+    assert!(other.unwrap_err().to_string().contains("ES256 needs"));
     let key_of = |name: &str| signing(algorithms(key(name))[0], key(name), "pkcs8_pem").unwrap();
     let other = key_of("p-256").with_certificate(text(key("p-384"), "certificate_pem"));
     assert!(
