@@ -134,6 +134,7 @@ async function addClient(metadata) {
 const counts = new Map(); // client id -> grant type -> { ok, error }
 const delays = new Map(); // milliseconds
 const failures = new Map(); // { next, status }
+const refusals = new Map(); // the provider's reasons, which it does not tell clients
 
 /** Counts, delays and fails token requests. The provider's own answers pass unchanged. */
 async function tokenRequests(ctx, next) {
@@ -207,8 +208,9 @@ const SWITCHES = {
     return { ...total(everyone), by_client: Object.fromEntries(everyone.map((id) => [id, total([id])])) };
   },
   'POST /_test/reset': (ctx, client) => {
-    for (const switched of [counts, delays, failures]) client === null ? switched.clear() : switched.delete(client);
+    for (const switched of [counts, delays, failures, refusals]) client === null ? switched.clear() : switched.delete(client);
   },
+  'GET /_test/refusals': (ctx, client) => client === null ? [...refusals.values()].flat() : refusals.get(client) ?? [],
   'POST /_test/delay': (ctx, client) => { delays.set(client, wholeNumber(ctx, 'ms')); },
   'POST /_test/fail': (ctx, client) => {
     const status = wholeNumber(ctx, 'status');
@@ -274,6 +276,10 @@ const issuer = `http://127.0.0.1:${server.address().port}`;
 
 const provider = new Provider(issuer, configuration());
 provider.on('server_error', (ctx, error) => console.error(error));
+provider.on('grant.error', (ctx, error) => {
+  const client = claimedClient(ctx.get('authorization'), new URLSearchParams(ctx.req.body));
+  refusals.set(client, [...(refusals.get(client) ?? []), error.error_detail ?? error.error_description]);
+});
 for (const middleware of [testSwitches, api, tokenRequests]) provider.use(middleware);
 for (const client of CLIENTS) await addClient(client);
 server.on('request', provider.callback());
