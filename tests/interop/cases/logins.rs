@@ -111,7 +111,7 @@ fn created(client: &OAuth2Client) -> AuthorizationUrl {
 
 /// A token of a person's that has just logged in.
 #[maybe_async]
-async fn logged_in(server: Server, client: &OAuth2Client) -> Token {
+pub async fn logged_in(server: Server, client: &OAuth2Client) -> Token {
     let url = created(client);
     let callback = log_in(server, &url).await;
     let login = client.complete_authorization(url.pending, &callback).await;

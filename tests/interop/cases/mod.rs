@@ -1,7 +1,11 @@
 //! The scenarios against real servers, written once and run in both modes.
 
+mod assertions;
 mod authlib;
 mod browser;
+mod client_assertions;
+mod jose;
+mod keys;
 mod logins;
 mod oauthlib;
 mod oidc_provider;

@@ -54,7 +54,7 @@ async fn registered(test: &str, auth: &str, seconds: u64) -> (String, &'static s
 
 /// The server's own count of successful and refused token requests of a client.
 #[maybe_async]
-async fn counted(id: &str) -> (u64, u64) {
+pub async fn counted(id: &str) -> (u64, u64) {
     let request = own_client()
         .get(format!("{}/_test/counts", issuer()))
         .query(&[("client", id)]);
@@ -76,7 +76,7 @@ async fn switch(name: &str, id: &str, parameters: &[(&str, &str)]) {
 
 /// Calls the protected resource and gives what the server knows of the token.
 #[maybe_async]
-async fn me(client: &OAuth2Client) -> Result<Value, Box<dyn std::error::Error>> {
+pub async fn me(client: &OAuth2Client) -> Result<Value, Box<dyn std::error::Error>> {
     let response = client.get(format!("{}/api/me", issuer())).send().await?;
     let me = response.error_for_status()?.json().await?;
     Ok(me)
