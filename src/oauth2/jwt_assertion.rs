@@ -188,7 +188,12 @@ impl JwtAssertion {
 
     /// Whether assertions are for the issuer.
     pub(super) fn is_for_issuer(&self, registration: &ClientRegistration) -> bool {
-        matches!(self.audience, None | Some(Audience::Issuer)) && registration.issuer().is_some()
+        let issuer = registration.issuer();
+        match &self.audience {
+            None | Some(Audience::Issuer) => issuer.is_some(),
+            Some(Audience::TokenEndpoint) => false,
+            Some(Audience::Other(audience)) => issuer == Some(audience),
+        }
     }
 }
 

@@ -317,17 +317,32 @@ async fn a_refusal_hints_at_the_audience_and_repeats_no_assertion() -> TestResul
         Reply::json(401, answer)
     });
     let key = signing_key(Algorithm::ES256, "p-256");
-    for (issuer, hint) in [
+    let at_issuer = "some servers want Audience::TokenEndpoint";
+    let elsewhere = "most servers want that (set issuer, or Audience::Issuer)";
+    for (issuer, audience, hint) in [
+        (Some("https://id.example"), None, at_issuer),
         (
             Some("https://id.example"),
-            "some servers want Audience::TokenEndpoint",
+            Some(Audience::from("https://id.example")),
+            at_issuer,
         ),
         (
-            None,
-            "most servers want that (set issuer, or Audience::Issuer)",
+            Some("https://id.example"),
+            Some(Audience::TokenEndpoint),
+            elsewhere,
         ),
+        (
+            Some("https://id.example"),
+            Some("https://id.example/".into()),
+            elsewhere,
+        ),
+        (None, None, elsewhere),
     ] {
-        let mut builder = client(&server, PrivateKeyJwt::new(key.clone()));
+        let mut auth = PrivateKeyJwt::new(key.clone());
+        if let Some(audience) = audience {
+            auth = auth.audience(audience);
+        }
+        let mut builder = client(&server, auth);
         if let Some(issuer) = issuer {
             builder = builder.issuer(issuer);
         }
