@@ -173,7 +173,8 @@ impl AssertionClientBuilder {
         self
     }
 
-    /// How long an assertion is good for (`exp`), in whole seconds: 60 seconds unless told.
+    /// How long an assertion is good for (`exp`), in whole seconds: 60 seconds unless told, and a
+    /// day at most.
     pub fn lifetime(mut self, lifetime: Duration) -> Self {
         self.lifetime = Some(lifetime);
         self

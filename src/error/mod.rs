@@ -184,7 +184,8 @@ impl Error {
         }
     }
 
-    /// Whether only the person can help, by logging in again.
+    /// Whether only the person can help, by logging in again. Never so for an assertion client:
+    /// nobody logs in there.
     pub fn needs_login(&self) -> bool {
         match &*self.0 {
             Cause::Token(_) => true,

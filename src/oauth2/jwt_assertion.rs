@@ -27,6 +27,9 @@ const OWN_CLAIMS: [(&str, &str); 7] = [
     ("jti", "is new for each request"),
 ];
 
+/// No server accepts an assertion that is good for longer than that, and most of them less.
+const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// Whom a client assertion is for (`aud`), as a string.
 ///
 /// ```
@@ -120,6 +123,9 @@ impl JwtAssertion {
         if self.lifetime < Duration::from_secs(1) {
             return Err(Error::usage("lifetime is shorter than a second"));
         }
+        if self.lifetime > LONGEST {
+            return Err(Error::usage("lifetime is longer than a day"));
+        }
         if self.audience == Some(Audience::Issuer) && registration.issuer().is_none() {
             return Err(Error::usage(
                 "Audience::Issuer needs the server's issuer, which is not known here; name it",
@@ -138,18 +144,18 @@ impl JwtAssertion {
         subject: Option<&str>,
     ) -> Result<Assertion> {
         self.check(registration)?;
-        let now = registration.clock().now();
+        let now = registration.clock().unix().as_secs();
         let mut claims = Claims::new()
             .with_issuer(issuer)
             .with_audience(self.audience(registration, endpoint))
-            .with_issued_at(now)
-            .with_expires_at(now + self.lifetime)
+            .with("iat", now)
+            .with("exp", now.saturating_add(self.lifetime.as_secs()))
             .with_id(id()?);
         if let Some(subject) = subject {
             claims = claims.with_subject(subject);
         }
         if self.not_before {
-            claims = claims.with_not_before(now);
+            claims = claims.with("nbf", now);
         }
         for (name, value) in &self.claims {
             claims = claims.with(name, value.clone());
@@ -239,7 +245,8 @@ macro_rules! asserting {
                 self
             }
 
-            /// How long an assertion is good for (`exp`), in whole seconds: 60 seconds unless told.
+            /// How long an assertion is good for (`exp`), in whole seconds: 60 seconds unless told, and
+            /// a day at most.
             #[must_use]
             pub fn lifetime(mut self, lifetime: std::time::Duration) -> Self {
                 self.assertion.lifetime = lifetime;

@@ -83,6 +83,10 @@ async fn each_bad_setting_is_named() {
             good().lifetime(Duration::from_millis(999)),
         ),
         (
+            "the assertion cannot be made: lifetime is longer than a day",
+            good().lifetime(Duration::MAX),
+        ),
+        (
             "the assertion cannot be made: Audience::Issuer needs the server's issuer",
             good().audience(Audience::Issuer),
         ),
