@@ -10,7 +10,7 @@ use std::{
 };
 
 use oauth_twin::{AsyncOAuth2Client, OAuth2Client, Token, http_client_builder};
-use support::{BenchResult, is_bench_run, median, server::Server};
+use support::{BenchResult, is_bench_run, server::Server, turns::median};
 use tokio::sync::Barrier as AsyncBarrier;
 
 const TASKS: usize = 1000;

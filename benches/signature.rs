@@ -3,11 +3,12 @@
 
 mod support;
 
-use std::{hint::black_box, time::Instant};
+use std::hint::black_box;
 
 use support::{
-    BenchResult, is_bench_run, median,
+    BenchResult, is_bench_run,
     signing::{Case, by_hand, key, signer},
+    turns::measured,
 };
 
 /// So many signatures are measured at once: one takes little more than reading the clock.
@@ -24,17 +25,21 @@ fn main() -> BenchResult {
     ] {
         let (signer, key) = (signer(), key());
         let base_string = signer.base_string(&case.method, &case.url, &case.headers, &case.body)?;
-        let [ours, by_hand, bare] = measured([
-            &mut || {
-                black_box(black_box(&case).sign(&signer).ok());
-            },
-            &mut || {
-                black_box(by_hand(black_box(&case), &key));
-            },
-            &mut || {
-                black_box(ring::hmac::sign(&key, black_box(base_string.as_bytes())));
-            },
-        ]);
+        let [ours, by_hand, bare] = measured(
+            TURNS,
+            BATCH,
+            [
+                &mut || {
+                    black_box(black_box(&case).sign(&signer).ok());
+                },
+                &mut || {
+                    black_box(by_hand(black_box(&case), &key));
+                },
+                &mut || {
+                    black_box(ring::hmac::sign(&key, black_box(base_string.as_bytes())));
+                },
+            ],
+        );
         println!(
             "{name}: {ours:.0} ns; beside by hand ({by_hand:.0} ns) {:.2}, beside the bare HMAC \
              ({bare:.0} ns) {:.2}",
@@ -43,21 +48,4 @@ fn main() -> BenchResult {
         );
     }
     Ok(())
-}
-
-/// Nanoseconds of one call of each, as the medians of turns that follow each other.
-fn measured<const N: usize>(works: [&mut dyn FnMut(); N]) -> [f64; N] {
-    let mut times = [const { Vec::new() }; N];
-    for turn in 0..TURNS {
-        for n in 0..N {
-            // Who goes first changes.
-            let n = (n + turn) % N;
-            let began = Instant::now();
-            for _ in 0..BATCH {
-                works[n]();
-            }
-            times[n].push(began.elapsed().as_secs_f64() * 1e9 / f64::from(BATCH));
-        }
-    }
-    times.map(|mut times: Vec<f64>| median(&mut times))
 }

@@ -9,6 +9,7 @@
 pub mod clients;
 pub mod server;
 pub mod signing;
+pub mod turns;
 
 /// What a bench may fail with.
 pub type BenchResult<T = ()> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
@@ -19,10 +20,4 @@ pub const ANSWER: &str = r#"{"access_token":"mF_9.B5f-4.1JqM2YotnFZFEjr1zCsicMWp
 /// Whether `cargo bench` runs this, and not a test run over all targets.
 pub fn is_bench_run() -> bool {
     std::env::args().any(|argument| argument == "--bench")
-}
-
-/// The value in the middle.
-pub fn median<T: Copy + PartialOrd>(values: &mut [T]) -> T {
-    values.sort_by(|a, b| a.partial_cmp(b).expect("measured, so no NaN"));
-    values[values.len() / 2]
 }
