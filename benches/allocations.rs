@@ -10,7 +10,7 @@ use std::{hint::black_box, time::Duration};
 use allocation_counter::{AllocationInfo, measure};
 use oauth_twin::{
     Token,
-    oauth2::{ClientCredentials, EndpointResponse, TokenEndpoint},
+    oauth2::{ClientCredentials, EndpointResponse, PublicClient, TokenEndpoint},
     reqwest::{
         Method, Request, StatusCode,
         header::{AUTHORIZATION, HeaderMap},
@@ -18,9 +18,11 @@ use oauth_twin::{
 };
 use support::{
     BenchResult,
+    assertions::{self, Case},
     clients::{Bare, Ours, header, token},
-    is_bench_run, median,
+    is_bench_run,
     server::Server,
+    turns::median,
 };
 
 const SAMPLES: usize = 101;
@@ -47,6 +49,7 @@ fn main() -> BenchResult {
     token_step(&mut missed)?;
     construction(&mut missed)?;
     parsing()?;
+    client_assertions()?;
     if missed.0.is_empty() {
         return Ok(());
     }
@@ -225,5 +228,31 @@ fn parsing() -> BenchResult {
         Ok(())
     })?;
     println!("reading a token answer: {figure} allocations");
+    Ok(())
+}
+
+/// Beyond the same request of a public client.
+fn client_assertions() -> BenchResult {
+    let grant = ClientCredentials::new();
+    for case in Case::all() {
+        let endpoint = assertions::endpoint(&case)?;
+        let public = endpoint.clone().auth_method(PublicClient);
+        let [with, without] = [&endpoint, &public].map(|endpoint| {
+            count(|| {
+                black_box(endpoint.request(&grant)?);
+                Ok(())
+            })
+        });
+        let key = case.signing_key()?;
+        let token = count(|| {
+            black_box(assertions::token(&key)?);
+            Ok(())
+        })?;
+        println!(
+            "a client assertion by {}: {} allocations, its token alone {token}",
+            case.algorithm,
+            with? - without?
+        );
+    }
     Ok(())
 }

@@ -6,6 +6,7 @@
     reason = "each bench is a program of its own and needs a part of this"
 )]
 
+pub mod assertions;
 pub mod clients;
 pub mod server;
 pub mod signing;
