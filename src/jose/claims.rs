@@ -201,7 +201,7 @@ impl Claims {
                 key.algorithm()
             )));
         }
-        header.signing_input(&json(&self.0))?.sign(key)
+        header.signing_input_of(&self.0)?.into_signed(key)
     }
 
     pub(super) fn seconds(&self, name: &str) -> Option<Duration> {

@@ -3,6 +3,7 @@
 //! [RFC 7515 section 4](https://www.rfc-editor.org/rfc/rfc7515#section-4)
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use serde::{Serialize, Serializer, ser::SerializeMap as _};
 use serde_json::{Map, Value};
 
 use super::{Algorithm, SigningInput};
@@ -95,14 +96,18 @@ impl Header {
                 "the header has crit, and no extension of it is known here",
             ));
         }
-        let mut members = self.members.clone();
-        members.insert("alg".to_owned(), self.algorithm.as_str().into());
-        let header = json(&members);
-        let mut text = String::with_capacity((header.len() + payload.len()) / 3 * 4 + 9);
+        let header = json(&Whole(self));
+        let length = (header.len() + payload.len()) / 3 * 4 + 9;
+        let mut text = String::with_capacity(length + SIGNATURE);
         URL_SAFE_NO_PAD.encode_string(header, &mut text);
         text.push('.');
         URL_SAFE_NO_PAD.encode_string(payload, &mut text);
         Ok(SigningInput::new(text))
+    }
+
+    /// The same with claims that are not JSON yet.
+    pub(crate) fn signing_input_of(&self, claims: &impl Serialize) -> Result<SigningInput> {
+        self.signing_input(&json(claims))
     }
 
     /// The header that was received, or in what it cannot be trusted.
@@ -130,8 +135,26 @@ impl Header {
     }
 }
 
+/// So much room is left for what stands behind the input: a dot, and the signature of an RSA key of
+/// 2048 bits, or of any other kind of key.
+const SIGNATURE: usize = 343;
+
+/// With `alg`, whatever else was given for it.
+struct Whole<'a>(&'a Header);
+
+impl Serialize for Whole<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let mut all = to.serialize_map(None)?;
+        all.serialize_entry("alg", self.0.algorithm.as_str())?;
+        for (name, value) in self.0.members.iter().filter(|(name, _)| *name != "alg") {
+            all.serialize_entry(name, value)?;
+        }
+        all.end()
+    }
+}
+
 /// `members` as JSON.
-pub(super) fn json(members: &Map<String, Value>) -> Vec<u8> {
-    // A map with strings as keys always serialises.
+pub(super) fn json(members: &impl Serialize) -> Vec<u8> {
+    // An object with strings as keys always serialises.
     serde_json::to_vec(members).unwrap_or_default()
 }

@@ -62,6 +62,14 @@ impl SigningInput {
     pub fn sign(&self, key: &SigningKey) -> Result<Secret> {
         Ok(self.with_signature(&key.sign(self.as_bytes())?))
     }
+
+    /// The same in the place of the input.
+    pub(crate) fn into_signed(mut self, key: &SigningKey) -> Result<Secret> {
+        let signature = key.sign(self.as_bytes())?;
+        self.0.push('.');
+        URL_SAFE_NO_PAD.encode_string(signature, &mut self.0);
+        Ok(Secret::new(std::mem::take(&mut *self.0)))
+    }
 }
 
 impl fmt::Debug for SigningInput {

@@ -4,14 +4,14 @@
 
 use std::{borrow::Cow, fmt, time::Duration};
 
-use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use serde::Serialize;
 use serde_json::{Map, Value};
 use url::Url;
 
 use super::ClientRegistration;
 use crate::{
     error::{Error, Result},
-    jose::{Claims, ExternalKey, Header, SigningInput, SigningKey},
+    jose::{ExternalKey, SigningInput, SigningKey},
     random,
     secret::Secret,
 };
@@ -144,22 +144,18 @@ impl JwtAssertion {
         subject: Option<&str>,
     ) -> Result<Assertion> {
         self.check(registration)?;
-        let now = registration.clock().unix().as_secs();
-        let mut claims = Claims::new()
-            .with_issuer(issuer)
-            .with_audience(self.audience(registration, endpoint))
-            .with("iat", now)
-            .with("exp", now.saturating_add(self.lifetime.as_secs()))
-            .with_id(id()?);
-        if let Some(subject) = subject {
-            claims = claims.with_subject(subject);
-        }
-        if self.not_before {
-            claims = claims.with("nbf", now);
-        }
-        for (name, value) in &self.claims {
-            claims = claims.with(name, value.clone());
-        }
+        let now = registration.clock().unix();
+        let id = random::identifier(now)?;
+        let claims = Claims {
+            aud: &self.audience(registration, endpoint),
+            exp: now.saturating_add(self.lifetime).as_secs(),
+            iat: now.as_secs(),
+            iss: issuer,
+            jti: str::from_utf8(&id).unwrap_or_default(),
+            nbf: self.not_before.then_some(now.as_secs()),
+            sub: subject,
+            others: &self.claims,
+        };
         let mut header = match key {
             AssertionKey::Here(key) => key.header(),
             AssertionKey::Elsewhere => external(registration)?.header(),
@@ -168,12 +164,11 @@ impl JwtAssertion {
         for (name, value) in &self.header {
             header = header.with(name, value.clone());
         }
-        match key {
-            AssertionKey::Here(key) => {
-                Ok(Assertion::Signed(claims.sign_with_header(&header, key)?))
-            }
-            AssertionKey::Elsewhere => Ok(Assertion::Unsigned(unsigned(&claims, &header)?)),
-        }
+        let input = header.signing_input_of(&claims)?;
+        Ok(match key {
+            AssertionKey::Here(key) => Assertion::Signed(input.into_signed(key)?),
+            AssertionKey::Elsewhere => Assertion::Unsigned(input),
+        })
     }
 
     fn audience<'a>(
@@ -215,8 +210,20 @@ impl fmt::Debug for JwtAssertion {
     }
 }
 
-fn unsigned(claims: &Claims, header: &Header) -> Result<SigningInput> {
-    header.signing_input(claims.to_json().as_bytes())
+/// The claims of one assertion, borrowed from where they stand.
+#[derive(Serialize)]
+struct Claims<'a> {
+    aud: &'a str,
+    exp: u64,
+    iat: u64,
+    iss: &'a str,
+    jti: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    nbf: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sub: Option<&'a str>,
+    #[serde(flatten)]
+    others: &'a Map<String, Value>,
 }
 
 /// The key that is elsewhere.
@@ -224,13 +231,6 @@ pub(super) fn external(registration: &ClientRegistration) -> Result<&ExternalKey
     registration
         .external_key()
         .ok_or_else(|| Error::usage("there is no signer, and the key is to be elsewhere; set one"))
-}
-
-/// A `jti` of 128 bits.
-fn id() -> Result<String> {
-    let mut id = [0; 16];
-    random::fill(&mut id)?;
-    Ok(URL_SAFE_NO_PAD.encode(id))
 }
 
 /// The builder methods of a type that has a field `assertion`.
