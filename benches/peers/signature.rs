@@ -4,11 +4,14 @@
 #[path = "../support/signing.rs"]
 #[allow(dead_code, unreachable_pub)]
 mod signing;
+#[path = "../support/turns.rs"]
+mod turns;
 
-use std::{hint::black_box, time::Instant};
+use std::hint::black_box;
 
 use oauth1_request::{Builder, Credentials, HMAC_SHA1, ParameterList};
 use signing::{Case, KEY, SECRETS, TOKEN, key, signer};
+use turns::measured;
 
 const BATCH: u32 = 200;
 const TURNS: usize = 501;
@@ -38,22 +41,8 @@ fn main() {
         ("POST, 10 form parameters", Case::post()),
         ("GET, 2 query parameters", Case::get()),
     ] {
-        let mut works = works(&case);
-        let mut times = [const { Vec::new() }; 3];
-        for turn in 0..TURNS {
-            for n in 0..works.len() {
-                let n = (n + turn) % works.len();
-                let began = Instant::now();
-                for _ in 0..BATCH {
-                    works[n]();
-                }
-                times[n].push(began.elapsed().as_secs_f64() * 1e9 / f64::from(BATCH));
-            }
-        }
-        let [ours, theirs, _] = times.map(|mut times: Vec<f64>| {
-            times.sort_by(f64::total_cmp);
-            times[times.len() / 2]
-        });
+        let [mut ours, mut theirs, _] = works(&case);
+        let [ours, theirs] = measured(TURNS, BATCH, [&mut ours, &mut theirs]);
         println!(
             "{name}: oauth-twin {ours:.0} ns, oauth1-request {theirs:.0} ns, ratio {:.2}",
             ours / theirs
