@@ -9,7 +9,7 @@ use std::{
 
 use serde_json::{Map, Value};
 
-use super::{Header, SigningKey, header::json};
+use super::{Header, SigningInput, SigningKey, header::json};
 use crate::{
     clock::since_epoch,
     error::{Error, Result},
@@ -201,7 +201,7 @@ impl Claims {
                 key.algorithm()
             )));
         }
-        header.signing_input_of(&self.0)?.into_signed(key)
+        SigningInput::of(&header.encode()?, &self.0).into_signed(key)
     }
 
     pub(super) fn seconds(&self, name: &str) -> Option<Duration> {

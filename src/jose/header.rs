@@ -91,23 +91,17 @@ impl Header {
     ///
     /// [RFC 7515 section 5.1](https://www.rfc-editor.org/rfc/rfc7515#section-5.1)
     pub fn signing_input(&self, payload: &[u8]) -> Result<SigningInput> {
+        Ok(SigningInput::new(&self.encode()?, payload))
+    }
+
+    /// As it stands in tokens.
+    pub(crate) fn encode(&self) -> Result<String> {
         if self.members.contains_key("crit") {
             return Err(Error::usage(
                 "the header has crit, and no extension of it is known here",
             ));
         }
-        let header = json(&Whole(self));
-        let length = (header.len() + payload.len()) / 3 * 4 + 9;
-        let mut text = String::with_capacity(length + SIGNATURE);
-        URL_SAFE_NO_PAD.encode_string(header, &mut text);
-        text.push('.');
-        URL_SAFE_NO_PAD.encode_string(payload, &mut text);
-        Ok(SigningInput::new(text))
-    }
-
-    /// The same with claims that are not JSON yet.
-    pub(crate) fn signing_input_of(&self, claims: &impl Serialize) -> Result<SigningInput> {
-        self.signing_input(&json(claims))
+        Ok(URL_SAFE_NO_PAD.encode(json(&Whole(self))))
     }
 
     /// The header that was received, or in what it cannot be trusted.
@@ -135,10 +129,6 @@ impl Header {
     }
 }
 
-/// So much room is left for what stands behind the input: a dot, and the signature of an RSA key of
-/// 2048 bits, or of any other kind of key.
-const SIGNATURE: usize = 343;
-
 /// With `alg`, whatever else was given for it.
 struct Whole<'a>(&'a Header);
 
@@ -155,6 +145,9 @@ impl Serialize for Whole<'_> {
 
 /// `members` as JSON.
 pub(super) fn json(members: &impl Serialize) -> Vec<u8> {
+    // As much as claims take most often.
+    let mut json = Vec::with_capacity(512);
     // An object with strings as keys always serialises.
-    serde_json::to_vec(members).unwrap_or_default()
+    let _ = serde_json::to_writer(&mut json, members);
+    json
 }

@@ -5,9 +5,10 @@
 use std::fmt;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use serde::Serialize;
 use zeroize::Zeroizing;
 
-use super::{Algorithm, Header, JwkSet, SigningKey, VerifyingKey};
+use super::{Algorithm, Header, JwkSet, SigningKey, VerifyingKey, header::json};
 use crate::{
     error::{Error, Result},
     secret::Secret,
@@ -31,8 +32,19 @@ use crate::{
 pub struct SigningInput(Zeroizing<String>);
 
 impl SigningInput {
-    pub(super) fn new(text: String) -> Self {
+    /// `header` is encoded already.
+    pub(super) fn new(header: &str, payload: &[u8]) -> Self {
+        let length = header.len() + payload.len().div_ceil(3) * 4 + 1;
+        let mut text = String::with_capacity(length + SIGNATURE);
+        text.push_str(header);
+        text.push('.');
+        URL_SAFE_NO_PAD.encode_string(payload, &mut text);
         Self(Zeroizing::new(text))
+    }
+
+    /// The same of claims that are not JSON yet.
+    pub(crate) fn of(header: &str, claims: &impl Serialize) -> Self {
+        Self::new(header, &json(claims))
     }
 
     /// The bytes that are signed.
@@ -71,6 +83,10 @@ impl SigningInput {
         Ok(Secret::new(std::mem::take(&mut *self.0)))
     }
 }
+
+/// So much room is left for what comes behind the input: a dot, and the signature of an RSA key of
+/// 2048 bits, or of any other kind of key.
+const SIGNATURE: usize = 343;
 
 impl fmt::Debug for SigningInput {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

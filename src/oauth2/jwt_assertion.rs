@@ -2,7 +2,7 @@
 //!
 //! [RFC 7523 section 3](https://www.rfc-editor.org/rfc/rfc7523#section-3)
 
-use std::{borrow::Cow, fmt, time::Duration};
+use std::{borrow::Cow, fmt, sync::OnceLock, time::Duration};
 
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -11,7 +11,7 @@ use url::Url;
 use super::ClientRegistration;
 use crate::{
     error::{Error, Result},
-    jose::{ExternalKey, SigningInput, SigningKey},
+    jose::{Algorithm, ExternalKey, Header, SigningInput, SigningKey},
     random,
     secret::Secret,
 };
@@ -90,6 +90,9 @@ pub(super) struct JwtAssertion {
     pub(super) not_before: bool,
     pub(super) header: Map<String, Value>,
     pub(super) claims: Map<String, Value>,
+    /// From the first assertion on, with the algorithm of the key. No other setting of a key that
+    /// is here changes.
+    pub(super) encoded_header: OnceLock<(Algorithm, String)>,
 }
 
 impl Default for JwtAssertion {
@@ -100,6 +103,7 @@ impl Default for JwtAssertion {
             not_before: false,
             header: Map::new(),
             claims: Map::new(),
+            encoded_header: OnceLock::new(),
         }
     }
 }
@@ -156,19 +160,37 @@ impl JwtAssertion {
             sub: subject,
             others: &self.claims,
         };
-        let mut header = match key {
-            AssertionKey::Here(key) => key.header(),
-            AssertionKey::Elsewhere => external(registration)?.header(),
-        };
-        header = header.with_typ("JWT");
+        Ok(match key {
+            AssertionKey::Here(key) => {
+                let input = SigningInput::of(&self.encoded_header(key)?, &claims);
+                Assertion::Signed(input.into_signed(key)?)
+            }
+            AssertionKey::Elsewhere => {
+                let header = self.with_own_members(external(registration)?.header());
+                Assertion::Unsigned(SigningInput::of(&header.encode()?, &claims))
+            }
+        })
+    }
+
+    /// The header of what `key` signs, which is the same for all assertions.
+    fn encoded_header(&self, key: &SigningKey) -> Result<Cow<'_, str>> {
+        if let Some((algorithm, header)) = self.encoded_header.get()
+            && *algorithm == key.algorithm()
+        {
+            return Ok(header.into());
+        }
+        let header = self.with_own_members(key.header()).encode()?;
+        // Were it there for another algorithm, it would stay.
+        let _ = self.encoded_header.set((key.algorithm(), header.clone()));
+        Ok(header.into())
+    }
+
+    fn with_own_members(&self, header: Header) -> Header {
+        let mut header = header.with_typ("JWT");
         for (name, value) in &self.header {
             header = header.with(name, value.clone());
         }
-        let input = header.signing_input_of(&claims)?;
-        Ok(match key {
-            AssertionKey::Here(key) => Assertion::Signed(input.into_signed(key)?),
-            AssertionKey::Elsewhere => Assertion::Unsigned(input),
-        })
+        header
     }
 
     fn audience<'a>(
@@ -269,6 +291,7 @@ macro_rules! asserting {
                 value: impl Into<serde_json::Value>,
             ) -> Self {
                 self.assertion.header.insert(name.into(), value.into());
+                self.assertion.encoded_header = std::sync::OnceLock::new();
                 self
             }
 
@@ -286,3 +309,37 @@ macro_rules! asserting {
     };
 }
 pub(super) use asserting;
+
+#[cfg(test)]
+mod tests {
+    use crate::{
+        jose::{Algorithm, Header, Jws},
+        oauth2::{ClientAuth as _, ClientCredentials, ClientSecretJwt, TokenEndpoint},
+    };
+
+    fn sent(auth: &ClientSecretJwt) -> Header {
+        let endpoint = TokenEndpoint::new("https://id.example/token", "id")
+            .expect("a URL")
+            .client_secret("a".repeat(64));
+        let request = endpoint.request(&ClientCredentials::new());
+        let mut request = request.expect("a request");
+        auth.authenticate(&mut request).expect("an assertion");
+        let token = request.form().value("client_assertion");
+        let jws = Jws::parse(token.expect("an assertion").expose_secret());
+        jws.expect("a token").header().clone()
+    }
+
+    #[test]
+    fn a_header_that_was_sent_is_not_kept_for_other_settings() {
+        let auth = ClientSecretJwt::new();
+        let hs256 = Header::new(Algorithm::HS256).with_typ("JWT");
+        assert_eq!(sent(&auth), hs256);
+        assert_eq!(sent(&auth), hs256);
+        let auth = auth.algorithm(Algorithm::HS512);
+        let hs512 = Header::new(Algorithm::HS512).with_typ("JWT");
+        assert_eq!(sent(&auth), hs512);
+        assert_eq!(sent(&auth), hs512);
+        let auth = auth.header("x", 7);
+        assert_eq!(sent(&auth), hs512.with("x", 7));
+    }
+}
