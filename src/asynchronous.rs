@@ -98,7 +98,7 @@ async fn sleep(time: Duration) {
 async fn detached<T: Send + 'static>(
     work: impl Future<Output = Result<T>> + Send + 'static,
 ) -> Result<T> {
-    match tokio::spawn(HOOKS_OF.scope(hooks(), work)).await {
+    match tokio::spawn(MARKS.scope(marks(), work)).await {
         Ok(done) => done,
         Err(error) => match error.try_into_panic() {
             Ok(panic) => resume_unwind(panic),
@@ -113,6 +113,14 @@ where
     F: Future<Output = Result<T>> + Send + 'static,
 {
     tokio::time::timeout(limit, detached(work())).await.ok()
+}
+
+/// What `work` gives, which is dropped after `limit`.
+async fn briefly<T, F>(limit: Duration, work: impl FnOnce() -> F) -> Option<Result<T>>
+where
+    F: Future<Output = Result<T>>,
+{
+    tokio::time::timeout(limit, work()).await.ok()
 }
 
 /// Goes on with `work` where nobody can wait for it, if a runtime is at hand.
@@ -161,23 +169,23 @@ type Assert = Arc<dyn Fn() -> BoxFuture<Secret> + Send + Sync>;
 type BoxFuture<T> = Pin<Box<dyn Future<Output = Result<T, BoxError>> + Send>>;
 
 tokio::task_local! {
-    /// The slots for which a hook runs in this task, or waits for it.
-    static HOOKS_OF: Vec<usize>;
+    /// The callbacks that run in this task, or wait for it.
+    static MARKS: Vec<usize>;
 }
 
-fn hooks() -> Vec<usize> {
-    HOOKS_OF.try_with(Vec::clone).unwrap_or_default()
+fn marks() -> Vec<usize> {
+    MARKS.try_with(Vec::clone).unwrap_or_default()
 }
 
-async fn run_hook(hook: &Hook, update: TokenUpdate, slot: usize) -> Result<(), BoxError> {
-    let mut hooks = hooks();
-    hooks.push(slot);
-    HOOKS_OF.scope(hooks, async { hook(update).await }).await
+/// Runs code of the caller's under these marks.
+async fn marked<T, F: Future<Output = T>>(own: &[usize], work: impl FnOnce() -> F) -> T {
+    let marks = [&marks(), own].concat();
+    MARKS.scope(marks, async { work().await }).await
 }
 
-fn in_hook(slot: usize) -> bool {
-    let is_running = |hooks: &Vec<usize>| hooks.contains(&slot);
-    HOOKS_OF.try_with(is_running).unwrap_or(false)
+fn is_marked(mark: usize) -> bool {
+    let is_one = |marks: &Vec<usize>| marks.contains(&mark);
+    MARKS.try_with(is_one).unwrap_or(false)
 }
 
 /// `with` of a client, which `$abandon` closes if the future is dropped.

@@ -104,9 +104,9 @@ fn aside<T: Send + 'static>(
     work: impl FnOnce() -> Result<T> + Send + 'static,
 ) -> Option<Result<T>> {
     let (sender, receiver) = mpsc::sync_channel(1);
-    let hooks = HOOKS_OF.with_borrow(Vec::clone);
+    let marks = MARKS.with_borrow(Vec::clone);
     let spawned = std::thread::Builder::new().spawn(move || {
-        HOOKS_OF.set(hooks);
+        MARKS.set(marks);
         // Whoever waited may have gone.
         let _ = sender.send(work());
     });
@@ -121,6 +121,14 @@ fn aside<T: Send + 'static>(
             Ok(()) => None,
         },
     }
+}
+
+/// The same: a thread cannot be dropped.
+fn briefly<T: Send + 'static>(
+    limit: Duration,
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Option<Result<T>> {
+    aside(limit, work)
 }
 
 /// The work is done.
@@ -172,24 +180,28 @@ type Sign = Arc<dyn Fn(Vec<u8>) -> Result<Vec<u8>, BoxError> + Send + Sync>;
 type Assert = Arc<dyn Fn() -> Result<Secret, BoxError> + Send + Sync>;
 
 thread_local! {
-    /// The slots for which a hook runs on this thread, or waits for it.
-    static HOOKS_OF: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
+    /// The callbacks that run on this thread, or wait for it.
+    static MARKS: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
 }
 
-fn run_hook(hook: &Hook, update: TokenUpdate, slot: usize) -> Result<(), BoxError> {
-    struct Running;
+/// Runs code of the caller's under these marks.
+fn marked<T>(own: &[usize], work: impl FnOnce() -> T) -> T {
+    struct Running(usize);
     impl Drop for Running {
         fn drop(&mut self) {
-            HOOKS_OF.with_borrow_mut(Vec::pop);
+            MARKS.with_borrow_mut(|marks| marks.truncate(self.0));
         }
     }
-    HOOKS_OF.with_borrow_mut(|slots| slots.push(slot));
-    let _running = Running;
-    hook(update)
+    let _running = MARKS.with_borrow_mut(|marks| {
+        let before = marks.len();
+        marks.extend(own);
+        Running(before)
+    });
+    work()
 }
 
-fn in_hook(slot: usize) -> bool {
-    HOOKS_OF.with_borrow(|slots| slots.contains(&slot))
+fn is_marked(mark: usize) -> bool {
+    MARKS.with_borrow(|marks| marks.contains(&mark))
 }
 
 /// `with` of a client.

@@ -101,7 +101,10 @@ pub trait AsyncSigner: Send + Sync {
     fn key(&self) -> ExternalKey;
 
     /// The signature of `message`, which is not hashed yet: as JWS has it, or for an ECDSA key in
-    /// DER. It is waited for no longer than the client's timeout.
+    /// DER. It is dropped at the end of the client's timeout.
+    ///
+    /// Calls of the client that it signs for are errors if they would wait for the signature
+    /// itself.
     ///
     /// # Errors
     ///
@@ -159,7 +162,8 @@ impl AsyncAssertionClientBuilder {
     /// or an async closure. It is for SAML 2.0, see
     /// [`grant_type`](Self::grant_type), and for JWTs that are made elsewhere.
     ///
-    /// It is waited for no longer than the timeout.
+    /// An async closure is dropped at the end of the timeout. Calls of the same client within it are
+    /// errors if they would wait for the assertion itself.
     pub fn assertion<Kind>(self, make: impl MakeAssertion<Kind>) -> Self {
         self.made_by(make.into_assert())
     }

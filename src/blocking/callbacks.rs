@@ -45,7 +45,10 @@ pub trait Signer: Send + Sync {
 
     /// The signature of `message`, which is not hashed yet: as JWS has it, or for an ECDSA key in
     /// DER. It is called on a thread of its own, and waited for no longer than the client's
-    /// timeout.
+    /// timeout; the thread ends when it returns, so give it a timeout, too.
+    ///
+    /// Calls of the client that it signs for are errors if they would wait for the signature
+    /// itself.
     ///
     /// # Errors
     ///
@@ -98,7 +101,9 @@ impl AssertionClientBuilder {
     /// Asks `make` for the assertion, anew for each token request and for each renewal. It is for
     /// SAML 2.0, see [`grant_type`](Self::grant_type), and for JWTs that are made elsewhere.
     ///
-    /// It is called on a thread of its own, and waited for no longer than the timeout.
+    /// It is called on a thread of its own, and waited for no longer than the timeout; the thread
+    /// ends when it returns, so give it a timeout, too. Calls of the same client within it are errors
+    /// if they would wait for the assertion itself.
     pub fn assertion(
         self,
         make: impl Fn() -> Result<Secret, BoxError> + Send + Sync + 'static,

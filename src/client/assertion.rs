@@ -112,6 +112,7 @@ impl AssertionClient {
         let account = ServiceAccount::from_json(json)?;
         Ok(Self::builder(account.token_uri())
             .issuer(account.client_email())
+            .audience(account.token_uri())
             .signing_key(account.signing_key().clone())
             .scope_as_claim(true))
     }

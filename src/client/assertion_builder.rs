@@ -276,12 +276,7 @@ impl AssertionClientBuilder {
         };
         let hooks = Hooks::new(self.tokens.hooks.iter().cloned());
         let mut endpoint = Endpoint::new(url, registration);
-        endpoint.auth = Some(match (&self.auth, &self.client_id, &self.client_secret) {
-            (Some(auth), _, _) => auth.clone(),
-            (None, _, Some(_)) => Arc::new(ClientSecretBasic),
-            (None, Some(_), None) => Arc::new(PublicClient),
-            (None, None, None) => Arc::new(Unidentified),
-        });
+        endpoint.auth = Some(self.auth());
         endpoint.hooks = hooks.clone();
         let settings = Settings {
             identity: Identity::Issuer(self.issuer.clone()),
@@ -320,19 +315,27 @@ impl AssertionClientBuilder {
         if self.signing_key.is_some() && self.tokens.signer.is_some() && self.auth.is_none() {
             problems.add("signer", "has nothing to sign beside signing_key");
         }
-        let authenticates = self.client_secret.is_some() || self.auth.is_some();
-        if authenticates && self.client_id.is_none() {
-            problems.add("client_id", "is missing, which client authentication needs");
-        }
-        if let Some(Err(error)) = self.auth.as_ref().map(|auth| auth.check(registration)) {
-            let problem = format!("cannot be used: {error}");
-            problems.add("token_endpoint_auth_method", &problem);
+        if let Err(error) = self.auth().check(registration) {
+            let setting = match &self.auth {
+                Some(_) => "token_endpoint_auth_method",
+                None => "client_secret",
+            };
+            problems.add(setting, &format!("cannot be used: {error}"));
         }
         if self.grant_type.as_ref().is_some_and(String::is_empty) {
             problems.add("grant_type", "is empty");
         }
         self.tokens.check(problems);
         self.http.check(problems);
+    }
+
+    fn auth(&self) -> Arc<dyn ClientAuth> {
+        match (&self.auth, &self.client_secret, &self.client_id) {
+            (Some(auth), _, _) => auth.clone(),
+            (None, Some(_), _) => Arc::new(ClientSecretBasic),
+            (None, None, Some(_)) => Arc::new(PublicClient),
+            (None, None, None) => Arc::new(Unidentified),
+        }
     }
 
     /// What the token is asked with.

@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use super::{
-    Assert, Sign, aside, maybe_async,
+    Assert, Sign, briefly, is_marked, marked, maybe_async,
     session::{Identity, Live},
     sleep,
     slot::Current,
@@ -158,40 +158,43 @@ impl Live {
         limit: Duration,
     ) -> Result<()> {
         let settings = &self.shared.settings;
+        let marks = [self.slot.id(), self.slot.completing()];
+        if is_marked(self.slot.completing()) {
+            return Err(Error::reentrant("a request that needs the callback"));
+        }
         match outstanding {
             Outstanding::Signature(_, input) => {
                 let sign = configured(settings.sign.as_ref(), "signer")?.clone();
                 let message = input.as_bytes().to_vec();
-                let signature = aside(limit, move || signature(sign, message)).await;
+                let signature = briefly(limit, move || signature(sign, message, marks)).await;
                 request.sign(&signature.unwrap_or_else(|| Err(too_late(SIGNER)))?)
             }
             Outstanding::Assertion(_) => {
                 let assert = configured(settings.assert.as_ref(), "assertion")?.clone();
-                let assertion = aside(limit, move || assertion(assert)).await;
-                request.assert(assertion.unwrap_or_else(|| Err(too_late(ASSERTION)))?);
-                Ok(())
+                let assertion = briefly(limit, move || assertion(assert, marks)).await;
+                request.assert(assertion.unwrap_or_else(|| Err(too_late(ASSERTION)))?)
             }
         }
     }
 }
 
 #[maybe_async]
-async fn signature(sign: Sign, message: Vec<u8>) -> Result<Vec<u8>> {
-    let signature = sign(message).await;
-    signature.map_err(|error| Error::refused_by(SIGNER, error))
+async fn signature(sign: Sign, message: Vec<u8>, marks: [usize; 2]) -> Result<Vec<u8>> {
+    let signature = marked(&marks, move || sign(message)).await;
+    signature.map_err(|error| Error::failed_in(SIGNER, error))
 }
 
 #[maybe_async]
-async fn assertion(assert: Assert) -> Result<Secret> {
-    let assertion = assert().await;
-    assertion.map_err(|error| Error::refused_by(ASSERTION, error))
+async fn assertion(assert: Assert, marks: [usize; 2]) -> Result<Secret> {
+    let assertion = marked(&marks, move || assert()).await;
+    assertion.map_err(|error| Error::failed_in(ASSERTION, error))
 }
 
 const SIGNER: &str = "the signer";
 const ASSERTION: &str = "the function that makes the assertion";
 
 fn too_late(what: &'static str) -> Error {
-    Error::refused_by(what, "it did not answer in time".into())
+    Error::failed_in(what, "it did not answer in time".into())
 }
 
 impl Live {

@@ -4,8 +4,8 @@
 //! decided is decided below, without I/O; here it is carried out.
 
 use super::{
-    Assert, Hook, Outcome, Sign, aside, detached, execute, http, http_base, http_client, in_hook,
-    linger, maybe_async, read_capped, run_hook, sleep,
+    Assert, Hook, Outcome, Sign, aside, briefly, detached, execute, http, http_base, http_client,
+    is_marked, linger, marked, maybe_async, read_capped, sleep,
 };
 
 mod assertion;

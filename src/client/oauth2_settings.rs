@@ -14,6 +14,7 @@ use crate::{
     error::Result,
     oauth2::{
         AuthorizationEndpoint, ClientAuth, ClientRegistration, Endpoint, Hooks, TokenEndpoint,
+        default_client_auth,
     },
     secret::Secret,
 };
@@ -102,6 +103,17 @@ impl OAuth2ClientBuilder {
                 problems.add(name, &format!("cannot be used: {error}"));
             }
         }
+        // What is wrong with the default is wrong with what it was chosen for.
+        if self.auth.is_none()
+            && !self.client_id.is_empty()
+            && let Err(error) = default_client_auth(registration).check(registration)
+        {
+            let setting = match &self.client_secret {
+                Some(_) => "client_secret",
+                None => "signer",
+            };
+            problems.add(setting, &format!("cannot be used: {error}"));
+        }
         if !matches!(self.token_endpoint_method, Method::POST | Method::GET) {
             problems.add("token_endpoint_method", "must be POST or GET");
         }
@@ -129,6 +141,9 @@ impl OAuth2ClientBuilder {
             }
             if self.token_endpoint.is_none() {
                 problems.add("token_endpoint", "is missing, which grant needs");
+            }
+            if let Err(error) = grant.check(registration) {
+                problems.add("grant", &format!("cannot be sent: {error}"));
             }
         }
     }

@@ -8,7 +8,7 @@ use std::{
 use super::{
     aside, detached,
     flight::Lead,
-    in_hook, maybe_async, run_hook,
+    is_marked, marked, maybe_async,
     session::Live,
     slot::{Current, Telling, Turn, Wanted},
 };
@@ -34,10 +34,12 @@ impl Live {
         mut wanted: Wanted<'_>,
         limit: Duration,
     ) -> Result<Arc<Current>> {
-        // The hook runs within a renewal: it gets what has just been published, and waits for
-        // nothing.
-        if in_hook(self.slot.id()) {
+        // A callback runs within a renewal: it gets what is published, the hook what has just been,
+        // and waits for nothing.
+        if is_marked(self.slot.id()) {
+            let completing = is_marked(self.slot.completing());
             let current = self.slot.current();
+            let current = current.filter(|current| !completing || self.is_alive(current));
             return current.ok_or_else(|| Error::reentrant("a renewal"));
         }
         loop {
@@ -162,7 +164,7 @@ impl Live {
                 Telling::Other(ended) => ended.wait().await,
                 Telling::Mine(told) => {
                     if let Some(update) = told.update() {
-                        run_hook(hook, update, self.slot.id())
+                        marked(&[self.slot.id()], || hook(update))
                             .await
                             .map_err(Error::update)?;
                     }

@@ -13,7 +13,7 @@ use std::{
 use super::{
     Assert, Hook, Sign,
     children::Children,
-    detached, in_hook, linger, maybe_async,
+    detached, is_marked, linger, maybe_async,
     slot::{Current, Origin, Rules, Slot, Wanted},
     transport::Transport,
 };
@@ -133,7 +133,7 @@ impl Session {
     /// The same for what must not be done from within `update_token`.
     pub(super) fn live_outside_hook(&self, method: &'static str) -> Result<Live> {
         let live = self.live()?;
-        if in_hook(live.slot.id()) {
+        if is_marked(live.slot.id()) {
             return Err(Error::reentrant(method));
         }
         Ok(live)
@@ -214,7 +214,7 @@ impl Session {
 
     pub(in super::super) async fn close(&self) -> Result<()> {
         if let Ok(live) = self.live()
-            && in_hook(live.slot.id())
+            && is_marked(live.slot.id())
         {
             return Err(Error::reentrant("close"));
         }
@@ -244,7 +244,7 @@ impl Drop for Handle {
         let state = std::mem::replace(&mut *self.write(), State::Closed);
         if let State::Open(live) = state
             && live.slot.has_pending()
-            && !in_hook(live.slot.id())
+            && !is_marked(live.slot.id())
             && !std::thread::panicking()
         {
             linger(live.tell());

@@ -121,8 +121,7 @@ impl State {
             .current
             .as_ref()
             .and_then(|current| current.token.refresh_token());
-        let refreshable = rules.use_refresh_tokens && refresh_token.is_some();
-        rules.can_ask && (refreshable || self.grant.is_some())
+        rules.can_ask && (refresh_token.is_some() || self.grant.is_some())
     }
 }
 
@@ -146,9 +145,15 @@ impl Slot {
         }
     }
 
-    /// Names the slot, to tell whether a hook runs for it.
+    /// Marks the callbacks that run for the slot.
     pub(super) fn id(&self) -> usize {
         std::ptr::from_ref(self).addr()
+    }
+
+    /// Marks those among them that complete a request, and so must not make another that has to be
+    /// completed. No other slot is there.
+    pub(super) fn completing(&self) -> usize {
+        self.id() + 1
     }
 
     pub(super) fn is_child(&self) -> bool {

@@ -138,6 +138,9 @@ impl Connections {
             }
         };
         let endpoints = base()?
+            // A code and an assertion must not be sent twice, which reqwest does where HTTP/2 says
+            // that the server has not looked at them. Our own repetition makes new ones.
+            .retry(reqwest::retry::never())
             .redirect(Policy::none())
             .referer(false)
             .connect_timeout(timeout.min(CONNECT_TIMEOUT))

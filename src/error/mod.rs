@@ -91,7 +91,7 @@ enum Cause {
     Update { source: BoxError },
     #[error("the client is closed")]
     Closed,
-    #[error("{0} was called from update_token, which it would wait for")]
+    #[error("{0} was called from a callback of the client, which it would wait for")]
     Reentrant(&'static str),
     #[error("{0}")]
     Interrupted(&'static str),
@@ -268,6 +268,12 @@ impl Error {
     pub(crate) fn is_unsent(&self) -> bool {
         matches!(&*self.0, Cause::Transport { source } if source.is_connect())
             && self.is_transient()
+    }
+
+    /// The caller's own code failed where it had to complete a request. An error of ours that it
+    /// passes on is about something else than that request, and stays the source.
+    pub(crate) fn failed_in(what: &'static str, source: BoxError) -> Self {
+        Cause::Callback { what, source }.into()
     }
 
     pub(crate) fn update(source: BoxError) -> Self {

@@ -6,7 +6,10 @@ use std::{fmt, str::FromStr};
 
 use ring::hmac;
 
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    pem,
+};
 
 /// How a token is signed. There is no `none`.
 ///
@@ -141,7 +144,7 @@ impl Algorithm {
         };
         // Whoever verifies with a public key in the place of the secret accepts what everybody
         // who has that public key has signed.
-        if secret.trim_ascii_start().starts_with(b"-----BEGIN ") {
+        if pem::contains(secret, b"-----BEGIN ") {
             return Err(Error::usage(format!(
                 "the shared secret for {self} is a key or a certificate in PEM; it is no secret \
                  that both sides share"
@@ -252,8 +255,10 @@ mod tests {
             assert!(algorithm.hmac_key(&[7], true).is_ok());
             assert!(algorithm.hmac_key(&[], true).is_err());
         }
-        let pem = format!("\n-----BEGIN PUBLIC KEY-----\n{}", "A".repeat(100));
-        assert!(Algorithm::HS256.hmac_key(pem.as_bytes(), true).is_err());
+        for before in ["", "\n", "\u{feff}", "Bag Attributes\n"] {
+            let pem = format!("{before}-----BEGIN PUBLIC KEY-----\n{}", "A".repeat(100));
+            assert!(Algorithm::HS256.hmac_key(pem.as_bytes(), true).is_err());
+        }
         assert!(Algorithm::RS256.hmac_key(&[7; 64], true).is_err());
     }
 }

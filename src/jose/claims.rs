@@ -9,7 +9,7 @@ use std::{
 
 use serde_json::{Map, Value};
 
-use super::{Header, SigningInput, SigningKey, header::json};
+use super::{Header, SigningKey, header::json, jws::signed};
 use crate::{
     clock::since_epoch,
     error::{Error, Result},
@@ -201,7 +201,7 @@ impl Claims {
                 key.algorithm()
             )));
         }
-        SigningInput::of(&header.encode()?, &self.0).into_signed(key)
+        signed(&header.encode()?, &self.0, key)
     }
 
     pub(super) fn seconds(&self, name: &str) -> Option<Duration> {

@@ -37,6 +37,7 @@ pub struct Expected {
     subject: Option<String>,
     audience: Option<String>,
     leeway: Duration,
+    any_audience: bool,
     endless: bool,
     clock: Clock,
 }
@@ -48,6 +49,7 @@ impl Default for Expected {
             subject: None,
             audience: None,
             leeway: Duration::from_secs(60),
+            any_audience: false,
             endless: false,
             clock: Clock::system(),
         }
@@ -55,7 +57,8 @@ impl Default for Expected {
 }
 
 impl Expected {
-    /// A token that has an `exp` which has not passed.
+    /// A token that has an `exp` which has not passed, and no `aud`, as that would name somebody
+    /// else.
     pub fn new() -> Self {
         Self::default()
     }
@@ -78,6 +81,17 @@ impl Expected {
     #[must_use]
     pub fn audience(mut self, audience: impl Into<String>) -> Self {
         self.audience = Some(audience.into());
+        self
+    }
+
+    /// Accepts a token whomever it is for.
+    ///
+    /// # Security
+    ///
+    /// Whoever it is for can use it here.
+    #[must_use]
+    pub fn dangerous_any_audience(mut self) -> Self {
+        self.any_audience = true;
         self
     }
 
@@ -128,9 +142,11 @@ impl Claims {
         }
         // "If the principal processing the claim does not identify itself with a value in the
         // "aud" claim when this claim is present, then the JWT MUST be rejected."
-        if let Some(audience) = &expected.audience
-            && !self.audience().any(|one| one == audience)
-        {
+        let is_ours = match &expected.audience {
+            Some(audience) => self.audience().any(|one| one == audience),
+            None => self.get("aud").is_none(),
+        };
+        if !(is_ours || expected.any_audience) {
             return refused("the token is for somebody else (aud)");
         }
         let now = expected.clock.unix();

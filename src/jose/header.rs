@@ -56,10 +56,13 @@ impl Header {
         self.with("typ", typ.into())
     }
 
-    /// The same with any other member. `alg` stays that of the key.
+    /// The same with any other member. `alg` stays what it is.
     #[must_use]
     pub fn with(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
-        self.members.insert(name.into(), value.into());
+        let name = name.into();
+        if name != "alg" {
+            self.members.insert(name, value.into());
+        }
         self
     }
 
@@ -129,14 +132,14 @@ impl Header {
     }
 }
 
-/// With `alg`, whatever else was given for it.
+/// With `alg`.
 struct Whole<'a>(&'a Header);
 
 impl Serialize for Whole<'_> {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         let mut all = to.serialize_map(None)?;
         all.serialize_entry("alg", self.0.algorithm.as_str())?;
-        for (name, value) in self.0.members.iter().filter(|(name, _)| *name != "alg") {
+        for (name, value) in &self.0.members {
             all.serialize_entry(name, value)?;
         }
         all.end()

@@ -16,10 +16,10 @@ use crate::{
     secret::Secret,
 };
 
-/// The members of a key that nobody else may see.
+/// The members of a key that nobody else may see, `priv` among them, which is that of keys to come.
 ///
 /// [RFC 7518 section 6](https://www.rfc-editor.org/rfc/rfc7518#section-6)
-const PRIVATE: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
+const PRIVATE: [&str; 9] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"];
 
 /// A key as JSON: public, private, or a shared secret.
 ///
@@ -189,8 +189,8 @@ impl Jwk {
         }
         let operations = self.get("key_ops").and_then(Value::as_array);
         // Whoever may sign can verify, too.
-        let permitted = |name: &Value| name == operation || name == "sign";
-        if operations.is_some_and(|operations| !operations.iter().any(permitted)) {
+        let permits = |name: &Value| name == operation || name == "sign";
+        if operations.is_some_and(|operations| !operations.iter().any(permits)) {
             return Err(format!("the key must not be used to {operation} (key_ops)"));
         }
         Ok(())
@@ -221,6 +221,13 @@ impl Jwk {
             if members.get(name).is_some_and(|value| !value.is_string()) {
                 return Err(format!("the member {name} of the JWK is not a string"));
             }
+        }
+        let is_list = |value: &Value| {
+            let list = value.as_array();
+            list.is_some_and(|list| list.iter().all(Value::is_string))
+        };
+        if members.get("key_ops").is_some_and(|value| !is_list(value)) {
+            return Err("the member key_ops of the JWK is not a list of strings".to_owned());
         }
         let mut private = Vec::new();
         for name in PRIVATE {

@@ -2,13 +2,15 @@
 //!
 //! [RFC 7517 section 5](https://www.rfc-editor.org/rfc/rfc7517#section-5)
 
-use serde::{Deserialize, Deserializer, Serialize};
+use std::{fmt, sync::Arc};
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, ser::SerializeMap as _};
 use serde_json::Value;
 
-use super::{Header, Jwk, VerifyingKey};
-use crate::{error::Result, json::Members};
+use super::{Header, Jwk, VerifyingKey, verifying_key::Material};
+use crate::json::Members;
 
-/// The keys that a server publishes (`jwks_uri`), or that a client registers.
+/// The keys that a server publishes (`jwks_uri`), or that a client registers. Each is read once.
 ///
 /// ```
 /// use oauth_twin::jose::JwkSet;
@@ -25,16 +27,22 @@ use crate::{error::Result, json::Members};
 /// ```
 ///
 /// [RFC 7517 section 5](https://www.rfc-editor.org/rfc/rfc7517#section-5)
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Default)]
 pub struct JwkSet {
     keys: Vec<Jwk>,
+    /// What each of them verifies with, read once, if it can.
+    materials: Vec<Option<Arc<Material>>>,
 }
 
 impl JwkSet {
     /// A set of these keys. Take care that they are public if the set is to be.
     pub fn new(keys: impl IntoIterator<Item = Jwk>) -> Self {
+        let keys: Vec<_> = keys.into_iter().collect();
+        // A shared secret has no public key.
+        let material = |key: &Jwk| Some(Arc::new(Material::Public(key.public_key().ok()?)));
         Self {
-            keys: keys.into_iter().collect(),
+            materials: keys.iter().map(material).collect(),
+            keys,
         }
     }
 
@@ -49,20 +57,39 @@ impl JwkSet {
     }
 
     /// The keys that may have signed a token with this header: those of its `kid`, or where it has
-    /// none those of its algorithm; and in any case only those that are there for signatures by
-    /// this algorithm. Shared secrets are none of them.
-    pub(super) fn verifying_keys(
-        &self,
-        header: &Header,
-    ) -> impl Iterator<Item = Result<VerifyingKey>> {
+    /// none all; and of them those that are there for signatures by its algorithm.
+    pub(super) fn verifying_keys(&self, header: &Header) -> impl Iterator<Item = VerifyingKey> {
         let (algorithm, key_id) = (header.algorithm(), header.key_id());
         self.keys
             .iter()
-            .filter(move |key| !algorithm.is_symmetric() && key.key_type() != "oct")
-            .filter(move |key| key_id.is_none_or(|key_id| key.key_id() == Some(key_id)))
-            .filter(move |key| key.check_use(algorithm, "verify").is_ok())
-            .filter(move |key| key.kind().is_ok_and(|kind| kind == algorithm.key_type()))
-            .map(move |key| VerifyingKey::from_jwk(algorithm, key))
+            .zip(&self.materials)
+            .filter(move |(key, _)| key_id.is_none_or(|key_id| key.key_id() == Some(key_id)))
+            .filter(move |(key, _)| key.check_use(algorithm, "verify").is_ok())
+            .filter_map(move |(_, material)| {
+                let material = material.clone()?;
+                let is_one = material.key_type() == algorithm.key_type();
+                is_one.then(|| VerifyingKey::new(algorithm, material, key_id.map(str::to_owned)))
+            })
+    }
+}
+
+impl PartialEq for JwkSet {
+    fn eq(&self, other: &Self) -> bool {
+        self.keys == other.keys
+    }
+}
+
+impl fmt::Debug for JwkSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("JwkSet").field(&self.keys).finish()
+    }
+}
+
+impl Serialize for JwkSet {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut set = serializer.serialize_map(Some(1))?;
+        set.serialize_entry("keys", &self.keys)?;
+        set.end()
     }
 }
 

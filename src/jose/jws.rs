@@ -34,12 +34,7 @@ pub struct SigningInput(Zeroizing<String>);
 impl SigningInput {
     /// `header` is encoded already.
     pub(super) fn new(header: &str, payload: &[u8]) -> Self {
-        let length = header.len() + payload.len().div_ceil(3) * 4 + 1;
-        let mut text = String::with_capacity(length + SIGNATURE);
-        text.push_str(header);
-        text.push('.');
-        URL_SAFE_NO_PAD.encode_string(payload, &mut text);
-        Self(Zeroizing::new(text))
+        Self(Zeroizing::new(input(header, payload, 0)))
     }
 
     /// The same of claims that are not JSON yet.
@@ -74,19 +69,27 @@ impl SigningInput {
     pub fn sign(&self, key: &SigningKey) -> Result<Secret> {
         Ok(self.with_signature(&key.sign(self.as_bytes())?))
     }
-
-    /// The same in the place of the input.
-    pub(crate) fn into_signed(mut self, key: &SigningKey) -> Result<Secret> {
-        let signature = key.sign(self.as_bytes())?;
-        self.0.push('.');
-        URL_SAFE_NO_PAD.encode_string(signature, &mut self.0);
-        Ok(Secret::new(std::mem::take(&mut *self.0)))
-    }
 }
 
-/// So much room is left for what comes behind the input: a dot, and the signature of an RSA key of
-/// 2048 bits, or of any other kind of key.
-const SIGNATURE: usize = 343;
+/// The token of `claims`, in one piece from the beginning. `header` is encoded already.
+pub(crate) fn signed(header: &str, claims: &impl Serialize, key: &SigningKey) -> Result<Secret> {
+    let room = key.signature_len().div_ceil(3) * 4 + 1;
+    let mut token = input(header, &json(claims), room);
+    let signature = key.sign(token.as_bytes())?;
+    token.push('.');
+    URL_SAFE_NO_PAD.encode_string(signature, &mut token);
+    Ok(Secret::new(token))
+}
+
+/// Header and payload, with room for so many bytes behind them.
+fn input(header: &str, payload: &[u8], room: usize) -> String {
+    let length = header.len() + 1 + payload.len().div_ceil(3) * 4;
+    let mut input = String::with_capacity(length + room);
+    input.push_str(header);
+    input.push('.');
+    URL_SAFE_NO_PAD.encode_string(payload, &mut input);
+    input
+}
 
 impl fmt::Debug for SigningInput {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -170,7 +173,8 @@ impl<'a> Jws<'a> {
         Ok(&self.payload)
     }
 
-    /// The payload, if one of `keys` has signed it by one of the algorithms `allowed`. Shared
+    /// The payload, if one of `keys` has signed it by one of the algorithms `allowed`. The `kid` of
+    /// the token has to be that of the key; without one each key of its kind is tried. Shared
     /// secrets in the set do not count, as sets are made public.
     ///
     /// # Errors
@@ -183,14 +187,17 @@ impl<'a> Jws<'a> {
                 self.header.algorithm()
             )));
         }
-        let mut problem = Error::distrusted("no key of the set is there for the token");
+        let mut tried = false;
         for key in keys.verifying_keys(&self.header) {
-            match key.and_then(|key| self.verify(&key)) {
-                Ok(payload) => return Ok(payload),
-                Err(error) => problem = error,
+            tried = true;
+            if let Ok(payload) = self.verify(&key) {
+                return Ok(payload);
             }
         }
-        Err(problem)
+        Err(Error::distrusted(match tried {
+            true => "no key of the set has signed the token",
+            false => "no key of the set is there for the token",
+        }))
     }
 }
 

@@ -63,3 +63,5 @@ pub use {
     signing_key::SigningKey,
     verifying_key::VerifyingKey,
 };
+
+pub(crate) use jws::signed;

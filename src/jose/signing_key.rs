@@ -229,6 +229,16 @@ impl SigningKey {
         }
     }
 
+    /// How many bytes a signature has.
+    pub(super) fn signature_len(&self) -> usize {
+        match &*self.secret {
+            Secret::Shared(key) => key.algorithm().digest_algorithm().output_len(),
+            Secret::Private(PrivateKey::Rsa(key)) => key.public().modulus_len(),
+            Secret::Private(PrivateKey::Ec(curve, _)) => 2 * curve.coordinate().unwrap_or_default(),
+            Secret::Private(PrivateKey::Ed25519(_)) => 64,
+        }
+    }
+
     /// What others verify its signatures with. That of a shared secret holds the secret, too.
     pub fn verifying_key(&self) -> VerifyingKey {
         let material = match &*self.secret {

@@ -9,7 +9,7 @@ use ring::{
     signature::{self, RsaParameters, RsaPublicKeyComponents, UnparsedPublicKey},
 };
 
-use super::{Algorithm, Jwk, public_key::PublicKey};
+use super::{Algorithm, Jwk, algorithm::KeyType, public_key::PublicKey};
 use crate::error::{Error, Result};
 
 /// A public key, or a shared secret, with the one algorithm that it verifies.
@@ -44,6 +44,15 @@ pub struct VerifyingKey {
 pub(super) enum Material {
     Shared(hmac::Key),
     Public(PublicKey),
+}
+
+impl Material {
+    pub(super) fn key_type(&self) -> KeyType {
+        match self {
+            Self::Shared(_) => KeyType::Secret,
+            Self::Public(key) => key.key_type(),
+        }
+    }
 }
 
 impl VerifyingKey {
@@ -109,9 +118,13 @@ impl VerifyingKey {
         Ok(Self::new(algorithm, Material::Public(key), None))
     }
 
-    pub(super) fn new(algorithm: Algorithm, material: Material, key_id: Option<String>) -> Self {
+    pub(super) fn new(
+        algorithm: Algorithm,
+        material: impl Into<Arc<Material>>,
+        key_id: Option<String>,
+    ) -> Self {
         Self {
-            material: Arc::new(material),
+            material: material.into(),
             algorithm,
             key_id,
         }

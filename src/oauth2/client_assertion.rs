@@ -4,7 +4,7 @@
 
 use super::{
     ClientAuth, ClientRegistration, EndpointRequest,
-    client_auth::{identify, required},
+    client_auth::{identified, identify, required},
     jwt_assertion::{Assertion, AssertionKey, JwtAssertion, asserting, external},
 };
 use crate::{
@@ -95,6 +95,7 @@ impl ClientAuth for ClientSecretJwt {
     }
 
     fn check(&self, registration: &ClientRegistration) -> Result<(), BoxError> {
+        identified(registration)?;
         self.key(registration)?;
         Ok(self.assertion.check(registration)?)
     }
@@ -161,6 +162,7 @@ impl ClientAuth for PrivateKeyJwt {
     }
 
     fn check(&self, registration: &ClientRegistration) -> Result<(), BoxError> {
+        identified(registration)?;
         let algorithm = match &self.key {
             AssertionKey::Here(key) => key.algorithm(),
             AssertionKey::Elsewhere => external(registration)?.algorithm(),

@@ -12,6 +12,7 @@ use super::{ClientRegistration, EndpointRequest, PrivateKeyJwt};
 use crate::{
     encoding::percent_encode,
     error::{BoxError, Error},
+    pem,
     secret::Secret,
 };
 
@@ -97,6 +98,7 @@ impl ClientAuth for ClientSecretBasic {
     }
 
     fn check(&self, registration: &ClientRegistration) -> Result<(), BoxError> {
+        identified(registration)?;
         required(registration.client_secret(), "client_secret_basic")?;
         Ok(())
     }
@@ -131,6 +133,7 @@ impl ClientAuth for ClientSecretBasicRaw {
     }
 
     fn check(&self, registration: &ClientRegistration) -> Result<(), BoxError> {
+        identified(registration)?;
         required(registration.client_secret(), "client_secret_basic")?;
         if registration.client_id().contains(':') {
             return Err(Error::usage(
@@ -168,6 +171,7 @@ impl ClientAuth for ClientSecretPost {
     }
 
     fn check(&self, registration: &ClientRegistration) -> Result<(), BoxError> {
+        identified(registration)?;
         required(registration.client_secret(), "client_secret_post")?;
         Ok(())
     }
@@ -193,6 +197,10 @@ impl ClientAuth for PublicClient {
     fn authenticate(&self, request: &mut EndpointRequest) -> Result<(), BoxError> {
         identify(request);
         Ok(())
+    }
+
+    fn check(&self, registration: &ClientRegistration) -> Result<(), BoxError> {
+        Ok(identified(registration)?)
     }
 }
 
@@ -224,7 +232,7 @@ impl ClientAuth for Unidentified {
 /// What a client does that was not told.
 ///
 /// [RFC 7591 section 2](https://www.rfc-editor.org/rfc/rfc7591#section-2)
-pub(super) fn default_client_auth(registration: &ClientRegistration) -> Arc<dyn ClientAuth> {
+pub(crate) fn default_client_auth(registration: &ClientRegistration) -> Arc<dyn ClientAuth> {
     match registration {
         client if client.client_secret().is_some() => Arc::new(ClientSecretBasic),
         client if client.external_key().is_some() => Arc::new(PrivateKeyJwt::external()),
@@ -242,10 +250,23 @@ pub(super) fn required<'a>(
     method: &str,
 ) -> Result<&'a str, Error> {
     match client_secret {
+        Some(secret) if pem::contains(secret.expose_secret().as_bytes(), b"-----BEGIN ") => {
+            Err(Error::usage(
+                "the client_secret is a key in PEM, which is never sent; PrivateKeyJwt signs with it",
+            ))
+        }
         Some(secret) => Ok(secret.expose_secret()),
         None => Err(Error::usage(format!(
             "{method} needs a client_secret; set one, or use PublicClient"
         ))),
+    }
+}
+
+/// The client's identifier, which every method but [`Unidentified`] needs.
+pub(super) fn identified(registration: &ClientRegistration) -> Result<(), Error> {
+    match registration.client_id().is_empty() {
+        true => Err(Error::usage("it needs a client_id")),
+        false => Ok(()),
     }
 }
 
@@ -322,6 +343,15 @@ mod tests {
 
     #[test]
     fn a_missing_secret_is_named() {
+        let pem = "-----BEGIN PRIVATE KEY-----\nMII";
+        for auth in [
+            authenticated(ClientSecretBasic, "id", Some(pem)),
+            authenticated(ClientSecretBasicRaw, "id", Some(pem)),
+            authenticated(ClientSecretPost, "id", Some(pem)),
+        ] {
+            let error = auth.expect_err("a key").to_string();
+            assert!(error.contains("is never sent"), "{error}");
+        }
         for error in [
             authenticated(ClientSecretBasic, "id", None).expect_err("no secret"),
             authenticated(ClientSecretBasicRaw, "id", None).expect_err("no secret"),

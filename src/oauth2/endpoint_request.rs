@@ -8,7 +8,11 @@ use http::{HeaderMap, HeaderValue, Method, header};
 use url::Url;
 
 use super::{ClientRegistration, Form, secure_url::without_query};
-use crate::{error::Result, jose::SigningInput, secret::Secret};
+use crate::{
+    error::{Error, Result},
+    jose::SigningInput,
+    secret::Secret,
+};
 
 /// A request to an endpoint of the server, before it is sent: what client authentication and
 /// hooks may change.
@@ -156,10 +160,14 @@ impl EndpointRequest {
 
     /// The same for an assertion of the caller's.
     #[cfg(any(feature = "async", feature = "blocking"))]
-    pub(crate) fn assert(&mut self, assertion: Secret) {
+    pub(crate) fn assert(&mut self, assertion: Secret) -> Result<()> {
+        if assertion.is_empty() {
+            return Err(Error::usage("the assertion is empty"));
+        }
         if let Some(Outstanding::Assertion(name)) = self.outstanding.pop_front() {
             self.form.set(name, assertion);
         }
+        Ok(())
     }
 
     #[cfg(any(feature = "async", feature = "blocking"))]
@@ -182,7 +190,7 @@ impl EndpointRequest {
         self.advice = Some(advice);
     }
 
-    /// The URL and the body as they are sent.
+    /// The URL and the body as they are sent, without what is still [`unsigned`](Self::unsigned).
     pub fn url_and_body(&self) -> (Url, Option<Secret>) {
         let mut url = self.url.clone();
         if self.form.is_empty() {

@@ -2,7 +2,7 @@
 //!
 //! [RFC 6749 section 1.3](https://www.rfc-editor.org/rfc/rfc6749#section-1.3)
 
-use super::{Form, Scope, TokenRequest};
+use super::{ClientRegistration, Form, Scope, TokenRequest};
 use crate::error::BoxError;
 
 /// What a token is obtained with. The built-in ones are [`ClientCredentials`],
@@ -57,6 +57,16 @@ pub trait Grant: Send + Sync {
     /// credentials, never for a code.
     fn replayable(&self) -> bool {
         false
+    }
+
+    /// Whether it can be sent by a client that is registered so; the builder of a client asks.
+    ///
+    /// # Errors
+    ///
+    /// What is missing or cannot be sent. Nothing unless told.
+    fn check(&self, registration: &ClientRegistration) -> Result<(), BoxError> {
+        let _ = registration;
+        Ok(())
     }
 
     /// What is repeated when the token of this grant is refreshed, such as `resource` and

@@ -11,7 +11,7 @@ use url::Url;
 use super::ClientRegistration;
 use crate::{
     error::{Error, Result},
-    jose::{Algorithm, ExternalKey, Header, SigningInput, SigningKey},
+    jose::{Algorithm, ExternalKey, Header, SigningInput, SigningKey, signed},
     random,
     secret::Secret,
 };
@@ -50,7 +50,8 @@ pub enum Audience {
     /// The server's issuer identifier. It is the default where it is known, as a server that
     /// somebody else runs cannot use such an assertion.
     Issuer,
-    /// The URL of the token endpoint, at the other endpoints too.
+    /// The URL of the token endpoint, at the other endpoints too. The default where no issuer is
+    /// known; where neither is, it is the endpoint itself.
     TokenEndpoint,
     /// Whatever else the server wants.
     Other(String),
@@ -130,6 +131,12 @@ impl JwtAssertion {
         if self.lifetime > LONGEST {
             return Err(Error::usage("lifetime is longer than a day"));
         }
+        if self.audience == Some(Audience::TokenEndpoint) && registration.token_endpoint().is_none()
+        {
+            return Err(Error::usage(
+                "Audience::TokenEndpoint needs the token endpoint, which is not known here; name it",
+            ));
+        }
         if self.audience == Some(Audience::Issuer) && registration.issuer().is_none() {
             return Err(Error::usage(
                 "Audience::Issuer needs the server's issuer, which is not known here; name it",
@@ -162,8 +169,7 @@ impl JwtAssertion {
         };
         Ok(match key {
             AssertionKey::Here(key) => {
-                let input = SigningInput::of(&self.encoded_header(key)?, &claims);
-                Assertion::Signed(input.into_signed(key)?)
+                Assertion::Signed(signed(&self.encoded_header(key)?, &claims, key)?)
             }
             AssertionKey::Elsewhere => {
                 let header = self.with_own_members(external(registration)?.header());

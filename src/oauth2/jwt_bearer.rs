@@ -3,12 +3,12 @@
 //! [RFC 7521 section 4.1](https://www.rfc-editor.org/rfc/rfc7521#section-4.1)
 
 use super::{
-    Form, Grant, TokenRequest,
+    ClientRegistration, Form, Grant, TokenRequest,
     grant::{Asked, asking},
     jwt_assertion::{Assertion, AssertionKey, JwtAssertion, asserting, external},
 };
 use crate::{
-    error::{BoxError, Error, Result},
+    error::{BoxError, Error},
     jose::SigningKey,
 };
 
@@ -87,20 +87,6 @@ impl JwtBearer {
         self.scope_as_claim = as_claim;
         self
     }
-
-    /// Whether the settings are good.
-    pub(crate) fn check(&self, registration: &super::ClientRegistration) -> Result<()> {
-        if self.issuer.is_empty() {
-            return Err(Error::usage("issuer is empty"));
-        }
-        if matches!(self.key, AssertionKey::Elsewhere) {
-            external(registration)?;
-        }
-        if self.scope_as_claim && self.assertion.claims.contains_key("scope") {
-            return Err(Error::usage("the claim scope is set by scope"));
-        }
-        self.assertion.check(registration)
-    }
 }
 
 asserting!(JwtBearer);
@@ -139,6 +125,19 @@ impl Grant for JwtBearer {
 
     fn replayable(&self) -> bool {
         true
+    }
+
+    fn check(&self, registration: &ClientRegistration) -> Result<(), BoxError> {
+        if self.issuer.is_empty() {
+            return Err(Error::usage("issuer is empty").into());
+        }
+        if matches!(self.key, AssertionKey::Elsewhere) {
+            external(registration)?;
+        }
+        if self.scope_as_claim && self.assertion.claims.contains_key("scope") {
+            return Err(Error::usage("the claim scope is set by scope").into());
+        }
+        Ok(self.assertion.check(registration)?)
     }
 
     fn refresh_parameters(&self) -> Form {

@@ -77,6 +77,7 @@ pub(crate) use token::Token;
 #[cfg(any(feature = "async", feature = "blocking"))]
 pub(crate) use {
     bearer::{authorization, body_with_token, is_invalid_token, query_with_token},
+    client_auth::default_client_auth,
     compliance_hook::Hooks,
     endpoint::Endpoint,
     endpoint_request::Outstanding,

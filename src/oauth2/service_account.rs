@@ -9,6 +9,8 @@ use crate::{
     error::{Error, Result},
     jose::{Algorithm, SigningKey},
     json::Members,
+    pem,
+    secret::Secret,
 };
 
 /// The file with the key of a service account.
@@ -43,8 +45,15 @@ impl ServiceAccount {
     /// missing, a key that cannot be read.
     pub fn from_json(json: impl AsRef<[u8]>) -> Result<Self> {
         let refused = |problem: &str| Error::usage(format!("the service account file {problem}"));
-        let Members(members) = serde_json::from_slice(json.as_ref())
+        let json = json.as_ref();
+        let json = json.strip_prefix(pem::BYTE_ORDER_MARK).unwrap_or(json);
+        let Members(mut members) = serde_json::from_slice(json)
             .map_err(|_error| refused("is not a JSON object whose members stand once each"))?;
+        // From here on it is overwritten when it is dropped.
+        let private_key = match members.remove("private_key") {
+            Some(Value::String(key)) => Secret::new(key),
+            _ => Secret::default(),
+        };
         match members.get("type").and_then(Value::as_str) {
             Some("service_account") => {}
             Some("authorized_user") => {
@@ -69,12 +78,15 @@ impl ServiceAccount {
         }
         let names = ["client_email", "private_key", "private_key_id", "token_uri"];
         let values = names.map(|name| {
-            let text = members.get(name).and_then(Value::as_str);
+            let text = match name {
+                "private_key" => Some(private_key.expose_secret()),
+                name => members.get(name).and_then(Value::as_str),
+            };
             text.filter(|text| !text.is_empty())
         });
         let [
             Some(client_email),
-            Some(private_key),
+            Some(pem),
             Some(private_key_id),
             Some(token_uri),
         ] = values
@@ -85,7 +97,9 @@ impl ServiceAccount {
                 .collect();
             return Err(refused(&format!("lacks {}", missing.join(", "))));
         };
-        let key = SigningKey::from_pem(Algorithm::RS256, private_key)
+        // Files that came through an environment variable have their line breaks escaped twice.
+        let pem = Secret::new(pem.replace("\\n", "\n"));
+        let key = SigningKey::from_pem(Algorithm::RS256, pem.expose_secret())
             .map_err(|error| refused(&format!("has a private_key that is none: {error}")))?;
         Ok(Self {
             client_email: client_email.to_owned(),
@@ -147,6 +161,21 @@ mod tests {
         let key_id = account.signing_key().key_id();
         assert_eq!(key_id, file["private_key_id"].as_str());
         assert!(!format!("{account:?}").contains("PRIVATE"));
+    }
+
+    #[test]
+    fn a_file_that_has_been_through_other_hands() {
+        let file: Value = serde_json::from_str(FILE).expect("the file");
+        let escaped = file["private_key"]
+            .as_str()
+            .expect("a key")
+            .replace('\n', "\\n");
+        for file in [
+            format!("\u{feff}{FILE}"),
+            changed("private_key", escaped.into()),
+        ] {
+            assert!(ServiceAccount::from_json(file).is_ok());
+        }
     }
 
     /// Whatever else the client knows of the server.

@@ -9,7 +9,7 @@ use oauth_twin::{
 use crate::{
     cases::{TestResult, builder, provider, with_credentials},
     mode::{AssertionClient, OAuth2Client, Signer, http},
-    support::{jwt::signing_key, server::Server},
+    support::{gate::Gate, jwt::signing_key, server::Server},
 };
 
 /// A key that is elsewhere.
@@ -98,5 +98,26 @@ async fn in_spawn_blocking_the_answer_can_be_read_too() -> TestResult {
         Ok::<(), String>(())
     })
     .await??;
+    Ok(())
+}
+
+/// The function that makes the assertion is waited for no longer than the timeout.
+#[test]
+fn a_function_that_hangs() -> TestResult {
+    let server = provider(600);
+    let gate = Gate::new();
+    let waiting = gate.clone();
+    let client = AssertionClient::builder(server.url("/token"))
+        .assertion(move || {
+            waiting.wait();
+            Ok("a".into())
+        })
+        .timeout(std::time::Duration::from_millis(50))
+        .build()?;
+    let error = client.refresh_token().unwrap_err();
+    let source = std::error::Error::source(&error).expect("a source");
+    assert_eq!(source.to_string(), "it did not answer in time");
+    assert_eq!(server.requests_in_all(), 0);
+    gate.open();
     Ok(())
 }

@@ -595,6 +595,94 @@ async fn when_the_function_fails_nothing_is_sent() -> TestResult {
 
 #[maybe_async]
 #[test]
+async fn an_empty_assertion_is_not_sent() -> TestResult {
+    let server = provider(600);
+    let client = AssertionClient::builder(server.url("/token"))
+        .assertion(|| Ok::<Secret, BoxError>("".into()))
+        .build()?;
+    let error = client.refresh_token().await.unwrap_err();
+    assert_eq!(error.to_string(), "the assertion is empty");
+    assert_eq!(server.requests_in_all(), 0);
+    Ok(())
+}
+
+#[maybe_async]
+#[test]
+async fn a_function_that_calls_its_client_gets_an_error() -> TestResult {
+    let server = provider(600);
+    let held: Arc<Mutex<Option<AssertionClient>>> = Arc::default();
+    let holding = held.clone();
+    let client = AssertionClient::builder(server.url("/token"))
+        .assertion(move || {
+            let client = holding.lock().unwrap().clone().expect("a client");
+            client.set_token(Token::new("t"))?;
+            Ok::<Secret, BoxError>("a".into())
+        })
+        .build()?;
+    *held.lock().unwrap() = Some(client.clone());
+    let error = client.refresh_token().await.unwrap_err();
+    let source = std::error::Error::source(&error).expect("a source");
+    assert_eq!(
+        source.to_string(),
+        "set_token was called from a callback of the client, which it would wait for"
+    );
+    held.lock().unwrap().take();
+    Ok(())
+}
+
+#[maybe_async]
+#[test]
+async fn a_resource_stands_beside_a_scope_that_is_a_claim() -> TestResult {
+    let server = provider(600);
+    let client = robot(&server)
+        .scope("a")
+        .scope_as_claim(true)
+        .resource("https://api.example");
+    client.build()?.refresh_token().await?;
+    let request = &server.requests("/token")[0];
+    assert_eq!(
+        request.parameter("resource").as_deref(),
+        Some("https://api.example")
+    );
+    assert_eq!(request.parameter("scope"), None);
+    assert_eq!(
+        assertions(&server)[0].claims.get("scope"),
+        Some(&json!("a"))
+    );
+    Ok(())
+}
+
+/// A hook that hangs holds `close` up no longer than the timeout.
+#[maybe_async]
+#[test]
+async fn close_is_bounded() -> TestResult {
+    let gate = Gate::new();
+    let waiting = gate.clone();
+    let server = Server::start(move |_: &Request| {
+        waiting.wait();
+        Reply::json(200, tokens(1, 600))
+    });
+    let client = robot(&server)
+        .close_timeout(Duration::from_millis(50))
+        .build()?;
+    let renewing = client.clone();
+    let renewal = begin(move || async move { renewing.refresh_token().await });
+    let server = meanwhile(move || {
+        server.wait_for("/token", 1);
+        server
+    })
+    .await;
+    let error = client.close().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Interrupted);
+    gate.open();
+    renewal.end().await?;
+    client.close().await?;
+    drop(server);
+    Ok(())
+}
+
+#[maybe_async]
+#[test]
 async fn the_server_s_refusal_comes_out_and_repeats_no_assertion() -> TestResult {
     let server = Server::start(|request: &Request| {
         let assertion = request.parameter("assertion").unwrap_or_default();

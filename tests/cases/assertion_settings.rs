@@ -5,7 +5,7 @@ use std::time::Duration;
 use oauth_twin::{
     BoxError, ErrorKind, Secret,
     jose::Algorithm,
-    oauth2::{Audience, ClientSecretPost, PrivateKeyJwt},
+    oauth2::{Audience, ClientSecretPost, PrivateKeyJwt, Unidentified},
 };
 use support::jwt::signing_key;
 
@@ -34,6 +34,12 @@ fn problems(builder: AssertionClientBuilder) -> String {
 #[test]
 async fn what_is_needed_is_enough() {
     assert!(good().build().is_ok());
+    assert!(
+        good()
+            .token_endpoint_auth_method(Unidentified)
+            .build()
+            .is_ok()
+    );
     assert!(by_function().build().is_ok());
     assert!(
         good()
@@ -97,11 +103,17 @@ async fn each_bad_setting_is_named() {
             good().client_id("id").client_secret(""),
         ),
         (
-            "client_id is missing, which client authentication needs",
+            "client_secret cannot be used: it needs a client_id",
             good().client_secret("secret"),
         ),
         (
-            "client_id is missing, which client authentication needs",
+            "client_secret cannot be used: the client_secret is a key in PEM",
+            good()
+                .client_id("id")
+                .client_secret("-----BEGIN PRIVATE KEY-----"),
+        ),
+        (
+            "token_endpoint_auth_method cannot be used: it needs a client_id",
             good().token_endpoint_auth_method(PrivateKeyJwt::new(key())),
         ),
         (

@@ -7,7 +7,7 @@ use std::{collections::HashSet, time::Duration};
 use oauth_twin::{
     ErrorCode, ErrorKind,
     jose::{Algorithm, SigningKey, VerifyingKey},
-    oauth2::{Audience, ClientAuth, ClientSecretJwt, Hook, PrivateKeyJwt},
+    oauth2::{Audience, ClientAuth, ClientSecretJwt, Hook, JwtBearer, PrivateKeyJwt},
 };
 use support::jwt::{Assertion, signing_key};
 
@@ -268,6 +268,49 @@ async fn a_repeated_attempt_has_an_assertion_of_its_own() -> TestResult {
     Ok(())
 }
 
+/// What would be found out at the first request is found out before.
+#[maybe_async]
+#[test]
+async fn the_default_and_the_grant_are_looked_at_too() -> TestResult {
+    let server = server();
+    let plain = || OAuth2Client::builder("id").token_endpoint(server.url("/token"));
+    let key = || signing_key(Algorithm::ES256, "p-256");
+    for (problem, builder) in [
+        (
+            "client_secret cannot be used: the client_secret is a key in PEM, which is never sent",
+            plain().client_secret("Bag Attributes\n-----BEGIN PRIVATE KEY-----\nMII"),
+        ),
+        (
+            "grant cannot be sent: there is no signer",
+            plain().grant(JwtBearer::external("robot")),
+        ),
+        (
+            "grant cannot be sent: the claim exp is set by lifetime",
+            plain().grant(JwtBearer::new("robot", key()).claim("exp", 7)),
+        ),
+        (
+            "grant cannot be sent: issuer is empty",
+            plain().grant(JwtBearer::new("", key())),
+        ),
+        (
+            "introspection_endpoint_auth_method cannot be used: Audience::TokenEndpoint needs",
+            OAuth2Client::builder("id")
+                .introspection_endpoint(server.url("/introspect"))
+                .introspection_endpoint_auth_method(
+                    PrivateKeyJwt::new(key()).audience(Audience::TokenEndpoint),
+                ),
+        ),
+    ] {
+        let error = builder.build().expect_err(problem).to_string();
+        assert!(
+            error.starts_with(&format!("bad settings: {problem}")),
+            "{error}"
+        );
+        assert!(!error.contains("MII"));
+    }
+    Ok(())
+}
+
 /// In Authlib a private key that is kept as the client's secret becomes the password at the
 /// revocation endpoint. Here it has a place of its own, and one setting serves all endpoints.
 #[maybe_async]
@@ -417,7 +460,7 @@ async fn what_cannot_be_used_is_named_when_the_client_is_built() {
             secret(SECRET, ClientSecretJwt::new().algorithm(Algorithm::RS256)),
         ),
         (
-            "is a key or a certificate in PEM",
+            "the client_secret is a key in PEM, which is never sent",
             secret(
                 "-----BEGIN RSA PRIVATE KEY-----\nand so on, and so on",
                 ClientSecretJwt::new().dangerous_allow_short_secret(),

@@ -108,7 +108,7 @@ async fn the_token_is_published_before_the_hook_and_usable_in_it() -> TestResult
                 for refused in refused {
                     let error = refused.expect_err("it would wait for the hook");
                     assert_eq!(error.kind(), ErrorKind::Reentrant);
-                    assert!(error.to_string().contains("update_token"), "{error}");
+                    assert!(error.to_string().contains("from a callback"), "{error}");
                 }
                 Ok::<(), BoxError>(())
             }

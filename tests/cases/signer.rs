@@ -246,15 +246,25 @@ async fn its_own_error_is_the_source() -> TestResult {
     let error = error.unwrap_err();
     let source = std::error::Error::source(&error).expect("a source");
     assert_eq!(source.to_string(), "the key is locked");
-    // An error of this library stays what it is, such as that of a client which asks the KMS.
-    let closed = builder(&server).build()?;
-    closed.close().await?;
-    let closed = closed.refresh_token().await.unwrap_err();
-    let error = client(&server, Kms::FailsAs(closed))
+    // Even one of this library is about something else: the refresh token of another client.
+    let refusing = Server::start(|_: &Request| Reply::json(400, json!({"error": "invalid_grant"})));
+    let other = builder(&refusing)
+        .token(Token::new("t").with_refresh_token("r"))
+        .build()?;
+    let refused = other.refresh_token().await.unwrap_err();
+    assert!(refused.needs_login());
+    let error = client(&server, Kms::FailsAs(refused))
         .build()?
         .refresh_token()
         .await;
-    assert_eq!(error.unwrap_err().kind(), ErrorKind::Closed);
+    let error = error.unwrap_err();
+    assert_eq!(
+        (error.kind(), error.code(), error.needs_login()),
+        (ErrorKind::Usage, None, false)
+    );
+    let source = std::error::Error::source(&error).expect("a source");
+    assert_eq!(source.to_string(), "the server answered invalid_grant");
+    assert_eq!(server.requests_in_all(), 0);
     Ok(())
 }
 
@@ -285,6 +295,57 @@ async fn a_token_that_is_still_good_survives_its_failure() -> TestResult {
     clock.advance(Duration::from_secs(570));
     let text = client.get(server.url("/api")).send().await?.text().await?;
     assert_eq!(text, "Bearer t0");
+    Ok(())
+}
+
+/// One that calls the client that it signs for.
+struct Calls(Arc<Mutex<Option<OAuth2Client>>>, Arc<Mutex<Vec<ErrorKind>>>);
+
+#[maybe_async(AFIT)]
+impl Signer for Calls {
+    fn key(&self) -> ExternalKey {
+        ExternalKey::new(Algorithm::ES256)
+    }
+
+    async fn sign(&self, message: &[u8]) -> Result<Vec<u8>, BoxError> {
+        let client = self.0.lock().unwrap().clone().expect("a client");
+        let errors = [
+            client.ensure_active_token().await.map(|_| ()),
+            client.refresh_token().await.map(|_| ()),
+            client.introspect("t", None).await.map(|_| ()),
+            client.revoke("t", None).await,
+            client.exchange(ClientCredentials::new()).await.map(|_| ()),
+            client
+                .fetch_token(ClientCredentials::new())
+                .await
+                .map(|_| ()),
+            client.set_token(Token::new("t")),
+            client.close().await,
+        ];
+        let kinds = errors.into_iter().map(|error| error.unwrap_err().kind());
+        self.1.lock().unwrap().extend(kinds);
+        Ok(key().sign(message)?)
+    }
+}
+
+/// Whatever would wait for the signature itself is an error at once.
+#[maybe_async]
+#[test]
+async fn calls_of_its_own_client_are_errors() -> TestResult {
+    let server = provider(600);
+    let (held, kinds) = (Arc::default(), Arc::default());
+    let client = OAuth2Client::builder("id")
+        .token_endpoint(server.url("/token"))
+        .introspection_endpoint(server.url("/introspect"))
+        .revocation_endpoint(server.url("/revoke"))
+        .grant(ClientCredentials::new())
+        .signer(Calls(Arc::clone(&held), Arc::clone(&kinds)))
+        .build()?;
+    *held.lock().unwrap() = Some(client.clone());
+    client.ensure_active_token().await?;
+    assert_eq!(*kinds.lock().unwrap(), [ErrorKind::Reentrant; 8]);
+    assert_eq!(server.requests_in_all(), 1);
+    held.lock().unwrap().take();
     Ok(())
 }
 

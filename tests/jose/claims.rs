@@ -111,6 +111,17 @@ fn what_is_missing_is_refused() {
         let error = claims.validate(&expected()).expect_err(member);
         assert_eq!(error.to_string(), problem);
     }
+    let for_somebody = claims(&json!({"aud": "a", "exp": NOW + 60})).unwrap();
+    let anybody = Expected::new().clock(Clock::from_fn(|| UNIX_EPOCH + Duration::from_secs(NOW)));
+    let error = for_somebody
+        .validate(&anybody)
+        .expect_err("nobody is expected");
+    assert_eq!(error.to_string(), "the token is for somebody else (aud)");
+    assert!(
+        for_somebody
+            .validate(&anybody.dangerous_any_audience())
+            .is_ok()
+    );
     let endless = Claims::new();
     assert!(endless.validate(&Expected::new()).is_err());
     assert!(

@@ -176,6 +176,27 @@ fn encrypted_keys_are_named_as_such() {
     }
 }
 
+/// As tools and editors write them, and among others.
+#[test]
+fn a_key_is_found_in_what_stands_around_it() {
+    let vector = key("p-256");
+    let pem = text(vector, "pkcs8_pem");
+    let encrypted = text(vector, "encrypted_pkcs8_pem");
+    for around in [
+        pem.replace('\n', "\r\n"),
+        format!("\u{feff}{pem}"),
+        format!("Bag Attributes\n    friendlyName: me\n{pem}"),
+        format!("{}{pem}", text(vector, "spki_pem")),
+        format!("{pem}{encrypted}"),
+        format!("{encrypted}{pem}"),
+    ] {
+        assert!(
+            SigningKey::from_pem(Algorithm::ES256, &around).is_ok(),
+            "{around}"
+        );
+    }
+}
+
 #[test]
 fn the_wrong_half_of_a_key_is_named_as_such() {
     let rsa = key("rsa-2048");
@@ -223,7 +244,7 @@ fn what_is_no_key_is_refused_and_not_quoted() {
     }
 }
 
-/// No byte of a key can be cut off, and none that is changed makes another key of it in silence.
+/// No byte of a key can be cut off, whatever byte is changed.
 #[test]
 fn damaged_files_never_panic() {
     for (name, form) in [
@@ -251,6 +272,39 @@ fn damaged_files_never_panic() {
             let _ = VerifyingKey::from_der(algorithm, &changed);
         }
     }
+}
+
+#[test]
+fn what_contradicts_itself_or_goes_on_is_refused() {
+    let p256 = STANDARD.decode(text(key("p-256"), "pkcs8_der")).unwrap();
+    // The curve of PKCS#8 is changed; the key within names none, or its own.
+    let name = b"\x2a\x86\x48\xce\x3d\x03\x01\x07";
+    let at = p256.windows(8).position(|window| window == name).unwrap();
+    let mut changed = p256.clone();
+    changed[at + 7] = 1;
+    assert!(SigningKey::from_der(Algorithm::ES256, &changed).is_err());
+    // SEC1 that names its curve, in a PKCS#8 for another.
+    let sec1 = STANDARD.decode(text(key("p-256"), "sec1_der")).unwrap();
+    let p384 = b"\x30\x10\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x05\x2b\x81\x04\x00\x22";
+    let inner = [&[4, u8::try_from(sec1.len()).unwrap()][..], &sec1].concat();
+    let content = [b"\x02\x01\x00", &p384[..], &inner].concat();
+    let length = u8::try_from(content.len()).unwrap();
+    let outer = [&[0x30, 0x81, length][..], &content].concat();
+    let error = SigningKey::from_der(Algorithm::ES384, outer).unwrap_err();
+    assert!(error.to_string().contains("damaged"), "{error}");
+    let public = STANDARD
+        .decode(text(key("rsa-2048"), "pkcs1_public_der"))
+        .unwrap();
+    assert!(VerifyingKey::from_der(Algorithm::RS256, &public).is_ok());
+    let mut longer = public.clone();
+    longer.push(0);
+    assert!(VerifyingKey::from_der(Algorithm::RS256, &longer).is_err());
+    // A third number within the sequence.
+    let mut third = public.clone();
+    third.extend([2, 1, 7]);
+    let length = u16::try_from(third.len() - 4).unwrap().to_be_bytes();
+    third[2..4].copy_from_slice(&length);
+    assert!(VerifyingKey::from_der(Algorithm::RS256, &third).is_err());
 }
 
 #[test]

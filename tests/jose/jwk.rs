@@ -28,6 +28,8 @@ fn what_is_no_jwk_is_refused() {
         r#"{"kty":"RSA","alg":[]}"#,
         r#"{"kty":"oct","k":7}"#,
         r#"{"kty":"RSA","oth":[{"r":"x"}]}"#,
+        r#"{"kty":"RSA","key_ops":"sign"}"#,
+        r#"{"kty":"RSA","key_ops":[7]}"#,
         r#"{"kty":"oct","kty":"RSA"}"#,
         r#"{"kty":"oct","k":"a","k":"b"}"#,
     ] {
@@ -67,6 +69,13 @@ fn a_member_that_is_missing_or_broken_is_named() {
     }
     let error = SigningKey::from_jwk(Algorithm::RS256, &jwk(&without("rsa-2048", "d")));
     assert!(error.unwrap_err().to_string().contains("public key"));
+}
+
+#[test]
+fn more_than_two_primes_are_named_as_such() {
+    let jwk = r#"{"kty":"RSA","oth":[{"r":"x"}]}"#;
+    let error = serde_json::from_str::<Jwk>(jwk).unwrap_err().to_string();
+    assert!(error.contains("more than two primes"), "{error}");
 }
 
 #[test]
@@ -131,6 +140,41 @@ fn the_private_half_can_be_left_out() {
         for member in ["d", "p", "q", "dp", "dq", "qi", "k"] {
             assert!(public.get(member).is_none(), "{name} {member}");
         }
+    }
+}
+
+/// Keys of a type that this library does not know yet.
+#[test]
+fn the_private_half_of_a_key_to_come_is_private() {
+    let jwk: Jwk = serde_json::from_str(r#"{"kty":"AKP","pub":"a","priv":"hunter2"}"#).unwrap();
+    assert!(jwk.is_private() && !format!("{jwk:?}").contains("hunter2"));
+    let public = serde_json::to_value(jwk.public()).unwrap();
+    assert_eq!(public, json!({"kty": "AKP", "pub": "a"}));
+}
+
+#[test]
+fn a_key_may_be_there_for_one_operation() {
+    for (operations, signs, verifies) in [
+        (json!(["sign"]), true, true),
+        (json!(["verify"]), false, true),
+        (json!(["sign", "verify"]), true, true),
+        (json!(["encrypt"]), false, false),
+        (json!([]), false, false),
+    ] {
+        let jwk = jwk(&changed("p-256", "key_ops", operations.clone()));
+        let signing = SigningKey::from_jwk(Algorithm::ES256, &jwk);
+        assert_eq!(signing.is_ok(), signs, "{operations}");
+        let verifying = VerifyingKey::from_jwk(Algorithm::ES256, &jwk);
+        assert_eq!(verifying.is_ok(), verifies, "{operations}");
+    }
+}
+
+#[test]
+fn a_public_exponent_that_is_none_is_refused() {
+    for e in ["AQ", "AA", "Ag", "AQAA", "AQAAAAAB", ""] {
+        let jwk = jwk(&changed("rsa-2048", "e", e.into()));
+        let error = VerifyingKey::from_jwk(Algorithm::RS256, &jwk).expect_err(e);
+        assert!(error.to_string().contains("exponent"), "{e}: {error}");
     }
 }
 

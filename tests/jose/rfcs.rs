@@ -1,7 +1,7 @@
 //! The examples of RFC 7515, 7517, 7520, 7638 and 8037.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use oauth_twin::jose::{Algorithm, Header, Jwk, JwkSet, Jws, SigningKey, VerifyingKey};
+use oauth_twin::jose::{Algorithm, Claims, Header, Jwk, JwkSet, Jws, SigningKey, VerifyingKey};
 
 use super::{RFCS, jwk, list, text};
 
@@ -122,4 +122,22 @@ fn a_header_is_written_as_it_is_read() {
     let jws = Jws::parse(token.expose_secret()).unwrap();
     assert_eq!(jws.header(), &header);
     assert!(header.with("crit", vec!["x"]).signing_input(b"").is_err());
+}
+
+#[test]
+fn a_header_is_for_the_algorithm_of_its_key() {
+    let key = SigningKey::hmac(Algorithm::HS256, [7; 32]).unwrap();
+    let claims = Claims::new();
+    let error = claims.sign_with_header(&Header::new(Algorithm::HS384), &key);
+    assert_eq!(
+        error.unwrap_err().to_string(),
+        "the header is for HS384, and the key for HS256"
+    );
+    // Nothing else can be put in its place.
+    let header = key.header().with("alg", "none");
+    assert_eq!(header.get("alg"), None);
+    let token = claims.sign_with_header(&header, &key).unwrap();
+    let jws = Jws::parse(token.expose_secret()).unwrap();
+    assert_eq!(jws.header().algorithm(), Algorithm::HS256);
+    assert!(jws.verify(&key.verifying_key()).is_ok());
 }
