@@ -34,7 +34,7 @@ pub struct SigningInput(Zeroizing<String>);
 impl SigningInput {
     /// `header` is encoded already.
     pub(super) fn new(header: &str, payload: &[u8]) -> Self {
-        Self(Zeroizing::new(input(header, payload, 0)))
+        Self(Zeroizing::new(text(input(header, payload, 0))))
     }
 
     /// The same of claims that are not JSON yet.
@@ -75,20 +75,34 @@ impl SigningInput {
 pub(crate) fn signed(header: &str, claims: &impl Serialize, key: &SigningKey) -> Result<Secret> {
     let room = key.signature_len().div_ceil(3) * 4 + 1;
     let mut token = input(header, &json(claims), room);
-    let signature = key.sign(token.as_bytes())?;
-    token.push('.');
-    URL_SAFE_NO_PAD.encode_string(signature, &mut token);
-    Ok(Secret::new(token))
+    let signature = key.sign(&token)?;
+    token.push(b'.');
+    append(&signature, &mut token);
+    Ok(Secret::new(text(token)))
 }
 
 /// Header and payload, with room for so many bytes behind them.
-fn input(header: &str, payload: &[u8], room: usize) -> String {
+fn input(header: &str, payload: &[u8], room: usize) -> Vec<u8> {
     let length = header.len() + 1 + payload.len().div_ceil(3) * 4;
-    let mut input = String::with_capacity(length + room);
-    input.push_str(header);
-    input.push('.');
-    URL_SAFE_NO_PAD.encode_string(payload, &mut input);
+    let mut input = Vec::with_capacity(length + room);
+    input.extend_from_slice(header.as_bytes());
+    input.push(b'.');
+    append(payload, &mut input);
     input
+}
+
+/// Appends `bytes` as base64url, in place and not by way of a buffer.
+fn append(bytes: &[u8], to: &mut Vec<u8>) {
+    let start = to.len();
+    to.resize(start + bytes.len().div_ceil(3) * 4, 0);
+    // It fails only for want of room.
+    let written = URL_SAFE_NO_PAD.encode_slice(bytes, &mut to[start..]);
+    to.truncate(start + written.unwrap_or_default());
+}
+
+/// Base64url and dots, and so ASCII.
+fn text(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes).unwrap_or_default()
 }
 
 impl fmt::Debug for SigningInput {

@@ -90,6 +90,7 @@ impl Default for ClientSecretJwt {
 
 impl ClientAuth for ClientSecretJwt {
     fn authenticate(&self, request: &mut EndpointRequest) -> Result<(), BoxError> {
+        self.assertion.check(request.registration())?;
         let key = AssertionKey::Here(self.key(request.registration())?);
         assert(&self.assertion, &key, request)
     }

@@ -145,7 +145,8 @@ impl JwtAssertion {
         Ok(())
     }
 
-    /// A new assertion by `issuer` about `subject`, for a request to `endpoint`.
+    /// A new assertion by `issuer` about `subject`, for a request to `endpoint`. The settings have
+    /// been checked.
     pub(super) fn make(
         &self,
         key: &AssertionKey,
@@ -154,7 +155,6 @@ impl JwtAssertion {
         issuer: &str,
         subject: Option<&str>,
     ) -> Result<Assertion> {
-        self.check(registration)?;
         let now = registration.clock().unix();
         let id = random::identifier(now)?;
         let claims = Claims {
