@@ -306,7 +306,8 @@ impl AssertionClientBuilder {
 
     /// Notes what is wrong with all but the token endpoint's URL and the assertion.
     fn check(&self, registration: &ClientRegistration, problems: &mut Problems) {
-        if self.client_id.as_ref().is_some_and(String::is_empty) {
+        let id_is_empty = self.client_id.as_ref().is_some_and(String::is_empty);
+        if id_is_empty {
             problems.add("client_id", "is empty; leave it out if there is none");
         }
         if self.client_secret.as_ref().is_some_and(Secret::is_empty) {
@@ -315,7 +316,7 @@ impl AssertionClientBuilder {
         if self.signing_key.is_some() && self.tokens.signer.is_some() && self.auth.is_none() {
             problems.add("signer", "has nothing to sign beside signing_key");
         }
-        if let Err(error) = self.auth().check(registration) {
+        if !id_is_empty && let Err(error) = self.auth().check(registration) {
             let setting = match &self.auth {
                 Some(_) => "token_endpoint_auth_method",
                 None => "client_secret",
