@@ -8,11 +8,7 @@ use http::{HeaderMap, HeaderValue, Method, header};
 use url::Url;
 
 use super::{ClientRegistration, Form, secure_url::without_query};
-use crate::{
-    error::{Error, Result},
-    jose::SigningInput,
-    secret::Secret,
-};
+use crate::{error::Result, jose::SigningInput, secret::Secret};
 
 /// A request to an endpoint of the server, before it is sent: what client authentication and
 /// hooks may change.
@@ -162,7 +158,7 @@ impl EndpointRequest {
     #[cfg(any(feature = "async", feature = "blocking"))]
     pub(crate) fn assert(&mut self, assertion: Secret) -> Result<()> {
         if assertion.is_empty() {
-            return Err(Error::usage("the assertion is empty"));
+            return Err(crate::error::Error::usage("the assertion is empty"));
         }
         if let Some(Outstanding::Assertion(name)) = self.outstanding.pop_front() {
             self.form.set(name, assertion);
