@@ -43,7 +43,8 @@ macro_rules! paired {
 mod callbacks;
 #[path = "client/mod.rs"]
 mod client;
-pub use {callbacks::*, client::*};
+mod token_store;
+pub use {callbacks::*, client::*, token_store::AsyncTokenStore};
 
 /// reqwest's builder for its async client with the TLS of this crate, for a client of your own:
 /// under the feature `rustls` alone, reqwest's own `Client::new` finds no crypto provider.
@@ -124,10 +125,15 @@ where
 }
 
 /// Goes on with `work` where nobody can wait for it, if a runtime is at hand.
-fn linger(work: impl Future<Output = Result<()>> + Send + 'static) {
+fn linger(work: impl Future<Output = Result<()>> + Send + 'static) -> Result<()> {
     if let Ok(runtime) = Handle::try_current() {
-        runtime.spawn(work);
+        runtime.spawn(async {
+            if let Err(error) = work.await {
+                crate::trace::update_failed(&error);
+            }
+        });
     }
+    Ok(())
 }
 
 /// A value that is set once and waited for by many.
@@ -163,6 +169,7 @@ impl<T: Clone> Outcome<T> {
     }
 }
 
+type Store = Arc<dyn token_store::AnyStore>;
 type Hook = Arc<dyn Fn(TokenUpdate) -> BoxFuture<()> + Send + Sync>;
 type Sign = Arc<dyn Fn(Vec<u8>) -> BoxFuture<Vec<u8>> + Send + Sync>;
 type Assert = Arc<dyn Fn() -> BoxFuture<Secret> + Send + Sync>;
@@ -261,7 +268,7 @@ macro_rules! abandon {
     () => {
         |client: &Self| {
             if let Some(live) = client.session.begin_close() {
-                linger(live.settle());
+                let _ = linger(live.settle());
             }
         }
     };

@@ -41,7 +41,8 @@ mod callbacks;
 #[path = "client/mod.rs"]
 #[allow(clippy::duplicate_mod, reason = "compiled once per mode, on purpose")]
 mod client;
-pub use {callbacks::*, client::*};
+mod token_store;
+pub use {callbacks::*, client::*, token_store::TokenStore};
 
 /// reqwest's builder for its blocking client with the TLS of this crate, for a client of your
 /// own: under the feature `rustls` alone, reqwest's own `Client::new` finds no crypto provider.
@@ -132,7 +133,9 @@ fn briefly<T: Send + 'static>(
 }
 
 /// The work is done.
-fn linger(_done: Result<()>) {}
+fn linger(done: Result<()>) -> Result<()> {
+    done
+}
 
 /// A value that is set once and waited for by many.
 struct Outcome<T> {
@@ -175,6 +178,7 @@ impl<T: Clone> Outcome<T> {
     }
 }
 
+type Store = Arc<dyn token_store::AnyStore>;
 type Hook = Arc<dyn Fn(TokenUpdate) -> Result<(), BoxError> + Send + Sync>;
 type Sign = Arc<dyn Fn(Vec<u8>) -> Result<Vec<u8>, BoxError> + Send + Sync>;
 type Assert = Arc<dyn Fn() -> Result<Secret, BoxError> + Send + Sync>;

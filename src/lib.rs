@@ -24,6 +24,8 @@ mod secret;
 #[cfg(any(feature = "async", feature = "blocking"))]
 mod tls;
 #[cfg(any(feature = "async", feature = "blocking"))]
+mod token_store;
+#[cfg(any(feature = "async", feature = "blocking"))]
 #[cfg_attr(feature = "tracing", path = "trace/events.rs")]
 #[cfg_attr(not(feature = "tracing"), path = "trace/silent.rs")]
 mod trace;
@@ -49,14 +51,17 @@ pub use {
 pub use asynchronous::{
     AsyncAssertionClient, AsyncAssertionClientBuilder, AsyncLogin, AsyncOAuth1Client,
     AsyncOAuth1ClientBuilder, AsyncOAuth2Client, AsyncOAuth2ClientBuilder, AsyncRequestBuilder,
-    AsyncSigner, MakeAssertion, UpdateToken, async_http_client_builder,
+    AsyncSigner, AsyncTokenStore, MakeAssertion, UpdateToken, async_http_client_builder,
 };
 #[cfg(feature = "blocking")]
 pub use blocking::{
     AssertionClient, AssertionClientBuilder, Login, OAuth1Client, OAuth1ClientBuilder,
-    OAuth2Client, OAuth2ClientBuilder, RequestBuilder, Signer, http_client_builder,
+    OAuth2Client, OAuth2ClientBuilder, RequestBuilder, Signer, TokenStore, http_client_builder,
 };
 #[cfg(any(feature = "async", feature = "blocking"))]
-pub use oauth2::token_update::TokenUpdate;
+pub use {
+    oauth2::token_update::TokenUpdate,
+    token_store::{FileTokenStore, Lease, StoredToken},
+};
 
 pub use reqwest;

@@ -75,8 +75,8 @@ lives as long as the tokio runtime, so call `close().await` before `main` return
     )]
     ///
     /// The token is fetched at the first request and lives by the same rules as that of an OAuth
-    /// 2.0 client: one renewal for all clones, tasks and threads, early, to its end, told to
-    /// `update_token`. Each renewal sends a new assertion; refresh tokens that the server may give
+    /// 2.0 client: one renewal for all clones, tasks and threads, and with a `token_store` for
+    /// all processes; early, to its end, told to `update_token`. Each renewal sends a new assertion; refresh tokens that the server may give
     /// are not used.
     ///
     /// # Security
@@ -130,9 +130,18 @@ impl AssertionClient {
     /// Gives the client a token from elsewhere. A renewal that is under way does not replace it;
     /// what that brings is told to `update_token` all the same, marked as superseded.
     ///
+    #[doc = by_mode!(
+        "A `token_store` has it when this returns.",
+        "A `token_store` gets it by a task of its own, which `close` waits for."
+    )]
+    ///
     /// # Errors
     ///
-    /// If the client is closed, or from within `update_token`.
+    #[doc = by_mode!(
+        "If the client is closed, or from within `update_token`; or if `token_store` did not take \
+         the token, which is in use then all the same.",
+        "If the client is closed, or from within `update_token`."
+    )]
     pub fn set_token(&self, token: Token) -> Result<()> {
         self.session.set_token(token)
     }
@@ -146,9 +155,11 @@ impl AssertionClient {
     /// # Errors
     ///
     /// The server's refusal, or that of the transport; or of [`ErrorKind::Update`] if the new
-    /// token is in use but `update_token` failed.
+    /// token is in use but `token_store` or `update_token` failed. If `token_store` cannot be read
+    /// or leased, [`ErrorKind::Store`].
     ///
     /// [`ErrorKind::Update`]: crate::ErrorKind::Update
+    /// [`ErrorKind::Store`]: crate::ErrorKind::Store
     pub async fn refresh_token(&self) -> Result<Arc<Token>> {
         self.session.refresh_token().await
     }
@@ -186,13 +197,13 @@ impl AssertionClient {
         self.session.authorization_header().await
     }
 
-    /// Closes the client and all its clones: waits for a renewal that is under way, tells
-    /// `update_token` what it has not taken yet, and lets go of token, key and connections. Later
+    /// Closes the client and all its clones: waits for a renewal that is under way, gives
+    /// `token_store` and `update_token` what they have not taken yet, and lets go of token, key and connections. Later
     /// calls fail as closed. Closing again is fine.
     ///
     /// # Errors
     ///
-    /// If `update_token` fails once more, or if the renewal lasts longer than the close timeout.
+    /// If `token_store` or `update_token` fails once more, or if the renewal lasts longer than the close timeout.
     /// Callers are refused then too, and what is left is kept, so that `close` can be called
     /// again.
     ///

@@ -297,6 +297,7 @@ impl AssertionClientBuilder {
             timeout: self.http.timeout,
             close_timeout: self.tokens.close_timeout,
             hook: self.tokens.update.clone(),
+            store: self.tokens.store.clone(),
             sign: self.tokens.sign(),
             assert: self.assertion.clone(),
             clock: self.http.clock.clone(),

@@ -136,6 +136,7 @@ fn child(token: Token, rules: Rules) -> Arc<Slot> {
     let origin = Origin {
         grant: None,
         child: true,
+        stored: false,
     };
     Arc::new(Slot::new(Some(token), rules, origin))
 }

@@ -65,6 +65,7 @@ impl Live {
             if let Some(flight) = self.slot.flight() {
                 flight.landed.wait().await;
             }
+            self.sync().await?;
             let current = self.own()?;
             let (token, hint) = match current.token.refresh_token() {
                 Some(token) => (token, TokenTypeHint::RefreshToken),
@@ -73,7 +74,7 @@ impl Live {
             self.revoke(token, Some(&hint)).await?;
             if self.slot.forget(&current) {
                 self.moved(Some(&current), None);
-                return Ok(());
+                return self.save().await;
             }
         }
     }
@@ -96,6 +97,7 @@ impl Live {
 
     /// Asks about the client's own access token, as it is.
     pub(super) async fn introspect_own(&self) -> Result<Introspection> {
+        self.sync().await?;
         let current = self.own()?;
         let hint = TokenTypeHint::AccessToken;
         self.introspect(current.token.access_token(), Some(&hint))

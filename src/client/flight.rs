@@ -4,26 +4,29 @@ use std::sync::Arc;
 
 use super::{
     Outcome,
-    slot::{Current, Slot},
+    slot::{Current, Slot, Wanted},
 };
 use crate::{
     error::{Error, Result},
     oauth2::Grant,
 };
 
-/// What those who wait share. `None` for a token: another one has been set in the meantime.
+/// What those who wait share. `None` for a token: the slot has changed, so look again.
 pub(super) struct Flight {
     /// Set as soon as the token is published, before it is stored.
     pub(super) outcome: Outcome<Result<Option<Arc<Current>>>>,
     /// Set when the hook has run too.
     pub(super) landed: Outcome<()>,
+    /// Whether only the token store is read.
+    pub(super) reads: bool,
 }
 
 impl Flight {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(reads: bool) -> Self {
         Self {
             outcome: Outcome::new(),
             landed: Outcome::new(),
+            reads,
         }
     }
 }
@@ -33,6 +36,7 @@ impl Flight {
 pub(super) struct Lead {
     pub(super) slot: Arc<Slot>,
     pub(super) flight: Arc<Flight>,
+    pub(super) wanted: Wanted,
     pub(super) generation: u64,
     pub(super) old: Option<Arc<Current>>,
     pub(super) grant: Option<Arc<dyn Grant>>,

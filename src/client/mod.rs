@@ -4,13 +4,14 @@
 //! decided is decided below, without I/O; here it is carried out.
 
 use super::{
-    Assert, Hook, Outcome, Sign, aside, briefly, detached, execute, http, http_base, http_client,
-    is_marked, linger, marked, maybe_async, read_capped, sleep,
+    Assert, Hook, Outcome, Sign, Store, aside, briefly, detached, execute, http, http_base,
+    http_client, is_marked, linger, marked, maybe_async, read_capped, sleep,
 };
 
 mod assertion;
 mod assertion_builder;
 mod authorization;
+mod backlog;
 mod children;
 mod exchange;
 mod flight;
@@ -26,6 +27,7 @@ mod request;
 mod session;
 mod settings;
 mod slot;
+mod storing;
 mod transport;
 
 pub use {

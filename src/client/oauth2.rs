@@ -82,7 +82,7 @@ lives as long as the tokio runtime, so call `close().await` before `main` return
     )]
     ///
     /// One renewal serves any number of clones, tasks, threads and [`for_token`](Self::for_token)
-    /// children. It begins [`leeway`] before the token expires, by one caller, while the others go
+    /// children, and with a [`token_store`] any number of processes. It begins [`leeway`] before the token expires, by one caller, while the others go
     /// on with the old token. A renewed token is published first, then told to [`update_token`];
     /// if that fails, the caller that renewed gets the error, and it is tried again before the
     /// next renewal and by [`close`](Self::close).
@@ -95,8 +95,10 @@ lives as long as the tokio runtime, so call `close().await` before `main` return
     ///
     #[doc = by_mode!(
         "[`leeway`]: crate::OAuth2ClientBuilder::leeway\n\
+         [`token_store`]: crate::OAuth2ClientBuilder::token_store\n\
          [`update_token`]: crate::OAuth2ClientBuilder::update_token",
         "[`leeway`]: crate::AsyncOAuth2ClientBuilder::leeway\n\
+         [`token_store`]: crate::AsyncOAuth2ClientBuilder::token_store\n\
          [`update_token`]: crate::AsyncOAuth2ClientBuilder::update_token"
     )]
     #[derive(Clone)]
@@ -115,7 +117,8 @@ impl OAuth2Client {
         Self { session }
     }
 
-    /// The token that the client holds, expired or not; none after `close`.
+    /// The token that the client holds, expired or not; none after `close`, nor before a
+    /// `token_store` has been read.
     pub fn token(&self) -> Option<Arc<Token>> {
         self.session.token()
     }
@@ -123,9 +126,18 @@ impl OAuth2Client {
     /// Gives the client a token from elsewhere. A renewal that is under way does not replace it;
     /// what that brings is told to `update_token` all the same, marked as superseded.
     ///
+    #[doc = by_mode!(
+        "A `token_store` has it when this returns.",
+        "A `token_store` gets it by a task of its own, which `close` waits for."
+    )]
+    ///
     /// # Errors
     ///
-    /// If the client is closed, or from within `update_token`.
+    #[doc = by_mode!(
+        "If the client is closed, or from within `update_token`; or if `token_store` did not take \
+         the token, which is in use then all the same.",
+        "If the client is closed, or from within `update_token`."
+    )]
     pub fn set_token(&self, token: Token) -> Result<()> {
         self.session.set_token(token)
     }
@@ -180,11 +192,13 @@ impl OAuth2Client {
     /// Obtains a token with `grant` and keeps it, in the place of the one there was.
     ///
     /// A grant that may be sent again serves for renewals too. `update_token` is not called: the
-    /// token is returned.
+    /// token is returned. A `token_store` has it by then.
     ///
     /// # Errors
     ///
-    /// The server's refusal, or that of the transport; the client keeps its old token then.
+    /// The server's refusal, or that of the transport; the client keeps its old token then. Of
+    /// [`ErrorKind::Update`](crate::ErrorKind::Update) if the new token is in use but `token_store`
+    /// did not take it.
     pub async fn fetch_token(&self, grant: impl Grant + 'static) -> Result<Arc<Token>> {
         self.session.fetch_token(Arc::new(grant)).await
     }
@@ -203,10 +217,12 @@ impl OAuth2Client {
     /// # Errors
     ///
     /// The server's refusal, or that of the transport; or of [`ErrorKind::Update`] if the new
-    /// token is in use but `update_token` failed. Without a refresh token, and without a grant
-    /// that may be sent again, [`ErrorKind::Token`].
+    /// token is in use but `token_store` or `update_token` failed. If `token_store` cannot be read
+    /// or leased, [`ErrorKind::Store`]. Without a refresh token, and without a grant that may be
+    /// sent again, [`ErrorKind::Token`].
     ///
     /// [`ErrorKind::Update`]: crate::ErrorKind::Update
+    /// [`ErrorKind::Store`]: crate::ErrorKind::Store
     /// [`ErrorKind::Token`]: crate::ErrorKind::Token
     pub async fn refresh_token(&self) -> Result<Arc<Token>> {
         self.session.refresh_token().await
@@ -222,11 +238,15 @@ impl OAuth2Client {
         self.session.ensure_active_token().await
     }
 
-    /// Revokes the client's own token, the refresh token if there is one, and forgets it.
+    /// Revokes the client's own token, the refresh token if there is one, and forgets it. With a
+    /// `token_store` that is the one there, which forgets it, too.
     ///
     /// # Errors
     ///
-    /// The server's refusal, or that of the transport; the client keeps its token then.
+    /// The server's refusal, or that of the transport; the client keeps its token then. Of
+    /// [`ErrorKind::Store`](crate::ErrorKind::Store) if `token_store` could not be read, and of
+    /// [`ErrorKind::Update`](crate::ErrorKind::Update) if the token was revoked but still stands
+    /// there.
     ///
     /// [RFC 7009 section 2](https://www.rfc-editor.org/rfc/rfc7009#section-2)
     pub async fn revoke_token(&self) -> Result<()> {
@@ -297,14 +317,14 @@ impl OAuth2Client {
         self.session.authorization_header().await
     }
 
-    /// Closes the client and all its clones: waits for a renewal that is under way, tells
-    /// `update_token` what it has not taken yet, and lets go of token and connections. Later
+    /// Closes the client and all its clones: waits for a renewal that is under way, gives
+    /// `token_store` and `update_token` what they have not taken yet, and lets go of token and connections. Later
     /// calls fail as closed. Parent and children stay open; connections end with the last of
     /// them. Closing again is fine.
     ///
     /// # Errors
     ///
-    /// If `update_token` fails once more, or if the renewal lasts longer than the close timeout.
+    /// If `token_store` or `update_token` fails once more, or if the renewal lasts longer than the close timeout.
     /// Callers are refused then too, and what is left is kept, so that `close` can be called
     /// again.
     ///

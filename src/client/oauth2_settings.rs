@@ -63,6 +63,7 @@ impl OAuth2ClientBuilder {
             timeout: self.http.timeout,
             close_timeout: self.tokens.close_timeout,
             hook: self.tokens.update.clone(),
+            store: self.tokens.store.clone(),
             sign: self.tokens.sign(),
             assert: None,
             clock: self.http.clock.clone(),

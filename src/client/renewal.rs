@@ -6,11 +6,14 @@ use std::{
 };
 
 use super::{
-    aside, detached,
+    aside,
+    backlog::Next,
+    detached,
     flight::Lead,
     is_marked, marked, maybe_async,
     session::Live,
-    slot::{Current, Telling, Turn, Wanted},
+    slot::{Current, Turn, Wanted},
+    storing::Obtained,
 };
 use crate::{
     error::{Error, ErrorCode, ErrorKind, Result},
@@ -29,11 +32,7 @@ impl Live {
     }
 
     /// The token that is wanted, by leading a renewal, waiting for one, or not at all.
-    pub(super) async fn obtain(
-        &self,
-        mut wanted: Wanted<'_>,
-        limit: Duration,
-    ) -> Result<Arc<Current>> {
+    pub(super) async fn obtain(&self, mut wanted: Wanted, limit: Duration) -> Result<Arc<Current>> {
         // A callback runs within a renewal: it gets what is published, the hook what has just been,
         // and waits for nothing.
         if is_marked(self.slot.id()) {
@@ -47,13 +46,20 @@ impl Live {
             if self.closed.load(Ordering::SeqCst) {
                 return Err(Error::closed());
             }
-            match self.slot.turn(wanted, self.shared.settings.clock.unix()) {
+            match self.slot.turn(&wanted, self.shared.settings.clock.unix()) {
                 Turn::Use(current) => return Ok(current),
                 Turn::Fail(error) => return Err(error),
                 Turn::Wait(flight) => {
                     if let Some(current) = flight.outcome.wait().await? {
                         return Ok(current);
                     }
+                    if flight.reads {
+                        continue;
+                    }
+                }
+                Turn::Load(lead) => {
+                    detached(self.clone().load(lead)).await?;
+                    continue;
                 }
                 Turn::Lead(lead, None) => {
                     if let Some(current) = detached(self.clone().renew(lead)).await? {
@@ -83,16 +89,21 @@ impl Live {
         }
     }
 
-    /// The renewal itself: answer, publish, tell, release. `None` if another token has been set
-    /// in the meantime.
-    async fn renew(self, lead: Lead) -> Result<Option<Arc<Current>>> {
-        if self.slot.has_pending()
+    /// The renewal itself: answer, publish, store, tell, release. `None` if another token has been
+    /// set in the meantime.
+    async fn renew(self, mut lead: Lead) -> Result<Option<Arc<Current>>> {
+        if self.slot.has_backlog()
             && let Err(error) = self.clone().tell().await
         {
             trace::update_failed(&error);
         }
-        let token = match self.renewed(&lead).await {
-            Ok(token) => token,
+        let (token, lease) = match self.obtained(&mut lead).await {
+            Ok(Obtained::New(token, lease)) => (token, lease),
+            Ok(Obtained::Stored(current)) => {
+                trace::taken();
+                lead.flight.outcome.set(Ok(current.clone()));
+                return Ok(current);
+            }
             // It was about a token that is not in use any more, and so is its error.
             Err(_) if !self.slot.is_current(&lead) => {
                 lead.flight.outcome.set(Ok(None));
@@ -108,7 +119,7 @@ impl Live {
         trace::renewed();
         let current = self
             .slot
-            .publish(&lead, token, self.shared.settings.hook.is_some());
+            .publish(&lead, *token, self.shared.settings.hook.is_some());
         if self.slot.is_child()
             && let (Some(old), Some(new)) = (&lead.old, &current)
         {
@@ -118,13 +129,14 @@ impl Live {
                 .rotated(&self.slot, &old.token, &new.token, now);
         }
         lead.flight.outcome.set(Ok(current.clone()));
-        self.tell().await?;
-        drop(lead);
-        Ok(current)
+        self.clone().tell().await?;
+        drop((lease, lead));
+        // Somebody else's token may have turned out to count.
+        Ok(current.filter(|current| self.slot.holds(current)))
     }
 
     /// A new token by the refresh token, or by the grant that may be sent again.
-    async fn renewed(&self, lead: &Lead) -> Result<Token> {
+    pub(super) async fn renewed(&self, lead: &Lead) -> Result<Token> {
         if self.shared.settings.rules.use_refresh_tokens
             && let Some(old) = &lead.old
             && let Some(refresh) = RefreshToken::of(&old.token, lead.grant.as_deref())
@@ -150,31 +162,32 @@ impl Live {
         let old = self.slot.current();
         let current = self.slot.replace(token, replayable);
         self.moved(old.as_deref(), Some(&current));
+        self.save().await?;
         Ok(current)
     }
 
-    /// Tells `update_token` what is pending. What it fails for stays pending.
+    /// Stores what is not stored yet, then tells `update_token` what it has not taken yet. What
+    /// fails is tried again some time later.
     pub(super) async fn tell(self) -> Result<()> {
+        self.clone().save().await?;
         let Some(hook) = &self.shared.settings.hook else {
             return Ok(());
         };
         loop {
-            match self.slot.take_pending() {
-                Telling::Nothing => return Ok(()),
-                Telling::Other(ended) => ended.wait().await,
-                Telling::Mine(told) => {
-                    if let Some(update) = told.update() {
-                        marked(&[self.slot.id()], || hook(update))
-                            .await
-                            .map_err(Error::update)?;
-                    }
-                    told.done();
+            match self.slot.take_update() {
+                Next::Nothing => return Ok(()),
+                Next::Other(ended) => ended.wait().await,
+                Next::Mine(update, doing) => {
+                    marked(&[self.slot.id()], || hook(update))
+                        .await
+                        .map_err(Error::update)?;
+                    doing.done();
                 }
             }
         }
     }
 
-    /// Waits for a renewal that is under way, and sees that nothing stays pending.
+    /// Waits for a renewal that is under way, and sees that nothing is left to be done.
     pub(in super::super) async fn settle(self) -> Result<()> {
         let limit = self.shared.settings.close_timeout;
         if let Some(flight) = self.slot.flight() {
@@ -185,19 +198,19 @@ impl Live {
                 ));
             }
         }
-        if self.slot.is_told() {
+        if self.slot.is_settled() {
             return Ok(());
         }
         aside(limit, move || self.tell()).await.unwrap_or_else(|| {
             Err(Error::interrupted(
-                "update_token is still running; close again to wait for it",
+                "token_store or update_token is still running; close again to wait for it",
             ))
         })
     }
 }
 
 impl Live {
-    fn is_alive(&self, current: &Current) -> bool {
+    pub(super) fn is_alive(&self, current: &Current) -> bool {
         current.is_alive(self.shared.settings.clock.unix())
     }
 }

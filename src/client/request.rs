@@ -281,7 +281,7 @@ impl Live {
         let Some(mut again) = again.filter(|sent| is_refusal(&response, sent.url())) else {
             return Ok(response);
         };
-        let renewed = self.obtain(Wanted::Other(&current), limit).await;
+        let renewed = self.obtain(Wanted::Other(current.clone()), limit).await;
         match renewed {
             Ok(other) if other.token.access_token() != current.token.access_token() => {
                 drop(response);

@@ -11,7 +11,7 @@ use std::{
 };
 
 use super::{
-    Assert, Hook, Sign,
+    Assert, Hook, Sign, Store,
     children::Children,
     detached, is_marked, linger, maybe_async,
     slot::{Current, Origin, Rules, Slot, Wanted},
@@ -68,6 +68,7 @@ pub(super) struct Settings {
     pub(super) timeout: Duration,
     pub(super) close_timeout: Duration,
     pub(super) hook: Option<Hook>,
+    pub(super) store: Option<Store>,
     /// What signs in the place of a key that is here.
     pub(super) sign: Option<Sign>,
     /// What makes assertions.
@@ -92,6 +93,7 @@ impl Session {
         let origin = Origin {
             grant,
             child: false,
+            stored: settings.store.is_some(),
         };
         let slot = Arc::new(Slot::new(token, settings.rules, origin));
         let shared = Arc::new(Shared {
@@ -149,7 +151,7 @@ impl Session {
         let old = live.slot.current();
         let current = live.slot.reset(token);
         live.moved(old.as_deref(), Some(&current));
-        Ok(())
+        linger(live.save())
     }
 
     /// Refuses callers from now on; what is left to be done comes back, unless it is done.
@@ -243,11 +245,12 @@ impl Drop for Handle {
     fn drop(&mut self) {
         let state = std::mem::replace(&mut *self.write(), State::Closed);
         if let State::Open(live) = state
-            && live.slot.has_pending()
+            && live.slot.has_backlog()
             && !is_marked(live.slot.id())
             && !std::thread::panicking()
         {
-            linger(live.tell());
+            // Nobody is there to hear of it.
+            let _ = linger(live.tell());
         }
     }
 }

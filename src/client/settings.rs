@@ -5,7 +5,7 @@ use std::time::Duration;
 use reqwest::Url;
 
 use super::{
-    Hook as UpdateHook, Sign,
+    Hook as UpdateHook, Sign, Store,
     transport::{ConfigureHttp, Follow, Transport},
 };
 use crate::{
@@ -77,6 +77,7 @@ pub(in super::super) struct TokenSettings {
     pub(super) close_timeout: Duration,
     pub(in super::super) update: Option<UpdateHook>,
     pub(in super::super) signer: Option<(ExternalKey, Sign)>,
+    pub(in super::super) store: Option<Store>,
 }
 
 impl TokenSettings {
@@ -92,11 +93,18 @@ impl TokenSettings {
             close_timeout: Duration::from_secs(60),
             update: None,
             signer: None,
+            store: None,
         }
     }
 
     pub(super) fn check(&self, problems: &mut Problems) {
         problems.note_if_zero("close_timeout", self.close_timeout);
+        if self.token.is_some() && self.store.is_some() {
+            problems.add(
+                "token",
+                "is that of token_store; leave it out, or give it to set_token to replace that one",
+            );
+        }
         if let Some(Err(error)) = self.scope.as_ref().map(Scope::validate) {
             problems.add("scope", &format!("cannot be sent: {error}"));
         }
@@ -288,7 +296,7 @@ macro_rules! token_settings {
             }
 
             /// How long `close` waits for a renewal that is under way, and then for
-            /// `update_token`: 60 seconds each unless told.
+            /// `token_store` and `update_token`: 60 seconds each unless told.
             pub fn close_timeout(mut self, timeout: std::time::Duration) -> Self {
                 self.tokens.close_timeout = timeout;
                 self

@@ -1,11 +1,10 @@
 //! The token slot: the published token, a generation number, at most one renewal in flight, and
-//! what has not been stored yet.
+//! what has not been stored and told yet.
 //!
 //! Its lock is held for as long as it takes to look or to swap a pointer, never across I/O, so a
 //! renewal holds up nobody who has a token to go on with.
 
 use std::{
-    collections::VecDeque,
     sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
     time::Duration,
 };
@@ -13,7 +12,7 @@ use std::{
 use reqwest::header::HeaderValue;
 
 use super::{
-    Outcome,
+    backlog::Backlog,
     flight::{Flight, Lead},
 };
 use crate::{
@@ -22,6 +21,7 @@ use crate::{
         Backoff, Decision, Grant, Lifetime, RefreshPolicy, Situation, Token, TokenUpdate,
         authorization, decide,
     },
+    token_store::By,
 };
 
 /// A published token, ready to be put on a request.
@@ -39,7 +39,12 @@ impl Current {
         self.lifetime.is_alive(now)
     }
 
-    fn new(token: Token, leeway: Duration) -> Self {
+    /// Whether it can be used and nothing is to be done for it.
+    pub(super) fn is_fresh(&self, now: Duration) -> bool {
+        self.lifetime.is_fresh(now)
+    }
+
+    pub(super) fn new(token: Token, leeway: Duration) -> Self {
         Self {
             header: authorization(&token),
             lifetime: Lifetime::of(&token, leeway),
@@ -53,20 +58,22 @@ impl Current {
 }
 
 /// What a caller wants of the slot.
-#[derive(Clone, Copy)]
-pub(super) enum Wanted<'a> {
+#[derive(Clone)]
+pub(super) enum Wanted {
     /// A token that can be used.
     Usable,
     /// A renewed one, whatever the time.
     Renewed,
     /// Another one than this, which a server refused.
-    Other(&'a Arc<Current>),
+    Other(Arc<Current>),
 }
 
 /// What the caller is to do.
 pub(super) enum Turn {
     Use(Arc<Current>),
     Wait(Arc<Flight>),
+    /// Read the token store, and look again.
+    Load(Lead),
     /// Renew; with a token to go on with if that fails, or none.
     Lead(Lead, Option<Arc<Current>>),
     Fail(Error),
@@ -80,6 +87,8 @@ pub(super) struct Origin {
     pub(super) grant: Option<Arc<dyn Grant>>,
     /// Whether the slot is that of a `for_token` child.
     pub(super) child: bool,
+    /// Whether the token is kept in a store, too.
+    pub(super) stored: bool,
 }
 
 /// The rules that a client has.
@@ -94,34 +103,34 @@ pub(super) struct Rules {
 }
 
 pub(super) struct Slot {
-    origin: Origin,
-    rules: Rules,
+    pub(super) origin: Origin,
+    pub(super) rules: Rules,
     state: RwLock<State>,
 }
 
-struct State {
-    current: Option<Arc<Current>>,
-    generation: u64,
-    grant: Option<Arc<dyn Grant>>,
+pub(super) struct State {
+    pub(super) current: Option<Arc<Current>>,
+    pub(super) generation: u64,
+    pub(super) grant: Option<Arc<dyn Grant>>,
     flight: Option<Arc<Flight>>,
-    /// Not stored yet; the last of them is merged with the next.
-    pending: VecDeque<TokenUpdate>,
-    /// Set while an update is told, so that updates are told one after the other.
-    telling: Option<Arc<Outcome<()>>>,
+    pub(super) backlog: Backlog,
     /// Counts the tokens that callers have put here: whoever they belong to.
     owner: u64,
-    backoff: Backoff,
+    pub(super) backoff: Backoff,
     /// After a renewed token that was refused as the old one was.
     unhelpful: Backoff,
 }
 
 impl State {
-    fn renewable(&self, rules: Rules) -> bool {
-        let refresh_token = self
-            .current
-            .as_ref()
-            .and_then(|current| current.token.refresh_token());
-        rules.can_ask && (refresh_token.is_some() || self.grant.is_some())
+    pub(super) fn own(&self) -> Option<&Token> {
+        self.current.as_ref().map(|current| &*current.token)
+    }
+
+    /// Whether there may be a way to another token.
+    fn renewable(&self, slot: &Slot) -> bool {
+        let refresh_token = self.own().and_then(Token::refresh_token);
+        let can_ask = slot.rules.can_ask && (refresh_token.is_some() || self.grant.is_some());
+        can_ask || slot.origin.stored
     }
 }
 
@@ -132,8 +141,7 @@ impl Slot {
             generation: 0,
             grant: origin.grant.clone(),
             flight: None,
-            pending: VecDeque::new(),
-            telling: None,
+            backlog: Backlog::default(),
             owner: 0,
             backoff: Backoff::default(),
             unhelpful: Backoff::default(),
@@ -173,13 +181,17 @@ impl Slot {
 
     /// Whether a token that a server refuses could be renewed.
     pub(super) fn may_retry(&self) -> bool {
-        self.rules.policy.on_unauthorized() && self.read().renewable(self.rules)
+        self.rules.policy.on_unauthorized() && self.read().renewable(self)
     }
 
     /// Decides what the caller does; if it leads, nobody else will until the [`Lead`] is dropped.
-    pub(super) fn turn(self: &Arc<Self>, wanted: Wanted<'_>, now: Duration) -> Turn {
+    pub(super) fn turn(self: &Arc<Self>, wanted: &Wanted, now: Duration) -> Turn {
         let mut state = self.write();
-        let renewable = state.renewable(self.rules);
+        if self.origin.stored && !state.backlog.has_read() {
+            drop(state);
+            return self.reading();
+        }
+        let renewable = state.renewable(self);
         let backing_off = state.backoff.is_active(now);
         let is_current = |refused: &Current| {
             let refused = refused.token.access_token();
@@ -209,24 +221,30 @@ impl Slot {
             (Decision::Wait, _, Some(flight)) => Turn::Wait(flight.clone()),
             (Decision::RenewEarly, Some(current), _) => {
                 let fallback = Some(current.clone());
-                Turn::Lead(self.lead(&mut state), fallback)
+                Turn::Lead(self.lead(&mut state, wanted, false), fallback)
             }
-            (Decision::Renew, _, _) => Turn::Lead(self.lead(&mut state), None),
-            (Decision::Expired, _, _) => Turn::Fail(Error::token(
-                "the token has expired or was refused, and there is no refresh token, or no token_endpoint, to renew it with",
-            )),
-            _ => Turn::Fail(Error::token(
-                "there is no token; set one, call fetch_token, or give the builder a grant",
-            )),
+            (Decision::Renew, _, _) => Turn::Lead(self.lead(&mut state, wanted, false), None),
+            (Decision::Expired, _, _) => Turn::Fail(expired()),
+            _ => Turn::Fail(no_token()),
         }
     }
 
-    fn lead(self: &Arc<Self>, state: &mut State) -> Lead {
-        let flight = Arc::new(Flight::new());
+    /// What to do to read the token store.
+    pub(super) fn reading(self: &Arc<Self>) -> Turn {
+        let mut state = self.write();
+        match &state.flight {
+            Some(flight) => Turn::Wait(flight.clone()),
+            None => Turn::Load(self.lead(&mut state, &Wanted::Usable, true)),
+        }
+    }
+
+    fn lead(self: &Arc<Self>, state: &mut State, wanted: &Wanted, reads: bool) -> Lead {
+        let flight = Arc::new(Flight::new(reads));
         state.flight = Some(flight.clone());
         Lead {
             slot: self.clone(),
             flight,
+            wanted: wanted.clone(),
             generation: state.generation,
             old: state.current.clone(),
             grant: state.grant.clone(),
@@ -234,30 +252,22 @@ impl Slot {
     }
 
     /// Publishes a renewed token, unless another has been set since `generation`, and notes what
-    /// is to be told. `None` if it was superseded.
+    /// is to be stored and told. `None` if it was superseded.
     pub(super) fn publish(&self, lead: &Lead, token: Token, told: bool) -> Option<Arc<Current>> {
         let mut state = self.write();
         let current = Arc::new(Current::new(token, self.rules.leeway));
         let superseded = state.generation != lead.generation;
         if told {
             let old = lead.old.as_ref().map(|old| &*old.token);
-            let mut update = TokenUpdate::new(current.token.clone(), old, superseded);
-            if !superseded
-                && state
-                    .pending
-                    .back()
-                    .is_some_and(|earlier| !earlier.superseded)
-                && let Some(earlier) = state.pending.pop_back()
-            {
-                update = update.after(earlier);
-            }
-            state.pending.push_back(update);
+            let update = TokenUpdate::new(current.token.clone(), old, superseded);
+            state.backlog.tell(update);
         }
         if superseded {
             return None;
         }
         state.backoff = Backoff::default();
         state.current = Some(current.clone());
+        self.unsaved(&mut state, By::Renewal);
         Some(current)
     }
 
@@ -270,10 +280,15 @@ impl Slot {
         state.unhelpful = Backoff::default();
         state.current = Some(current.clone());
         state.grant = grant;
-        for update in &mut state.pending {
-            update.superseded = true;
-        }
+        state.backlog.supersede();
+        self.unsaved(&mut state, By::Caller);
         current
+    }
+
+    fn unsaved(&self, state: &mut State, by: By) {
+        if self.origin.stored {
+            state.backlog.save(by);
+        }
     }
 
     /// Publishes a token that came from outside, to be renewed as at the beginning.
@@ -296,9 +311,8 @@ impl Slot {
             state.owner += 1;
             state.current = None;
             state.grant = self.origin.grant.clone();
-            for update in &mut state.pending {
-                update.superseded = true;
-            }
+            state.backlog.supersede();
+            self.unsaved(&mut state, By::Caller);
         }
         same
     }
@@ -334,6 +348,12 @@ impl Slot {
         self.read().generation == lead.generation
     }
 
+    /// Whether the published token still is this one.
+    pub(super) fn holds(&self, current: &Arc<Current>) -> bool {
+        let held = &self.read().current;
+        held.as_ref().is_some_and(|held| Arc::ptr_eq(held, current))
+    }
+
     /// Tells apart the people whose tokens callers have put here.
     pub(super) fn owner(&self) -> u64 {
         self.read().owner
@@ -360,77 +380,21 @@ impl Slot {
         self.read().flight.clone()
     }
 
-    pub(super) fn has_pending(&self) -> bool {
-        !self.read().pending.is_empty()
-    }
-
-    /// Whether nothing is to be told, nor being told.
-    pub(super) fn is_told(&self) -> bool {
-        let state = self.read();
-        state.pending.is_empty() && state.telling.is_none()
-    }
-
-    /// The next update that is to be told. It goes back unless it is [`Told::done`].
-    pub(super) fn take_pending(self: &Arc<Self>) -> Telling {
-        let mut state = self.write();
-        if let Some(other) = &state.telling {
-            return Telling::Other(other.clone());
-        }
-        let Some(update) = state.pending.pop_front() else {
-            return Telling::Nothing;
-        };
-        let ended = Arc::new(Outcome::new());
-        state.telling = Some(ended.clone());
-        Telling::Mine(Told {
-            slot: self.clone(),
-            update: Some(update),
-            ended,
-        })
-    }
-
-    fn read(&self) -> RwLockReadGuard<'_, State> {
+    pub(super) fn read(&self) -> RwLockReadGuard<'_, State> {
         self.state.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn write(&self) -> RwLockWriteGuard<'_, State> {
+    pub(super) fn write(&self) -> RwLockWriteGuard<'_, State> {
         self.state.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Who tells the next update.
-pub(super) enum Telling {
-    Nothing,
-    Mine(Told),
-    /// Somebody else is at it: until then.
-    Other(Arc<Outcome<()>>),
+pub(super) fn expired() -> Error {
+    Error::token(
+        "the token has expired or was refused, and there is no refresh token, or no token_endpoint, to renew it with",
+    )
 }
 
-/// An update while the hook runs. If the hook fails, panics or is cut off, the update is pending
-/// again.
-pub(super) struct Told {
-    slot: Arc<Slot>,
-    update: Option<TokenUpdate>,
-    ended: Arc<Outcome<()>>,
-}
-
-impl Told {
-    pub(super) fn update(&self) -> Option<TokenUpdate> {
-        self.update.clone()
-    }
-
-    pub(super) fn done(mut self) {
-        self.update = None;
-    }
-}
-
-impl Drop for Told {
-    fn drop(&mut self) {
-        let mut state = self.slot.write();
-        if let Some(update) = self.update.take() {
-            state.pending.push_front(update);
-        }
-        state.telling = None;
-        drop(state);
-        self.ended.set(());
-    }
+pub(super) fn no_token() -> Error {
+    Error::token("there is no token; set one, call fetch_token, or give the builder a grant")
 }

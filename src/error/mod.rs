@@ -51,8 +51,10 @@ pub enum ErrorKind {
     Usage,
     /// There is no token that could be used, and no way to get one without the person.
     Token,
-    /// The caller's own callback failed; the token itself is usable.
+    /// The caller's own callback or token store did not take a token; the token itself is usable.
     Update,
+    /// The token store could not be read or gave no lease, so nothing was renewed.
+    Store,
     /// The client is closed.
     Closed,
     /// A callback called a method that would wait for the callback itself.
@@ -89,6 +91,13 @@ enum Cause {
     Token(&'static str),
     #[error("the token was obtained and is usable, but update_token failed")]
     Update { source: BoxError },
+    #[error("the client goes on with what it has, but token_store did not take it")]
+    Unsaved { source: BoxError },
+    #[error("{what}")]
+    Store {
+        what: &'static str,
+        source: Option<BoxError>,
+    },
     #[error("the client is closed")]
     Closed,
     #[error("{0} was called from a callback of the client, which it would wait for")]
@@ -113,7 +122,8 @@ impl Error {
                 ErrorKind::Usage
             }
             Cause::Token(_) => ErrorKind::Token,
-            Cause::Update { .. } => ErrorKind::Update,
+            Cause::Update { .. } | Cause::Unsaved { .. } => ErrorKind::Update,
+            Cause::Store { .. } => ErrorKind::Store,
             Cause::Closed => ErrorKind::Closed,
             Cause::Reentrant(_) => ErrorKind::Reentrant,
             Cause::Interrupted(_) => ErrorKind::Interrupted,
@@ -148,7 +158,8 @@ impl Error {
     /// Whether the same call may well succeed later without anything being mended.
     pub fn is_transient(&self) -> bool {
         match &*self.0 {
-            Cause::Interrupted(_) => true,
+            // Without a source, it was for want of time.
+            Cause::Interrupted(_) | Cause::Store { source: None, .. } => true,
             Cause::Response(response) => response.is_transient(),
             Cause::Transport { source } => match self.kind() {
                 ErrorKind::Transport => !is_distrusted(source),
@@ -278,6 +289,17 @@ impl Error {
 
     pub(crate) fn update(source: BoxError) -> Self {
         Cause::Update { source }.into()
+    }
+
+    /// The store did not take a token.
+    pub(crate) fn unsaved(source: impl Into<BoxError>) -> Self {
+        let source = source.into();
+        Cause::Unsaved { source }.into()
+    }
+
+    /// The store failed before anything was renewed; without a source, somebody else was too slow.
+    pub(crate) fn store(what: &'static str, source: Option<BoxError>) -> Self {
+        Cause::Store { what, source }.into()
     }
 
     /// The body of an answer could not be read to its end.

@@ -30,3 +30,8 @@ pub(crate) fn retrying(error: &Error, wait: Duration) {
 pub(crate) fn update_failed(error: &Error) {
     tracing::warn!(target: TARGET, %error, "an earlier token is still not stored");
 }
+
+/// Another process has stored a token, which is as good as a renewed one.
+pub(crate) fn taken() {
+    tracing::debug!(target: TARGET, "took a token from the store");
+}

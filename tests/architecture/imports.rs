@@ -16,6 +16,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("oauth2", 2),
     ("oidc", 3),
     ("tls", 4),
+    ("token_store", 4),
     ("trace", 4),
     ("asynchronous", 5),
     ("blocking", 5),

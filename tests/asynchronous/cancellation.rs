@@ -15,7 +15,7 @@ use oauth_twin::{BoxError, Token, TokenUpdate, oauth2::ClientCredentials};
 use tokio::test;
 
 use crate::{
-    cases::{TestResult, builder, provider, tokens},
+    cases::{TestResult, builder, provider, token_store::Shelf, tokens},
     mode::OAuth2Client,
     support::{
         gate::Gate,
@@ -142,6 +142,34 @@ async fn fetch_token() -> TestResult {
             tokio::task::yield_now().await;
         }
         assert_eq!(server.count("/token"), 1);
+    }
+    Ok(())
+}
+
+/// What was read, leased and answered is stored, though whoever began it has gone.
+#[test]
+async fn with_a_token_store() -> TestResult {
+    for limit in 1.. {
+        let shelf = Shelf::with(
+            Token::new("t0")
+                .with_refresh_token("r0")
+                .with_expires_at(UNIX_EPOCH),
+        );
+        let server = provider(600);
+        let client = builder(&server).token_store(shelf.clone()).build()?;
+        let completed = polled(client.ensure_active_token(), limit).await.is_some();
+        let token = client.ensure_active_token().await?;
+        assert_eq!(token.access_token().expose_secret(), "t1");
+        client.close().await?;
+        assert_eq!(
+            (&*shelf.held(), server.count("/token")),
+            ("2:t1", 1),
+            "{limit}"
+        );
+        if completed {
+            assert!(limit > 2, "it was dropped at least twice on its way");
+            break;
+        }
     }
     Ok(())
 }

@@ -152,6 +152,15 @@ async fn failures_that_no_caller_gets_are_told_and_secrets_are_not() -> TestResu
     let lines = lines_with("is still not stored").await;
     assert!(lines[0].starts_with("WARN"), "{lines:?}");
 
+    let spent = Token::new("planted-access").with_expires_at(std::time::UNIX_EPOCH);
+    let shelf = super::token_store::Shelf::with(spent);
+    let reader = builder(&server).token_store(shelf.clone()).build()?;
+    reader.ensure_active_token().await.unwrap_err();
+    shelf.put(Some(Token::new("planted-other")));
+    reader.ensure_active_token().await?;
+    let lines = lines_with("took a token from the store").await;
+    assert!(lines[0].starts_with("DEBUG"), "{lines:?}");
+
     let log = log().lock().unwrap();
     assert!(!log.contains("planted"), "{log}");
     Ok(())

@@ -2,14 +2,14 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use oauth_twin::{Token, oauth2::ClientCredentials};
+use oauth_twin::{FileTokenStore, Token, oauth2::ClientCredentials};
 use serde_json::json;
 
 use super::{
     mode::{
         AssertionClient, AssertionClientBuilder, CLIENT, CROWD, OAUTH1_CLIENT, OAuth1Client,
-        OAuth1ClientBuilder, OAuth2Client, OAuth2ClientBuilder, Signer, at_once, begin, endless,
-        http, maybe_async, meanwhile, own_client, pause, received, test,
+        OAuth1ClientBuilder, OAuth2Client, OAuth2ClientBuilder, Signer, TokenStore, at_once, begin,
+        endless, http, maybe_async, meanwhile, own_client, pause, received, test,
     },
     support,
 };
@@ -50,6 +50,7 @@ mod settings;
 mod signer;
 #[cfg(feature = "rustls")]
 mod tls;
+pub mod token_store;
 mod unauthorized;
 
 /// What a test may fail with.

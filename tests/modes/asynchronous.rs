@@ -12,7 +12,7 @@ pub use oauth_twin::{
     AsyncAssertionClient as AssertionClient, AsyncAssertionClientBuilder as AssertionClientBuilder,
     AsyncOAuth1Client as OAuth1Client, AsyncOAuth1ClientBuilder as OAuth1ClientBuilder,
     AsyncOAuth2Client as OAuth2Client, AsyncOAuth2ClientBuilder as OAuth2ClientBuilder,
-    AsyncSigner as Signer, reqwest,
+    AsyncSigner as Signer, AsyncTokenStore as TokenStore, reqwest,
 };
 pub use tokio::test;
 
@@ -52,7 +52,12 @@ pub struct Begun<T>(tokio::task::JoinHandle<T>);
 
 impl<T> Begun<T> {
     pub async fn end(self) -> T {
-        self.0.await.expect("a task")
+        self.outcome().await.expect("a task")
+    }
+
+    /// An error if it panicked.
+    pub async fn outcome(self) -> Result<T, ()> {
+        self.0.await.map_err(|_| ())
     }
 }
 

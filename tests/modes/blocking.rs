@@ -6,7 +6,7 @@ pub use ::core::prelude::v1::test;
 pub use maybe_async::must_be_sync as maybe_async;
 pub use oauth_twin::{
     AssertionClient, AssertionClientBuilder, OAuth1Client, OAuth1ClientBuilder, OAuth2Client,
-    OAuth2ClientBuilder, Signer, reqwest,
+    OAuth2ClientBuilder, Signer, TokenStore, reqwest,
 };
 
 /// The name of this half's client in `Debug`.
@@ -42,7 +42,12 @@ pub struct Begun<T>(std::thread::JoinHandle<T>);
 
 impl<T> Begun<T> {
     pub fn end(self) -> T {
-        self.0.join().expect("a thread")
+        self.outcome().expect("a thread")
+    }
+
+    /// An error if it panicked.
+    pub fn outcome(self) -> Result<T, ()> {
+        self.0.join().map_err(|_| ())
     }
 }
 
