@@ -1,0 +1,282 @@
+//! Processes that share a file with a token: blocking and async ones, which are killed, too.
+
+#![allow(clippy::unwrap_used, reason = "a test program may panic")]
+
+#[allow(dead_code, unreachable_pub, reason = "others need the rest")]
+#[path = "../support/gate.rs"]
+mod gate;
+#[allow(dead_code, unreachable_pub, reason = "others need the rest")]
+#[path = "../support/server.rs"]
+mod server;
+
+use std::{
+    env,
+    fs::{self, File},
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+    sync::{
+        Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use gate::Gate;
+use oauth_twin::{AsyncOAuth2Client, Error, FileTokenStore, OAuth2Client};
+use serde_json::{Value, json};
+use server::{Reply, Request, Server};
+
+/// A folder of the test's own, which goes with it.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let name = format!("oauth-twin-{}-{name}", std::process::id());
+        let path = env::temp_dir().join(name);
+        fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    fn file(&self) -> PathBuf {
+        self.0.join("token.json")
+    }
+
+    /// A token of Authlib's, as somebody stored it who has changed over.
+    fn with_expired_token(self) -> Self {
+        let token = json!({
+            "access_token": "t0", "refresh_token": "r0", "token_type": "Bearer", "expires_at": 1,
+        });
+        fs::write(self.file(), token.to_string()).unwrap();
+        self
+    }
+
+    fn content(&self) -> Value {
+        serde_json::from_slice(&fs::read(self.file()).unwrap()).expect("all of a token")
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Mode {
+    Blocking,
+    Async,
+}
+
+/// Begins a process that renews the token so many times, or that only wants one that is good.
+fn process(mode: Mode, renewals: usize, server: &Server, folder: &Folder) -> Child {
+    Command::new(env::current_exe().unwrap())
+        .args(["--ignored", "--exact", "process_of_its_own", "--nocapture"])
+        .env("TOKEN_FILE", folder.file())
+        .env("TOKEN_ENDPOINT", server.url("/token"))
+        .env("RENEWALS", renewals.to_string())
+        .env(
+            "MODE",
+            match mode {
+                Mode::Blocking => "blocking",
+                Mode::Async => "async",
+            },
+        )
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+/// The access token that the process came by, or its error.
+fn result(process: Child) -> String {
+    let output = process.wait_with_output().unwrap();
+    let output = String::from_utf8(output.stdout).unwrap();
+    let result = output.split_once("result=<").expect("a result").1;
+    result.split_once('>').unwrap().0.to_owned()
+}
+
+#[test]
+#[ignore = "the other tests run it as a process of its own"]
+fn process_of_its_own() {
+    let store = FileTokenStore::new(env::var_os("TOKEN_FILE").unwrap());
+    let token_endpoint = env::var("TOKEN_ENDPOINT").unwrap();
+    let renewals = env::var("RENEWALS").unwrap().parse().unwrap();
+    let token = match env::var("MODE").unwrap().as_str() {
+        "blocking" => blocking(store, token_endpoint, renewals),
+        _ => tokio::runtime::Runtime::new()
+            .unwrap()
+            .block_on(asynchronous(store, token_endpoint, renewals)),
+    };
+    let result = token.unwrap_or_else(|error| format!("{error:?} {}", error.needs_login()));
+    println!("result=<{result}>");
+}
+
+fn blocking(store: FileTokenStore, endpoint: String, renewals: usize) -> Result<String, Error> {
+    let client = OAuth2Client::builder("id")
+        .token_endpoint(endpoint)
+        .token_store(store)
+        .build()?;
+    for _ in 0..renewals {
+        client.refresh_token()?;
+    }
+    let token = client.ensure_active_token()?;
+    client.close()?;
+    Ok(token.access_token().expose_secret().to_owned())
+}
+
+async fn asynchronous(
+    store: FileTokenStore,
+    endpoint: String,
+    renewals: usize,
+) -> Result<String, Error> {
+    let client = AsyncOAuth2Client::builder("id")
+        .token_endpoint(endpoint)
+        .token_store(store)
+        .build()?;
+    for _ in 0..renewals {
+        client.refresh_token().await?;
+    }
+    let token = client.ensure_active_token().await?;
+    client.close().await?;
+    Ok(token.access_token().expose_secret().to_owned())
+}
+
+fn token(n: usize) -> Reply {
+    let token = json!({
+        "access_token": format!("t{n}"), "refresh_token": format!("r{n}"), "expires_in": 600,
+    });
+    Reply::json(200, token)
+}
+
+/// A server that revokes everything if a refresh token is used twice.
+fn strict() -> Server {
+    let issued = Mutex::new(Some(0));
+    Server::start(move |request: &Request| {
+        let mut issued = issued.lock().unwrap();
+        let good = issued.map(|n| format!("r{n}"));
+        if good.is_none() || request.parameter("refresh_token") != good {
+            *issued = None;
+            return Reply::json(400, json!({"error": "invalid_grant"}));
+        }
+        *issued = issued.map(|n| n + 1);
+        token(issued.unwrap())
+    })
+}
+
+/// A server that takes any refresh token.
+fn lenient() -> Server {
+    let issued = AtomicUsize::new(0);
+    Server::start(move |_: &Request| token(issued.fetch_add(1, Ordering::SeqCst) + 1))
+}
+
+const MODES: [Mode; 2] = [Mode::Blocking, Mode::Async];
+
+#[test]
+fn of_many_that_meet_an_expired_token_one_renews_it() {
+    let folder = Folder::new("crowd").with_expired_token();
+    let server = strict();
+    let processes: Vec<_> = MODES
+        .into_iter()
+        .cycle()
+        .take(8)
+        .map(|mode| process(mode, 0, &server, &folder))
+        .collect();
+    for process in processes {
+        assert_eq!(result(process), "t1");
+    }
+    assert_eq!(server.count("/token"), 1);
+    let content = folder.content();
+    assert_eq!(
+        (&content["version"], &content["token"]["refresh_token"]),
+        (&json!(1), &json!("r1"))
+    );
+}
+
+#[test]
+fn none_ever_sends_a_refresh_token_that_another_has_spent() {
+    let folder = Folder::new("forced").with_expired_token();
+    let server = strict();
+    let processes: Vec<_> = MODES
+        .into_iter()
+        .cycle()
+        .take(6)
+        .map(|mode| process(mode, 10, &server, &folder))
+        .collect();
+    for process in processes {
+        let result = result(process);
+        assert!(result.starts_with('t'), "{result}");
+    }
+    let requests = server.count("/token");
+    assert!((10..=60).contains(&requests), "{requests}");
+    let content = folder.content();
+    assert_eq!(
+        (&content["version"], &content["token"]["access_token"]),
+        (&json!(requests), &json!(format!("t{requests}")))
+    );
+}
+
+#[test]
+fn one_that_is_killed_while_it_renews_holds_nobody_up() {
+    for mode in MODES {
+        let folder = Folder::new("lease").with_expired_token();
+        let gate = Gate::new();
+        let held = gate.clone();
+        let issued = AtomicUsize::new(0);
+        let server = Server::start(move |_: &Request| {
+            held.wait();
+            token(issued.fetch_add(1, Ordering::SeqCst) + 1)
+        });
+        let mut killed = process(mode, 0, &server, &folder);
+        server.wait_for("/token", 1);
+        killed.kill().unwrap();
+        killed.wait().unwrap();
+        let next = process(mode, 0, &server, &folder);
+        server.wait_for("/token", 2);
+        gate.open();
+        assert!(result(next).starts_with('t'));
+        assert_eq!(server.count("/token"), 2);
+    }
+}
+
+#[test]
+fn one_that_is_killed_at_any_moment_leaves_all_of_a_token() {
+    let folder = Folder::new("any-moment").with_expired_token();
+    let server = lenient();
+    for round in 0..12 {
+        let before = server.count("/token");
+        let mut killed = process(MODES[round % 2], 100_000, &server, &folder);
+        server.wait_for("/token", before + 1 + round);
+        // Anywhere between an answer and the next request.
+        std::thread::sleep(std::time::Duration::from_micros(400 * round as u64));
+        killed.kill().unwrap();
+        killed.wait().unwrap();
+        folder.content();
+        let result = result(process(MODES[(round / 2) % 2], 0, &server, &folder));
+        assert!(result.starts_with('t'), "{result}");
+    }
+}
+
+/// What nobody can prevent where refresh tokens are good for once: the answer has come, and the
+/// process is killed before it is in the file. The person has to log in again, and the file is
+/// whole.
+#[test]
+fn one_that_is_killed_between_the_answer_and_the_file_loses_that_login_and_nothing_else() {
+    for mode in MODES {
+        let folder = Folder::new("between").with_expired_token();
+        let server = strict();
+        let lock = File::create(folder.0.join("token.json.lock")).unwrap();
+        lock.lock().unwrap();
+        let mut killed = process(mode, 0, &server, &folder);
+        server.wait_for("/token", 1);
+        // Whether it has read the answer by now or not: it cannot write.
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        killed.kill().unwrap();
+        killed.wait().unwrap();
+        drop(lock);
+        assert_eq!(folder.content()["access_token"], "t0");
+        let result = result(process(mode, 0, &server, &folder));
+        assert!(
+            result.contains("invalid_grant") && result.ends_with("true"),
+            "{result}"
+        );
+        assert_eq!(folder.content()["refresh_token"], "r0");
+    }
+}
