@@ -8,11 +8,13 @@ use std::{
 };
 
 pub use maybe_async::must_be_async as maybe_async;
+#[allow(unused_imports, reason = "not every half of every feature needs it")]
+pub use oauth_twin::AsyncTokenStore as TokenStore;
 pub use oauth_twin::{
     AsyncAssertionClient as AssertionClient, AsyncAssertionClientBuilder as AssertionClientBuilder,
     AsyncOAuth1Client as OAuth1Client, AsyncOAuth1ClientBuilder as OAuth1ClientBuilder,
     AsyncOAuth2Client as OAuth2Client, AsyncOAuth2ClientBuilder as OAuth2ClientBuilder,
-    AsyncSigner as Signer, AsyncTokenStore as TokenStore, reqwest,
+    AsyncSigner as Signer, reqwest,
 };
 pub use tokio::test;
 

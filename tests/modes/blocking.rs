@@ -4,9 +4,11 @@ use std::time::Duration;
 
 pub use ::core::prelude::v1::test;
 pub use maybe_async::must_be_sync as maybe_async;
+#[allow(unused_imports, reason = "not every half of every feature needs it")]
+pub use oauth_twin::TokenStore;
 pub use oauth_twin::{
     AssertionClient, AssertionClientBuilder, OAuth1Client, OAuth1ClientBuilder, OAuth2Client,
-    OAuth2ClientBuilder, Signer, TokenStore, reqwest,
+    OAuth2ClientBuilder, Signer, reqwest,
 };
 
 /// The name of this half's client in `Debug`.

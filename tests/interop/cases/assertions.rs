@@ -50,7 +50,7 @@ async fn register(id: &str, key: &SigningKey, seconds: u64, more: Value) {
 /// A service account of this test alone: its name, and the file with its key, as Google hands it
 /// out but with the server's token endpoint.
 #[maybe_async]
-async fn account(test: &str, seconds: u64) -> (String, String) {
+pub async fn account(test: &str, seconds: u64) -> (String, String) {
     let name = format!("{test}-{CLIENT}@oauth-twin.example");
     let file = include_str!("../../vectors/service_account.json");
     let mut file: Value = serde_json::from_str(file).expect("a file");
@@ -80,7 +80,7 @@ fn builder(issuer: &str, algorithm: Algorithm) -> AssertionClientBuilder {
 
 /// The server's own count of successful and refused requests with an assertion.
 #[maybe_async]
-async fn counted(issuer: &str) -> (u64, u64) {
+pub async fn counted(issuer: &str) -> (u64, u64) {
     let request = own_client()
         .get(url("/_test/counts"))
         .query(&[("client", issuer)]);

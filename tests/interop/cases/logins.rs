@@ -119,7 +119,7 @@ pub async fn logged_in(server: Server, client: &OAuth2Client) -> Token {
 }
 
 #[maybe_async]
-async fn me(server: Server, client: &OAuth2Client) -> u16 {
+pub async fn me(server: Server, client: &OAuth2Client) -> u16 {
     let url = format!("{}/api/me", server.issuer());
     let response = client.get(url).send().await.expect("an answer");
     response.status().as_u16()

@@ -9,6 +9,7 @@ mod keys;
 mod logins;
 mod oauthlib;
 mod oidc_provider;
+mod stores;
 
 /// What a test may fail with.
 type TestResult = Result<(), Box<dyn std::error::Error>>;
