@@ -101,22 +101,24 @@ impl Slot {
 
     /// Learns what the store holds, and takes it if that is news. The answer counts for nothing if
     /// the slot has changed since the store was asked.
-    pub(super) fn learn(&self, asked: &Asked, stored: Option<StoredToken>) {
+    pub(super) fn learn(&self, asked: &Asked, stored: Option<StoredToken>) -> bool {
         let mut state = self.write();
         let version = state.backlog.version;
         if (state.generation, version) != (asked.generation, asked.version) {
-            return;
+            return false;
         }
         let Some(stored) = stored else {
             // It may have lost its token, which is no reason to lose ours.
             state.backlog.version = Some(0);
-            return;
+            return false;
         };
         state.backlog.version = Some(stored.version);
-        if is_news(version, state.backlog.unsaved, state.own(), &stored) {
+        let is_news = is_news(version, state.backlog.unsaved, state.own(), &stored);
+        if is_news {
             state.backlog.unsaved = None;
             self.take(&mut state, stored.token);
         }
+        is_news
     }
 
     fn take(&self, state: &mut State, stored: Option<Token>) {

@@ -100,7 +100,6 @@ impl Live {
         let (token, lease) = match self.obtained(&mut lead).await {
             Ok(Obtained::New(token, lease)) => (token, lease),
             Ok(Obtained::Stored(current)) => {
-                trace::taken();
                 lead.flight.outcome.set(Ok(current.clone()));
                 return Ok(current);
             }

@@ -21,6 +21,7 @@ use crate::{
     oauth2::{RefreshToken, Token},
     random,
     token_store::{Lease, StoredToken},
+    trace,
 };
 
 /// How long a call of the store may last. A lease is asked for the time of a token request and of
@@ -112,6 +113,14 @@ impl Live {
                 let looked = self.look(lead).await?;
                 return Ok(looked.map_continue(|()| lease));
             }
+            if let (Wanted::Usable, Some(old)) = (&lead.wanted, &lead.old)
+                && self.is_alive(old)
+            {
+                // Somebody else renews it early; it is looked for again a little later.
+                let now = self.shared.settings.clock.unix();
+                self.slot.back_off(now, None);
+                return Ok(Break(Obtained::Stored(Some(old.clone()))));
+            }
             if self.closed.load(Ordering::SeqCst) {
                 return Err(Error::closed());
             }
@@ -153,7 +162,9 @@ impl Live {
         let mark = self.slot.id();
         let stored = briefly(self.patience_with_store(), move || load(store, mark)).await;
         let stored = stored.unwrap_or_else(|| Err(Error::store(LATE, None)))?;
-        self.slot.learn(&asked, stored);
+        if self.slot.learn(&asked, stored) {
+            trace::taken();
+        }
         Ok(())
     }
 

@@ -31,7 +31,7 @@ pub(crate) fn update_failed(error: &Error) {
     tracing::warn!(target: TARGET, %error, "an earlier token is still not stored");
 }
 
-/// Another process has stored a token, which is as good as a renewed one.
+/// The client goes on with what its store holds, which may be that there is no token.
 pub(crate) fn taken() {
-    tracing::debug!(target: TARGET, "took a token from the store");
+    tracing::debug!(target: TARGET, "took what the token store holds");
 }

@@ -148,6 +148,7 @@ impl TokenStore for Shelf {
         }
         let mut inside = self.0.lock().unwrap();
         if std::mem::replace(&mut inside.leased, true) {
+            inside.story.push("held".to_owned());
             return Ok(None);
         }
         inside.story.push("lease".to_owned());
@@ -414,6 +415,36 @@ async fn a_token_that_the_holder_of_the_lease_stores_is_taken_at_once() -> TestR
     let token = waiting.end().await?;
     assert_eq!((access_token(&token), server.count("/token")), ("t0", 0));
     assert!(shelf.is_leased());
+    drop(held);
+    Ok(())
+}
+
+/// As among the tasks of one process, the others wait for nothing.
+#[maybe_async]
+#[test]
+async fn while_another_process_renews_early_the_old_token_goes_on() -> TestResult {
+    let clock = ManualClock::new();
+    let shelf = Shelf::with(first_token(&clock, 600));
+    let server = strict(&shelf, 600);
+    let client = process(&server, &shelf, &clock).build()?;
+    clock.advance(seconds(550));
+    let held = shelf.lease(seconds(60)).await.unwrap().unwrap();
+    shelf.story();
+    for _ in 0..3 {
+        let token = client.ensure_active_token().await?;
+        assert_eq!(access_token(&token), "t0");
+    }
+    assert_eq!(shelf.story(), "load load held", "once a second");
+    clock.advance(seconds(1));
+    client.ensure_active_token().await?;
+    assert_eq!(shelf.story(), "load held");
+    shelf.put(Some(Token::new("theirs")));
+    clock.advance(seconds(2));
+    let token = client.ensure_active_token().await?;
+    assert_eq!(
+        (access_token(&token), server.count("/token")),
+        ("theirs", 0)
+    );
     drop(held);
     Ok(())
 }
