@@ -7,6 +7,7 @@ use std::{
 };
 
 use oauth_twin::{BoxError, Error, ErrorKind, Lease, StoredToken, TokenUpdate};
+use support::folder::Folder;
 
 use super::{test, *};
 
@@ -1165,29 +1166,13 @@ async fn another_stores_while_the_lease_is_asked_for() -> TestResult {
     Ok(())
 }
 
-/// A folder of the test's own, which goes with it.
-struct Folder(std::path::PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Self {
-        let name = format!("oauth-twin-{}-{CLIENT}-{name}", std::process::id());
-        Self(std::env::temp_dir().join(name))
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
-
 #[maybe_async]
 #[test]
 async fn a_file_keeps_a_login_from_run_to_run() -> TestResult {
     let folder = Folder::new("runs");
     let (log, clock) = (Shelf::default(), ManualClock::new());
     let server = strict(&log, 600);
-    let path = folder.0.join("token.json");
+    let path = folder.file("token.json");
     let run = || {
         builder(&server)
             .revocation_endpoint(server.url("/revoke"))
@@ -1231,8 +1216,7 @@ async fn a_file_keeps_a_login_from_run_to_run() -> TestResult {
 #[test]
 async fn a_file_of_something_else_is_an_error_that_names_it() -> TestResult {
     let folder = Folder::new("strange");
-    std::fs::create_dir_all(&folder.0)?;
-    let path = folder.0.join("token.json");
+    let path = folder.file("token.json");
     std::fs::write(&path, "hunter2")?;
     let server = provider(600);
     let client = with_credentials(&server)

@@ -10,6 +10,9 @@
 #[path = "../modes/asynchronous.rs"]
 mod mode;
 
+#[path = "../support/folder.rs"]
+mod folder;
+
 #[path = "cases/mod.rs"]
 mod cases;
 

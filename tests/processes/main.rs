@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test program may panic")]
 
+#[allow(unreachable_pub, reason = "a test program has no outside")]
+#[path = "../support/folder.rs"]
+mod folder;
 #[allow(dead_code, unreachable_pub, reason = "others need the rest")]
 #[path = "../support/gate.rs"]
 mod gate;
@@ -20,44 +23,29 @@ use std::{
     },
 };
 
+use folder::Folder;
 use gate::Gate;
 use oauth_twin::{AsyncOAuth2Client, Error, FileTokenStore, OAuth2Client};
 use serde_json::{Value, json};
 use server::{Reply, Request, Server};
 
-/// A folder of the test's own, which goes with it.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Self {
-        let name = format!("oauth-twin-{}-{name}", std::process::id());
-        let path = env::temp_dir().join(name);
-        fs::create_dir_all(&path).unwrap();
-        Self(path)
-    }
-
-    fn file(&self) -> PathBuf {
-        self.0.join("token.json")
-    }
-
-    /// A token of Authlib's, as somebody stored it who has changed over.
-    fn with_expired_token(self) -> Self {
-        let token = json!({
-            "access_token": "t0", "refresh_token": "r0", "token_type": "Bearer", "expires_at": 1,
-        });
-        fs::write(self.file(), token.to_string()).unwrap();
-        self
-    }
-
-    fn content(&self) -> Value {
-        serde_json::from_slice(&fs::read(self.file()).unwrap()).expect("all of a token")
-    }
+/// The file that the processes share.
+fn file(folder: &Folder) -> PathBuf {
+    folder.file("token.json")
 }
 
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
+/// A folder with a token of Authlib's, as somebody has it who changes over.
+fn with_expired_token(name: &str) -> Folder {
+    let folder = Folder::new(name);
+    let token = json!({
+        "access_token": "t0", "refresh_token": "r0", "token_type": "Bearer", "expires_at": 1,
+    });
+    fs::write(file(&folder), token.to_string()).unwrap();
+    folder
+}
+
+fn content(folder: &Folder) -> Value {
+    serde_json::from_slice(&fs::read(file(folder)).unwrap()).expect("all of a token")
 }
 
 #[derive(Clone, Copy)]
@@ -70,7 +58,7 @@ enum Mode {
 fn process(mode: Mode, renewals: usize, server: &Server, folder: &Folder) -> Child {
     Command::new(env::current_exe().unwrap())
         .args(["--ignored", "--exact", "process_of_its_own", "--nocapture"])
-        .env("TOKEN_FILE", folder.file())
+        .env("TOKEN_FILE", file(folder))
         .env("TOKEN_ENDPOINT", server.url("/token"))
         .env("RENEWALS", renewals.to_string())
         .env(
@@ -171,7 +159,7 @@ const MODES: [Mode; 2] = [Mode::Blocking, Mode::Async];
 
 #[test]
 fn of_many_that_meet_an_expired_token_one_renews_it() {
-    let folder = Folder::new("crowd").with_expired_token();
+    let folder = with_expired_token("crowd");
     let server = strict();
     let processes: Vec<_> = MODES
         .into_iter()
@@ -183,7 +171,7 @@ fn of_many_that_meet_an_expired_token_one_renews_it() {
         assert_eq!(result(process), "t1");
     }
     assert_eq!(server.count("/token"), 1);
-    let content = folder.content();
+    let content = content(&folder);
     assert_eq!(
         (&content["version"], &content["token"]["refresh_token"]),
         (&json!(1), &json!("r1"))
@@ -192,7 +180,7 @@ fn of_many_that_meet_an_expired_token_one_renews_it() {
 
 #[test]
 fn none_ever_sends_a_refresh_token_that_another_has_spent() {
-    let folder = Folder::new("forced").with_expired_token();
+    let folder = with_expired_token("forced");
     let server = strict();
     let processes: Vec<_> = MODES
         .into_iter()
@@ -206,7 +194,7 @@ fn none_ever_sends_a_refresh_token_that_another_has_spent() {
     }
     let requests = server.count("/token");
     assert!((10..=60).contains(&requests), "{requests}");
-    let content = folder.content();
+    let content = content(&folder);
     assert_eq!(
         (&content["version"], &content["token"]["access_token"]),
         (&json!(requests), &json!(format!("t{requests}")))
@@ -216,7 +204,7 @@ fn none_ever_sends_a_refresh_token_that_another_has_spent() {
 #[test]
 fn one_that_is_killed_while_it_renews_holds_nobody_up() {
     for mode in MODES {
-        let folder = Folder::new("lease").with_expired_token();
+        let folder = with_expired_token("lease");
         let gate = Gate::new();
         let held = gate.clone();
         let issued = AtomicUsize::new(0);
@@ -238,7 +226,7 @@ fn one_that_is_killed_while_it_renews_holds_nobody_up() {
 
 #[test]
 fn one_that_is_killed_at_any_moment_leaves_all_of_a_token() {
-    let folder = Folder::new("any-moment").with_expired_token();
+    let folder = with_expired_token("any-moment");
     let server = lenient();
     for round in 0..12 {
         let before = server.count("/token");
@@ -248,7 +236,7 @@ fn one_that_is_killed_at_any_moment_leaves_all_of_a_token() {
         std::thread::sleep(std::time::Duration::from_micros(400 * round as u64));
         killed.kill().unwrap();
         killed.wait().unwrap();
-        folder.content();
+        content(&folder);
         let result = result(process(MODES[(round / 2) % 2], 0, &server, &folder));
         assert!(result.starts_with('t'), "{result}");
     }
@@ -260,9 +248,9 @@ fn one_that_is_killed_at_any_moment_leaves_all_of_a_token() {
 #[test]
 fn one_that_is_killed_between_the_answer_and_the_file_loses_that_login_and_nothing_else() {
     for mode in MODES {
-        let folder = Folder::new("between").with_expired_token();
+        let folder = with_expired_token("between");
         let server = strict();
-        let lock = File::create(folder.0.join("token.json.lock")).unwrap();
+        let lock = File::create(folder.file("token.json.lock")).unwrap();
         lock.lock().unwrap();
         let mut killed = process(mode, 0, &server, &folder);
         server.wait_for("/token", 1);
@@ -271,12 +259,12 @@ fn one_that_is_killed_between_the_answer_and_the_file_loses_that_login_and_nothi
         killed.kill().unwrap();
         killed.wait().unwrap();
         drop(lock);
-        assert_eq!(folder.content()["access_token"], "t0");
+        assert_eq!(content(&folder)["access_token"], "t0");
         let result = result(process(mode, 0, &server, &folder));
         assert!(
             result.contains("invalid_grant") && result.ends_with("true"),
             "{result}"
         );
-        assert_eq!(folder.content()["refresh_token"], "r0");
+        assert_eq!(content(&folder)["refresh_token"], "r0");
     }
 }

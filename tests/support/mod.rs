@@ -1,7 +1,8 @@
-//! What the tests stand on: a server that does as it is told, a clock, a gate.
+//! What the tests stand on: a server that does as it is told, a clock, a gate, a folder.
 
 pub mod chaos;
 pub mod clock;
+pub mod folder;
 pub mod gate;
 pub mod jwt;
 pub mod server;

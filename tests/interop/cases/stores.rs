@@ -1,8 +1,6 @@
 //! Tokens in a file that several runs share, at servers that notice each refresh token that is used
 //! twice.
 
-use std::path::PathBuf;
-
 use oauth_twin::{Error, FileTokenStore, oauth2::AuthorizationRequest};
 
 use super::{
@@ -10,26 +8,13 @@ use super::{
     assertions::{account, counted},
     logins::{BOTH, log_in, me},
 };
-use crate::mode::{AssertionClient, CLIENT, at_once, maybe_async, test};
+use crate::{
+    folder::Folder,
+    mode::{AssertionClient, at_once, maybe_async, test},
+};
 
-/// A folder of the test's own, which goes with it.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Self {
-        let name = format!("oauth-twin-interop-{}-{CLIENT}-{name}", std::process::id());
-        Self(std::env::temp_dir().join(name))
-    }
-
-    fn store(&self) -> FileTokenStore {
-        FileTokenStore::new(self.0.join("token.json"))
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
+fn store(folder: &Folder) -> FileTokenStore {
+    FileTokenStore::new(folder.file("token.json"))
 }
 
 #[maybe_async]
@@ -37,7 +22,7 @@ impl Drop for Folder {
 async fn runs_at_the_same_time_share_a_login_that_lives() -> TestResult {
     for server in BOTH {
         let folder = Folder::new("login");
-        let run = || server.web().token_store(folder.store()).build();
+        let run = || server.web().token_store(store(&folder)).build();
         let first = run()?;
         let error = first.ensure_active_token().await.unwrap_err();
         assert!(error.needs_login(), "{server:?}: {error}");
@@ -81,7 +66,7 @@ async fn runs_of_a_service_account_share_one_token() -> TestResult {
     let run = || {
         AssertionClient::from_service_account(&file)?
             .scope("reports:read")
-            .token_store(folder.store())
+            .token_store(store(&folder))
             .build()
     };
     let runs: Result<Vec<_>, Error> = (0..5).map(|_| run()).collect();
