@@ -52,11 +52,14 @@ client.ensure_active_token()?;           // that of the last run, or a new one
 )]
 ///
 /// A program that is killed leaves the old token or the new one, never half of one, and holds up
-/// nobody: the operating system frees its locks. Two empty files stand beside the token's, with
-/// `.lease` and `.lock` behind its name; leave them there. A file with a bare token, as Authlib's
-/// users keep it, is read, too.
+/// nobody: the operating system frees its locks. One that is only stopped keeps them, and others go
+/// on as long as their token is good. Where refresh tokens are good for once, a program that is
+/// killed between the server's answer and the file has spent the one that stands there, and the
+/// person has to log in again.
 ///
-/// Locks need a file system that has them: a local one, or a network one that is set up for it.
+/// Two empty files stand beside the token's, with `.lease` and `.lock` behind its name; leave them
+/// there. A file with a bare token, as Authlib's users keep it, is read, too. Locks need a file
+/// system that has them: a local one, or a network one that is set up for it.
 ///
 /// # Security
 ///
