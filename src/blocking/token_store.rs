@@ -70,7 +70,8 @@ use crate::{
 /// A store holds the token of one client for one purpose: give each account, each scope and each
 /// server its own.
 pub trait TokenStore: Send + Sync {
-    /// What is stored; nothing, if nothing ever was.
+    /// What is stored; nothing, if nothing ever was. It must not come from a copy that lags behind:
+    /// an earlier version is news, and its refresh token is spent.
     ///
     /// # Errors
     ///
@@ -88,8 +89,8 @@ pub trait TokenStore: Send + Sync {
     fn save(&self, next: &StoredToken) -> Result<bool, BoxError>;
 
     /// The right to renew, unless somebody else has it: not waited for, as the client asks again.
-    /// It ends by itself after `time`, in case that its holder is no more, where nothing else
-    /// tells.
+    /// Where nothing else tells that its holder is no more, it ends by itself after `time`: twice
+    /// the client's timeout and 30 seconds.
     ///
     /// # Errors
     ///

@@ -75,9 +75,9 @@ lives as long as the tokio runtime, so call `close().await` before `main` return
     )]
     ///
     /// The token is fetched at the first request and lives by the same rules as that of an OAuth
-    /// 2.0 client: one renewal for all clones, tasks and threads, and with a `token_store` for
-    /// all processes; early, to its end, told to `update_token`. Each renewal sends a new assertion; refresh tokens that the server may give
-    /// are not used.
+    /// 2.0 client: one renewal for all clones, tasks and threads, and with a `token_store` for all
+    /// processes; early, to its end, told to `update_token`. Each renewal sends a new assertion;
+    /// refresh tokens that the server may give are not used.
     ///
     /// # Security
     ///
@@ -132,7 +132,8 @@ impl AssertionClient {
     ///
     #[doc = by_mode!(
         "A `token_store` has it when this returns.",
-        "A `token_store` gets it by a task of its own, which `close` waits for."
+        "A `token_store` gets it by a task of its own, or outside of a runtime before the next \
+         renewal; `close` waits for it, and tells if it fails."
     )]
     ///
     /// # Errors
@@ -198,14 +199,14 @@ impl AssertionClient {
     }
 
     /// Closes the client and all its clones: waits for a renewal that is under way, gives
-    /// `token_store` and `update_token` what they have not taken yet, and lets go of token, key and connections. Later
-    /// calls fail as closed. Closing again is fine.
+    /// `token_store` and `update_token` what they have not taken yet, and lets go of token, key and
+    /// connections. Later calls fail as closed. Closing again is fine.
     ///
     /// # Errors
     ///
-    /// If `token_store` or `update_token` fails once more, or if the renewal lasts longer than the close timeout.
-    /// Callers are refused then too, and what is left is kept, so that `close` can be called
-    /// again.
+    /// If `token_store` or `update_token` fails once more, or if the renewal lasts longer than the
+    /// close timeout. Callers are refused then too, and what is left is kept, so that `close` can
+    /// be called again.
     ///
     /// # Security
     ///

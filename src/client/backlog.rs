@@ -7,9 +7,12 @@ use super::{
     slot::{Current, Slot, State},
 };
 use crate::{
-    oauth2::{Backoff, Token, TokenUpdate},
+    oauth2::{Token, TokenUpdate},
     token_store::{By, StoredToken, is_news},
 };
+
+/// How many attempts to store something are remembered whose outcome is unknown.
+const ATTEMPTS: usize = 16;
 
 #[derive(Default)]
 pub(super) struct Backlog {
@@ -19,8 +22,12 @@ pub(super) struct Backlog {
     version: Option<u64>,
     /// The store does not hold what the slot does, which is a token or none.
     unsaved: Option<By>,
-    /// Set while something is stored or told, so that it is done one after the other.
-    doing: Option<Arc<Outcome<()>>>,
+    /// What the store was given without saying that it took it: it may yet.
+    attempted: VecDeque<StoredToken>,
+    /// Set while something is stored, so that it is done one after the other.
+    saving: Option<Arc<Outcome<()>>>,
+    /// The same for what is told.
+    telling: Option<Arc<Outcome<()>>>,
 }
 
 impl Backlog {
@@ -43,9 +50,11 @@ impl Backlog {
     }
 
     pub(super) fn save(&mut self, by: By) {
-        // What descends from a token of the caller's counts like that one.
-        let earlier = self.unsaved.filter(|by| *by == By::Caller);
-        self.unsaved = earlier.or(Some(by));
+        self.unsaved = Some(match (by, self.unsaved) {
+            // What descends from a token of the caller's counts like that one.
+            (By::Renewal, Some(By::Caller)) => By::Caller,
+            _ => by,
+        });
     }
 
     /// Whether the token store has been read.
@@ -56,6 +65,20 @@ impl Backlog {
     fn is_empty(&self) -> bool {
         self.updates.is_empty() && self.unsaved.is_none()
     }
+
+    fn lane(&mut self, lane: Lane) -> &mut Option<Arc<Outcome<()>>> {
+        match lane {
+            Lane::Saving => &mut self.saving,
+            Lane::Telling => &mut self.telling,
+        }
+    }
+}
+
+/// Storing waits for no hook, as a login that is to be stored would wait for it, too.
+#[derive(Clone, Copy)]
+enum Lane {
+    Saving,
+    Telling,
 }
 
 /// What a slot was like when its store was asked.
@@ -87,7 +110,7 @@ impl Slot {
     /// Whether nothing is to be stored or told, nor is under way.
     pub(super) fn is_settled(&self) -> bool {
         let backlog = &self.read().backlog;
-        backlog.is_empty() && backlog.doing.is_none()
+        backlog.is_empty() && backlog.saving.is_none() && backlog.telling.is_none()
     }
 
     /// To be taken before the store is asked.
@@ -99,42 +122,52 @@ impl Slot {
         }
     }
 
-    /// Learns what the store holds, and takes it if that is news. The answer counts for nothing if
-    /// the slot has changed since the store was asked.
-    pub(super) fn learn(&self, asked: &Asked, stored: Option<StoredToken>) -> bool {
+    /// Learns what the store holds, and takes it if that is news. Nothing is learnt if the slot has
+    /// changed since the store was asked.
+    pub(super) fn learn(&self, asked: &Asked, stored: Option<StoredToken>) -> Option<bool> {
         let mut state = self.write();
         let version = state.backlog.version;
         if (state.generation, version) != (asked.generation, asked.version) {
-            return false;
+            return None;
         }
         let Some(stored) = stored else {
             // It may have lost its token, which is no reason to lose ours.
             state.backlog.version = Some(0);
-            return false;
+            return Some(false);
         };
         state.backlog.version = Some(stored.version);
-        let is_news = is_news(version, state.backlog.unsaved, state.own(), &stored);
-        if is_news {
+        let own = state.own().map(Token::access_token);
+        let is_own = own == stored.token.as_ref().map(Token::access_token);
+        // What we stored ourselves, later than it was waited for, is not somebody else's.
+        let is_late = state.backlog.attempted.contains(&stored);
+        let unsaved = state.backlog.unsaved;
+        let is_news = !is_late && is_news(version, unsaved, state.own(), &stored);
+        if is_news || (is_late && is_own) {
             state.backlog.unsaved = None;
+        }
+        if is_news {
+            // What was stored and not told of may be our own all the same.
+            if !is_own {
+                state.backlog.supersede();
+            }
             self.take(&mut state, stored.token);
         }
-        is_news
+        Some(is_news)
     }
 
     fn take(&self, state: &mut State, stored: Option<Token>) {
-        let own = state.own().map(Token::access_token);
-        // What was stored and not told of may be our own.
-        if own != stored.as_ref().map(Token::access_token) {
-            state.backlog.supersede();
+        if stored.is_none() {
+            // Nobody is logged in, and nothing that the caller gave us may log in again.
+            state.grant = self.origin.grant.clone();
         }
-        state.backoff = Backoff::default();
+        state.stop_waiting();
         let leeway = self.rules.leeway;
         state.current = stored.map(|token| Arc::new(Current::new(token, leeway)));
     }
 
     /// What is to be stored, if anything is.
     pub(super) fn take_unsaved(self: &Arc<Self>) -> Next<Unsaved> {
-        self.begin(|state| {
+        self.begin(Lane::Saving, |state| {
             state.backlog.unsaved?;
             let next = |version: u64| StoredToken::new(state.own().cloned(), version);
             let unsaved = Unsaved {
@@ -148,9 +181,19 @@ impl Slot {
         })
     }
 
+    /// The store did not say that it took `next`.
+    pub(super) fn unanswered(&self, next: StoredToken) {
+        let attempted = &mut self.write().backlog.attempted;
+        if !attempted.contains(&next) {
+            attempted.truncate(ATTEMPTS - 1);
+            attempted.push_front(next);
+        }
+    }
+
     /// The store holds it now.
     pub(super) fn saved(&self, saved: &Unsaved, next: &StoredToken) {
         let mut state = self.write();
+        state.backlog.attempted.clear();
         if state.backlog.version == Some(next.replaces()) {
             state.backlog.version = Some(next.version);
         }
@@ -162,7 +205,7 @@ impl Slot {
 
     /// The next update that is to be told. It goes back unless it is [`Doing::done`].
     pub(super) fn take_update(self: &Arc<Self>) -> Next<TokenUpdate> {
-        self.begin(|state| {
+        self.begin(Lane::Telling, |state| {
             let update = state.backlog.updates.pop_front()?;
             Some((update.clone(), Some(update)))
         })
@@ -172,19 +215,21 @@ impl Slot {
     /// done.
     fn begin<T>(
         self: &Arc<Self>,
+        lane: Lane,
         work: impl FnOnce(&mut State) -> Option<(T, Option<TokenUpdate>)>,
     ) -> Next<T> {
         let mut state = self.write();
-        if let Some(other) = &state.backlog.doing {
+        if let Some(other) = state.backlog.lane(lane) {
             return Next::Other(other.clone());
         }
         let Some((work, undone)) = work(&mut state) else {
             return Next::Nothing;
         };
         let ended = Arc::new(Outcome::new());
-        state.backlog.doing = Some(ended.clone());
+        *state.backlog.lane(lane) = Some(ended.clone());
         let doing = Doing {
             slot: self.clone(),
+            lane,
             undone,
             ended,
         };
@@ -192,10 +237,11 @@ impl Slot {
     }
 }
 
-/// The right to store or tell. If the hook fails, panics or is cut off, what it was told is
-/// outstanding again.
+/// The right to store or to tell. If a hook fails, panics or is cut off, what it was told is to be
+/// told again; what is to be stored stays so until it is [`Slot::saved`].
 pub(super) struct Doing {
     slot: Arc<Slot>,
+    lane: Lane,
     undone: Option<TokenUpdate>,
     ended: Arc<Outcome<()>>,
 }
@@ -212,7 +258,7 @@ impl Drop for Doing {
         if let Some(update) = self.undone.take() {
             state.backlog.updates.push_front(update);
         }
-        state.backlog.doing = None;
+        *state.backlog.lane(self.lane) = None;
         drop(state);
         self.ended.set(());
     }

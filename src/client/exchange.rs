@@ -65,7 +65,9 @@ impl Live {
             if let Some(flight) = self.slot.flight() {
                 flight.landed.wait().await;
             }
-            self.sync().await?;
+            // So is what another process has stored, and none may renew it meanwhile.
+            let _lease = self.exclusively().await?;
+            self.read_store().await?;
             let current = self.own()?;
             let (token, hint) = match current.token.refresh_token() {
                 Some(token) => (token, TokenTypeHint::RefreshToken),

@@ -1,4 +1,5 @@
-//! A renewal in flight: one caller leads it, any number wait for it.
+//! What is in flight for a slot, a renewal or the first look into its store: one caller leads it,
+//! any number wait for it.
 
 use std::sync::Arc;
 
@@ -11,22 +12,30 @@ use crate::{
     oauth2::Grant,
 };
 
-/// What those who wait share. `None` for a token: the slot has changed, so look again.
+/// What came of it, if it did not fail.
+#[derive(Clone)]
+pub(super) enum Ended {
+    /// A token, renewed here or by somebody else who shares the store.
+    With(Arc<Current>),
+    /// Another token counts by now, which is as good as a renewed one.
+    Superseded,
+    /// Nothing was renewed: whoever waits looks again.
+    Unchanged,
+}
+
+/// What those who wait share.
 pub(super) struct Flight {
-    /// Set as soon as the token is published, before it is stored.
-    pub(super) outcome: Outcome<Result<Option<Arc<Current>>>>,
-    /// Set when the hook has run too.
+    /// Set as soon as a token is published, before it is stored and told.
+    pub(super) outcome: Outcome<Result<Ended>>,
+    /// Set when the store and the hook have it, too.
     pub(super) landed: Outcome<()>,
-    /// Whether only the token store is read.
-    pub(super) reads: bool,
 }
 
 impl Flight {
-    pub(super) fn new(reads: bool) -> Self {
+    pub(super) fn new() -> Self {
         Self {
             outcome: Outcome::new(),
             landed: Outcome::new(),
-            reads,
         }
     }
 }
@@ -40,6 +49,17 @@ pub(super) struct Lead {
     pub(super) generation: u64,
     pub(super) old: Option<Arc<Current>>,
     pub(super) grant: Option<Arc<dyn Grant>>,
+}
+
+impl Lead {
+    /// Tells those who wait. Unless there is a token for them, the slot is free for the next one
+    /// before: nobody is to join what has ended.
+    pub(super) fn end(&self, outcome: Result<Ended>) {
+        if !matches!(outcome, Ok(Ended::With(_))) {
+            self.slot.land(&self.flight);
+        }
+        self.flight.outcome.set(outcome);
+    }
 }
 
 impl Drop for Lead {

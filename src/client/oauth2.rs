@@ -82,10 +82,10 @@ lives as long as the tokio runtime, so call `close().await` before `main` return
     )]
     ///
     /// One renewal serves any number of clones, tasks, threads and [`for_token`](Self::for_token)
-    /// children, and with a [`token_store`] any number of processes. It begins [`leeway`] before the token expires, by one caller, while the others go
-    /// on with the old token. A renewed token is published first, then told to [`update_token`];
-    /// if that fails, the caller that renewed gets the error, and it is tried again before the
-    /// next renewal and by [`close`](Self::close).
+    /// children, and with a [`token_store`] any number of processes. It begins [`leeway`] before
+    /// the token expires, by one caller, while the others go on with the old token. A renewed token
+    /// is published first, then told to [`update_token`]; if that fails, the caller that renewed
+    /// gets the error, and it is tried again before the next renewal and by [`close`](Self::close).
     ///
     /// # Security
     ///
@@ -128,7 +128,8 @@ impl OAuth2Client {
     ///
     #[doc = by_mode!(
         "A `token_store` has it when this returns.",
-        "A `token_store` gets it by a task of its own, which `close` waits for."
+        "A `token_store` gets it by a task of its own, or outside of a runtime before the next \
+         renewal; `close` waits for it, and tells if it fails."
     )]
     ///
     /// # Errors
@@ -239,13 +240,14 @@ impl OAuth2Client {
     }
 
     /// Revokes the client's own token, the refresh token if there is one, and forgets it. With a
-    /// `token_store` that is the one there, which forgets it, too.
+    /// `token_store` that is the one there, which is renewed by no other process meanwhile and then
+    /// gone there, too.
     ///
     /// # Errors
     ///
     /// The server's refusal, or that of the transport; the client keeps its token then. Of
-    /// [`ErrorKind::Store`](crate::ErrorKind::Store) if `token_store` could not be read, and of
-    /// [`ErrorKind::Update`](crate::ErrorKind::Update) if the token was revoked but still stands
+    /// [`ErrorKind::Store`](crate::ErrorKind::Store) if `token_store` could not be read or leased,
+    /// and of [`ErrorKind::Update`](crate::ErrorKind::Update) if the token was revoked but still stands
     /// there.
     ///
     /// [RFC 7009 section 2](https://www.rfc-editor.org/rfc/rfc7009#section-2)
@@ -318,15 +320,15 @@ impl OAuth2Client {
     }
 
     /// Closes the client and all its clones: waits for a renewal that is under way, gives
-    /// `token_store` and `update_token` what they have not taken yet, and lets go of token and connections. Later
-    /// calls fail as closed. Parent and children stay open; connections end with the last of
-    /// them. Closing again is fine.
+    /// `token_store` and `update_token` what they have not taken yet, and lets go of token and
+    /// connections. Later calls fail as closed. Parent and children stay open; connections end with
+    /// the last of them. Closing again is fine.
     ///
     /// # Errors
     ///
-    /// If `token_store` or `update_token` fails once more, or if the renewal lasts longer than the close timeout.
-    /// Callers are refused then too, and what is left is kept, so that `close` can be called
-    /// again.
+    /// If `token_store` or `update_token` fails once more, or if the renewal lasts longer than the
+    /// close timeout. Callers are refused then too, and what is left is kept, so that `close` can
+    /// be called again.
     ///
     /// # Security
     ///

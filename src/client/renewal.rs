@@ -1,6 +1,7 @@
 //! Renewing a token: by one caller for all, to the end, published before it is told.
 
 use std::{
+    ops::ControlFlow::{Break, Continue},
     sync::{Arc, atomic::Ordering},
     time::Duration,
 };
@@ -9,11 +10,10 @@ use super::{
     aside,
     backlog::Next,
     detached,
-    flight::Lead,
+    flight::{Ended, Lead},
     is_marked, marked, maybe_async,
     session::Live,
     slot::{Current, Turn, Wanted},
-    storing::Obtained,
 };
 use crate::{
     error::{Error, ErrorCode, ErrorKind, Result},
@@ -46,32 +46,17 @@ impl Live {
             if self.closed.load(Ordering::SeqCst) {
                 return Err(Error::closed());
             }
-            match self.slot.turn(&wanted, self.shared.settings.clock.unix()) {
+            let ended = match self.slot.turn(&wanted, self.shared.settings.clock.unix()) {
                 Turn::Use(current) => return Ok(current),
                 Turn::Fail(error) => return Err(error),
-                Turn::Wait(flight) => {
-                    if let Some(current) = flight.outcome.wait().await? {
-                        return Ok(current);
-                    }
-                    if flight.reads {
-                        continue;
-                    }
-                }
-                Turn::Load(lead) => {
-                    detached(self.clone().load(lead)).await?;
-                    continue;
-                }
-                Turn::Lead(lead, None) => {
-                    if let Some(current) = detached(self.clone().renew(lead)).await? {
-                        return Ok(current);
-                    }
-                }
+                Turn::Wait(flight) => flight.outcome.wait().await?,
+                Turn::Load(lead) => detached(self.clone().load(lead)).await?,
+                Turn::Lead(lead, None) => detached(self.clone().renew(lead)).await?,
                 Turn::Lead(lead, Some(old)) => {
                     let live = self.clone();
                     let renewal = aside(limit, move || live.renew(lead)).await;
                     match renewal {
-                        Some(Ok(Some(current))) => return Ok(current),
-                        Some(Ok(None)) => {}
+                        Some(Ok(ended)) => ended,
                         Some(Err(error)) if error.kind() == ErrorKind::Update => return Err(error),
                         Some(Err(error)) if !self.is_alive(&old) => return Err(error),
                         Some(Err(error)) => {
@@ -80,45 +65,47 @@ impl Live {
                         }
                         None if self.is_alive(&old) => return Ok(old),
                         // It has expired while the renewal lasted: now it is waited for.
-                        None => continue,
+                        None => Ended::Unchanged,
                     }
                 }
+            };
+            match ended {
+                Ended::With(current) => return Ok(current),
+                Ended::Superseded => wanted = Wanted::Usable,
+                Ended::Unchanged => {}
             }
-            // Another token has been set in the meantime, which is as good as a renewed one.
-            wanted = Wanted::Usable;
         }
     }
 
-    /// The renewal itself: answer, publish, store, tell, release. `None` if another token has been
-    /// set in the meantime.
-    async fn renew(self, mut lead: Lead) -> Result<Option<Arc<Current>>> {
+    /// The renewal itself: answer, publish, store, tell, release.
+    async fn renew(self, mut lead: Lead) -> Result<Ended> {
         if self.slot.has_backlog()
             && let Err(error) = self.clone().tell().await
         {
             trace::update_failed(&error);
         }
         let (token, lease) = match self.obtained(&mut lead).await {
-            Ok(Obtained::New(token, lease)) => (token, lease),
-            Ok(Obtained::Stored(current)) => {
-                lead.flight.outcome.set(Ok(current.clone()));
-                return Ok(current);
+            Ok(Continue(obtained)) => obtained,
+            Ok(Break(ended)) => {
+                lead.end(Ok(ended.clone()));
+                return Ok(ended);
             }
             // It was about a token that is not in use any more, and so is its error.
             Err(_) if !self.slot.is_current(&lead) => {
-                lead.flight.outcome.set(Ok(None));
-                return Ok(None);
+                lead.end(Ok(Ended::Superseded));
+                return Ok(Ended::Superseded);
             }
             Err(error) => {
                 let now = self.shared.settings.clock.unix();
                 self.slot.back_off(now, error.retry_after());
-                lead.flight.outcome.set(Err(error.clone()));
+                lead.end(Err(error.clone()));
                 return Err(error);
             }
         };
         trace::renewed();
         let current = self
             .slot
-            .publish(&lead, *token, self.shared.settings.hook.is_some());
+            .publish(&lead, token, self.shared.settings.hook.is_some());
         if self.slot.is_child()
             && let (Some(old), Some(new)) = (&lead.old, &current)
         {
@@ -127,11 +114,12 @@ impl Live {
                 .children
                 .rotated(&self.slot, &old.token, &new.token, now);
         }
-        lead.flight.outcome.set(Ok(current.clone()));
+        lead.end(Ok(current.clone().map_or(Ended::Superseded, Ended::With)));
         self.clone().tell().await?;
         drop((lease, lead));
         // Somebody else's token may have turned out to count.
-        Ok(current.filter(|current| self.slot.holds(current)))
+        let current = current.filter(|current| self.slot.holds(current));
+        Ok(current.map_or(Ended::Superseded, Ended::With))
     }
 
     /// A new token by the refresh token, or by the grant that may be sent again.
@@ -168,7 +156,13 @@ impl Live {
     /// Stores what is not stored yet, then tells `update_token` what it has not taken yet. What
     /// fails is tried again some time later.
     pub(super) async fn tell(self) -> Result<()> {
-        self.clone().save().await?;
+        let saved = self.clone().save().await;
+        // Whatever the store does: the hook may be all that keeps the token.
+        let told = self.tell_hook().await;
+        saved.and(told)
+    }
+
+    async fn tell_hook(&self) -> Result<()> {
         let Some(hook) = &self.shared.settings.hook else {
             return Ok(());
         };

@@ -116,7 +116,9 @@ pub(super) struct State {
     pub(super) backlog: Backlog,
     /// Counts the tokens that callers have put here: whoever they belong to.
     owner: u64,
-    pub(super) backoff: Backoff,
+    backoff: Backoff,
+    /// While another process renews early.
+    others_renew: Backoff,
     /// After a renewed token that was refused as the old one was.
     unhelpful: Backoff,
 }
@@ -124,6 +126,12 @@ pub(super) struct State {
 impl State {
     pub(super) fn own(&self) -> Option<&Token> {
         self.current.as_ref().map(|current| &*current.token)
+    }
+
+    /// Another token is no reason to wait any longer.
+    pub(super) fn stop_waiting(&mut self) {
+        self.backoff = Backoff::default();
+        self.others_renew = Backoff::default();
     }
 
     /// Whether there may be a way to another token.
@@ -144,6 +152,7 @@ impl Slot {
             backlog: Backlog::default(),
             owner: 0,
             backoff: Backoff::default(),
+            others_renew: Backoff::default(),
             unhelpful: Backoff::default(),
         };
         Self {
@@ -172,6 +181,10 @@ impl Slot {
         self.read().current.clone()
     }
 
+    pub(super) fn grant(&self) -> Option<Arc<dyn Grant>> {
+        self.read().grant.clone()
+    }
+
     /// The token if nothing is to be done for it: the fast path.
     pub(super) fn fresh(&self, now: Duration) -> Option<Arc<Current>> {
         let state = self.read();
@@ -187,12 +200,13 @@ impl Slot {
     /// Decides what the caller does; if it leads, nobody else will until the [`Lead`] is dropped.
     pub(super) fn turn(self: &Arc<Self>, wanted: &Wanted, now: Duration) -> Turn {
         let mut state = self.write();
-        if self.origin.stored && !state.backlog.has_read() {
+        if self.origin.stored && !state.backlog.has_read() && state.current.is_none() {
             drop(state);
             return self.reading();
         }
         let renewable = state.renewable(self);
         let backing_off = state.backoff.is_active(now);
+        let others_renew = state.others_renew.is_active(now);
         let is_current = |refused: &Current| {
             let refused = refused.token.access_token();
             let current = state.current.as_ref();
@@ -205,7 +219,7 @@ impl Slot {
                     policy: self.rules.policy,
                     renewable,
                     in_flight: state.flight.is_some(),
-                    backing_off,
+                    backing_off: backing_off || others_renew,
                 },
                 now,
             ),
@@ -221,9 +235,9 @@ impl Slot {
             (Decision::Wait, _, Some(flight)) => Turn::Wait(flight.clone()),
             (Decision::RenewEarly, Some(current), _) => {
                 let fallback = Some(current.clone());
-                Turn::Lead(self.lead(&mut state, wanted, false), fallback)
+                Turn::Lead(self.lead(&mut state, wanted), fallback)
             }
-            (Decision::Renew, _, _) => Turn::Lead(self.lead(&mut state, wanted, false), None),
+            (Decision::Renew, _, _) => Turn::Lead(self.lead(&mut state, wanted), None),
             (Decision::Expired, _, _) => Turn::Fail(expired()),
             _ => Turn::Fail(no_token()),
         }
@@ -234,12 +248,12 @@ impl Slot {
         let mut state = self.write();
         match &state.flight {
             Some(flight) => Turn::Wait(flight.clone()),
-            None => Turn::Load(self.lead(&mut state, &Wanted::Usable, true)),
+            None => Turn::Load(self.lead(&mut state, &Wanted::Usable)),
         }
     }
 
-    fn lead(self: &Arc<Self>, state: &mut State, wanted: &Wanted, reads: bool) -> Lead {
-        let flight = Arc::new(Flight::new(reads));
+    fn lead(self: &Arc<Self>, state: &mut State, wanted: &Wanted) -> Lead {
+        let flight = Arc::new(Flight::new());
         state.flight = Some(flight.clone());
         Lead {
             slot: self.clone(),
@@ -265,7 +279,7 @@ impl Slot {
         if superseded {
             return None;
         }
-        state.backoff = Backoff::default();
+        state.stop_waiting();
         state.current = Some(current.clone());
         self.unsaved(&mut state, By::Renewal);
         Some(current)
@@ -276,7 +290,7 @@ impl Slot {
         let mut state = self.write();
         let current = Arc::new(Current::new(token, self.rules.leeway));
         state.generation += 1;
-        state.backoff = Backoff::default();
+        state.stop_waiting();
         state.unhelpful = Backoff::default();
         state.current = Some(current.clone());
         state.grant = grant;
@@ -312,7 +326,7 @@ impl Slot {
             state.current = None;
             state.grant = self.origin.grant.clone();
             state.backlog.supersede();
-            self.unsaved(&mut state, By::Caller);
+            self.unsaved(&mut state, By::Revocation);
         }
         same
     }
@@ -362,6 +376,11 @@ impl Slot {
     /// A renewal failed: the next waits while there is a token to go on with.
     pub(super) fn back_off(&self, now: Duration, retry_after: Option<Duration>) {
         self.write().backoff.fail(now, retry_after);
+    }
+
+    /// Another process renews early: it is looked for what comes of that a little later.
+    pub(super) fn leave_it_to_others(&self, now: Duration) {
+        self.write().others_renew.fail(now, None);
     }
 
     /// The renewal has ended.

@@ -10,7 +10,7 @@ use super::{
     Store,
     backlog::Next,
     briefly, detached,
-    flight::Lead,
+    flight::{Ended, Lead},
     is_marked, marked, maybe_async,
     session::Live,
     sleep,
@@ -24,8 +24,7 @@ use crate::{
     trace,
 };
 
-/// How long a call of the store may last. A lease is asked for the time of a token request and of
-/// the two calls that are made under it.
+/// How long a call of the store may last.
 const CALL: Duration = Duration::from_secs(10);
 
 /// How long to wait for a lease before it is asked for again, doubled each time …
@@ -33,25 +32,40 @@ const FIRST_WAIT: Duration = Duration::from_millis(10);
 /// … up to this.
 const LONGEST_WAIT: Duration = Duration::from_millis(250);
 
-/// How often somebody else may store something before a token of the caller's is.
+/// How often somebody else may store something before ours is.
 const REFUSALS: u32 = 10;
 
-/// Where a token came from that can be used.
-pub(super) enum Obtained {
-    /// From the server, under the lease if there is a store.
-    New(Box<Token>, Option<Lease>),
-    /// From the store, where somebody else has put it; or from the caller in the meantime, and
-    /// then it is in the slot.
-    Stored(Option<Arc<Current>>),
+/// How often the slot may change while its store is read.
+const READINGS: u32 = 3;
+
+/// A lease, and when it was asked for.
+pub(super) struct Leased {
+    _lease: Lease,
+    asked: Instant,
+}
+
+/// How long a lease that another process holds has been waited for.
+struct Patience {
+    began: Instant,
+    wait: Duration,
+}
+
+impl Patience {
+    fn new() -> Self {
+        Self {
+            began: Instant::now(),
+            wait: FIRST_WAIT,
+        }
+    }
 }
 
 #[maybe_async]
 impl Live {
     /// Reads the store, for those who wait for it.
-    pub(super) async fn load(self, lead: Lead) -> Result<()> {
-        let read = self.read_store().await;
-        lead.flight.outcome.set(read.clone().map(|()| None));
-        read
+    pub(super) async fn load(self, lead: Lead) -> Result<Ended> {
+        let ended = self.read_store().await.map(|()| Ended::Unchanged);
+        lead.end(ended.clone());
+        ended
     }
 
     /// Reads the store, so that the slot holds what it does.
@@ -61,49 +75,56 @@ impl Live {
             return Ok(());
         }
         loop {
-            match self.slot.reading() {
-                Turn::Load(lead) => return detached(self.clone().load(lead)).await,
-                Turn::Wait(flight) => flight.landed.wait().await,
+            let ended = match self.slot.reading() {
+                Turn::Load(lead) => return detached(self.clone().load(lead)).await.map(|_| ()),
+                Turn::Wait(flight) => flight.outcome.wait().await,
                 _ => return Ok(()),
+            };
+            // What is just published is newer than what is stored.
+            if let Ok(Ended::With(_)) = ended {
+                return Ok(());
             }
         }
     }
 
-    /// A new token, or that which somebody else has stored.
-    pub(super) async fn obtained(&self, lead: &mut Lead) -> Result<Obtained> {
+    /// A new token and the lease that it was renewed under; or what somebody else has stored.
+    pub(super) async fn obtained(
+        &self,
+        lead: &mut Lead,
+    ) -> Result<ControlFlow<Ended, (Token, Option<Leased>)>> {
         let Some(store) = self.store() else {
-            return Ok(Obtained::New(Box::new(self.renewed(lead).await?), None));
+            return Ok(Continue((self.renewed(lead).await?, None)));
         };
         let lease = match self.lease(store, lead).await? {
-            Continue(lease) => Some(lease),
-            Break(stored) => return Ok(stored),
+            Continue(lease) => lease,
+            Break(ended) => return Ok(Break(ended)),
         };
         let spent = lead.old.clone();
         let error = match self.renewed(lead).await {
-            Ok(token) => return Ok(Obtained::New(Box::new(token), lease)),
+            Ok(token) => return Ok(Continue((token, Some(lease)))),
             Err(error) => error,
         };
-        if error.code() != Some(&ErrorCode::InvalidGrant) {
+        let is_spent = error.code() == Some(&ErrorCode::InvalidGrant);
+        // As long as the lease lasts for as much again.
+        if !is_spent || lease.asked.elapsed() > CALL {
             return Err(error);
         }
         // Somebody who heeds no lease may have spent the refresh token and stored another.
-        if let Break(stored) = self.look(lead).await? {
-            return Ok(stored);
+        if let Break(ended) = self.look(lead).await? {
+            return Ok(Break(ended));
         }
         if same(&spent, &lead.old) {
             return Err(error);
         }
-        Ok(Obtained::New(Box::new(self.renewed(lead).await?), lease))
+        Ok(Continue((self.renewed(lead).await?, Some(lease))))
     }
 
     /// The lease, unless there is what is as good as a renewed token.
-    async fn lease(&self, store: &Store, lead: &mut Lead) -> Result<ControlFlow<Obtained, Lease>> {
-        let timeout = self.shared.settings.timeout;
-        let started = Instant::now();
-        let mut wait = FIRST_WAIT;
+    async fn lease(&self, store: &Store, lead: &mut Lead) -> Result<ControlFlow<Ended, Leased>> {
+        let mut patience = Patience::new();
         loop {
-            if let Break(stored) = self.look(lead).await? {
-                return Ok(Break(stored));
+            if let Break(ended) = self.look(lead).await? {
+                return Ok(Break(ended));
             }
             if !self.can_renew(lead) {
                 return Err(lead.old.as_ref().map_or_else(no_token, |_| expired()));
@@ -116,33 +137,65 @@ impl Live {
             if let (Wanted::Usable, Some(old)) = (&lead.wanted, &lead.old)
                 && self.is_alive(old)
             {
-                // Somebody else renews it early; it is looked for again a little later.
                 let now = self.shared.settings.clock.unix();
-                self.slot.back_off(now, None);
-                return Ok(Break(Obtained::Stored(Some(old.clone()))));
+                self.slot.leave_it_to_others(now);
+                return Ok(Break(Ended::Unchanged));
             }
-            if self.closed.load(Ordering::SeqCst) {
-                return Err(Error::closed());
-            }
-            if started.elapsed() >= timeout {
-                return Err(Error::store(HELD, None));
-            }
-            sleep(wait.saturating_add(random::jitter(wait)?)).await;
-            wait = (wait * 2).min(LONGEST_WAIT);
+            self.wait_for_others(&mut patience).await?;
         }
     }
 
+    /// The lease, for what must not meet a renewal of another process. None without a store.
+    pub(super) async fn exclusively(&self) -> Result<Option<Leased>> {
+        let Some(store) = self.store() else {
+            return Ok(None);
+        };
+        let mut patience = Patience::new();
+        loop {
+            if let Some(lease) = self.take_lease(store).await? {
+                return Ok(Some(lease));
+            }
+            self.wait_for_others(&mut patience).await?;
+        }
+    }
+
+    async fn take_lease(&self, store: &Store) -> Result<Option<Leased>> {
+        let (store, mark) = (store.clone(), self.slot.id());
+        // Under it, the store is read, the token is asked for, at most in two ways, and stored.
+        let time = self.shared.settings.timeout.saturating_mul(2) + 3 * CALL;
+        let asked = Instant::now();
+        let lease = briefly(self.patience_with_store(), move || lease(store, time, mark)).await;
+        let lease = lease.unwrap_or_else(|| Err(Error::store(LATE, None)))?;
+        Ok(lease.map(|lease| Leased {
+            _lease: lease,
+            asked,
+        }))
+    }
+
+    async fn wait_for_others(&self, patience: &mut Patience) -> Result<()> {
+        if self.closed.load(Ordering::SeqCst) {
+            return Err(Error::closed());
+        }
+        if patience.began.elapsed() >= self.shared.settings.timeout {
+            return Err(Error::store(HELD, None));
+        }
+        let wait = patience.wait;
+        sleep(wait.saturating_add(random::jitter(wait)?)).await;
+        patience.wait = (wait * 2).min(LONGEST_WAIT);
+        Ok(())
+    }
+
     /// Reads the store: what it holds is what is renewed, unless it is what is wanted.
-    async fn look(&self, lead: &mut Lead) -> Result<ControlFlow<Obtained>> {
+    async fn look(&self, lead: &mut Lead) -> Result<ControlFlow<Ended>> {
         self.read_store().await?;
         if !self.slot.is_current(lead) {
-            return Ok(Break(Obtained::Stored(None)));
+            return Ok(Break(Ended::Superseded));
         }
         let stored = self.slot.current();
-        lead.old = stored.clone();
+        (lead.old, lead.grant) = (stored.clone(), self.slot.grant());
         match stored {
             Some(stored) if self.is_wanted(&lead.wanted, &stored) => {
-                return Ok(Break(Obtained::Stored(Some(stored))));
+                return Ok(Break(Ended::With(stored)));
             }
             // From now on, what somebody else stores is as good as a renewed one.
             stored => {
@@ -154,25 +207,26 @@ impl Live {
         Ok(Continue(()))
     }
 
-    async fn read_store(&self) -> Result<()> {
-        let Some(store) = self.store().cloned() else {
+    /// Reads the store into the slot.
+    pub(super) async fn read_store(&self) -> Result<()> {
+        let Some(store) = self.store() else {
             return Ok(());
         };
-        let asked = self.slot.asked();
-        let mark = self.slot.id();
-        let stored = briefly(self.patience_with_store(), move || load(store, mark)).await;
-        let stored = stored.unwrap_or_else(|| Err(Error::store(LATE, None)))?;
-        if self.slot.learn(&asked, stored) {
-            trace::taken();
+        for _ in 0..READINGS {
+            let (store, mark) = (store.clone(), self.slot.id());
+            let asked = self.slot.asked();
+            let stored = briefly(self.patience_with_store(), move || load(store, mark)).await;
+            let stored = stored.unwrap_or_else(|| Err(Error::store(LATE, None)))?;
+            match self.slot.learn(&asked, stored) {
+                Some(true) => {
+                    trace::taken();
+                    return Ok(());
+                }
+                Some(false) => return Ok(()),
+                None => {}
+            }
         }
         Ok(())
-    }
-
-    async fn take_lease(&self, store: &Store) -> Result<Option<Lease>> {
-        let (store, mark) = (store.clone(), self.slot.id());
-        let time = self.shared.settings.timeout.saturating_add(CALL * 2);
-        let lease = briefly(self.patience_with_store(), move || lease(store, time, mark)).await;
-        lease.unwrap_or_else(|| Err(Error::store(LATE, None)))
     }
 
     /// Brings the store up to date. What fails is tried again some time later.
@@ -205,9 +259,13 @@ impl Live {
     }
 
     async fn put(&self, store: &Store, next: StoredToken) -> Result<bool> {
-        let (store, mark) = (store.clone(), self.slot.id());
-        let saved = briefly(self.patience_with_store(), move || put(store, next, mark)).await;
-        saved.unwrap_or_else(|| Err(Error::unsaved(LATE)))
+        let (store, mark, given) = (store.clone(), self.slot.id(), next.clone());
+        let saved = briefly(self.patience_with_store(), move || put(store, given, mark)).await;
+        let saved = saved.unwrap_or_else(|| Err(Error::unsaved(LATE)));
+        if saved.is_err() {
+            self.slot.unanswered(next);
+        }
+        saved
     }
 }
 

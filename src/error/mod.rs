@@ -51,7 +51,8 @@ pub enum ErrorKind {
     Usage,
     /// There is no token that could be used, and no way to get one without the person.
     Token,
-    /// The caller's own callback or token store did not take a token; the token itself is usable.
+    /// The caller's own callback or token store did not take what the client holds, which is usable
+    /// all the same.
     Update,
     /// The token store could not be read or gave no lease, so nothing was renewed.
     Store,

@@ -6,6 +6,7 @@ use std::{
     io::{self, ErrorKind, Read as _, Write as _},
     path::{Path, PathBuf},
     sync::Arc,
+    time::{Duration, Instant},
 };
 
 use serde::{Deserialize, Serialize};
@@ -16,6 +17,9 @@ use crate::{error::BoxError, oauth2::Token};
 
 /// As large as a file may be, in bytes.
 const LIMIT: u64 = 1024 * 1024;
+
+/// How long the file is waited for while another process writes, which takes it a moment.
+const BUSY: Duration = Duration::from_secs(5);
 
 /// What this version writes, and the latest that it reads.
 const FORMAT: u64 = 1;
@@ -81,8 +85,12 @@ impl FileTokenStore {
     /// What the file holds.
     pub(crate) fn read(&self) -> Result<Option<StoredToken>, BoxError> {
         let mut content = Zeroizing::new(Vec::new());
-        let read =
-            File::open(&self.path).and_then(|file| file.take(LIMIT + 1).read_to_end(&mut content));
+        let read = File::open(&self.path).and_then(|file| {
+            // Room for all of it, as what grows leaves copies behind.
+            let length = file.metadata()?.len().min(LIMIT);
+            content.reserve_exact(usize::try_from(length).unwrap_or_default() + 2);
+            file.take(LIMIT + 1).read_to_end(&mut content)
+        });
         match read {
             Ok(0) => Ok(None),
             Ok(_) => self.parsed(&content).map(Some),
@@ -94,15 +102,19 @@ impl FileTokenStore {
     /// Puts `next` in the place of the one that it replaces, if that stands there.
     pub(crate) fn replace(&self, next: &StoredToken) -> Result<bool, BoxError> {
         let path = self.place();
-        let _lock = self
-            .opened(&path, "lock")
-            .and_then(|file| file.lock().map(|()| file))
+        let lock = self.opened(&path, "lock");
+        let _lock = lock
+            .and_then(locked)
             .map_err(|error| self.failed("could not be locked", error))?;
         let version = self.read()?.map_or(0, |stored| stored.version);
         if version != next.replaces() {
             return Ok(false);
         }
-        let written = self.write(&path, &text(next)?);
+        let text = text(next)?;
+        if text.len() as u64 > LIMIT {
+            return Err(self.wrong("cannot take so large a token"));
+        }
+        let written = self.write(&path, &text);
         written.map_err(|error| self.failed("could not be written", error))?;
         Ok(true)
     }
@@ -121,9 +133,10 @@ impl FileTokenStore {
 
     /// The file itself where the path is a link to it, so that the link stays.
     fn place(&self) -> PathBuf {
-        self.path
-            .canonicalize()
-            .unwrap_or_else(|_| self.path.to_path_buf())
+        let target = self.path.canonicalize();
+        // What a link leads to need not be there yet.
+        let target = target.or_else(|_| Ok(folder(&self.path).join(fs::read_link(&self.path)?)));
+        target.unwrap_or_else(|_: io::Error| self.path.to_path_buf())
     }
 
     /// An empty file beside the token's, to be locked. It stays: to remove one that somebody else
@@ -148,7 +161,9 @@ impl FileTokenStore {
         file.write_all(text)?;
         file.sync_all()?;
         fs::rename(&new, path)?;
-        private_files::sync_folder(folder(path))
+        // The token is in its place. Not every file system can do more, nor every folder.
+        let _ = private_files::sync_folder(folder(path));
+        Ok(())
     }
 
     /// Nothing of a file that is not one of ours is told: it may be any secret.
@@ -189,6 +204,23 @@ struct Content {
     token: Option<Token>,
 }
 
+/// Locks a file, which nobody holds for long unless they have been stopped.
+fn locked(file: File) -> io::Result<File> {
+    let began = Instant::now();
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::WouldBlock) if began.elapsed() < BUSY => {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            Err(TryLockError::WouldBlock) => {
+                return Err(io::Error::other("another process keeps it"));
+            }
+            Err(TryLockError::Error(error)) => return Err(error),
+        }
+    }
+}
+
 fn text(next: &StoredToken) -> Result<Zeroizing<Vec<u8>>, BoxError> {
     let content = Content {
         format: Some(FORMAT),
@@ -215,231 +247,4 @@ fn folder(path: &Path) -> &Path {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// A folder of the test's own, which goes with it.
-    struct Folder(PathBuf);
-
-    impl Folder {
-        fn new(name: &str) -> Self {
-            let name = format!("oauth-twin-{}-{name}", std::process::id());
-            let path = std::env::temp_dir().join(name);
-            let _ = fs::remove_dir_all(&path);
-            Self(path)
-        }
-
-        fn store(&self) -> FileTokenStore {
-            FileTokenStore::new(self.0.join("deep/token.json"))
-        }
-
-        fn with(&self, content: impl AsRef<[u8]>) -> FileTokenStore {
-            let store = self.store();
-            fs::create_dir_all(folder(&store.path)).expect("a folder");
-            fs::write(&store.path, content).expect("a file");
-            store
-        }
-    }
-
-    impl Drop for Folder {
-        fn drop(&mut self) {
-            let _ = fs::remove_dir_all(&self.0);
-        }
-    }
-
-    fn stored(token: &str, version: u64) -> StoredToken {
-        StoredToken::new(Some(Token::new(token)), version)
-    }
-
-    #[test]
-    fn nothing_is_stored_at_first_and_then_each_in_its_turn() {
-        let folder = Folder::new("turns");
-        let store = folder.store();
-        assert_eq!(store.read().expect("a file that is not there"), None);
-        assert!(!store.replace(&stored("early", 2)).expect("a refusal"));
-        assert!(store.replace(&stored("first", 1)).expect("a file"));
-        assert!(!store.replace(&stored("again", 1)).expect("a refusal"));
-        assert!(!store.replace(&stored("early", 3)).expect("a refusal"));
-        assert_eq!(store.read().expect("a file"), Some(stored("first", 1)));
-        let revoked = StoredToken::new(None, 2);
-        assert!(store.replace(&revoked).expect("a file"));
-        assert_eq!(store.read().expect("a file"), Some(revoked));
-        assert!(!beside(&store.path, "new").exists());
-    }
-
-    #[test]
-    fn of_many_who_replace_the_same_one_does() {
-        let folder = Folder::new("race");
-        let store = folder.store();
-        for version in 1..20 {
-            let won: usize = std::thread::scope(|scope| {
-                let replace = |n: usize| {
-                    let next = stored(&format!("{version}/{n}"), version);
-                    usize::from(store.replace(&next).expect("a file"))
-                };
-                let threads: Vec<_> = (0..4).map(|n| scope.spawn(move || replace(n))).collect();
-                threads
-                    .into_iter()
-                    .map(|one| one.join().expect("a thread"))
-                    .sum()
-            });
-            assert_eq!(won, 1, "{version}");
-        }
-    }
-
-    #[test]
-    fn one_has_the_lease_until_it_is_dropped() {
-        let folder = Folder::new("lease");
-        let (store, other) = (folder.store(), folder.store());
-        let lease = store.try_lease().expect("a file").expect("the lease");
-        assert!(other.try_lease().expect("a file").is_none());
-        assert!(store.try_lease().expect("a file").is_none());
-        assert!(
-            other.replace(&stored("login", 1)).expect("a file"),
-            "needs no lease"
-        );
-        drop(lease);
-        assert!(other.try_lease().expect("a file").is_some());
-    }
-
-    #[test]
-    fn a_bare_token_is_the_first_of_all() {
-        let folder = Folder::new("bare");
-        let store =
-            folder.with(r#"{"access_token": "a", "token_type": "Bearer", "expires_at": 1}"#);
-        let read = store.read().expect("a token").expect("a token");
-        assert_eq!((read.version, read.token.is_some()), (0, true));
-        assert!(store.replace(&stored("b", 1)).expect("a file"));
-        assert_eq!(store.read().expect("a file"), Some(stored("b", 1)));
-    }
-
-    #[test]
-    fn a_file_of_something_else_is_an_error_that_tells_nothing_of_it_and_stays() {
-        let folder = Folder::new("strange");
-        for content in [
-            "hunter2",
-            r#"{"access_token": "hunter2""#,
-            r#"["hunter2"]"#,
-            r#"{"format": "hunter2"}"#,
-            r#"{"format": 1, "token": {"access_token": "hunter2"}}"#,
-            r#"{"format": 0, "version": 1}"#,
-            r#"{"version": 1, "token": {"access_token": "hunter2"}}"#,
-            r#"{"format": 1, "version": -1}"#,
-            r#"{"format": 1, "version": 1, "token": "hunter2"}"#,
-            r#"{"format": 1, "version": 1, "token": {"refresh_token": "hunter2"}}"#,
-            r#"{"format": 1, "version": 1, "version": 2}"#,
-            "{}",
-            "null",
-            "\0",
-        ] {
-            let store = folder.with(content);
-            for error in [
-                store.read().expect_err(content),
-                store.replace(&stored("t", 1)).expect_err(content),
-            ] {
-                let error = format!("{error} {error:?}");
-                assert!(
-                    error.contains("token.json does not hold a token; move it"),
-                    "{error}"
-                );
-                assert!(!error.contains("hunter2"), "{error}");
-            }
-            assert_eq!(fs::read_to_string(&store.path).expect("a file"), content);
-        }
-        let store = folder.with([0xff, 0xfe]);
-        store.read().expect_err("no UTF-8");
-        let store = folder.with(vec![b' '; 2_000_000]);
-        store.read().expect_err("too large");
-        let later = r#"{"format": 2, "version": "hunter2"}"#;
-        folder.with(later).read().expect_err("a later one");
-        let store = folder.with(r#"{"format": 2, "version": 1, "keys": []}"#);
-        let error = store.read().expect_err("a later one").to_string();
-        assert!(
-            error.ends_with("was written by a later version of this library"),
-            "{error}"
-        );
-    }
-
-    #[test]
-    fn an_empty_file_holds_nothing() {
-        let folder = Folder::new("empty");
-        let store = folder.with("");
-        assert_eq!(store.read().expect("a file"), None);
-        assert!(store.replace(&stored("t", 1)).expect("a file"));
-    }
-
-    #[test]
-    fn what_a_killed_process_left_is_in_nobodys_way() {
-        let folder = Folder::new("killed");
-        let store = folder.store();
-        assert!(store.replace(&stored("t", 1)).expect("a file"));
-        fs::write(beside(&store.path, "new"), r#"{"format": 1, "ver"#).expect("a file");
-        assert_eq!(store.read().expect("a file"), Some(stored("t", 1)));
-        assert!(store.replace(&stored("u", 2)).expect("a file"));
-        assert_eq!(store.read().expect("a file"), Some(stored("u", 2)));
-    }
-
-    #[test]
-    fn a_folder_that_cannot_be_made_is_an_error_that_names_the_file() {
-        let folder = Folder::new("folder");
-        fs::write(&folder.0, "a file").expect("a file");
-        let store = folder.store();
-        for error in [
-            store.read().expect_err("no folder"),
-            store.replace(&stored("t", 1)).expect_err("no folder"),
-            store.try_lease().expect_err("no folder"),
-        ] {
-            assert!(
-                error.to_string().contains("token.json could not be "),
-                "{error}"
-            );
-        }
-        fs::remove_file(&folder.0).expect("a file");
-    }
-
-    #[test]
-    fn a_path_without_a_folder_is_in_the_folder_of_work() {
-        assert_eq!(folder(Path::new("token.json")), Path::new("."));
-        assert_eq!(folder(Path::new("/token.json")), Path::new("/"));
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn only_the_owner_can_read_and_a_link_stays_a_link() {
-        use std::os::unix::fs::{PermissionsExt as _, symlink};
-        let folder = Folder::new("rights");
-        let store = folder.store();
-        let mode = |path: &Path| fs::metadata(path).expect("a file").permissions().mode() & 0o777;
-        let _lease = store.try_lease().expect("a file");
-        assert!(store.replace(&stored("t", 1)).expect("a file"));
-        for (path, expected) in [
-            (store.path.to_path_buf(), 0o600),
-            (beside(&store.path, "lease"), 0o600),
-            (beside(&store.path, "lock"), 0o600),
-            (folder.0.join("deep"), 0o700),
-        ] {
-            assert_eq!(mode(&path), expected, "{}", path.display());
-        }
-        // One that others could read gives way to one that they cannot.
-        fs::set_permissions(&store.path, fs::Permissions::from_mode(0o644)).expect("a file");
-        let link = folder.0.join("link.json");
-        symlink(&store.path, &link).expect("a link");
-        assert!(
-            FileTokenStore::new(&link)
-                .replace(&stored("u", 2))
-                .expect("a file")
-        );
-        assert_eq!(mode(&store.path), 0o600);
-        assert!(fs::symlink_metadata(&link).expect("a link").is_symlink());
-        assert_eq!(store.read().expect("a file"), Some(stored("u", 2)));
-    }
-
-    proptest::proptest! {
-        #[test]
-        fn no_content_makes_it_panic(content: Vec<u8>, json in r#"\{("(format|version|token|access_token)": ?(1|2|-1|"x"|\{\}|null),? ?){0,4}\}"#) {
-            let store = FileTokenStore::new("token.json");
-            let _ = store.parsed(&content);
-            let _ = store.parsed(json.as_bytes());
-        }
-    }
-}
+mod tests;

@@ -4,8 +4,8 @@ use std::{any::Any, fmt};
 
 /// The right to renew the token of a store, which nobody else has until this is dropped.
 ///
-/// A store puts into it whatever gives the right back when it is dropped, such as the guard of a
-/// lock:
+/// A store puts into it whatever gives the right back when it is dropped, such as a locked file or
+/// an owned guard:
 ///
 /// ```
 /// use oauth_twin::Lease;

@@ -8,7 +8,9 @@ use crate::oauth2::Token;
 pub(crate) enum By {
     /// A renewal brought it. If somebody else has stored another in the meantime, that one counts.
     Renewal,
-    /// The caller: a login, a token from elsewhere, a revocation. It counts, whatever is stored.
+    /// A revocation ended it. Another one that was stored in the meantime counts, as it lives.
+    Revocation,
+    /// The caller: a login, a token from elsewhere. It counts, whatever is stored.
     Caller,
 }
 
@@ -25,7 +27,7 @@ pub(crate) fn is_news(
     let other_version = known != Some(stored.version);
     match unsaved {
         Some(By::Caller) => false,
-        Some(By::Renewal) => other_version,
+        Some(By::Renewal | By::Revocation) => other_version,
         // A store that lost everything and began anew may have come to the same version.
         None => {
             let stored = stored.token.as_ref();
@@ -68,9 +70,10 @@ mod tests {
                 revoked.clone(),
                 true,
             ),
+            (Some(3), Some(By::Revocation), None, stored(&other), false),
+            (Some(2), Some(By::Revocation), None, stored(&other), true),
             (Some(3), Some(By::Caller), Some(&own), stored(&other), false),
             (Some(2), Some(By::Caller), Some(&own), stored(&other), false),
-            (Some(2), Some(By::Caller), None, stored(&other), false),
         ] {
             assert_eq!(
                 is_news(known, unsaved, held, &stored),

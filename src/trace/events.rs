@@ -26,9 +26,9 @@ pub(crate) fn retrying(error: &Error, wait: Duration) {
     tracing::info!(target: TARGET, %error, ?wait, "trying the token request again");
 }
 
-/// `update_token` failed again for an earlier token.
+/// `token_store` or `update_token` did not take a token, and no caller hears of it.
 pub(crate) fn update_failed(error: &Error) {
-    tracing::warn!(target: TARGET, %error, "an earlier token is still not stored");
+    tracing::warn!(target: TARGET, %error, "a token is still not stored");
 }
 
 /// The client goes on with what its store holds, which may be that there is no token.

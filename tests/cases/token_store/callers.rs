@@ -1,0 +1,293 @@
+//! What callers do: logins, tokens from elsewhere, revocation, settings, hooks.
+
+use super::{test, *};
+
+#[maybe_async]
+#[test]
+async fn a_login_elsewhere_counts_more_than_a_renewal() -> TestResult {
+    let clock = ManualClock::new();
+    let shelf = Shelf::with(first_token(&clock, 10));
+    let gate = Gate::new();
+    let held = gate.clone();
+    let server = Server::start(move |_: &Request| {
+        held.wait();
+        Reply::json(200, tokens(1, 600))
+    });
+    let told: Arc<Mutex<Vec<(String, bool)>>> = Arc::default();
+    let note = told.clone();
+    let client = process(&server, &shelf, &clock)
+        .update_token(move |update: TokenUpdate| {
+            let token = access_token(&update.token).to_owned();
+            note.lock().unwrap().push((token, update.superseded));
+            Ok(())
+        })
+        .build()?;
+    clock.advance(seconds(11));
+    let renewing = client.clone();
+    let renewing = begin(move || async move { renewing.ensure_active_token().await });
+    let server = Arc::new(server);
+    let arrived = server.clone();
+    meanwhile(move || arrived.wait_for("/token", 1)).await;
+    shelf.put(Some(Token::new("login").with_refresh_token("r9")));
+    gate.open();
+    let token = renewing.end().await?;
+    assert_eq!(access_token(&token), "login");
+    assert_eq!(access_token(&client.token().unwrap()), "login");
+    assert_eq!(shelf.held(), "2:login");
+    assert_eq!(*told.lock().unwrap(), [("t1".to_owned(), true)]);
+    Ok(())
+}
+
+#[maybe_async]
+#[test]
+async fn a_login_here_takes_the_place_of_whatever_is_stored() -> TestResult {
+    let clock = ManualClock::new();
+    let shelf = Shelf::with(Token::new("old"));
+    let server = strict(&shelf, 600);
+    let client = process(&server, &shelf, &clock).build()?;
+    client.fetch_token(ClientCredentials::new()).await?;
+    assert_eq!(shelf.held(), "2:t1");
+    assert_eq!(shelf.story(), "request(-) load save(2:t1)");
+    shelf.put(Some(Token::new("elsewhere")));
+    client.fetch_token(ClientCredentials::new()).await?;
+    assert_eq!(shelf.held(), "4:t2");
+    shelf.put(Some(Token::new("elsewhere")));
+    client.set_token(Token::new("given"))?;
+    client.close().await?;
+    assert_eq!(shelf.held(), "6:given");
+    Ok(())
+}
+
+#[maybe_async]
+#[test]
+async fn a_login_that_could_not_be_stored_is_returned_as_an_error_and_kept() -> TestResult {
+    let clock = ManualClock::new();
+    let shelf = Shelf::default();
+    let server = strict(&shelf, 600);
+    let client = process(&server, &shelf, &clock).build()?;
+    shelf.fail([Fault::Load, Fault::Save]);
+    for _ in 0..2 {
+        let result = client.fetch_token(ClientCredentials::new()).await;
+        assert_eq!(result.unwrap_err().kind(), ErrorKind::Update);
+    }
+    assert_eq!(access_token(&client.token().unwrap()), "t2");
+    client.close().await?;
+    assert_eq!(shelf.held(), "1:t2");
+    Ok(())
+}
+
+#[maybe_async]
+#[test]
+async fn a_revoked_token_is_revoked_for_all() -> TestResult {
+    let clock = ManualClock::new();
+    let shelf = Shelf::with(first_token(&clock, 10));
+    let server = strict(&shelf, 600);
+    let revoking = || process(&server, &shelf, &clock).revocation_endpoint(server.url("/revoke"));
+    let other = revoking().build()?;
+    other.ensure_active_token().await?;
+    // A new run, which has not read the store yet.
+    let client = revoking().build()?;
+    client.revoke_token().await?;
+    let request = &server.requests("/revoke")[0];
+    assert_eq!(request.parameter("token").as_deref(), Some("r0"));
+    assert_eq!((&*shelf.held(), client.token()), ("2:-", None));
+    clock.advance(seconds(11));
+    for client in [&client, &other] {
+        let error = client.ensure_active_token().await.unwrap_err();
+        assert!(error.needs_login(), "{error}");
+        assert_eq!(client.token(), None);
+    }
+    assert_eq!(server.count("/token"), 0);
+    // The next login is the next version.
+    client.set_token(Token::new("again"))?;
+    client.close().await?;
+    assert_eq!(shelf.held(), "3:again");
+    let token = other.ensure_active_token().await?;
+    assert_eq!(access_token(&token), "again");
+    Ok(())
+}
+
+/// Another process may have renewed the token: that is the one to be revoked.
+#[maybe_async]
+#[test]
+async fn revocation_and_introspection_are_about_what_is_stored() -> TestResult {
+    let clock = ManualClock::new();
+    let shelf = Shelf::with(first_token(&clock, 600));
+    let server = Server::start(|_: &Request| Reply::json(200, json!({"active": true})));
+    let client = process(&server, &shelf, &clock)
+        .revocation_endpoint(server.url("/revoke"))
+        .introspection_endpoint(server.url("/introspect"))
+        .build()?;
+    client.introspect_token().await?;
+    shelf.put(Some(Token::new("t5").with_refresh_token("r5")));
+    client.introspect_token().await?;
+    client.revoke_token().await?;
+    let sent = |path: &str| -> Vec<_> {
+        let requests = server.requests(path);
+        requests
+            .iter()
+            .filter_map(|r| r.parameter("token"))
+            .collect()
+    };
+    assert_eq!(
+        (sent("/introspect"), sent("/revoke")),
+        (vec!["t0".into(), "t5".into()], vec!["r5".into()])
+    );
+    shelf.fail([Fault::Load]);
+    let error = client.revoke_token().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Store);
+    Ok(())
+}
+
+#[maybe_async]
+#[test]
+async fn a_token_and_a_store_are_one_too_many() -> TestResult {
+    let error = OAuth2Client::builder("id")
+        .token(Token::new("t"))
+        .token_store(Shelf::default())
+        .build()
+        .unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .contains("token is that of token_store; leave it out"),
+        "{error}"
+    );
+    Ok(())
+}
+
+#[maybe_async]
+#[test]
+async fn set_token_stores_without_being_waited_for() -> TestResult {
+    let clock = ManualClock::new();
+    let shelf = Shelf::default();
+    let server = strict(&shelf, 600);
+    let client = process(&server, &shelf, &clock).build()?;
+    client.set_token(Token::new("given"))?;
+    while shelf.held() != "1:given" {
+        pause(Duration::from_millis(5)).await;
+    }
+    Ok(())
+}
+
+/// What the other process brings is revoked, and not what it has spent.
+#[maybe_async]
+#[test]
+async fn a_revocation_waits_for_a_renewal_of_another_process() -> TestResult {
+    let clock = ManualClock::new();
+    let shelf = Shelf::with(first_token(&clock, 600));
+    let server = strict(&shelf, 600);
+    let client = process(&server, &shelf, &clock)
+        .revocation_endpoint(server.url("/revoke"))
+        .build()?;
+    client.ensure_active_token().await?;
+    let held = shelf.lease(seconds(60)).await.unwrap().unwrap();
+    let revoking = client.clone();
+    let revoking = begin(move || async move { revoking.revoke_token().await });
+    seen(&shelf, "held").await;
+    shelf.put(Some(Token::new("t5").with_refresh_token("r5")));
+    drop(held);
+    revoking.end().await?;
+    let requests = server.requests("/revoke");
+    let revoked: Vec<_> = requests
+        .iter()
+        .filter_map(|r| r.parameter("token"))
+        .collect();
+    assert_eq!((revoked, &*shelf.held()), (vec!["r5".to_owned()], "3:-"));
+    assert!(!shelf.is_leased());
+    Ok(())
+}
+
+/// It heeds no lease, and is not what was revoked.
+#[maybe_async]
+#[test]
+async fn a_login_elsewhere_outlives_a_revocation() -> TestResult {
+    let clock = ManualClock::new();
+    let shelf = Shelf::with(first_token(&clock, 600));
+    let other = shelf.clone();
+    let server = Server::start(move |_: &Request| {
+        other.put(Some(Token::new("login")));
+        Reply::text(200, "")
+    });
+    let client = process(&server, &shelf, &clock)
+        .revocation_endpoint(server.url("/revoke"))
+        .build()?;
+    client.revoke_token().await?;
+    assert_eq!(shelf.held(), "2:login");
+    let token = client.ensure_active_token().await?;
+    assert_eq!(access_token(&token), "login");
+    Ok(())
+}
+
+#[maybe_async]
+#[test]
+async fn a_hook_can_ask_about_the_token() -> TestResult {
+    let clock = ManualClock::new();
+    let shelf = Shelf::with(first_token(&clock, 0));
+    let server = Server::start(|request: &Request| match &*request.path {
+        "/token" => Reply::json(200, tokens(1, 600)),
+        _ => Reply::json(200, json!({"active": true})),
+    });
+    let within: Arc<std::sync::OnceLock<OAuth2Client>> = Arc::default();
+    let asking = within.clone();
+    let client = process(&server, &shelf, &clock)
+        .introspection_endpoint(server.url("/introspect"))
+        .update_token(move |_: TokenUpdate| {
+            let asking = asking.clone();
+            async move {
+                let client = asking.get().ok_or("no client")?;
+                client.introspect_token().await?;
+                Ok::<(), BoxError>(())
+            }
+        })
+        .build()?;
+    within.set(client.clone()).expect("once");
+    client.ensure_active_token().await?;
+    let request = &server.requests("/introspect")[0];
+    assert_eq!(request.parameter("token").as_deref(), Some("t1"));
+    Ok(())
+}
+
+/// What was not stored is the caller's, and what came of it is, too.
+#[maybe_async]
+#[test]
+async fn what_descends_from_a_login_counts_like_it() -> TestResult {
+    let clock = ManualClock::new();
+    let shelf = Shelf::default();
+    let server = strict(&shelf, 10);
+    let client = process(&server, &shelf, &clock).build()?;
+    shelf.fail([Fault::Save, Fault::Save, Fault::Save]);
+    client
+        .fetch_token(ClientCredentials::new())
+        .await
+        .unwrap_err();
+    clock.advance(seconds(11));
+    client.ensure_active_token().await.unwrap_err();
+    shelf.put(Some(Token::new("elsewhere")));
+    client.close().await?;
+    assert_eq!(shelf.held(), "2:t2");
+    Ok(())
+}
+
+/// The person has logged out, and what they typed here does not log them in again.
+#[maybe_async]
+#[test]
+async fn a_kept_password_does_not_outlive_a_logout_elsewhere() -> TestResult {
+    let clock = ManualClock::new();
+    let shelf = Shelf::default();
+    let server = strict(&shelf, 10);
+    let make = || {
+        process(&server, &shelf, &clock)
+            .revocation_endpoint(server.url("/revoke"))
+            .build()
+    };
+    let (client, other) = (make()?, make()?);
+    let password = oauth_twin::oauth2::Password::new("alice", "wonderland");
+    client.fetch_token(password.keep_for_renewal()).await?;
+    other.revoke_token().await?;
+    clock.advance(seconds(11));
+    let error = client.ensure_active_token().await.unwrap_err();
+    assert!(error.needs_login(), "{error}");
+    assert_eq!(shelf.held(), "2:-");
+    Ok(())
+}

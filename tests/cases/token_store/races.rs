@@ -1,0 +1,216 @@
+//! Things that happen at the same time.
+
+use super::{test, *};
+
+/// The token comes too late, the caller's own has expired, and the hook takes its time: whoever
+/// waits begins the next renewal, and does not look again and again.
+#[maybe_async]
+#[test]
+async fn a_superseded_renewal_holds_nobody_up() -> TestResult {
+    let clock = ManualClock::new();
+    let gate = Gate::new();
+    let held = gate.clone();
+    let issued = AtomicUsize::new(0);
+    let server = Arc::new(Server::start(move |_: &Request| {
+        let n = issued.fetch_add(1, Ordering::SeqCst) + 1;
+        held.wait();
+        Reply::json(200, tokens(n, 600))
+    }));
+    let (told, release) = (Flag::default(), Flag::default());
+    let (telling, waiting) = (told.clone(), release.clone());
+    let client = builder(&server)
+        .token(first_token(&clock, 10))
+        .clock(clock.clock())
+        .update_token(move |update: TokenUpdate| {
+            let (telling, waiting) = (telling.clone(), waiting.clone());
+            async move {
+                telling.set();
+                while update.superseded && !waiting.is_set() {
+                    pause(Duration::from_millis(5)).await;
+                }
+                Ok::<(), BoxError>(())
+            }
+        })
+        .build()?;
+    clock.advance(seconds(11));
+    let leading = client.clone();
+    let leading = begin(move || async move { leading.ensure_active_token().await });
+    let arrived = server.clone();
+    meanwhile(move || arrived.wait_for("/token", 1)).await;
+    let waiter = client.clone();
+    let waiter = begin(move || async move { waiter.ensure_active_token().await });
+    pause(Duration::from_millis(50)).await;
+    client.set_token(first_token(&clock, 0).with_refresh_token("r9"))?;
+    gate.open();
+    while !told.is_set() {
+        pause(Duration::from_millis(5)).await;
+    }
+    let arrived = server.clone();
+    meanwhile(move || arrived.wait_for("/token", 2)).await;
+    let token = client.token().unwrap();
+    assert_ne!(access_token(&token), "t1");
+    release.set();
+    for renewed in [leading.end().await?, waiter.end().await?] {
+        assert_eq!(access_token(&renewed), "t2");
+    }
+    client.close().await?;
+    assert_eq!(server.count("/token"), 2);
+    Ok(())
+}
+
+/// An early renewal that is left to others is none.
+#[maybe_async]
+#[test]
+async fn a_forced_renewal_does_not_join_one_that_is_left_to_others() -> TestResult {
+    let clock = ManualClock::new();
+    let shelf = Shelf::with(first_token(&clock, 600));
+    let server = strict(&shelf, 600);
+    let client = process(&server, &shelf, &clock).build()?;
+    client.ensure_active_token().await?;
+    clock.advance(seconds(560));
+    let held = shelf.lease(seconds(60)).await.unwrap().unwrap();
+    shelf.story();
+    shelf.hold(Some("load"));
+    let early = client.clone();
+    let early = begin(move || async move { early.ensure_active_token().await });
+    seen(&shelf, "load").await;
+    let forced = client.clone();
+    let forced = begin(move || async move { forced.refresh_token().await });
+    pause(Duration::from_millis(50)).await;
+    shelf.hold(None);
+    let token = early.end().await?;
+    assert_eq!(access_token(&token), "t0");
+    drop(held);
+    let token = forced.end().await?;
+    assert_eq!(access_token(&token), "t1");
+    Ok(())
+}
+
+/// Reading is no renewal.
+#[maybe_async]
+#[test]
+async fn a_forced_renewal_does_not_join_the_first_look_into_the_store() -> TestResult {
+    let clock = ManualClock::new();
+    let shelf = Shelf::with(first_token(&clock, 600));
+    let server = strict(&shelf, 600);
+    let client = process(&server, &shelf, &clock).build()?;
+    shelf.hold(Some("load"));
+    let reading = client.clone();
+    let reading = begin(move || async move { reading.ensure_active_token().await });
+    seen(&shelf, "load").await;
+    let forced = client.clone();
+    let forced = begin(move || async move { forced.refresh_token().await });
+    pause(Duration::from_millis(50)).await;
+    shelf.hold(None);
+    let token = forced.end().await?;
+    assert_eq!(access_token(&token), "t1");
+    reading.end().await?;
+    Ok(())
+}
+
+#[maybe_async]
+#[test]
+async fn a_token_that_is_set_while_the_store_is_read_counts() -> TestResult {
+    let clock = ManualClock::new();
+    let shelf = Shelf::with(first_token(&clock, 600));
+    let server = strict(&shelf, 600);
+    let client = process(&server, &shelf, &clock).build()?;
+    shelf.hold(Some("load"));
+    let reading = client.clone();
+    let reading = begin(move || async move { reading.ensure_active_token().await });
+    seen(&shelf, "load").await;
+    let setting = client.clone();
+    let setting = begin(move || async move { setting.set_token(Token::new("given")) });
+    while client.token().is_none() {
+        pause(Duration::from_millis(5)).await;
+    }
+    shelf.hold(None);
+    setting.end().await?;
+    let token = reading.end().await?;
+    assert_eq!(access_token(&token), "given");
+    client.close().await?;
+    assert_eq!(shelf.held(), "2:given");
+    Ok(())
+}
+
+#[maybe_async]
+#[test]
+async fn of_two_tokens_that_are_stored_at_the_same_time_the_later_one_stays() -> TestResult {
+    let clock = ManualClock::new();
+    let shelf = Shelf::default();
+    let server = strict(&shelf, 600);
+    let client = process(&server, &shelf, &clock).build()?;
+    shelf.hold(Some("save"));
+    let first = client.clone();
+    let first = begin(move || async move { first.fetch_token(ClientCredentials::new()).await });
+    seen(&shelf, "save(1:t1)").await;
+    let second = client.clone();
+    let second = begin(move || async move { second.fetch_token(ClientCredentials::new()).await });
+    while access_token(&client.token().unwrap()) == "t1" {
+        pause(Duration::from_millis(5)).await;
+    }
+    pause(Duration::from_millis(50)).await;
+    shelf.hold(None);
+    second.end().await?;
+    assert_eq!(shelf.held(), "2:t2", "by the time that it is returned");
+    first.end().await?;
+    Ok(())
+}
+
+/// A hook may take as long as it likes; nobody's login waits for it.
+#[maybe_async]
+#[test]
+async fn a_login_is_stored_while_a_hook_runs() -> TestResult {
+    let clock = ManualClock::new();
+    let shelf = Shelf::with(first_token(&clock, 0));
+    let server = strict(&shelf, 600);
+    let (told, release) = (Flag::default(), Flag::default());
+    let (telling, waiting) = (told.clone(), release.clone());
+    let client = process(&server, &shelf, &clock)
+        .introspection_endpoint(server.url("/introspect"))
+        .update_token(move |_: TokenUpdate| {
+            let (telling, waiting) = (telling.clone(), waiting.clone());
+            async move {
+                telling.set();
+                while !waiting.is_set() {
+                    pause(Duration::from_millis(5)).await;
+                }
+                Ok::<(), BoxError>(())
+            }
+        })
+        .build()?;
+    let renewing = client.clone();
+    let renewing = begin(move || async move { renewing.ensure_active_token().await });
+    while !told.is_set() {
+        pause(Duration::from_millis(5)).await;
+    }
+    client.fetch_token(ClientCredentials::new()).await?;
+    assert_eq!(shelf.held(), "3:t2");
+    // It is answered with an error, which is not the point.
+    client.introspect_token().await.unwrap_err();
+    release.set();
+    renewing.end().await?;
+    Ok(())
+}
+
+#[maybe_async]
+#[test]
+async fn a_client_that_is_closed_waits_for_no_lease() -> TestResult {
+    let clock = ManualClock::new();
+    let shelf = Shelf::with(first_token(&clock, 0));
+    let server = strict(&shelf, 600);
+    let held = shelf.lease(seconds(60)).await.unwrap().unwrap();
+    let client = process(&server, &shelf, &clock).build()?;
+    let waiting = client.clone();
+    let waiting = begin(move || async move { waiting.ensure_active_token().await });
+    seen(&shelf, "held").await;
+    client.close().await?;
+    let error = waiting.end().await.unwrap_err();
+    assert_eq!(
+        (error.kind(), server.count("/token")),
+        (ErrorKind::Closed, 0)
+    );
+    assert!(shelf.is_leased());
+    drop(held);
+    Ok(())
+}
