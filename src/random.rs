@@ -29,53 +29,58 @@ pub(crate) const LENGTH: usize = 26;
 /// Five bits each.
 const ALPHABET: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
 
-/// How many identifiers one call of the operating system serves.
-const BATCH: usize = 32;
+/// Bytes that one identifier takes: five bits of the first, and 125 of the others.
+const BYTES: usize = 17;
 
-/// Random bytes of the operating system's that no identifier has been made of yet, at the end.
+/// How many identifiers one call of the operating system serves.
+const BATCH: usize = 64;
+
+/// Random bytes of the operating system's that no identifier has been made of yet, at the front.
 struct Pool {
-    bytes: [u8; LENGTH * BATCH],
+    bytes: [[u8; BYTES]; BATCH],
     left: usize,
 }
 
 thread_local! {
     // One for each thread: no lock, and no bytes that two threads could both take.
     static POOL: RefCell<Pool> = const {
-        RefCell::new(Pool { bytes: [0; LENGTH * BATCH], left: 0 })
+        RefCell::new(Pool { bytes: [[0; BYTES]; BATCH], left: 0 })
     };
 }
 
 /// An identifier that is never the same and that nobody can guess, in ASCII. `now` is the time of
 /// the request that it is for.
 pub(crate) fn identifier(now: Duration) -> Result<[u8; LENGTH]> {
-    let mut identifier = [0; LENGTH];
-    match POOL.try_with(|pool| take(&mut pool.borrow_mut(), &mut identifier)) {
+    let bytes = match POOL.try_with(|pool| take(&mut pool.borrow_mut())) {
         Ok(taken) => taken?,
         // The thread is ending.
-        Err(_destroyed) => fill(&mut identifier)?,
-    }
-    // A forked process has the pool of its parent. It does not sign in the same nanosecond.
-    for (byte, time) in identifier.iter_mut().zip(spread(now)) {
-        *byte ^= time;
-    }
-    Ok(identifier.map(|byte| ALPHABET[usize::from(byte & 31)]))
+        Err(_destroyed) => {
+            let mut bytes = [0; BYTES];
+            fill(&mut bytes)?;
+            bytes
+        }
+    };
+    Ok(spell(bytes, now))
 }
 
-fn take(pool: &mut Pool, identifier: &mut [u8; LENGTH]) -> Result<()> {
+fn take(pool: &mut Pool) -> Result<[u8; BYTES]> {
     if pool.left == 0 {
-        fill(&mut pool.bytes)?;
+        fill(pool.bytes.as_flattened_mut())?;
         pool.left = BATCH;
     }
     pool.left -= 1;
-    let start = pool.left * LENGTH;
-    identifier.copy_from_slice(&pool.bytes[start..start + LENGTH]);
-    Ok(())
+    Ok(pool.bytes[pool.left])
 }
 
-/// The nanoseconds, five bits to a byte.
-fn spread(now: Duration) -> [u8; 6] {
-    let nanos = now.subsec_nanos();
-    [0, 5, 10, 15, 20, 25].map(|shift| (nanos >> shift & 31) as u8)
+fn spell([first, others @ ..]: [u8; BYTES], now: Duration) -> [u8; LENGTH] {
+    let mut identifier = [ALPHABET[usize::from(first & 31)]; LENGTH];
+    // A forked process has the pool of its parent. It does not sign in the same nanosecond.
+    let mut bits = u128::from_le_bytes(others) ^ u128::from(now.subsec_nanos());
+    for character in &mut identifier[1..] {
+        *character = ALPHABET[(bits & 31) as usize];
+        bits >>= 5;
+    }
+    identifier
 }
 
 #[cfg(test)]
@@ -105,7 +110,7 @@ mod tests {
     #[test]
     fn the_time_tells_two_equal_pools_apart() {
         let apart: HashSet<_> = [0, 1, 31, 32, 999_999_999]
-            .map(|nanos| spread(Duration::from_nanos(nanos)))
+            .map(|nanos| spell([7; BYTES], Duration::from_nanos(nanos)))
             .into();
         assert_eq!(apart.len(), 5);
     }

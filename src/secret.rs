@@ -1,6 +1,6 @@
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
-use zeroize::Zeroizing;
+use zeroize::Zeroize as _;
 
 /// A string that must not be seen: a token, a code, a client secret, a password.
 ///
@@ -21,12 +21,17 @@ use zeroize::Zeroizing;
 /// What a copy of the text does is out of this type's hands: buffers of the HTTP library and of
 /// the operating system are not zeroed.
 #[derive(Clone, Default)]
-pub struct Secret(Zeroizing<String>);
+pub struct Secret(Cow<'static, str>);
 
 impl Secret {
     /// Keeps `secret`.
     pub fn new(secret: impl Into<String>) -> Self {
-        Self(Zeroizing::new(secret.into()))
+        Self(Cow::Owned(secret.into()))
+    }
+
+    /// What everybody knows, where a secret might stand. It needs no copy.
+    pub(crate) const fn known(text: &'static str) -> Self {
+        Self(Cow::Borrowed(text))
     }
 
     /// The text itself. The one loud accessor: search for its name to find every use.
@@ -45,6 +50,17 @@ impl Secret {
         let mut bytes = [0; 32];
         bytes.copy_from_slice(digest.as_ref());
         bytes
+    }
+}
+
+impl Drop for Secret {
+    fn drop(&mut self) {
+        if let Cow::Owned(text) = &mut self.0 {
+            // Once it is cleared all of it is spare, which `zeroize` overwrites in one go; text it
+            // overwrites byte by byte.
+            text.clear();
+            text.zeroize();
+        }
     }
 }
 
@@ -129,6 +145,7 @@ mod tests {
     #[test]
     fn compares_by_content() {
         assert_eq!(Secret::from("a"), Secret::from("a".to_owned()));
+        assert_eq!(Secret::from("a"), Secret::known("a"));
         assert_ne!(Secret::from("a"), Secret::from("A"));
         assert_ne!(Secret::from(""), Secret::from("a"));
     }

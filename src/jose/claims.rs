@@ -201,7 +201,7 @@ impl Claims {
                 key.algorithm()
             )));
         }
-        signed(&header.encode()?, &self.0, key)
+        signed(&header.encode()?, &json(&self.0), key)
     }
 
     pub(super) fn seconds(&self, name: &str) -> Option<Duration> {

@@ -2,11 +2,10 @@
 //!
 //! [RFC 7515 section 4](https://www.rfc-editor.org/rfc/rfc7515#section-4)
 
-use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Serialize, Serializer, ser::SerializeMap as _};
 use serde_json::{Map, Value};
 
-use super::{Algorithm, SigningInput};
+use super::{Algorithm, SigningInput, jws::encoded_header};
 use crate::{
     error::{Error, Result},
     json::Members,
@@ -97,14 +96,14 @@ impl Header {
         Ok(SigningInput::new(&self.encode()?, payload))
     }
 
-    /// As it stands in tokens.
+    /// As it stands in tokens, with the dot behind it.
     pub(crate) fn encode(&self) -> Result<String> {
         if self.members.contains_key("crit") {
             return Err(Error::usage(
                 "the header has crit, and no extension of it is known here",
             ));
         }
-        Ok(URL_SAFE_NO_PAD.encode(json(&Whole(self))))
+        Ok(encoded_header(&json(&Whole(self))))
     }
 
     /// The header that was received, or in what it cannot be trusted.

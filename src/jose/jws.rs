@@ -32,14 +32,9 @@ use crate::{
 pub struct SigningInput(Zeroizing<String>);
 
 impl SigningInput {
-    /// `header` is encoded already.
-    pub(super) fn new(header: &str, payload: &[u8]) -> Self {
-        Self(Zeroizing::new(text(input(header, payload, 0))))
-    }
-
-    /// The same of claims that are not JSON yet.
-    pub(crate) fn of(header: &str, claims: &impl Serialize) -> Self {
-        Self::new(header, &json(claims))
+    /// `beginning` is encoded already: a header, or more.
+    pub(crate) fn new(beginning: &str, payload: &[u8]) -> Self {
+        Self(Zeroizing::new(text(input(beginning, payload, 0))))
     }
 
     /// The bytes that are signed.
@@ -71,33 +66,55 @@ impl SigningInput {
     }
 }
 
-/// The token of `claims`, in one piece from the beginning. `header` is encoded already.
-pub(crate) fn signed(header: &str, claims: &impl Serialize, key: &SigningKey) -> Result<Secret> {
-    let room = key.signature_len().div_ceil(3) * 4 + 1;
-    let mut token = input(header, &json(claims), room);
-    let signature = key.sign(&token)?;
-    token.push(b'.');
-    append(&signature, &mut token);
+/// A header as it stands in tokens, with the dot behind it.
+pub(super) fn encoded_header(json: &[u8]) -> String {
+    let mut header = input("", json, 1);
+    header.push(b'.');
+    text(header)
+}
+
+/// What all tokens begin with that have this header and these claims: both encoded, once for all of
+/// them. Their further claims are the payload then, without the brace at its front.
+pub(crate) fn beginning(header: &str, claims: &impl Serialize) -> String {
+    let mut object = json(claims);
+    // More members follow in the place of the brace.
+    object.pop();
+    object.push(b',');
+    // Base64 takes three bytes at once: spaces, which JSON does not mind, leave none over.
+    object.resize(object.len().next_multiple_of(3), b' ');
+    text(input(header, &object, 0))
+}
+
+/// The token of `payload`, in one piece. `beginning` is encoded already: a header, or more.
+pub(crate) fn signed(beginning: &str, payload: &[u8], key: &SigningKey) -> Result<Secret> {
+    let room = 1 + encoded_len(key.signature_len());
+    let mut token = input(beginning, payload, room);
+    let end = token.len();
+    token.resize(end + room, b'.');
+    let (message, room) = token.split_at_mut(end);
+    key.sign_for(message, |signature| encode(signature, &mut room[1..]))?;
     Ok(Secret::new(text(token)))
 }
 
-/// Header and payload, with room for so many bytes behind them.
-fn input(header: &str, payload: &[u8], room: usize) -> Vec<u8> {
-    let length = header.len() + 1 + payload.len().div_ceil(3) * 4;
-    let mut input = Vec::with_capacity(length + room);
-    input.extend_from_slice(header.as_bytes());
-    input.push(b'.');
-    append(payload, &mut input);
+/// `beginning` and payload, with room for so many bytes behind them.
+fn input(beginning: &str, payload: &[u8], room: usize) -> Vec<u8> {
+    let end = beginning.len() + encoded_len(payload.len());
+    let mut input = Vec::with_capacity(end + room);
+    input.extend_from_slice(beginning.as_bytes());
+    input.resize(end, 0);
+    encode(payload, &mut input[beginning.len()..]);
     input
 }
 
-/// Appends `bytes` as base64url, in place and not by way of a buffer.
-fn append(bytes: &[u8], to: &mut Vec<u8>) {
-    let start = to.len();
-    to.resize(start + bytes.len().div_ceil(3) * 4, 0);
-    // It fails only for want of room.
-    let written = URL_SAFE_NO_PAD.encode_slice(bytes, &mut to[start..]);
-    to.truncate(start + written.unwrap_or_default());
+/// Fills `room` with `bytes` in base64url.
+fn encode(bytes: &[u8], room: &mut [u8]) {
+    let written = URL_SAFE_NO_PAD.encode_slice(bytes, room);
+    debug_assert_eq!(written, Ok(room.len()));
+}
+
+/// How much room so many bytes need.
+fn encoded_len(bytes: usize) -> usize {
+    (bytes * 4).div_ceil(3)
 }
 
 /// Base64url and dots, and so ASCII.

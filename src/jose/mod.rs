@@ -64,4 +64,4 @@ pub use {
     verifying_key::VerifyingKey,
 };
 
-pub(crate) use jws::signed;
+pub(crate) use jws::{beginning, signed};

@@ -207,21 +207,26 @@ impl SigningKey {
     ///
     /// [RFC 7518 section 3.1](https://www.rfc-editor.org/rfc/rfc7518#section-3.1)
     pub fn sign(&self, message: &[u8]) -> Result<Vec<u8>> {
+        self.sign_for(message, <[u8]>::to_vec)
+    }
+
+    /// The same, handed to `taker` where it was made.
+    pub(super) fn sign_for<T>(&self, message: &[u8], taker: impl FnOnce(&[u8]) -> T) -> Result<T> {
         let key = match &*self.secret {
-            Secret::Shared(key) => return Ok(hmac::sign(key, message).as_ref().to_vec()),
+            Secret::Shared(key) => return Ok(taker(hmac::sign(key, message).as_ref())),
             Secret::Private(key) => key,
         };
         let random = SystemRandom::new();
         match key {
-            PrivateKey::Ed25519(key) => Ok(key.sign(message).as_ref().to_vec()),
+            PrivateKey::Ed25519(key) => Ok(taker(key.sign(message).as_ref())),
             PrivateKey::Ec(_, key) => match key.sign(&random, message) {
-                Ok(signature) => Ok(signature.as_ref().to_vec()),
+                Ok(signature) => Ok(taker(signature.as_ref())),
                 Err(_unspecified) => Err(Error::random()),
             },
             PrivateKey::Rsa(key) => {
                 let mut signature = vec![0; key.public().modulus_len()];
                 match key.sign(padding(self.algorithm), &random, message, &mut signature) {
-                    Ok(()) => Ok(signature),
+                    Ok(()) => Ok(taker(&signature)),
                     // The numbers of the key are compared with each other no sooner.
                     Err(_unspecified) => Err(Error::usage("the RSA key is damaged")),
                 }

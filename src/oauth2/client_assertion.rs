@@ -10,6 +10,7 @@ use super::{
 use crate::{
     error::{BoxError, Error, Result},
     jose::{Algorithm, SigningKey},
+    secret::Secret,
 };
 
 const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
@@ -203,7 +204,7 @@ fn assert(
     identify(request);
     request
         .form_mut()
-        .set("client_assertion_type", ASSERTION_TYPE);
+        .set("client_assertion_type", Secret::known(ASSERTION_TYPE));
     match signed {
         Assertion::Signed(token) => request.form_mut().set("client_assertion", token),
         Assertion::Unsigned(input) => request.sign_elsewhere("client_assertion", input),

@@ -19,7 +19,7 @@ use crate::error::{Error, Result};
 /// endpoints have in common.
 #[derive(Clone)]
 pub(crate) struct Endpoint {
-    pub(crate) url: Url,
+    pub(crate) url: Arc<Url>,
     registration: Arc<ClientRegistration>,
     pub(crate) auth: Option<Arc<dyn ClientAuth>>,
     pub(crate) method: Method,
@@ -29,7 +29,7 @@ pub(crate) struct Endpoint {
 impl Endpoint {
     pub(crate) fn new(url: Url, registration: impl Into<Arc<ClientRegistration>>) -> Self {
         Self {
-            url,
+            url: Arc::new(url),
             registration: registration.into(),
             auth: None,
             method: Method::POST,

@@ -2,7 +2,12 @@
 //!
 //! [RFC 6749 section 3](https://www.rfc-editor.org/rfc/rfc6749#section-3)
 
-use std::{borrow::Cow, collections::VecDeque, fmt, sync::Arc};
+use std::{
+    borrow::Cow,
+    collections::VecDeque,
+    fmt,
+    sync::{Arc, LazyLock},
+};
 
 use http::{HeaderMap, HeaderValue, Method, header};
 use url::Url;
@@ -30,8 +35,9 @@ use crate::{error::Result, jose::SigningInput, secret::Secret};
 #[derive(Clone)]
 pub struct EndpointRequest {
     method: Method,
-    url: Url,
-    headers: HeaderMap,
+    url: Arc<Url>,
+    /// The usual ones until some are changed.
+    headers: Cow<'static, HeaderMap>,
     form: Form,
     registration: Arc<ClientRegistration>,
     outstanding: VecDeque<Outstanding>,
@@ -48,13 +54,22 @@ pub(crate) enum Outstanding {
     Assertion(Cow<'static, str>),
 }
 
+/// What each request begins with.
+static HEADERS: LazyLock<HeaderMap> = LazyLock::new(|| {
+    let json = HeaderValue::from_static("application/json");
+    HeaderMap::from_iter([(header::ACCEPT, json)])
+});
+
 impl EndpointRequest {
-    pub(super) fn new(method: Method, url: Url, registration: Arc<ClientRegistration>) -> Self {
-        let json = HeaderValue::from_static("application/json");
+    pub(super) fn new(
+        method: Method,
+        url: Arc<Url>,
+        registration: Arc<ClientRegistration>,
+    ) -> Self {
         Self {
             method,
             url,
-            headers: HeaderMap::from_iter([(header::ACCEPT, json)]),
+            headers: Cow::Borrowed(&HEADERS),
             form: Form::new(),
             registration,
             outstanding: VecDeque::new(),
@@ -94,7 +109,7 @@ impl EndpointRequest {
 
     /// The endpoint, to be changed. It must stay HTTPS or loopback.
     pub fn url_mut(&mut self) -> &mut Url {
-        &mut self.url
+        Arc::make_mut(&mut self.url)
     }
 
     /// The headers.
@@ -104,7 +119,7 @@ impl EndpointRequest {
 
     /// The headers, to be changed.
     pub fn headers_mut(&mut self) -> &mut HeaderMap {
-        &mut self.headers
+        self.headers.to_mut()
     }
 
     /// The parameters.
@@ -188,7 +203,7 @@ impl EndpointRequest {
 
     /// The URL and the body as they are sent, without what is still [`unsigned`](Self::unsigned).
     pub fn url_and_body(&self) -> (Url, Option<Secret>) {
-        let mut url = self.url.clone();
+        let mut url = (*self.url).clone();
         if self.form.is_empty() {
             return (url, None);
         }

@@ -2,16 +2,22 @@
 //!
 //! [RFC 7523 section 3](https://www.rfc-editor.org/rfc/rfc7523#section-3)
 
-use std::{borrow::Cow, fmt, sync::OnceLock, time::Duration};
+use std::{
+    borrow::Cow,
+    fmt,
+    io::{self, Cursor, Write as _},
+    sync::OnceLock,
+    time::Duration,
+};
 
 use serde::Serialize;
 use serde_json::{Map, Value};
 use url::Url;
 
-use super::ClientRegistration;
+use super::{Audience, ClientRegistration};
 use crate::{
     error::{Error, Result},
-    jose::{Algorithm, ExternalKey, Header, SigningInput, SigningKey, signed},
+    jose::{Algorithm, ExternalKey, Header, SigningInput, SigningKey, beginning, signed},
     random,
     secret::Secret,
 };
@@ -30,44 +36,8 @@ const OWN_CLAIMS: [(&str, &str); 7] = [
 /// No server accepts an assertion that is good for longer than that, and most of them less.
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Whom a client assertion is for (`aud`), as a string.
-///
-/// ```
-/// # #[cfg(feature = "blocking")] {
-/// use oauth_twin::{OAuth2Client, oauth2::{Audience, ClientSecretJwt}};
-///
-/// // A server that wants its token endpoint there, and not its issuer.
-/// let builder = OAuth2Client::builder("id")
-///     .client_secret("a secret of at least thirty-two bytes")
-///     .token_endpoint_auth_method(ClientSecretJwt::new().audience(Audience::TokenEndpoint));
-/// # }
-/// ```
-///
-/// [RFC 7523 section 3](https://www.rfc-editor.org/rfc/rfc7523#section-3)
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Audience {
-    /// The server's issuer identifier. It is the default where it is known, as a server that
-    /// somebody else runs cannot use such an assertion.
-    Issuer,
-    /// The URL of the token endpoint, at the other endpoints too. The default where no issuer is
-    /// known; where neither is, it is the endpoint itself.
-    TokenEndpoint,
-    /// Whatever else the server wants.
-    Other(String),
-}
-
-impl From<&str> for Audience {
-    fn from(audience: &str) -> Self {
-        Self::Other(audience.to_owned())
-    }
-}
-
-impl From<String> for Audience {
-    fn from(audience: String) -> Self {
-        Self::Other(audience)
-    }
-}
+/// As many bytes as the claims take at the most that are new for each assertion.
+const ROOM: usize = 128;
 
 /// What signs.
 #[derive(Clone, Debug)]
@@ -89,11 +59,10 @@ pub(super) struct JwtAssertion {
     pub(super) audience: Option<Audience>,
     pub(super) lifetime: Duration,
     pub(super) not_before: bool,
-    pub(super) header: Map<String, Value>,
-    pub(super) claims: Map<String, Value>,
-    /// From the first assertion on, with the algorithm of the key. No other setting of a key that
-    /// is here changes.
-    pub(super) encoded_header: OnceLock<(Algorithm, String)>,
+    header: Map<String, Value>,
+    claims: Map<String, Value>,
+    /// From the first assertion on.
+    begun: OnceLock<Begun>,
 }
 
 impl Default for JwtAssertion {
@@ -104,23 +73,34 @@ impl Default for JwtAssertion {
             not_before: false,
             header: Map::new(),
             claims: Map::new(),
-            encoded_header: OnceLock::new(),
+            begun: OnceLock::new(),
         }
     }
 }
 
 impl JwtAssertion {
+    pub(super) fn add_header(&mut self, name: String, value: Value) {
+        self.header.insert(name, value);
+        self.begun = OnceLock::new();
+    }
+
+    pub(super) fn add_claim(&mut self, name: String, value: Value) {
+        self.claims.insert(name, value);
+        self.begun = OnceLock::new();
+    }
+
+    pub(super) fn has_claim(&self, name: &str) -> bool {
+        self.claims.contains_key(name)
+    }
+
     /// Whether the settings are good.
     pub(super) fn check(&self, registration: &ClientRegistration) -> Result<()> {
-        let own = OWN_CLAIMS.iter();
-        let own = own.filter(|(name, _)| self.claims.contains_key(*name));
-        if let Some((name, instead)) = own.into_iter().next() {
+        let own = |given| OWN_CLAIMS.iter().find(|(name, _)| name == given);
+        if let Some((name, instead)) = self.claims.keys().find_map(own) {
             return Err(Error::usage(format!("the claim {name} {instead}")));
         }
-        if let Some(name) = ["alg", "crit"]
-            .iter()
-            .find(|name| self.header.contains_key(**name))
-        {
+        let reserved = |given: &&String| ["alg", "crit"].contains(&given.as_str());
+        if let Some(name) = self.header.keys().find(reserved) {
             return Err(Error::usage(format!(
                 "the member {name} of the header is not for the caller to set"
             )));
@@ -131,13 +111,14 @@ impl JwtAssertion {
         if self.lifetime > LONGEST {
             return Err(Error::usage("lifetime is longer than a day"));
         }
-        if self.audience == Some(Audience::TokenEndpoint) && registration.token_endpoint().is_none()
+        if matches!(self.audience, Some(Audience::TokenEndpoint))
+            && registration.token_endpoint().is_none()
         {
             return Err(Error::usage(
                 "Audience::TokenEndpoint needs the token endpoint, which is not known here; name it",
             ));
         }
-        if self.audience == Some(Audience::Issuer) && registration.issuer().is_none() {
+        if matches!(self.audience, Some(Audience::Issuer)) && registration.issuer().is_none() {
             return Err(Error::usage(
                 "Audience::Issuer needs the server's issuer, which is not known here; name it",
             ));
@@ -157,38 +138,67 @@ impl JwtAssertion {
     ) -> Result<Assertion> {
         let now = registration.clock().unix();
         let id = random::identifier(now)?;
-        let claims = Claims {
-            aud: &self.audience(registration, endpoint),
-            exp: now.saturating_add(self.lifetime).as_secs(),
-            iat: now.as_secs(),
+        let mut room = [0; ROOM];
+        // It fails only for want of room.
+        let new = self.new_claims(&id, now, &mut room).unwrap_or_default();
+        let claims = LastingClaims {
+            aud: self.audience(registration, endpoint),
             iss: issuer,
-            jti: str::from_utf8(&id).unwrap_or_default(),
-            nbf: self.not_before.then_some(now.as_secs()),
             sub: subject,
             others: &self.claims,
         };
         Ok(match key {
             AssertionKey::Here(key) => {
-                Assertion::Signed(signed(&self.encoded_header(key)?, &claims, key)?)
+                Assertion::Signed(signed(&self.beginning(key, &claims)?, new, key)?)
             }
             AssertionKey::Elsewhere => {
                 let header = self.with_own_members(external(registration)?.header());
-                Assertion::Unsigned(SigningInput::of(&header.encode()?, &claims))
+                let beginning = beginning(&header.encode()?, &claims);
+                Assertion::Unsigned(SigningInput::new(&beginning, new))
             }
         })
     }
 
-    /// The header of what `key` signs, which is the same for all assertions.
-    fn encoded_header(&self, key: &SigningKey) -> Result<Cow<'_, str>> {
-        if let Some((algorithm, header)) = self.encoded_header.get()
-            && *algorithm == key.algorithm()
+    /// The claims that are new for each assertion: the rest of the JSON object. They are put together
+    /// in `room`, without an allocation.
+    fn new_claims<'a>(&self, id: &[u8], now: Duration, room: &'a mut [u8]) -> io::Result<&'a [u8]> {
+        let mut json = Cursor::new(&mut *room);
+        json.write_all(br#""jti":""#)?;
+        // Letters and digits.
+        json.write_all(id)?;
+        for (name, time) in [
+            (r#"","exp":"#, Some(now.saturating_add(self.lifetime))),
+            (r#","iat":"#, Some(now)),
+            (r#","nbf":"#, self.not_before.then_some(now)),
+        ] {
+            if let Some(time) = time {
+                json.write_all(name.as_bytes())?;
+                serde_json::to_writer(&mut json, &time.as_secs())?;
+            }
+        }
+        json.write_all(b"}")?;
+        let length = json.position() as usize;
+        Ok(&room[..length])
+    }
+
+    /// What assertions by `key` with these claims begin with.
+    fn beginning(&self, key: &SigningKey, claims: &LastingClaims<'_>) -> Result<Cow<'_, str>> {
+        if let Some(begun) = self.begun.get()
+            && begun.is_for(key, claims)
         {
-            return Ok(header.into());
+            return Ok(begun.encoded.as_str().into());
         }
         let header = self.with_own_members(key.header()).encode()?;
-        // Were it there for another algorithm, it would stay.
-        let _ = self.encoded_header.set((key.algorithm(), header.clone()));
-        Ok(header.into())
+        let encoded = beginning(&header, claims);
+        // Were it there for others, it would stay.
+        let _ = self.begun.set(Begun {
+            algorithm: key.algorithm(),
+            audience: claims.aud.to_owned(),
+            issuer: claims.iss.to_owned(),
+            subject: claims.sub.map(str::to_owned),
+            encoded: encoded.clone(),
+        });
+        Ok(encoded.into())
     }
 
     fn with_own_members(&self, header: Header) -> Header {
@@ -199,19 +209,11 @@ impl JwtAssertion {
         header
     }
 
-    fn audience<'a>(
-        &'a self,
-        registration: &'a ClientRegistration,
-        endpoint: &'a Url,
-    ) -> Cow<'a, str> {
+    fn audience<'a>(&'a self, registration: &'a ClientRegistration, endpoint: &'a Url) -> &'a str {
         match (&self.audience, registration.issuer()) {
-            (Some(Audience::Other(audience)), _) => audience.into(),
-            (None | Some(Audience::Issuer), Some(issuer)) => issuer.into(),
-            _ => registration
-                .token_endpoint()
-                .unwrap_or(endpoint)
-                .as_str()
-                .into(),
+            (Some(Audience::Other(audience)), _) => audience,
+            (None | Some(Audience::Issuer), Some(issuer)) => issuer,
+            _ => registration.token_endpoint().unwrap_or(endpoint).as_str(),
         }
     }
 
@@ -238,20 +240,37 @@ impl fmt::Debug for JwtAssertion {
     }
 }
 
-/// The claims of one assertion, borrowed from where they stand.
+/// The claims that an assertion has like the one before, borrowed from where they stand.
 #[derive(Serialize)]
-struct Claims<'a> {
+struct LastingClaims<'a> {
     aud: &'a str,
-    exp: u64,
-    iat: u64,
     iss: &'a str,
-    jti: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    nbf: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     sub: Option<&'a str>,
     #[serde(flatten)]
     others: &'a Map<String, Value>,
+}
+
+/// What assertions begin with, and which ones.
+#[derive(Clone)]
+struct Begun {
+    algorithm: Algorithm,
+    audience: String,
+    issuer: String,
+    subject: Option<String>,
+    /// Header and claims.
+    encoded: String,
+}
+
+impl Begun {
+    /// Nothing else can have changed: of a key that is here only the algorithm does, and with the
+    /// caller's claims and members of the header this goes, too.
+    fn is_for(&self, key: &SigningKey, claims: &LastingClaims<'_>) -> bool {
+        self.algorithm == key.algorithm()
+            && self.audience == claims.aud
+            && self.issuer == claims.iss
+            && self.subject.as_deref() == claims.sub
+    }
 }
 
 /// The key that is elsewhere.
@@ -296,8 +315,7 @@ macro_rules! asserting {
                 name: impl Into<String>,
                 value: impl Into<serde_json::Value>,
             ) -> Self {
-                self.assertion.header.insert(name.into(), value.into());
-                self.assertion.encoded_header = std::sync::OnceLock::new();
+                self.assertion.add_header(name.into(), value.into());
                 self
             }
 
@@ -308,7 +326,7 @@ macro_rules! asserting {
                 name: impl Into<String>,
                 value: impl Into<serde_json::Value>,
             ) -> Self {
-                self.assertion.claims.insert(name.into(), value.into());
+                self.assertion.add_claim(name.into(), value.into());
                 self
             }
         }
@@ -318,34 +336,155 @@ pub(super) use asserting;
 
 #[cfg(test)]
 mod tests {
+    use std::{collections::HashSet, time::UNIX_EPOCH};
+
+    use serde_json::json;
+
+    use super::*;
     use crate::{
-        jose::{Algorithm, Header, Jws},
-        oauth2::{ClientAuth as _, ClientCredentials, ClientSecretJwt, TokenEndpoint},
+        clock::Clock,
+        jose::{Claims, Jws},
+        oauth2::{ClientAuth as _, ClientCredentials, ClientSecretJwt, JwtBearer, TokenEndpoint},
     };
 
-    fn sent(auth: &ClientSecretJwt) -> Header {
-        let endpoint = TokenEndpoint::new("https://id.example/token", "id")
+    const SECRET: [u8; 64] = [b'a'; 64];
+
+    fn endpoint(client_id: &str) -> TokenEndpoint {
+        TokenEndpoint::new("https://id.example/token", client_id)
             .expect("a URL")
-            .client_secret("a".repeat(64));
+            .client_secret(str::from_utf8(&SECRET).expect("ASCII"))
+            .clock(Clock::from_fn(|| UNIX_EPOCH + Duration::from_secs(1000)))
+    }
+
+    fn read(token: &str) -> (Header, Claims) {
+        let jws = Jws::parse(token).expect("a token");
+        let key = SigningKey::hmac(jws.header().algorithm(), SECRET).expect("a key");
+        let payload = jws.verify(&key.verifying_key()).expect("a signature");
+        let claims = Claims::from_slice(payload).expect("claims, each of them once");
+        (jws.header().clone(), claims)
+    }
+
+    fn sent(auth: &ClientSecretJwt, endpoint: &TokenEndpoint) -> (Header, Claims) {
         let request = endpoint.request(&ClientCredentials::new());
         let mut request = request.expect("a request");
         auth.authenticate(&mut request).expect("an assertion");
         let token = request.form().value("client_assertion");
-        let jws = Jws::parse(token.expect("an assertion").expose_secret());
-        jws.expect("a token").header().clone()
+        read(token.expect("an assertion").expose_secret())
+    }
+
+    /// Without the identifier, which is another one each time.
+    fn is(claims: &Claims, mut expected: Value) {
+        expected["jti"] = claims.id().expect("jti").into();
+        assert_eq!(claims.to_json(), expected.to_string());
     }
 
     #[test]
-    fn a_header_that_was_sent_is_not_kept_for_other_settings() {
+    fn what_was_sent_is_not_kept_for_other_settings() {
         let auth = ClientSecretJwt::new();
+        let id = endpoint("id");
         let hs256 = Header::new(Algorithm::HS256).with_typ("JWT");
-        assert_eq!(sent(&auth), hs256);
-        assert_eq!(sent(&auth), hs256);
+        assert_eq!(sent(&auth, &id).0, hs256);
+        assert_eq!(sent(&auth, &id).0, hs256);
+        let (before, auth) = (auth.clone(), auth.header("x", 7));
+        assert_eq!(sent(&auth, &id).0, hs256.clone().with("x", 7));
+        assert_eq!(sent(&before, &id).0, hs256);
+        let (before, auth) = (auth.clone(), auth.claim("y", 8));
+        assert_eq!(sent(&auth, &id).1.get("y"), Some(&8.into()));
+        assert_eq!(sent(&before, &id).1.get("y"), None);
         let auth = auth.algorithm(Algorithm::HS512);
-        let hs512 = Header::new(Algorithm::HS512).with_typ("JWT");
-        assert_eq!(sent(&auth), hs512);
-        assert_eq!(sent(&auth), hs512);
-        let auth = auth.header("x", 7);
-        assert_eq!(sent(&auth), hs512.with("x", 7));
+        let hs512 = Header::new(Algorithm::HS512).with_typ("JWT").with("x", 7);
+        assert_eq!(sent(&auth, &id).0, hs512);
+        assert_eq!(sent(&auth, &id).0, hs512);
+        let auth = auth
+            .audience("a")
+            .lifetime(Duration::from_secs(5))
+            .not_before(true);
+        let mut expected = json!({
+            "aud": "a", "exp": 1005, "iat": 1000, "iss": "id", "nbf": 1000, "sub": "id", "y": 8,
+        });
+        is(&sent(&auth, &id).1, expected.clone());
+        expected["y"] = 9.into();
+        is(&sent(&auth.claim("y", 9), &id).1, expected);
+    }
+
+    #[test]
+    fn what_was_sent_is_not_kept_for_other_clients() {
+        let auth = ClientSecretJwt::new();
+        let token = "https://id.example/token";
+        for _ in 0..2 {
+            for (endpoint, id, audience) in [
+                (endpoint("a"), "a", token),
+                (endpoint("b"), "b", token),
+                (endpoint("a").issuer("x"), "a", "x"),
+                (endpoint("a").issuer("y"), "a", "y"),
+            ] {
+                let expected = json!({
+                    "aud": audience, "exp": 1060, "iat": 1000, "iss": id, "sub": id,
+                });
+                is(&sent(&auth, &endpoint).1, expected);
+            }
+        }
+    }
+
+    #[test]
+    fn what_was_sent_is_not_kept_for_another_subject_or_scope() {
+        let key = SigningKey::hmac(Algorithm::HS256, SECRET).expect("a key");
+        let grant = JwtBearer::new("robot", key).audience("a");
+        let claims = |grant: &JwtBearer, scope: &str| {
+            let request = endpoint("id").scope(scope).request(grant);
+            let request = request.expect("a request");
+            let token = request.form().value("assertion").expect("an assertion");
+            read(token.expose_secret()).1
+        };
+        assert_eq!(claims(&grant, "x").subject(), None);
+        let grant = grant.subject("alice");
+        assert_eq!(claims(&grant, "x").subject(), Some("alice"));
+        assert_eq!(
+            claims(&grant.clone().subject("bob"), "x").subject(),
+            Some("bob")
+        );
+        assert_eq!(claims(&grant, "x").get("scope"), None);
+        let grant = grant.scope_as_claim(true);
+        for scope in ["x", "y", "x"] {
+            assert_eq!(claims(&grant, scope).get("scope"), Some(&scope.into()));
+        }
+    }
+
+    #[test]
+    fn the_latest_of_all_times_finds_room() {
+        let assertion = JwtAssertion {
+            not_before: true,
+            ..JwtAssertion::default()
+        };
+        let id = [b'a'; random::LENGTH];
+        let mut room = [0; ROOM];
+        let claims = assertion.new_claims(&id, Duration::MAX, &mut room);
+        assert!(
+            claims
+                .expect("room")
+                .ends_with(b",\"nbf\":18446744073709551615}")
+        );
+    }
+
+    #[test]
+    fn claims_of_any_length_are_one_object() {
+        let mut identifiers = HashSet::new();
+        for audience in ["", "a", "ab", "abc", "a\"b\\", "\u{1}", "ä", "☃", "}"] {
+            for other in [json!(7), json!("ä}"), json!({"a": [{}]}), json!(null)] {
+                let auth = ClientSecretJwt::new()
+                    .audience(audience)
+                    .claim("z", other.clone());
+                for _ in 0..2 {
+                    let (_, claims) = sent(&auth, &endpoint("id"));
+                    identifiers.insert(claims.id().expect("jti").to_owned());
+                    let expected = json!({
+                        "aud": audience, "exp": 1060, "iat": 1000, "iss": "id", "sub": "id",
+                        "z": other,
+                    });
+                    is(&claims, expected);
+                }
+            }
+        }
+        assert_eq!(identifiers.len(), 9 * 4 * 2);
     }
 }

@@ -2,6 +2,8 @@
 //!
 //! [RFC 7521 section 4.1](https://www.rfc-editor.org/rfc/rfc7521#section-4.1)
 
+use std::borrow::Cow;
+
 use super::{
     ClientRegistration, Form, Grant, TokenRequest,
     grant::{Asked, asking},
@@ -102,13 +104,13 @@ impl Grant for JwtBearer {
         request.extend(&self.asked.parameters);
         let scope = self.asked.scope.as_ref().or(request.scope());
         let scope = scope.filter(|scope| !scope.is_empty()).cloned();
-        let mut assertion = self.assertion.clone();
+        let mut assertion = Cow::Borrowed(&self.assertion);
         if self.scope_as_claim {
             request.ask_for_resource();
             if let Some(scope) = scope {
                 scope.validate()?;
-                let claims = &mut assertion.claims;
-                claims.insert("scope".to_owned(), scope.as_str().into());
+                let assertion = assertion.to_mut();
+                assertion.add_claim("scope".to_owned(), scope.as_str().into());
             }
         } else {
             request.ask_for(scope.as_ref());
@@ -134,7 +136,7 @@ impl Grant for JwtBearer {
         if matches!(self.key, AssertionKey::Elsewhere) {
             external(registration)?;
         }
-        if self.scope_as_claim && self.assertion.claims.contains_key("scope") {
+        if self.scope_as_claim && self.assertion.has_claim("scope") {
             return Err(Error::usage("the claim scope is set by scope").into());
         }
         Ok(self.assertion.check(registration)?)

@@ -4,6 +4,7 @@
 //! carry out what is decided here, and with any other HTTP library [`AuthorizationEndpoint`] makes
 //! the URL, [`TokenEndpoint`] builds the request and reads the answer.
 
+mod audience;
 mod authorization_code;
 mod authorization_endpoint;
 mod authorization_request;
@@ -42,6 +43,7 @@ mod token_response;
 pub(crate) mod token_update;
 
 pub use {
+    audience::Audience,
     authorization_code::AuthorizationCode,
     authorization_endpoint::{AuthorizationEndpoint, AuthorizationUrl},
     authorization_request::{AuthorizationRequest, ResponseType},
@@ -60,7 +62,6 @@ pub use {
     form::Form,
     grant::Grant,
     introspection::{Introspection, IntrospectionEndpoint, TokenTypeHint},
-    jwt_assertion::Audience,
     jwt_bearer::JwtBearer,
     password::Password,
     pkce::Pkce,

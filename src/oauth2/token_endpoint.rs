@@ -121,7 +121,7 @@ impl TokenEndpoint {
 
 impl From<Endpoint> for TokenEndpoint {
     fn from(mut endpoint: Endpoint) -> Self {
-        endpoint.registration_mut().token_endpoint = Some(endpoint.url.clone());
+        endpoint.registration_mut().token_endpoint = Some((*endpoint.url).clone());
         Self {
             endpoint,
             redirect_uri: None,
