@@ -79,10 +79,13 @@ impl Live {
 
     /// The renewal itself: answer, publish, store, tell, release.
     async fn renew(self, mut lead: Lead) -> Result<Ended> {
-        if self.slot.has_backlog()
-            && let Err(error) = self.clone().tell().await
-        {
-            trace::update_failed(&error);
+        if self.slot.has_backlog() {
+            let saved = self.clone().save().await;
+            // A hook that runs already is at it, and may take its time.
+            let told = self.tell_hook(false).await;
+            if let Err(error) = saved.and(told) {
+                trace::update_failed(&error);
+            }
         }
         let (token, lease) = match self.obtained(&mut lead).await {
             Ok(Continue(obtained)) => obtained,
@@ -158,17 +161,19 @@ impl Live {
     pub(super) async fn tell(self) -> Result<()> {
         let saved = self.clone().save().await;
         // Whatever the store does: the hook may be all that keeps the token.
-        let told = self.tell_hook().await;
+        let told = self.tell_hook(true).await;
         saved.and(told)
     }
 
-    async fn tell_hook(&self) -> Result<()> {
+    /// With or without waiting for what is being told by somebody else.
+    async fn tell_hook(&self, waiting: bool) -> Result<()> {
         let Some(hook) = &self.shared.settings.hook else {
             return Ok(());
         };
         loop {
             match self.slot.take_update() {
                 Next::Nothing => return Ok(()),
+                Next::Other(_) if !waiting => return Ok(()),
                 Next::Other(ended) => ended.wait().await,
                 Next::Mine(update, doing) => {
                     marked(&[self.slot.id()], || hook(update))
