@@ -14,7 +14,7 @@ use tokio::{runtime::Handle, sync::watch};
 
 use crate::{
     error::{BoxError, Error, Result},
-    oauth2::TokenUpdate,
+    lifecycle::update::TokenUpdate,
     secret::Secret,
 };
 
@@ -170,7 +170,7 @@ impl<T: Clone> Outcome<T> {
 }
 
 type Store = Arc<dyn token_store::AnyStore>;
-type Hook = Arc<dyn Fn(TokenUpdate) -> BoxFuture<()> + Send + Sync>;
+type UpdateHook = Arc<dyn Fn(TokenUpdate) -> BoxFuture<()> + Send + Sync>;
 type Sign = Arc<dyn Fn(Vec<u8>) -> BoxFuture<Vec<u8>> + Send + Sync>;
 type Assert = Arc<dyn Fn() -> BoxFuture<Secret> + Send + Sync>;
 type BoxFuture<T> = Pin<Box<dyn Future<Output = Result<T, BoxError>> + Send>>;

@@ -12,7 +12,7 @@ use maybe_async::must_be_sync as maybe_async;
 
 use crate::{
     error::{BoxError, Error, Result},
-    oauth2::TokenUpdate,
+    lifecycle::update::TokenUpdate,
     secret::Secret,
 };
 
@@ -179,7 +179,7 @@ impl<T: Clone> Outcome<T> {
 }
 
 type Store = Arc<dyn token_store::AnyStore>;
-type Hook = Arc<dyn Fn(TokenUpdate) -> Result<(), BoxError> + Send + Sync>;
+type UpdateHook = Arc<dyn Fn(TokenUpdate) -> Result<(), BoxError> + Send + Sync>;
 type Sign = Arc<dyn Fn(Vec<u8>) -> Result<Vec<u8>, BoxError> + Send + Sync>;
 type Assert = Arc<dyn Fn() -> Result<Secret, BoxError> + Send + Sync>;
 

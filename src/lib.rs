@@ -9,25 +9,33 @@
            README, which the documentation with both features `blocking` and `async` begins with."
 )]
 #![cfg_attr(docsrs, feature(doc_cfg))]
+#![cfg_attr(
+    not(any(feature = "async", feature = "blocking")),
+    allow(
+        dead_code,
+        reason = "some of the protocol is used by the clients alone"
+    )
+)]
 
 mod clock;
 mod encoding;
 mod error;
 pub mod jose;
 mod json;
+mod lifecycle;
 pub mod oauth1;
 pub mod oauth2;
 mod pem;
 mod random;
 mod secret;
+mod token_store;
+mod wire;
 
 #[cfg(any(feature = "async", feature = "blocking"))]
 mod tls;
 #[cfg(any(feature = "async", feature = "blocking"))]
-mod token_store;
-#[cfg(any(feature = "async", feature = "blocking"))]
-#[cfg_attr(feature = "tracing", path = "trace/events.rs")]
-#[cfg_attr(not(feature = "tracing"), path = "trace/silent.rs")]
+#[cfg_attr(feature = "tracing", path = "trace/enabled.rs")]
+#[cfg_attr(not(feature = "tracing"), path = "trace/disabled.rs")]
 mod trace;
 
 #[cfg(feature = "async")]
@@ -43,25 +51,23 @@ mod providers {}
 pub use {
     clock::Clock,
     error::{BoxError, Error, ErrorCode, ErrorKind, ErrorResponse, Result},
+    lifecycle::update::TokenUpdate,
     oauth2::token::Token,
     secret::Secret,
+    token_store::{FileTokenStore, Lease, StoredToken},
 };
 
 #[cfg(feature = "async")]
 pub use asynchronous::{
-    AsyncAssertionClient, AsyncAssertionClientBuilder, AsyncLogin, AsyncOAuth1Client,
-    AsyncOAuth1ClientBuilder, AsyncOAuth2Client, AsyncOAuth2ClientBuilder, AsyncRequestBuilder,
-    AsyncSigner, AsyncTokenStore, MakeAssertion, UpdateToken, async_http_client_builder,
+    AsyncAssertionClient, AsyncAssertionClientBuilder, AsyncExternalSigner, AsyncLogin,
+    AsyncOAuth1Client, AsyncOAuth1ClientBuilder, AsyncOAuth2Client, AsyncOAuth2ClientBuilder,
+    AsyncRequestBuilder, AsyncTokenStore, MakeAssertion, UpdateToken, async_http_client_builder,
 };
 #[cfg(feature = "blocking")]
 pub use blocking::{
-    AssertionClient, AssertionClientBuilder, Login, OAuth1Client, OAuth1ClientBuilder,
-    OAuth2Client, OAuth2ClientBuilder, RequestBuilder, Signer, TokenStore, http_client_builder,
-};
-#[cfg(any(feature = "async", feature = "blocking"))]
-pub use {
-    oauth2::token_update::TokenUpdate,
-    token_store::{FileTokenStore, Lease, StoredToken},
+    AssertionClient, AssertionClientBuilder, ExternalSigner, Login, OAuth1Client,
+    OAuth1ClientBuilder, OAuth2Client, OAuth2ClientBuilder, RequestBuilder, TokenStore,
+    http_client_builder,
 };
 
 pub use reqwest;

@@ -23,7 +23,7 @@ fn assertions() {
     let key = || SigningKey::hmac(Algorithm::HS256, SECRET.repeat(2)).unwrap();
     let assertion = "JwtAssertion { audience: None, lifetime: 60s, header: [\"x\"], \
                      claims: [\"y\"], .. }";
-    let signing = "Here(SigningKey { algorithm: HS256, key_id: None, .. })";
+    let signing = "Local(SigningKey { algorithm: HS256, key_id: None, .. })";
     shows(
         &ClientSecretJwt::new()
             .header("x", SECRET)
@@ -47,7 +47,7 @@ fn assertions() {
             "JwtBearer {{ issuer: \"me\", subject: None, key: {signing}, \
              grant_type: \"urn:ietf:params:oauth:grant-type:jwt-bearer\", \
              scope_as_claim: false, assertion: {assertion}, \
-             asked: Asked {{ scope: None, parameters: {{\"z\": [redacted]}} }} }}"
+             options: GrantOptions {{ scope: None, parameters: {{\"z\": [redacted]}} }} }}"
         ),
     );
     let input = Header::new(Algorithm::HS256)
@@ -71,17 +71,17 @@ fn shows(value: &impl Debug, text: &str) {
 fn grants() {
     shows(
         &ClientCredentials::new().param("key", SECRET).scope("a"),
-        "ClientCredentials { asked: Asked { scope: Some(Scope(\"a\")), \
+        "ClientCredentials { options: GrantOptions { scope: Some(Scope(\"a\")), \
          parameters: {\"key\": [redacted]} } }",
     );
     shows(
         &Password::new("alice", SECRET).keep_for_renewal(),
         "Password { username: \"alice\", password: [redacted], kept: true, \
-         asked: Asked { scope: None, parameters: {} } }",
+         options: GrantOptions { scope: None, parameters: {} } }",
     );
     shows(
         &ExtensionGrant::new("urn:x").param("subject_token", SECRET),
-        "ExtensionGrant { grant_type: \"urn:x\", kept: false, asked: Asked { scope: None, \
+        "ExtensionGrant { grant_type: \"urn:x\", kept: false, options: GrantOptions { scope: None, \
          parameters: {\"subject_token\": [redacted]} } }",
     );
     shows(
@@ -89,7 +89,7 @@ fn grants() {
             .code_verifier(SECRET)
             .redirect_uri("https://a/"),
         "AuthorizationCode { code: [redacted], redirect_uri: Some(\"https://a/\"), \
-         code_verifier: Some([redacted]), asked: Asked { scope: None, parameters: {} } }",
+         code_verifier: Some([redacted]), options: GrantOptions { scope: None, parameters: {} } }",
     );
 }
 
@@ -121,7 +121,7 @@ fn endpoints() {
             .unwrap()
             .client_secret(SECRET),
         &format!(
-            "TokenEndpoint {{ endpoint: {}, redirect_uri: None, scope: None, resource: [] }}",
+            "TokenEndpoint {{ endpoint: {}, defaults: TokenDefaults {{ redirect_uri: None, scope: None, resource: [] }} }}",
             registration("Some(\"https://id.example/\")")
         ),
     );
@@ -136,7 +136,7 @@ fn token_request() {
             "urn:x"
         }
 
-        fn fill(&self, request: &mut TokenRequest<'_>) -> Result<(), BoxError> {
+        fn add_parameters(&self, request: &mut TokenRequest<'_>) -> Result<(), BoxError> {
             request.push("assertion", SECRET);
             let text = format!("{request:?}");
             assert!(text.contains("form: {\"grant_type\": [redacted], \"assertion\": [redacted]}"));

@@ -26,7 +26,7 @@ use http::{
     header::{CACHE_CONTROL, CONTENT_TYPE, LOCATION, WWW_AUTHENTICATE},
 };
 use httpmock::{HttpMockRequest, HttpMockResponse, Method::POST, MockServer};
-use oauth_twin::{Clock, jose::Expected, reqwest::Url};
+use oauth_twin::{Clock, jose::ClaimsValidation, reqwest::Url};
 use ring::{
     digest::{SHA256, digest},
     rand::{SecureRandom as _, SystemRandom},
@@ -188,7 +188,7 @@ impl Desk {
     /// The same for a service account, of which the assertion says all.
     fn token_for_assertion(&self, asked: &HashMap<String, String>) -> HttpMockResponse {
         let assertion = asked.get("assertion").map_or("", |assertion| assertion);
-        let here_and_now = Expected::new()
+        let here_and_now = ClaimsValidation::new()
             .audience(&self.token_endpoint)
             .clock(self.clock());
         let mut book = self.book();

@@ -4,7 +4,7 @@ use std::{collections::HashSet, time::Duration};
 
 use oauth_twin::{
     BoxError,
-    jose::{Algorithm, Claims, Expected, Jwk, Jws, VerifyingKey},
+    jose::{Algorithm, Claims, ClaimsValidation, Jwk, Jws, VerifyingKey},
     oauth2::ServiceAccount,
 };
 
@@ -42,7 +42,11 @@ impl ServiceAccounts {
     /// What an assertion claims, if it is the account's, for here and for now, and new.
     ///
     /// [RFC 7523 section 3](https://www.rfc-editor.org/rfc/rfc7523#section-3)
-    pub fn check(&mut self, assertion: &str, here_and_now: Expected) -> Result<Claims, BoxError> {
+    pub fn check(
+        &mut self,
+        assertion: &str,
+        here_and_now: ClaimsValidation,
+    ) -> Result<Claims, BoxError> {
         let jws = Jws::parse(assertion)?;
         if jws.header().key_id() != self.public_key.key_id() {
             return Err("nobody has a key of that name".into());

@@ -2,14 +2,14 @@
 
 use std::{future::Future, pin::Pin, sync::Arc};
 
-use super::{
-    Assert, BoxFuture, Hook, Sign,
-    client::{AsyncAssertionClientBuilder, AsyncOAuth2ClientBuilder},
-};
 use crate::{
+    asynchronous::{
+        Assert, BoxFuture, Sign, UpdateHook,
+        client::{AsyncAssertionClientBuilder, AsyncOAuth2ClientBuilder},
+    },
     error::{BoxError, Result},
     jose::ExternalKey,
-    oauth2::TokenUpdate,
+    lifecycle::update::TokenUpdate,
     secret::Secret,
 };
 
@@ -25,7 +25,7 @@ impl<F> UpdateToken<fn()> for F
 where
     F: Fn(TokenUpdate) -> Result<(), BoxError> + Send + Sync + 'static,
 {
-    fn into_hook(self) -> Hook {
+    fn into_hook(self) -> UpdateHook {
         Arc::new(move |update| Box::pin(std::future::ready(self(update))))
     }
 }
@@ -35,7 +35,7 @@ where
     F: Fn(TokenUpdate) -> Fut + Send + Sync + 'static,
     Fut: Future<Output = Result<(), BoxError>> + Send + 'static,
 {
-    fn into_hook(self) -> Hook {
+    fn into_hook(self) -> UpdateHook {
         Arc::new(move |update| Box::pin(self(update)))
     }
 }
@@ -70,7 +70,7 @@ where
 /// A private key that is elsewhere, in a KMS or an HSM, and signs there.
 ///
 /// ```
-/// use oauth_twin::{AsyncOAuth2Client, AsyncSigner, BoxError, jose::{Algorithm, ExternalKey}};
+/// use oauth_twin::{AsyncOAuth2Client, AsyncExternalSigner, BoxError, jose::{Algorithm, ExternalKey}};
 /// # struct Service; impl Service { async fn sign(&self, _: &str, _: &[u8]) -> Result<Vec<u8>, BoxError> { Ok(vec![]) } }
 ///
 /// struct Kms {
@@ -78,7 +78,7 @@ where
 ///     key: String,
 /// }
 ///
-/// impl AsyncSigner for Kms {
+/// impl AsyncExternalSigner for Kms {
 ///     fn key(&self) -> ExternalKey {
 ///         ExternalKey::new(Algorithm::ES256).with_key_id("2026-11")
 ///     }
@@ -96,7 +96,7 @@ where
 ///     .build()?;
 /// # Ok::<(), oauth_twin::Error>(())
 /// ```
-pub trait AsyncSigner: Send + Sync {
+pub trait AsyncExternalSigner: Send + Sync {
     /// The key's algorithm and identifier. It is asked once.
     fn key(&self) -> ExternalKey;
 
@@ -130,7 +130,7 @@ macro_rules! callbacks {
             /// What signs in the place of a key that is here: a KMS, an HSM.
             ///
             #[doc = $signs]
-            pub fn signer(mut self, signer: impl AsyncSigner + 'static) -> Self {
+            pub fn signer(mut self, signer: impl AsyncExternalSigner + 'static) -> Self {
                 let key = signer.key();
                 self.tokens.signer = Some((key, sign(Arc::new(signer))));
                 self
@@ -139,7 +139,7 @@ macro_rules! callbacks {
     };
 }
 
-fn sign<S: AsyncSigner + 'static>(signer: Arc<S>) -> Sign {
+fn sign<S: AsyncExternalSigner + 'static>(signer: Arc<S>) -> Sign {
     Arc::new(move |message| {
         let signer = signer.clone();
         Box::pin(async move { signer.sign(&message).await })

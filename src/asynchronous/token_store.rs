@@ -2,11 +2,11 @@
 
 use std::{future::Future, sync::Arc, time::Duration};
 
-use super::{
-    BoxFuture,
-    client::{AsyncAssertionClientBuilder, AsyncOAuth2ClientBuilder},
-};
 use crate::{
+    asynchronous::{
+        BoxFuture,
+        client::{AsyncAssertionClientBuilder, AsyncOAuth2ClientBuilder},
+    },
     error::{BoxError, Error},
     token_store::{FileTokenStore, Lease, StoredToken},
 };

@@ -2,18 +2,18 @@
 
 use std::sync::Arc;
 
-use super::client::{AssertionClientBuilder, OAuth2ClientBuilder};
 use crate::{
+    blocking::client::{AssertionClientBuilder, OAuth2ClientBuilder},
     error::{BoxError, Result},
     jose::ExternalKey,
-    oauth2::TokenUpdate,
+    lifecycle::update::TokenUpdate,
     secret::Secret,
 };
 
 /// A private key that is elsewhere, in a KMS or an HSM, and signs there.
 ///
 /// ```
-/// use oauth_twin::{BoxError, OAuth2Client, Signer, jose::{Algorithm, ExternalKey}};
+/// use oauth_twin::{BoxError, OAuth2Client, ExternalSigner, jose::{Algorithm, ExternalKey}};
 /// # struct Service; impl Service { fn sign(&self, _: &str, _: &[u8]) -> Result<Vec<u8>, BoxError> { Ok(vec![]) } }
 ///
 /// struct Kms {
@@ -21,7 +21,7 @@ use crate::{
 ///     key: String,
 /// }
 ///
-/// impl Signer for Kms {
+/// impl ExternalSigner for Kms {
 ///     fn key(&self) -> ExternalKey {
 ///         ExternalKey::new(Algorithm::ES256).with_key_id("2026-11")
 ///     }
@@ -39,7 +39,7 @@ use crate::{
 ///     .build()?;
 /// # Ok::<(), oauth_twin::Error>(())
 /// ```
-pub trait Signer: Send + Sync {
+pub trait ExternalSigner: Send + Sync {
     /// The key's algorithm and identifier. It is asked once.
     fn key(&self) -> ExternalKey;
 
@@ -76,7 +76,7 @@ macro_rules! callbacks {
             /// What signs in the place of a key that is here: a KMS, an HSM.
             ///
             #[doc = $signs]
-            pub fn signer(mut self, signer: impl Signer + 'static) -> Self {
+            pub fn signer(mut self, signer: impl ExternalSigner + 'static) -> Self {
                 let key = signer.key();
                 let sign = Arc::new(move |message: Vec<u8>| signer.sign(&message));
                 self.tokens.signer = Some((key, sign));

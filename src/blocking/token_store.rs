@@ -2,8 +2,8 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::client::{AssertionClientBuilder, OAuth2ClientBuilder};
 use crate::{
+    blocking::client::{AssertionClientBuilder, OAuth2ClientBuilder},
     error::BoxError,
     token_store::{FileTokenStore, Lease, StoredToken},
 };

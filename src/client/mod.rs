@@ -4,33 +4,23 @@
 //! decided is decided below, without I/O; here it is carried out.
 
 use super::{
-    Assert, Hook, Outcome, Sign, Store, aside, briefly, detached, execute, http, http_base,
+    Assert, Outcome, Sign, Store, UpdateHook, aside, briefly, detached, execute, http, http_base,
     http_client, is_marked, linger, marked, maybe_async, read_capped, sleep,
 };
 
 mod assertion;
-mod assertion_builder;
-mod authorization;
-mod backlog;
-mod children;
-mod exchange;
-mod flight;
+mod endpoint_call;
 mod oauth1;
-mod oauth1_builder;
-mod oauth1_request;
-mod oauth1_session;
 mod oauth2;
-mod oauth2_builder;
-mod oauth2_settings;
+mod outbox;
 mod renewal;
 mod request;
 mod session;
 mod settings;
+mod single_flight;
 mod slot;
-mod storing;
+mod slots;
+mod store_sync;
 mod transport;
 
-pub use {
-    assertion::*, assertion_builder::*, authorization::*, oauth1::*, oauth1_builder::*, oauth2::*,
-    oauth2_builder::*, request::*,
-};
+pub use {assertion::*, oauth1::*, oauth2::*, request::*};

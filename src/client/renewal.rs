@@ -7,17 +7,18 @@ use std::{
 };
 
 use super::{
-    aside,
-    backlog::Next,
-    detached,
-    flight::{Ended, Lead},
-    is_marked, marked, maybe_async,
+    aside, detached, is_marked, marked, maybe_async,
+    outbox::Next,
     session::Live,
+    single_flight::{Ended, Lead},
     slot::{Current, Turn, Wanted},
 };
 use crate::{
     error::{Error, ErrorCode, ErrorKind, Result},
-    oauth2::{Grant, RefreshToken, Token},
+    oauth2::{
+        grant::{Grant, refresh_token::RefreshToken},
+        token::Token,
+    },
     trace,
 };
 

@@ -10,14 +10,15 @@ use serde::Serialize;
 
 use super::{
     execute, http, maybe_async,
-    oauth1_session::SignedSession,
+    oauth1::session::SignedSession,
     session::{Live, Session, Settings},
     slot::{Current, Wanted},
 };
 use crate::{
     error::{Error, ErrorKind, Result},
     oauth2::{
-        ProtectedRequest, TokenPlacement, body_with_token, is_invalid_token, query_with_token,
+        hook::ProtectedRequest,
+        token::bearer::{TokenPlacement, body_with_token, is_invalid_token, query_with_token},
     },
     trace,
 };
@@ -27,58 +28,8 @@ paired! {
     /// reqwest's own builder, with the same methods, and [`reqwest`](Self::reqwest) for the rest of them.
     ///
     #[doc = by_mode!(
-        r#"```
-# fn main() -> Result<(), Box<dyn std::error::Error>> {
-# let server = httpmock::MockServer::start();
-# server.mock(|when, then| {
-#     when.path("/reports").query_param("page", "2").header("authorization", "Bearer t")
-#         .header("x-trace", "7");
-#     then.status(201);
-# });
-use std::time::Duration;
-use oauth_twin::{OAuth2Client, Token};
-
-let client = OAuth2Client::builder("id").token(Token::new("t")).build()?;
-let response = client
-    .post(server.url("/reports"))
-    .query(&[("page", 2)])
-    .header("x-trace", "7")
-    .json(&["a report"])
-    .timeout(Duration::from_secs(5))
-    .reqwest(|builder| builder.fragment_free())          // whatever else reqwest offers
-    .send()?;
-assert_eq!(response.status(), 201);
-# Ok(()) }
-# trait FragmentFree { fn fragment_free(self) -> Self; }
-# impl FragmentFree for oauth_twin::reqwest::blocking::RequestBuilder { fn fragment_free(self) -> Self { self } }
-```"#,
-        r#"```
-# #[tokio::main(flavor = "current_thread")]
-# async fn main() -> Result<(), Box<dyn std::error::Error>> {
-# let server = httpmock::MockServer::start_async().await;
-# server.mock_async(|when, then| {
-#     when.path("/reports").query_param("page", "2").header("authorization", "Bearer t")
-#         .header("x-trace", "7");
-#     then.status(201);
-# }).await;
-use std::time::Duration;
-use oauth_twin::{AsyncOAuth2Client, Token};
-
-let client = AsyncOAuth2Client::builder("id").token(Token::new("t")).build()?;
-let response = client
-    .post(server.url("/reports"))
-    .query(&[("page", 2)])
-    .header("x-trace", "7")
-    .json(&["a report"])
-    .timeout(Duration::from_secs(5))
-    .reqwest(|builder| builder.fragment_free())          // whatever else reqwest offers
-    .send()
-    .await?;
-assert_eq!(response.status(), 201);
-# Ok(()) }
-# trait FragmentFree { fn fragment_free(self) -> Self; }
-# impl FragmentFree for oauth_twin::reqwest::RequestBuilder { fn fragment_free(self) -> Self { self } }
-```"#
+        include_str!("../../docs/examples/blocking/request_builder.md"),
+        include_str!("../../docs/examples/async/request_builder.md")
     )]
     ///
     /// The token goes into the `Authorization` header
@@ -95,7 +46,7 @@ assert_eq!(response.status(), 201);
     /// within an origin after another was visited. Redirects of signed requests are returned.
     #[must_use = "a request does nothing until it is sent"]
     pub struct RequestBuilder | AsyncRequestBuilder {
-        authority: Authority,
+        authorizer: Authorizer,
         inner: Result<http::RequestBuilder>,
         withhold_token: bool,
     }
@@ -181,15 +132,15 @@ impl RequestBuilder {
     /// a token, or if the transport fails.
     pub async fn send(self) -> Result<http::Response> {
         let request = self.inner?.build()?;
-        match self.authority {
-            Authority::Bearer(session) => {
+        match self.authorizer {
+            Authorizer::Bearer(session) => {
                 let live = session.live()?;
                 match self.withhold_token {
                     true => live.execute(request).await,
                     false => live.send(request).await,
                 }
             }
-            Authority::Signed(session) => {
+            Authorizer::Signed(session) => {
                 let live = session.live()?;
                 match self.withhold_token {
                     true => live.execute(request).await,
@@ -209,7 +160,7 @@ impl fmt::Debug for RequestBuilder {
 }
 
 /// Whose request it is.
-enum Authority {
+enum Authorizer {
     Bearer(Session),
     Signed(SignedSession),
 }
@@ -221,7 +172,7 @@ impl SignedSession {
             .live()
             .map(|live| live.shared.transport.request(method, url));
         RequestBuilder {
-            authority: Authority::Signed(self.clone()),
+            authorizer: Authorizer::Signed(self.clone()),
             inner,
             withhold_token: false,
         }
@@ -235,7 +186,7 @@ impl Session {
             .live()
             .map(|live| live.shared.transport.request(method, url));
         RequestBuilder {
-            authority: Authority::Bearer(self.clone()),
+            authorizer: Authorizer::Bearer(self.clone()),
             inner,
             withhold_token: false,
         }

@@ -11,18 +11,24 @@ use std::{
 };
 
 use super::{
-    Assert, Hook, Sign, Store,
-    children::Children,
-    detached, is_marked, linger, maybe_async,
+    Assert, Sign, Store, UpdateHook, detached, is_marked, linger, maybe_async,
     slot::{Current, Origin, Rules, Slot, Wanted},
+    slots::Children,
     transport::Transport,
 };
 use crate::{
     clock::Clock,
     error::{Error, Result},
     oauth2::{
-        AuthorizationEndpoint, Grant, Hooks, Introspection, IntrospectionEndpoint,
-        RevocationEndpoint, Token, TokenEndpoint, TokenPlacement, TokenTypeHint,
+        authorization::endpoint::AuthorizationEndpoint,
+        endpoint::{
+            introspection::{Introspection, IntrospectionEndpoint, TokenTypeHint},
+            revocation::RevocationEndpoint,
+            token::TokenEndpoint,
+        },
+        grant::Grant,
+        hook::Hooks,
+        token::{Token, bearer::TokenPlacement},
     },
     secret::Secret,
 };
@@ -31,9 +37,9 @@ use crate::{
 #[derive(Clone)]
 pub(in super::super) struct Session(Arc<Handle>);
 
-struct Handle(RwLock<State>);
+struct Handle(RwLock<HandleState>);
 
-enum State {
+enum HandleState {
     Open(Live),
     /// Closed to callers; something was left to be done, which another `close` tries again.
     Closing(Live),
@@ -67,7 +73,7 @@ pub(super) struct Settings {
     pub(super) rules: Rules,
     pub(super) timeout: Duration,
     pub(super) close_timeout: Duration,
-    pub(super) hook: Option<Hook>,
+    pub(super) hook: Option<UpdateHook>,
     pub(super) store: Option<Store>,
     /// What signs in the place of a key that is here.
     pub(super) sign: Option<Sign>,
@@ -110,13 +116,13 @@ impl Session {
             slot,
             closed: Arc::default(),
         };
-        Self(Arc::new(Handle(RwLock::new(State::Open(live)))))
+        Self(Arc::new(Handle(RwLock::new(HandleState::Open(live)))))
     }
 
     /// A client for somebody else's token, on the same connections.
     pub(super) fn child(&self, token: Token) -> Self {
         let Ok(Live { shared, .. }) = self.live() else {
-            return Self(Arc::new(Handle(RwLock::new(State::Closed))));
+            return Self(Arc::new(Handle(RwLock::new(HandleState::Closed))));
         };
         let now = shared.settings.clock.unix();
         let rules = shared.settings.rules;
@@ -127,8 +133,8 @@ impl Session {
     /// What is needed to do anything.
     pub(super) fn live(&self) -> Result<Live> {
         match &*self.0.read() {
-            State::Open(live) => Ok(live.clone()),
-            State::Closing(_) | State::Closed => Err(Error::closed()),
+            HandleState::Open(live) => Ok(live.clone()),
+            HandleState::Closing(_) | HandleState::Closed => Err(Error::closed()),
         }
     }
 
@@ -157,12 +163,12 @@ impl Session {
     /// Refuses callers from now on; what is left to be done comes back, unless it is done.
     pub(in super::super) fn begin_close(&self) -> Option<Live> {
         let mut state = self.0.write();
-        let live = match std::mem::replace(&mut *state, State::Closed) {
-            State::Open(live) | State::Closing(live) => live,
-            State::Closed => return None,
+        let live = match std::mem::replace(&mut *state, HandleState::Closed) {
+            HandleState::Open(live) | HandleState::Closing(live) => live,
+            HandleState::Closed => return None,
         };
         live.closed.store(true, Ordering::SeqCst);
-        *state = State::Closing(live.clone());
+        *state = HandleState::Closing(live.clone());
         Some(live)
     }
 }
@@ -224,17 +230,17 @@ impl Session {
             return Ok(());
         };
         live.settle().await?;
-        *self.0.write() = State::Closed;
+        *self.0.write() = HandleState::Closed;
         Ok(())
     }
 }
 
 impl Handle {
-    fn read(&self) -> RwLockReadGuard<'_, State> {
+    fn read(&self) -> RwLockReadGuard<'_, HandleState> {
         self.0.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn write(&self) -> RwLockWriteGuard<'_, State> {
+    fn write(&self) -> RwLockWriteGuard<'_, HandleState> {
         self.0.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -243,8 +249,8 @@ impl Handle {
 /// stored yet is told once more, as far as that is possible here.
 impl Drop for Handle {
     fn drop(&mut self) {
-        let state = std::mem::replace(&mut *self.write(), State::Closed);
-        if let State::Open(live) = state
+        let state = std::mem::replace(&mut *self.write(), HandleState::Closed);
+        if let HandleState::Open(live) = state
             && live.slot.has_backlog()
             && !is_marked(live.slot.id())
             && !std::thread::panicking()
@@ -270,7 +276,7 @@ impl Live {
 impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &*self.0.read() {
-            State::Open(Live { shared, slot, .. }) => {
+            HandleState::Open(Live { shared, slot, .. }) => {
                 let mut debug = f.debug_struct("Open");
                 match &shared.settings.identity {
                     Identity::Client(id) => debug.field("client_id", id),
@@ -282,7 +288,7 @@ impl fmt::Debug for Session {
                     .field("token", &token)
                     .finish()
             }
-            State::Closing(_) | State::Closed => f.write_str("Closed"),
+            HandleState::Closing(_) | HandleState::Closed => f.write_str("Closed"),
         }
     }
 }

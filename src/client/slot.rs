@@ -12,16 +12,20 @@ use std::{
 use reqwest::header::HeaderValue;
 
 use super::{
-    backlog::Backlog,
-    flight::{Flight, Lead},
+    outbox::Backlog,
+    single_flight::{Flight, Lead},
 };
 use crate::{
     error::{Error, Result},
-    oauth2::{
-        Backoff, Decision, Grant, Lifetime, RefreshPolicy, Situation, Token, TokenUpdate,
-        authorization, decide,
+    lifecycle::{
+        decision::{Backoff, Decision, Lifetime, Situation, decide},
+        update::TokenUpdate,
     },
-    token_store::By,
+    oauth2::{
+        grant::Grant,
+        token::{Token, bearer::authorization, refresh::RefreshPolicy},
+    },
+    token_store::reading::By,
 };
 
 /// A published token, ready to be put on a request.

@@ -12,8 +12,9 @@ use reqwest::{
 use super::{execute, http, http_base, http_client, maybe_async, read_capped};
 use crate::{
     error::{Error, Result},
-    oauth2::{EndpointRequest, EndpointResponse, TokenPlacement, is_loopback, is_secure},
+    oauth2::{request::EndpointRequest, response::EndpointResponse, token::bearer::TokenPlacement},
     tls,
+    wire::secure_url::{is_loopback, is_secure},
 };
 
 /// The user's change to reqwest's builder.

@@ -9,10 +9,10 @@ use std::{
 
 use serde_json::{Map, Value};
 
-use super::{Header, SigningKey, header::json, jws::signed};
 use crate::{
     clock::since_epoch,
     error::{Error, Result},
+    jose::{Header, SigningKey, header::json, jws::signed},
     json::Members,
     secret::Secret,
 };

@@ -1,13 +1,15 @@
 //! Keys that sign elsewhere.
 
-use super::{
-    Algorithm, Header, VerifyingKey,
-    algorithm::KeyType,
-    der::Der,
-    private_key::padded,
-    signing_key::{certificate, thumbprint},
+use crate::{
+    error::{Error, Result},
+    jose::{
+        Algorithm, Header, VerifyingKey,
+        algorithm::KeyType,
+        der::Der,
+        private_key::padded,
+        signing_key::{certificate, thumbprint},
+    },
 };
-use crate::error::{Error, Result};
 
 /// A private key that is not here but in a KMS or an HSM: what has to be known of it before it
 /// signs.

@@ -5,9 +5,9 @@
 use serde::{Serialize, Serializer, ser::SerializeMap as _};
 use serde_json::{Map, Value};
 
-use super::{Algorithm, SigningInput, jws::encoded_header};
 use crate::{
     error::{Error, Result},
+    jose::{Algorithm, SigningInput, jws::encoded_header},
     json::Members,
 };
 

@@ -9,9 +9,9 @@ use ring::digest::{SHA256, digest};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser::SerializeMap as _};
 use serde_json::{Map, Value};
 
-use super::{Algorithm, algorithm::KeyType, header::json, public_key::PublicKey};
 use crate::{
     error::{Error, Result},
+    jose::{Algorithm, algorithm::KeyType, header::json, public_key::PublicKey},
     json::Members,
     secret::Secret,
 };

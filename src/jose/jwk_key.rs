@@ -6,13 +6,15 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use ring::rsa;
 use zeroize::Zeroizing;
 
-use super::{
-    Jwk,
-    algorithm::KeyType,
-    private_key::{PrivateKey, padded},
-    public_key::PublicKey,
+use crate::{
+    error::{Error, Result},
+    jose::{
+        Jwk,
+        algorithm::KeyType,
+        private_key::{PrivateKey, padded},
+        public_key::PublicKey,
+    },
 };
-use crate::error::{Error, Result};
 
 impl Jwk {
     pub(super) fn public_key(&self) -> Result<PublicKey> {

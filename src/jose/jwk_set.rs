@@ -7,8 +7,10 @@ use std::{fmt, sync::Arc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, ser::SerializeMap as _};
 use serde_json::Value;
 
-use super::{Header, Jwk, VerifyingKey, verifying_key::Material};
-use crate::json::Members;
+use crate::{
+    jose::{Header, Jwk, VerifyingKey, verifying_key::Material},
+    json::Members,
+};
 
 /// The keys that a server publishes (`jwks_uri`), or that a client registers. Each is read once.
 ///

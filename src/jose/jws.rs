@@ -8,9 +8,9 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::Serialize;
 use zeroize::Zeroizing;
 
-use super::{Algorithm, Header, JwkSet, SigningKey, VerifyingKey, header::json};
 use crate::{
     error::{Error, Result},
+    jose::{Algorithm, Header, JwkSet, SigningKey, VerifyingKey, header::json},
     secret::Secret,
 };
 

@@ -5,7 +5,7 @@
 //!
 //! ```
 //! use std::time::{Duration, SystemTime};
-//! use oauth_twin::jose::{Algorithm, Claims, Expected, Jws, SigningKey};
+//! use oauth_twin::jose::{Algorithm, Claims, ClaimsValidation, Jws, SigningKey};
 //!
 //! # let pem = include_str!("../../tests/vectors/p-256.pkcs8.pem");
 //! let key = SigningKey::from_pem(Algorithm::ES256, pem)?.with_key_id("2026-11");
@@ -18,7 +18,7 @@
 //! let jws = Jws::parse(token.expose_secret())?;
 //! assert_eq!(jws.header().key_id(), Some("2026-11"));
 //! let claims = Claims::from_slice(jws.verify(&key.verifying_key())?)?;
-//! claims.validate(&Expected::new().issuer("https://id.example.com").audience("reports"))?;
+//! claims.validate(&ClaimsValidation::new().issuer("https://id.example.com").audience("reports"))?;
 //! # Ok::<(), oauth_twin::Error>(())
 //! ```
 //!
@@ -38,8 +38,8 @@
 
 mod algorithm;
 mod claims;
+mod claims_validation;
 mod der;
-mod expected;
 mod external_key;
 mod header;
 mod jwk;
@@ -54,7 +54,7 @@ mod verifying_key;
 pub use {
     algorithm::Algorithm,
     claims::Claims,
-    expected::Expected,
+    claims_validation::ClaimsValidation,
     external_key::ExternalKey,
     header::Header,
     jwk::Jwk,

@@ -15,14 +15,17 @@ use ring::{
 };
 use zeroize::Zeroizing;
 
-use super::{
-    algorithm::KeyType,
-    der::{
-        CONTEXT_0, CONTEXT_1, Der, INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, PRIMITIVE_1, SEQUENCE,
+use crate::{
+    error::{Error, Result},
+    jose::{
+        algorithm::KeyType,
+        der::{
+            CONTEXT_0, CONTEXT_1, Der, INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, PRIMITIVE_1,
+            SEQUENCE,
+        },
+        public_key::{PublicKey, bits, curve, key_type},
     },
-    public_key::{PublicKey, bits, curve, key_type},
 };
-use crate::error::{Error, Result};
 
 /// A key that *ring* has read.
 pub(super) enum PrivateKey {

@@ -6,12 +6,12 @@
 
 use rustls_pki_types::{CertificateDer, SubjectPublicKeyInfoDer, pem::PemObject as _};
 
-use super::{
-    algorithm::KeyType,
-    der::{CONTEXT_0, Der, INTEGER, OBJECT_IDENTIFIER, SEQUENCE},
-};
 use crate::{
     error::{Error, Result},
+    jose::{
+        algorithm::KeyType,
+        der::{CONTEXT_0, Der, INTEGER, OBJECT_IDENTIFIER, SEQUENCE},
+    },
     pem,
 };
 

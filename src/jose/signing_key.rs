@@ -14,12 +14,12 @@ use ring::{
 use rustls_pki_types::{CertificateDer, pem::PemObject as _};
 use zeroize::Zeroize as _;
 
-use super::{
-    Algorithm, Header, Jwk, VerifyingKey, private_key::PrivateKey, public_key::PublicKey,
-    verifying_key::Material,
-};
 use crate::{
     error::{Error, Result},
+    jose::{
+        Algorithm, Header, Jwk, VerifyingKey, private_key::PrivateKey, public_key::PublicKey,
+        verifying_key::Material,
+    },
     pem,
 };
 
@@ -44,14 +44,14 @@ use crate::{
 /// *ring* does not overwrite its keys in memory when they are dropped.
 #[derive(Clone)]
 pub struct SigningKey {
-    secret: Arc<Secret>,
+    secret: Arc<KeyMaterial>,
     algorithm: Algorithm,
     key_id: Option<String>,
     /// SHA-256 of its certificate, base64url.
     certificate: Option<String>,
 }
 
-enum Secret {
+enum KeyMaterial {
     Shared(hmac::Key),
     Private(PrivateKey),
 }
@@ -126,7 +126,7 @@ impl SigningKey {
 
     fn shared(algorithm: Algorithm, key: hmac::Key) -> Self {
         Self {
-            secret: Arc::new(Secret::Shared(key)),
+            secret: Arc::new(KeyMaterial::Shared(key)),
             algorithm,
             key_id: None,
             certificate: None,
@@ -142,7 +142,7 @@ impl SigningKey {
             )));
         }
         Ok(Self {
-            secret: Arc::new(Secret::Private(key)),
+            secret: Arc::new(KeyMaterial::Private(key)),
             algorithm,
             key_id: None,
             certificate: None,
@@ -213,8 +213,8 @@ impl SigningKey {
     /// The same, handed to `taker` where it was made.
     pub(super) fn sign_for<T>(&self, message: &[u8], taker: impl FnOnce(&[u8]) -> T) -> Result<T> {
         let key = match &*self.secret {
-            Secret::Shared(key) => return Ok(taker(hmac::sign(key, message).as_ref())),
-            Secret::Private(key) => key,
+            KeyMaterial::Shared(key) => return Ok(taker(hmac::sign(key, message).as_ref())),
+            KeyMaterial::Private(key) => key,
         };
         let random = SystemRandom::new();
         match key {
@@ -237,18 +237,20 @@ impl SigningKey {
     /// How many bytes a signature has.
     pub(super) fn signature_len(&self) -> usize {
         match &*self.secret {
-            Secret::Shared(key) => key.algorithm().digest_algorithm().output_len(),
-            Secret::Private(PrivateKey::Rsa(key)) => key.public().modulus_len(),
-            Secret::Private(PrivateKey::Ec(curve, _)) => 2 * curve.coordinate().unwrap_or_default(),
-            Secret::Private(PrivateKey::Ed25519(_)) => 64,
+            KeyMaterial::Shared(key) => key.algorithm().digest_algorithm().output_len(),
+            KeyMaterial::Private(PrivateKey::Rsa(key)) => key.public().modulus_len(),
+            KeyMaterial::Private(PrivateKey::Ec(curve, _)) => {
+                2 * curve.coordinate().unwrap_or_default()
+            }
+            KeyMaterial::Private(PrivateKey::Ed25519(_)) => 64,
         }
     }
 
     /// What others verify its signatures with. That of a shared secret holds the secret, too.
     pub fn verifying_key(&self) -> VerifyingKey {
         let material = match &*self.secret {
-            Secret::Shared(key) => Material::Shared(key.clone()),
-            Secret::Private(key) => Material::Public(key.public()),
+            KeyMaterial::Shared(key) => Material::Shared(key.clone()),
+            KeyMaterial::Private(key) => Material::Public(key.public()),
         };
         VerifyingKey::new(self.algorithm, material, self.key_id.clone())
     }
@@ -262,8 +264,8 @@ impl SigningKey {
 
     fn public_key(&self) -> Option<PublicKey> {
         match &*self.secret {
-            Secret::Shared(_) => None,
-            Secret::Private(key) => Some(key.public()),
+            KeyMaterial::Shared(_) => None,
+            KeyMaterial::Private(key) => Some(key.public()),
         }
     }
 }

@@ -9,8 +9,10 @@ use ring::{
     signature::{self, RsaParameters, RsaPublicKeyComponents, UnparsedPublicKey},
 };
 
-use super::{Algorithm, Jwk, algorithm::KeyType, public_key::PublicKey};
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    jose::{Algorithm, Jwk, algorithm::KeyType, public_key::PublicKey},
+};
 
 /// A public key, or a shared secret, with the one algorithm that it verifies.
 ///

@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 
 use url::Url;
 
-use super::TemporaryCredentials;
 use crate::{
     error::{Error, ErrorResponse, Result},
+    oauth1::TemporaryCredentials,
     secret::Secret,
 };
 

@@ -5,11 +5,11 @@
 use http::{HeaderMap, StatusCode, header};
 use serde_json::{Map, Value};
 
-use super::{Signer, TemporaryCredentials, TokenCredentials, problem::problem_in};
 use crate::{
     encoding::percent_encode,
     error::{Error, ErrorResponse, Result},
     json::Members,
+    oauth1::{Signer, TemporaryCredentials, TokenCredentials, problem::problem_in},
 };
 
 impl Signer {

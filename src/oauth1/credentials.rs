@@ -11,13 +11,13 @@ use crate::secret::Secret;
 
 /// What a token request is answered with, under the names of the wire.
 #[derive(Clone, PartialEq)]
-struct Members {
+struct CredentialMembers {
     token: Secret,
     token_secret: Secret,
     extra: Map<String, Value>,
 }
 
-impl Members {
+impl CredentialMembers {
     /// Takes them out of an answer, or what was stored; or says in what it is none.
     fn take(mut members: Map<String, Value>) -> Result<Self, &'static str> {
         let mut take = |name: &str| match members.remove(name) {
@@ -86,12 +86,12 @@ const SESSION_HANDLE: &str = "oauth_session_handle";
 ///
 /// [RFC 5849 section 2.1](https://www.rfc-editor.org/rfc/rfc5849#section-2.1)
 #[derive(PartialEq)]
-pub struct TemporaryCredentials(Members);
+pub struct TemporaryCredentials(CredentialMembers);
 
 impl TemporaryCredentials {
     /// Those that were kept in a way of one's own.
     pub fn new(token: impl Into<Secret>, token_secret: impl Into<Secret>) -> Self {
-        Self(Members {
+        Self(CredentialMembers {
             token: token.into(),
             token_secret: token_secret.into(),
             extra: Map::new(),
@@ -125,7 +125,7 @@ impl TemporaryCredentials {
         if !confirmed {
             return Err("the answer does not say oauth_callback_confirmed=true");
         }
-        Members::take(members).map(Self)
+        CredentialMembers::take(members).map(Self)
     }
 
     /// Token and secret.
@@ -149,7 +149,7 @@ impl Serialize for TemporaryCredentials {
 
 impl<'de> Deserialize<'de> for TemporaryCredentials {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let members = Members::take(Map::deserialize(deserializer)?);
+        let members = CredentialMembers::take(Map::deserialize(deserializer)?);
         members.map(Self).map_err(de::Error::custom)
     }
 }
@@ -175,7 +175,7 @@ impl<'de> Deserialize<'de> for TemporaryCredentials {
 /// [RFC 5849 section 2.3](https://www.rfc-editor.org/rfc/rfc5849#section-2.3)
 #[derive(Clone, PartialEq)]
 pub struct TokenCredentials {
-    members: Members,
+    members: CredentialMembers,
     session_handle: Option<Secret>,
 }
 
@@ -183,7 +183,7 @@ impl TokenCredentials {
     /// Those that were kept in a way of one's own, or made on the provider's page.
     pub fn new(token: impl Into<Secret>, token_secret: impl Into<Secret>) -> Self {
         Self {
-            members: Members {
+            members: CredentialMembers {
                 token: token.into(),
                 token_secret: token_secret.into(),
                 extra: Map::new(),
@@ -222,7 +222,7 @@ impl TokenCredentials {
     }
 
     pub(super) fn from_answer(members: Map<String, Value>) -> Result<Self, &'static str> {
-        let mut members = Members::take(members)?;
+        let mut members = CredentialMembers::take(members)?;
         let session_handle = match members.extra.remove(SESSION_HANDLE) {
             Some(Value::String(handle)) if !handle.is_empty() => Some(handle.into()),
             _ => None,

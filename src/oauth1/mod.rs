@@ -25,8 +25,8 @@
 mod callback;
 mod credential_response;
 mod credentials;
+mod custom_method;
 mod nonce;
-mod own_method;
 mod parameters;
 mod problem;
 mod protocol_parameters;
@@ -37,14 +37,14 @@ mod signer;
 mod signing;
 mod target;
 
-#[cfg_attr(feature = "rsa-sha1", path = "legacy_rsa/on_rsa.rs")]
-#[cfg_attr(not(feature = "rsa-sha1"), path = "legacy_rsa/absent.rs")]
+#[cfg_attr(feature = "rsa-sha1", path = "legacy_rsa/enabled.rs")]
+#[cfg_attr(not(feature = "rsa-sha1"), path = "legacy_rsa/disabled.rs")]
 mod legacy_rsa;
 
 pub use {
     callback::VerifiedCredentials,
     credentials::{TemporaryCredentials, TokenCredentials},
-    own_method::{SignatureAlgorithm, SigningSecrets},
+    custom_method::{SignatureAlgorithm, SigningSecrets},
     rsa_key::RsaKey,
     signature_method::SignatureMethod,
     signed_request::{Body, SignatureType, SignedRequest},

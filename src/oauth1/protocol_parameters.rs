@@ -5,9 +5,9 @@
 
 use std::ops::Range;
 
-use super::{SignatureType, Signer};
 use crate::{
     encoding::{percent_encode, unreserved},
+    oauth1::{SignatureType, Signer},
     secret::Secret,
 };
 

@@ -8,9 +8,9 @@ use ring::{digest, rand::SystemRandom, rsa::KeyPair, signature};
 use rustls_pki_types::PrivateKeyDer;
 use zeroize::Zeroize as _;
 
-use super::legacy_rsa::{self, LegacyKey};
 use crate::{
     error::{Error, Result},
+    oauth1::legacy_rsa::{self, LegacyKey},
     pem,
 };
 

@@ -7,8 +7,10 @@ use std::{fmt, sync::Arc};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use ring::{digest::digest, hmac};
 
-use super::{RsaKey, SignatureAlgorithm, SigningSecrets, rsa_key::Hash};
-use crate::error::{BoxError, Error, Result};
+use crate::{
+    error::{BoxError, Error, Result},
+    oauth1::{RsaKey, SignatureAlgorithm, SigningSecrets, rsa_key::Hash},
+};
 
 /// How a request is signed.
 ///

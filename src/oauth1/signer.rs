@@ -6,11 +6,14 @@ use std::{fmt, sync::OnceLock};
 
 use ring::hmac;
 
-use super::{
-    SignatureMethod, SignatureType, SigningSecrets, TemporaryCredentials, TokenCredentials,
-    VerifiedCredentials, protocol_parameters::ProtocolParameters,
+use crate::{
+    clock::Clock,
+    oauth1::{
+        SignatureMethod, SignatureType, SigningSecrets, TemporaryCredentials, TokenCredentials,
+        VerifiedCredentials, protocol_parameters::ProtocolParameters,
+    },
+    secret::Secret,
 };
-use crate::{clock::Clock, secret::Secret};
 
 /// Signs requests, for any HTTP library.
 ///

@@ -8,16 +8,16 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::{HeaderMap, HeaderValue, Method, header};
 use ring::hmac;
 
-use super::{
-    Body, SignatureMethod, SignatureType, SignedRequest, Signer,
-    nonce::nonce,
-    parameters::Parameters,
-    protocol_parameters::Fresh,
-    target::{Authority, Target},
-};
 use crate::{
     encoding::{percent_encode, percent_encode_onto, unreserved},
     error::{Error, Result},
+    oauth1::{
+        Body, SignatureMethod, SignatureType, SignedRequest, Signer,
+        nonce::nonce,
+        parameters::Parameters,
+        protocol_parameters::Fresh,
+        target::{Authority, Target},
+    },
 };
 
 const FORM: &str = "application/x-www-form-urlencoded";

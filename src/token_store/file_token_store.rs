@@ -12,8 +12,11 @@ use std::{
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use super::{Lease, StoredToken, private_files};
-use crate::{error::BoxError, oauth2::Token};
+use crate::{
+    error::BoxError,
+    oauth2::token::Token,
+    token_store::{Lease, StoredToken, private_files},
+};
 
 /// As large as a file may be, in bytes.
 const LIMIT: u64 = 1024 * 1024;

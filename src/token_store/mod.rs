@@ -5,10 +5,9 @@
 mod file_token_store;
 mod lease;
 #[cfg_attr(unix, path = "private_files/unix.rs")]
-#[cfg_attr(not(unix), path = "private_files/elsewhere.rs")]
+#[cfg_attr(not(unix), path = "private_files/other.rs")]
 mod private_files;
-mod reading;
+pub(crate) mod reading;
 mod stored_token;
 
-pub(crate) use reading::{By, is_news};
 pub use {file_token_store::FileTokenStore, lease::Lease, stored_token::StoredToken};

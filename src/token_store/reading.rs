@@ -1,7 +1,6 @@
 //! What a client makes of what it reads in its store.
 
-use super::StoredToken;
-use crate::oauth2::Token;
+use crate::{oauth2::token::Token, token_store::StoredToken};
 
 /// Whose doing it is that the client holds something else than its store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::oauth2::Token;
+use crate::oauth2::token::Token;
 
 /// What a token store holds: the token, and how often it has been replaced.
 ///

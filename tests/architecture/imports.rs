@@ -11,20 +11,22 @@ const FLOORS: &[(&str, u8)] = &[
     ("pem", 0),
     ("random", 0),
     ("secret", 0),
-    ("jose", 1),
-    ("oauth1", 2),
-    ("oauth2", 2),
-    ("oidc", 3),
-    ("tls", 4),
-    ("token_store", 4),
-    ("trace", 4),
-    ("asynchronous", 5),
-    ("blocking", 5),
-    ("client", 5),
+    ("wire", 1),
+    ("jose", 2),
+    ("oauth1", 3),
+    ("oauth2", 3),
+    ("oidc", 4),
+    ("token_store", 5),
+    ("lifecycle", 6),
+    ("tls", 7),
+    ("trace", 7),
+    ("asynchronous", 8),
+    ("blocking", 8),
+    ("client", 8),
 ];
 /// On the ground, and only there, a module may import its neighbours.
 const GROUND: u8 = 0;
-pub const TOP: u8 = 6;
+pub const TOP: u8 = 9;
 
 /// Imports and paths that lead upward, to a neighbour, or to no floor.
 pub fn upward_imports(path: &str, tokens: &[Token]) -> Vec<String> {

@@ -4,16 +4,19 @@
 #![allow(unreachable_pub, reason = "a test program has no outside")]
 
 use std::{
+    collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
 };
 
 mod imports;
+mod rooms;
 mod rules;
 mod the_checks;
 mod tokens;
 
 use imports::{TOP, floor_of, module_of, upward_imports};
+use rooms::misplaced_imports;
 use rules::*;
 use tokens::{Token, lex};
 
@@ -22,6 +25,11 @@ const SEAMS: [&str; 2] = ["asynchronous.rs", "blocking.rs"];
 #[test]
 fn imports_point_downward() {
     assert_all(|file| upward_imports(&file.path, &file.tokens));
+}
+
+#[test]
+fn rooms_import_from_lower_rooms_by_file() {
+    assert_all(|file| misplaced_imports(&file.path, &file.tokens));
 }
 
 #[test]
@@ -57,7 +65,7 @@ fn the_toggle_of_maybe_async_is_not_used() {
 
 #[test]
 fn the_seams_are_small_and_know_no_oauth() {
-    assert_all(|file| match SEAMS.contains(&&*file.path) {
+    assert_all(|file| match file.is_seam() {
         true => [too_long_a_seam(&file.text), parameters(&file.tokens)].concat(),
         false => Vec::new(),
     });
@@ -66,6 +74,29 @@ fn the_seams_are_small_and_know_no_oauth() {
 #[test]
 fn no_file_is_too_long() {
     assert_all(|file| too_long(&file.text));
+}
+
+#[test]
+fn no_folder_has_too_many_files() {
+    let files = sources();
+    let mut folders = BTreeMap::<&str, usize>::new();
+    for file in &files {
+        let folder = file.path.rsplit_once('/').map_or("", |(folder, _)| folder);
+        *folders.entry(folder).or_default() += 1;
+    }
+    folders.retain(|_, count| *count > FOLDER_FILES);
+    assert!(
+        folders.is_empty(),
+        "more than {FOLDER_FILES} files: {folders:?}"
+    );
+}
+
+#[test]
+fn a_type_name_stands_for_one_thing() {
+    let files = sources();
+    let files = files.iter().map(|file| (&*file.path, &*file.tokens));
+    let repeated = repeated_types(files);
+    assert!(repeated.is_empty(), "\n{}", repeated.join("\n"));
 }
 
 #[test]
@@ -90,6 +121,11 @@ struct File {
 impl File {
     fn module(&self) -> &str {
         module_of(&self.path)
+    }
+
+    /// The two files in which the modes differ, and their folders.
+    fn is_seam(&self) -> bool {
+        ["asynchronous", "blocking"].contains(&self.module())
     }
 
     fn floor(&self) -> Option<u8> {

@@ -1,13 +1,15 @@
 //! What may stand where.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::tokens::{Token, Words as _, names_after};
 
 /// As long as a seam may be, without blank lines and comments.
 const SEAM_LINES: usize = 200;
 /// As long as any file may be.
-const FILE_LINES: usize = 500;
+const FILE_LINES: usize = 460;
+/// As many files as a folder may have, without those of its folders.
+pub const FOLDER_FILES: usize = 16;
 
 /// What only the clients may know of reqwest.
 const REQWEST_IO: &[&str] = &[
@@ -172,6 +174,56 @@ pub fn parameters(tokens: &[Token]) -> Vec<String> {
     wrong
         .map(|string| format!("{}: {}", string.line, string.text))
         .collect()
+}
+
+/// Names of types that more than one file defines. The two modes define the same things under the
+/// same names, and so do the files of a folder of which only one is compiled.
+pub fn repeated_types<'a>(files: impl Iterator<Item = (&'a str, &'a [Token])>) -> Vec<String> {
+    let mut names = BTreeMap::<&str, BTreeSet<&str>>::new();
+    for (path, tokens) in files {
+        for (at, token) in tokens.iter().enumerate() {
+            if tokens[at..].starts_with_words(&["mod", "tests", "{"]) {
+                break;
+            }
+            let in_trait = at >= 1 && (tokens[at - 1].is(";") || tokens[at - 1].is("{"));
+            let is_type = ["struct", "enum", "trait", "union"].contains(&token.text())
+                || (token.is("type") && !(in_trait && is_indented(tokens, at)));
+            if let Some(name) = tokens.get(at + 1).filter(|_| is_type) {
+                names.entry(name.text()).or_default().insert(path);
+            }
+        }
+    }
+    names.retain(|_, paths| !is_one_place(paths));
+    let line = |(name, paths): (&str, BTreeSet<&str>)| format!("{name} stands in {paths:?}");
+    names.into_iter().map(line).collect()
+}
+
+/// Whether a token stands in braces: an associated type of an impl or a trait.
+fn is_indented(tokens: &[Token], at: usize) -> bool {
+    let mut depth = 0;
+    for token in &tokens[..at] {
+        match token.text() {
+            "{" => depth += 1,
+            "}" => depth -= 1,
+            _ => {}
+        }
+    }
+    depth > 0
+}
+
+fn is_one_place(paths: &BTreeSet<&str>) -> bool {
+    const ALTERNATIVES: [(&str, &str); 4] = [
+        ("asynchronous", "blocking"),
+        ("enabled.rs", "disabled.rs"),
+        ("unix.rs", "other.rs"),
+        ("ring.rs", "reqwests_own.rs"),
+    ];
+    let same = |path: &str| {
+        let fold = |path: String, (from, to): (&str, &str)| path.replace(from, to);
+        ALTERNATIVES.into_iter().fold(path.to_owned(), fold)
+    };
+    let places: BTreeSet<_> = paths.iter().map(|path| same(path)).collect();
+    places.len() <= 1
 }
 
 /// What `use super::{…}` of a file names.

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{
     imports::upward_imports,
+    rooms::misplaced_imports,
     rules::*,
     tokens::{Token, lex},
 };
@@ -54,7 +55,7 @@ fn find_upward_imports() {
         &["use crate::oauth2::Form;", "use super::oauth2::Form;"],
     );
     assert_found(
-        |tokens| upward_imports("client/slot.rs", tokens),
+        |tokens| upward_imports("client/renewal.rs", tokens),
         &["use super::super::http; use crate::{oauth2::Token, tls, trace};"],
         &[
             "use crate::asynchronous::http;",
@@ -174,8 +175,78 @@ fn find_long_files() {
     let code = |lines: usize| "fn f() {}\n".repeat(lines);
     assert!(too_long_a_seam(&(code(199) + &"\n    // why\n/// what\n".repeat(99))).is_empty());
     assert_eq!(too_long_a_seam(&code(200)).len(), 1);
-    assert!(too_long(&code(500)).is_empty());
-    assert_eq!(too_long(&code(501)).len(), 1);
+    assert!(too_long(&code(460)).is_empty());
+    assert_eq!(too_long(&code(461)).len(), 1);
+}
+
+#[test]
+fn find_rooms_that_import_upwards_or_through_the_hub() {
+    assert_found(
+        |tokens| misplaced_imports("oauth2/grant/password.rs", tokens),
+        &[
+            "use crate::{error::Error, oauth2::{request::TokenRequest, token::Token}};",
+            "use super::{Grant, options::GrantOptions}; use super::super::scope::Scope;",
+            "use crate::oauth2::grant::{Grant, options::{self, GrantOptions}};",
+            "use crate::secret::Secret; fn f() -> crate::oauth2::scope::Scope {}",
+            "fn f() {} #[cfg(test)] mod tests { use crate::oauth2::{Token, TokenEndpoint}; }",
+        ],
+        &[
+            "use crate::oauth2::Token;",
+            "use crate::oauth2::{request::TokenRequest, Scope};",
+            "use crate::{error::Error, oauth2::{request::TokenRequest, endpoint::token::X}};",
+            "use super::super::authorization::pkce::Pkce;",
+            "use super::super::Scope;",
+            "use crate::oauth2::*;",
+            "use crate::oauth2;",
+            "fn f() -> crate::oauth2::endpoint::token::TokenEndpoint {}",
+        ],
+    );
+    let found = |path| misplaced_imports(path, &lex("use crate::oauth2::grant::Grant;"));
+    assert_eq!(found("oauth2/misc.rs"), ["oauth2 has no room misc"]);
+    assert_eq!(found("oauth2/request.rs").len(), 1);
+    for path in [
+        "oauth2/mod.rs",
+        "oauth2/assertion/jwt/tests.rs",
+        "lifecycle/slot.rs",
+    ] {
+        assert!(found(path).is_empty(), "{path}");
+    }
+}
+
+#[test]
+fn find_types_that_stand_for_two_things() {
+    let found = |files: &[(&str, &str)]| {
+        let files: Vec<_> = files
+            .iter()
+            .map(|(path, text)| (*path, lex(text)))
+            .collect();
+        repeated_types(files.iter().map(|(path, tokens)| (*path, &**tokens)))
+    };
+    let here = ("a/b.rs", "pub struct Live<T>(T); enum State {}");
+    for (other, count) in [
+        (
+            (
+                "a/c.rs",
+                "struct Other; impl A for Other { type Live = u8; }",
+            ),
+            0,
+        ),
+        (("a/c.rs", "mod tests { struct Live; }"), 0),
+        (("a/c.rs", "pub(crate) struct Live;"), 1),
+        (("a/c.rs", "type Live = u8; trait State {}"), 2),
+    ] {
+        assert_eq!(found(&[here, other]).len(), count, "{other:?}");
+    }
+    let modes = [
+        ("asynchronous.rs", "type A = u8;"),
+        ("blocking.rs", "struct A;"),
+    ];
+    assert!(found(&modes).is_empty());
+    let folders = [
+        ("x/enabled.rs", "struct B;"),
+        ("x/disabled.rs", "struct B;"),
+    ];
+    assert!(found(&folders).is_empty());
 }
 
 #[test]

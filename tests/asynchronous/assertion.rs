@@ -19,7 +19,7 @@ use tokio::test;
 
 use crate::{
     cases::{TestResult, assertion::robot, provider},
-    mode::{AssertionClient, Signer},
+    mode::{AssertionClient, ExternalSigner},
     support::jwt::signing_key,
 };
 
@@ -70,7 +70,7 @@ async fn a_function_that_hangs_is_waited_for_no_longer_than_the_timeout() -> Tes
 /// A signer that is not done at once.
 struct Slow;
 
-impl Signer for Slow {
+impl ExternalSigner for Slow {
     fn key(&self) -> ExternalKey {
         ExternalKey::new(Algorithm::ES256)
     }

@@ -8,14 +8,14 @@ use oauth_twin::{
 
 use crate::{
     cases::{TestResult, builder, provider, with_credentials},
-    mode::{AssertionClient, OAuth2Client, Signer, http},
+    mode::{AssertionClient, ExternalSigner, OAuth2Client, http},
     support::{gate::Gate, jwt::signing_key, server::Server},
 };
 
 /// A key that is elsewhere.
 struct Kms;
 
-impl Signer for Kms {
+impl ExternalSigner for Kms {
     fn key(&self) -> ExternalKey {
         ExternalKey::new(Algorithm::ES256)
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use oauth_twin::{
     BoxError, ErrorKind, Secret,
     jose::Algorithm,
-    oauth2::{Audience, ClientSecretPost, PrivateKeyJwt, Unidentified},
+    oauth2::{Audience, ClientSecretPost, NoClientAuthentication, PrivateKeyJwt},
 };
 use support::jwt::signing_key;
 
@@ -36,7 +36,7 @@ async fn what_is_needed_is_enough() {
     assert!(good().build().is_ok());
     assert!(
         good()
-            .token_endpoint_auth_method(Unidentified)
+            .token_endpoint_auth_method(NoClientAuthentication)
             .build()
             .is_ok()
     );

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use oauth_twin::{
     BoxError,
-    jose::{Algorithm, Claims, Expected, Jws, SigningKey},
+    jose::{Algorithm, Claims, ClaimsValidation, Jws, SigningKey},
     oauth2::{EndpointRequest, Form, Hook},
     reqwest::header::{AUTHORIZATION, HeaderValue},
 };
@@ -61,7 +61,7 @@ async fn the_token_of_an_installation_is_renewed_after_an_hour() -> TestResult {
             let bearer = request.header("authorization").ok_or("no header")?;
             let jws = Jws::parse(bearer.strip_prefix("Bearer ").ok_or("no bearer")?)?;
             let claims = Claims::from_slice(jws.verify(&public)?)?;
-            let expected = Expected::new().issuer("Iv1.1").clock(clock.clone());
+            let expected = ClaimsValidation::new().issuer("Iv1.1").clock(clock.clone());
             claims.validate(&expected.leeway(Duration::ZERO))?;
             let begin = claims.issued_at().ok_or("no iat")?;
             let life = claims.expires_at().ok_or("no exp")?.duration_since(begin)?;

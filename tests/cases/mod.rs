@@ -7,9 +7,9 @@ use serde_json::json;
 
 use super::{
     mode::{
-        AssertionClient, AssertionClientBuilder, CLIENT, CROWD, OAUTH1_CLIENT, OAuth1Client,
-        OAuth1ClientBuilder, OAuth2Client, OAuth2ClientBuilder, Signer, TokenStore, at_once, begin,
-        endless, http, maybe_async, meanwhile, own_client, pause, received, test,
+        AssertionClient, AssertionClientBuilder, CLIENT, CROWD, ExternalSigner, OAUTH1_CLIENT,
+        OAuth1Client, OAuth1ClientBuilder, OAuth2Client, OAuth2ClientBuilder, TokenStore, at_once,
+        begin, endless, http, maybe_async, meanwhile, own_client, pause, received, test,
     },
     support,
 };

@@ -328,7 +328,8 @@ async fn debug_tells_no_secret() -> TestResult {
              registration: ClientRegistration {{ client_id: \"id\", \
              client_secret: Some([redacted]), issuer: None, \
              token_endpoint: Some(\"https://id.example/token\"), external_key: None, .. }}, .. }}, \
-             redirect_uri: None, scope: None, resource: [] }}), \
+             defaults: TokenDefaults {{ redirect_uri: None, scope: None, \
+             resource: [] }} }}), \
              token: Some(Token {{ access_token: [redacted], token_type: \"Bearer\", refresh_token: None, \
              id_token: None, scope: None, expires_at: None, issued_at: None, \
              refresh_parameters: {{}}, other members: [] \

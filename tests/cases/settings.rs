@@ -250,9 +250,9 @@ impl Grant for Ticket {
         "urn:example:ticket"
     }
 
-    fn fill(&self, request: &mut TokenRequest<'_>) -> Result<(), BoxError> {
+    fn add_parameters(&self, request: &mut TokenRequest<'_>) -> Result<(), BoxError> {
         request.push("ticket", format!("for {}", request.client_id()));
-        request.ask_for(None);
+        request.push_scope_and_resource(None);
         Ok(())
     }
 
@@ -268,7 +268,7 @@ impl Grant for Broken {
         "urn:example:broken"
     }
 
-    fn fill(&self, _: &mut TokenRequest<'_>) -> Result<(), BoxError> {
+    fn add_parameters(&self, _: &mut TokenRequest<'_>) -> Result<(), BoxError> {
         Err("no ticket left".into())
     }
 }

@@ -39,7 +39,7 @@ impl Kms {
 }
 
 #[maybe_async(AFIT)]
-impl Signer for Kms {
+impl ExternalSigner for Kms {
     fn key(&self) -> ExternalKey {
         ExternalKey::new(Algorithm::ES256).with_key_id("kms/1")
     }
@@ -302,7 +302,7 @@ async fn a_token_that_is_still_good_survives_its_failure() -> TestResult {
 struct Calls(Arc<Mutex<Option<OAuth2Client>>>, Arc<Mutex<Vec<ErrorKind>>>);
 
 #[maybe_async(AFIT)]
-impl Signer for Calls {
+impl ExternalSigner for Calls {
     fn key(&self) -> ExternalKey {
         ExternalKey::new(Algorithm::ES256)
     }
@@ -352,7 +352,7 @@ async fn calls_of_its_own_client_are_errors() -> TestResult {
 /// One that counts.
 struct Counts(SigningKey, Arc<Mutex<usize>>);
 #[maybe_async(AFIT)]
-impl Signer for Counts {
+impl ExternalSigner for Counts {
     fn key(&self) -> ExternalKey {
         ExternalKey::new(Algorithm::ES256)
     }

@@ -4,14 +4,14 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use oauth_twin::{
     Clock, ErrorKind,
-    jose::{Claims, Expected},
+    jose::{Claims, ClaimsValidation},
 };
 use serde_json::{Value, json};
 
 const NOW: u64 = 1_700_000_000;
 
-fn expected() -> Expected {
-    Expected::new()
+fn expected() -> ClaimsValidation {
+    ClaimsValidation::new()
         .issuer("https://id.example")
         .subject("alice")
         .audience("reports")
@@ -112,7 +112,8 @@ fn what_is_missing_is_refused() {
         assert_eq!(error.to_string(), problem);
     }
     let for_somebody = claims(&json!({"aud": "a", "exp": NOW + 60})).unwrap();
-    let anybody = Expected::new().clock(Clock::from_fn(|| UNIX_EPOCH + Duration::from_secs(NOW)));
+    let anybody =
+        ClaimsValidation::new().clock(Clock::from_fn(|| UNIX_EPOCH + Duration::from_secs(NOW)));
     let error = for_somebody
         .validate(&anybody)
         .expect_err("nobody is expected");
@@ -123,10 +124,10 @@ fn what_is_missing_is_refused() {
             .is_ok()
     );
     let endless = Claims::new();
-    assert!(endless.validate(&Expected::new()).is_err());
+    assert!(endless.validate(&ClaimsValidation::new()).is_err());
     assert!(
         endless
-            .validate(&Expected::new().dangerous_without_expiry())
+            .validate(&ClaimsValidation::new().dangerous_without_expiry())
             .is_ok()
     );
 }

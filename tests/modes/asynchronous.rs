@@ -12,9 +12,9 @@ pub use maybe_async::must_be_async as maybe_async;
 pub use oauth_twin::AsyncTokenStore as TokenStore;
 pub use oauth_twin::{
     AsyncAssertionClient as AssertionClient, AsyncAssertionClientBuilder as AssertionClientBuilder,
-    AsyncOAuth1Client as OAuth1Client, AsyncOAuth1ClientBuilder as OAuth1ClientBuilder,
-    AsyncOAuth2Client as OAuth2Client, AsyncOAuth2ClientBuilder as OAuth2ClientBuilder,
-    AsyncSigner as Signer, reqwest,
+    AsyncExternalSigner as ExternalSigner, AsyncOAuth1Client as OAuth1Client,
+    AsyncOAuth1ClientBuilder as OAuth1ClientBuilder, AsyncOAuth2Client as OAuth2Client,
+    AsyncOAuth2ClientBuilder as OAuth2ClientBuilder, reqwest,
 };
 pub use tokio::test;
 

@@ -7,8 +7,8 @@ pub use maybe_async::must_be_sync as maybe_async;
 #[allow(unused_imports, reason = "not every half of every feature needs it")]
 pub use oauth_twin::TokenStore;
 pub use oauth_twin::{
-    AssertionClient, AssertionClientBuilder, OAuth1Client, OAuth1ClientBuilder, OAuth2Client,
-    OAuth2ClientBuilder, Signer, reqwest,
+    AssertionClient, AssertionClientBuilder, ExternalSigner, OAuth1Client, OAuth1ClientBuilder,
+    OAuth2Client, OAuth2ClientBuilder, reqwest,
 };
 
 /// The name of this half's client in `Debug`.

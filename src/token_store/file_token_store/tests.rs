@@ -1,4 +1,4 @@
-use super::*;
+use crate::token_store::file_token_store::*;
 
 /// A folder of the test's own, which goes with it.
 struct Folder(PathBuf);

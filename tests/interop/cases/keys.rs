@@ -14,7 +14,7 @@ use ring::{
 };
 use serde_json::Value;
 
-use crate::mode::{Signer, maybe_async};
+use crate::mode::{ExternalSigner, maybe_async};
 
 /// All keys of the vectors.
 pub fn vectors() -> Vec<Value> {
@@ -95,7 +95,7 @@ impl Kms {
 }
 
 #[maybe_async(AFIT)]
-impl Signer for Kms {
+impl ExternalSigner for Kms {
     fn key(&self) -> ExternalKey {
         ExternalKey::new(Algorithm::ES256).with_key_id("first")
     }

@@ -1,0 +1,419 @@
+//! The settings of an assertion client.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use serde_json::Value;
+
+use super::super::{
+    Assert,
+    assertion::client::AssertionClient,
+    http,
+    session::{Identity, Session, Settings},
+    settings::{HttpSettings, Problems, TokenSettings, http_settings, token_settings},
+    slot::Rules,
+    transport::Follow,
+};
+use crate::{
+    error::Result,
+    jose::SigningKey,
+    oauth2::{
+        assertion::audience::Audience,
+        client::ClientRegistration,
+        client_auth::{
+            ClientAuth,
+            none::{NoClientAuthentication, PublicClient},
+            secret::ClientSecretBasic,
+        },
+        endpoint::authenticated::Endpoint,
+        grant::{
+            Grant,
+            jwt_bearer::{CallersAssertion, JWT_BEARER, JwtBearer},
+        },
+        hook::Hooks,
+    },
+    secret::Secret,
+    wire::form::Form,
+};
+
+paired! {
+    /// The settings of an assertion client. None of them fails; [`build`](Self::build) reports
+    /// every bad one by its name.
+    ///
+    #[doc = by_mode!(
+        include_str!("../../../docs/examples/blocking/assertion_client_builder.md"),
+        include_str!("../../../docs/examples/async/assertion_client_builder.md")
+    )]
+    #[must_use = "a builder makes no client until it is built"]
+    pub struct AssertionClientBuilder | AsyncAssertionClientBuilder {
+        token_endpoint: String,
+        issuer: Option<String>,
+        subject: Option<String>,
+        audience: Option<Audience>,
+        signing_key: Option<SigningKey>,
+        key_id: Option<String>,
+        assertion: Option<Assert>,
+        header: Vec<(String, Value)>,
+        claims: Vec<(String, Value)>,
+        lifetime: Option<Duration>,
+        not_before: bool,
+        scope_as_claim: bool,
+        grant_type: Option<String>,
+        parameters: Form,
+        client_id: Option<String>,
+        client_secret: Option<Secret>,
+        auth: Option<Arc<dyn ClientAuth>>,
+        pub(in super::super::super) tokens: TokenSettings,
+        http: HttpSettings,
+    }
+}
+
+impl AssertionClientBuilder {
+    pub(in super::super) fn new(token_endpoint: String) -> Self {
+        Self {
+            token_endpoint,
+            issuer: None,
+            subject: None,
+            audience: None,
+            signing_key: None,
+            key_id: None,
+            assertion: None,
+            header: Vec::new(),
+            claims: Vec::new(),
+            lifetime: None,
+            not_before: false,
+            scope_as_claim: false,
+            grant_type: None,
+            parameters: Form::new(),
+            client_id: None,
+            client_secret: None,
+            auth: None,
+            tokens: TokenSettings::new(),
+            http: HttpSettings::new(),
+        }
+    }
+
+    /// Who vouches (`iss`): the service account, the client.
+    ///
+    /// [RFC 7523 section 3](https://www.rfc-editor.org/rfc/rfc7523#section-3)
+    pub fn issuer(mut self, issuer: impl Into<String>) -> Self {
+        self.issuer = Some(issuer.into());
+        self
+    }
+
+    /// For whom the token is to be (`sub`). It is left out unless told, which Google wants and the
+    /// RFC does not know.
+    ///
+    /// [RFC 7523 section 3](https://www.rfc-editor.org/rfc/rfc7523#section-3)
+    pub fn subject(mut self, subject: impl Into<String>) -> Self {
+        self.subject = Some(subject.into());
+        self
+    }
+
+    /// Whom the assertion is for (`aud`): the token endpoint unless told.
+    ///
+    /// [RFC 7523 section 3](https://www.rfc-editor.org/rfc/rfc7523#section-3)
+    pub fn audience(mut self, audience: impl Into<Audience>) -> Self {
+        self.audience = Some(audience.into());
+        self
+    }
+
+    /// What signs the assertions, by its algorithm.
+    pub fn signing_key(mut self, key: SigningKey) -> Self {
+        self.signing_key = Some(key);
+        self
+    }
+
+    /// The key's identifier at the server, in the place of the one that it has.
+    ///
+    /// [RFC 7515 section 4.1.4](https://www.rfc-editor.org/rfc/rfc7515#section-4.1.4)
+    pub fn key_id(mut self, key_id: impl Into<String>) -> Self {
+        self.key_id = Some(key_id.into());
+        self
+    }
+
+    /// Adds a member to the header of the assertions. `typ` is `JWT` unless told.
+    pub fn header(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
+        self.header.push((name.into(), value.into()));
+        self
+    }
+
+    /// Adds a claim. Those that are new for each assertion have methods of their own.
+    pub fn claim(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
+        self.claims.push((name.into(), value.into()));
+        self
+    }
+
+    /// How long an assertion is good for (`exp`), in whole seconds: 60 seconds unless told, and a
+    /// day at most.
+    pub fn lifetime(mut self, lifetime: Duration) -> Self {
+        self.lifetime = Some(lifetime);
+        self
+    }
+
+    /// Whether an assertion says that it is not good before it was made (`nbf`); no unless told.
+    pub fn not_before(mut self, not_before: bool) -> Self {
+        self.not_before = not_before;
+        self
+    }
+
+    /// Puts the scope into the claim `scope`, as Google wants it, and not into a parameter.
+    pub fn scope_as_claim(mut self, as_claim: bool) -> Self {
+        self.scope_as_claim = as_claim;
+        self
+    }
+
+    /// The `grant_type`: that of RFC 7523, `urn:ietf:params:oauth:grant-type:jwt-bearer`, unless
+    /// told. For SAML 2.0 it is `urn:ietf:params:oauth:grant-type:saml2-bearer`, and
+    /// [`assertion`](Self::assertion) gives the assertion in base64url.
+    ///
+    /// [RFC 7522 section 2.1](https://www.rfc-editor.org/rfc/rfc7522#section-2.1)
+    pub fn grant_type(mut self, grant_type: impl Into<String>) -> Self {
+        self.grant_type = Some(grant_type.into());
+        self
+    }
+
+    /// Adds a parameter to the token requests that the server wants beside the standard ones.
+    pub fn param(
+        mut self,
+        name: impl Into<std::borrow::Cow<'static, str>>,
+        value: impl Into<Secret>,
+    ) -> Self {
+        self.parameters.push(name, value);
+        self
+    }
+
+    /// The client's identifier, where the server wants one beside the assertion. Without, nothing
+    /// is said of the client.
+    ///
+    /// [RFC 7521 section 4.1](https://www.rfc-editor.org/rfc/rfc7521#section-4.1)
+    pub fn client_id(mut self, client_id: impl Into<String>) -> Self {
+        self.client_id = Some(client_id.into());
+        self
+    }
+
+    /// The client's secret, where the server wants that the client authenticates beside the
+    /// assertion.
+    pub fn client_secret(mut self, secret: impl Into<Secret>) -> Self {
+        self.client_secret = Some(secret.into());
+        self
+    }
+
+    /// How the client authenticates beside the assertion:
+    /// [`ClientSecretBasic`](crate::oauth2::ClientSecretBasic) if it has a secret, else it only
+    /// gives its identifier, if it has one, unless told.
+    ///
+    /// [RFC 6749 section 2.3](https://www.rfc-editor.org/rfc/rfc6749#section-2.3)
+    pub fn token_endpoint_auth_method(mut self, auth: impl ClientAuth + 'static) -> Self {
+        self.auth = Some(Arc::new(auth));
+        self
+    }
+
+    pub(in super::super::super) fn made_by(mut self, assert: Assert) -> Self {
+        self.assertion = Some(assert);
+        self
+    }
+
+    /// Makes the client. Nothing is sent yet.
+    ///
+    /// # Errors
+    ///
+    /// Of [`ErrorKind::Usage`](crate::ErrorKind::Usage), with every bad setting by its name; or
+    /// if TLS cannot be set up.
+    pub fn build(self) -> Result<AssertionClient> {
+        let (settings, grant) = self.settings()?;
+        let transport = self.http.transport(Follow::Bearer(self.tokens.placement))?;
+        let session = Session::new(settings, transport, self.tokens.token, Some(grant));
+        Ok(AssertionClient::new(session))
+    }
+
+    fn settings(&self) -> Result<(Settings, Arc<dyn Grant>)> {
+        let mut problems = Problems::default();
+        let url = self.token_endpoint.as_str();
+        let url = self.http.url("token_endpoint", Some(url), &mut problems);
+        let registration = ClientRegistration {
+            client_id: self.client_id.clone().unwrap_or_default(),
+            client_secret: self.client_secret.clone(),
+            issuer: None,
+            token_endpoint: url.clone(),
+            external_key: self.tokens.external_key(),
+            clock: self.http.clock.clone(),
+        };
+        let grant = self.grant(&registration, &mut problems);
+        self.check(&registration, &mut problems);
+        let Some((url, grant)) = url.zip(grant).filter(|_| problems.is_empty()) else {
+            // Where one of the two is missing, a problem was noted.
+            return Err(problems.into_error());
+        };
+        let hooks = Hooks::new(self.tokens.hooks.iter().cloned());
+        let mut endpoint = Endpoint::new(url, registration);
+        endpoint.auth = Some(self.auth());
+        endpoint.hooks = hooks.clone();
+        let settings = Settings {
+            identity: Identity::Issuer(self.issuer.clone()),
+            rules: Rules {
+                leeway: self.tokens.leeway,
+                policy: self.tokens.policy,
+                can_ask: true,
+                // "Refresh tokens are not typically issued in response to a request with an
+                // assertion"; a new assertion is as good as one.
+                use_refresh_tokens: false,
+            },
+            authorization_endpoint: None,
+            token_endpoint: Some(self.tokens.token_endpoint(endpoint)),
+            revocation_endpoint: None,
+            introspection_endpoint: None,
+            placement: self.tokens.placement,
+            hooks,
+            timeout: self.http.timeout,
+            close_timeout: self.tokens.close_timeout,
+            hook: self.tokens.update.clone(),
+            store: self.tokens.store.clone(),
+            sign: self.tokens.sign(),
+            assert: self.assertion.clone(),
+            clock: self.http.clock.clone(),
+        };
+        Ok((settings, grant))
+    }
+
+    /// Notes what is wrong with all but the token endpoint's URL and the assertion.
+    fn check(&self, registration: &ClientRegistration, problems: &mut Problems) {
+        let id_is_empty = self.client_id.as_ref().is_some_and(String::is_empty);
+        if id_is_empty {
+            problems.add("client_id", "is empty; leave it out if there is none");
+        }
+        if self.client_secret.as_ref().is_some_and(Secret::is_empty) {
+            problems.add("client_secret", "is empty; leave it out if there is none");
+        }
+        if self.signing_key.is_some() && self.tokens.signer.is_some() && self.auth.is_none() {
+            problems.add("signer", "has nothing to sign beside signing_key");
+        }
+        if !id_is_empty && let Err(error) = self.auth().check(registration) {
+            let setting = match &self.auth {
+                Some(_) => "token_endpoint_auth_method",
+                None => "client_secret",
+            };
+            problems.add(setting, &format!("cannot be used: {error}"));
+        }
+        if self.grant_type.as_ref().is_some_and(String::is_empty) {
+            problems.add("grant_type", "is empty");
+        }
+        self.tokens.check(problems);
+        self.http.check(problems);
+    }
+
+    fn auth(&self) -> Arc<dyn ClientAuth> {
+        match (&self.auth, &self.client_secret, &self.client_id) {
+            (Some(auth), _, _) => auth.clone(),
+            (None, Some(_), _) => Arc::new(ClientSecretBasic),
+            (None, None, Some(_)) => Arc::new(PublicClient),
+            (None, None, None) => Arc::new(NoClientAuthentication),
+        }
+    }
+
+    /// What the token is asked with.
+    fn grant(
+        &self,
+        registration: &ClientRegistration,
+        problems: &mut Problems,
+    ) -> Option<Arc<dyn Grant>> {
+        if self.assertion.is_some() {
+            return Some(self.callers_assertion(problems));
+        }
+        let issuer = self.issuer.as_deref().unwrap_or_default();
+        if self.issuer.is_none() {
+            problems.add("issuer", "is missing");
+        }
+        let grant = match (&self.signing_key, &self.tokens.signer, &self.key_id) {
+            (Some(key), _, None) => JwtBearer::new(issuer, key.clone()),
+            (Some(key), _, Some(id)) => JwtBearer::new(issuer, key.clone().with_key_id(id)),
+            (None, Some(_), None) => JwtBearer::external(issuer),
+            (None, Some(_), Some(id)) => JwtBearer::external(issuer).header("kid", id.as_str()),
+            (None, None, _) => {
+                problems.add("signing_key", "is missing, and so are signer and assertion");
+                return None;
+            }
+        };
+        let grant = self.configured(grant);
+        if self.issuer.is_some()
+            && let Err(error) = grant.check(registration)
+        {
+            problems.add("the assertion", &format!("cannot be made: {error}"));
+        }
+        Some(Arc::new(grant))
+    }
+
+    fn configured(&self, mut grant: JwtBearer) -> JwtBearer {
+        if let Some(subject) = &self.subject {
+            grant = grant.subject(subject);
+        }
+        if let Some(audience) = &self.audience {
+            grant = grant.audience(audience.clone());
+        }
+        if let Some(lifetime) = self.lifetime {
+            grant = grant.lifetime(lifetime);
+        }
+        if let Some(grant_type) = &self.grant_type {
+            grant = grant.with_grant_type(grant_type);
+        }
+        for (name, value) in &self.header {
+            grant = grant.header(name, value.clone());
+        }
+        for (name, value) in &self.claims {
+            grant = grant.claim(name, value.clone());
+        }
+        for (name, value) in self.parameters.iter() {
+            grant = grant.param(name.to_owned(), value);
+        }
+        grant
+            .not_before(self.not_before)
+            .scope_as_claim(self.scope_as_claim)
+    }
+
+    fn callers_assertion(&self, problems: &mut Problems) -> Arc<dyn Grant> {
+        for (name, is_set) in [
+            ("signing_key", self.signing_key.is_some()),
+            ("issuer", self.issuer.is_some()),
+            ("subject", self.subject.is_some()),
+            ("audience", self.audience.is_some()),
+            ("key_id", self.key_id.is_some()),
+            ("lifetime", self.lifetime.is_some()),
+            ("not_before", self.not_before),
+            ("scope_as_claim", self.scope_as_claim),
+            ("header", !self.header.is_empty()),
+            ("claim", !self.claims.is_empty()),
+        ] {
+            if is_set {
+                problems.add(
+                    name,
+                    "says nothing beside assertion, which is sent as it is",
+                );
+            }
+        }
+        let grant_type = self.grant_type.as_deref().unwrap_or(JWT_BEARER);
+        Arc::new(CallersAssertion {
+            grant_type: grant_type.to_owned(),
+            parameters: self.parameters.clone(),
+        })
+    }
+}
+
+token_settings!(AssertionClientBuilder);
+http_settings!(AssertionClientBuilder);
+
+/// Without the query of the endpoint, in which some servers want a key.
+impl fmt::Debug for AssertionClientBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let endpoint = self.token_endpoint.split(['?', '#']).next();
+        f.debug_struct(by_mode!(
+            "AssertionClientBuilder",
+            "AsyncAssertionClientBuilder"
+        ))
+        .field("token_endpoint", &endpoint.unwrap_or_default())
+        .field("issuer", &self.issuer)
+        .field("subject", &self.subject)
+        .field("signing_key", &self.signing_key)
+        .field("scope", &self.tokens.scope)
+        .field("token", &self.tokens.token)
+        .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,6 @@
+//! The assertion client.
+
+mod builder;
+mod client;
+
+pub use {builder::*, client::*};

@@ -1,0 +1,217 @@
+//! One exchange with an endpoint of the server: a request, its answer, and another try where the
+//! first was certainly not carried out.
+
+use std::time::{Duration, Instant};
+
+use super::{
+    Assert, Sign, briefly, is_marked, marked, maybe_async,
+    session::{Identity, Live},
+    sleep,
+    slot::Current,
+};
+use crate::{
+    error::{Error, Result},
+    oauth2::{
+        endpoint::introspection::{Introspection, TokenTypeHint},
+        grant::Grant,
+        request::{EndpointRequest, Outstanding},
+        response::EndpointResponse,
+        token::Token,
+    },
+    random,
+    secret::Secret,
+    trace,
+};
+
+/// How often a request is sent within one call, at the most.
+const ATTEMPTS: u32 = 3;
+/// The wait before the second attempt, which doubles.
+const FIRST_WAIT: Duration = Duration::from_millis(250);
+/// A server that asks for a longer wait than this is not waited for within a call.
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
+
+#[maybe_async]
+impl Live {
+    /// A token by `grant`.
+    pub(super) async fn request_token(&self, grant: &dyn Grant) -> Result<Token> {
+        let settings = &self.shared.settings;
+        let endpoint = configured(settings.token_endpoint.as_ref(), "token_endpoint")?;
+        let token = self
+            .exchange(
+                grant.single_use(),
+                || endpoint.request(grant),
+                |request, response| endpoint.token(request, response),
+            )
+            .await;
+        let token = match settings.identity {
+            Identity::Issuer(_) => token.map_err(Error::unattended),
+            Identity::Client(_) => token,
+        }?;
+        Ok(token.with_refresh_parameters(grant.refresh_parameters()))
+    }
+
+    /// Revokes `token`.
+    pub(super) async fn revoke(&self, token: &Secret, hint: Option<&TokenTypeHint>) -> Result<()> {
+        let endpoint = self.shared.settings.revocation_endpoint.as_ref();
+        let endpoint = configured(endpoint, "revocation_endpoint")?;
+        self.exchange(
+            false,
+            || endpoint.request(token, hint),
+            |request, response| endpoint.response(request, &response),
+        )
+        .await
+    }
+
+    /// Revokes the client's own token, that which lasts longest, and forgets both.
+    pub(super) async fn revoke_own(self) -> Result<()> {
+        loop {
+            // What a renewal that is under way brings is to be revoked, too.
+            if let Some(flight) = self.slot.flight() {
+                flight.landed.wait().await;
+            }
+            // So is what another process has stored, and none may renew it meanwhile.
+            let _lease = self.exclusively().await?;
+            self.read_store().await?;
+            let current = self.own()?;
+            let (token, hint) = match current.token.refresh_token() {
+                Some(token) => (token, TokenTypeHint::RefreshToken),
+                None => (current.token.access_token(), TokenTypeHint::AccessToken),
+            };
+            self.revoke(token, Some(&hint)).await?;
+            if self.slot.forget(&current) {
+                self.moved(Some(&current), None);
+                return self.save().await;
+            }
+        }
+    }
+
+    /// Asks about `token`.
+    pub(super) async fn introspect(
+        &self,
+        token: &Secret,
+        hint: Option<&TokenTypeHint>,
+    ) -> Result<Introspection> {
+        let endpoint = self.shared.settings.introspection_endpoint.as_ref();
+        let endpoint = configured(endpoint, "introspection_endpoint")?;
+        self.exchange(
+            false,
+            || endpoint.request(token, hint),
+            |request, response| endpoint.response(request, &response),
+        )
+        .await
+    }
+
+    /// Asks about the client's own access token, as it is.
+    pub(super) async fn introspect_own(&self) -> Result<Introspection> {
+        self.sync().await?;
+        let current = self.own()?;
+        let hint = TokenTypeHint::AccessToken;
+        self.introspect(current.token.access_token(), Some(&hint))
+            .await
+    }
+
+    /// Asks an endpoint, again only where the request was certainly not carried out, and within
+    /// the timeout in all. What is `single_use` is sent again only if it was not sent at all.
+    async fn exchange<T>(
+        &self,
+        single_use: bool,
+        request: impl Fn() -> Result<EndpointRequest> + Send + Sync,
+        read: impl Fn(&EndpointRequest, EndpointResponse) -> Result<T> + Send + Sync,
+    ) -> Result<T> {
+        let timeout = self.shared.settings.timeout;
+        let started = Instant::now();
+        let mut attempt = 1;
+        loop {
+            // New each time: an assertion must not be sent twice.
+            let mut request = request()?;
+            let left = || timeout.saturating_sub(started.elapsed());
+            while let Some(outstanding) = request.outstanding() {
+                let outstanding = outstanding.clone();
+                self.complete(&mut request, outstanding, left()).await?;
+            }
+            let response = self.shared.transport.ask(&request, left()).await;
+            let error = match response.and_then(|response| read(&request, response)) {
+                Ok(answer) => return Ok(answer),
+                Err(error) => error,
+            };
+            let again = match single_use {
+                true => error.is_unsent(),
+                false => error.is_certain_and_transient(),
+            };
+            if !again || attempt == ATTEMPTS {
+                return Err(error);
+            }
+            let wait = match error.retry_after() {
+                // Those who were sent away together do not come back together.
+                Some(wait) => wait.saturating_add(random::jitter(FIRST_WAIT)?),
+                None => random::jitter(FIRST_WAIT * 2_u32.pow(attempt - 1))?,
+            };
+            if wait > LONGEST_WAIT || started.elapsed() + wait >= timeout {
+                return Err(error);
+            }
+            trace::retrying(&error, wait);
+            sleep(wait).await;
+            attempt += 1;
+        }
+    }
+}
+
+#[maybe_async]
+impl Live {
+    /// Asks the caller's own code for what a request lacks, for no longer than `limit`.
+    async fn complete(
+        &self,
+        request: &mut EndpointRequest,
+        outstanding: Outstanding,
+        limit: Duration,
+    ) -> Result<()> {
+        let settings = &self.shared.settings;
+        let marks = [self.slot.id(), self.slot.completing()];
+        if is_marked(self.slot.completing()) {
+            return Err(Error::reentrant("a request that needs the callback"));
+        }
+        match outstanding {
+            Outstanding::Signature(_, input) => {
+                let sign = configured(settings.sign.as_ref(), "signer")?.clone();
+                let message = input.as_bytes().to_vec();
+                let signature = briefly(limit, move || signature(sign, message, marks)).await;
+                request.sign(&signature.unwrap_or_else(|| Err(too_late(SIGNER)))?)
+            }
+            Outstanding::Assertion(_) => {
+                let assert = configured(settings.assert.as_ref(), "assertion")?.clone();
+                let assertion = briefly(limit, move || assertion(assert, marks)).await;
+                request.assert(assertion.unwrap_or_else(|| Err(too_late(ASSERTION)))?)
+            }
+        }
+    }
+}
+
+#[maybe_async]
+async fn signature(sign: Sign, message: Vec<u8>, marks: [usize; 2]) -> Result<Vec<u8>> {
+    let signature = marked(&marks, move || sign(message)).await;
+    signature.map_err(|error| Error::failed_in(SIGNER, error))
+}
+
+#[maybe_async]
+async fn assertion(assert: Assert, marks: [usize; 2]) -> Result<Secret> {
+    let assertion = marked(&marks, move || assert()).await;
+    assertion.map_err(|error| Error::failed_in(ASSERTION, error))
+}
+
+const SIGNER: &str = "the signer";
+const ASSERTION: &str = "the function that makes the assertion";
+
+fn too_late(what: &'static str) -> Error {
+    Error::failed_in(what, "it did not answer in time".into())
+}
+
+impl Live {
+    fn own(&self) -> Result<std::sync::Arc<Current>> {
+        let current = self.slot.current();
+        current.ok_or_else(|| Error::token("the client has no token"))
+    }
+}
+
+fn configured<'a, T>(endpoint: Option<&'a T>, name: &str) -> Result<&'a T> {
+    endpoint.ok_or_else(|| Error::usage(format!("there is no {name} to ask; give the builder one")))
+}

@@ -1,0 +1,254 @@
+//! The settings of an OAuth 1.0 client.
+
+use std::fmt;
+
+use reqwest::Url;
+
+use super::super::{
+    http,
+    oauth1::{
+        client::OAuth1Client,
+        session::{SignedSession, SignedSettings},
+    },
+    settings::{HttpSettings, Problems, http_settings},
+    transport::Follow,
+};
+use crate::{
+    error::Result,
+    oauth1::{SignatureMethod, SignatureType, Signer, TokenCredentials},
+    secret::Secret,
+};
+
+paired! {
+    /// The settings of an OAuth 1.0 client. None of them fails; [`build`](Self::build) reports
+    /// every bad one by its name.
+    ///
+    #[doc = by_mode!(
+        include_str!("../../../docs/examples/blocking/oauth1_client_builder.md"),
+        include_str!("../../../docs/examples/async/oauth1_client_builder.md")
+    )]
+    #[must_use = "a builder makes no client until it is built"]
+    pub struct OAuth1ClientBuilder | AsyncOAuth1ClientBuilder {
+        client_key: String,
+        client_secret: Option<Secret>,
+        request_token_endpoint: Option<String>,
+        authorization_endpoint: Option<String>,
+        access_token_endpoint: Option<String>,
+        redirect_uri: String,
+        token: Option<TokenCredentials>,
+        method: SignatureMethod,
+        placement: SignatureType,
+        realm: Option<String>,
+        include_body: bool,
+        follow_redirects: bool,
+        http: HttpSettings,
+    }
+}
+
+impl OAuth1ClientBuilder {
+    pub(in super::super) fn new(client_key: String) -> Self {
+        Self {
+            client_key,
+            client_secret: None,
+            request_token_endpoint: None,
+            authorization_endpoint: None,
+            access_token_endpoint: None,
+            redirect_uri: "oob".to_owned(),
+            token: None,
+            method: SignatureMethod::default(),
+            placement: SignatureType::default(),
+            realm: None,
+            include_body: false,
+            follow_redirects: false,
+            http: HttpSettings::new(),
+        }
+    }
+
+    /// The client's shared secret. The RSA methods do without.
+    pub fn client_secret(mut self, secret: impl Into<Secret>) -> Self {
+        self.client_secret = Some(secret.into());
+        self
+    }
+
+    /// The URL that temporary credentials (the "request token") are asked for at.
+    ///
+    /// [RFC 5849 section 2.1](https://www.rfc-editor.org/rfc/rfc5849#section-2.1)
+    pub fn request_token_endpoint(mut self, url: impl Into<String>) -> Self {
+        self.request_token_endpoint = Some(url.into());
+        self
+    }
+
+    /// The URL that people are sent to. It may have a query with what the provider asks for
+    /// beside.
+    ///
+    /// [RFC 5849 section 2.2](https://www.rfc-editor.org/rfc/rfc5849#section-2.2)
+    pub fn authorization_endpoint(mut self, url: impl Into<String>) -> Self {
+        self.authorization_endpoint = Some(url.into());
+        self
+    }
+
+    /// The URL that token credentials (the "access token") are asked for at.
+    ///
+    /// [RFC 5849 section 2.3](https://www.rfc-editor.org/rfc/rfc5849#section-2.3)
+    pub fn access_token_endpoint(mut self, url: impl Into<String>) -> Self {
+        self.access_token_endpoint = Some(url.into());
+        self
+    }
+
+    /// Where people are sent back to: an absolute URI, or `oob` if they are shown a verifier to be
+    /// typed, which it is unless told. It goes along with the request for temporary credentials,
+    /// as `oauth_callback`, and nowhere else.
+    ///
+    /// [RFC 5849 section 2.1](https://www.rfc-editor.org/rfc/rfc5849#section-2.1)
+    pub fn redirect_uri(mut self, uri: impl Into<String>) -> Self {
+        self.redirect_uri = uri.into();
+        self
+    }
+
+    /// Token credentials to begin with, such as those of the last run. Without any the client
+    /// signs for itself alone (two-legged).
+    pub fn token(mut self, token: TokenCredentials) -> Self {
+        self.token = Some(token);
+        self
+    }
+
+    /// How requests are signed: HMAC-SHA1 unless told.
+    ///
+    /// [RFC 5849 section 3.4](https://www.rfc-editor.org/rfc/rfc5849#section-3.4)
+    pub fn signature_method(mut self, method: SignatureMethod) -> Self {
+        self.method = method;
+        self
+    }
+
+    /// Where the parameters of the protocol stand: in the header unless told. In the body only
+    /// where that is a form, or empty; other bodies are an error then, and nothing is sent.
+    ///
+    /// [RFC 5849 section 3.5](https://www.rfc-editor.org/rfc/rfc5849#section-3.5)
+    pub fn signature_type(mut self, placement: SignatureType) -> Self {
+        self.placement = placement;
+        self
+    }
+
+    /// The realm in the header, which is not signed.
+    ///
+    /// [RFC 5849 section 3.5.1](https://www.rfc-editor.org/rfc/rfc5849#section-3.5.1)
+    pub fn realm(mut self, realm: impl Into<String>) -> Self {
+        self.realm = Some(realm.into());
+        self
+    }
+
+    /// Whether a hash of each body that is not a form is signed (`oauth_body_hash`). Bodies that
+    /// are streams, multipart forms among them, are an error then.
+    ///
+    /// [OAuth Request Body Hash](https://datatracker.ietf.org/doc/html/draft-eaton-oauth-bodyhash-00)
+    pub fn force_include_body(mut self, include: bool) -> Self {
+        self.include_body = include;
+        self
+    }
+
+    /// Whether redirects of API calls are followed as long as they stay within the origin, up to
+    /// ten, each signed anew; no unless told. All others are returned as they are, and so is one
+    /// that asks for a stream to be sent again.
+    pub fn follow_same_origin_redirects(mut self, follow: bool) -> Self {
+        self.follow_redirects = follow;
+        self
+    }
+
+    /// Makes the client. Nothing is sent yet.
+    ///
+    /// # Errors
+    ///
+    /// Of [`ErrorKind::Usage`](crate::ErrorKind::Usage), with every bad setting by its name; or
+    /// if TLS cannot be set up.
+    pub fn build(self) -> Result<OAuth1Client> {
+        let settings = self.settings()?;
+        let transport = self.http.transport(Follow::Nothing)?;
+        let session = SignedSession::new(settings, transport, self.token);
+        Ok(OAuth1Client::new(session))
+    }
+
+    fn settings(&self) -> Result<SignedSettings> {
+        let mut problems = Problems::default();
+        if self.client_key.is_empty() {
+            problems.add("client_key", "is empty");
+        }
+        if self.client_secret.as_ref().is_some_and(Secret::is_empty) {
+            problems.add("client_secret", "is empty; leave it out if there is none");
+        }
+        let mut endpoint = |name, url: &Option<String>| {
+            let url = self.http.url(name, url.as_deref(), &mut problems)?;
+            let mut names = url.query_pairs().map(|(name, _)| name);
+            if names.any(|name| name.starts_with("oauth_")) {
+                problems.add(name, "must not have parameters of OAuth in its query");
+            }
+            Some(url)
+        };
+        let request_token_endpoint =
+            endpoint("request_token_endpoint", &self.request_token_endpoint);
+        let authorization_endpoint =
+            endpoint("authorization_endpoint", &self.authorization_endpoint);
+        let access_token_endpoint = endpoint("access_token_endpoint", &self.access_token_endpoint);
+        if self.redirect_uri != "oob"
+            && let Err(error) = Url::parse(&self.redirect_uri)
+        {
+            let problem = format!("is neither an absolute URI nor oob ({error})");
+            problems.add("redirect_uri", &problem);
+        }
+        if let Err(error) = self.method.validate() {
+            problems.add("signature_method", &format!("cannot be used: {error}"));
+        }
+        let realm = self.realm.as_deref().unwrap_or_default();
+        if realm.contains(char::is_control) {
+            problems.add("realm", "has a control character");
+        } else if !realm.is_empty() && self.placement != SignatureType::Header {
+            problems.add("realm", "has its place in the header; see signature_type");
+        }
+        self.http.check(&mut problems);
+        problems.result()?;
+        Ok(SignedSettings {
+            client_key: self.client_key.clone(),
+            signer: self.signer(),
+            request_token_endpoint,
+            authorization_endpoint,
+            access_token_endpoint,
+            callback: self.redirect_uri.clone(),
+            timeout: self.http.timeout,
+            follow_redirects: self.follow_redirects,
+        })
+    }
+
+    /// What signs for the client alone.
+    fn signer(&self) -> Signer {
+        let mut signer = Signer::new(&self.client_key)
+            .signature_method(self.method.clone())
+            .signature_type(self.placement)
+            .force_include_body(self.include_body)
+            .clock(self.http.clock.clone());
+        if let Some(secret) = &self.client_secret {
+            signer = signer.client_secret(secret);
+        }
+        if let Some(realm) = &self.realm {
+            signer = signer.realm(realm);
+        }
+        match self.http.allow_http {
+            true => signer.dangerous_allow_http(),
+            false => signer,
+        }
+    }
+}
+
+http_settings!(OAuth1ClientBuilder);
+
+/// Without queries.
+impl fmt::Debug for OAuth1ClientBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct(by_mode!("OAuth1ClientBuilder", "AsyncOAuth1ClientBuilder"))
+            .field("client_key", &self.client_key)
+            .field("client_secret", &self.client_secret)
+            .field("token", &self.token)
+            .field("signature_method", &self.method)
+            .field("signature_type", &self.placement)
+            .field("realm", &self.realm)
+            .finish_non_exhaustive()
+    }
+}

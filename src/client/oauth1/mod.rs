@@ -1,0 +1,8 @@
+//! The OAuth 1.0 client.
+
+mod builder;
+mod client;
+pub(super) mod request;
+pub(super) mod session;
+
+pub use {builder::*, client::*};

@@ -1,0 +1,320 @@
+//! What an OAuth 1.0 client is made of: connections and settings that are shared with its
+//! children, and the credentials of one person, or of nobody.
+
+use std::{
+    fmt,
+    sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
+    time::Duration,
+};
+
+use reqwest::{Method, Url};
+
+use super::super::{detached, http, maybe_async, transport::Transport};
+use crate::{
+    error::{Error, ErrorKind, Result},
+    oauth1::{Signer, TemporaryCredentials, TokenCredentials, VerifiedCredentials},
+    oauth2::response::EndpointResponse,
+};
+
+/// A client's inside. Clones are the same client.
+#[derive(Clone)]
+pub(in super::super::super) struct SignedSession(Arc<RwLock<Option<Person>>>);
+
+/// What an open client holds.
+struct Person {
+    shared: Arc<SignedShared>,
+    /// Signs with the token, if there is one.
+    signer: Arc<Signer>,
+    token: Option<Arc<TokenCredentials>>,
+    login: LoginProgress,
+}
+
+/// How far a login of the client's own person has come.
+#[derive(Default)]
+enum LoginProgress {
+    #[default]
+    None,
+    Begun(TemporaryCredentials),
+    Verified(VerifiedCredentials),
+}
+
+/// What a client shares with its children.
+pub(in super::super) struct SignedShared {
+    pub(in super::super) settings: SignedSettings,
+    pub(in super::super) transport: Transport,
+}
+
+pub(in super::super) struct SignedSettings {
+    pub(in super::super) client_key: String,
+    /// Signs without a token.
+    pub(in super::super) signer: Signer,
+    pub(in super::super) request_token_endpoint: Option<Url>,
+    pub(in super::super) authorization_endpoint: Option<Url>,
+    pub(in super::super) access_token_endpoint: Option<Url>,
+    pub(in super::super) callback: String,
+    pub(in super::super) timeout: Duration,
+    pub(in super::super) follow_redirects: bool,
+}
+
+/// What a request needs.
+pub(in super::super) struct OpenSession {
+    pub(in super::super) shared: Arc<SignedShared>,
+    pub(in super::super) signer: Arc<Signer>,
+}
+
+impl SignedSession {
+    pub(in super::super) fn new(
+        settings: SignedSettings,
+        transport: Transport,
+        token: Option<TokenCredentials>,
+    ) -> Self {
+        let shared = Arc::new(SignedShared {
+            settings,
+            transport,
+        });
+        Self::open(shared, token)
+    }
+
+    fn open(shared: Arc<SignedShared>, token: Option<TokenCredentials>) -> Self {
+        let token = token.map(Arc::new);
+        let person = Person {
+            signer: signer(&shared, token.as_deref()),
+            shared,
+            token,
+            login: LoginProgress::None,
+        };
+        Self(Arc::new(RwLock::new(Some(person))))
+    }
+
+    /// A client for somebody else's token, on the same connections.
+    pub(in super::super) fn child(&self, token: TokenCredentials) -> Self {
+        match self.live() {
+            Ok(live) => Self::open(live.shared, Some(token)),
+            Err(_closed) => Self(Arc::default()),
+        }
+    }
+
+    pub(in super::super) fn live(&self) -> Result<OpenSession> {
+        let person = self.read();
+        let person = person.as_ref().ok_or_else(Error::closed)?;
+        Ok(OpenSession {
+            shared: person.shared.clone(),
+            signer: person.signer.clone(),
+        })
+    }
+
+    pub(in super::super) fn token(&self) -> Option<Arc<TokenCredentials>> {
+        self.read().as_ref()?.token.clone()
+    }
+
+    pub(in super::super) fn set_token(
+        &self,
+        token: TokenCredentials,
+    ) -> Result<Arc<TokenCredentials>> {
+        let mut person = self.write();
+        let person = person.as_mut().ok_or_else(Error::closed)?;
+        let token = Arc::new(token);
+        person.signer = signer(&person.shared, Some(&token));
+        person.token = Some(token.clone());
+        Ok(token)
+    }
+
+    pub(in super::super) fn create_authorization_url(&self) -> Result<Url> {
+        match self.read().as_ref().ok_or_else(Error::closed)? {
+            Person {
+                shared,
+                login: LoginProgress::Begun(temporary),
+                ..
+            } => shared.settings.authorization_url(temporary),
+            _ => Err(not_begun()),
+        }
+    }
+
+    /// Completes the login that was begun. What is not the answer to it leaves it as it was.
+    pub(in super::super) fn verify(
+        &self,
+        verify: impl FnOnce(TemporaryCredentials) -> Result<VerifiedCredentials>,
+    ) -> Result<()> {
+        let mut person = self.write();
+        let person = person.as_mut().ok_or_else(Error::closed)?;
+        let LoginProgress::Begun(temporary) = std::mem::take(&mut person.login) else {
+            return Err(not_begun());
+        };
+        let kept = TemporaryCredentials::new(temporary.token(), temporary.token_secret());
+        match verify(temporary) {
+            Ok(verified) => {
+                person.login = LoginProgress::Verified(verified);
+                Ok(())
+            }
+            Err(error) => {
+                if error.kind() == ErrorKind::Answer {
+                    person.login = LoginProgress::Begun(kept);
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Lets go of everything.
+    pub(in super::super::super) fn end(&self) {
+        *self.write() = None;
+    }
+
+    fn set_login(&self, login: LoginProgress) -> Result<()> {
+        let mut person = self.write();
+        person.as_mut().ok_or_else(Error::closed)?.login = login;
+        Ok(())
+    }
+
+    fn take_verified(&self) -> Result<VerifiedCredentials> {
+        let mut person = self.write();
+        let person = person.as_mut().ok_or_else(Error::closed)?;
+        match std::mem::take(&mut person.login) {
+            LoginProgress::Verified(verified) => Ok(verified),
+            other => {
+                person.login = other;
+                Err(Error::usage(
+                    "there is no verified login; call parse_authorization_response, or \
+                     set_verifier, first",
+                ))
+            }
+        }
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, Option<Person>> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Option<Person>> {
+        self.0.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[maybe_async]
+impl SignedSession {
+    pub(in super::super) async fn fetch_request_token(&self) -> Result<()> {
+        let temporary = self.live()?.request_temporary_credentials().await?;
+        self.set_login(LoginProgress::Begun(temporary))
+    }
+
+    pub(in super::super) async fn fetch_access_token(&self) -> Result<Arc<TokenCredentials>> {
+        detached(self.clone().fetch_to_the_end()).await
+    }
+
+    pub(in super::super) async fn refresh_token(&self) -> Result<Arc<TokenCredentials>> {
+        detached(self.clone().refresh_to_the_end()).await
+    }
+
+    /// A verifier is good for one request, so what it brings is kept even if the caller has gone.
+    async fn fetch_to_the_end(self) -> Result<Arc<TokenCredentials>> {
+        let live = self.live()?;
+        let verified = self.take_verified()?;
+        match live.request_token_credentials(&verified).await {
+            Ok(token) => self.set_token(token),
+            Err(error) => {
+                // Nothing has been sent, so the verifier is not spent.
+                if error.is_unsent() || error.kind() == ErrorKind::Usage {
+                    self.set_login(LoginProgress::Verified(verified))?;
+                }
+                Err(error)
+            }
+        }
+    }
+
+    async fn refresh_to_the_end(self) -> Result<Arc<TokenCredentials>> {
+        let live = self.live()?;
+        let Some(old) = self.token() else {
+            return Err(Error::token("there are no token credentials to renew"));
+        };
+        let Some(session_handle) = old.session_handle() else {
+            return Err(Error::token(
+                "the token credentials have no oauth_session_handle, without which they cannot be \
+                 renewed",
+            ));
+        };
+        let signer = (*live.signer).clone().session_handle(session_handle);
+        let token = live.token_credentials(&signer).await?;
+        // A server that says nothing of the session goes on with it.
+        let token = match token.session_handle() {
+            Some(_) => token,
+            None => token.with_session_handle(session_handle),
+        };
+        self.set_token(token)
+    }
+}
+
+#[maybe_async]
+impl OpenSession {
+    pub(in super::super) async fn request_temporary_credentials(
+        &self,
+    ) -> Result<TemporaryCredentials> {
+        let settings = &self.shared.settings;
+        let url = configured(&settings.request_token_endpoint, "request_token_endpoint")?;
+        let signer = settings.signer.clone().callback(&*settings.callback);
+        let answer = self.ask(url, &signer).await?;
+        signer.read_temporary_credentials(answer.status(), answer.headers(), answer.body())
+    }
+
+    pub(in super::super) async fn request_token_credentials(
+        &self,
+        verified: &VerifiedCredentials,
+    ) -> Result<TokenCredentials> {
+        let signer = self.shared.settings.signer.clone().verified(verified);
+        self.token_credentials(&signer).await
+    }
+
+    async fn token_credentials(&self, signer: &Signer) -> Result<TokenCredentials> {
+        let settings = &self.shared.settings;
+        let url = configured(&settings.access_token_endpoint, "access_token_endpoint")?;
+        let answer = self.ask(url, signer).await?;
+        signer.read_token_credentials(answer.status(), answer.headers(), answer.body())
+    }
+
+    /// Sends once: whether the server has used up a verifier or a nonce is not known afterwards.
+    async fn ask(&self, url: &Url, signer: &Signer) -> Result<EndpointResponse> {
+        let mut request = http::Request::new(Method::POST, url.clone());
+        super::request::sign(signer, &mut request)?;
+        let timeout = self.shared.settings.timeout;
+        self.shared.transport.call(request, timeout).await
+    }
+}
+
+impl SignedSettings {
+    pub(in super::super) fn authorization_url(
+        &self,
+        temporary: &TemporaryCredentials,
+    ) -> Result<Url> {
+        let endpoint = configured(&self.authorization_endpoint, "authorization_endpoint")?;
+        temporary.authorization_url(endpoint.as_str())
+    }
+}
+
+fn signer(shared: &SignedShared, token: Option<&TokenCredentials>) -> Arc<Signer> {
+    let signer = shared.settings.signer.clone();
+    Arc::new(match token {
+        Some(token) => signer.credentials(token),
+        None => signer,
+    })
+}
+
+fn configured<'a>(url: &'a Option<Url>, name: &str) -> Result<&'a Url> {
+    url.as_ref()
+        .ok_or_else(|| Error::usage(format!("there is no {name}; give the builder one")))
+}
+
+fn not_begun() -> Error {
+    Error::usage("there is no login under way; call fetch_request_token first")
+}
+
+impl fmt::Debug for SignedSession {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &*self.read() {
+            Some(person) => f
+                .debug_struct("Open")
+                .field("client_key", &person.shared.settings.client_key)
+                .field("token", &person.token)
+                .finish_non_exhaustive(),
+            None => f.write_str("Closed"),
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! A person's login: sent away with a URL, back with a callback.
+
+use std::{fmt, sync::Arc};
+
+use super::super::{maybe_async, oauth2::client::OAuth2Client};
+use crate::{
+    error::{Error, Result},
+    oauth2::{
+        authorization::{
+            endpoint::AuthorizationUrl, request::AuthorizationRequest,
+            response::PendingAuthorization,
+        },
+        token::Token,
+    },
+};
+
+paired! {
+    /// What came of a login: the person's token, and a client for it.
+    ///
+    #[doc = by_mode!(
+        include_str!("../../../docs/examples/blocking/login.md"),
+        include_str!("../../../docs/examples/async/login.md")
+    )]
+    #[non_exhaustive]
+    pub struct Login | AsyncLogin {
+        /// The person's token, to be stored.
+        pub token: Arc<Token>,
+        /// A [`for_token`](OAuth2Client::for_token) child with it.
+        pub client: OAuth2Client,
+    }
+}
+
+impl fmt::Debug for Login {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct(by_mode!("Login", "AsyncLogin"))
+            .field("token", &self.token)
+            .finish_non_exhaustive()
+    }
+}
+
+impl OAuth2Client {
+    /// Where to send a person, and what to remember of it. Nothing is sent, and the client keeps
+    /// nothing.
+    ///
+    /// # Errors
+    ///
+    /// If there is no `authorization_endpoint`, or a parameter cannot be sent.
+    ///
+    /// [RFC 6749 section 4.1.1](https://www.rfc-editor.org/rfc/rfc6749#section-4.1.1)
+    pub fn create_authorization_url(
+        &self,
+        request: AuthorizationRequest,
+    ) -> Result<AuthorizationUrl> {
+        let live = self.session.live()?;
+        let settings = &live.shared.settings;
+        match &settings.authorization_endpoint {
+            Some(endpoint) => endpoint.create_authorization_url(request, &settings.clock),
+            None => Err(Error::usage(
+                "there is no authorization_endpoint to send people to; give the builder one",
+            )),
+        }
+    }
+}
+
+#[maybe_async]
+impl OAuth2Client {
+    /// Completes a person's login: checks the callback, a URL, a query or a form body, and
+    /// exchanges its code. The client itself is left as it is, so that logins can overlap.
+    ///
+    /// # Errors
+    ///
+    /// If the callback is not the answer to `pending`, before anything is sent; the server's own
+    /// error, in the callback or at the token endpoint; or that of the transport.
+    ///
+    /// [RFC 6749 section 4.1.3](https://www.rfc-editor.org/rfc/rfc6749#section-4.1.3)
+    pub async fn complete_authorization(
+        &self,
+        pending: PendingAuthorization,
+        callback: &str,
+    ) -> Result<Login> {
+        let live = self.session.live()?;
+        let clock = &live.shared.settings.clock;
+        let grant = pending.authorization_response_at(callback, clock)?;
+        let token = live.request_token(&grant).await?;
+        let client = self.for_token(token.clone());
+        let issued = Arc::new(token);
+        // The server may have issued a refresh token that a child has already, with an older token.
+        if client.token().is_some_and(|current| current != issued) {
+            client.set_token((*issued).clone())?;
+        }
+        Ok(Login {
+            token: issued,
+            client,
+        })
+    }
+}

@@ -1,0 +1,89 @@
+//! What `update_token` is told.
+
+use std::sync::Arc;
+
+use crate::{oauth2::token::Token, secret::Secret};
+
+/// A token that the client obtained by itself or by `refresh_token`, handed to `update_token` so
+/// that it can be stored.
+///
+/// The row to be replaced is found by the tokens that were used until now:
+///
+/// ```
+/// use oauth_twin::{BoxError, TokenUpdate};
+///
+/// # #[derive(Default)] struct Rows;
+/// # impl Rows {
+/// #     fn insert(&self, _: &str) -> Result<(), BoxError> { Ok(()) }
+/// #     fn replace_where_refresh_token(&self, _: &str, _: &str) -> Result<(), BoxError> { Ok(()) }
+/// # }
+/// fn store(rows: &Rows, update: TokenUpdate) -> Result<(), BoxError> {
+///     let json = serde_json::to_string(&*update.token)?;
+///     match &update.previous_refresh_token {
+///         Some(old) => rows.replace_where_refresh_token(old.expose_secret(), &json),
+///         None => rows.insert(&json),
+///     }
+/// }
+/// # let _ = store;
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct TokenUpdate {
+    /// The new token.
+    pub token: Arc<Token>,
+    /// The access token that it replaces, if there was one.
+    pub previous_access_token: Option<Secret>,
+    /// The refresh token of the token that it replaces, if there was one: spent now, unless the
+    /// new token has the same.
+    pub previous_refresh_token: Option<Secret>,
+    /// Whether `set_token` or `fetch_token` gave the client another token in the meantime. The
+    /// client does not use this one then; it is told so that nothing the server issued is lost.
+    pub superseded: bool,
+}
+
+impl TokenUpdate {
+    pub(crate) fn new(token: Arc<Token>, previous: Option<&Token>, superseded: bool) -> Self {
+        Self {
+            token,
+            previous_access_token: previous.map(|old| old.access_token().clone()),
+            previous_refresh_token: previous.and_then(|old| old.refresh_token().cloned()),
+            superseded,
+        }
+    }
+
+    /// This update in the place of `earlier`, which nobody has stored: the row still holds what
+    /// stood there before both.
+    pub(crate) fn after(mut self, earlier: Self) -> Self {
+        self.previous_access_token = earlier.previous_access_token;
+        self.previous_refresh_token = earlier.previous_refresh_token;
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_tells_no_secret() {
+        let token = Arc::new(Token::new("hunter2"));
+        let old = Token::new("hunter2").with_refresh_token("hunter2");
+        assert_eq!(
+            format!("{:?}", TokenUpdate::new(token, Some(&old), false)),
+            "TokenUpdate { token: Token { access_token: [redacted], token_type: \"Bearer\", \
+             refresh_token: None, id_token: None, scope: None, expires_at: None, \
+             issued_at: None, refresh_parameters: {}, other members: [] }, previous_access_token: Some([redacted]), \
+             previous_refresh_token: Some([redacted]), superseded: false }"
+        );
+    }
+
+    #[test]
+    fn an_update_after_one_that_was_not_stored_names_the_stored_row() {
+        let tokens = ["1", "2", "3"].map(|n| Token::new(n).with_refresh_token(n));
+        let update =
+            |n: usize| TokenUpdate::new(Arc::new(tokens[n].clone()), Some(&tokens[n - 1]), false);
+        let update = update(2).after(update(1));
+        assert_eq!(update.token.access_token(), &Secret::from("3"));
+        assert_eq!(update.previous_refresh_token, Some(Secret::from("1")));
+    }
+}

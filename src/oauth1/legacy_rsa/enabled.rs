@@ -1,0 +1,65 @@
+//! The feature `rsa-sha1`: what ring does not sign, on the crate `rsa`.
+//!
+//! It signs and never decrypts, and with blinding.
+
+use ring::digest::digest;
+use rsa::{
+    Pkcs1v15Sign, PrivateKey, pkcs1::DecodeRsaPrivateKey as _, pkcs8::DecodePrivateKey as _,
+    traits::PublicKeyParts as _,
+};
+
+use crate::{
+    error::{Error, Result},
+    oauth1::rsa_key::Hash,
+};
+
+/// A key of 1024 bits and more, for any hash.
+pub(super) struct LegacyKey(PrivateKey);
+
+impl LegacyKey {
+    pub(super) fn from_pkcs1(der: &[u8]) -> Option<Self> {
+        PrivateKey::from_pkcs1_der(der).ok().map(Self)
+    }
+
+    pub(super) fn from_pkcs8(der: &[u8]) -> Option<Self> {
+        PrivateKey::from_pkcs8_der(der).ok().map(Self)
+    }
+
+    pub(super) fn bits(&self) -> usize {
+        self.0.size() * 8
+    }
+
+    pub(super) fn sign(&self, hash: Hash, message: &[u8]) -> Result<Vec<u8>> {
+        let digest = digest(hash.algorithm(), message);
+        let padding = Pkcs1v15Sign {
+            hash_len: Some(digest.as_ref().len()),
+            prefix: prefix(hash).into(),
+        };
+        let signature = self.0.sign(padding, digest.as_ref());
+        signature.map_err(|_error| Error::usage("the RSA key cannot sign"))
+    }
+}
+
+/// What stands before the hash in the DER of a `DigestInfo`.
+///
+/// [RFC 8017 section 9.2, note 1](https://www.rfc-editor.org/rfc/rfc8017#section-9.2)
+fn prefix(hash: Hash) -> &'static [u8] {
+    match hash {
+        Hash::Sha1 => b"\x30\x21\x30\x09\x06\x05\x2b\x0e\x03\x02\x1a\x05\x00\x04\x14",
+        Hash::Sha256 => {
+            b"\x30\x31\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x01\x05\x00\x04\x20"
+        }
+        Hash::Sha512 => {
+            b"\x30\x51\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x03\x05\x00\x04\x40"
+        }
+    }
+}
+
+/// Why a key was not taken.
+pub(super) const REFUSED: &str =
+    "the RSA key cannot be used: it is damaged, or has fewer than 1024 or more than 8192 bits";
+
+/// Why this key does not sign with SHA-1.
+pub(super) fn no_sha1() -> Error {
+    Error::usage("the RSA key cannot sign with SHA-1: only ring could read it")
+}

@@ -1,0 +1,341 @@
+//! JWTs that say who a client is, or for whom it acts: what all of them have.
+//!
+//! [RFC 7523 section 3](https://www.rfc-editor.org/rfc/rfc7523#section-3)
+
+use std::{
+    borrow::Cow,
+    fmt,
+    io::{self, Cursor, Write as _},
+    sync::OnceLock,
+    time::Duration,
+};
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+use url::Url;
+
+use crate::{
+    error::{Error, Result},
+    jose::{Algorithm, ExternalKey, Header, SigningInput, SigningKey, beginning, signed},
+    oauth2::{assertion::audience::Audience, client::ClientRegistration},
+    random,
+    secret::Secret,
+};
+
+/// The claims that every assertion gets anew.
+const OWN_CLAIMS: [(&str, &str); 7] = [
+    ("iss", "is set by the client"),
+    ("sub", "is set by the client"),
+    ("aud", "is set by audience"),
+    ("exp", "is set by lifetime"),
+    ("iat", "is the time of the request"),
+    ("nbf", "is set by not_before"),
+    ("jti", "is new for each request"),
+];
+
+/// No server accepts an assertion that is good for longer than that, and most of them less.
+const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// As many bytes as the claims take at the most that are new for each assertion.
+const NEW_CLAIMS_BYTES: usize = 128;
+
+/// What signs.
+#[derive(Clone, Debug)]
+pub(crate) enum AssertionKey {
+    Local(SigningKey),
+    /// The one of the registration.
+    External,
+}
+
+/// A token that is signed already, or one that will be.
+pub(crate) enum Assertion {
+    Signed(Secret),
+    Unsigned(SigningInput),
+}
+
+/// How assertions are made, of which none is used twice.
+#[derive(Clone)]
+pub(crate) struct JwtAssertion {
+    pub(crate) audience: Option<Audience>,
+    pub(crate) lifetime: Duration,
+    pub(crate) not_before: bool,
+    header: Map<String, Value>,
+    claims: Map<String, Value>,
+    /// From the first assertion on.
+    encoded_prefix: OnceLock<EncodedPrefix>,
+}
+
+impl Default for JwtAssertion {
+    fn default() -> Self {
+        Self {
+            audience: None,
+            lifetime: Duration::from_secs(60),
+            not_before: false,
+            header: Map::new(),
+            claims: Map::new(),
+            encoded_prefix: OnceLock::new(),
+        }
+    }
+}
+
+impl JwtAssertion {
+    pub(crate) fn add_header(&mut self, name: String, value: Value) {
+        self.header.insert(name, value);
+        self.encoded_prefix = OnceLock::new();
+    }
+
+    pub(crate) fn add_claim(&mut self, name: String, value: Value) {
+        self.claims.insert(name, value);
+        self.encoded_prefix = OnceLock::new();
+    }
+
+    pub(crate) fn has_claim(&self, name: &str) -> bool {
+        self.claims.contains_key(name)
+    }
+
+    /// Whether the settings are good.
+    pub(crate) fn check(&self, registration: &ClientRegistration) -> Result<()> {
+        let own = |given| OWN_CLAIMS.iter().find(|(name, _)| name == given);
+        if let Some((name, instead)) = self.claims.keys().find_map(own) {
+            return Err(Error::usage(format!("the claim {name} {instead}")));
+        }
+        let reserved = |given: &&String| ["alg", "crit"].contains(&given.as_str());
+        if let Some(name) = self.header.keys().find(reserved) {
+            return Err(Error::usage(format!(
+                "the member {name} of the header is not for the caller to set"
+            )));
+        }
+        if self.lifetime < Duration::from_secs(1) {
+            return Err(Error::usage("lifetime is shorter than a second"));
+        }
+        if self.lifetime > LONGEST {
+            return Err(Error::usage("lifetime is longer than a day"));
+        }
+        if matches!(self.audience, Some(Audience::TokenEndpoint))
+            && registration.token_endpoint().is_none()
+        {
+            return Err(Error::usage(
+                "Audience::TokenEndpoint needs the token endpoint, which is not known here; name it",
+            ));
+        }
+        if matches!(self.audience, Some(Audience::Issuer)) && registration.issuer().is_none() {
+            return Err(Error::usage(
+                "Audience::Issuer needs the server's issuer, which is not known here; name it",
+            ));
+        }
+        Ok(())
+    }
+
+    /// A new assertion by `issuer` about `subject`, for a request to `endpoint`. The settings have
+    /// been checked.
+    pub(crate) fn make(
+        &self,
+        key: &AssertionKey,
+        registration: &ClientRegistration,
+        endpoint: &Url,
+        issuer: &str,
+        subject: Option<&str>,
+    ) -> Result<Assertion> {
+        let now = registration.clock().unix();
+        let id = random::identifier(now)?;
+        let mut room = [0; NEW_CLAIMS_BYTES];
+        // It fails only for want of room.
+        let new = self.new_claims(&id, now, &mut room).unwrap_or_default();
+        let claims = LastingClaims {
+            aud: self.audience(registration, endpoint),
+            iss: issuer,
+            sub: subject,
+            others: &self.claims,
+        };
+        Ok(match key {
+            AssertionKey::Local(key) => {
+                Assertion::Signed(signed(&self.beginning(key, &claims)?, new, key)?)
+            }
+            AssertionKey::External => {
+                let header = self.with_own_members(external(registration)?.header());
+                let beginning = beginning(&header.encode()?, &claims);
+                Assertion::Unsigned(SigningInput::new(&beginning, new))
+            }
+        })
+    }
+
+    /// The claims that are new for each assertion: the rest of the JSON object. They are put together
+    /// in `room`, without an allocation.
+    fn new_claims<'a>(&self, id: &[u8], now: Duration, room: &'a mut [u8]) -> io::Result<&'a [u8]> {
+        let mut json = Cursor::new(&mut *room);
+        json.write_all(br#""jti":""#)?;
+        // Letters and digits.
+        json.write_all(id)?;
+        for (name, time) in [
+            (r#"","exp":"#, Some(now.saturating_add(self.lifetime))),
+            (r#","iat":"#, Some(now)),
+            (r#","nbf":"#, self.not_before.then_some(now)),
+        ] {
+            if let Some(time) = time {
+                json.write_all(name.as_bytes())?;
+                serde_json::to_writer(&mut json, &time.as_secs())?;
+            }
+        }
+        json.write_all(b"}")?;
+        let length = json.position() as usize;
+        Ok(&room[..length])
+    }
+
+    /// What assertions by `key` with these claims begin with.
+    fn beginning(&self, key: &SigningKey, claims: &LastingClaims<'_>) -> Result<Cow<'_, str>> {
+        if let Some(encoded_prefix) = self.encoded_prefix.get()
+            && encoded_prefix.is_for(key, claims)
+        {
+            return Ok(encoded_prefix.encoded.as_str().into());
+        }
+        let header = self.with_own_members(key.header()).encode()?;
+        let encoded = beginning(&header, claims);
+        // Were it there for others, it would stay.
+        let _ = self.encoded_prefix.set(EncodedPrefix {
+            algorithm: key.algorithm(),
+            audience: claims.aud.to_owned(),
+            issuer: claims.iss.to_owned(),
+            subject: claims.sub.map(str::to_owned),
+            encoded: encoded.clone(),
+        });
+        Ok(encoded.into())
+    }
+
+    fn with_own_members(&self, header: Header) -> Header {
+        let mut header = header.with_typ("JWT");
+        for (name, value) in &self.header {
+            header = header.with(name, value.clone());
+        }
+        header
+    }
+
+    fn audience<'a>(&'a self, registration: &'a ClientRegistration, endpoint: &'a Url) -> &'a str {
+        match (&self.audience, registration.issuer()) {
+            (Some(Audience::Other(audience)), _) => audience,
+            (None | Some(Audience::Issuer), Some(issuer)) => issuer,
+            _ => registration.token_endpoint().unwrap_or(endpoint).as_str(),
+        }
+    }
+
+    /// Whether assertions are for the issuer.
+    pub(crate) fn is_for_issuer(&self, registration: &ClientRegistration) -> bool {
+        let issuer = registration.issuer();
+        match &self.audience {
+            None | Some(Audience::Issuer) => issuer.is_some(),
+            Some(Audience::TokenEndpoint) => false,
+            Some(Audience::Other(audience)) => issuer == Some(audience),
+        }
+    }
+}
+
+/// The names of the caller's claims alone: some of them are about people.
+impl fmt::Debug for JwtAssertion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JwtAssertion")
+            .field("audience", &self.audience)
+            .field("lifetime", &self.lifetime)
+            .field("header", &self.header.keys().collect::<Vec<_>>())
+            .field("claims", &self.claims.keys().collect::<Vec<_>>())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The claims that an assertion has like the one before, borrowed from where they stand.
+#[derive(Serialize)]
+struct LastingClaims<'a> {
+    aud: &'a str,
+    iss: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sub: Option<&'a str>,
+    #[serde(flatten)]
+    others: &'a Map<String, Value>,
+}
+
+/// What assertions begin with, and which ones.
+#[derive(Clone)]
+struct EncodedPrefix {
+    algorithm: Algorithm,
+    audience: String,
+    issuer: String,
+    subject: Option<String>,
+    /// Header and claims.
+    encoded: String,
+}
+
+impl EncodedPrefix {
+    /// Nothing else can have changed: of a key that is here only the algorithm does, and with the
+    /// caller's claims and members of the header this goes, too.
+    fn is_for(&self, key: &SigningKey, claims: &LastingClaims<'_>) -> bool {
+        self.algorithm == key.algorithm()
+            && self.audience == claims.aud
+            && self.issuer == claims.iss
+            && self.subject.as_deref() == claims.sub
+    }
+}
+
+/// The key that is elsewhere.
+pub(crate) fn external(registration: &ClientRegistration) -> Result<&ExternalKey> {
+    registration
+        .external_key()
+        .ok_or_else(|| Error::usage("there is no signer, and the key is to be elsewhere; set one"))
+}
+
+/// The builder methods of a type that has a field `assertion`.
+macro_rules! asserting {
+    ($name:ty) => {
+        impl $name {
+            /// Whom the assertion is for (`aud`): the issuer where it is known, else the token
+            /// endpoint, unless told.
+            #[must_use]
+            pub fn audience(
+                mut self,
+                audience: impl Into<$crate::oauth2::assertion::audience::Audience>,
+            ) -> Self {
+                self.assertion.audience = Some(audience.into());
+                self
+            }
+
+            /// How long an assertion is good for (`exp`), in whole seconds: 60 seconds unless told, and
+            /// a day at most.
+            #[must_use]
+            pub fn lifetime(mut self, lifetime: std::time::Duration) -> Self {
+                self.assertion.lifetime = lifetime;
+                self
+            }
+
+            /// Whether the assertion says that it is not good before it was made (`nbf`); no
+            /// unless told.
+            #[must_use]
+            pub fn not_before(mut self, not_before: bool) -> Self {
+                self.assertion.not_before = not_before;
+                self
+            }
+
+            /// Adds a member to the header. `typ` is `JWT` unless told.
+            #[must_use]
+            pub fn header(
+                mut self,
+                name: impl Into<String>,
+                value: impl Into<serde_json::Value>,
+            ) -> Self {
+                self.assertion.add_header(name.into(), value.into());
+                self
+            }
+
+            /// Adds a claim. Those that are new for each assertion have methods of their own.
+            #[must_use]
+            pub fn claim(
+                mut self,
+                name: impl Into<String>,
+                value: impl Into<serde_json::Value>,
+            ) -> Self {
+                self.assertion.add_claim(name.into(), value.into());
+                self
+            }
+        }
+    };
+}
+pub(crate) use asserting;
+
+#[cfg(test)]
+mod tests;

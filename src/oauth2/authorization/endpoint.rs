@@ -1,0 +1,376 @@
+//! The authorization endpoint: the URL that the person is sent to.
+//!
+//! [RFC 6749 section 3.1](https://www.rfc-editor.org/rfc/rfc6749#section-3.1)
+
+use std::fmt;
+
+use url::Url;
+
+use crate::{
+    clock::Clock,
+    error::{Error, Result},
+    oauth2::{
+        authorization::{
+            pkce::{Pkce, random_text},
+            request::{AuthorizationRequest, ResponseType},
+            response::PendingAuthorization,
+        },
+        grant::authorization_code::validate_verifier,
+        scope::Scope,
+    },
+    wire::{
+        form::Form,
+        secure_url::{check_endpoint, without_query},
+    },
+};
+
+/// Where to send the person, and what to remember until they come back.
+///
+/// ```
+/// # fn demo(client: &oauth_twin::oauth2::AuthorizationEndpoint) -> oauth_twin::Result<()> {
+/// use oauth_twin::{Clock, oauth2::{AuthorizationRequest, AuthorizationUrl}};
+///
+/// let AuthorizationUrl { url, pending, .. } =
+///     client.create_authorization_url(AuthorizationRequest::new(), &Clock::system())?;
+/// // redirect to `url`; keep `pending` in the person's own session
+/// # Ok(()) }
+/// ```
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "it is taken apart, and has nothing else to hold"
+)]
+pub struct AuthorizationUrl {
+    /// The URL to redirect the person to, or to open in a browser.
+    pub url: Url,
+    /// What the callback is checked against.
+    pub pending: PendingAuthorization,
+}
+
+/// Without the query of the URL, in which the `state` stands.
+impl fmt::Debug for AuthorizationUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AuthorizationUrl")
+            .field("url", &without_query(&self.url))
+            .field("pending", &self.pending)
+            .finish()
+    }
+}
+
+/// A client's registration at an authorization endpoint.
+///
+/// ```
+/// use oauth_twin::{Clock, oauth2::{AuthorizationEndpoint, AuthorizationRequest}};
+///
+/// let endpoint = AuthorizationEndpoint::new("https://id.example.com/authorize", "id")?
+///     .redirect_uri("https://app.example.com/callback")
+///     .scope("profile");
+/// let url = endpoint
+///     .create_authorization_url(AuthorizationRequest::new(), &Clock::system())?
+///     .url;
+/// assert!(url.as_str().starts_with(
+///     "https://id.example.com/authorize?response_type=code&client_id=id\
+///      &redirect_uri=https%3A%2F%2Fapp.example.com%2Fcallback&scope=profile&state="
+/// ));
+/// # Ok::<(), oauth_twin::Error>(())
+/// ```
+///
+/// [RFC 6749 section 3.1](https://www.rfc-editor.org/rfc/rfc6749#section-3.1)
+#[derive(Clone)]
+pub struct AuthorizationEndpoint {
+    url: Url,
+    client_id: String,
+    redirect_uri: Option<String>,
+    issuer: Option<String>,
+    iss_required: bool,
+    scope: Option<Scope>,
+    resource: Vec<String>,
+}
+
+impl AuthorizationEndpoint {
+    /// The client `client_id` at the authorization endpoint `url`.
+    ///
+    /// # Errors
+    ///
+    /// If the URL is not absolute, not HTTPS (loopback is exempt), or has a fragment, a user
+    /// name or a password.
+    pub fn new(url: &str, client_id: impl Into<String>) -> Result<Self> {
+        let url = check_endpoint(url, false)
+            .map_err(|problem| Error::usage(format!("the authorization endpoint {problem}")))?;
+        Ok(Self::checked(url, client_id.into()))
+    }
+
+    pub(crate) fn checked(url: Url, client_id: String) -> Self {
+        Self {
+            url,
+            client_id,
+            redirect_uri: None,
+            issuer: None,
+            iss_required: false,
+            scope: None,
+            resource: Vec::new(),
+        }
+    }
+
+    /// Where the person is sent back to.
+    #[must_use]
+    pub fn redirect_uri(mut self, redirect_uri: impl Into<String>) -> Self {
+        self.redirect_uri = Some(redirect_uri.into());
+        self
+    }
+
+    /// The server's issuer identifier; with it, an `iss` in the callback has to be the same.
+    #[must_use]
+    pub fn issuer(mut self, issuer: impl Into<String>) -> Self {
+        self.issuer = Some(issuer.into());
+        self
+    }
+
+    /// Whether the server puts `iss` into every callback: one without is refused then.
+    ///
+    /// [RFC 9207 section 2.4](https://www.rfc-editor.org/rfc/rfc9207#section-2.4)
+    #[must_use]
+    pub fn authorization_response_iss_parameter_supported(mut self, supported: bool) -> Self {
+        self.iss_required = supported;
+        self
+    }
+
+    /// The scope of requests that name none.
+    #[must_use]
+    pub fn scope(mut self, scope: impl Into<Scope>) -> Self {
+        self.scope = Some(scope.into());
+        self
+    }
+
+    /// The resource of requests that name none; call it again for more than one.
+    #[must_use]
+    pub fn resource(mut self, resource: impl Into<String>) -> Self {
+        self.resource.push(resource.into());
+        self
+    }
+
+    /// The URL for `request`, and what to remember.
+    ///
+    /// # Errors
+    ///
+    /// If a parameter cannot be sent, is one that has a method of its own, or stands in the
+    /// endpoint's URL already.
+    pub fn create_authorization_url(
+        &self,
+        request: AuthorizationRequest,
+        clock: &Clock,
+    ) -> Result<AuthorizationUrl> {
+        let state = match request.state {
+            Some(state) if state.expose_secret().len() < 22 => {
+                return Err(Error::usage(
+                    "a state of one's own has at least 22 characters; leave it out for a random one",
+                ));
+            }
+            Some(state) => state,
+            None => random_text()?,
+        };
+        let code_verifier = match (request.response_type, request.pkce, request.code_verifier) {
+            (ResponseType::Token, _, _) | (_, Pkce::Off, _) => None,
+            (_, _, Some(code_verifier)) => {
+                validate_verifier(&code_verifier)?;
+                Some(code_verifier)
+            }
+            (_, _, None) => Some(random_text()?),
+        };
+        let redirect_uri = request.redirect_uri.or_else(|| self.redirect_uri.clone());
+        let scope = request.scope.as_ref().or(self.scope.as_ref());
+        let resource = match request.resource.is_empty() {
+            true => &self.resource,
+            false => &request.resource,
+        };
+
+        let mut form = Form::new();
+        form.push("response_type", request.response_type.as_str());
+        form.push("client_id", self.client_id.as_str());
+        if let Some(redirect_uri) = &redirect_uri {
+            form.push("redirect_uri", redirect_uri.as_str());
+        }
+        if let Some(scope) = scope.filter(|scope| !scope.is_empty()) {
+            scope.validate()?;
+            form.push("scope", scope.as_str());
+        }
+        form.push("state", &state);
+        if let Some(verifier) = &code_verifier
+            && let Some((method, challenge)) = request.pkce.challenge(verifier)
+        {
+            form.push("code_challenge", challenge);
+            form.push("code_challenge_method", method);
+        }
+        for resource in resource {
+            form.push("resource", resource.as_str());
+        }
+        for (name, _) in request.parameters.iter() {
+            const OWN: [&str; 7] = [
+                "response_type",
+                "client_id",
+                "redirect_uri",
+                "scope",
+                "state",
+                "code_challenge",
+                "code_challenge_method",
+            ];
+            if OWN.contains(&name) {
+                return Err(Error::usage(format!(
+                    "the parameter {name} of an authorization request is set by its own method"
+                )));
+            }
+        }
+        form.extend(&request.parameters);
+
+        let mut url = self.url.clone();
+        if let Some((name, _)) = url
+            .query_pairs()
+            .find(|(name, _)| name != "resource" && form.value(name).is_some())
+        {
+            return Err(Error::usage(format!(
+                "the URL of the authorization endpoint has a parameter {name} already"
+            )));
+        }
+        let mut query = url.query_pairs_mut();
+        for (name, value) in form.iter() {
+            query.append_pair(name, value.expose_secret());
+        }
+        drop(query);
+        let pending = PendingAuthorization {
+            state,
+            code_verifier,
+            redirect_uri,
+            issuer: self.issuer.clone(),
+            iss_required: self.iss_required,
+            resource: form
+                .iter()
+                .filter(|(name, _)| *name == "resource")
+                .map(|(_, resource)| resource.expose_secret().to_owned())
+                .collect(),
+            created_at: clock.unix().as_secs(),
+            expires_at: clock.unix().saturating_add(request.expires_in).as_secs(),
+        };
+        Ok(AuthorizationUrl { url, pending })
+    }
+}
+
+/// Without the query of the URL, in which some servers want a key.
+impl fmt::Debug for AuthorizationEndpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AuthorizationEndpoint")
+            .field("url", &without_query(&self.url))
+            .field("client_id", &self.client_id)
+            .field("redirect_uri", &self.redirect_uri)
+            .field("issuer", &self.issuer)
+            .field("scope", &self.scope)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn endpoint() -> AuthorizationEndpoint {
+        AuthorizationEndpoint::new("https://id.example/authorize?tenant=a%20b", "i d")
+            .expect("a URL")
+            .redirect_uri("https://app.example/cb")
+            .scope("own")
+            .resource("urn:own")
+    }
+
+    fn url(request: AuthorizationRequest) -> Result<Url> {
+        let created = endpoint().create_authorization_url(request, &Clock::system())?;
+        Ok(created.url)
+    }
+
+    fn fixed() -> AuthorizationRequest {
+        AuthorizationRequest::new()
+            .state("s".repeat(22))
+            .code_verifier("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk")
+    }
+
+    const START: &str = "https://id.example/authorize?tenant=a%20b&response_type=code\
+                         &client_id=i+d&redirect_uri=https%3A%2F%2Fapp.example%2Fcb";
+
+    #[test]
+    fn saying_nothing_is_safe() {
+        assert_eq!(
+            url(fixed()).expect("a URL").as_str(),
+            format!(
+                "{START}&scope=own&state=ssssssssssssssssssssss\
+                 &code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM\
+                 &code_challenge_method=S256&resource=urn%3Aown"
+            )
+        );
+        let [first, second] = [(); 2].map(|()| {
+            let url = url(AuthorizationRequest::new()).expect("a URL");
+            url.query_pairs()
+                .into_owned()
+                .collect::<std::collections::HashMap<_, _>>()
+        });
+        for name in ["state", "code_challenge"] {
+            assert_eq!(first[name].len(), 43);
+            assert_ne!(first[name], second[name]);
+        }
+    }
+
+    #[test]
+    fn what_is_asked_for_takes_the_place_of_the_client_s_own() {
+        let request = fixed()
+            .scope(["a", "b"])
+            .resource("urn:1")
+            .resource("urn:2")
+            .redirect_uri("http://127.0.0.1:7/")
+            .param("max_age", "0")
+            .param("acr", "1")
+            .param("acr", "2")
+            .pkce(Pkce::Off);
+        assert_eq!(
+            url(request).expect("a URL").as_str(),
+            "https://id.example/authorize?tenant=a%20b&response_type=code&client_id=i+d\
+             &redirect_uri=http%3A%2F%2F127.0.0.1%3A7%2F&scope=a+b&state=ssssssssssssssssssssss\
+             &resource=urn%3A1&resource=urn%3A2&max_age=0&acr=1&acr=2"
+        );
+        let plain = url(fixed().pkce(Pkce::Plain)).expect("a URL");
+        assert!(plain.as_str().contains(
+            "&code_challenge=dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk&code_challenge_method=plain"
+        ));
+        let implicit = url(fixed().response_type(ResponseType::Token)).expect("a URL");
+        assert!(implicit.as_str().contains("response_type=token"));
+        assert!(!implicit.as_str().contains("code_challenge"));
+    }
+
+    #[test]
+    fn what_cannot_be_sent_is_refused() {
+        for (word, request) in [
+            ("22 characters", AuthorizationRequest::new().state("short")),
+            (
+                "code_verifier",
+                AuthorizationRequest::new().code_verifier("short"),
+            ),
+            ("scope", AuthorizationRequest::new().scope("\"")),
+            ("state", AuthorizationRequest::new().param("state", "x")),
+            (
+                "client_id",
+                AuthorizationRequest::new().param("client_id", "x"),
+            ),
+            ("tenant", AuthorizationRequest::new().param("tenant", "x")),
+        ] {
+            let error = url(request).expect_err(word);
+            assert!(error.to_string().contains(word), "{word}: {error}");
+        }
+    }
+
+    #[test]
+    fn debug_tells_no_secret() {
+        let request = fixed()
+            .state("hunter2-hunter2-hunter2")
+            .param("a", "hunter2");
+        assert_eq!(
+            format!("{request:?}"),
+            "AuthorizationRequest { response_type: Code, redirect_uri: None, scope: None, \
+             resource: [], state: Some([redacted]), code_verifier: Some([redacted]), pkce: S256, \
+             parameters: {\"a\": [redacted]}, expires_in: 3600s }"
+        );
+    }
+}

@@ -1,0 +1,161 @@
+//! The authorization request: the URL that the person is sent to.
+//!
+//! [RFC 6749 section 4.1.1](https://www.rfc-editor.org/rfc/rfc6749#section-4.1.1)
+
+use std::{borrow::Cow, time::Duration};
+
+use crate::{
+    oauth2::{authorization::pkce::Pkce, scope::Scope},
+    secret::Secret,
+    wire::form::Form,
+};
+
+/// What to ask the person for. Saying nothing is right: `state` and PKCE come by themselves.
+///
+/// ```
+/// use std::time::Duration;
+/// use oauth_twin::oauth2::AuthorizationRequest;
+///
+/// let request = AuthorizationRequest::new()
+///     .scope("openid email")
+///     .resource("https://calendar.example.com")
+///     .resource("https://contacts.example.com")
+///     .param("prompt", "consent")
+///     .expires_in(Duration::from_secs(600));
+/// ```
+///
+/// [RFC 6749 section 4.1.1](https://www.rfc-editor.org/rfc/rfc6749#section-4.1.1)
+#[derive(Clone, Debug)]
+pub struct AuthorizationRequest {
+    pub(crate) response_type: ResponseType,
+    pub(crate) redirect_uri: Option<String>,
+    pub(crate) scope: Option<Scope>,
+    pub(crate) resource: Vec<String>,
+    pub(crate) state: Option<Secret>,
+    pub(crate) code_verifier: Option<Secret>,
+    pub(crate) pkce: Pkce,
+    pub(crate) parameters: Form,
+    pub(crate) expires_in: Duration,
+}
+
+/// What the person comes back with.
+///
+/// ```
+/// use oauth_twin::oauth2::{AuthorizationRequest, ResponseType};
+///
+/// // The implicit grant, for servers that offer nothing better.
+/// let request = AuthorizationRequest::new().response_type(ResponseType::Token);
+/// ```
+///
+/// [RFC 6749 section 3.1.1](https://www.rfc-editor.org/rfc/rfc6749#section-3.1.1)
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ResponseType {
+    /// A code.
+    #[default]
+    Code,
+    /// A token, in the fragment of the URL: the implicit grant, which [RFC 9700 section
+    /// 2.1.2](https://www.rfc-editor.org/rfc/rfc9700#section-2.1.2) advises against.
+    Token,
+}
+
+impl ResponseType {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Code => "code",
+            Self::Token => "token",
+        }
+    }
+}
+
+impl Default for AuthorizationRequest {
+    fn default() -> Self {
+        Self {
+            response_type: ResponseType::Code,
+            redirect_uri: None,
+            scope: None,
+            resource: Vec::new(),
+            state: None,
+            code_verifier: None,
+            pkce: Pkce::S256,
+            parameters: Form::new(),
+            expires_in: Duration::from_secs(3600),
+        }
+    }
+}
+
+impl AuthorizationRequest {
+    /// Asks for a code, for the client's own scope, resource and redirection URI.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Asks for this scope, instead of the client's.
+    #[must_use]
+    pub fn scope(mut self, scope: impl Into<Scope>) -> Self {
+        self.scope = Some(scope.into());
+        self
+    }
+
+    /// Asks for a token for this resource, instead of the client's; call it again for more than
+    /// one.
+    ///
+    /// [RFC 8707 section 2.1](https://www.rfc-editor.org/rfc/rfc8707#section-2.1)
+    #[must_use]
+    pub fn resource(mut self, resource: impl Into<String>) -> Self {
+        self.resource.push(resource.into());
+        self
+    }
+
+    /// Where the person is sent back to, instead of the client's redirection URI.
+    #[must_use]
+    pub fn redirect_uri(mut self, redirect_uri: impl Into<String>) -> Self {
+        self.redirect_uri = Some(redirect_uri.into());
+        self
+    }
+
+    /// Adds a parameter, such as `prompt` or `login_hint`; a name may stand more than once.
+    #[must_use]
+    pub fn param(mut self, name: impl Into<Cow<'static, str>>, value: impl Into<Secret>) -> Self {
+        self.parameters.push(name, value);
+        self
+    }
+
+    /// Asks for something else than a code.
+    #[must_use]
+    pub fn response_type(mut self, response_type: ResponseType) -> Self {
+        self.response_type = response_type;
+        self
+    }
+
+    /// A `state` of the caller's own, of at least 22 characters that nobody can guess. New and
+    /// random unless told.
+    #[must_use]
+    pub fn state(mut self, state: impl Into<Secret>) -> Self {
+        self.state = Some(state.into());
+        self
+    }
+
+    /// A `code_verifier` of the caller's own, 43 to 128 characters. New and random unless told.
+    ///
+    /// [RFC 7636 section 4.1](https://www.rfc-editor.org/rfc/rfc7636#section-4.1)
+    #[must_use]
+    pub fn code_verifier(mut self, code_verifier: impl Into<Secret>) -> Self {
+        self.code_verifier = Some(code_verifier.into());
+        self
+    }
+
+    /// How the code is bound to this request: [`Pkce::S256`] unless told.
+    #[must_use]
+    pub fn pkce(mut self, pkce: Pkce) -> Self {
+        self.pkce = pkce;
+        self
+    }
+
+    /// How long the person may take: an hour unless told.
+    #[must_use]
+    pub fn expires_in(mut self, expires_in: Duration) -> Self {
+        self.expires_in = expires_in;
+        self
+    }
+}

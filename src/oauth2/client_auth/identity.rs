@@ -1,0 +1,19 @@
+//! The identifier of a client in its requests.
+
+use crate::{
+    error::Error,
+    oauth2::{client::ClientRegistration, request::EndpointRequest},
+};
+
+pub(crate) fn identify(request: &mut EndpointRequest) {
+    let id = request.client_id().to_owned();
+    request.form_mut().set("client_id", id);
+}
+
+/// The client's identifier, which every method but [`NoClientAuthentication`] needs.
+pub(crate) fn identified(registration: &ClientRegistration) -> Result<(), Error> {
+    match registration.client_id().is_empty() {
+        true => Err(Error::usage("it needs a client_id")),
+        false => Ok(()),
+    }
+}

@@ -1,0 +1,67 @@
+//! Client authentication.
+//!
+//! [RFC 6749 section 2.3](https://www.rfc-editor.org/rfc/rfc6749#section-2.3)
+
+pub(crate) mod default_method;
+mod identity;
+pub(crate) mod jwt;
+pub(crate) mod none;
+pub(crate) mod secret;
+
+use crate::{
+    error::BoxError,
+    oauth2::{client::ClientRegistration, request::EndpointRequest},
+};
+
+/// How the client says to an endpoint who it is.
+///
+/// One setting serves all endpoints. It is asked anew for each attempt. Use one of
+/// [`ClientSecretBasic`], [`ClientSecretPost`], [`ClientSecretJwt`], [`PrivateKeyJwt`],
+/// [`PublicClient`], or a closure of your own:
+///
+/// ```
+/// use oauth_twin::{BoxError, oauth2::{ClientAuth, EndpointRequest}};
+///
+/// let own = |request: &mut EndpointRequest| -> Result<(), BoxError> {
+///     let id = request.client_id().to_owned();
+///     request.form_mut().set("app", id);
+///     Ok(())
+/// };
+/// # fn is_client_auth(_: impl ClientAuth) {}
+/// # is_client_auth(own);
+/// ```
+///
+/// [RFC 6749 section 2.3](https://www.rfc-editor.org/rfc/rfc6749#section-2.3)
+///
+/// [`ClientSecretBasic`]: crate::oauth2::ClientSecretBasic
+/// [`ClientSecretPost`]: crate::oauth2::ClientSecretPost
+/// [`PublicClient`]: crate::oauth2::PublicClient
+/// [`ClientSecretJwt`]: crate::oauth2::ClientSecretJwt
+/// [`PrivateKeyJwt`]: crate::oauth2::PrivateKeyJwt
+pub trait ClientAuth: Send + Sync {
+    /// Adds to `request` what authenticates the client.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot, for example for want of a secret; nothing is sent then.
+    fn authenticate(&self, request: &mut EndpointRequest) -> Result<(), BoxError>;
+
+    /// Whether it can do with what the client is registered as; the client is not built otherwise.
+    ///
+    /// # Errors
+    ///
+    /// What is missing or cannot be sent. Nothing unless told.
+    fn check(&self, registration: &ClientRegistration) -> Result<(), BoxError> {
+        let _ = registration;
+        Ok(())
+    }
+}
+
+impl<F> ClientAuth for F
+where
+    F: Fn(&mut EndpointRequest) -> Result<(), BoxError> + Send + Sync,
+{
+    fn authenticate(&self, request: &mut EndpointRequest) -> Result<(), BoxError> {
+        self(request)
+    }
+}

@@ -1,0 +1,64 @@
+//! Client authentication without a secret: the identifier alone, or nothing at all.
+//!
+//! [RFC 6749 section 3.2.1](https://www.rfc-editor.org/rfc/rfc6749#section-3.2.1)
+
+use super::{
+    ClientAuth,
+    identity::{identified, identify},
+};
+use crate::{
+    error::BoxError,
+    oauth2::{client::ClientRegistration, request::EndpointRequest},
+};
+
+/// `none`: a client without a secret, which only gives its identifier. The default of a client
+/// that has no secret.
+///
+/// ```
+/// # #[cfg(feature = "blocking")] {
+/// use oauth_twin::{OAuth2Client, oauth2::PublicClient};
+///
+/// let builder = OAuth2Client::builder("id").token_endpoint_auth_method(PublicClient);
+/// # }
+/// ```
+///
+/// [RFC 6749 section 3.2.1](https://www.rfc-editor.org/rfc/rfc6749#section-3.2.1)
+#[derive(Clone, Copy, Debug, Default)]
+#[expect(clippy::exhaustive_structs, reason = "a name, written as a value")]
+pub struct PublicClient;
+
+impl ClientAuth for PublicClient {
+    fn authenticate(&self, request: &mut EndpointRequest) -> Result<(), BoxError> {
+        identify(request);
+        Ok(())
+    }
+
+    fn check(&self, registration: &ClientRegistration) -> Result<(), BoxError> {
+        Ok(identified(registration)?)
+    }
+}
+
+/// Says nothing of the client, where a grant says who it is: an assertion of a service account.
+/// `AssertionClient` does so unless it has a `client_id`.
+///
+/// ```
+/// use oauth_twin::oauth2::{ServiceAccount, TokenEndpoint, NoClientAuthentication};
+///
+/// # let file = include_bytes!("../../../tests/vectors/service_account.json");
+/// let account = ServiceAccount::from_json(file)?;
+/// let endpoint = TokenEndpoint::new(account.token_uri(), "")?.auth_method(NoClientAuthentication);
+/// let request = endpoint.request(&account.grant())?;
+/// assert!(request.form().value("client_id").is_none());
+/// # Ok::<(), oauth_twin::Error>(())
+/// ```
+///
+/// [RFC 7521 section 4.1](https://www.rfc-editor.org/rfc/rfc7521#section-4.1)
+#[derive(Clone, Copy, Debug, Default)]
+#[expect(clippy::exhaustive_structs, reason = "a name, written as a value")]
+pub struct NoClientAuthentication;
+
+impl ClientAuth for NoClientAuthentication {
+    fn authenticate(&self, _request: &mut EndpointRequest) -> Result<(), BoxError> {
+        Ok(())
+    }
+}

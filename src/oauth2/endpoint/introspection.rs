@@ -1,0 +1,316 @@
+//! Token introspection.
+//!
+//! [RFC 7662](https://www.rfc-editor.org/rfc/rfc7662)
+
+use std::{
+    fmt,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use serde_json::{Map, Value};
+
+use crate::{
+    error::{Error, Result},
+    oauth2::{
+        endpoint::{
+            authenticated::{Endpoint, registration},
+            revocation::form,
+            token_response::answer,
+        },
+        hook::Message,
+        request::EndpointRequest,
+        response::EndpointResponse,
+        token::members::seconds,
+    },
+    secret::Secret,
+};
+
+/// A client's registration at an introspection endpoint: builds requests and reads answers, and
+/// leaves the sending to you. The clients of this crate do all of it.
+///
+/// ```
+/// use http::{HeaderMap, StatusCode};
+/// use oauth_twin::oauth2::{EndpointResponse, IntrospectionEndpoint};
+///
+/// let endpoint = IntrospectionEndpoint::new("https://id.example.com/introspect", "id")?
+///     .client_secret("secret");
+/// let request = endpoint.request(&"mF_9.B5f-4.1JqM".into(), None)?;
+/// // … send it, then:
+/// let body = r#"{"active":true,"username":"jdoe"}"#;
+/// let response = EndpointResponse::new(StatusCode::OK, HeaderMap::new(), body);
+/// assert_eq!(endpoint.response(&request, &response)?.username(), Some("jdoe"));
+/// # Ok::<(), oauth_twin::Error>(())
+/// ```
+///
+/// [RFC 7662 section 2](https://www.rfc-editor.org/rfc/rfc7662#section-2)
+#[derive(Clone, Debug)]
+pub struct IntrospectionEndpoint {
+    endpoint: Endpoint,
+}
+
+registration!(IntrospectionEndpoint: "introspection endpoint");
+
+impl IntrospectionEndpoint {
+    /// The request that asks about `token`, authenticated.
+    ///
+    /// # Errors
+    ///
+    /// If a hook or the client authentication cannot make one.
+    ///
+    /// [RFC 7662 section 2.1](https://www.rfc-editor.org/rfc/rfc7662#section-2.1)
+    pub fn request(&self, token: &Secret, hint: Option<&TokenTypeHint>) -> Result<EndpointRequest> {
+        let form = form(token, hint);
+        self.endpoint.request(form, Message::Introspection)
+    }
+
+    /// Reads the answer.
+    ///
+    /// # Errors
+    ///
+    /// The server's own error, or one that says in what the answer is none.
+    ///
+    /// [RFC 7662 section 2.2](https://www.rfc-editor.org/rfc/rfc7662#section-2.2)
+    pub fn response(
+        &self,
+        request: &EndpointRequest,
+        response: &EndpointResponse,
+    ) -> Result<Introspection> {
+        let members = answer(request, response)?;
+        Introspection::from_members(members)
+            .map_err(|problem| Error::answer(problem, response.status()))
+    }
+}
+
+impl From<Endpoint> for IntrospectionEndpoint {
+    fn from(endpoint: Endpoint) -> Self {
+        Self { endpoint }
+    }
+}
+
+/// What the server says of a token.
+///
+/// ```
+/// # fn show(introspection: &oauth_twin::oauth2::Introspection) {
+/// if introspection.is_active() {
+///     println!("{:?} until {:?}", introspection.username(), introspection.expires_at());
+/// }
+/// # }
+/// ```
+///
+/// [RFC 7662 section 2.2](https://www.rfc-editor.org/rfc/rfc7662#section-2.2)
+#[derive(Clone, PartialEq)]
+pub struct Introspection {
+    active: bool,
+    members: Map<String, Value>,
+}
+
+impl Introspection {
+    /// The answer, or in what it is none.
+    fn from_members(members: Map<String, Value>) -> Result<Self, String> {
+        match members.get("active") {
+            Some(Value::Bool(active)) => Ok(Self {
+                active: *active,
+                members,
+            }),
+            Some(_) => Err("the member active is not true or false".to_owned()),
+            None => Err("the answer has no member active".to_owned()),
+        }
+    }
+
+    /// Whether the token is valid now.
+    pub fn is_active(&self) -> bool {
+        self.active
+    }
+
+    /// Its scope.
+    pub fn scope(&self) -> Option<&str> {
+        self.text("scope")
+    }
+
+    /// The client that it was issued to.
+    pub fn client_id(&self) -> Option<&str> {
+        self.text("client_id")
+    }
+
+    /// The person, readable for people.
+    pub fn username(&self) -> Option<&str> {
+        self.text("username")
+    }
+
+    /// Its type.
+    pub fn token_type(&self) -> Option<&str> {
+        self.text("token_type")
+    }
+
+    /// The subject: whom it speaks for.
+    pub fn subject(&self) -> Option<&str> {
+        self.text("sub")
+    }
+
+    /// The issuer.
+    pub fn issuer(&self) -> Option<&str> {
+        self.text("iss")
+    }
+
+    /// The identifier of the token.
+    pub fn token_id(&self) -> Option<&str> {
+        self.text("jti")
+    }
+
+    /// Whom it is meant for: one or several.
+    pub fn audience(&self) -> Vec<&str> {
+        match self.members.get("aud") {
+            Some(Value::String(audience)) => vec![audience],
+            Some(Value::Array(audience)) => audience.iter().filter_map(Value::as_str).collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// When it expires, to the second.
+    pub fn expires_at(&self) -> Option<SystemTime> {
+        self.time("exp")
+    }
+
+    /// When it was issued, to the second.
+    pub fn issued_at(&self) -> Option<SystemTime> {
+        self.time("iat")
+    }
+
+    /// When it becomes valid, to the second.
+    pub fn not_before(&self) -> Option<SystemTime> {
+        self.time("nbf")
+    }
+
+    /// Any member of the answer.
+    pub fn get(&self, member: &str) -> Option<&Value> {
+        self.members.get(member)
+    }
+
+    fn text(&self, name: &str) -> Option<&str> {
+        self.members.get(name)?.as_str()
+    }
+
+    fn time(&self, name: &str) -> Option<SystemTime> {
+        let seconds = seconds(self.members.get(name)?)?;
+        UNIX_EPOCH.checked_add(Duration::from_secs(seconds))
+    }
+}
+
+/// The standard members, and the names of the others.
+impl fmt::Debug for Introspection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Introspection")
+            .field("active", &self.active)
+            .field("scope", &self.scope())
+            .field("client_id", &self.client_id())
+            .field("members", &self.members.keys().collect::<Vec<_>>())
+            .finish()
+    }
+}
+
+/// What kind of token it is, so that the server need not search.
+///
+/// ```
+/// use oauth_twin::oauth2::TokenTypeHint;
+///
+/// assert_eq!(TokenTypeHint::RefreshToken.as_str(), "refresh_token");
+/// ```
+///
+/// [RFC 7009 section 2.1](https://www.rfc-editor.org/rfc/rfc7009#section-2.1)
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum TokenTypeHint {
+    /// An access token.
+    AccessToken,
+    /// A refresh token.
+    RefreshToken,
+    /// A kind that an extension defines.
+    Other(String),
+}
+
+impl TokenTypeHint {
+    /// The hint as it stands on the wire.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::AccessToken => "access_token",
+            Self::RefreshToken => "refresh_token",
+            Self::Other(hint) => hint,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn read(members: Value) -> Result<Introspection, String> {
+        Introspection::from_members(members.as_object().expect("an object").clone())
+    }
+
+    #[test]
+    fn the_example_of_section_2_2() {
+        let introspection = read(json!({
+            "active": true, "client_id": "l238j323ds-23ij4", "username": "jdoe",
+            "scope": "read write dolphin", "sub": "Z5O3upPC88QrAjx00dis",
+            "aud": "https://protected.example.net/resource",
+            "iss": "https://server.example.com/", "exp": 1_419_356_238, "iat": 1_419_350_238,
+            "extension_field": "twenty-seven"
+        }))
+        .expect("an introspection");
+        assert!(introspection.is_active());
+        assert_eq!(introspection.client_id(), Some("l238j323ds-23ij4"));
+        assert_eq!(introspection.username(), Some("jdoe"));
+        assert_eq!(
+            introspection.audience(),
+            ["https://protected.example.net/resource"]
+        );
+        let expires_at = UNIX_EPOCH + Duration::from_secs(1_419_356_238);
+        assert_eq!(introspection.expires_at(), Some(expires_at));
+        assert_eq!(introspection.not_before(), None);
+        assert_eq!(
+            introspection.get("extension_field"),
+            Some(&json!("twenty-seven"))
+        );
+    }
+
+    #[test]
+    fn odd_answers() {
+        assert!(
+            !read(json!({"active": false}))
+                .expect("an introspection")
+                .is_active()
+        );
+        for bad in [json!({}), json!({"active": "true"}), json!({"active": 1})] {
+            assert!(read(bad).is_err());
+        }
+        let odd = read(json!({"active": true, "exp": "?", "aud": ["a", 1], "scope": 7}));
+        let odd = odd.expect("an introspection");
+        assert_eq!(
+            (odd.expires_at(), odd.audience(), odd.scope()),
+            (None, vec!["a"], None)
+        );
+        for (exp, seconds) in [
+            (json!(1_419_356_238.5), 1_419_356_238),
+            (json!("1419356238"), 1_419_356_238),
+            (json!(u64::MAX), 253_402_300_799),
+        ] {
+            let introspection = read(json!({"active": true, "exp": exp}));
+            assert_eq!(
+                introspection.expect("an introspection").expires_at(),
+                Some(UNIX_EPOCH + Duration::from_secs(seconds))
+            );
+        }
+    }
+
+    #[test]
+    fn debug_tells_no_values_of_other_members() {
+        let introspection = read(json!({"active": true, "secret": "hunter2"}));
+        assert_eq!(
+            format!("{:?}", introspection.expect("an introspection")),
+            "Introspection { active: true, scope: None, client_id: None, \
+             members: [\"active\", \"secret\"] }"
+        );
+    }
+}

@@ -1,0 +1,9 @@
+//! Endpoints that a client calls itself: the requests to them, and their responses.
+//!
+//! [RFC 6749 section 3](https://www.rfc-editor.org/rfc/rfc6749#section-3)
+
+pub(crate) mod authenticated;
+pub(crate) mod introspection;
+pub(crate) mod revocation;
+pub(crate) mod token;
+mod token_response;

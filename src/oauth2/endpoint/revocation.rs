@@ -1,0 +1,133 @@
+//! The revocation endpoint.
+//!
+//! [RFC 7009](https://www.rfc-editor.org/rfc/rfc7009)
+
+use crate::{
+    error::{Error, ErrorKind, Result},
+    oauth2::{
+        endpoint::{
+            authenticated::{Endpoint, registration},
+            introspection::TokenTypeHint,
+            token_response::answer,
+        },
+        hook::Message,
+        request::EndpointRequest,
+        response::EndpointResponse,
+    },
+    secret::Secret,
+    wire::form::Form,
+};
+
+/// A client's registration at a revocation endpoint: builds requests and reads answers, and leaves
+/// the sending to you. The clients of this crate do all of it.
+///
+/// ```
+/// use http::{HeaderMap, StatusCode};
+/// use oauth_twin::oauth2::{EndpointResponse, RevocationEndpoint, TokenTypeHint};
+///
+/// let endpoint = RevocationEndpoint::new("https://id.example.com/revoke", "id")?;
+/// let token = "45ghiukldjahdnhzdauz".into();
+/// let request = endpoint.request(&token, Some(&TokenTypeHint::RefreshToken))?;
+/// assert_eq!(
+///     request.form().encode().expose_secret(),
+///     "token=45ghiukldjahdnhzdauz&token_type_hint=refresh_token&client_id=id",
+/// );
+/// endpoint.response(&request, &EndpointResponse::new(StatusCode::OK, HeaderMap::new(), ""))?;
+/// # Ok::<(), oauth_twin::Error>(())
+/// ```
+///
+/// [RFC 7009 section 2](https://www.rfc-editor.org/rfc/rfc7009#section-2)
+#[derive(Clone, Debug)]
+pub struct RevocationEndpoint {
+    endpoint: Endpoint,
+}
+
+registration!(RevocationEndpoint: "revocation endpoint");
+
+impl RevocationEndpoint {
+    /// The request that revokes `token`, authenticated.
+    ///
+    /// # Errors
+    ///
+    /// If a hook or the client authentication cannot make one.
+    ///
+    /// [RFC 7009 section 2.1](https://www.rfc-editor.org/rfc/rfc7009#section-2.1)
+    pub fn request(&self, token: &Secret, hint: Option<&TokenTypeHint>) -> Result<EndpointRequest> {
+        self.endpoint
+            .request(form(token, hint), Message::Revocation)
+    }
+
+    /// Reads the answer.
+    ///
+    /// # Errors
+    ///
+    /// The server's own error.
+    ///
+    /// [RFC 7009 section 2.2](https://www.rfc-editor.org/rfc/rfc7009#section-2.2)
+    pub fn response(&self, request: &EndpointRequest, response: &EndpointResponse) -> Result<()> {
+        match answer(request, response) {
+            Err(error) if error.kind() == ErrorKind::Server => Err(error),
+            // "The content of the response body is ignored by the client as all necessary
+            // information is conveyed in the response code."
+            _ if response.status().is_success() => Ok(()),
+            Err(error) => Err(error),
+            Ok(_) => Err(Error::answer("the answer is not final", response.status())),
+        }
+    }
+}
+
+impl From<Endpoint> for RevocationEndpoint {
+    fn from(endpoint: Endpoint) -> Self {
+        Self { endpoint }
+    }
+}
+
+/// The form that names a token.
+pub(crate) fn form(token: &Secret, hint: Option<&TokenTypeHint>) -> Form {
+    let mut form = Form::new();
+    form.push("token", token);
+    if let Some(hint) = hint {
+        form.push("token_type_hint", hint.as_str());
+    }
+    form
+}
+
+#[cfg(test)]
+mod tests {
+    use http::{HeaderMap, StatusCode};
+
+    use super::*;
+    use crate::error::ErrorCode;
+
+    fn answered(status: u16, body: &str) -> Result<()> {
+        let endpoint = RevocationEndpoint::new("https://id.example/revoke", "id").expect("a URL");
+        let request = endpoint.request(&"t".into(), None).expect("a request");
+        let status = StatusCode::from_u16(status).expect("a status");
+        endpoint.response(
+            &request,
+            &EndpointResponse::new(status, HeaderMap::new(), body),
+        )
+    }
+
+    #[test]
+    fn only_the_status_counts_unless_the_body_says_error() {
+        for (status, body) in [
+            (200, ""),
+            (200, "ok"),
+            (200, "{}"),
+            (204, ""),
+            (200, "<html>"),
+        ] {
+            assert!(answered(status, body).is_ok(), "{status} {body}");
+        }
+        let error = answered(400, r#"{"error":"unsupported_token_type"}"#).expect_err("an error");
+        assert_eq!(error.code(), Some(&ErrorCode::UnsupportedTokenType));
+        let error = answered(200, r#"{"error":"invalid_client"}"#).expect_err("an error");
+        assert_eq!(error.code(), Some(&ErrorCode::InvalidClient));
+        assert!(answered(503, "").expect_err("an error").is_transient());
+        assert_eq!(
+            answered(302, "").expect_err("an error").kind(),
+            ErrorKind::Answer
+        );
+    }
+}

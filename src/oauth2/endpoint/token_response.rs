@@ -1,0 +1,306 @@
+//! The token endpoint's answer.
+//!
+//! [RFC 6749 section 5](https://www.rfc-editor.org/rfc/rfc6749#section-5)
+
+use std::time::Duration;
+
+use http::{HeaderMap, StatusCode, header};
+use serde_json::{Map, Value};
+
+use crate::{
+    encoding::percent_encode,
+    error::{Error, ErrorResponse, Result},
+    json::Members,
+    oauth2::{request::EndpointRequest, response::EndpointResponse, token::Token},
+    secret::Secret,
+};
+
+/// The token in an answer to `request` that came at `now`.
+pub(crate) fn read(
+    request: &EndpointRequest,
+    response: &EndpointResponse,
+    now: Duration,
+) -> Result<Token> {
+    let members = answer(request, response)?;
+    let mut token = Token::from_answer(members, now)
+        .map_err(|problem| Error::answer(problem, response.status()))?;
+    // "The authorization server MAY issue a new refresh token"; if not, the one that was sent
+    // goes on.
+    if let Some(refresh_token) = request.form().value("refresh_token") {
+        token.keep_refresh_token(refresh_token);
+    }
+    Ok(token)
+}
+
+/// The members of an endpoint's answer, if it is no error.
+///
+/// The content type is not looked at: some servers say `text/html` or nothing at all, and what is
+/// a JSON object is no HTML page.
+pub(crate) fn answer(
+    request: &EndpointRequest,
+    response: &EndpointResponse,
+) -> Result<Map<String, Value>> {
+    let (status, headers, body) = (response.status(), response.headers(), response.body());
+    let members = serde_json::from_slice::<Members>(body);
+    // Some servers, GitHub among them, answer an error with status 200.
+    if let Ok(Members(members)) = &members
+        && let Some(error) = error_response(request, status, headers, members)
+    {
+        return Err(Error::refused(error));
+    }
+    if status.is_client_error() || status.is_server_error() {
+        return Err(Error::refused(ErrorResponse::new(status, headers.clone())));
+    }
+    if status.is_redirection() {
+        return Err(Error::answer(
+            "the endpoint redirects, which is not followed; set the URL that it leads to",
+            status,
+        ));
+    }
+    if !status.is_success() {
+        return Err(Error::answer("the answer is not final", status));
+    }
+    match members {
+        Ok(Members(members)) => Ok(members),
+        Err(error) => Err(Error::answer(not_json(&error, headers, body), status)),
+    }
+}
+
+/// The error in the answer, if it is one.
+fn error_response(
+    request: &EndpointRequest,
+    status: StatusCode,
+    headers: &HeaderMap,
+    members: &Map<String, Value>,
+) -> Option<ErrorResponse> {
+    let error = members.get("error")?;
+    let hint = request.advice().filter(|_| error == "invalid_client");
+    let response = ErrorResponse::new(status, headers.clone()).with_hint(hint);
+    let text = |value: &Value| value.as_str().map(|text| without_secrets(request, text));
+    match error {
+        Value::Null => None,
+        Value::String(code) if code.is_empty() => None,
+        Value::String(code) => {
+            let [description, uri] =
+                ["error_description", "error_uri"].map(|name| members.get(name).and_then(text));
+            let code = without_secrets(request, code);
+            Some(response.with_error(&code, description.as_deref(), uri.as_deref()))
+        }
+        // Facebook's errors are objects.
+        Value::Object(error) => {
+            let code = ["code", "type"]
+                .iter()
+                .find_map(|name| error.get(*name).and_then(text));
+            let description = error.get("message").and_then(text);
+            let code = code.as_deref().unwrap_or("unknown_error");
+            Some(response.with_error(code, description.as_deref(), None))
+        }
+        _ => Some(response.with_error("unknown_error", None, None)),
+    }
+}
+
+/// The server's words without what was secret in the request.
+fn without_secrets(request: &EndpointRequest, text: &str) -> String {
+    /// Parameters that are no secrets and that a description may well name.
+    const OPEN: [&str; 8] = [
+        "grant_type",
+        "client_id",
+        "scope",
+        "resource",
+        "audience",
+        "redirect_uri",
+        "token_type_hint",
+        "client_assertion_type",
+    ];
+    let sent = request
+        .form()
+        .iter()
+        .filter(|(name, _)| !OPEN.contains(name))
+        .map(|(_, value)| value)
+        .chain(request.client_secret());
+    let basic = request.headers().get(header::AUTHORIZATION);
+    let basic = basic.and_then(|value| value.to_str().ok()?.strip_prefix("Basic "));
+    // The longest first: one may be a part of another.
+    let mut sent: Vec<_> = sent.map(Secret::expose_secret).chain(basic).collect();
+    sent.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+    let mut text = text.to_owned();
+    for secret in sent {
+        // A word of one or two letters is no secret, and replacing it would garble the text.
+        if secret.len() > 2 {
+            text = text
+                .replace(secret, "[redacted]")
+                .replace(&percent_encode(secret), "[redacted]")
+                .replace(&form_encode(secret), "[redacted]");
+        }
+    }
+    text
+}
+
+fn form_encode(text: &str) -> String {
+    url::form_urlencoded::byte_serialize(text.as_bytes()).collect()
+}
+
+/// Why the body is not JSON, without quoting it.
+fn not_json(error: &serde_json::Error, headers: &HeaderMap, body: &[u8]) -> String {
+    if body.is_empty() {
+        return "the answer has no body".to_owned();
+    }
+    let problem = match error.classify() {
+        serde_json::error::Category::Data => "is not a JSON object whose members stand once each",
+        serde_json::error::Category::Eof => "is JSON that breaks off",
+        _ => "is not JSON",
+    };
+    let content_type = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.split(';').next())
+        .filter(|value| value.len() < 100)
+        .unwrap_or("no content type");
+    format!(
+        "the answer {problem}, at line {}, column {} ({content_type}, {} bytes)",
+        error.line(),
+        error.column(),
+        body.len()
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{
+        error::{ErrorCode, ErrorKind},
+        oauth2::{RefreshToken, TokenEndpoint},
+        secret::Secret,
+    };
+
+    fn answer_to(grant: &RefreshToken, status: u16, body: &[u8]) -> Result<Token> {
+        let endpoint = TokenEndpoint::new("https://id.example/token", "id")
+            .expect("a URL")
+            .client_secret("hunter2");
+        let request = endpoint.request(grant).expect("a request");
+        let status = StatusCode::from_u16(status).expect("a status");
+        let response = EndpointResponse::new(status, HeaderMap::new(), body);
+        read(&request, &response, Duration::ZERO)
+    }
+
+    fn answer(status: u16, body: &str) -> Result<Token> {
+        answer_to(&RefreshToken::new("refresh-me"), status, body.as_bytes())
+    }
+
+    #[test]
+    fn a_token() {
+        let token = answer(200, r#"{"access_token":"a","token_type":"bearer"}"#).expect("a token");
+        assert_eq!(token.access_token(), &Secret::from("a"));
+        assert_eq!(token.refresh_token(), Some(&Secret::from("refresh-me")));
+    }
+
+    #[test]
+    fn an_error_is_an_error_with_any_status() {
+        for status in [200, 400, 401, 500] {
+            let error = answer(
+                status,
+                r#"{"error":"invalid_grant","error_description":"gone","error_uri":"https://e",
+                    "access_token":"a"}"#,
+            )
+            .expect_err("an error");
+            assert_eq!(error.kind(), ErrorKind::Server);
+            assert_eq!(error.code(), Some(&ErrorCode::InvalidGrant));
+            assert_eq!(error.status().map(|status| status.as_u16()), Some(status));
+            assert_eq!(error.to_string(), "the server answered invalid_grant: gone");
+            assert_eq!(
+                error.response().and_then(ErrorResponse::uri),
+                Some("https://e")
+            );
+            assert!(error.needs_login());
+        }
+    }
+
+    #[test]
+    fn odd_errors() {
+        let error = answer(200, r#"{"error":{"message":"m","type":"T"}}"#).expect_err("an error");
+        assert_eq!(error.to_string(), "the server answered T: m");
+        let error = answer(400, r#"{"error":true}"#).expect_err("an error");
+        assert_eq!(error.to_string(), "the server answered unknown_error");
+        assert!(answer(200, r#"{"error":null,"access_token":"a"}"#).is_ok());
+        assert!(answer(200, r#"{"error":"","access_token":"a"}"#).is_ok());
+    }
+
+    #[test]
+    fn an_error_does_not_repeat_what_was_secret() {
+        let body = r#"{"error":"bad refresh-me",
+            "error_description":"token refresh-me of hunter2, Basic aWQ6aHVudGVyMg=="}"#;
+        let error = answer(400, body).expect_err("an error");
+        assert_eq!(
+            error.to_string(),
+            "the server answered bad [redacted]: token [redacted] of [redacted], Basic [redacted]"
+        );
+    }
+
+    #[test]
+    fn an_error_status_is_no_token_whatever_the_body() {
+        for status in [400, 401, 403, 404, 429, 500, 502, 503] {
+            for body in ["", "<html>", r#"{"access_token":"a"}"#, "[]", "7"] {
+                let error = answer(status, body).expect_err("an error");
+                assert_eq!(error.kind(), ErrorKind::Server, "{status} {body}");
+                assert_eq!(error.code(), None);
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_no_json_object_is_no_token() {
+        let deep = "[".repeat(100_000);
+        for body in [
+            "",
+            "<html>hunter2</html>",
+            "access_token=hunter2",
+            "[]",
+            "\"hunter2\"",
+            "null",
+            "{",
+            r#"{"access_token":"hunter2""#,
+            r#"{"access_token":"hunter2","access_token":"other"}"#,
+            r#"{"access_token":"hunter2","x":1,"x":2}"#,
+            r#"{"access_token":{"hunter2":1}}"#,
+            r#"{"access_token":"hunter2"} trailing"#,
+            &format!(r#"{{"access_token":"hunter2","x":{deep}"#),
+        ] {
+            let error = answer(200, body).expect_err(&body[..body.len().min(60)]);
+            assert_eq!(error.kind(), ErrorKind::Answer);
+            assert!(
+                error.outcome_unknown(),
+                "the server may have issued a token"
+            );
+            assert!(
+                !format!("{error} {error:?}").contains("hunter2"),
+                "{error:?}"
+            );
+        }
+        let invalid = answer_to(&RefreshToken::new("r"), 200, b"{\"access_token\":\"\xff\"}");
+        assert_eq!(invalid.expect_err("UTF-8").kind(), ErrorKind::Answer);
+    }
+
+    #[test]
+    fn redirects_and_empty_answers() {
+        for status in [301, 302, 307, 308] {
+            let error = answer(status, "").expect_err("a redirect");
+            assert_eq!(error.kind(), ErrorKind::Answer);
+            assert!(error.to_string().contains("redirect"), "{error}");
+            assert!(!error.outcome_unknown());
+        }
+        let error = answer(204, "").expect_err("nothing");
+        assert_eq!(
+            error.to_string(),
+            "the answer has no body (status 204 No Content)"
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn no_answer_panics(body: Vec<u8>, status in 100_u16..600) {
+            let _ = answer_to(&RefreshToken::new("r"), status, &body);
+        }
+    }
+}

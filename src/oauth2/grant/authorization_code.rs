@@ -1,0 +1,131 @@
+//! The authorization code grant.
+//!
+//! [RFC 6749 section 4.1](https://www.rfc-editor.org/rfc/rfc6749#section-4.1)
+
+use super::{
+    Grant,
+    options::{GrantOptions, grant_options},
+};
+use crate::{
+    error::{BoxError, Error, Result},
+    oauth2::request::TokenRequest,
+    secret::Secret,
+    wire::form::Form,
+};
+
+/// A code that the server sent along with the person.
+///
+/// [`PendingAuthorization::authorization_response`](crate::oauth2::PendingAuthorization::authorization_response)
+/// makes one after all checks; this is for a code that came by another way. It cannot be cloned,
+/// as a code is good for one request.
+///
+/// ```no_run
+/// # #[cfg(feature = "blocking")]
+/// # fn main() -> oauth_twin::Result<()> {
+/// use oauth_twin::{OAuth2Client, oauth2::AuthorizationCode};
+///
+/// # let client = OAuth2Client::builder("id").build()?;
+/// let token = client.fetch_token(
+///     AuthorizationCode::new("SplxlOBeZQQYbYS6WxSbIA")
+///         .redirect_uri("https://app.example/callback")
+///         .code_verifier("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"),
+/// )?;
+/// # Ok(()) }
+/// # #[cfg(not(feature = "blocking"))] fn main() {}
+/// ```
+///
+/// # Security
+///
+/// With a code that came by another way it is for the caller to have checked `state` and `iss`.
+///
+/// [RFC 6749 section 4.1.3](https://www.rfc-editor.org/rfc/rfc6749#section-4.1.3)
+#[derive(Debug)]
+pub struct AuthorizationCode {
+    code: Secret,
+    redirect_uri: Option<String>,
+    code_verifier: Option<Secret>,
+    options: GrantOptions,
+}
+
+impl AuthorizationCode {
+    /// Sends `code`.
+    pub fn new(code: impl Into<Secret>) -> Self {
+        Self {
+            code: code.into(),
+            redirect_uri: None,
+            code_verifier: None,
+            options: GrantOptions::default(),
+        }
+    }
+
+    /// The redirection URI of the authorization request, if it was not the client's; empty if that
+    /// had none.
+    #[must_use]
+    pub fn redirect_uri(mut self, redirect_uri: impl Into<String>) -> Self {
+        self.redirect_uri = Some(redirect_uri.into());
+        self
+    }
+
+    /// The verifier whose challenge stood in the authorization request.
+    ///
+    /// [RFC 7636 section 4.5](https://www.rfc-editor.org/rfc/rfc7636#section-4.5)
+    #[must_use]
+    pub fn code_verifier(mut self, code_verifier: impl Into<Secret>) -> Self {
+        self.code_verifier = Some(code_verifier.into());
+        self
+    }
+}
+
+grant_options!(AuthorizationCode);
+
+impl Grant for AuthorizationCode {
+    fn grant_type(&self) -> &str {
+        "authorization_code"
+    }
+
+    fn add_parameters(&self, request: &mut TokenRequest<'_>) -> Result<(), BoxError> {
+        request.push("code", &self.code);
+        // "REQUIRED, if the "redirect_uri" parameter was included in the authorization request
+        // [...], and their values MUST be identical."
+        let of_client = request.redirect_uri().map(str::to_owned);
+        let redirect_uri = self.redirect_uri.clone().or(of_client);
+        if let Some(redirect_uri) = redirect_uri.filter(|uri| !uri.is_empty()) {
+            request.push("redirect_uri", redirect_uri);
+        }
+        if let Some(code_verifier) = &self.code_verifier {
+            validate_verifier(code_verifier)?;
+            request.push("code_verifier", code_verifier);
+        }
+        // The scope was asked for with the code; here it stands only if told.
+        if let Some(scope) = &self.options.scope {
+            request.push("scope", scope.as_str());
+        }
+        request.extend(&self.options.parameters);
+        request.push_resource();
+        Ok(())
+    }
+
+    /// "The client MUST NOT use the authorization code more than once."
+    fn single_use(&self) -> bool {
+        true
+    }
+
+    fn refresh_parameters(&self) -> Form {
+        self.options.parameters.clone()
+    }
+}
+
+/// Whether `verifier` may be sent.
+///
+/// "code-verifier = 43*128unreserved"
+pub(crate) fn validate_verifier(verifier: &Secret) -> Result<()> {
+    let verifier = verifier.expose_secret();
+    let unreserved = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    if (43..=128).contains(&verifier.len()) && verifier.bytes().all(unreserved) {
+        return Ok(());
+    }
+    Err(Error::usage(
+        "a code_verifier has 43 to 128 characters, all of A-Z a-z 0-9 - . _ ~ \
+         (RFC 7636 section 4.1)",
+    ))
+}

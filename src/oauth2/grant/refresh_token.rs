@@ -1,0 +1,90 @@
+//! Refreshing an access token.
+//!
+//! [RFC 6749 section 6](https://www.rfc-editor.org/rfc/rfc6749#section-6)
+
+use crate::{
+    error::BoxError,
+    oauth2::{
+        grant::{
+            Grant,
+            options::{GrantOptions, grant_options},
+        },
+        request::TokenRequest,
+        token::Token,
+    },
+    secret::Secret,
+    wire::form::Form,
+};
+
+/// A refresh token, sent to get a new access token.
+///
+/// Clients do so by themselves; this is for a refresh token that came from elsewhere.
+///
+/// ```no_run
+/// # #[cfg(feature = "blocking")]
+/// # fn main() -> oauth_twin::Result<()> {
+/// use oauth_twin::{OAuth2Client, oauth2::RefreshToken};
+///
+/// # let client = OAuth2Client::builder("id").build()?;
+/// let token = client.fetch_token(RefreshToken::new("tGzv3JOkF0XG5Qx2TlKWIA"))?;
+/// # Ok(()) }
+/// # #[cfg(not(feature = "blocking"))] fn main() {}
+/// ```
+///
+/// [RFC 6749 section 6](https://www.rfc-editor.org/rfc/rfc6749#section-6)
+#[derive(Clone, Debug)]
+pub struct RefreshToken {
+    refresh_token: Secret,
+    options: GrantOptions,
+}
+
+impl RefreshToken {
+    /// Sends `refresh_token`, without a scope: the new token has that of the old.
+    pub fn new(refresh_token: impl Into<Secret>) -> Self {
+        Self {
+            refresh_token: refresh_token.into(),
+            options: GrantOptions::default(),
+        }
+    }
+
+    /// The refresh of `token` as the client does it: with the scope that the server granted, if
+    /// it told, and what the token was asked for with; if that is not known, what `grant` repeats.
+    pub(crate) fn of(token: &Token, grant: Option<&dyn Grant>) -> Option<Self> {
+        let parameters = match (token.refresh_parameters(), grant) {
+            (unknown, Some(grant)) if unknown.is_empty() => grant.refresh_parameters(),
+            (known, _) => known.clone(),
+        };
+        Some(Self {
+            refresh_token: token.refresh_token()?.clone(),
+            options: GrantOptions {
+                scope: token.scope().map(Into::into),
+                parameters,
+            },
+        })
+    }
+}
+
+grant_options!(RefreshToken);
+
+impl Grant for RefreshToken {
+    fn grant_type(&self) -> &str {
+        "refresh_token"
+    }
+
+    fn add_parameters(&self, request: &mut TokenRequest<'_>) -> Result<(), BoxError> {
+        request.push("refresh_token", &self.refresh_token);
+        // "The requested scope MUST NOT include any scope not originally granted by the resource
+        // owner, and if omitted is treated as equal to the scope originally granted". So never
+        // the client's own, which may be more.
+        if let Some(scope) = &self.options.scope {
+            request.push("scope", scope.as_str());
+        }
+        request.extend(&self.options.parameters);
+        request.push_resource();
+        Ok(())
+    }
+
+    fn refresh_parameters(&self) -> Form {
+        self.options.parameters.clone()
+    }
+}

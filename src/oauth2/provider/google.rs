@@ -1,0 +1,234 @@
+//! Service accounts, as Google hands them out.
+//!
+//! [Google Cloud: service account keys](https://cloud.google.com/iam/docs/keys-create-delete)
+
+use serde_json::Value;
+
+use crate::{
+    error::{Error, Result},
+    jose::{Algorithm, SigningKey},
+    json::Members,
+    oauth2::grant::jwt_bearer::JwtBearer,
+    pem,
+    secret::Secret,
+};
+
+/// The file with the key of a service account.
+///
+/// ```
+/// use oauth_twin::oauth2::ServiceAccount;
+///
+/// # let file = include_bytes!("../../../tests/vectors/service_account.json");
+/// let account = ServiceAccount::from_json(file)?;
+/// assert_eq!(account.token_uri(), "https://oauth2.googleapis.com/token");
+/// // A grant for any HTTP library; `AssertionClient::from_service_account` is a whole client.
+/// let grant = account.grant().scope("https://www.googleapis.com/auth/cloud-platform");
+/// # Ok::<(), oauth_twin::Error>(())
+/// ```
+///
+/// # Security
+///
+/// Read only files that you trust: requests go where the file says.
+#[derive(Clone, Debug)]
+pub struct ServiceAccount {
+    client_email: String,
+    token_uri: String,
+    key: SigningKey,
+}
+
+impl ServiceAccount {
+    /// Reads the file.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it: not JSON, the file of another kind of account, members that are
+    /// missing, a key that cannot be read.
+    pub fn from_json(json: impl AsRef<[u8]>) -> Result<Self> {
+        let refused = |problem: &str| Error::usage(format!("the service account file {problem}"));
+        let json = json.as_ref();
+        let json = json.strip_prefix(pem::BYTE_ORDER_MARK).unwrap_or(json);
+        let Members(mut members) = serde_json::from_slice(json)
+            .map_err(|_error| refused("is not a JSON object whose members stand once each"))?;
+        // From here on it is overwritten when it is dropped.
+        let private_key = match members.remove("private_key") {
+            Some(Value::String(key)) => Secret::new(key),
+            _ => Secret::default(),
+        };
+        match members.get("type").and_then(Value::as_str) {
+            Some("service_account") => {}
+            Some("authorized_user") => {
+                return Err(refused(
+                    "is of the type authorized_user: the login of a person, with a refresh token, \
+                     which OAuth2Client uses (RefreshToken)",
+                ));
+            }
+            Some("external_account" | "external_account_authorized_user") => {
+                return Err(refused(
+                    "is of the type external_account: workload identity federation, which has no \
+                     key and exchanges tokens",
+                ));
+            }
+            // Google's files for web and desktop programs have no type.
+            None if members.contains_key("installed") || members.contains_key("web") => {
+                return Err(refused(
+                    "is an OAuth client's, with client_id and client_secret, for OAuth2Client",
+                ));
+            }
+            _ => return Err(refused("does not say that its type is service_account")),
+        }
+        let names = ["client_email", "private_key", "private_key_id", "token_uri"];
+        let values = names.map(|name| {
+            let text = match name {
+                "private_key" => Some(private_key.expose_secret()),
+                name => members.get(name).and_then(Value::as_str),
+            };
+            text.filter(|text| !text.is_empty())
+        });
+        let [
+            Some(client_email),
+            Some(pem),
+            Some(private_key_id),
+            Some(token_uri),
+        ] = values
+        else {
+            let missing = names.into_iter().zip(values);
+            let missing: Vec<_> = missing
+                .filter_map(|(name, value)| value.is_none().then_some(name))
+                .collect();
+            return Err(refused(&format!("lacks {}", missing.join(", "))));
+        };
+        // Files that came through an environment variable have their line breaks escaped twice.
+        let pem = Secret::new(pem.replace("\\n", "\n"));
+        let key = SigningKey::from_pem(Algorithm::RS256, pem.expose_secret())
+            .map_err(|error| refused(&format!("has a private_key that is none: {error}")))?;
+        Ok(Self {
+            client_email: client_email.to_owned(),
+            token_uri: token_uri.to_owned(),
+            key: key.with_key_id(private_key_id),
+        })
+    }
+
+    /// Who the account is.
+    pub fn client_email(&self) -> &str {
+        &self.client_email
+    }
+
+    /// The token endpoint, which assertions are for.
+    pub fn token_uri(&self) -> &str {
+        &self.token_uri
+    }
+
+    /// The key, with its `private_key_id`.
+    pub fn signing_key(&self) -> &SigningKey {
+        &self.key
+    }
+
+    /// The grant by which the account gets a token, with the scope where Google wants it. Give it
+    /// a [`subject`](JwtBearer::subject) to act for a person of one's domain.
+    ///
+    /// [Google: domain-wide delegation](https://developers.google.com/identity/protocols/oauth2/service-account#delegatingauthority)
+    pub fn grant(&self) -> JwtBearer {
+        JwtBearer::new(&self.client_email, self.key.clone())
+            .audience(self.token_uri.as_str())
+            .scope_as_claim(true)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::{
+        jose::{Claims, Jws},
+        oauth2::TokenEndpoint,
+    };
+
+    const FILE: &str = include_str!("../../../tests/vectors/service_account.json");
+    const PERSON: &str = include_str!("../../../tests/vectors/authorized_user.json");
+
+    fn changed(member: &str, value: Value) -> String {
+        let mut file: Value = serde_json::from_str(FILE).expect("the file");
+        file[member] = value;
+        file.to_string()
+    }
+
+    #[test]
+    fn a_file() {
+        let account = ServiceAccount::from_json(FILE).expect("an account");
+        let file: Value = serde_json::from_str(FILE).expect("the file");
+        assert_eq!(account.client_email(), file["client_email"]);
+        let key_id = account.signing_key().key_id();
+        assert_eq!(key_id, file["private_key_id"].as_str());
+        assert!(!format!("{account:?}").contains("PRIVATE"));
+    }
+
+    #[test]
+    fn a_file_that_has_been_through_other_hands() {
+        let file: Value = serde_json::from_str(FILE).expect("the file");
+        let escaped = file["private_key"]
+            .as_str()
+            .expect("a key")
+            .replace('\n', "\\n");
+        for file in [
+            format!("\u{feff}{FILE}"),
+            changed("private_key", escaped.into()),
+        ] {
+            assert!(ServiceAccount::from_json(file).is_ok());
+        }
+    }
+
+    /// Whatever else the client knows of the server.
+    #[test]
+    fn its_assertions_are_for_the_token_uri() {
+        let account = ServiceAccount::from_json(FILE).expect("an account");
+        let endpoint = TokenEndpoint::new("https://proxy.example/token", "id").expect("a URL");
+        let request = endpoint
+            .issuer("https://accounts.google.com")
+            .request(&account.grant())
+            .expect("a request");
+        let token = request.form().value("assertion").expect("an assertion");
+        let jws = Jws::parse(token.expose_secret()).expect("a token");
+        let key = account.signing_key().verifying_key();
+        let claims = Claims::from_slice(jws.verify(&key).expect("its signature"));
+        let claims = claims.expect("claims");
+        assert!(claims.audience().eq([account.token_uri()]));
+    }
+
+    #[test]
+    fn what_is_none_is_told_apart() {
+        let two = FILE.replacen('{', r#"{"type":"service_account","#, 1);
+        for (file, problem) in [
+            ("", "is not a JSON object"),
+            ("[]", "is not a JSON object"),
+            (&two, "is not a JSON object"),
+            ("{}", "does not say that its type is service_account"),
+            (r#"{"installed":{"client_id":"a"}}"#, "is an OAuth client's"),
+            (PERSON, "is of the type authorized_user"),
+            (
+                &changed("type", "external_account".into()),
+                "is of the type external_account",
+            ),
+            (&changed("type", 7.into()), "does not say that its type"),
+            (&changed("token_uri", Value::Null), "lacks token_uri"),
+            (&changed("client_email", "".into()), "lacks client_email"),
+            (&changed("private_key", json!(["x"])), "lacks private_key"),
+            (
+                r#"{"type":"service_account"}"#,
+                "lacks client_email, private_key, private_key_id, token_uri",
+            ),
+            (
+                &changed("private_key", "hunter2".into()),
+                "has a private_key that is none: there is no private key in the PEM",
+            ),
+        ] {
+            let error = ServiceAccount::from_json(file).expect_err(problem);
+            let text = error.to_string();
+            assert!(
+                text.starts_with(&format!("the service account file {problem}")),
+                "{text}"
+            );
+            assert!(!format!("{error:?}").contains("hunter2"));
+        }
+    }
+}

@@ -1,0 +1,4 @@
+//! What is known of single providers, as data.
+
+pub mod fixes;
+pub(crate) mod google;

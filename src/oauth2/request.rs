@@ -1,0 +1,323 @@
+//! Requests to endpoints.
+//!
+//! [RFC 6749 section 3](https://www.rfc-editor.org/rfc/rfc6749#section-3)
+
+use std::{
+    borrow::Cow,
+    collections::VecDeque,
+    fmt,
+    sync::{Arc, LazyLock},
+};
+
+use http::{HeaderMap, HeaderValue, Method, header};
+use url::Url;
+
+use crate::{
+    error::Result,
+    jose::SigningInput,
+    oauth2::{client::ClientRegistration, scope::Scope},
+    secret::Secret,
+    wire::{form::Form, secure_url::without_query},
+};
+
+/// A request to an endpoint of the server, before it is sent: what client authentication and
+/// hooks may change.
+///
+/// ```
+/// use oauth_twin::{BoxError, oauth2::EndpointRequest};
+///
+/// // A server that wants its own header instead of a standard method.
+/// fn by_header(request: &mut EndpointRequest) -> Result<(), BoxError> {
+///     let id = request.client_id().parse()?;
+///     request.headers_mut().insert("x-client", id);
+///     request.form_mut().remove("scope");
+///     Ok(())
+/// }
+/// # let _: fn(&mut EndpointRequest) -> _ = by_header;
+/// ```
+///
+/// With the method `GET` the form goes into the query, else into the body.
+#[derive(Clone)]
+pub struct EndpointRequest {
+    method: Method,
+    url: Arc<Url>,
+    /// The usual ones until some are changed.
+    headers: Cow<'static, HeaderMap>,
+    form: Form,
+    registration: Arc<ClientRegistration>,
+    outstanding: VecDeque<Outstanding>,
+    advice: Option<&'static str>,
+}
+
+/// What a request still lacks and cannot make by itself, with the name of the parameter.
+#[derive(Clone)]
+pub(crate) enum Outstanding {
+    /// The signature of a key that is elsewhere.
+    Signature(Cow<'static, str>, SigningInput),
+    /// An assertion of the caller's.
+    Assertion(Cow<'static, str>),
+}
+
+/// What each request begins with.
+static HEADERS: LazyLock<HeaderMap> = LazyLock::new(|| {
+    let json = HeaderValue::from_static("application/json");
+    HeaderMap::from_iter([(header::ACCEPT, json)])
+});
+
+impl EndpointRequest {
+    pub(crate) fn new(
+        method: Method,
+        url: Arc<Url>,
+        registration: Arc<ClientRegistration>,
+    ) -> Self {
+        Self {
+            method,
+            url,
+            headers: Cow::Borrowed(&HEADERS),
+            form: Form::new(),
+            registration,
+            outstanding: VecDeque::new(),
+            advice: None,
+        }
+    }
+
+    /// What the client is at the server.
+    pub fn registration(&self) -> &ClientRegistration {
+        &self.registration
+    }
+
+    /// The client's identifier.
+    pub fn client_id(&self) -> &str {
+        self.registration.client_id()
+    }
+
+    /// The client's secret, if it has one.
+    pub fn client_secret(&self) -> Option<&Secret> {
+        self.registration.client_secret()
+    }
+
+    /// The method: `POST` unless changed.
+    pub fn method(&self) -> &Method {
+        &self.method
+    }
+
+    /// The method, to be changed.
+    pub fn method_mut(&mut self) -> &mut Method {
+        &mut self.method
+    }
+
+    /// The endpoint.
+    pub fn url(&self) -> &Url {
+        &self.url
+    }
+
+    /// The endpoint, to be changed. It must stay HTTPS or loopback.
+    pub fn url_mut(&mut self) -> &mut Url {
+        Arc::make_mut(&mut self.url)
+    }
+
+    /// The headers.
+    pub fn headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+
+    /// The headers, to be changed.
+    pub fn headers_mut(&mut self) -> &mut HeaderMap {
+        self.headers.to_mut()
+    }
+
+    /// The parameters.
+    pub fn form(&self) -> &Form {
+        &self.form
+    }
+
+    /// The parameters, to be changed.
+    pub fn form_mut(&mut self) -> &mut Form {
+        &mut self.form
+    }
+
+    /// Sends a token as the parameter `name` whose signature comes from a key that is elsewhere:
+    /// that of [`external_key`](ClientRegistration::external_key).
+    pub fn sign_externally(&mut self, name: impl Into<Cow<'static, str>>, input: SigningInput) {
+        self.outstanding
+            .push_back(Outstanding::Signature(name.into(), input));
+    }
+
+    /// What has still to be signed elsewhere before the request can be sent. Clients do that by
+    /// themselves, with their `signer`; whoever sends the request otherwise hands the signature to
+    /// [`sign`](Self::sign), until there is nothing to be signed any more.
+    pub fn unsigned(&self) -> Option<&SigningInput> {
+        match self.outstanding.front()? {
+            Outstanding::Signature(_, input) => Some(input),
+            Outstanding::Assertion(_) => None,
+        }
+    }
+
+    /// Takes the signature of what is [`unsigned`](Self::unsigned).
+    ///
+    /// # Errors
+    ///
+    /// If it is none by the algorithm of the external key.
+    pub fn sign(&mut self, signature: &[u8]) -> Result<()> {
+        let Some(Outstanding::Signature(name, input)) = self.outstanding.front() else {
+            return Ok(());
+        };
+        let signature = match self.registration.external_key() {
+            Some(key) => key.signature(signature)?,
+            None => signature.to_vec(),
+        };
+        self.form
+            .set(name.clone(), input.with_signature(&signature));
+        self.outstanding.pop_front();
+        Ok(())
+    }
+
+    /// The same for an assertion of the caller's.
+    pub(crate) fn assert(&mut self, assertion: Secret) -> Result<()> {
+        if assertion.is_empty() {
+            return Err(crate::error::Error::usage("the assertion is empty"));
+        }
+        if let Some(Outstanding::Assertion(name)) = self.outstanding.pop_front() {
+            self.form.set(name, assertion);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn outstanding(&self) -> Option<&Outstanding> {
+        self.outstanding.front()
+    }
+
+    pub(crate) fn assert_later(&mut self, name: &'static str) {
+        self.outstanding
+            .push_back(Outstanding::Assertion(name.into()));
+    }
+
+    /// What to try if the server does not accept the client authentication.
+    pub(crate) fn advice(&self) -> Option<&'static str> {
+        self.advice
+    }
+
+    pub(crate) fn advise(&mut self, advice: &'static str) {
+        self.advice = Some(advice);
+    }
+
+    /// The URL and the body as they are sent, without what is still [`unsigned`](Self::unsigned).
+    pub fn url_and_body(&self) -> (Url, Option<Secret>) {
+        let mut url = (*self.url).clone();
+        if self.form.is_empty() {
+            return (url, None);
+        }
+        if self.method != Method::GET {
+            return (url, Some(self.form.encode()));
+        }
+        let mut query = url.query_pairs_mut();
+        for (name, value) in self.form.iter() {
+            query.append_pair(name, value.expose_secret());
+        }
+        drop(query);
+        (url, None)
+    }
+}
+
+/// Without header values and without the query, which client authentication may have filled.
+impl fmt::Debug for EndpointRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EndpointRequest")
+            .field("method", &self.method)
+            .field("url", &without_query(&self.url))
+            .field("headers", &self.headers.keys().collect::<Vec<_>>())
+            .field("form", &self.form)
+            .field("client_id", &self.client_id())
+            .field("client_secret", &self.client_secret())
+            .finish_non_exhaustive()
+    }
+}
+
+/// What token requests ask for unless the grant says otherwise.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct TokenDefaults {
+    pub(crate) redirect_uri: Option<String>,
+    pub(crate) scope: Option<Scope>,
+    pub(crate) resource: Vec<String>,
+}
+
+/// The parameters of a token request while a [`Grant`](crate::oauth2::Grant) fills them in.
+#[derive(Debug)]
+pub struct TokenRequest<'a> {
+    pub(super) request: EndpointRequest,
+    pub(super) defaults: &'a TokenDefaults,
+}
+
+impl TokenRequest<'_> {
+    /// What the client is at the server.
+    pub fn registration(&self) -> &ClientRegistration {
+        self.request.registration()
+    }
+
+    /// The client's identifier.
+    pub fn client_id(&self) -> &str {
+        self.registration().client_id()
+    }
+
+    /// The token endpoint.
+    pub fn token_endpoint(&self) -> &Url {
+        self.request.url()
+    }
+
+    /// The server's issuer identifier, where known.
+    pub fn issuer(&self) -> Option<&str> {
+        self.registration().issuer()
+    }
+
+    /// The client's scope, if it has one.
+    pub fn scope(&self) -> Option<&Scope> {
+        self.defaults.scope.as_ref()
+    }
+
+    /// The client's redirection URI, if it has one.
+    pub fn redirect_uri(&self) -> Option<&str> {
+        self.defaults.redirect_uri.as_deref()
+    }
+
+    /// Adds a parameter.
+    pub fn push(&mut self, name: impl Into<Cow<'static, str>>, value: impl Into<Secret>) {
+        self.request.form_mut().push(name, value);
+    }
+
+    /// Adds a token as the parameter `name` whose signature comes from a key that is elsewhere:
+    /// that of [`external_key`](ClientRegistration::external_key).
+    pub fn sign_externally(&mut self, name: impl Into<Cow<'static, str>>, input: SigningInput) {
+        self.request.sign_externally(name, input);
+    }
+
+    /// Adds an assertion that the client asks its caller for.
+    pub(crate) fn assert_later(&mut self, name: &'static str) {
+        self.request.assert_later(name);
+    }
+
+    /// Adds parameters.
+    pub fn extend(&mut self, parameters: &Form) {
+        self.request.form_mut().extend(parameters);
+    }
+
+    /// Adds `scope`, or else the client's own, and the client's resources unless the grant has
+    /// named one.
+    pub fn push_scope_and_resource(&mut self, scope: Option<&Scope>) {
+        let scope = scope.or(self.defaults.scope.as_ref());
+        if let Some(scope) = scope.filter(|scope| !scope.is_empty()) {
+            self.request.form_mut().push("scope", scope.as_str());
+        }
+        self.push_resource();
+    }
+
+    /// Adds the client's resources unless the grant has named one.
+    ///
+    /// [RFC 8707 section 2.2](https://www.rfc-editor.org/rfc/rfc8707#section-2.2)
+    pub fn push_resource(&mut self) {
+        if self.request.form().value("resource").is_none() {
+            for resource in &self.defaults.resource {
+                self.request.form_mut().push("resource", resource.as_str());
+            }
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! Refreshing a token: when, and what the new one keeps of the old.
+//!
+//! [RFC 6749 section 6](https://www.rfc-editor.org/rfc/rfc6749#section-6)
+
+use super::Token;
+use crate::secret::Secret;
+
+/// What makes a client renew its token.
+///
+/// ```
+/// # #[cfg(feature = "blocking")] {
+/// use oauth_twin::{OAuth2Client, oauth2::RefreshPolicy};
+///
+/// // The token is renewed elsewhere; this client only uses it.
+/// let builder = OAuth2Client::builder("id").refresh_policy(RefreshPolicy::Never);
+/// # }
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum RefreshPolicy {
+    /// Its expiry, and a 401 that says or may mean that the token is not valid.
+    #[default]
+    ExpiryAndUnauthorized,
+    /// Its expiry only.
+    Expiry,
+    /// A 401 only; an expired token is sent.
+    Unauthorized,
+    /// Nothing but a call of `refresh_token`; an expired token is sent.
+    Never,
+}
+
+impl RefreshPolicy {
+    /// Whether expiry counts.
+    pub(crate) fn by_time(self) -> bool {
+        matches!(self, Self::ExpiryAndUnauthorized | Self::Expiry)
+    }
+
+    /// Whether a 401 counts.
+    pub(crate) fn on_unauthorized(self) -> bool {
+        matches!(self, Self::ExpiryAndUnauthorized | Self::Unauthorized)
+    }
+}
+
+impl Token {
+    /// What a renewal leaves out stays as it was.
+    ///
+    /// "The authorization server MAY issue a new refresh token"; if it does not, the old one goes
+    /// on. A `scope` that is left out is the same as before.
+    pub(crate) fn inheriting(mut self, old: &Self) -> Self {
+        self.refresh_token = self.refresh_token.or_else(|| old.refresh_token.clone());
+        self.id_token = self.id_token.or_else(|| old.id_token.clone());
+        self.scope = self.scope.or_else(|| old.scope.clone());
+        self
+    }
+
+    pub(crate) fn keep_refresh_token(&mut self, refresh_token: &Secret) {
+        self.refresh_token
+            .get_or_insert_with(|| refresh_token.clone());
+    }
+}

@@ -1,0 +1,217 @@
+//! Access tokens, as they are answered, kept and stored.
+//!
+//! [RFC 6749 section 5.1](https://www.rfc-editor.org/rfc/rfc6749#section-5.1)
+
+use std::{
+    fmt,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use serde_json::{Map, Value};
+
+use super::members::LATEST;
+use crate::{
+    clock::{Clock, since_epoch},
+    secret::Secret,
+    wire::form::Form,
+};
+
+/// An access token with all that the server said of it.
+///
+/// It serialises to the names of the wire, with the absolute times `expires_at` and `issued_at`
+/// in seconds since 1970 in the place of `expires_in`, and reads that back; so it does what
+/// Authlib has stored. Members that OAuth does not define are kept.
+///
+/// ```
+/// use std::time::Duration;
+/// use oauth_twin::Token;
+///
+/// let stored = r#"{
+///     "access_token": "2YotnFZFEjr1zCsicMWpAA", "token_type": "Bearer",
+///     "refresh_token": "tGzv3JOkF0XG5Qx2TlKWIA", "expires_at": 1700000000, "tenant": "a"
+/// }"#;
+/// let token: Token = serde_json::from_str(stored)?;
+/// assert!(token.is_expired(Duration::ZERO));
+/// assert_eq!(token.refresh_token().unwrap().expose_secret(), "tGzv3JOkF0XG5Qx2TlKWIA");
+/// assert_eq!(token.get("tenant").unwrap(), "a");
+/// assert_eq!(serde_json::to_value(&token)?["expires_at"], 1700000000);
+///
+/// let made = Token::new("2YotnFZFEjr1zCsicMWpAA").with_refresh_token("tGzv3JOkF0XG5Qx2TlKWIA");
+/// assert!(!made.is_expired(Duration::ZERO));           // no expiry known: never by time
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+///
+/// [RFC 6749 section 5.1](https://www.rfc-editor.org/rfc/rfc6749#section-5.1)
+#[derive(Clone, PartialEq)]
+pub struct Token {
+    pub(super) access_token: Secret,
+    pub(super) token_type: String,
+    pub(super) refresh_token: Option<Secret>,
+    pub(super) id_token: Option<Secret>,
+    pub(super) scope: Option<String>,
+    /// Seconds since 1970.
+    pub(super) expires_at: Option<u64>,
+    /// Seconds since 1970.
+    pub(super) issued_at: Option<u64>,
+    pub(super) refresh_parameters: Form,
+    pub(super) extra: Map<String, Value>,
+}
+
+impl Token {
+    /// A bearer token of which nothing else is known.
+    pub fn new(access_token: impl Into<Secret>) -> Self {
+        Self {
+            access_token: access_token.into(),
+            token_type: "Bearer".to_owned(),
+            refresh_token: None,
+            id_token: None,
+            scope: None,
+            expires_at: None,
+            issued_at: None,
+            refresh_parameters: Form::new(),
+            extra: Map::new(),
+        }
+    }
+
+    /// The same with this refresh token.
+    #[must_use]
+    pub fn with_refresh_token(mut self, refresh_token: impl Into<Secret>) -> Self {
+        self.refresh_token = Some(refresh_token.into());
+        self
+    }
+
+    /// The same with this expiry, to the second.
+    #[must_use]
+    pub fn with_expires_at(mut self, expires_at: SystemTime) -> Self {
+        self.expires_at = Some(since_epoch(expires_at).as_secs().min(LATEST));
+        self
+    }
+
+    /// The same with this time of issue, to the second.
+    #[must_use]
+    pub fn with_issued_at(mut self, issued_at: SystemTime) -> Self {
+        self.issued_at = Some(since_epoch(issued_at).as_secs().min(LATEST));
+        self
+    }
+
+    /// The same with this scope.
+    #[must_use]
+    pub fn with_scope(mut self, scope: impl Into<String>) -> Self {
+        self.scope = Some(scope.into());
+        self
+    }
+
+    /// The same with this type, as the server spells it.
+    #[must_use]
+    pub fn with_token_type(mut self, token_type: impl Into<String>) -> Self {
+        self.token_type = token_type.into();
+        self
+    }
+
+    /// The same with these parameters for a refresh. A client sets them itself for the tokens
+    /// that it obtains.
+    #[must_use]
+    pub fn with_refresh_parameters(mut self, parameters: Form) -> Self {
+        self.refresh_parameters = parameters;
+        self
+    }
+
+    /// The access token.
+    pub fn access_token(&self) -> &Secret {
+        &self.access_token
+    }
+
+    /// Its type as the server spells it; `Bearer` if the server did not say.
+    ///
+    /// [RFC 6749 section 7.1](https://www.rfc-editor.org/rfc/rfc6749#section-7.1)
+    pub fn token_type(&self) -> &str {
+        &self.token_type
+    }
+
+    /// The refresh token, if there is one.
+    pub fn refresh_token(&self) -> Option<&Secret> {
+        self.refresh_token.as_ref()
+    }
+
+    /// The ID token as it came. It is not validated here.
+    pub fn id_token(&self) -> Option<&Secret> {
+        self.id_token.as_ref()
+    }
+
+    /// The scope that was granted, if the server told.
+    pub fn scope(&self) -> Option<&str> {
+        self.scope.as_deref()
+    }
+
+    /// When it expires, to the second, if the server told.
+    pub fn expires_at(&self) -> Option<SystemTime> {
+        self.expires_at.map(at)
+    }
+
+    /// When it was issued, to the second, if known.
+    pub fn issued_at(&self) -> Option<SystemTime> {
+        self.issued_at.map(at)
+    }
+
+    /// What a refresh repeats of the request for this token, such as `resource` and `audience`.
+    ///
+    /// They are stored with the token, form-encoded as its member `refresh_parameters`, so that a
+    /// token which was loaded again is refreshed as the one that was saved.
+    ///
+    /// ```
+    /// use oauth_twin::{Token, oauth2::Form};
+    ///
+    /// let mut parameters = Form::new();
+    /// parameters.push("resource", "https://api.example");
+    /// let token = Token::new("t").with_refresh_parameters(parameters);
+    /// let stored = serde_json::to_value(&token)?;
+    /// assert_eq!(stored["refresh_parameters"], "resource=https%3A%2F%2Fapi.example");
+    /// assert_eq!(serde_json::from_value::<Token>(stored)?, token);
+    /// # Ok::<(), serde_json::Error>(())
+    /// ```
+    pub fn refresh_parameters(&self) -> &Form {
+        &self.refresh_parameters
+    }
+
+    /// Whether it has expired, or will within `leeway`, by the system's clock. A token whose
+    /// expiry is not known never has.
+    pub fn is_expired(&self, leeway: Duration) -> bool {
+        let now = Clock::system().unix();
+        self.expires_at
+            .is_some_and(|at| Duration::from_secs(at).saturating_sub(leeway) <= now)
+    }
+
+    /// Any other member of the server's answer.
+    pub fn get(&self, member: &str) -> Option<&Value> {
+        self.extra.get(member)
+    }
+
+    pub(crate) fn expires_at_unix(&self) -> Option<u64> {
+        self.expires_at
+    }
+
+    pub(crate) fn issued_at_unix(&self) -> Option<u64> {
+        self.issued_at
+    }
+}
+
+/// The values of other members are left out: some servers put tokens there.
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Token")
+            .field("access_token", &self.access_token)
+            .field("token_type", &self.token_type)
+            .field("refresh_token", &self.refresh_token)
+            .field("id_token", &self.id_token)
+            .field("scope", &self.scope)
+            .field("expires_at", &self.expires_at)
+            .field("issued_at", &self.issued_at)
+            .field("refresh_parameters", &self.refresh_parameters)
+            .field("other members", &self.extra.keys().collect::<Vec<_>>())
+            .finish()
+    }
+}
+
+fn at(seconds: u64) -> SystemTime {
+    UNIX_EPOCH + Duration::from_secs(seconds)
+}

@@ -1,0 +1,137 @@
+//! The form-encoded parameters of a request to an endpoint.
+//!
+//! [RFC 6749 appendix B](https://www.rfc-editor.org/rfc/rfc6749#appendix-B)
+
+use std::{borrow::Cow, fmt};
+
+use crate::secret::Secret;
+
+/// Parameters in the order in which they are sent; a name may stand more than once.
+///
+/// Values are kept as [`Secret`]s, as one cannot know which of them is one.
+///
+/// ```
+/// use oauth_twin::oauth2::Form;
+///
+/// let mut form = Form::new();
+/// form.push("resource", "https://a.example");
+/// form.push("resource", "https://b.example");
+/// form.set("audience", "c & d");
+/// assert_eq!(
+///     form.encode().expose_secret(),
+///     "resource=https%3A%2F%2Fa.example&resource=https%3A%2F%2Fb.example&audience=c+%26+d",
+/// );
+/// ```
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Form(Vec<(Cow<'static, str>, Secret)>);
+
+impl Form {
+    /// No parameters.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a parameter, beside any of the same name.
+    pub fn push(&mut self, name: impl Into<Cow<'static, str>>, value: impl Into<Secret>) {
+        self.0.push((name.into(), value.into()));
+    }
+
+    /// Sets a parameter, in the place of all of the same name.
+    pub fn set(&mut self, name: impl Into<Cow<'static, str>>, value: impl Into<Secret>) {
+        let name = name.into();
+        self.remove(&name);
+        self.push(name, value);
+    }
+
+    /// Takes out all parameters of that name.
+    pub fn remove(&mut self, name: &str) {
+        self.0.retain(|(given, _)| given != name);
+    }
+
+    /// The value of the first parameter of that name.
+    pub fn value(&self, name: &str) -> Option<&Secret> {
+        self.iter()
+            .find_map(|(given, value)| (given == name).then_some(value))
+    }
+
+    /// All names and values, in order.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Secret)> {
+        self.0.iter().map(|(name, value)| (&**name, value))
+    }
+
+    /// Adds all parameters of `other`.
+    pub fn extend(&mut self, other: &Self) {
+        self.0.extend_from_slice(&other.0);
+    }
+
+    /// Whether there are no parameters.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// What [`encode`](Self::encode) made of parameters.
+    pub(crate) fn decode(encoded: &str) -> Self {
+        let mut form = Self::new();
+        for (name, value) in url::form_urlencoded::parse(encoded.as_bytes()) {
+            form.push(name.into_owned(), &*value);
+        }
+        form
+    }
+
+    /// The parameters as `application/x-www-form-urlencoded`.
+    pub fn encode(&self) -> Secret {
+        let mut encoder = url::form_urlencoded::Serializer::new(String::new());
+        for (name, value) in self.iter() {
+            encoder.append_pair(name, value.expose_secret());
+        }
+        Secret::new(encoder.finish())
+    }
+}
+
+/// The names alone.
+impl fmt::Debug for Form {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.iter()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::Form;
+
+    #[test]
+    fn debug_tells_no_value() {
+        let mut form = Form::new();
+        form.push("password", "hunter2");
+        assert_eq!(format!("{form:?}"), r#"{"password": [redacted]}"#);
+    }
+
+    #[test]
+    fn set_takes_the_place_of_all() {
+        let mut form = Form::new();
+        form.push("a", "1");
+        form.push("b", "2");
+        form.push("a", "3");
+        form.set("a", "4");
+        assert_eq!(form.encode().expose_secret(), "b=2&a=4");
+        assert_eq!(form.value("c"), None);
+    }
+
+    proptest! {
+        #[test]
+        fn a_decoder_reads_the_same_pairs(pairs: Vec<(String, String)>) {
+            let mut form = Form::new();
+            for (name, value) in &pairs {
+                form.push(name.clone(), value.as_str());
+            }
+            let encoded = form.encode();
+            let decoded: Vec<_> = url::form_urlencoded::parse(encoded.expose_secret().as_bytes())
+                .into_owned()
+                .collect();
+            prop_assert_eq!(decoded, pairs);
+            prop_assert!(Form::decode(encoded.expose_secret()) == form);
+        }
+    }
+}

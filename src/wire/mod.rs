@@ -1,0 +1,4 @@
+//! What OAuth 1.0 and OAuth 2.0 both send and read, and what knows neither.
+
+pub(crate) mod form;
+pub(crate) mod secure_url;

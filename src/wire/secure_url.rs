@@ -1,0 +1,91 @@
+//! Where something secret may be sent to.
+//!
+//! [RFC 6749 section 3.1.2.1](https://www.rfc-editor.org/rfc/rfc6749#section-3.1.2.1),
+//! [RFC 8252 section 7.3](https://www.rfc-editor.org/rfc/rfc8252#section-7.3)
+
+use url::{Host, Url};
+
+/// Reads the URL of an endpoint; the error says what to do, without the setting's name.
+pub(crate) fn check_endpoint(url: &str, allow_http: bool) -> Result<Url, String> {
+    let url = Url::parse(url).map_err(|error| format!("is not an absolute URL ({error})"))?;
+    if !matches!(url.scheme(), "https" | "http") || url.host().is_none() {
+        return Err("must be an https URL".to_owned());
+    }
+    // "The endpoint URI MUST NOT include a fragment component."
+    if url.fragment().is_some() {
+        return Err("must not have a fragment (the part behind #)".to_owned());
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("must not hold a user name or password".to_owned());
+    }
+    if !is_secure(&url, allow_http) {
+        return Err(
+            "must be https, or on loopback (dangerous_allow_http permits plain http)".to_owned(),
+        );
+    }
+    Ok(url)
+}
+
+/// The URL for a person to see: without its query, which may hold a secret.
+pub(crate) fn without_query(url: &Url) -> String {
+    let mut url = url.clone();
+    url.set_query(None);
+    url.into()
+}
+
+/// Whether something secret may be sent there: HTTPS, or plain HTTP that does not leave the
+/// machine.
+pub(crate) fn is_secure(url: &Url, allow_http: bool) -> bool {
+    match url.scheme() {
+        "https" => true,
+        "http" => allow_http || is_loopback(url),
+        _ => false,
+    }
+}
+
+/// Whether it does not leave the machine.
+pub(crate) fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn secure(url: &str) -> bool {
+        is_secure(&Url::parse(url).expect("a URL"), false)
+    }
+
+    #[test]
+    fn https_or_loopback() {
+        for good in [
+            "https://id.example/token",
+            "http://127.0.0.1:8080/",
+            "http://127.1.2.3/",
+            "http://[::1]/",
+            "http://localhost/",
+            "http://LOCALHOST:1/",
+        ] {
+            assert!(secure(good), "{good}");
+        }
+        for bad in [
+            "http://id.example/",
+            "http://localhost.example/",
+            "http://127.0.0.1.example/",
+            "http://10.0.0.1/",
+            "http://[::2]/",
+            "http://0.0.0.0/",
+            "ftp://localhost/",
+            "data:text/plain,x",
+        ] {
+            assert!(!secure(bad), "{bad}");
+        }
+        let url = Url::parse("http://id.example/").expect("a URL");
+        assert!(is_secure(&url, true));
+    }
+}
