@@ -86,7 +86,11 @@ fn execute(client: &http::Client, request: http::Request) -> reqwest::Result<htt
 fn read_capped(response: http::Response, limit: usize) -> Result<Option<Vec<u8>>> {
     let mut body = Vec::new();
     let read = off_runtime(|| response.take(limit as u64 + 1).read_to_end(&mut body));
-    read.map_err(Error::broken_off)?;
+    read.map_err(|error| match error.downcast::<reqwest::Error>() {
+        Ok(error) => error.into(),
+        // reqwest wraps an error of its own, whatever happened.
+        Err(_other) => Error::interrupted("the answer broke off"),
+    })?;
     Ok((body.len() <= limit).then_some(body))
 }
 

@@ -13,15 +13,6 @@ pub(crate) fn fill(bytes: &mut [u8]) -> Result<()> {
         .map_err(|_unspecified| Error::random())
 }
 
-/// Somewhere between half of `wait` and `wait`, so that callers who failed together do not come
-/// back together.
-#[cfg(any(feature = "async", feature = "blocking"))]
-pub(crate) fn jitter(wait: Duration) -> Result<Duration> {
-    let mut byte = [0];
-    fill(&mut byte)?;
-    Ok(wait / 2 + wait / 2 * u32::from(byte[0]) / 255)
-}
-
 /// Characters of an identifier: 130 bits. Letters and digits only, and between 20 and 30 of them, as
 /// oauthlib's servers have it by default for a nonce.
 pub(crate) const LENGTH: usize = 26;
@@ -113,14 +104,5 @@ mod tests {
             .map(|nanos| spell([7; BYTES], Duration::from_nanos(nanos)))
             .into();
         assert_eq!(apart.len(), 5);
-    }
-
-    #[cfg(any(feature = "async", feature = "blocking"))]
-    #[test]
-    fn jitter_stays_within_half_and_whole() {
-        for _ in 0..1000 {
-            let wait = jitter(Duration::from_secs(1)).expect("randomness");
-            assert!(wait >= Duration::from_millis(500) && wait <= Duration::from_secs(1));
-        }
     }
 }

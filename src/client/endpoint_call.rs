@@ -4,7 +4,9 @@
 use std::time::{Duration, Instant};
 
 use super::{
-    Assert, Sign, briefly, is_marked, marked, maybe_async,
+    Assert, Sign, briefly, is_marked,
+    jitter::jitter,
+    marked, maybe_async,
     session::{Identity, Live},
     sleep,
     slot::Current,
@@ -18,7 +20,6 @@ use crate::{
         response::EndpointResponse,
         token::Token,
     },
-    random,
     secret::Secret,
     trace,
 };
@@ -143,8 +144,8 @@ impl Live {
             }
             let wait = match error.retry_after() {
                 // Those who were sent away together do not come back together.
-                Some(wait) => wait.saturating_add(random::jitter(FIRST_WAIT)?),
-                None => random::jitter(FIRST_WAIT * 2_u32.pow(attempt - 1))?,
+                Some(wait) => wait.saturating_add(jitter(FIRST_WAIT)?),
+                None => jitter(FIRST_WAIT * 2_u32.pow(attempt - 1))?,
             };
             if wait > LONGEST_WAIT || started.elapsed() + wait >= timeout {
                 return Err(error);

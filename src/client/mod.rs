@@ -10,6 +10,7 @@ use super::{
 
 mod assertion;
 mod endpoint_call;
+mod jitter;
 mod oauth1;
 mod oauth2;
 mod outbox;

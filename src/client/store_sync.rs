@@ -7,7 +7,9 @@ use std::{
 };
 
 use super::{
-    Store, briefly, detached, is_marked, marked, maybe_async,
+    Store, briefly, detached, is_marked,
+    jitter::jitter,
+    marked, maybe_async,
     outbox::Next,
     session::Live,
     single_flight::{Ended, Lead},
@@ -17,7 +19,6 @@ use super::{
 use crate::{
     error::{Error, ErrorCode, Result},
     oauth2::{grant::refresh_token::RefreshToken, token::Token},
-    random,
     token_store::{Lease, StoredToken},
     trace,
 };
@@ -178,7 +179,7 @@ impl Live {
             return Err(Error::store(HELD, None));
         }
         let wait = patience.wait;
-        sleep(wait.saturating_add(random::jitter(wait)?)).await;
+        sleep(wait.saturating_add(jitter(wait)?)).await;
         patience.wait = (wait * 2).min(LONGEST_WAIT);
         Ok(())
     }

@@ -28,7 +28,8 @@ pub struct ErrorResponse {
     description: Option<String>,
     uri: Option<String>,
     hint: Option<&'static str>,
-    unattended: bool,
+    /// Whether nobody could log in.
+    pub(super) unattended: bool,
 }
 
 impl ErrorResponse {
@@ -122,15 +123,6 @@ impl ErrorResponse {
                 let date = httpdate::parse_http_date(value).ok()?;
                 Some(date.duration_since(SystemTime::now()).unwrap_or_default())
             }
-        }
-    }
-
-    /// The same of a client for which nobody logs in.
-    #[cfg(any(feature = "async", feature = "blocking"))]
-    pub(crate) fn unattended(self) -> Self {
-        Self {
-            unattended: true,
-            ..self
         }
     }
 

@@ -1,0 +1,175 @@
+//! What only the clients fail with. The one place below them that knows reqwest.
+
+use std::{error::Error as StdError, io};
+
+use super::{BoxError, Error, ErrorKind, value::Cause};
+
+/// The URL is taken out: it may carry a token or a code.
+impl From<reqwest::Error> for Error {
+    fn from(error: reqwest::Error) -> Self {
+        let source = error.without_url();
+        let (kind, status) = (kind(&source), source.status());
+        Cause {
+            status,
+            is_transient: match kind {
+                ErrorKind::Transport => !is_distrusted(&source),
+                _ => status.is_some_and(|status| status.is_server_error() || status == 429),
+            },
+            outcome_unknown: match kind {
+                ErrorKind::Transport => !source.is_connect(),
+                kind => kind == ErrorKind::Answer,
+            },
+            ..Cause::new(kind, clause(&source))
+        }
+        .with_source(source.into())
+        .into()
+    }
+}
+
+impl Error {
+    /// Whether the request was certainly not carried out, so that it may be repeated at once.
+    pub(crate) fn is_certain_and_transient(&self) -> bool {
+        self.is_transient() && !self.outcome_unknown()
+    }
+
+    /// Whether there was no connection, so that nothing was sent and another may be had.
+    pub(crate) fn is_unsent(&self) -> bool {
+        let source = self.source().and_then(<dyn StdError>::downcast_ref);
+        source.is_some_and(reqwest::Error::is_connect) && self.is_transient()
+    }
+
+    /// The same of a client for which nobody logs in, such as a service account.
+    pub(crate) fn unattended(self) -> Self {
+        match self.response().cloned() {
+            Some(mut response) => {
+                response.unattended = true;
+                Self::refused(response)
+            }
+            None => self,
+        }
+    }
+
+    pub(crate) fn configuration(problems: Vec<String>) -> Self {
+        Self::usage(format!("bad settings: {}", problems.join("; ")))
+    }
+
+    pub(crate) fn token(what: &'static str) -> Self {
+        Cause::new(ErrorKind::Token, what).into()
+    }
+
+    pub(crate) fn update(source: BoxError) -> Self {
+        let what = "the token was obtained and is usable, but update_token failed";
+        let cause = Cause::new(ErrorKind::Update, what);
+        cause.with_source(source).into()
+    }
+
+    /// The store did not take a token.
+    pub(crate) fn unsaved(source: impl Into<BoxError>) -> Self {
+        let what = "the client goes on with what it has, but token_store did not take it";
+        let cause = Cause::new(ErrorKind::Update, what);
+        cause.with_source(source.into()).into()
+    }
+
+    /// The store failed before anything was renewed; without a source, somebody else was too slow.
+    pub(crate) fn store(what: &'static str, source: Option<BoxError>) -> Self {
+        Cause {
+            is_transient: source.is_none(),
+            source,
+            ..Cause::new(ErrorKind::Store, what)
+        }
+        .into()
+    }
+
+    pub(crate) fn closed() -> Self {
+        Cause::new(ErrorKind::Closed, "the client is closed").into()
+    }
+
+    pub(crate) fn reentrant(method: &'static str) -> Self {
+        let message =
+            format!("{method} was called from a callback of the client, which it would wait for");
+        Cause::new(ErrorKind::Reentrant, message).into()
+    }
+}
+
+fn kind(error: &reqwest::Error) -> ErrorKind {
+    match error {
+        _ if error.is_status() => ErrorKind::Server,
+        _ if error.is_redirect() || is_unreadable(error) => ErrorKind::Answer,
+        _ if error.is_builder() => ErrorKind::Usage,
+        _ => ErrorKind::Transport,
+    }
+}
+
+/// Whether the answer came and makes no sense, such as what is not the gzip that it says it is.
+///
+/// reqwest calls that a failure to decode or to read the body, depending on the mode, and says the
+/// same of a connection that breaks. Below its own errors stands what happened: an error of the
+/// decompressor is an I/O error, one of the connection is hyper's.
+fn is_unreadable(error: &reqwest::Error) -> bool {
+    if error.is_timeout() || !(error.is_decode() || error.is_body()) {
+        return false;
+    }
+    let mut cause = error.source();
+    while let Some(inner) = cause.filter(|cause| cause.is::<reqwest::Error>()) {
+        cause = inner.source();
+    }
+    cause.is_none_or(|cause| cause.is::<io::Error>() || cause.is::<serde_json::Error>())
+}
+
+/// Whether the other side failed to prove who it is, which it will fail to do next time too. TLS
+/// libraries say so by an I/O error about invalid data.
+fn is_distrusted(error: &reqwest::Error) -> bool {
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        cause = match error.downcast_ref::<io::Error>() {
+            Some(io) if io.kind() == io::ErrorKind::InvalidData => return true,
+            // The source of an I/O error is that of the error within, which is passed over so.
+            Some(io) => io.get_ref().map(|inner| inner as &(dyn StdError + 'static)),
+            None => error.source(),
+        };
+    }
+    false
+}
+
+fn clause(error: &reqwest::Error) -> &'static str {
+    match error {
+        _ if error.is_connect() => "could not connect to the server",
+        _ if error.is_timeout() => "the server did not answer in time",
+        _ if error.is_builder() => "the request could not be built",
+        _ if error.is_redirect() => "a redirect could not be followed",
+        _ if error.is_status() => "the server answered with an error status",
+        _ if is_unreadable(error) => "the answer could not be read",
+        _ => "the connection to the server failed",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn display_is_one_clause_and_keeps_the_source_apart() {
+        let url = "http://user:s3cret@host:99999/?code=s3cret";
+        let out_of_range = reqwest::Proxy::all(url).expect_err("a port that is out of range");
+        let error = Error::from(out_of_range);
+        assert_eq!(error.to_string(), "the request could not be built");
+        assert_eq!(error.kind(), ErrorKind::Usage);
+        assert!(!error.is_transient() && !error.outcome_unknown() && !error.is_unsent());
+        let source = error.source().expect("a source");
+        assert!(source.is::<reqwest::Error>());
+        assert!(!error.to_string().contains(&source.to_string()));
+        assert!(!format!("{error:?}").contains("s3cret"), "{error:?}");
+    }
+
+    #[test]
+    fn a_store_that_failed_is_not_one_that_was_too_slow() {
+        assert!(Error::store("the lease is taken", None).is_transient());
+        assert!(!Error::store("the store failed", Some("full".into())).is_transient());
+    }
+
+    #[test]
+    fn configuration_names_every_problem() {
+        let error = Error::configuration(vec!["a: bad".into(), "b: worse".into()]);
+        assert_eq!(error.to_string(), "bad settings: a: bad; b: worse");
+    }
+}

@@ -1,0 +1,270 @@
+//! The error, what it can be asked, and how it is made.
+
+use std::{borrow::Cow, error::Error as StdError, fmt, sync::Arc, time::Duration};
+
+use http::StatusCode;
+
+use super::{ErrorCode, ErrorKind, ErrorResponse};
+
+/// What a callback of yours may fail with.
+pub type BoxError = Box<dyn StdError + Send + Sync>;
+
+/// A result of this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why a call failed.
+///
+/// Cheap to clone: everybody who waited for a renewal gets the same error. It holds no token,
+/// code, secret or query string, neither in `Display` nor in `Debug` nor in its sources.
+///
+/// ```
+/// use oauth_twin::{Error, ErrorKind};
+///
+/// fn advice(error: &Error) -> &'static str {
+///     match error.kind() {
+///         _ if error.needs_login() => "send the person to the login page",
+///         _ if error.is_transient() => "try again later",
+///         ErrorKind::Usage => "mend the program",
+///         _ => "tell somebody",
+///     }
+/// }
+/// # let error = oauth_twin::oauth2::Scope::from("no\"quotes").validate().unwrap_err();
+/// # assert_eq!(advice(&error), "mend the program");
+/// ```
+#[derive(Clone)]
+pub struct Error(pub(super) Arc<Cause>);
+
+/// All that is known of it.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub(super) struct Cause {
+    pub(super) kind: ErrorKind,
+    pub(super) message: Cow<'static, str>,
+    pub(super) source: Option<BoxError>,
+    pub(super) status: Option<StatusCode>,
+    pub(super) response: Option<ErrorResponse>,
+    pub(super) is_transient: bool,
+    pub(super) outcome_unknown: bool,
+}
+
+impl Error {
+    /// Whose fault it is.
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+
+    /// What the server said, if it refused: the OAuth error, its description, the headers.
+    ///
+    /// [RFC 6749 section 5.2](https://www.rfc-editor.org/rfc/rfc6749#section-5.2)
+    pub fn response(&self) -> Option<&ErrorResponse> {
+        self.0.response.as_ref()
+    }
+
+    /// The OAuth error code, if the server sent one.
+    pub fn code(&self) -> Option<&ErrorCode> {
+        self.response()?.code()
+    }
+
+    /// The HTTP status of the answer that is the error, if there was an answer.
+    pub fn status(&self) -> Option<StatusCode> {
+        self.0.status
+    }
+
+    /// Whether the same call may well succeed later without anything being mended.
+    pub fn is_transient(&self) -> bool {
+        self.0.is_transient
+    }
+
+    /// When the server asks to be tried again, if it says so in `Retry-After`.
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.response()?.retry_after()
+    }
+
+    /// Whether the server may have done what was asked although no usable answer came.
+    ///
+    /// A refresh token may then have been spent. Such a request is never repeated within the same
+    /// call; the next call uses the refresh token again, as there is nothing else.
+    pub fn outcome_unknown(&self) -> bool {
+        self.0.outcome_unknown
+    }
+
+    /// Whether only the person can help, by logging in again. Never so for an assertion client:
+    /// nobody logs in there.
+    pub fn needs_login(&self) -> bool {
+        match self.response() {
+            Some(response) => response.needs_login(),
+            None => self.kind() == ErrorKind::Token,
+        }
+    }
+}
+
+impl Error {
+    pub(crate) fn random() -> Self {
+        Self::interrupted("the operating system gave no random numbers")
+    }
+
+    pub(crate) fn interrupted(what: &'static str) -> Self {
+        Cause {
+            is_transient: true,
+            outcome_unknown: true,
+            ..Cause::new(ErrorKind::Interrupted, what)
+        }
+        .into()
+    }
+
+    pub(crate) fn refused(response: ErrorResponse) -> Self {
+        let status = response.status();
+        let cause = Cause {
+            status,
+            is_transient: response.is_transient(),
+            outcome_unknown: status.is_some_and(|status| {
+                status.is_server_error() && status != StatusCode::SERVICE_UNAVAILABLE
+            }),
+            ..Cause::new(ErrorKind::Server, response.to_string())
+        };
+        let response = Some(response);
+        Cause { response, ..cause }.into()
+    }
+
+    /// The answer breaks the RFC. `what` must not quote the answer.
+    pub(crate) fn answer(what: impl Into<String>, status: StatusCode) -> Self {
+        let message = format!("{} (status {status})", what.into());
+        Cause {
+            status: Some(status),
+            outcome_unknown: status.is_success(),
+            ..Cause::new(ErrorKind::Answer, message)
+        }
+        .into()
+    }
+
+    /// The callback is not the answer to the authorization request. `what` must not quote it.
+    pub(crate) fn callback(what: impl Into<String>) -> Self {
+        Cause::new(ErrorKind::Answer, what.into()).into()
+    }
+
+    /// What was received is no token that can be trusted. `what` must not quote it.
+    pub(crate) fn distrusted(what: impl Into<String>) -> Self {
+        Self::callback(what)
+    }
+
+    /// A mistake of the caller's. `what` says what to do and quotes no secret.
+    pub(crate) fn usage(what: impl Into<String>) -> Self {
+        Cause::new(ErrorKind::Usage, what.into()).into()
+    }
+
+    /// A grant or a client authentication could not make the request; an error of ours that it
+    /// passed on stays what it is.
+    pub(crate) fn refused_by(what: &'static str, source: BoxError) -> Self {
+        match source.downcast::<Self>() {
+            Ok(error) => *error,
+            Err(source) => Self::failed_in(what, source),
+        }
+    }
+
+    /// The caller's own code failed where it had to complete a request. An error of ours that it
+    /// passes on is about something else than that request, and stays the source.
+    pub(crate) fn failed_in(what: &'static str, source: BoxError) -> Self {
+        let message = format!("{what} could not make the request");
+        let cause = Cause::new(ErrorKind::Usage, message);
+        cause.with_source(source).into()
+    }
+}
+
+impl Cause {
+    /// Neither transient nor of an unknown outcome.
+    pub(super) fn new(kind: ErrorKind, message: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            kind,
+            message: message.into(),
+            source: None,
+            status: None,
+            response: None,
+            is_transient: false,
+            outcome_unknown: false,
+        }
+    }
+
+    pub(super) fn with_source(self, source: BoxError) -> Self {
+        let source = Some(source);
+        Self { source, ..self }
+    }
+}
+
+impl From<Cause> for Error {
+    fn from(cause: Cause) -> Self {
+        Self(Arc::new(cause))
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut debug = f.debug_struct("Error");
+        debug.field("kind", &self.kind());
+        debug.field("message", &format_args!("{}", self.0));
+        if let Some(source) = self.source() {
+            debug.field("source", &format_args!("{source}"));
+        }
+        debug.finish()
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.0.source()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_says_kind_message_and_source() {
+        assert_eq!(
+            format!("{:?}", Error::usage("no such thing")),
+            r#"Error { kind: Usage, message: no such thing }"#
+        );
+        let error = Error::failed_in("a hook", "no such file".into());
+        assert_eq!(
+            format!("{error:?}"),
+            "Error { kind: Usage, message: a hook could not make the request, \
+             source: no such file }"
+        );
+    }
+
+    #[test]
+    fn an_answer_that_broke_off_after_success_leaves_the_outcome_unknown() {
+        let error = Error::answer("the answer is not JSON", StatusCode::OK);
+        assert_eq!(error.to_string(), "the answer is not JSON (status 200 OK)");
+        assert!(error.outcome_unknown());
+        assert!(!Error::answer("a redirect", StatusCode::FOUND).outcome_unknown());
+        assert!(!Error::usage("x").outcome_unknown());
+    }
+
+    #[test]
+    fn a_refusal_is_asked_for_what_the_server_said() {
+        for (status, transient, unknown) in [
+            (400, false, false),
+            (408, true, false),
+            (429, true, false),
+            (500, true, true),
+            (503, true, false),
+        ] {
+            let status = StatusCode::from_u16(status).expect("a status");
+            let response = ErrorResponse::new(status, http::HeaderMap::new());
+            let error = Error::refused(response.with_error("invalid_grant", None, None));
+            assert_eq!(error.to_string(), "the server answered invalid_grant");
+            assert_eq!(error.kind(), ErrorKind::Server);
+            assert_eq!(error.status(), Some(status));
+            assert_eq!(error.is_transient(), transient, "{status}");
+            assert_eq!(error.outcome_unknown(), unknown, "{status}");
+            assert!(error.needs_login() && error.source().is_none());
+        }
+    }
+}
