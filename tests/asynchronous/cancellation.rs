@@ -8,19 +8,18 @@ use std::{
         atomic::{AtomicUsize, Ordering},
     },
     task::Poll,
-    time::UNIX_EPOCH,
 };
 
 use oauth_twin::{BoxError, Token, TokenUpdate, oauth2::ClientCredentials};
 use tokio::test;
 
 use crate::{
-    cases::{TestResult, builder, provider, token_store::Shelf, tokens},
-    mode::OAuth2Client,
-    support::{
-        gate::Gate,
-        server::{Reply, Request, Server},
+    cases::{
+        TestResult, accepting_the_renewed_token, builder, expired_token, gated, provider,
+        token_store::Shelf,
     },
+    mode::{OAuth2Client, meanwhile},
+    support::{gate::Gate, server::Server},
 };
 
 /// Polls `future` at most `limit` times and drops it.
@@ -46,11 +45,7 @@ fn client(server: &Server) -> (OAuth2Client, Arc<AtomicUsize>) {
     let hooks = Arc::new(AtomicUsize::new(0));
     let counter = hooks.clone();
     let client = builder(server)
-        .token(
-            Token::new("t0")
-                .with_refresh_token("r0")
-                .with_expires_at(UNIX_EPOCH),
-        )
+        .token(expired_token())
         .update_token(move |_: TokenUpdate| {
             let counter = counter.clone();
             async move {
@@ -126,11 +121,7 @@ async fn authorization_header() -> TestResult {
 async fn fetch_token() -> TestResult {
     for limit in 1..=2 {
         let gate = Gate::new();
-        let held = gate.clone();
-        let server = Server::start(move |_: &Request| {
-            held.wait();
-            Reply::json(200, tokens(1, 600))
-        });
+        let server = gated(&gate);
         let client = builder(&server).build()?;
         // Another poll than the first comes only when the server has answered.
         if limit > 1 {
@@ -150,11 +141,7 @@ async fn fetch_token() -> TestResult {
 #[test]
 async fn with_a_token_store() -> TestResult {
     for limit in 1.. {
-        let shelf = Shelf::with(
-            Token::new("t0")
-                .with_refresh_token("r0")
-                .with_expires_at(UNIX_EPOCH),
-        );
+        let shelf = Shelf::with(expired_token());
         let server = provider(600);
         let client = builder(&server).token_store(shelf.clone()).build()?;
         let completed = polled(client.ensure_active_token(), limit).await.is_some();
@@ -179,11 +166,7 @@ async fn with_a_token_store() -> TestResult {
 async fn after_a_401() -> TestResult {
     let mut limit = 1;
     loop {
-        let server = Server::start(|request: &Request| match &*request.path {
-            "/token" => Reply::json(200, tokens(1, 600)),
-            _ if request.header("authorization") == Some("Bearer t1") => Reply::text(200, ""),
-            _ => Reply::text(401, ""),
-        });
+        let server = accepting_the_renewed_token();
         let (client, hooks) = client(&server);
         client.set_token(Token::new("t0").with_refresh_token("r0"))?;
         let sent = polled(client.get(server.url("/api")).send(), limit).await;
@@ -209,15 +192,10 @@ async fn after_a_401() -> TestResult {
 #[test]
 async fn the_user_s_last_clone() -> TestResult {
     let gate = Gate::new();
-    let held = gate.clone();
-    let server = Arc::new(Server::start(move |_: &Request| {
-        held.wait();
-        Reply::json(200, tokens(1, 600))
-    }));
+    let server = gated(&gate);
     let (client, hooks) = client(&server);
     polled(client.ensure_active_token(), 1).await;
-    let waiting = server.clone();
-    tokio::task::spawn_blocking(move || waiting.wait_for("/token", 1)).await?;
+    meanwhile(server.arrival("/token")).await;
     drop(client);
     gate.open();
     while hooks.load(Ordering::SeqCst) == 0 {

@@ -1,17 +1,12 @@
 //! Futures, tasks and runtimes.
 
-use std::time::{Duration, UNIX_EPOCH};
-
 use oauth_twin::{ErrorKind, Token, TokenUpdate, oauth2::ClientCredentials};
 use tokio::test;
 
 use crate::{
-    cases::{TestResult, builder, provider},
-    mode::{OAuth2Client, OAuth2ClientBuilder, http},
-    support::{
-        gate::Gate,
-        server::{Reply, Request, Server},
-    },
+    cases::{TestResult, builder, expired_token, gated, provider},
+    mode::{OAuth2Client, OAuth2ClientBuilder, http, meanwhile},
+    support::gate::Gate,
 };
 
 #[test]
@@ -67,26 +62,15 @@ async fn update_token_takes_closures_of_every_kind() -> TestResult {
 #[test]
 async fn a_runtime_that_shuts_down_leaves_nobody_waiting() -> TestResult {
     let gate = Gate::new();
-    let held = gate.clone();
-    let server = std::sync::Arc::new(Server::start(move |_: &Request| {
-        held.wait();
-        Reply::text(200, "")
-    }));
-    let client = builder(&server)
-        .token(
-            Token::new("t0")
-                .with_refresh_token("r0")
-                .with_expires_at(UNIX_EPOCH),
-        )
-        .build()?;
+    let server = gated(&gate);
+    let client = builder(&server).token(expired_token()).build()?;
     let other = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()
         .build()?;
     let leader = client.clone();
     let leading = other.spawn(async move { leader.ensure_active_token().await });
-    let waiting = server.clone();
-    tokio::task::spawn_blocking(move || waiting.wait_for("/token", 1)).await?;
+    meanwhile(server.arrival("/token")).await;
     let waiter = tokio::spawn(async move { client.ensure_active_token().await });
     tokio::task::yield_now().await;
     other.shutdown_background();
@@ -95,29 +79,5 @@ async fn a_runtime_that_shuts_down_leaves_nobody_waiting() -> TestResult {
     assert!(error.outcome_unknown() && error.is_transient());
     drop(leading);
     gate.open();
-    Ok(())
-}
-
-/// A hook that panics takes its caller along, as it does in the blocking client; the update is
-/// told again.
-#[test]
-async fn a_hook_that_panics_is_called_again() -> TestResult {
-    let server = provider(600);
-    let calls = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
-    let counter = calls.clone();
-    let client = builder(&server)
-        .token(Token::new("t0").with_refresh_token("r0"))
-        .update_token(move |_: TokenUpdate| {
-            let first = counter.fetch_add(1, std::sync::atomic::Ordering::SeqCst) == 0;
-            assert!(!first, "on purpose");
-            Ok(())
-        })
-        .build()?;
-    let renewing = client.clone();
-    let task = tokio::spawn(async move { renewing.refresh_token().await });
-    assert!(task.await.unwrap_err().is_panic());
-    assert_eq!(client.token().unwrap().access_token().expose_secret(), "t1");
-    tokio::time::timeout(Duration::from_secs(20), client.close()).await??;
-    assert_eq!(calls.load(std::sync::atomic::Ordering::SeqCst), 2);
     Ok(())
 }

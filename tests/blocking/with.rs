@@ -5,12 +5,10 @@ use std::{
     sync::atomic::Ordering,
 };
 
-use oauth_twin::{BoxError, Error, ErrorKind, Token, TokenUpdate, oauth1::TokenCredentials};
+use oauth_twin::{BoxError, Error, ErrorKind, Token, oauth1::TokenCredentials};
 
 use crate::{
-    cases::{
-        TestResult, assertion::robot, builder, close::with_pending, provider, with_credentials,
-    },
+    cases::{TestResult, assertion::robot, close::with_pending, provider, with_credentials},
     mode::{OAuth1Client, OAuth2Client},
 };
 
@@ -70,28 +68,6 @@ fn closes_after_a_panic() -> TestResult {
         2,
         "told before the panic went on"
     );
-    Ok(())
-}
-
-/// A hook that panics takes its caller along; the update is told again, and nobody waits.
-#[test]
-fn a_hook_that_panics_is_called_again() -> TestResult {
-    let server = provider(600);
-    let calls = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
-    let counter = calls.clone();
-    let client = builder(&server)
-        .token(Token::new("t0").with_refresh_token("r0"))
-        .update_token(move |_: TokenUpdate| {
-            let first = counter.fetch_add(1, Ordering::SeqCst) == 0;
-            assert!(!first, "on purpose");
-            Ok(())
-        })
-        .build()?;
-    let panicked = catch_unwind(AssertUnwindSafe(|| client.refresh_token()));
-    assert!(panicked.is_err());
-    assert_eq!(client.token().unwrap().access_token().expose_secret(), "t1");
-    client.close()?;
-    assert_eq!(calls.load(Ordering::SeqCst), 2);
     Ok(())
 }
 

@@ -5,7 +5,6 @@
 use std::{
     collections::HashSet,
     sync::{Arc, Mutex, atomic::AtomicBool},
-    time::Duration,
 };
 
 use oauth_twin::{
@@ -19,10 +18,6 @@ use super::{test, *};
 
 const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 const SAML2_BEARER: &str = "urn:ietf:params:oauth:grant-type:saml2-bearer";
-
-fn seconds(seconds: u64) -> Duration {
-    Duration::from_secs(seconds)
-}
 
 fn key() -> SigningKey {
     signing_key(Algorithm::ES256, "p-256")
@@ -187,23 +182,6 @@ async fn a_service_account_is_one_line() -> TestResult {
     Ok(())
 }
 
-#[maybe_async]
-#[test]
-async fn a_crowd_makes_one_request() -> TestResult {
-    let server = provider(600);
-    let client = robot(&server).build()?;
-    let tokens = at_once(CROWD, |_| {
-        let client = client.clone();
-        async move { client.ensure_active_token().await }
-    })
-    .await;
-    for token in tokens {
-        assert_eq!(token?.access_token().expose_secret(), "t1");
-    }
-    assert_eq!(server.count("/token"), 1);
-    Ok(())
-}
-
 /// The provider gives refresh tokens, which do not count: a new assertion is as good.
 #[maybe_async]
 #[test]
@@ -344,8 +322,8 @@ async fn update_token_is_told_and_its_failure_stays_pending() -> TestResult {
 #[test]
 async fn a_failed_early_renewal_leaves_the_token_in_use() -> TestResult {
     let server = Server::start(|request: &Request| match &*request.path {
-        "/token" => Reply::json(400, json!({"error": "invalid_grant"})),
-        _ => Reply::text(200, request.header("authorization").unwrap_or_default()),
+        "/token" => Reply::error(400, "invalid_grant"),
+        _ => Reply::authorization_of(request),
     });
     let clock = ManualClock::new();
     let client = robot(&server)
@@ -361,81 +339,6 @@ async fn a_failed_early_renewal_leaves_the_token_in_use() -> TestResult {
     clock.advance(seconds(60));
     let error = client.get(server.url("/api")).send().await.unwrap_err();
     assert_eq!(error.code(), Some(&ErrorCode::InvalidGrant));
-    Ok(())
-}
-
-/// Between the leeway and its end the token is renewed by one, while the others go on with it.
-#[maybe_async]
-#[test]
-async fn one_renews_early_and_the_others_go_on() -> TestResult {
-    let gate = Gate::new();
-    let waiting = gate.clone();
-    let server = Server::start(move |request: &Request| match &*request.path {
-        "/token" => {
-            waiting.wait();
-            Reply::json(200, tokens(1, 600))
-        }
-        _ => Reply::text(200, request.header("authorization").unwrap_or_default()),
-    });
-    let clock = ManualClock::new();
-    let client = robot(&server)
-        .token(first_token(&clock, 600))
-        .clock(clock.clock())
-        .build()?;
-    clock.advance(seconds(560));
-    let renewing = client.clone();
-    let renewal = begin(move || async move { renewing.ensure_active_token().await });
-    let server = meanwhile(move || {
-        server.wait_for("/token", 1);
-        server
-    })
-    .await;
-    let text = client.get(server.url("/api")).send().await?.text().await?;
-    assert_eq!(text, "Bearer t0");
-    gate.open();
-    let renewed = renewal.end().await?;
-    assert_eq!(renewed.access_token(), &Secret::from("t1"));
-    let text = client.get(server.url("/api")).send().await?.text().await?;
-    assert_eq!((&*text, server.count("/token")), ("Bearer t1", 1));
-    Ok(())
-}
-
-/// After its end all wait for one attempt and share its error.
-#[maybe_async]
-#[test]
-async fn a_crowd_shares_the_error_of_one_attempt() -> TestResult {
-    let gate = Gate::new();
-    let waiting = gate.clone();
-    let server = Server::start(move |_: &Request| {
-        waiting.wait();
-        Reply::json(
-            400,
-            json!({"error": "invalid_grant", "error_description": "gone"}),
-        )
-    });
-    let client = robot(&server).build()?;
-    let begun = Arc::new(AtomicUsize::new(0));
-    let (crowd, counter) = (client.clone(), begun.clone());
-    let all = begin(move || async move {
-        at_once(CROWD, |_| {
-            let (client, begun) = (crowd.clone(), counter.clone());
-            async move {
-                begun.fetch_add(1, Ordering::SeqCst);
-                client.ensure_active_token().await
-            }
-        })
-        .await
-    });
-    while begun.load(Ordering::SeqCst) < CROWD || server.count("/token") == 0 {
-        pause(Duration::from_millis(5)).await;
-    }
-    // All have begun; in the time that the last of them needs to join, nothing can fail yet.
-    pause(Duration::from_millis(300)).await;
-    gate.open();
-    for token in all.end().await {
-        assert_eq!(token.unwrap_err().code(), Some(&ErrorCode::InvalidGrant));
-    }
-    assert_eq!(server.count("/token"), 1);
     Ok(())
 }
 
@@ -471,14 +374,9 @@ async fn only_what_is_certain_is_repeated() -> TestResult {
 #[test]
 async fn a_token_that_was_set_is_not_replaced_by_a_renewal_under_way() -> TestResult {
     let gate = Gate::new();
-    let waiting = gate.clone();
-    let server = Server::start(move |_: &Request| {
-        waiting.wait();
-        Reply::json(200, tokens(1, 600))
-    });
+    let server = gated(&gate);
     let client = robot(&server).build()?;
-    let renewing = client.clone();
-    let renewal = begin(move || async move { renewing.refresh_token().await });
+    let renewal = begin_refresh_token(&client);
     let client = meanwhile(move || {
         server.wait_for("/token", 1);
         client.set_token(Token::new("mine")).unwrap();
@@ -587,8 +485,7 @@ async fn when_the_function_fails_nothing_is_sent() -> TestResult {
         error.to_string(),
         "the function that makes the assertion could not make the request"
     );
-    let source = std::error::Error::source(&error).expect("a source");
-    assert_eq!(source.to_string(), "the identity provider is down");
+    assert_eq!(cause(&error), "the identity provider is down");
     assert_eq!(server.requests_in_all(), 0);
     Ok(())
 }
@@ -621,9 +518,8 @@ async fn a_function_that_calls_its_client_gets_an_error() -> TestResult {
         .build()?;
     *held.lock().unwrap() = Some(client.clone());
     let error = client.refresh_token().await.unwrap_err();
-    let source = std::error::Error::source(&error).expect("a source");
     assert_eq!(
-        source.to_string(),
+        cause(&error),
         "set_token was called from a callback of the client, which it would wait for"
     );
     held.lock().unwrap().take();
@@ -649,35 +545,6 @@ async fn a_resource_stands_beside_a_scope_that_is_a_claim() -> TestResult {
         assertions(&server)[0].claims.get("scope"),
         Some(&json!("a"))
     );
-    Ok(())
-}
-
-/// A hook that hangs holds `close` up no longer than the timeout.
-#[maybe_async]
-#[test]
-async fn close_is_bounded() -> TestResult {
-    let gate = Gate::new();
-    let waiting = gate.clone();
-    let server = Server::start(move |_: &Request| {
-        waiting.wait();
-        Reply::json(200, tokens(1, 600))
-    });
-    let client = robot(&server)
-        .close_timeout(Duration::from_millis(50))
-        .build()?;
-    let renewing = client.clone();
-    let renewal = begin(move || async move { renewing.refresh_token().await });
-    let server = meanwhile(move || {
-        server.wait_for("/token", 1);
-        server
-    })
-    .await;
-    let error = client.close().await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Interrupted);
-    gate.open();
-    renewal.end().await?;
-    client.close().await?;
-    drop(server);
     Ok(())
 }
 
@@ -770,50 +637,6 @@ async fn in_every_placement() -> TestResult {
 
 #[maybe_async]
 #[test]
-async fn a_foreign_request_is_authorized() -> TestResult {
-    let server = provider(600);
-    let client = robot(&server).build()?;
-    let mut request = own_client().get(server.url("/api")).build()?;
-    client.authorize(&mut request).await?;
-    let text = own_client().execute(request).await?.text().await?;
-    assert_eq!(text, "Bearer t1");
-    let header = client.authorization_header().await?;
-    assert_eq!(header.to_str()?, "Bearer t1");
-    assert!(header.is_sensitive());
-    Ok(())
-}
-
-#[maybe_async]
-#[test]
-async fn every_verb_and_withheld() -> TestResult {
-    let server = provider(600);
-    let client = robot(&server).build()?;
-    let url = server.url("/api");
-    for request in [
-        client.get(&url),
-        client.options(&url),
-        client.post(&url),
-        client.put(&url),
-        client.patch(&url),
-        client.delete(&url),
-    ] {
-        let text = request.send().await?.text().await?;
-        assert_eq!(text, "Bearer t1");
-    }
-    client.head(&url).send().await?;
-    let text = client
-        .get(&url)
-        .withhold_token()
-        .send()
-        .await?
-        .text()
-        .await?;
-    assert_eq!(text, "");
-    Ok(())
-}
-
-#[maybe_async]
-#[test]
 async fn after_close_every_call_of_every_clone_fails() -> TestResult {
     let server = provider(600);
     let client = robot(&server).build()?;
@@ -836,55 +659,6 @@ async fn after_close_every_call_of_every_clone_fails() -> TestResult {
     }
     assert_eq!(server.requests_in_all(), 1);
     Ok(())
-}
-
-#[maybe_async]
-#[test]
-async fn close_waits_for_a_renewal_and_tells_of_it() -> TestResult {
-    let gate = Gate::new();
-    let waiting = gate.clone();
-    let server = Server::start(move |_: &Request| {
-        waiting.wait();
-        Reply::json(200, tokens(1, 600))
-    });
-    let told = Arc::new(Mutex::new(Vec::new()));
-    let noting = told.clone();
-    let client = robot(&server)
-        .update_token(move |update: TokenUpdate| {
-            let token = update.token.access_token().expose_secret();
-            noting.lock().unwrap().push(token.to_owned());
-            Ok(())
-        })
-        .build()?;
-    let renewing = client.clone();
-    let renewal = begin(move || async move { renewing.refresh_token().await });
-    meanwhile(move || {
-        server.wait_for("/token", 1);
-        gate.open();
-        server
-    })
-    .await;
-    client.close().await?;
-    assert_eq!(*told.lock().unwrap(), ["t1"]);
-    renewal.end().await?;
-    Ok(())
-}
-
-#[maybe_async]
-#[test]
-async fn connections_end_with_the_client() -> TestResult {
-    let server = provider(600);
-    let client = robot(&server).build()?;
-    client.get(server.url("/api")).send().await?.text().await?;
-    assert!(server.connections() > 0);
-    drop(client);
-    for _ in 0..500 {
-        if server.connections() == 0 {
-            return Ok(());
-        }
-        pause(Duration::from_millis(10)).await;
-    }
-    Err("the connections stay".into())
 }
 
 #[maybe_async]

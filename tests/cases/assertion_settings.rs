@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use oauth_twin::{
-    BoxError, ErrorKind, Secret,
+    BoxError, Secret,
     jose::Algorithm,
     oauth2::{Audience, ClientSecretPost, NoClientAuthentication, PrivateKeyJwt},
 };
@@ -20,14 +20,6 @@ fn good() -> AssertionClientBuilder {
 fn by_function() -> AssertionClientBuilder {
     AssertionClient::builder("https://id.example/token")
         .assertion(|| Ok::<Secret, BoxError>("saml".into()))
-}
-
-fn problems(builder: AssertionClientBuilder) -> String {
-    let error = builder.build().unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Usage);
-    let text = error.to_string();
-    let problems = text.strip_prefix("bad settings: ").expect("bad settings");
-    problems.to_owned()
 }
 
 #[maybe_async]
@@ -149,7 +141,7 @@ async fn each_bad_setting_is_named() {
             by_function().claim("a", 1),
         ),
     ] {
-        let found = problems(builder);
+        let found = bad_settings(builder.build());
         assert!(found.starts_with(problem), "{problem}: {found}");
     }
 }
@@ -172,7 +164,7 @@ async fn the_endpoint_has_to_be_safe() {
         let builder = AssertionClient::builder(url)
             .issuer("robot")
             .signing_key(signing_key(Algorithm::ES256, "p-256"));
-        assert!(problems(builder).starts_with(problem), "{url}");
+        assert!(bad_settings(builder.build()).starts_with(problem), "{url}");
     }
     let plain = AssertionClient::builder("http://id.example/token")
         .issuer("robot")
@@ -187,7 +179,7 @@ async fn all_bad_settings_are_named_at_once() {
     let builder = AssertionClient::builder("nonsense")
         .scope("\"")
         .timeout(Duration::ZERO);
-    let found = problems(builder);
+    let found = bad_settings(builder.build());
     assert_eq!(found.split("; ").count(), 5, "{found}");
 }
 

@@ -1,4 +1,4 @@
-//! People's logins: sent away with a URL, back with a callback, from request to token.
+//! Logins of users: sent away with a URL, back with a callback, from request to token.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -14,7 +14,7 @@ use super::{test, *};
 
 const CALLBACK: &str = "https://app.example/callback";
 
-/// A client of `server` that people log in with.
+/// A client of `server` that users log in with.
 fn web(server: &Server) -> OAuth2ClientBuilder {
     builder(server)
         .issuer(server.url(""))
@@ -29,11 +29,11 @@ fn asked(url: &oauth_twin::reqwest::Url) -> HashMap<String, String> {
 }
 
 /// What the server sends back for the request in `url`.
-fn callback(url: &oauth_twin::reqwest::Url, code: &str) -> String {
+pub fn callback(url: &oauth_twin::reqwest::Url, code: &str) -> String {
     format!("{CALLBACK}?code={code}&state={}", asked(url)["state"])
 }
 
-fn created(client: &OAuth2Client) -> AuthorizationUrl {
+pub fn created(client: &OAuth2Client) -> AuthorizationUrl {
     client
         .create_authorization_url(AuthorizationRequest::new())
         .expect("a URL")
@@ -96,7 +96,7 @@ async fn a_login_from_url_to_token_leaves_the_shared_client_untouched() -> TestR
 #[test]
 async fn two_logins_that_overlap_cannot_meet() -> TestResult {
     let server = Server::start(|request: &Request| {
-        // Each code is its own person's.
+        // Each code belongs to one user.
         let code = request.parameter("code").expect("a code");
         Reply::json(
             200,
@@ -277,8 +277,7 @@ async fn a_script_keeps_the_token_in_its_client() -> TestResult {
 async fn a_code_is_never_sent_twice() -> TestResult {
     for status in [429, 500, 503] {
         let server = Server::start(move |_: &Request| {
-            Reply::json(status, json!({"error": "temporarily_unavailable"}))
-                .with("retry-after", "0")
+            Reply::error(status, "temporarily_unavailable").with("retry-after", "0")
         });
         let client = web(&server).build()?;
         client

@@ -1,11 +1,8 @@
 //! `for_token` children.
 
-use std::{
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::time::Duration;
 
-use oauth_twin::{ErrorKind, TokenUpdate};
+use oauth_twin::ErrorKind;
 
 use super::{test, *};
 
@@ -14,14 +11,10 @@ use super::{test, *};
 async fn twenty_children_with_the_same_row_make_one_request() -> TestResult {
     let server = provider(600);
     let clock = ManualClock::new();
-    let updates = Arc::new(Mutex::new(Vec::new()));
-    let told = updates.clone();
+    let updates = Told::default();
     let client = builder(&server)
         .clock(clock.clock())
-        .update_token(move |update: TokenUpdate| {
-            told.lock().unwrap().push(update);
-            Ok(())
-        })
+        .update_token(noting(&updates))
         .build()?;
     let row = first_token(&clock, 10);
     clock.advance(Duration::from_secs(11));

@@ -404,7 +404,7 @@ async fn a_refusal_hints_at_the_audience_and_repeats_no_assertion() -> TestResul
 #[maybe_async]
 #[test]
 async fn other_errors_hint_at_nothing() -> TestResult {
-    let server = Server::start(|_: &Request| Reply::json(400, json!({"error": "invalid_scope"})));
+    let server = Server::start(|_: &Request| Reply::error(400, "invalid_scope"));
     let key = signing_key(Algorithm::ES256, "p-256");
     let client = client(&server, PrivateKeyJwt::new(key)).build()?;
     let error = client.refresh_token().await.unwrap_err();

@@ -141,12 +141,9 @@ async fn a_hook_that_fails_sends_nothing() -> TestResult {
             "no site",
         ),
     ];
-    for (error, cause) in errors {
+    for (error, source) in errors {
         assert_eq!(error.kind(), ErrorKind::Usage);
-        assert_eq!(
-            std::error::Error::source(&error).unwrap().to_string(),
-            cause
-        );
+        assert_eq!(cause(&error), source);
     }
     assert_eq!(server.count("/token") + server.count("/api"), 0);
     Ok(())

@@ -55,7 +55,7 @@ async fn the_token_of_an_installation_is_renewed_after_an_hour() -> TestResult {
     let issued = AtomicUsize::new(0);
     let server = Server::start(move |request: &Request| {
         if request.path != "/app/installations/7/access_tokens" {
-            return Reply::text(200, request.header("authorization").unwrap_or_default());
+            return Reply::authorization_of(request);
         }
         let checked = || -> TestResult {
             let bearer = request.header("authorization").ok_or("no header")?;

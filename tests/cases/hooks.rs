@@ -163,8 +163,7 @@ async fn a_failing_hook_leaves_the_token_usable_and_is_tried_again_before_the_ne
     let error = client.ensure_active_token().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Update);
     assert!(error.to_string().contains("usable"), "{error}");
-    let source = std::error::Error::source(&error).expect("a source");
-    assert_eq!(source.to_string(), "disk full");
+    assert_eq!(cause(&error), "disk full");
     assert!(!error.outcome_unknown() && !error.needs_login() && !error.is_transient());
 
     let text = client.get(server.url("/api")).send().await?.text().await?;
@@ -200,11 +199,7 @@ async fn updates_that_fail_in_a_row_name_the_row_that_is_stored() -> TestResult 
 #[test]
 async fn only_the_caller_that_renewed_gets_the_hook_s_error() -> TestResult {
     let gate = Gate::new();
-    let held = gate.clone();
-    let server = Arc::new(Server::start(move |_: &Request| {
-        held.wait();
-        Reply::json(200, tokens(1, 600))
-    }));
+    let server = gated(&gate);
     let clock = ManualClock::new();
     let (client, told) = client_that_fails(&server, &clock, 1)?;
     clock.advance(Duration::from_secs(11));
@@ -214,8 +209,7 @@ async fn only_the_caller_that_renewed_gets_the_hook_s_error() -> TestResult {
             begin(move || async move { client.ensure_active_token().await })
         })
         .collect();
-    let waiting = server.clone();
-    meanwhile(move || waiting.wait_for("/token", 1)).await;
+    meanwhile(server.arrival("/token")).await;
     gate.open();
     let mut failed = 0;
     for caller in callers {
@@ -249,25 +243,15 @@ async fn a_hook_that_fails_early_is_told_to_the_caller_too() -> TestResult {
 #[test]
 async fn waiters_do_not_wait_for_the_hook() -> TestResult {
     let gate = Gate::new();
-    let held = gate.clone();
-    let server = Arc::new(provider(600));
+    let server = provider(600);
     let clock = ManualClock::new();
-    let client = builder(&server)
+    let client = with_held_hook(builder(&server), &gate)
         .token(first_token(&clock, 10))
         .clock(clock.clock())
-        .update_token(move |_: TokenUpdate| {
-            let held = held.clone();
-            async move {
-                meanwhile(move || held.wait()).await;
-                Ok::<(), BoxError>(())
-            }
-        })
         .build()?;
     clock.advance(Duration::from_secs(11));
-    let renewing = client.clone();
-    let renewal = begin(move || async move { renewing.ensure_active_token().await });
-    let waiting = server.clone();
-    meanwhile(move || waiting.wait_for("/token", 1)).await;
+    let renewal = begin_ensure_active_token(&client);
+    meanwhile(server.arrival("/token")).await;
     let token = client.ensure_active_token().await?;
     assert_eq!(token.access_token().expose_secret(), "t1");
     let token = client.refresh_token().await?;
@@ -279,5 +263,29 @@ async fn waiters_do_not_wait_for_the_hook() -> TestResult {
     gate.open();
     renewal.end().await?;
     assert_eq!(server.count("/token"), 1);
+    Ok(())
+}
+
+/// It takes its caller along; the update is told again, and nobody waits.
+#[maybe_async]
+#[test]
+async fn a_hook_that_panics_is_called_again() -> TestResult {
+    let server = provider(600);
+    let calls = Arc::new(AtomicUsize::new(0));
+    let counter = calls.clone();
+    let client = builder(&server)
+        .token(Token::new("t0").with_refresh_token("r0"))
+        .close_timeout(seconds(20))
+        .update_token(move |_: TokenUpdate| {
+            let first = counter.fetch_add(1, Ordering::SeqCst) == 0;
+            assert!(!first, "on purpose");
+            Ok(())
+        })
+        .build()?;
+    let panicked = begin_refresh_token(&client).outcome().await;
+    assert!(panicked.is_err());
+    assert_eq!(access_token(&client.token().unwrap()), "t1");
+    client.close().await?;
+    assert_eq!(calls.load(Ordering::SeqCst), 2);
     Ok(())
 }

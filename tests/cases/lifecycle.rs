@@ -5,36 +5,15 @@ use std::{
     time::Duration,
 };
 
-use oauth_twin::{BoxError, Error, ErrorKind, TokenUpdate, oauth2::RefreshPolicy};
+use oauth_twin::{Error, ErrorKind, oauth2::RefreshPolicy};
 
 use super::{test, *};
-
-fn seconds(seconds: u64) -> Duration {
-    Duration::from_secs(seconds)
-}
-
-/// A provider whose token endpoint waits at a gate, and may be told to fail.
-fn gated(gate: &Gate, status: u16) -> Server {
-    let gate = gate.clone();
-    let issued = AtomicUsize::new(0);
-    Server::start(move |request: &Request| match &*request.path {
-        "/token" => {
-            let n = issued.fetch_add(1, Ordering::SeqCst) + 1;
-            gate.wait();
-            match status {
-                200 => Reply::json(200, tokens(n, 600)),
-                _ => Reply::json(status, json!({"error": "invalid_request"})),
-            }
-        }
-        _ => Reply::text(200, request.header("authorization").unwrap_or_default()),
-    })
-}
 
 #[maybe_async]
 #[test]
 async fn a_crowd_that_meets_an_expired_token_makes_one_request() -> TestResult {
     let gate = Gate::new();
-    let server = gated(&gate, 200);
+    let server = gated(&gate);
     let clock = ManualClock::new();
     let client = builder(&server)
         .token(first_token(&clock, 10))
@@ -42,11 +21,7 @@ async fn a_crowd_that_meets_an_expired_token_makes_one_request() -> TestResult {
         .build()?;
     clock.advance(seconds(11));
     gate.open();
-    let tokens = at_once(CROWD, |_| {
-        let client = client.clone();
-        async move { client.ensure_active_token().await }
-    })
-    .await;
+    let tokens = tokens_at_once(vec![client; CROWD]).await;
     for token in tokens {
         assert_eq!(token?.access_token().expose_secret(), "t1");
     }
@@ -61,102 +36,6 @@ async fn a_crowd_that_meets_an_expired_token_makes_one_request() -> TestResult {
 
 #[maybe_async]
 #[test]
-async fn a_crowd_without_a_token_makes_one_request() -> TestResult {
-    let server = provider(600);
-    let client = with_credentials(&server).build()?;
-    let tokens = at_once(CROWD, |_| {
-        let client = client.clone();
-        async move { client.ensure_active_token().await }
-    })
-    .await;
-    for token in tokens {
-        assert_eq!(token?.access_token().expose_secret(), "t1");
-    }
-    assert_eq!(server.count("/token"), 1);
-    Ok(())
-}
-
-#[maybe_async]
-#[test]
-async fn a_crowd_shares_the_error_of_the_one_attempt() -> TestResult {
-    let gate = Gate::new();
-    let server = gated(&gate, 400);
-    let clock = ManualClock::new();
-    let client = builder(&server)
-        .token(first_token(&clock, 10))
-        .clock(clock.clock())
-        .build()?;
-    clock.advance(seconds(11));
-    let begun = Arc::new(AtomicUsize::new(0));
-    let (crowd, counter) = (client.clone(), begun.clone());
-    let errors = begin(move || async move {
-        at_once(CROWD, |_| {
-            let (client, begun) = (crowd.clone(), counter.clone());
-            async move {
-                begun.fetch_add(1, Ordering::SeqCst);
-                client.ensure_active_token().await
-            }
-        })
-        .await
-    });
-    while begun.load(Ordering::SeqCst) < CROWD || server.count("/token") == 0 {
-        pause(Duration::from_millis(5)).await;
-    }
-    // All have begun; in the time that the last of them needs to join, nothing can fail yet.
-    pause(Duration::from_millis(300)).await;
-    gate.open();
-    let errors = errors.end().await;
-    for error in errors {
-        let error = error.expect_err("the server refuses");
-        assert_eq!(error.kind(), ErrorKind::Server);
-    }
-    assert_eq!(server.count("/token"), 1);
-    assert_eq!(client.token().unwrap().access_token().expose_secret(), "t0");
-    Ok(())
-}
-
-#[maybe_async]
-#[test]
-async fn one_renews_early_and_the_others_go_on_with_the_old_token() -> TestResult {
-    let gate = Gate::new();
-    let server = gated(&gate, 200);
-    let clock = ManualClock::new();
-    let client = builder(&server)
-        .token(first_token(&clock, 600))
-        .clock(clock.clock())
-        .build()?;
-    clock.advance(seconds(539));
-    let text = client.get(server.url("/api")).send().await?.text().await?;
-    assert_eq!(
-        (&*text, server.count("/token")),
-        ("Bearer t0", 0),
-        "not yet"
-    );
-
-    clock.advance(seconds(1));
-    let (renewing, url) = (client.clone(), server.url("/api"));
-    let first = begin(move || async move {
-        let response = renewing.get(url).send().await.expect("an answer");
-        response.text().await.expect("a text")
-    });
-    let server = Arc::new(server);
-    let waiting = server.clone();
-    meanwhile(move || waiting.wait_for("/token", 1)).await;
-    for _ in 0..5 {
-        let text = client.get(server.url("/api")).send().await?.text().await?;
-        assert_eq!(text, "Bearer t0");
-    }
-    gate.open();
-    let text = first.end().await;
-    assert_eq!(text, "Bearer t1");
-    let text = client.get(server.url("/api")).send().await?.text().await?;
-    assert_eq!(text, "Bearer t1");
-    assert_eq!(server.count("/token"), 1);
-    Ok(())
-}
-
-#[maybe_async]
-#[test]
 async fn an_early_renewal_that_lasts_does_not_hold_up_its_caller() -> TestResult {
     // The client's own timeout, and that of the request.
     for (timeout, own) in [
@@ -164,7 +43,7 @@ async fn an_early_renewal_that_lasts_does_not_hold_up_its_caller() -> TestResult
         (Duration::from_secs(60), Some(Duration::from_millis(200))),
     ] {
         let gate = Gate::new();
-        let server = gated(&gate, 200);
+        let server = gated(&gate);
         let clock = ManualClock::new();
         let client = builder(&server)
             .token(first_token(&clock, 600))
@@ -182,9 +61,7 @@ async fn an_early_renewal_that_lasts_does_not_hold_up_its_caller() -> TestResult
         gate.open();
         if own.is_some() {
             // The caller has gone on, and so has the renewal.
-            while client.token() == Some(first_token(&clock, 600).into()) {
-                pause(Duration::from_millis(5)).await;
-            }
+            until(|| client.token() != Some(first_token(&clock, 600).into())).await;
             assert_eq!(server.count("/token"), 1);
         }
     }
@@ -195,19 +72,11 @@ async fn an_early_renewal_that_lasts_does_not_hold_up_its_caller() -> TestResult
 #[test]
 async fn an_early_renewal_is_not_waited_for_if_its_hook_lasts() -> TestResult {
     let gate = Gate::new();
-    let held = gate.clone();
     let server = provider(600);
     let clock = ManualClock::new();
-    let client = builder(&server)
+    let client = with_held_hook(builder(&server), &gate)
         .token(first_token(&clock, 600))
         .clock(clock.clock())
-        .update_token(move |_: TokenUpdate| {
-            let held = held.clone();
-            async move {
-                meanwhile(move || held.wait()).await;
-                Ok::<(), BoxError>(())
-            }
-        })
         .build()?;
     clock.advance(seconds(550));
     let request = client
@@ -254,7 +123,7 @@ async fn a_failed_early_renewal_is_repeated_only_after_longer_and_longer_waits()
                 None => reply,
             }
         }
-        _ => Reply::text(200, request.header("authorization").unwrap_or_default()),
+        _ => Reply::authorization_of(request),
     });
     let clock = ManualClock::new();
     let client = builder(&server)
@@ -295,7 +164,7 @@ async fn after_expiry_each_call_of_its_own_tries_again() -> TestResult {
     let switch = well.clone();
     let server = Server::start(move |_: &Request| match switch.load(Ordering::SeqCst) {
         true => Reply::json(200, tokens(1, 600)),
-        false => Reply::json(400, json!({"error": "invalid_request"})),
+        false => Reply::error(400, "invalid_request"),
     });
     let clock = ManualClock::new();
     let client = builder(&server)
@@ -326,11 +195,7 @@ async fn policies() -> TestResult {
         (RefreshPolicy::Unauthorized, false, true),
         (RefreshPolicy::Never, false, false),
     ] {
-        let server = Server::start(|request: &Request| match &*request.path {
-            "/token" => Reply::json(200, tokens(1, 600)),
-            _ if request.header("authorization") == Some("Bearer t1") => Reply::text(200, ""),
-            _ => Reply::text(401, ""),
-        });
+        let server = accepting_the_renewed_token();
         let clock = ManualClock::new();
         let client = builder(&server)
             .token(first_token(&clock, 10))
@@ -366,7 +231,7 @@ async fn policies() -> TestResult {
 #[test]
 async fn refresh_token_joins_a_renewal_that_is_under_way() -> TestResult {
     let gate = Gate::new();
-    let server = Arc::new(gated(&gate, 200));
+    let server = gated(&gate);
     let clock = ManualClock::new();
     let client = builder(&server)
         .token(first_token(&clock, 600))
@@ -378,8 +243,7 @@ async fn refresh_token_joins_a_renewal_that_is_under_way() -> TestResult {
             begin(move || async move { client.refresh_token().await })
         })
         .collect();
-    let waiting = server.clone();
-    meanwhile(move || waiting.wait_for("/token", 1)).await;
+    meanwhile(server.arrival("/token")).await;
     // A straggler that begins after the end makes a renewal of its own, which is right.
     pause(Duration::from_millis(300)).await;
     gate.open();
@@ -397,7 +261,7 @@ async fn a_token_that_was_set_is_not_replaced_by_an_older_renewal() -> TestResul
     for by_fetch in [false, true] {
         let gate = Gate::new();
         let held = gate.clone();
-        let server = Arc::new(Server::start(move |request: &Request| {
+        let server = Server::start(move |request: &Request| {
             match request.parameter("grant_type").as_deref() {
                 Some("refresh_token") => {
                     held.wait();
@@ -405,22 +269,16 @@ async fn a_token_that_was_set_is_not_replaced_by_an_older_renewal() -> TestResul
                 }
                 _ => Reply::json(200, json!({"access_token": "set"})),
             }
-        }));
-        let updates = Arc::new(Mutex::new(Vec::new()));
-        let told = updates.clone();
+        });
+        let updates = Told::default();
         let clock = ManualClock::new();
         let client = builder(&server)
             .token(first_token(&clock, 600))
             .clock(clock.clock())
-            .update_token(move |update: oauth_twin::TokenUpdate| {
-                told.lock().unwrap().push(update);
-                Ok(())
-            })
+            .update_token(noting(&updates))
             .build()?;
-        let renewing = client.clone();
-        let renewal = begin(move || async move { renewing.refresh_token().await });
-        let waiting = server.clone();
-        meanwhile(move || waiting.wait_for("/token", 1)).await;
+        let renewal = begin_refresh_token(&client);
+        meanwhile(server.arrival("/token")).await;
         if by_fetch {
             client.fetch_token(ClientCredentials::new()).await?;
         } else {
@@ -502,11 +360,7 @@ async fn client_credentials_are_renewed_with_the_same_request() -> TestResult {
         client.get(server.url("/api")).send().await?;
         clock.advance(seconds(11));
     }
-    let forms: Vec<_> = server
-        .requests("/token")
-        .iter()
-        .map(Request::form)
-        .collect();
+    let forms = server.forms("/token");
     assert_eq!(
         forms,
         ["grant_type=client_credentials&audience=them&scope=a+b"; 3]
@@ -543,13 +397,11 @@ async fn a_refused_refresh_token_means_login_unless_the_grant_can_be_sent_again(
     let server =
         Server::start(
             |request: &Request| match request.parameter("grant_type").as_deref() {
-                Some("refresh_token") => Reply::json(400, json!({"error": "invalid_grant"})),
+                Some("refresh_token") => Reply::error(400, "invalid_grant"),
                 _ => Reply::json(200, tokens(1, 600)),
             },
         );
-    let expired = Token::new("t0")
-        .with_refresh_token("r0")
-        .with_expires_at(std::time::UNIX_EPOCH);
+    let expired = expired_token();
     let client = builder(&server).token(expired.clone()).build()?;
     let error = client.ensure_active_token().await.unwrap_err();
     assert!(error.needs_login() && !error.is_transient() && !error.outcome_unknown());

@@ -1,15 +1,25 @@
 //! The scenarios, written once and run in both modes.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::{
+    fmt::Debug,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant, UNIX_EPOCH},
+};
 
-use oauth_twin::{FileTokenStore, Token, oauth2::ClientCredentials};
+use oauth_twin::{
+    BoxError, Error, ErrorKind, FileTokenStore, Token, TokenUpdate, oauth2::ClientCredentials,
+};
 use serde_json::json;
 
 use super::{
     mode::{
-        AssertionClient, AssertionClientBuilder, CLIENT, CROWD, ExternalSigner, OAUTH1_CLIENT,
-        OAuth1Client, OAuth1ClientBuilder, OAuth2Client, OAuth2ClientBuilder, TokenStore, at_once,
-        begin, endless, http, maybe_async, meanwhile, own_client, pause, received, test,
+        AssertionClient, AssertionClientBuilder, Begun, CLIENT, CROWD, ExternalSigner,
+        OAUTH1_CLIENT, OAuth1Client, OAuth1ClientBuilder, OAuth2Client, OAuth2ClientBuilder,
+        TokenClient, TokenResult, TokenStore, at_once, begin, endless, http, maybe_async,
+        meanwhile, own_client, pause, received, test,
     },
     support,
 };
@@ -19,7 +29,27 @@ use support::{
     server::{Reply, Request, Server},
 };
 
+/// Requests to `$url` by each method that has a name at `$client`, and by one that has none.
+macro_rules! every_verb {
+    ($client:expr, $url:expr) => {
+        [
+            $client.get($url),
+            $client.options($url),
+            $client.head($url),
+            $client.post($url),
+            $client.put($url),
+            $client.patch($url),
+            $client.delete($url),
+            $client.request(
+                oauth_twin::reqwest::Method::from_bytes(b"PROPFIND").expect("a method"),
+                $url,
+            ),
+        ]
+    };
+}
+
 pub mod assertion;
+mod assertion_client;
 mod assertion_settings;
 mod authorization_code;
 mod children;
@@ -38,6 +68,7 @@ pub mod oauth1_login;
 mod oauth1_redirects;
 mod oauth1_requests;
 mod oauth1_settings;
+mod oauth2_client;
 mod parity;
 mod placement;
 mod proxy;
@@ -65,7 +96,29 @@ pub fn provider(expires_in: u64) -> Server {
             let n = issued.fetch_add(1, Ordering::SeqCst) + 1;
             Reply::json(200, tokens(n, expires_in))
         }
-        _ => Reply::text(200, request.header("authorization").unwrap_or_default()),
+        _ => Reply::authorization_of(request),
+    })
+}
+
+/// The same, but its token endpoint answers when `gate` is open.
+pub fn gated(gate: &Gate) -> Server {
+    let (gate, issued) = (gate.clone(), AtomicUsize::new(0));
+    Server::start(move |request: &Request| match &*request.path {
+        "/token" => {
+            let n = issued.fetch_add(1, Ordering::SeqCst) + 1;
+            gate.wait();
+            Reply::json(200, tokens(n, 600))
+        }
+        _ => Reply::authorization_of(request),
+    })
+}
+
+/// A provider whose API refuses every token but `t1`, which its token endpoint issues.
+pub fn accepting_the_renewed_token() -> Server {
+    Server::start(|request: &Request| match &*request.path {
+        "/token" => Reply::json(200, tokens(1, 600)),
+        _ if request.header("authorization") == Some("Bearer t1") => Reply::text(200, ""),
+        _ => Reply::text(401, ""),
     })
 }
 
@@ -79,11 +132,25 @@ pub fn tokens(n: usize, expires_in: u64) -> serde_json::Value {
 
 /// The token that a provider issued at first, which lives for `expires_in` seconds from now on.
 pub fn first_token(clock: &ManualClock, expires_in: u64) -> Token {
-    let expires_in = std::time::Duration::from_secs(expires_in);
     Token::new("t0")
         .with_refresh_token("r0")
         .with_issued_at(clock.now())
-        .with_expires_at(clock.now() + expires_in)
+        .with_expires_at(clock.now() + seconds(expires_in))
+}
+
+/// The same token, long expired by any clock.
+pub fn expired_token() -> Token {
+    Token::new("t0")
+        .with_refresh_token("r0")
+        .with_expires_at(UNIX_EPOCH)
+}
+
+pub fn access_token(token: &Token) -> &str {
+    token.access_token().expose_secret()
+}
+
+pub fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
 }
 
 /// A client of `server`, as most tests have it.
@@ -96,4 +163,101 @@ pub fn builder(server: &Server) -> OAuth2ClientBuilder {
 /// The same, with a token by client credentials.
 pub fn with_credentials(server: &Server) -> OAuth2ClientBuilder {
     builder(server).grant(ClientCredentials::new())
+}
+
+/// The same, with a hook that waits until `gate` is open.
+#[maybe_async]
+fn with_held_hook(builder: OAuth2ClientBuilder, gate: &Gate) -> OAuth2ClientBuilder {
+    let gate = gate.clone();
+    builder.update_token(move |_: TokenUpdate| {
+        let gate = gate.clone();
+        async move {
+            meanwhile(move || gate.wait()).await;
+            Ok::<(), BoxError>(())
+        }
+    })
+}
+
+/// The updates that a hook was told of, in order.
+pub type Told = Arc<Mutex<Vec<TokenUpdate>>>;
+
+/// A hook that notes its updates in `told`.
+pub fn noting(told: &Told) -> impl Fn(TokenUpdate) -> Result<(), BoxError> + Send + Sync + 'static {
+    let told = told.clone();
+    move |update| {
+        told.lock().unwrap().push(update);
+        Ok(())
+    }
+}
+
+/// The beginning of a call of `ensure_active_token`, which goes on beside the test.
+#[maybe_async]
+fn begin_ensure_active_token<C: TokenClient>(client: &C) -> Begun<TokenResult> {
+    let client = client.clone();
+    begin(move || async move { client.ensure_active_token().await })
+}
+
+/// The same of `refresh_token`.
+#[maybe_async]
+fn begin_refresh_token<C: TokenClient>(client: &C) -> Begun<TokenResult> {
+    let client = client.clone();
+    begin(move || async move { client.refresh_token().await })
+}
+
+/// The outcome for each of `clients`, which are asked for their token at once.
+#[maybe_async]
+async fn tokens_at_once<C: TokenClient>(clients: Vec<C>) -> Vec<TokenResult> {
+    at_once(clients.len(), |n| {
+        let client = clients[n].clone();
+        async move { client.ensure_active_token().await }
+    })
+    .await
+}
+
+/// The outcome for each of a crowd that asks `client` for its token while `server` holds the one
+/// request back at `gate`, which opens when all of them have joined it.
+#[maybe_async]
+async fn crowd_at<C: TokenClient>(client: &C, server: &Server, gate: &Gate) -> Vec<TokenResult> {
+    let begun = Arc::new(AtomicUsize::new(0));
+    let (crowd, counter) = (client.clone(), begun.clone());
+    let outcomes = begin(move || async move {
+        at_once(CROWD, |_| {
+            let (client, begun) = (crowd.clone(), counter.clone());
+            async move {
+                begun.fetch_add(1, Ordering::SeqCst);
+                client.ensure_active_token().await
+            }
+        })
+        .await
+    });
+    until(|| begun.load(Ordering::SeqCst) == CROWD && server.count("/token") > 0).await;
+    // All have begun; in the time that the last of them needs to join, nothing can end yet.
+    pause(Duration::from_millis(300)).await;
+    gate.open();
+    outcomes.end().await
+}
+
+/// The wait until `holds` does, which fails after a minute.
+#[maybe_async]
+async fn until(holds: impl Fn() -> bool) {
+    let begun = Instant::now();
+    while !holds() {
+        assert!(begun.elapsed() < seconds(60), "it did not come about");
+        pause(Duration::from_millis(5)).await;
+    }
+}
+
+/// The source of `error`, as text.
+pub fn cause(error: &Error) -> String {
+    let source = std::error::Error::source(error);
+    source.expect("a source").to_string()
+}
+
+/// The problems that `build` names.
+fn bad_settings<T: Debug>(built: Result<T, Error>) -> String {
+    let error = built.expect_err("a bad setting");
+    assert_eq!(error.kind(), ErrorKind::Usage);
+    let text = error.to_string();
+    let problems = text.strip_prefix("bad settings: ");
+    problems.expect("bad settings").to_owned()
 }

@@ -1,6 +1,6 @@
 //! OAuth 1.0: the three steps, by a script and by a web back end.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 
 use oauth_twin::{
     ErrorCode, ErrorKind,
@@ -484,15 +484,11 @@ async fn connections_end_with_the_client() -> TestResult {
     client.get(server.url("/api")).send().await?.text().await?;
     assert!(server.connections() > 0);
     client.close().await?;
-    while server.connections() > 0 {
-        pause(std::time::Duration::from_millis(5)).await;
-    }
+    until(|| server.connections() == 0).await;
     let client = oauth1_builder(&server).build()?;
     client.get(server.url("/api")).send().await?.text().await?;
     drop(client);
-    while server.connections() > 0 {
-        pause(std::time::Duration::from_millis(5)).await;
-    }
+    until(|| server.connections() == 0).await;
     Ok(())
 }
 
@@ -527,7 +523,7 @@ async fn no_secret_is_printed() -> TestResult {
 async fn credentials_are_kept_though_the_answer_is_slow() -> TestResult {
     let gate = Gate::new();
     let held = gate.clone();
-    let server = Arc::new(Server::start(move |request: &Request| {
+    let server = Server::start(move |request: &Request| {
         if request.path == "/access_token" {
             held.wait();
             return Reply::text(200, "oauth_token=t1&oauth_token_secret=ts1");
@@ -536,14 +532,13 @@ async fn credentials_are_kept_though_the_answer_is_slow() -> TestResult {
             200,
             "oauth_token=p1&oauth_token_secret=ps1&oauth_callback_confirmed=true",
         )
-    }));
+    });
     let client = oauth1_builder(&server).build()?;
     client.fetch_request_token().await?;
     client.set_verifier("v1")?;
     let fetching = client.clone();
     let fetch = begin(move || async move { fetching.fetch_access_token().await });
-    let waiting = server.clone();
-    meanwhile(move || waiting.wait_for("/access_token", 1)).await;
+    meanwhile(server.arrival("/access_token")).await;
     let error = client.fetch_access_token().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Usage, "a verifier is sent once");
     gate.open();

@@ -71,17 +71,7 @@ async fn every_verb_in_every_placement() -> TestResult {
     let server = ok();
     for placement in PLACEMENTS {
         let client = builder().signature_type(placement).build()?;
-        let url = server.url("/verbs?a=1");
-        for request in [
-            client.get(&url),
-            client.options(&url),
-            client.head(&url),
-            client.post(&url),
-            client.put(&url),
-            client.patch(&url),
-            client.delete(&url),
-            client.request(Method::from_bytes(b"PROPFIND")?, &url),
-        ] {
+        for request in every_verb!(client, &server.url("/verbs?a=1")) {
             request.send().await?.error_for_status()?;
         }
     }
@@ -437,12 +427,7 @@ async fn plaintext_the_realm_and_a_method_of_one_s_own() -> TestResult {
     let failing = SignatureMethod::from_fn("X-OWN", |_, _| Err("no key".into()));
     let client = builder().signature_method(failing).build()?;
     let error = client.get(server.url("/failing")).send().await.unwrap_err();
-    assert!(
-        std::error::Error::source(&error)
-            .unwrap()
-            .to_string()
-            .contains("no key")
-    );
+    assert!(cause(&error).contains("no key"));
     assert_eq!(server.count("/failing"), 0);
     Ok(())
 }

@@ -1,23 +1,23 @@
 //! What `docs/parity.md` says and no other scenario shows.
 
-use std::{
-    sync::{Arc, Mutex},
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
-};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use oauth_twin::{
-    BoxError, ErrorKind, Secret, TokenUpdate,
+    BoxError, ErrorKind, Secret,
     oauth2::{
         AuthorizationCode, AuthorizationRequest, AuthorizationUrl, ClientSecretPost,
         EndpointRequest, ExtensionGrant, Hook, Password,
     },
     reqwest::{
-        Method, Proxy,
+        Proxy,
         header::{HeaderMap, HeaderValue},
     },
 };
 
-use super::{test, *};
+use super::{
+    authorization_code::{callback, created},
+    test, *,
+};
 
 /// A server that issues `t1`, `t2`, … for ten seconds, without refresh tokens.
 fn without_refresh_tokens() -> Server {
@@ -181,11 +181,7 @@ async fn each_call_asks_with_the_grant_that_it_is_given() -> TestResult {
     client.fetch_token(grant).await?;
     clock.advance(Duration::from_secs(11));
     client.ensure_active_token().await?;
-    let forms: Vec<_> = server
-        .requests("/token")
-        .iter()
-        .map(Request::form)
-        .collect();
+    let forms = server.forms("/token");
     let last = "grant_type=client_credentials&audience=them";
     assert_eq!(
         forms,
@@ -254,12 +250,9 @@ async fn a_code_goes_with_the_redirect_uri_of_its_request() -> TestResult {
     let before = builder(&server)
         .authorization_endpoint(server.url("/authorize"))
         .build()?;
-    let AuthorizationUrl { url, pending, .. } =
-        before.create_authorization_url(AuthorizationRequest::new())?;
-    let state = url.query_pairs().find(|(name, _)| name == "state");
-    let (_, state) = state.expect("a state");
+    let AuthorizationUrl { url, pending, .. } = created(&before);
     client
-        .complete_authorization(pending, &format!("?code=c&state={state}"))
+        .complete_authorization(pending, &callback(&url, "c"))
         .await?;
     assert_eq!(server.requests("/token")[3].parameter("redirect_uri"), None);
     Ok(())
@@ -289,14 +282,10 @@ async fn update_token_is_told_of_the_first_token_and_of_what_each_later_one_repl
 {
     let server = without_refresh_tokens();
     let clock = ManualClock::new();
-    let told: Arc<Mutex<Vec<TokenUpdate>>> = Arc::default();
-    let note = told.clone();
+    let told = Told::default();
     let client = with_credentials(&server)
         .clock(clock.clock())
-        .update_token(move |update: TokenUpdate| {
-            note.lock().unwrap().push(update);
-            Ok(())
-        })
+        .update_token(noting(&told))
         .build()?;
     client.ensure_active_token().await?;
     clock.advance(Duration::from_secs(11));
@@ -341,35 +330,6 @@ async fn hooks_leave_a_request_without_a_token_alone() -> TestResult {
 
 #[maybe_async]
 #[test]
-async fn a_token_is_withheld_on_every_verb() -> TestResult {
-    let server = provider(600);
-    let client = with_credentials(&server).build()?;
-    let url = server.url("/api");
-    let requests = [
-        client.get(&url),
-        client.options(&url),
-        client.head(&url),
-        client.post(&url),
-        client.put(&url),
-        client.patch(&url),
-        client.delete(&url),
-        client.request(Method::TRACE, &url),
-    ];
-    let verbs = requests.len();
-    for request in requests {
-        request.withhold_token().send().await?;
-    }
-    let sent = server.requests("/api");
-    assert_eq!((sent.len(), server.count("/token")), (verbs, 0));
-    assert!(
-        sent.iter()
-            .all(|sent| sent.header("authorization").is_none())
-    );
-    Ok(())
-}
-
-#[maybe_async]
-#[test]
 async fn configure_http_reaches_endpoints_and_apis() -> TestResult {
     let server = provider(600);
     let client = with_credentials(&server)
@@ -407,7 +367,7 @@ async fn a_proxy_gets_what_goes_to_endpoints_and_to_apis() -> TestResult {
     const TARGET: &str = "http://127.0.0.1:1";
     let proxy = Server::start(|request: &Request| match request.path.ends_with("/token") {
         true => Reply::json(200, tokens(1, 600)),
-        false => Reply::text(200, request.header("authorization").unwrap_or_default()),
+        false => Reply::authorization_of(request),
     });
     let url = proxy.url("");
     let client = OAuth2Client::builder("id")
@@ -479,22 +439,18 @@ async fn connections_end_when_the_last_clone_and_child_are_dropped() -> TestResu
 #[maybe_async]
 #[test]
 async fn children_share_the_connections() -> TestResult {
-    const PEOPLE: usize = 20;
+    const USERS: usize = 20;
     let server = provider(600);
     let client = builder(&server).build()?;
     // None is dropped, so connections of their own would stay open.
     let mut children = Vec::new();
-    for n in 0..PEOPLE {
+    for n in 0..USERS {
         let child = client.for_token(Token::new(format!("t{n}")));
         let text = child.get(server.url("/api")).send().await?.text().await?;
         assert_eq!(text, format!("Bearer t{n}"));
         children.push(child);
     }
     // One, unless one was not back in the pool in time.
-    assert!(
-        server.connections() < PEOPLE / 4,
-        "{}",
-        server.connections()
-    );
+    assert!(server.connections() < USERS / 4, "{}", server.connections());
     Ok(())
 }

@@ -7,38 +7,38 @@ use std::{
 
 use oauth_twin::{BoxError, ErrorKind, TokenUpdate};
 
-use super::{test, *};
+use super::{
+    authorization_code::{callback, created},
+    test, *,
+};
 
 #[maybe_async]
 #[test]
 async fn the_failure_of_a_renewal_does_not_hit_the_token_that_was_set_meanwhile() -> TestResult {
     let gate = Gate::new();
     let held = gate.clone();
-    let server = Arc::new(Server::start(move |r: &Request| {
-        match r.parameter("refresh_token").as_deref() {
+    let server = Server::start(
+        move |r: &Request| match r.parameter("refresh_token").as_deref() {
             Some("r0") => {
                 held.wait();
-                Reply::json(400, json!({"error": "invalid_grant"}))
+                Reply::error(400, "invalid_grant")
             }
             _ => Reply::json(200, tokens(9, 600)),
-        }
-    }));
+        },
+    );
     let clock = ManualClock::new();
     let client = builder(&server)
         .clock(clock.clock())
         .token(first_token(&clock, 0))
         .build()?;
-    let c = client.clone();
-    let leader = begin(move || async move { c.ensure_active_token().await });
-    let w = server.clone();
-    meanwhile(move || w.wait_for("/token", 1)).await;
+    let leader = begin_ensure_active_token(&client);
+    meanwhile(server.arrival("/token")).await;
     let new = Token::new("new")
         .with_refresh_token("rnew")
         .with_issued_at(clock.now())
         .with_expires_at(clock.now() + Duration::from_secs(600));
     client.set_token(new)?;
-    let c = client.clone();
-    let refresh = begin(move || async move { c.refresh_token().await });
+    let refresh = begin_refresh_token(&client);
     pause(Duration::from_millis(100)).await;
     gate.open();
     let l = leader.end().await;
@@ -54,14 +54,14 @@ async fn the_failure_of_a_renewal_does_not_hit_the_token_that_was_set_meanwhile(
 async fn a_call_that_was_under_way_renews_nothing_after_close() -> TestResult {
     let gate = Gate::new();
     let held = gate.clone();
-    let server = Arc::new(Server::start(move |r: &Request| match &*r.path {
+    let server = Server::start(move |r: &Request| match &*r.path {
         "/token" => Reply::json(200, tokens(1, 600)),
         _ if r.header("authorization") == Some("Bearer t0") => {
             held.wait();
             Reply::text(401, "")
         }
         _ => Reply::text(200, "ok"),
-    }));
+    });
     let told = Arc::new(AtomicUsize::new(0));
     let t = told.clone();
     let client = builder(&server)
@@ -73,8 +73,7 @@ async fn a_call_that_was_under_way_renews_nothing_after_close() -> TestResult {
         .build()?;
     let (c, url) = (client.clone(), server.url("/api"));
     let job = begin(move || async move { c.get(url).send().await.map(|r| r.status().as_u16()) });
-    let w = server.clone();
-    meanwhile(move || w.wait_for("/api", 1)).await;
+    meanwhile(server.arrival("/api")).await;
     client.close().await?;
     gate.open();
     let status = job.end().await?;
@@ -128,9 +127,7 @@ async fn updates_are_told_one_after_the_other() -> TestResult {
     let [a, b] = [(); 2].map(|()| client.for_token(row()));
     a.refresh_token().await.unwrap_err(); // t1 pending
     let closing = begin(move || async move { a.close().await }); // tells t1, slowly
-    while calls.load(Ordering::SeqCst) < 2 {
-        pause(Duration::from_millis(5)).await;
-    }
+    until(|| calls.load(Ordering::SeqCst) >= 2).await;
     let job = begin(move || async move { b.refresh_token().await });
     pause(Duration::from_millis(200)).await;
     gate.open();
@@ -148,7 +145,7 @@ async fn a_token_that_expired_while_it_was_renewed_is_not_handed_out() -> TestRe
     let server = Server::start(move |r: &Request| match &*r.path {
         "/token" => {
             c.advance(Duration::from_secs(30));
-            Reply::json(400, json!({"error":"invalid_grant"}))
+            Reply::error(400, "invalid_grant")
         }
         _ => Reply::text(200, ""),
     });
@@ -167,18 +164,18 @@ async fn a_token_that_expired_while_it_was_renewed_is_not_handed_out() -> TestRe
 async fn a_login_gives_its_own_token_whatever_is_under_way() -> TestResult {
     let gate = Gate::new();
     let held = gate.clone();
-    let server = Arc::new(Server::start(move |r: &Request| {
-        match r.parameter("grant_type").as_deref() {
+    let server = Server::start(
+        move |r: &Request| match r.parameter("grant_type").as_deref() {
             Some("refresh_token") => {
                 held.wait();
-                Reply::json(400, json!({"error":"invalid_grant"}))
+                Reply::error(400, "invalid_grant")
             }
             _ => Reply::json(
                 200,
                 json!({"access_token": "login", "refresh_token": "r0", "expires_in": 600}),
             ),
-        }
-    }));
+        },
+    );
     let clock = ManualClock::new();
     let client = builder(&server)
         .clock(clock.clock())
@@ -188,19 +185,11 @@ async fn a_login_gives_its_own_token_whatever_is_under_way() -> TestResult {
     let child = client.for_token(first_token(&clock, 0));
     let c = child.clone();
     let job = begin(move || async move { c.ensure_active_token().await });
-    let w = server.clone();
-    meanwhile(move || w.wait_for("/token", 1)).await;
-    let created =
-        client.create_authorization_url(oauth_twin::oauth2::AuthorizationRequest::new())?;
-    let state = created
-        .url
-        .query_pairs()
-        .find(|(n, _)| n == "state")
-        .unwrap()
-        .1
-        .into_owned();
+    meanwhile(server.arrival("/token")).await;
+    let created = created(&client);
+    let callback = callback(&created.url, "c");
     let login = client
-        .complete_authorization(created.pending, &format!("?code=c&state={state}"))
+        .complete_authorization(created.pending, &callback)
         .await?;
     gate.open();
     let _ = job.end().await;

@@ -24,7 +24,7 @@ fn site() -> Server {
             Reply::text(status.parse().expect("a status"), "moved").with("location", &location)
         }
         "/401" => Reply::text(401, "").with("www-authenticate", "Bearer error=\"invalid_token\""),
-        _ => Reply::text(200, request.header("authorization").unwrap_or_default()),
+        _ => Reply::authorization_of(request),
     })
 }
 

@@ -84,11 +84,7 @@ async fn any_token_with_any_hint() -> TestResult {
     client
         .revoke("x", Some(TokenTypeHint::Other("device_secret".into())))
         .await?;
-    let forms: Vec<_> = server
-        .requests("/revoke")
-        .iter()
-        .map(Request::form)
-        .collect();
+    let forms = server.forms("/revoke");
     assert_eq!(
         forms,
         [

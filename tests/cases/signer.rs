@@ -244,10 +244,9 @@ async fn its_own_error_is_the_source() -> TestResult {
     let server = provider(600);
     let error = client(&server, Kms::Fails).build()?.refresh_token().await;
     let error = error.unwrap_err();
-    let source = std::error::Error::source(&error).expect("a source");
-    assert_eq!(source.to_string(), "the key is locked");
+    assert_eq!(cause(&error), "the key is locked");
     // Even one of this library is about something else: the refresh token of another client.
-    let refusing = Server::start(|_: &Request| Reply::json(400, json!({"error": "invalid_grant"})));
+    let refusing = Server::start(|_: &Request| Reply::error(400, "invalid_grant"));
     let other = builder(&refusing)
         .token(Token::new("t").with_refresh_token("r"))
         .build()?;
@@ -262,8 +261,7 @@ async fn its_own_error_is_the_source() -> TestResult {
         (error.kind(), error.code(), error.needs_login()),
         (ErrorKind::Usage, None, false)
     );
-    let source = std::error::Error::source(&error).expect("a source");
-    assert_eq!(source.to_string(), "the server answered invalid_grant");
+    assert_eq!(cause(&error), "the server answered invalid_grant");
     assert_eq!(server.requests_in_all(), 0);
     Ok(())
 }
@@ -277,8 +275,7 @@ async fn it_is_waited_for_no_longer_than_the_timeout() -> TestResult {
         .timeout(Duration::from_millis(100))
         .build()?;
     let error = client.refresh_token().await.unwrap_err();
-    let source = std::error::Error::source(&error).expect("a source");
-    assert_eq!(source.to_string(), "it did not answer in time");
+    assert_eq!(cause(&error), "it did not answer in time");
     assert_eq!(server.requests_in_all(), 0);
     Ok(())
 }
@@ -375,11 +372,7 @@ async fn a_crowd_has_it_sign_once() -> TestResult {
         .grant(ClientCredentials::new())
         .signer(Counts(key(), Arc::clone(&count)))
         .build()?;
-    let tokens = at_once(CROWD, |_| {
-        let client = client.clone();
-        async move { client.ensure_active_token().await }
-    })
-    .await;
+    let tokens = tokens_at_once(vec![client; CROWD]).await;
     for token in tokens {
         token?;
     }

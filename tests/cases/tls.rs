@@ -12,7 +12,7 @@ fn start(identity: &Identity, clients: Option<&Authority>) -> (Server, Shown) {
     let issued = AtomicUsize::new(0);
     let handler = move |request: &Request| match &*request.path {
         "/token" => Reply::json(200, tokens(issued.fetch_add(1, Ordering::SeqCst) + 1, 600)),
-        _ => Reply::text(200, request.header("authorization").unwrap_or_default()),
+        _ => Reply::authorization_of(request),
     };
     tls::start(handler, identity, clients)
 }

@@ -160,7 +160,7 @@ async fn a_body_that_cannot_be_sent_again_is_not() -> TestResult {
 #[test]
 async fn a_renewal_that_fails_leaves_the_401() -> TestResult {
     let server = Server::start(|request: &Request| match &*request.path {
-        "/token" => Reply::json(400, json!({"error": "invalid_grant"})),
+        "/token" => Reply::error(400, "invalid_grant"),
         _ => Reply::text(401, "no"),
     });
     let client = with_token(&server).build()?;

@@ -3,6 +3,7 @@
 use std::{
     future::Future,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
@@ -28,6 +29,35 @@ pub const CROWD: usize = 1000;
 pub mod http {
     #[allow(unused_imports, reason = "not every half of every feature needs each")]
     pub use super::reqwest::{Body, Client, ClientBuilder, Request, Response, multipart::Form};
+}
+
+/// A client of OAuth 2.0 of either kind, which gets its token by itself.
+pub trait TokenClient: Clone + Send + Sync + 'static {
+    fn ensure_active_token(&self) -> impl Future<Output = TokenResult> + Send;
+    fn refresh_token(&self) -> impl Future<Output = TokenResult> + Send;
+}
+
+/// What a client returns that is asked for its token.
+pub type TokenResult = oauth_twin::Result<Arc<oauth_twin::Token>>;
+
+impl TokenClient for OAuth2Client {
+    async fn ensure_active_token(&self) -> TokenResult {
+        self.ensure_active_token().await
+    }
+
+    async fn refresh_token(&self) -> TokenResult {
+        self.refresh_token().await
+    }
+}
+
+impl TokenClient for AssertionClient {
+    async fn ensure_active_token(&self) -> TokenResult {
+        self.ensure_active_token().await
+    }
+
+    async fn refresh_token(&self) -> TokenResult {
+        self.refresh_token().await
+    }
 }
 
 /// Runs `count` jobs at once and gives what they return.
@@ -100,9 +130,16 @@ pub async fn received(mut response: http::Response) -> usize {
     size
 }
 
-/// A client of the user's own.
+/// A reqwest client of the caller's own.
 pub fn own_client() -> http::Client {
+    own_client_with(|builder| builder)
+}
+
+/// The same, as `configure` sets it up.
+pub fn own_client_with(
+    configure: impl FnOnce(http::ClientBuilder) -> http::ClientBuilder,
+) -> http::Client {
     oauth_twin::async_http_client_builder()
-        .and_then(|builder| Ok(builder.build()?))
+        .and_then(|builder| Ok(configure(builder).build()?))
         .expect("a client")
 }

@@ -1,6 +1,6 @@
 //! The blocking seam of the tests: all that differs from `asynchronous.rs`, under the same names.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 pub use ::core::prelude::v1::test;
 pub use maybe_async::must_be_sync as maybe_async;
@@ -23,6 +23,35 @@ pub mod http {
     pub use super::reqwest::blocking::{
         Body, Client, ClientBuilder, Request, Response, multipart::Form,
     };
+}
+
+/// A client of OAuth 2.0 of either kind, which gets its token by itself.
+pub trait TokenClient: Clone + Send + Sync + 'static {
+    fn ensure_active_token(&self) -> TokenResult;
+    fn refresh_token(&self) -> TokenResult;
+}
+
+/// What a client returns that is asked for its token.
+pub type TokenResult = oauth_twin::Result<Arc<oauth_twin::Token>>;
+
+impl TokenClient for OAuth2Client {
+    fn ensure_active_token(&self) -> TokenResult {
+        self.ensure_active_token()
+    }
+
+    fn refresh_token(&self) -> TokenResult {
+        self.refresh_token()
+    }
+}
+
+impl TokenClient for AssertionClient {
+    fn ensure_active_token(&self) -> TokenResult {
+        self.ensure_active_token()
+    }
+
+    fn refresh_token(&self) -> TokenResult {
+        self.refresh_token()
+    }
 }
 
 /// Runs `count` jobs at once and gives what they return.
@@ -73,9 +102,16 @@ pub fn received(mut response: http::Response) -> usize {
     usize::try_from(size).expect("a size")
 }
 
-/// A client of the user's own.
+/// A reqwest client of the caller's own.
 pub fn own_client() -> http::Client {
+    own_client_with(|builder| builder)
+}
+
+/// The same, as `configure` sets it up.
+pub fn own_client_with(
+    configure: impl FnOnce(http::ClientBuilder) -> http::ClientBuilder,
+) -> http::Client {
     oauth_twin::http_client_builder()
-        .and_then(|builder| Ok(builder.build()?))
+        .and_then(|builder| Ok(configure(builder).build()?))
         .expect("a client")
 }

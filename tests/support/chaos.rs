@@ -35,7 +35,7 @@ impl Chaos {
         let (still, issued) = (ill.clone(), AtomicUsize::new(0));
         let server = Server::start(move |request: &Request| {
             if request.path != "/token" {
-                return Reply::text(200, request.header("authorization").unwrap_or_default());
+                return Reply::authorization_of(request);
             }
             let count_down = |left: usize| left.checked_sub(1);
             match still.fetch_update(Ordering::SeqCst, Ordering::SeqCst, count_down) {

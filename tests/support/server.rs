@@ -11,7 +11,7 @@ use std::{
     thread,
 };
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// A request as it came.
 #[derive(Clone, Debug)]
@@ -72,6 +72,16 @@ impl Reply {
             headers: Vec::new(),
             body: body.into(),
         }
+    }
+
+    /// The error response of an endpoint.
+    pub fn error(status: u16, code: &str) -> Self {
+        Self::json(status, json!({"error": code}))
+    }
+
+    /// The `Authorization` header of `request`, as an API that shows it answers.
+    pub fn authorization_of(request: &Request) -> Self {
+        Self::text(200, request.header("authorization").unwrap_or_default())
     }
 
     pub fn raw(write: impl FnOnce(&mut TcpStream) -> std::io::Result<()> + Send + 'static) -> Self {
@@ -181,6 +191,11 @@ impl Server {
         self.log.0.lock().expect("a lock").len()
     }
 
+    /// The form-encoded bodies of the requests for `path`, in the same order.
+    pub fn forms(&self, path: &str) -> Vec<String> {
+        self.requests(path).iter().map(Request::form).collect()
+    }
+
     pub fn count(&self, path: &str) -> usize {
         self.requests(path).len()
     }
@@ -192,10 +207,13 @@ impl Server {
 
     /// Waits until that many requests for `path` have come.
     pub fn wait_for(&self, path: &str, count: usize) {
-        let mut log = self.log.0.lock().expect("a lock");
-        while log.iter().filter(|r| r.path == path).count() < count {
-            log = self.log.1.wait(log).expect("a lock");
-        }
+        wait_for(&self.log, path, count);
+    }
+
+    /// The wait for the first request for `path`, to be done elsewhere.
+    pub fn arrival(&self, path: &'static str) -> impl FnOnce() + Send + 'static {
+        let log = self.log.clone();
+        move || wait_for(&log, path, 1)
     }
 }
 
@@ -204,6 +222,13 @@ impl Drop for Server {
         self.down.store(true, Ordering::SeqCst);
         // Wakes the listener.
         let _ = TcpStream::connect(self.address);
+    }
+}
+
+fn wait_for(log: &Log, path: &str, count: usize) {
+    let mut requests = log.0.lock().expect("a lock");
+    while requests.iter().filter(|r| r.path == path).count() < count {
+        requests = log.1.wait(requests).expect("a lock");
     }
 }
 

@@ -8,11 +8,7 @@ async fn a_login_elsewhere_counts_more_than_a_renewal() -> TestResult {
     let clock = ManualClock::new();
     let shelf = Shelf::with(first_token(&clock, 10));
     let gate = Gate::new();
-    let held = gate.clone();
-    let server = Server::start(move |_: &Request| {
-        held.wait();
-        Reply::json(200, tokens(1, 600))
-    });
+    let server = gated(&gate);
     let told: Arc<Mutex<Vec<(String, bool)>>> = Arc::default();
     let note = told.clone();
     let client = process(&server, &shelf, &clock)
@@ -23,11 +19,8 @@ async fn a_login_elsewhere_counts_more_than_a_renewal() -> TestResult {
         })
         .build()?;
     clock.advance(seconds(11));
-    let renewing = client.clone();
-    let renewing = begin(move || async move { renewing.ensure_active_token().await });
-    let server = Arc::new(server);
-    let arrived = server.clone();
-    meanwhile(move || arrived.wait_for("/token", 1)).await;
+    let renewing = begin_ensure_active_token(&client);
+    meanwhile(server.arrival("/token")).await;
     shelf.put(Some(Token::new("login").with_refresh_token("r9")));
     gate.open();
     let token = renewing.end().await?;
@@ -164,9 +157,7 @@ async fn set_token_stores_without_being_waited_for() -> TestResult {
     let server = strict(&shelf, 600);
     let client = process(&server, &shelf, &clock).build()?;
     client.set_token(Token::new("given"))?;
-    while shelf.held() != "1:given" {
-        pause(Duration::from_millis(5)).await;
-    }
+    until(|| shelf.held() == "1:given").await;
     Ok(())
 }
 

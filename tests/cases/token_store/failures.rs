@@ -61,7 +61,7 @@ async fn without_the_store_nothing_is_renewed() -> TestResult {
             (ErrorKind::Store, false, 0),
             "{fault:?}"
         );
-        let source = std::error::Error::source(&error).expect("a source");
+        let source = cause(&error);
         assert_eq!(format!("{error}: {source}"), message);
         assert!(!shelf.is_leased());
         let token = client.ensure_active_token().await?;
@@ -118,7 +118,7 @@ async fn a_token_that_could_not_be_stored_is_in_use_and_stored_later() -> TestRe
     shelf.fail([Fault::Save, Fault::Save]);
     let error = client.get(server.url("/api")).send().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Update);
-    let source = std::error::Error::source(&error).expect("a source");
+    let source = cause(&error);
     assert_eq!(
         format!("{error}: {source}"),
         "the client goes on with what it has, but token_store did not take it: the disk is full"
@@ -275,9 +275,7 @@ async fn a_client_that_is_dropped_stores_what_is_not_stored_yet() -> TestResult 
     shelf.fail([Fault::Save]);
     client.ensure_active_token().await.unwrap_err();
     drop(client);
-    while shelf.held() != "2:t1" {
-        pause(Duration::from_millis(5)).await;
-    }
+    until(|| shelf.held() == "2:t1").await;
     Ok(())
 }
 
@@ -380,11 +378,7 @@ async fn a_token_that_is_stored_late_takes_no_newer_ones_place() -> TestResult {
     let token = client.refresh_token().await?;
     assert_eq!((access_token(&token), &*shelf.held()), ("t2", "3:t2"));
     client.refresh_token().await?;
-    let spent: Vec<_> = server
-        .requests("/token")
-        .iter()
-        .map(Request::form)
-        .collect();
+    let spent = server.forms("/token");
     for (n, form) in spent.iter().enumerate() {
         assert!(form.ends_with(&format!("refresh_token=r{n}")), "{spent:?}");
     }

@@ -30,11 +30,7 @@ async fn a_file_keeps_a_login_from_run_to_run() -> TestResult {
     let others: Result<Vec<_>, Error> = (0..8).map(|_| run()).collect();
     let others = others?;
     clock.advance(seconds(601));
-    let tokens = at_once(8, |n| {
-        let other = others[n].clone();
-        async move { other.ensure_active_token().await }
-    })
-    .await;
+    let tokens = tokens_at_once(others).await;
     for token in tokens {
         assert_eq!(access_token(&*token?), "t3");
     }
@@ -59,7 +55,7 @@ async fn a_file_of_something_else_is_an_error_that_names_it() -> TestResult {
         .token_store(FileTokenStore::new(&path))
         .build()?;
     let error = client.ensure_active_token().await.unwrap_err();
-    let source = std::error::Error::source(&error).expect("a source");
+    let source = cause(&error);
     let shown = format!("{error} {source} {error:?}");
     assert!(
         shown.contains("token.json does not hold a token; move it away"),

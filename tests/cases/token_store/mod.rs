@@ -223,24 +223,20 @@ impl TokenStore for Shelf {
     }
 }
 
-fn seconds(seconds: u64) -> Duration {
-    Duration::from_secs(seconds)
-}
-
 /// A server that revokes everything if a refresh token is used twice, and notes its requests.
 fn strict(shelf: &Shelf, expires_in: u64) -> Server {
     let shelf = shelf.clone();
     let state = Mutex::new((0, "r0".to_owned()));
     Server::start(move |request: &Request| {
         if request.path != "/token" {
-            return Reply::text(200, request.header("authorization").unwrap_or_default());
+            return Reply::authorization_of(request);
         }
         let (issued, good) = &mut *state.lock().unwrap();
         let refresh = request.parameter("refresh_token");
         shelf.note(format!("request({})", refresh.as_deref().unwrap_or("-")));
         if refresh.is_some_and(|refresh| refresh != *good) {
             *good = "nothing".to_owned();
-            return Reply::json(400, json!({"error": "invalid_grant"}));
+            return Reply::error(400, "invalid_grant");
         }
         *issued += 1;
         *good = format!("r{issued}");

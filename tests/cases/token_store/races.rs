@@ -9,13 +9,7 @@ use super::{test, *};
 async fn a_superseded_renewal_holds_nobody_up() -> TestResult {
     let clock = ManualClock::new();
     let gate = Gate::new();
-    let held = gate.clone();
-    let issued = AtomicUsize::new(0);
-    let server = Arc::new(Server::start(move |_: &Request| {
-        let n = issued.fetch_add(1, Ordering::SeqCst) + 1;
-        held.wait();
-        Reply::json(200, tokens(n, 600))
-    }));
+    let server = gated(&gate);
     let client = builder(&server)
         .token(first_token(&clock, 10))
         .clock(clock.clock())
@@ -27,12 +21,9 @@ async fn a_superseded_renewal_holds_nobody_up() -> TestResult {
         })
         .build()?;
     clock.advance(seconds(11));
-    let leading = client.clone();
-    let leading = begin(move || async move { leading.ensure_active_token().await });
-    let arrived = server.clone();
-    meanwhile(move || arrived.wait_for("/token", 1)).await;
-    let waiter = client.clone();
-    let waiter = begin(move || async move { waiter.ensure_active_token().await });
+    let leading = begin_ensure_active_token(&client);
+    meanwhile(server.arrival("/token")).await;
+    let waiter = begin_ensure_active_token(&client);
     pause(Duration::from_millis(50)).await;
     client.set_token(first_token(&clock, 0).with_refresh_token("r9"))?;
     gate.open();
@@ -57,11 +48,9 @@ async fn a_forced_renewal_does_not_join_one_that_is_left_to_others() -> TestResu
     let held = shelf.lease(seconds(60)).await.unwrap().unwrap();
     shelf.story();
     shelf.hold(Some("load"));
-    let early = client.clone();
-    let early = begin(move || async move { early.ensure_active_token().await });
+    let early = begin_ensure_active_token(&client);
     seen(&shelf, "load").await;
-    let forced = client.clone();
-    let forced = begin(move || async move { forced.refresh_token().await });
+    let forced = begin_refresh_token(&client);
     pause(Duration::from_millis(50)).await;
     shelf.hold(None);
     let token = early.end().await?;
@@ -81,11 +70,9 @@ async fn a_forced_renewal_does_not_join_the_first_look_into_the_store() -> TestR
     let server = strict(&shelf, 600);
     let client = process(&server, &shelf, &clock).build()?;
     shelf.hold(Some("load"));
-    let reading = client.clone();
-    let reading = begin(move || async move { reading.ensure_active_token().await });
+    let reading = begin_ensure_active_token(&client);
     seen(&shelf, "load").await;
-    let forced = client.clone();
-    let forced = begin(move || async move { forced.refresh_token().await });
+    let forced = begin_refresh_token(&client);
     pause(Duration::from_millis(50)).await;
     shelf.hold(None);
     let token = forced.end().await?;
@@ -102,14 +89,11 @@ async fn a_token_that_is_set_while_the_store_is_read_counts() -> TestResult {
     let server = strict(&shelf, 600);
     let client = process(&server, &shelf, &clock).build()?;
     shelf.hold(Some("load"));
-    let reading = client.clone();
-    let reading = begin(move || async move { reading.ensure_active_token().await });
+    let reading = begin_ensure_active_token(&client);
     seen(&shelf, "load").await;
     let setting = client.clone();
     let setting = begin(move || async move { setting.set_token(Token::new("given")) });
-    while client.token().is_none() {
-        pause(Duration::from_millis(5)).await;
-    }
+    until(|| client.token().is_some()).await;
     shelf.hold(None);
     setting.end().await?;
     let token = reading.end().await?;
@@ -132,9 +116,7 @@ async fn of_two_tokens_that_are_stored_at_the_same_time_the_later_one_stays() ->
     seen(&shelf, "save(1:t1)").await;
     let second = client.clone();
     let second = begin(move || async move { second.fetch_token(ClientCredentials::new()).await });
-    while access_token(&client.token().unwrap()) == "t1" {
-        pause(Duration::from_millis(5)).await;
-    }
+    until(|| access_token(&client.token().unwrap()) != "t1").await;
     pause(Duration::from_millis(50)).await;
     shelf.hold(None);
     second.end().await?;
@@ -158,18 +140,13 @@ async fn a_login_is_stored_while_a_hook_runs() -> TestResult {
             let (telling, waiting) = (telling.clone(), waiting.clone());
             async move {
                 telling.set();
-                while !waiting.is_set() {
-                    pause(Duration::from_millis(5)).await;
-                }
+                until(|| waiting.is_set()).await;
                 Ok::<(), BoxError>(())
             }
         })
         .build()?;
-    let renewing = client.clone();
-    let renewing = begin(move || async move { renewing.ensure_active_token().await });
-    while !told.is_set() {
-        pause(Duration::from_millis(5)).await;
-    }
+    let renewing = begin_ensure_active_token(&client);
+    until(|| told.is_set()).await;
     client.fetch_token(ClientCredentials::new()).await?;
     assert_eq!(shelf.held(), "3:t2");
     // It is answered with an error, which is not the point.
@@ -187,8 +164,7 @@ async fn a_client_that_is_closed_waits_for_no_lease() -> TestResult {
     let server = strict(&shelf, 600);
     let held = shelf.lease(seconds(60)).await.unwrap().unwrap();
     let client = process(&server, &shelf, &clock).build()?;
-    let waiting = client.clone();
-    let waiting = begin(move || async move { waiting.ensure_active_token().await });
+    let waiting = begin_ensure_active_token(&client);
     seen(&shelf, "held").await;
     client.close().await?;
     let error = waiting.end().await.unwrap_err();

@@ -53,11 +53,7 @@ async fn a_crowd_reads_the_store_once() -> TestResult {
     let shelf = Shelf::with(first_token(&clock, 600));
     let server = strict(&shelf, 600);
     let client = process(&server, &shelf, &clock).build()?;
-    let tokens = at_once(CROWD, |_| {
-        let client = client.clone();
-        async move { client.ensure_active_token().await }
-    })
-    .await;
+    let tokens = tokens_at_once(vec![client; CROWD]).await;
     for token in tokens {
         assert_eq!(access_token(&*token?), "t0");
     }
@@ -141,11 +137,7 @@ async fn of_many_processes_that_meet_an_expired_token_one_renews_it() -> TestRes
         .map(|_| process(&server, &shelf, &clock).build())
         .collect();
     let processes = processes?;
-    let tokens = at_once(16, |n| {
-        let client = processes[n].clone();
-        async move { client.ensure_active_token().await }
-    })
-    .await;
+    let tokens = tokens_at_once(processes).await;
     for token in tokens {
         assert_eq!(access_token(&*token?), "t1");
     }
@@ -202,11 +194,7 @@ async fn refresh_token_renews_what_is_stored_even_if_that_is_fresh() -> TestResu
     assert_eq!(access_token(&token), "t2");
     let token = one.refresh_token().await?;
     assert_eq!(access_token(&token), "t3");
-    let spent: Vec<_> = server
-        .requests("/token")
-        .iter()
-        .map(Request::form)
-        .collect();
+    let spent = server.forms("/token");
     assert!(spent[2].ends_with("refresh_token=r2"), "{spent:?}");
     Ok(())
 }
@@ -220,8 +208,7 @@ async fn a_token_that_the_holder_of_the_lease_stores_is_taken_at_once() -> TestR
     clock.advance(seconds(11));
     let held = shelf.lease(seconds(60)).await.unwrap().unwrap();
     let client = process(&server, &shelf, &clock).build()?;
-    let waiting = client.clone();
-    let waiting = begin(move || async move { waiting.ensure_active_token().await });
+    let waiting = begin_ensure_active_token(&client);
     pause(Duration::from_millis(50)).await;
     shelf.put(Some(first_token(&clock, 600)));
     let token = waiting.end().await?;
@@ -277,14 +264,14 @@ async fn after_invalid_grant_the_store_is_read_before_anybody_is_asked_to_log_in
         ) {
             (0, Some("r0")) => {
                 other.put(Some(first_token(&now, 600).with_refresh_token("r5")));
-                Reply::json(400, json!({"error": "invalid_grant"}))
+                Reply::error(400, "invalid_grant")
             }
             (1, Some("r5")) => {
                 other.put(Some(first_token(&now, 0).with_refresh_token("r6")));
-                Reply::json(400, json!({"error": "invalid_grant"}))
+                Reply::error(400, "invalid_grant")
             }
             (2, Some("r6")) => Reply::json(200, tokens(7, 600)),
-            _ => Reply::json(400, json!({"error": "invalid_grant"})),
+            _ => Reply::error(400, "invalid_grant"),
         }
     });
     let client = process(&server, &shelf, &clock).build()?;
@@ -422,11 +409,7 @@ async fn assertion_clients_share_their_token_too() -> TestResult {
     }
     assert_eq!(shelf.story(), "load load load load");
     clock.advance(seconds(601));
-    let renewed = at_once(4, |n| {
-        let job = jobs[n].clone();
-        async move { job.ensure_active_token().await }
-    })
-    .await;
+    let renewed = tokens_at_once(jobs.to_vec()).await;
     for token in renewed {
         // The refresh token that the server sent along is not used.
         assert_eq!(access_token(&*token?), "t2");
@@ -483,8 +466,7 @@ async fn a_forced_renewal_takes_what_the_holder_of_the_lease_stores() -> TestRes
     let server = strict(&shelf, 600);
     let held = shelf.lease(seconds(60)).await.unwrap().unwrap();
     let client = process(&server, &shelf, &clock).build()?;
-    let forced = client.clone();
-    let forced = begin(move || async move { forced.refresh_token().await });
+    let forced = begin_refresh_token(&client);
     seen(&shelf, "held").await;
     shelf.put(Some(Token::new("theirs").with_refresh_token("r0")));
     drop(held);
@@ -501,13 +483,7 @@ async fn a_forced_renewal_takes_what_the_holder_of_the_lease_stores() -> TestRes
 async fn after_a_401_an_expired_token_of_the_store_is_renewed() -> TestResult {
     let clock = ManualClock::new();
     let shelf = Shelf::with(first_token(&clock, 600));
-    let server = Server::start(move |request: &Request| match &*request.path {
-        "/token" => Reply::json(200, tokens(1, 600)),
-        _ => match request.header("authorization") {
-            Some("Bearer t1") => Reply::text(200, ""),
-            _ => Reply::text(401, ""),
-        },
-    });
+    let server = accepting_the_renewed_token();
     let client = process(&server, &shelf, &clock).build()?;
     client.ensure_active_token().await?;
     shelf.put(Some(first_token(&clock, 0).with_refresh_token("r5")));
