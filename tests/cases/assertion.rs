@@ -2,17 +2,14 @@
 //!
 //! [RFC 7521 section 4.1](https://www.rfc-editor.org/rfc/rfc7521#section-4.1)
 
-use std::{
-    collections::HashSet,
-    sync::{Arc, Mutex, atomic::AtomicBool},
-};
+use std::sync::{Arc, Mutex, atomic::AtomicBool};
 
 use oauth_twin::{
     BoxError, Error, ErrorCode, ErrorKind, Secret, TokenUpdate,
     jose::{Algorithm, SigningKey},
     oauth2::{ClientSecretPost, Hook, PrivateKeyJwt, RefreshPolicy, TokenPlacement},
 };
-use support::jwt::{Assertion, SERVICE_ACCOUNT, signing_key};
+use support::jwt::{Assertion, SERVICE_ACCOUNT, ids, signing_key};
 
 use super::{test, *};
 
@@ -194,11 +191,7 @@ async fn each_renewal_sends_a_new_assertion_and_no_refresh_token() -> TestResult
         assert_eq!(text, format!("Bearer t{n}"));
         clock.advance(seconds(601));
     }
-    let ids: HashSet<_> = assertions(&server)
-        .iter()
-        .map(|assertion| assertion.claims.id().unwrap().to_owned())
-        .collect();
-    assert_eq!(ids.len(), 3);
+    assert_eq!(ids(&assertions(&server)).len(), 3);
     let times: Vec<_> = assertions(&server)
         .iter()
         .map(Assertion::issued_at)
@@ -271,11 +264,7 @@ async fn a_token_without_an_expiry_is_renewed_on_a_401() -> TestResult {
     assert_eq!(text, "Bearer t2");
     let token = client.token().unwrap();
     assert_eq!(token.get("instance_url"), Some(&json!("https://x")));
-    let ids: HashSet<_> = assertions(&server)
-        .iter()
-        .map(|assertion| assertion.claims.id().unwrap().to_owned())
-        .collect();
-    assert_eq!(ids.len(), 2);
+    assert_eq!(ids(&assertions(&server)).len(), 2);
     // Unless that is switched off.
     let client = robot(&server)
         .token(Token::new("t1"))
@@ -358,11 +347,7 @@ async fn only_what_is_certain_is_repeated() -> TestResult {
     );
     let client = robot(&server).build()?;
     client.ensure_active_token().await?;
-    let ids: HashSet<_> = assertions(&server)
-        .iter()
-        .map(|assertion| assertion.claims.id().unwrap().to_owned())
-        .collect();
-    assert_eq!(ids.len(), 3);
+    assert_eq!(ids(&assertions(&server)).len(), 3);
     let error = client.refresh_token().await.unwrap_err();
     assert!(error.outcome_unknown(), "{error}");
     assert_eq!(server.count("/token"), 4);
@@ -426,10 +411,8 @@ async fn the_client_may_authenticate_beside_the_assertion() -> TestResult {
     let client = Assertion::of(&requests[3], "client_assertion", &other.verifying_key());
     assert_eq!(client.claims.issuer(), Some("id"));
     // And each has its own assertion.
-    let ids: HashSet<_> = assertions(&server)
-        .iter()
-        .map(|assertion| assertion.claims.id().unwrap().to_owned())
-        .collect();
+    let assertions = assertions(&server);
+    let ids = ids(&assertions);
     assert_eq!(ids.len(), 4);
     assert!(!ids.contains(client.claims.id().unwrap()));
     Ok(())

@@ -23,6 +23,15 @@ fn web(server: &Server) -> OAuth2ClientBuilder {
         .scope("profile")
 }
 
+/// A server whose tokens tell the codes that they were issued for, each of which is one user's.
+fn by_code() -> Server {
+    Server::start(|request: &Request| {
+        let code = request.parameter("code").expect("a code");
+        let token = format!("of-{code}");
+        Reply::json(200, json!({"access_token": token, "expires_in": 60}))
+    })
+}
+
 /// The parameters that a URL would take to the authorization endpoint.
 fn asked(url: &oauth_twin::reqwest::Url) -> HashMap<String, String> {
     url.query_pairs().into_owned().collect()
@@ -95,14 +104,7 @@ async fn a_login_from_url_to_token_leaves_the_shared_client_untouched() -> TestR
 #[maybe_async]
 #[test]
 async fn two_logins_that_overlap_cannot_meet() -> TestResult {
-    let server = Server::start(|request: &Request| {
-        // Each code belongs to one user.
-        let code = request.parameter("code").expect("a code");
-        Reply::json(
-            200,
-            json!({"access_token": format!("of-{code}"), "expires_in": 60}),
-        )
-    });
+    let server = by_code();
     let client = web(&server).build()?;
     let [alice, bob] = [created(&client), created(&client)];
     let [from_alice, from_bob] = [callback(&alice.url, "alice"), callback(&bob.url, "bob")];
@@ -131,13 +133,7 @@ async fn two_logins_that_overlap_cannot_meet() -> TestResult {
 #[maybe_async]
 #[test]
 async fn parallel_logins_on_one_client() -> TestResult {
-    let server = Server::start(|request: &Request| {
-        let code = request.parameter("code").expect("a code");
-        Reply::json(
-            200,
-            json!({"access_token": format!("of-{code}"), "expires_in": 60}),
-        )
-    });
+    let server = by_code();
     let client = web(&server).build()?;
     let tokens = at_once(50, |n| {
         let client = client.clone();

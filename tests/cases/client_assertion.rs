@@ -2,14 +2,14 @@
 //!
 //! [RFC 7523 section 2.2](https://www.rfc-editor.org/rfc/rfc7523#section-2.2)
 
-use std::{collections::HashSet, time::Duration};
+use std::time::Duration;
 
 use oauth_twin::{
     ErrorCode, ErrorKind,
     jose::{Algorithm, SigningKey, VerifyingKey},
     oauth2::{Audience, ClientAuth, ClientSecretJwt, Hook, JwtBearer, PrivateKeyJwt},
 };
-use support::jwt::{Assertion, signing_key};
+use support::jwt::{Assertion, ids, signing_key};
 
 use super::{test, *};
 
@@ -36,6 +36,25 @@ fn client(server: &Server, auth: impl ClientAuth + 'static) -> OAuth2ClientBuild
         .introspection_endpoint(server.url("/introspect"))
         .token_endpoint_auth_method(auth)
         .grant(ClientCredentials::new())
+}
+
+/// A client of the server of that issuer, if it is known, with assertions for that audience, or else
+/// for the default one.
+fn for_audience(
+    server: &Server,
+    key: &SigningKey,
+    issuer: Option<&str>,
+    audience: Option<Audience>,
+) -> OAuth2ClientBuilder {
+    let mut auth = PrivateKeyJwt::new(key.clone());
+    if let Some(audience) = audience {
+        auth = auth.audience(audience);
+    }
+    let builder = client(server, auth);
+    match issuer {
+        Some(issuer) => builder.issuer(issuer),
+        None => builder,
+    }
 }
 
 /// Calls every endpoint, the token endpoint twice.
@@ -92,10 +111,7 @@ async fn private_key_jwt_serves_every_endpoint_with_a_new_assertion() -> TestRes
             );
             assert_eq!(assertion.lifetime(), Duration::from_secs(60));
         }
-        let ids: HashSet<_> = assertions
-            .iter()
-            .map(|one| one.claims.id().unwrap())
-            .collect();
+        let ids = ids(&assertions);
         assert_eq!(ids.len(), 4, "each is used once");
         assert!(ids.iter().all(|id| id.len() >= 22), "128 bits");
     }
@@ -120,10 +136,7 @@ async fn client_secret_jwt_serves_every_endpoint_with_a_new_assertion() -> TestR
             assert_eq!(assertion.header.key_id(), None);
             assert_eq!(assertion.lasting()["aud"], server.url("/token"));
         }
-        let ids: HashSet<_> = assertions
-            .iter()
-            .map(|one| one.claims.id().unwrap())
-            .collect();
+        let ids = ids(&assertions);
         assert_eq!(ids.len(), 4, "each is used once");
         for path in ["/token", "/introspect", "/revoke"] {
             for request in server.requests(path) {
@@ -199,14 +212,7 @@ async fn the_audience_is_the_issuer_where_known_else_the_token_endpoint() -> Tes
         ),
     ] {
         let key = signing_key(Algorithm::EdDSA, "ed25519");
-        let mut auth = PrivateKeyJwt::new(key.clone());
-        if let Some(audience) = audience {
-            auth = auth.audience(audience);
-        }
-        let mut builder = client(&server, auth);
-        if let Some(issuer) = issuer {
-            builder = builder.issuer(issuer);
-        }
+        let builder = for_audience(&server, &key, issuer, audience);
         let client = builder.build()?;
         let before = server.count("/token");
         client.refresh_token().await?;
@@ -257,14 +263,9 @@ async fn a_repeated_attempt_has_an_assertion_of_its_own() -> TestResult {
     client.refresh_token().await?;
     let requests = server.requests("/token");
     assert_eq!(requests.len(), 2);
-    let ids: HashSet<_> = requests
-        .iter()
-        .map(|request| {
-            let assertion = Assertion::of(request, "client_assertion", &key.verifying_key());
-            assertion.claims.id().unwrap().to_owned()
-        })
-        .collect();
-    assert_eq!(ids.len(), 2);
+    let read = |request| Assertion::of(request, "client_assertion", &key.verifying_key());
+    let assertions: Vec<_> = requests.iter().map(read).collect();
+    assert_eq!(ids(&assertions).len(), 2);
     Ok(())
 }
 
@@ -381,14 +382,7 @@ async fn a_refusal_hints_at_the_audience_and_repeats_no_assertion() -> TestResul
         ),
         (None, None, elsewhere),
     ] {
-        let mut auth = PrivateKeyJwt::new(key.clone());
-        if let Some(audience) = audience {
-            auth = auth.audience(audience);
-        }
-        let mut builder = client(&server, auth);
-        if let Some(issuer) = issuer {
-            builder = builder.issuer(issuer);
-        }
+        let builder = for_audience(&server, &key, issuer, audience);
         let error = builder.build()?.refresh_token().await.unwrap_err();
         assert_eq!(error.code(), Some(&ErrorCode::InvalidClient));
         let response = error.response().unwrap();

@@ -177,6 +177,13 @@ async fn call(client: &OAuth2Client, chaos: &Chaos) -> oauth_twin::Result<String
     Ok(response.text().await?)
 }
 
+/// The beginning of such a request, which goes on beside the test.
+#[maybe_async]
+fn begin_call(client: &OAuth2Client, chaos: &Arc<Chaos>) -> Begun<oauth_twin::Result<String>> {
+    let (client, chaos) = (client.clone(), chaos.clone());
+    begin(move || async move { call(&client, &chaos).await })
+}
+
 fn held(client: &OAuth2Client) -> String {
     let token = client.token().expect("a token");
     token.access_token().expose_secret().to_owned()
@@ -379,13 +386,18 @@ fn packed(bytes: &[u8]) -> Vec<u8> {
 const FLOOD: usize = 100 * 1024 * 1024;
 const HELD: usize = 20 * 1024 * 1024;
 
+/// The life of a client whose token endpoint floods it, behind `head`.
 #[maybe_async]
-#[test]
-async fn a_hundred_megabytes_are_not_taken_in() -> TestResult {
+async fn survive_flood(
+    kind: ErrorKind,
+    head: String,
+    chunked: bool,
+    change: fn(Fault) -> Fault,
+) -> TestResult {
     let gauge = Gauge::new();
     let flood = gauge.clone();
-    let answer = move |_: &Request| flood.flood(HEAD, FLOOD, false);
-    survive(Fault::new(ErrorKind::Answer, answer).unknown()).await?;
+    let answer = move |_: &Request| flood.flood(&head, FLOOD, chunked);
+    survive(change(Fault::new(kind, answer))).await?;
     let most = meanwhile(move || gauge.most()).await;
     assert!(most < HELD, "{most} bytes");
     Ok(())
@@ -393,29 +405,27 @@ async fn a_hundred_megabytes_are_not_taken_in() -> TestResult {
 
 #[maybe_async]
 #[test]
+async fn a_hundred_megabytes_are_not_taken_in() -> TestResult {
+    survive_flood(ErrorKind::Answer, HEAD.into(), false, Fault::unknown).await
+}
+
+#[maybe_async]
+#[test]
 async fn chunks_without_an_end_are_not_taken_in() -> TestResult {
-    let gauge = Gauge::new();
-    let flood = gauge.clone();
-    let answer = move |_: &Request| flood.flood(HEAD, FLOOD, true);
-    survive(Fault::new(ErrorKind::Answer, answer).unknown()).await?;
-    let most = meanwhile(move || gauge.most()).await;
-    assert!(most < HELD, "{most} bytes");
-    Ok(())
+    survive_flood(ErrorKind::Answer, HEAD.into(), true, Fault::unknown).await
 }
 
 /// A page of any size does not hide that it is an error, and which.
 #[maybe_async]
 #[test]
 async fn a_hundred_megabytes_of_an_error_page_are_that_error() -> TestResult {
-    for (status, unknown) in [(500, true), (503, false)] {
-        let gauge = Gauge::new();
-        let flood = gauge.clone();
+    let changes: [(u16, fn(Fault) -> Fault); 2] = [
+        (500, |fault| fault.transient().unknown()),
+        (503, Fault::transient),
+    ];
+    for (status, change) in changes {
         let head = format!("HTTP/1.1 {status} Bad\r\n");
-        let answer = move |_: &Request| flood.flood(&head, FLOOD, false);
-        let fault = Fault::new(ErrorKind::Server, answer).transient();
-        survive(if unknown { fault.unknown() } else { fault }).await?;
-        let most = meanwhile(move || gauge.most()).await;
-        assert!(most < HELD, "{most} bytes");
+        survive_flood(ErrorKind::Server, head, false, change).await?;
     }
     Ok(())
 }
@@ -572,10 +582,8 @@ async fn a_slow_answer_holds_up_one_caller() -> TestResult {
         chaos::issue(1)
     }));
     let client = client(&chaos, &clock, Duration::from_secs(60))?;
-    let (first, server) = (client.clone(), chaos.clone());
-    let leader = begin(move || async move { call(&first, &server).await });
-    let server = chaos.clone();
-    meanwhile(move || server.server.wait_for("/token", 1)).await;
+    let leader = begin_call(&client, &chaos);
+    meanwhile(chaos.server.arrival("/token")).await;
     for _ in 0..3 {
         let sent_with = call(&client, &chaos).await?;
         assert_eq!(sent_with, format!("Bearer {OLD_TOKEN}"));
@@ -726,12 +734,9 @@ async fn who_waits_shares_the_fault() -> TestResult {
     }));
     let client = client(&chaos, &clock, Duration::from_secs(60))?;
     clock.advance(Duration::from_secs(9 * 3600));
-    let (first, server) = (client.clone(), chaos.clone());
-    let leader = begin(move || async move { call(&first, &server).await });
-    let server = chaos.clone();
-    meanwhile(move || server.server.wait_for("/token", 1)).await;
-    let (second, server) = (client.clone(), chaos.clone());
-    let waiter = begin(move || async move { call(&second, &server).await });
+    let leader = begin_call(&client, &chaos);
+    meanwhile(chaos.server.arrival("/token")).await;
+    let waiter = begin_call(&client, &chaos);
     pause(Duration::from_millis(50)).await;
     gate.open();
     let leader = leader.end().await;

@@ -1,7 +1,7 @@
 //! `update_token`: when it is called, what it may do, and what happens when it fails.
 
 use std::{
-    sync::{Arc, Mutex, OnceLock},
+    sync::{Arc, OnceLock},
     time::Duration,
 };
 
@@ -9,22 +9,16 @@ use oauth_twin::{BoxError, Error, ErrorKind, TokenUpdate};
 
 use super::{test, *};
 
-/// What the hook was told: the new access token and the refresh token that was spent.
-type Told = Arc<Mutex<Vec<(String, Option<String>)>>>;
-
-fn note(told: &Told, update: &TokenUpdate) {
-    let spent = update.previous_refresh_token.as_ref();
-    let spent = spent.map(|spent| spent.expose_secret().to_owned());
-    let token = update.token.access_token().expose_secret().to_owned();
-    told.lock().unwrap().push((token, spent));
-}
-
-/// `told` in short.
+/// `told` in short: the refresh token that was spent, and the new access token.
 fn story(told: &Told) -> String {
     let told = told.lock().unwrap();
     let words: Vec<_> = told
         .iter()
-        .map(|(token, spent)| format!("{}>{token}", spent.as_deref().unwrap_or("-")))
+        .map(|update| {
+            let spent = update.previous_refresh_token.as_ref();
+            let spent = spent.map_or("-", |spent| spent.expose_secret());
+            format!("{spent}>{}", access_token(&update.token))
+        })
         .collect();
     words.join(" ")
 }
@@ -36,12 +30,12 @@ fn client_that_fails(
     failures: usize,
 ) -> Result<(OAuth2Client, Told), Error> {
     let told = Told::default();
-    let (noting, left) = (told.clone(), AtomicUsize::new(failures));
+    let (note, left) = (noting(&told), AtomicUsize::new(failures));
     let client = builder(server)
         .token(first_token(clock, 10))
         .clock(clock.clock())
         .update_token(move |update: TokenUpdate| {
-            note(&noting, &update);
+            note(update)?;
             let failing =
                 left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1));
             match failing {
@@ -80,9 +74,7 @@ async fn the_token_is_published_before_the_hook_and_usable_in_it() -> TestResult
     let (client, url) = (within.clone(), server.url("/api"));
     let calls = Arc::new(AtomicUsize::new(0));
     let counter = calls.clone();
-    let built = builder(&server)
-        .token(first_token(&clock, 10))
-        .clock(clock.clock())
+    let built = with_first_token(&server, &clock, 10)
         .update_token(move |update: TokenUpdate| {
             let (client, url) = (client.clone(), url.clone());
             counter.fetch_add(1, Ordering::SeqCst);
@@ -245,10 +237,7 @@ async fn waiters_do_not_wait_for_the_hook() -> TestResult {
     let gate = Gate::new();
     let server = provider(600);
     let clock = ManualClock::new();
-    let client = with_held_hook(builder(&server), &gate)
-        .token(first_token(&clock, 10))
-        .clock(clock.clock())
-        .build()?;
+    let client = with_held_hook(with_first_token(&server, &clock, 10), &gate).build()?;
     clock.advance(Duration::from_secs(11));
     let renewal = begin_ensure_active_token(&client);
     meanwhile(server.arrival("/token")).await;

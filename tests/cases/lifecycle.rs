@@ -15,10 +15,7 @@ async fn a_crowd_that_meets_an_expired_token_makes_one_request() -> TestResult {
     let gate = Gate::new();
     let server = gated(&gate);
     let clock = ManualClock::new();
-    let client = builder(&server)
-        .token(first_token(&clock, 10))
-        .clock(clock.clock())
-        .build()?;
+    let client = with_first_token(&server, &clock, 10).build()?;
     clock.advance(seconds(11));
     gate.open();
     let tokens = tokens_at_once(vec![client; CROWD]).await;
@@ -45,9 +42,7 @@ async fn an_early_renewal_that_lasts_does_not_hold_up_its_caller() -> TestResult
         let gate = Gate::new();
         let server = gated(&gate);
         let clock = ManualClock::new();
-        let client = builder(&server)
-            .token(first_token(&clock, 600))
-            .clock(clock.clock())
+        let client = with_first_token(&server, &clock, 600)
             .timeout(timeout)
             .build()?;
         clock.advance(seconds(550));
@@ -74,10 +69,7 @@ async fn an_early_renewal_is_not_waited_for_if_its_hook_lasts() -> TestResult {
     let gate = Gate::new();
     let server = provider(600);
     let clock = ManualClock::new();
-    let client = with_held_hook(builder(&server), &gate)
-        .token(first_token(&clock, 600))
-        .clock(clock.clock())
-        .build()?;
+    let client = with_held_hook(with_first_token(&server, &clock, 600), &gate).build()?;
     clock.advance(seconds(550));
     let request = client
         .get(server.url("/api"))
@@ -167,10 +159,7 @@ async fn after_expiry_each_call_of_its_own_tries_again() -> TestResult {
         false => Reply::error(400, "invalid_request"),
     });
     let clock = ManualClock::new();
-    let client = builder(&server)
-        .token(first_token(&clock, 10))
-        .clock(clock.clock())
-        .build()?;
+    let client = with_first_token(&server, &clock, 10).build()?;
     clock.advance(seconds(10));
     for n in 1..=3 {
         let error = client.get(server.url("/api")).send().await.unwrap_err();
@@ -197,9 +186,7 @@ async fn policies() -> TestResult {
     ] {
         let server = accepting_the_renewed_token();
         let clock = ManualClock::new();
-        let client = builder(&server)
-            .token(first_token(&clock, 10))
-            .clock(clock.clock())
+        let client = with_first_token(&server, &clock, 10)
             .refresh_policy(policy)
             .build()?;
         let status = client.get(server.url("/api")).send().await?.status();
@@ -233,10 +220,7 @@ async fn refresh_token_joins_a_renewal_that_is_under_way() -> TestResult {
     let gate = Gate::new();
     let server = gated(&gate);
     let clock = ManualClock::new();
-    let client = builder(&server)
-        .token(first_token(&clock, 600))
-        .clock(clock.clock())
-        .build()?;
+    let client = with_first_token(&server, &clock, 600).build()?;
     let callers: Vec<_> = (0..5)
         .map(|_| {
             let client = client.clone();
@@ -272,9 +256,7 @@ async fn a_token_that_was_set_is_not_replaced_by_an_older_renewal() -> TestResul
         });
         let updates = Told::default();
         let clock = ManualClock::new();
-        let client = builder(&server)
-            .token(first_token(&clock, 600))
-            .clock(clock.clock())
+        let client = with_first_token(&server, &clock, 600)
             .update_token(noting(&updates))
             .build()?;
         let renewal = begin_refresh_token(&client);

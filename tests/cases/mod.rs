@@ -3,7 +3,7 @@
 use std::{
     fmt::Debug,
     sync::{
-        Arc, Mutex,
+        Arc,
         atomic::{AtomicUsize, Ordering},
     },
     time::{Duration, Instant, UNIX_EPOCH},
@@ -27,6 +27,7 @@ use support::{
     clock::ManualClock,
     gate::Gate,
     server::{Reply, Request, Server},
+    updates::{Told, noting},
 };
 
 /// Requests to `$url` by each method that has a name at `$client`, and by one that has none.
@@ -83,6 +84,13 @@ mod signer;
 mod tls;
 pub mod token_store;
 mod unauthorized;
+
+/// URLs that no token and no signature may be sent to.
+const INSECURE_URLS: [&str; 3] = [
+    "http://api.example/",
+    "http://192.0.2.1/",
+    "ftp://api.example/",
+];
 
 /// What a test may fail with.
 pub type TestResult = Result<(), Box<dyn std::error::Error>>;
@@ -160,12 +168,19 @@ pub fn builder(server: &Server) -> OAuth2ClientBuilder {
         .token_endpoint(server.url("/token"))
 }
 
-/// The same, with a token by client credentials.
+/// The same, with the first token of the provider.
+fn with_first_token(server: &Server, clock: &ManualClock, expires_in: u64) -> OAuth2ClientBuilder {
+    builder(server)
+        .token(first_token(clock, expires_in))
+        .clock(clock.clock())
+}
+
+/// The client of most tests, with a token by client credentials.
 pub fn with_credentials(server: &Server) -> OAuth2ClientBuilder {
     builder(server).grant(ClientCredentials::new())
 }
 
-/// The same, with a hook that waits until `gate` is open.
+/// A client as `builder` has it, with a hook that waits until `gate` is open.
 #[maybe_async]
 fn with_held_hook(builder: OAuth2ClientBuilder, gate: &Gate) -> OAuth2ClientBuilder {
     let gate = gate.clone();
@@ -176,18 +191,6 @@ fn with_held_hook(builder: OAuth2ClientBuilder, gate: &Gate) -> OAuth2ClientBuil
             Ok::<(), BoxError>(())
         }
     })
-}
-
-/// The updates that a hook was told of, in order.
-pub type Told = Arc<Mutex<Vec<TokenUpdate>>>;
-
-/// A hook that notes its updates in `told`.
-pub fn noting(told: &Told) -> impl Fn(TokenUpdate) -> Result<(), BoxError> + Send + Sync + 'static {
-    let told = told.clone();
-    move |update| {
-        told.lock().unwrap().push(update);
-        Ok(())
-    }
 }
 
 /// The beginning of a call of `ensure_active_token`, which goes on beside the test.

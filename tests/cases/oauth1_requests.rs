@@ -382,11 +382,7 @@ async fn a_request_of_another_client_is_signed() -> TestResult {
 async fn signatures_go_only_over_https_or_loopback() -> TestResult {
     for method in [SignatureMethod::HmacSha1, SignatureMethod::Plaintext] {
         let client = builder().signature_method(method).build()?;
-        for url in [
-            "http://api.example/",
-            "http://192.0.2.1/",
-            "ftp://api.example/",
-        ] {
+        for url in INSECURE_URLS {
             let error = client.get(url).send().await.unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Usage, "{url}");
             assert!(error.to_string().contains("https"), "{error}");

@@ -27,10 +27,7 @@ async fn the_failure_of_a_renewal_does_not_hit_the_token_that_was_set_meanwhile(
         },
     );
     let clock = ManualClock::new();
-    let client = builder(&server)
-        .clock(clock.clock())
-        .token(first_token(&clock, 0))
-        .build()?;
+    let client = with_first_token(&server, &clock, 0).build()?;
     let leader = begin_ensure_active_token(&client);
     meanwhile(server.arrival("/token")).await;
     let new = Token::new("new")
@@ -149,10 +146,7 @@ async fn a_token_that_expired_while_it_was_renewed_is_not_handed_out() -> TestRe
         }
         _ => Reply::text(200, ""),
     });
-    let client = builder(&server)
-        .clock(clock.clock())
-        .token(first_token(&clock, 10))
-        .build()?;
+    let client = with_first_token(&server, &clock, 10).build()?;
     clock.advance(Duration::from_secs(8));
     let r = client.ensure_active_token().await;
     assert!(r.is_err());

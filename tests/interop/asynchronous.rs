@@ -13,16 +13,8 @@ mod mode;
 #[path = "../support/folder.rs"]
 mod folder;
 
+#[path = "../support/updates.rs"]
+mod updates;
+
 #[path = "cases/mod.rs"]
 mod cases;
-
-/// A client that follows no redirects, for a person's browser.
-fn unfollowing_client() -> mode::http::Client {
-    oauth_twin::async_http_client_builder()
-        .and_then(|builder| {
-            Ok(builder
-                .redirect(oauth_twin::reqwest::redirect::Policy::none())
-                .build()?)
-        })
-        .expect("a client")
-}

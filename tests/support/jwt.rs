@@ -1,6 +1,7 @@
 //! Assertions as a server sees them: verified, and taken apart.
 
 use std::{
+    collections::HashSet,
     sync::LazyLock,
     time::{Duration, UNIX_EPOCH},
 };
@@ -78,4 +79,12 @@ impl Assertion {
             .expect("later")
             .as_secs()
     }
+}
+
+/// The different identifiers of `assertions`.
+pub fn ids(assertions: &[Assertion]) -> HashSet<&str> {
+    assertions
+        .iter()
+        .map(|one| one.claims.id().expect("a jti"))
+        .collect()
 }

@@ -1,4 +1,4 @@
-//! What the tests stand on: a server that does as it is told, a clock, a gate, a folder.
+//! What the tests stand on: a server that does as it is told, a clock, a gate, a folder, a hook.
 
 pub mod chaos;
 pub mod clock;
@@ -9,3 +9,4 @@ pub mod server;
 pub mod signature;
 #[cfg(feature = "rustls")]
 pub mod tls;
+pub mod updates;

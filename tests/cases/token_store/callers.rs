@@ -54,9 +54,7 @@ async fn a_login_here_takes_the_place_of_whatever_is_stored() -> TestResult {
 #[maybe_async]
 #[test]
 async fn a_login_that_could_not_be_stored_is_returned_as_an_error_and_kept() -> TestResult {
-    let clock = ManualClock::new();
-    let shelf = Shelf::default();
-    let server = strict(&shelf, 600);
+    let (clock, shelf, server) = with_empty_store(600);
     let client = process(&server, &shelf, &clock).build()?;
     shelf.fail([Fault::Load, Fault::Save]);
     for _ in 0..2 {
@@ -72,9 +70,7 @@ async fn a_login_that_could_not_be_stored_is_returned_as_an_error_and_kept() -> 
 #[maybe_async]
 #[test]
 async fn a_revoked_token_is_revoked_for_all() -> TestResult {
-    let clock = ManualClock::new();
-    let shelf = Shelf::with(first_token(&clock, 10));
-    let server = strict(&shelf, 600);
+    let (clock, shelf, server) = with_stored_token(10, 600);
     let revoking = || process(&server, &shelf, &clock).revocation_endpoint(server.url("/revoke"));
     let other = revoking().build()?;
     other.ensure_active_token().await?;
@@ -152,9 +148,7 @@ async fn a_token_and_a_store_are_one_too_many() -> TestResult {
 #[maybe_async]
 #[test]
 async fn set_token_stores_without_being_waited_for() -> TestResult {
-    let clock = ManualClock::new();
-    let shelf = Shelf::default();
-    let server = strict(&shelf, 600);
+    let (clock, shelf, server) = with_empty_store(600);
     let client = process(&server, &shelf, &clock).build()?;
     client.set_token(Token::new("given"))?;
     until(|| shelf.held() == "1:given").await;
@@ -165,9 +159,7 @@ async fn set_token_stores_without_being_waited_for() -> TestResult {
 #[maybe_async]
 #[test]
 async fn a_revocation_waits_for_a_renewal_of_another_process() -> TestResult {
-    let clock = ManualClock::new();
-    let shelf = Shelf::with(first_token(&clock, 600));
-    let server = strict(&shelf, 600);
+    let (clock, shelf, server) = with_stored_token(600, 600);
     let client = process(&server, &shelf, &clock)
         .revocation_endpoint(server.url("/revoke"))
         .build()?;
@@ -243,9 +235,7 @@ async fn a_hook_can_ask_about_the_token() -> TestResult {
 #[maybe_async]
 #[test]
 async fn what_descends_from_a_login_counts_like_it() -> TestResult {
-    let clock = ManualClock::new();
-    let shelf = Shelf::default();
-    let server = strict(&shelf, 10);
+    let (clock, shelf, server) = with_empty_store(10);
     let client = process(&server, &shelf, &clock).build()?;
     shelf.fail([Fault::Save, Fault::Save, Fault::Save]);
     client
@@ -260,13 +250,11 @@ async fn what_descends_from_a_login_counts_like_it() -> TestResult {
     Ok(())
 }
 
-/// The person has logged out, and what they typed here does not log them in again.
+/// The user has logged out, and what they typed here does not log them in again.
 #[maybe_async]
 #[test]
 async fn a_kept_password_does_not_outlive_a_logout_elsewhere() -> TestResult {
-    let clock = ManualClock::new();
-    let shelf = Shelf::default();
-    let server = strict(&shelf, 10);
+    let (clock, shelf, server) = with_empty_store(10);
     let make = || {
         process(&server, &shelf, &clock)
             .revocation_endpoint(server.url("/revoke"))

@@ -5,9 +5,7 @@ use super::{test, *};
 #[maybe_async]
 #[test]
 async fn a_lease_that_is_never_given_back_is_an_error_that_passes() -> TestResult {
-    let clock = ManualClock::new();
-    let shelf = Shelf::with(first_token(&clock, 600));
-    let server = strict(&shelf, 600);
+    let (clock, shelf, server) = with_stored_token(600, 600);
     let client = process(&server, &shelf, &clock)
         .timeout(Duration::from_millis(100))
         .build()?;
@@ -73,9 +71,7 @@ async fn without_the_store_nothing_is_renewed() -> TestResult {
 #[maybe_async]
 #[test]
 async fn a_store_that_fails_at_first_is_read_again() -> TestResult {
-    let clock = ManualClock::new();
-    let shelf = Shelf::with(first_token(&clock, 600));
-    let server = strict(&shelf, 600);
+    let (clock, shelf, server) = with_stored_token(600, 600);
     let client = process(&server, &shelf, &clock).build()?;
     shelf.fail([Fault::Load]);
     let error = client.get(server.url("/api")).send().await.unwrap_err();
@@ -89,9 +85,7 @@ async fn a_store_that_fails_at_first_is_read_again() -> TestResult {
 #[maybe_async]
 #[test]
 async fn a_store_that_is_down_costs_no_token_that_is_good() -> TestResult {
-    let clock = ManualClock::new();
-    let shelf = Shelf::with(first_token(&clock, 600));
-    let server = strict(&shelf, 600);
+    let (clock, shelf, server) = with_stored_token(600, 600);
     let client = process(&server, &shelf, &clock).build()?;
     client.ensure_active_token().await?;
     clock.advance(seconds(590));
@@ -104,9 +98,7 @@ async fn a_store_that_is_down_costs_no_token_that_is_good() -> TestResult {
 #[maybe_async]
 #[test]
 async fn a_token_that_could_not_be_stored_is_in_use_and_stored_later() -> TestResult {
-    let clock = ManualClock::new();
-    let shelf = Shelf::with(first_token(&clock, 10));
-    let server = strict(&shelf, 600);
+    let (clock, shelf, server) = with_stored_token(10, 600);
     let told = shelf.clone();
     let client = process(&server, &shelf, &clock)
         .update_token(move |update: TokenUpdate| {
@@ -142,9 +134,7 @@ async fn a_token_that_could_not_be_stored_is_in_use_and_stored_later() -> TestRe
 #[maybe_async]
 #[test]
 async fn a_token_that_could_not_be_stored_is_stored_before_the_next_renewal() -> TestResult {
-    let clock = ManualClock::new();
-    let shelf = Shelf::with(first_token(&clock, 10));
-    let server = strict(&shelf, 10);
+    let (clock, shelf, server) = with_stored_token(10, 10);
     let client = process(&server, &shelf, &clock).build()?;
     clock.advance(seconds(11));
     shelf.fail([Fault::Save]);
@@ -174,9 +164,7 @@ async fn a_token_that_could_not_be_stored_is_stored_before_the_next_renewal() ->
 #[maybe_async]
 #[test]
 async fn what_was_stored_though_the_answer_was_lost_is_not_stored_twice() -> TestResult {
-    let clock = ManualClock::new();
-    let shelf = Shelf::with(first_token(&clock, 10));
-    let server = strict(&shelf, 600);
+    let (clock, shelf, server) = with_stored_token(10, 600);
     let client = process(&server, &shelf, &clock).build()?;
     clock.advance(seconds(11));
     shelf.fail([Fault::Saved]);
@@ -216,9 +204,7 @@ async fn a_store_that_refuses_for_ever_is_not_asked_for_ever() -> TestResult {
 #[maybe_async]
 #[test]
 async fn a_store_that_lost_its_token_is_no_reason_to_lose_ours() -> TestResult {
-    let clock = ManualClock::new();
-    let shelf = Shelf::with(first_token(&clock, 10));
-    let server = strict(&shelf, 10);
+    let (clock, shelf, server) = with_stored_token(10, 10);
     let client = process(&server, &shelf, &clock).build()?;
     client.ensure_active_token().await?;
     shelf.0.lock().unwrap().stored = None;
@@ -268,9 +254,7 @@ async fn a_store_that_hangs_is_waited_for_no_longer_than_the_timeout() -> TestRe
 #[maybe_async]
 #[test]
 async fn a_client_that_is_dropped_stores_what_is_not_stored_yet() -> TestResult {
-    let clock = ManualClock::new();
-    let shelf = Shelf::with(first_token(&clock, 0));
-    let server = strict(&shelf, 600);
+    let (clock, shelf, server) = with_stored_token(0, 600);
     let client = process(&server, &shelf, &clock).build()?;
     shelf.fail([Fault::Save]);
     client.ensure_active_token().await.unwrap_err();
@@ -338,9 +322,7 @@ async fn a_store_that_calls_its_client_does_not_wait_for_itself() -> TestResult 
 #[maybe_async]
 #[test]
 async fn a_store_that_panics_holds_nobody_up() -> TestResult {
-    let clock = ManualClock::new();
-    let shelf = Shelf::with(first_token(&clock, 600));
-    let server = strict(&shelf, 600);
+    let (clock, shelf, server) = with_stored_token(600, 600);
     let client = process(&server, &shelf, &clock).build()?;
     shelf.fail([Fault::PanickingLoad]);
     let panicking = client.clone();
@@ -389,9 +371,7 @@ async fn a_token_that_is_stored_late_takes_no_newer_ones_place() -> TestResult {
 #[maybe_async]
 #[test]
 async fn a_token_that_was_stored_late_is_stored() -> TestResult {
-    let clock = ManualClock::new();
-    let shelf = Shelf::with(first_token(&clock, 600));
-    let server = strict(&shelf, 600);
+    let (clock, shelf, server) = with_stored_token(600, 600);
     let client = process(&server, &shelf, &clock)
         .timeout(Duration::from_millis(300))
         .build()?;
@@ -407,9 +387,7 @@ async fn a_token_that_was_stored_late_is_stored() -> TestResult {
 #[maybe_async]
 #[test]
 async fn a_store_that_was_never_read_costs_no_token_that_is_good() -> TestResult {
-    let clock = ManualClock::new();
-    let shelf = Shelf::default();
-    let server = strict(&shelf, 600);
+    let (clock, shelf, server) = with_empty_store(600);
     let client = process(&server, &shelf, &clock).build()?;
     shelf.fail([Fault::Load; 20]);
     client

@@ -244,6 +244,22 @@ fn strict(shelf: &Shelf, expires_in: u64) -> Server {
     })
 }
 
+/// A clock, a store with the first token, which lives for `stored` seconds, and a strict server
+/// whose tokens live for `issued` seconds.
+fn with_stored_token(stored: u64, issued: u64) -> (ManualClock, Shelf, Server) {
+    let clock = ManualClock::new();
+    let shelf = Shelf::with(first_token(&clock, stored));
+    let server = strict(&shelf, issued);
+    (clock, shelf, server)
+}
+
+/// The same with a store that holds nothing yet.
+fn with_empty_store(issued: u64) -> (ManualClock, Shelf, Server) {
+    let shelf = Shelf::default();
+    let server = strict(&shelf, issued);
+    (ManualClock::new(), shelf, server)
+}
+
 /// A process of its own on that shelf.
 fn process(server: &Server, shelf: &Shelf, clock: &ManualClock) -> OAuth2ClientBuilder {
     builder(server)
@@ -251,16 +267,10 @@ fn process(server: &Server, shelf: &Shelf, clock: &ManualClock) -> OAuth2ClientB
         .clock(clock.clock())
 }
 
-fn access_token(token: &Token) -> &str {
-    token.access_token().expose_secret()
-}
-
 /// Waits until that has happened.
 #[maybe_async]
 async fn seen(shelf: &Shelf, what: &str) {
-    while !shelf.has_seen(what) {
-        pause(Duration::from_millis(5)).await;
-    }
+    until(|| shelf.has_seen(what)).await;
 }
 
 /// Something that a hook waits for.

@@ -10,9 +10,7 @@ async fn a_superseded_renewal_holds_nobody_up() -> TestResult {
     let clock = ManualClock::new();
     let gate = Gate::new();
     let server = gated(&gate);
-    let client = builder(&server)
-        .token(first_token(&clock, 10))
-        .clock(clock.clock())
+    let client = with_first_token(&server, &clock, 10)
         .update_token(|update: TokenUpdate| async move {
             if update.superseded {
                 pause(Duration::from_millis(200)).await;
@@ -39,9 +37,7 @@ async fn a_superseded_renewal_holds_nobody_up() -> TestResult {
 #[maybe_async]
 #[test]
 async fn a_forced_renewal_does_not_join_one_that_is_left_to_others() -> TestResult {
-    let clock = ManualClock::new();
-    let shelf = Shelf::with(first_token(&clock, 600));
-    let server = strict(&shelf, 600);
+    let (clock, shelf, server) = with_stored_token(600, 600);
     let client = process(&server, &shelf, &clock).build()?;
     client.ensure_active_token().await?;
     clock.advance(seconds(560));
@@ -65,9 +61,7 @@ async fn a_forced_renewal_does_not_join_one_that_is_left_to_others() -> TestResu
 #[maybe_async]
 #[test]
 async fn a_forced_renewal_does_not_join_the_first_look_into_the_store() -> TestResult {
-    let clock = ManualClock::new();
-    let shelf = Shelf::with(first_token(&clock, 600));
-    let server = strict(&shelf, 600);
+    let (clock, shelf, server) = with_stored_token(600, 600);
     let client = process(&server, &shelf, &clock).build()?;
     shelf.hold(Some("load"));
     let reading = begin_ensure_active_token(&client);
@@ -84,9 +78,7 @@ async fn a_forced_renewal_does_not_join_the_first_look_into_the_store() -> TestR
 #[maybe_async]
 #[test]
 async fn a_token_that_is_set_while_the_store_is_read_counts() -> TestResult {
-    let clock = ManualClock::new();
-    let shelf = Shelf::with(first_token(&clock, 600));
-    let server = strict(&shelf, 600);
+    let (clock, shelf, server) = with_stored_token(600, 600);
     let client = process(&server, &shelf, &clock).build()?;
     shelf.hold(Some("load"));
     let reading = begin_ensure_active_token(&client);
@@ -106,9 +98,7 @@ async fn a_token_that_is_set_while_the_store_is_read_counts() -> TestResult {
 #[maybe_async]
 #[test]
 async fn of_two_tokens_that_are_stored_at_the_same_time_the_later_one_stays() -> TestResult {
-    let clock = ManualClock::new();
-    let shelf = Shelf::default();
-    let server = strict(&shelf, 600);
+    let (clock, shelf, server) = with_empty_store(600);
     let client = process(&server, &shelf, &clock).build()?;
     shelf.hold(Some("save"));
     let first = client.clone();
@@ -129,9 +119,7 @@ async fn of_two_tokens_that_are_stored_at_the_same_time_the_later_one_stays() ->
 #[maybe_async]
 #[test]
 async fn a_login_is_stored_while_a_hook_runs() -> TestResult {
-    let clock = ManualClock::new();
-    let shelf = Shelf::with(first_token(&clock, 0));
-    let server = strict(&shelf, 600);
+    let (clock, shelf, server) = with_stored_token(0, 600);
     let (told, release) = (Flag::default(), Flag::default());
     let (telling, waiting) = (told.clone(), release.clone());
     let client = process(&server, &shelf, &clock)
@@ -159,9 +147,7 @@ async fn a_login_is_stored_while_a_hook_runs() -> TestResult {
 #[maybe_async]
 #[test]
 async fn a_client_that_is_closed_waits_for_no_lease() -> TestResult {
-    let clock = ManualClock::new();
-    let shelf = Shelf::with(first_token(&clock, 0));
-    let server = strict(&shelf, 600);
+    let (clock, shelf, server) = with_stored_token(0, 600);
     let held = shelf.lease(seconds(60)).await.unwrap().unwrap();
     let client = process(&server, &shelf, &clock).build()?;
     let waiting = begin_ensure_active_token(&client);

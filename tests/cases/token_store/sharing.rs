@@ -5,8 +5,7 @@ use super::{test, *};
 #[maybe_async]
 #[test]
 async fn read_at_the_first_need_renewed_under_the_lease_stored_told_released() -> TestResult {
-    let (shelf, clock) = (Shelf::default(), ManualClock::new());
-    let server = strict(&shelf, 600);
+    let (clock, shelf, server) = with_empty_store(600);
     let told = shelf.clone();
     let client = process(&server, &shelf, &clock)
         .grant(ClientCredentials::new())
@@ -34,9 +33,7 @@ async fn read_at_the_first_need_renewed_under_the_lease_stored_told_released() -
 #[maybe_async]
 #[test]
 async fn the_next_run_goes_on_with_the_token_and_sends_nothing() -> TestResult {
-    let clock = ManualClock::new();
-    let shelf = Shelf::with(first_token(&clock, 600));
-    let server = strict(&shelf, 600);
+    let (clock, shelf, server) = with_stored_token(600, 600);
     let client = process(&server, &shelf, &clock).build()?;
     let token = client.ensure_active_token().await?;
     assert_eq!(*token, first_token(&clock, 600));
@@ -49,9 +46,7 @@ async fn the_next_run_goes_on_with_the_token_and_sends_nothing() -> TestResult {
 #[maybe_async]
 #[test]
 async fn a_crowd_reads_the_store_once() -> TestResult {
-    let clock = ManualClock::new();
-    let shelf = Shelf::with(first_token(&clock, 600));
-    let server = strict(&shelf, 600);
+    let (clock, shelf, server) = with_stored_token(600, 600);
     let client = process(&server, &shelf, &clock).build()?;
     let tokens = tokens_at_once(vec![client; CROWD]).await;
     for token in tokens {
@@ -64,9 +59,7 @@ async fn a_crowd_reads_the_store_once() -> TestResult {
 #[maybe_async]
 #[test]
 async fn an_expired_token_is_renewed_with_its_own_refresh_token() -> TestResult {
-    let clock = ManualClock::new();
-    let shelf = Shelf::with(first_token(&clock, 10));
-    let server = strict(&shelf, 600);
+    let (clock, shelf, server) = with_stored_token(10, 600);
     clock.advance(seconds(11));
     let client = process(&server, &shelf, &clock).build()?;
     client.ensure_active_token().await?;
@@ -87,9 +80,7 @@ async fn an_expired_token_is_renewed_with_its_own_refresh_token() -> TestResult 
 #[maybe_async]
 #[test]
 async fn a_stored_token_that_ends_soon_is_renewed_early() -> TestResult {
-    let clock = ManualClock::new();
-    let shelf = Shelf::with(first_token(&clock, 600));
-    let server = strict(&shelf, 600);
+    let (clock, shelf, server) = with_stored_token(600, 600);
     clock.advance(seconds(560));
     let client = process(&server, &shelf, &clock).build()?;
     let token = client.ensure_active_token().await?;
@@ -100,9 +91,7 @@ async fn a_stored_token_that_ends_soon_is_renewed_early() -> TestResult {
 #[maybe_async]
 #[test]
 async fn what_one_process_has_renewed_the_others_take() -> TestResult {
-    let clock = ManualClock::new();
-    let shelf = Shelf::with(first_token(&clock, 10));
-    let server = strict(&shelf, 100);
+    let (clock, shelf, server) = with_stored_token(10, 100);
     let one = process(&server, &shelf, &clock).build()?;
     let other = process(&server, &shelf, &clock).build()?;
     for client in [&one, &other] {
@@ -129,9 +118,7 @@ async fn what_one_process_has_renewed_the_others_take() -> TestResult {
 #[maybe_async]
 #[test]
 async fn of_many_processes_that_meet_an_expired_token_one_renews_it() -> TestResult {
-    let clock = ManualClock::new();
-    let shelf = Shelf::with(first_token(&clock, 10));
-    let server = strict(&shelf, 600);
+    let (clock, shelf, server) = with_stored_token(10, 600);
     clock.advance(seconds(11));
     let processes: Result<Vec<_>, Error> = (0..16)
         .map(|_| process(&server, &shelf, &clock).build())
@@ -150,9 +137,7 @@ async fn of_many_processes_that_meet_an_expired_token_one_renews_it() -> TestRes
 #[maybe_async]
 #[test]
 async fn forced_renewals_of_many_processes_never_spend_a_refresh_token_twice() -> TestResult {
-    let clock = ManualClock::new();
-    let shelf = Shelf::with(first_token(&clock, 600));
-    let server = strict(&shelf, 600);
+    let (clock, shelf, server) = with_stored_token(600, 600);
     let processes: Result<Vec<_>, Error> = (0..8)
         .map(|_| process(&server, &shelf, &clock).build())
         .collect();
@@ -183,9 +168,7 @@ async fn forced_renewals_of_many_processes_never_spend_a_refresh_token_twice() -
 #[maybe_async]
 #[test]
 async fn refresh_token_renews_what_is_stored_even_if_that_is_fresh() -> TestResult {
-    let clock = ManualClock::new();
-    let shelf = Shelf::with(first_token(&clock, 600));
-    let server = strict(&shelf, 600);
+    let (clock, shelf, server) = with_stored_token(600, 600);
     let one = process(&server, &shelf, &clock).build()?;
     let other = process(&server, &shelf, &clock).build()?;
     let token = one.refresh_token().await?;
@@ -202,9 +185,7 @@ async fn refresh_token_renews_what_is_stored_even_if_that_is_fresh() -> TestResu
 #[maybe_async]
 #[test]
 async fn a_token_that_the_holder_of_the_lease_stores_is_taken_at_once() -> TestResult {
-    let clock = ManualClock::new();
-    let shelf = Shelf::with(first_token(&clock, 10));
-    let server = strict(&shelf, 600);
+    let (clock, shelf, server) = with_stored_token(10, 600);
     clock.advance(seconds(11));
     let held = shelf.lease(seconds(60)).await.unwrap().unwrap();
     let client = process(&server, &shelf, &clock).build()?;
@@ -222,9 +203,7 @@ async fn a_token_that_the_holder_of_the_lease_stores_is_taken_at_once() -> TestR
 #[maybe_async]
 #[test]
 async fn while_another_process_renews_early_the_old_token_goes_on() -> TestResult {
-    let clock = ManualClock::new();
-    let shelf = Shelf::with(first_token(&clock, 600));
-    let server = strict(&shelf, 600);
+    let (clock, shelf, server) = with_stored_token(600, 600);
     let client = process(&server, &shelf, &clock).build()?;
     clock.advance(seconds(550));
     let held = shelf.lease(seconds(60)).await.unwrap().unwrap();
@@ -281,7 +260,7 @@ async fn after_invalid_grant_the_store_is_read_before_anybody_is_asked_to_log_in
     clock.advance(seconds(601));
     let token = client.ensure_active_token().await?;
     assert_eq!((access_token(&token), &*shelf.held()), ("t7", "4:t7"));
-    // Nobody has: the person has to log in again, and nothing was lost.
+    // Nobody has: the user has to log in again, and nothing was lost.
     clock.advance(seconds(601));
     let error = client.ensure_active_token().await.unwrap_err();
     assert!(error.needs_login(), "{error}");
@@ -385,8 +364,7 @@ async fn children_have_no_store() -> TestResult {
 #[maybe_async]
 #[test]
 async fn assertion_clients_share_their_token_too() -> TestResult {
-    let (shelf, clock) = (Shelf::default(), ManualClock::new());
-    let server = strict(&shelf, 600);
+    let (clock, shelf, server) = with_empty_store(600);
     let job = || {
         AssertionClient::builder(server.url("/token"))
             .assertion(|| Ok("an assertion".into()))
@@ -425,9 +403,7 @@ async fn assertion_clients_share_their_token_too() -> TestResult {
 #[maybe_async]
 #[test]
 async fn another_stores_while_the_lease_is_asked_for() -> TestResult {
-    let clock = ManualClock::new();
-    let shelf = Shelf::with(first_token(&clock, 0));
-    let server = strict(&shelf, 600);
+    let (clock, shelf, server) = with_stored_token(0, 600);
     let client = process(&server, &shelf, &clock).build()?;
     shelf.0.lock().unwrap().meanwhile = Some(Token::new("theirs"));
     let token = client.ensure_active_token().await?;
@@ -461,9 +437,7 @@ async fn after_a_401_the_store_is_read_whatever_others_do() -> TestResult {
 #[maybe_async]
 #[test]
 async fn a_forced_renewal_takes_what_the_holder_of_the_lease_stores() -> TestResult {
-    let clock = ManualClock::new();
-    let shelf = Shelf::with(first_token(&clock, 600));
-    let server = strict(&shelf, 600);
+    let (clock, shelf, server) = with_stored_token(600, 600);
     let held = shelf.lease(seconds(60)).await.unwrap().unwrap();
     let client = process(&server, &shelf, &clock).build()?;
     let forced = begin_refresh_token(&client);
@@ -498,9 +472,7 @@ async fn after_a_401_an_expired_token_of_the_store_is_renewed() -> TestResult {
 #[maybe_async]
 #[test]
 async fn a_client_that_never_renews_takes_what_is_stored_as_it_is() -> TestResult {
-    let clock = ManualClock::new();
-    let shelf = Shelf::with(first_token(&clock, 0));
-    let server = strict(&shelf, 600);
+    let (clock, shelf, server) = with_stored_token(0, 600);
     let client = process(&server, &shelf, &clock)
         .refresh_policy(oauth_twin::oauth2::RefreshPolicy::Never)
         .build()?;

@@ -7,7 +7,7 @@ use std::{
 };
 
 use oauth_twin::{
-    Clock, ErrorCode, ErrorKind, TokenUpdate,
+    Clock, ErrorCode, ErrorKind,
     jose::{Algorithm, JwkSet, SigningKey},
     oauth2::{
         Audience, ClientSecretPost, Hook, JwtBearer, PublicClient, ServiceAccount, TokenEndpoint,
@@ -20,8 +20,9 @@ use super::{
     keys::{Kms, another_key, asymmetric, key},
     logins::Server,
 };
-use crate::mode::{
-    AssertionClient, AssertionClientBuilder, CLIENT, at_once, maybe_async, own_client, pause, test,
+use crate::{
+    mode::{AssertionClient, AssertionClientBuilder, CLIENT, at_once, maybe_async, pause, test},
+    updates::{Told, noting},
 };
 
 const GRANT_TYPE: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
@@ -40,11 +41,7 @@ async fn register(id: &str, key: &SigningKey, seconds: u64, more: Value) {
     });
     let metadata_members = metadata.as_object_mut().expect("an object");
     metadata_members.extend(more.as_object().expect("an object").clone());
-    let request = own_client().post(url("/_test/client")).json(&metadata);
-    let response = request.send().await.expect("the server answers");
-    let status = response.status();
-    let said = response.text().await.expect("a text");
-    assert_eq!(status, 201, "{said}");
+    Server::Authlib.register(&metadata).await;
 }
 
 /// A service account of this test alone: its name, and the file with its key, as Google hands it
@@ -81,23 +78,7 @@ fn builder(issuer: &str, algorithm: Algorithm) -> AssertionClientBuilder {
 /// The server's own count of successful and refused requests with an assertion.
 #[maybe_async]
 pub async fn counted(issuer: &str) -> (u64, u64) {
-    let request = own_client()
-        .get(url("/_test/counts"))
-        .query(&[("client", issuer)]);
-    let response = request.send().await.expect("the server answers");
-    let counts: Value = response.json().await.expect("counts");
-    let count = |outcome: &str| counts[GRANT_TYPE][outcome].as_u64().unwrap_or(0);
-    (count("ok"), count("error"))
-}
-
-#[maybe_async]
-async fn switch(name: &str, issuer: &str, parameters: &[(&str, &str)]) {
-    let request = own_client()
-        .post(url(&format!("/_test/{name}")))
-        .query(&[("client", issuer)])
-        .query(parameters);
-    let response = request.send().await.expect("the server answers");
-    assert!(response.status().is_success());
+    Server::Authlib.counted(issuer, GRANT_TYPE).await
 }
 
 /// Calls the protected resource and gives what the server knows of the token.
@@ -145,8 +126,8 @@ async fn a_service_account_from_its_file() -> TestResult {
 
 #[maybe_async]
 #[test]
-async fn a_service_account_that_acts_for_a_person() -> TestResult {
-    let (name, file) = account("person", 600).await;
+async fn a_service_account_that_acts_for_a_user() -> TestResult {
+    let (name, file) = account("user", 600).await;
     for subject in ["alice", &name] {
         let client = AssertionClient::from_service_account(&file)?
             .subject(subject)
@@ -158,7 +139,7 @@ async fn a_service_account_that_acts_for_a_person() -> TestResult {
             (&json!(subject), &json!("profile"))
         );
     }
-    // A person that the server has not got.
+    // A user whom the server does not know.
     let error = AssertionClient::from_service_account(&file)?
         .subject("mallory")
         .build()?
@@ -173,15 +154,11 @@ async fn a_service_account_that_acts_for_a_person() -> TestResult {
 #[test]
 async fn each_renewal_sends_a_new_assertion() -> TestResult {
     let (name, file) = account("renewed", 2).await;
-    let updates = Arc::new(Mutex::new(Vec::new()));
-    let told = updates.clone();
+    let updates = Told::default();
     let client = AssertionClient::from_service_account(&file)?
         .scope("reports:read")
         .leeway(Duration::ZERO)
-        .update_token(move |update: TokenUpdate| {
-            told.lock().unwrap().push(update);
-            Ok(())
-        })
+        .update_token(noting(&updates))
         .build()?;
     // Until the third token, whatever the time that takes: each call is answered.
     let mut calls = 0;
@@ -221,7 +198,7 @@ async fn fifty_callers_send_one_assertion() -> TestResult {
     assert_eq!(count, (1, 0));
 
     // All tokens of this account are revoked: the 401s lead to one renewal.
-    switch("revoke_all", &name, &[]).await;
+    Server::Authlib.order("revoke_all", &name, &[]).await;
     let statuses = at_once(50, call).await;
     assert_eq!(statuses, vec![200; 50]);
     let count = counted(&name).await;
@@ -233,7 +210,9 @@ async fn fifty_callers_send_one_assertion() -> TestResult {
 #[test]
 async fn a_request_that_is_repeated_has_an_assertion_of_its_own() -> TestResult {
     let (name, file) = account("repeated", 600).await;
-    switch("fail", &name, &[("next", "2"), ("status", "503")]).await;
+    Server::Authlib
+        .order("fail", &name, &[("next", "2"), ("status", "503")])
+        .await;
     let sent = Arc::new(Mutex::new(Vec::new()));
     let told = sent.clone();
     let client = AssertionClient::from_service_account(&file)?

@@ -10,7 +10,11 @@ use oauth_twin::{
 };
 use serde_json::Value;
 
-use super::{TestResult, browser::Browser, logins::Server};
+use super::{
+    TestResult,
+    browser::Browser,
+    logins::{Server, WEB, log_in},
+};
 use crate::mode::{OAuth2Client, OAuth2ClientBuilder, maybe_async, test};
 
 /// As in the tests of the other server: every printable character, and what must not be decoded
@@ -156,15 +160,7 @@ async fn an_implicit_token() -> TestResult {
     let made = client("implicit").redirect_uri(LOOPBACK).build()?;
     let request = AuthorizationRequest::new().response_type(ResponseType::Token);
     let created = made.create_authorization_url(request)?;
-    let mut browser = Browser::new();
-    let login = browser.open(created.url, LOOPBACK).await.page();
-    let person = [("username", "alice"), ("password", PASSWORD)];
-    let consent = browser.submit(&login, &person, LOOPBACK).await.page();
-    let decision = [("decision", "allow")];
-    let callback = browser
-        .submit(&consent, &decision, LOOPBACK)
-        .await
-        .callback();
+    let callback = log_in(Server::Authlib, &created.url, LOOPBACK).await;
     made.set_token(created.pending.token_from_fragment(&callback)?)?;
     let answer = me(&made).await?;
     assert_eq!(answer["sub"], "alice");
@@ -177,12 +173,9 @@ async fn a_wrong_password_at_the_login_page_brings_nobody_back() -> TestResult {
     let made = Server::Authlib.web().build()?;
     let created = made.create_authorization_url(AuthorizationRequest::new())?;
     let mut browser = Browser::new();
-    let login = browser.open(created.url, super::logins::WEB).await.page();
-    let person = [("username", "alice"), ("password", "wrong")];
-    let page = browser
-        .submit(&login, &person, super::logins::WEB)
-        .await
-        .page();
+    let login = browser.open(created.url, WEB).await.page();
+    let user = [("username", "alice"), ("password", "wrong")];
+    let page = browser.submit(&login, &user, WEB).await.page();
     assert!(page.html.contains("<form"), "the form is shown again");
     Ok(())
 }

@@ -1,16 +1,19 @@
-//! A person's browser, as far as logging in needs one: cookies, redirects, forms.
+//! A user's browser, as far as logging in needs one: cookies, redirects, forms.
 
 use std::collections::HashMap;
 
 use oauth_twin::reqwest::{
     Url,
     header::{COOKIE, LOCATION, SET_COOKIE},
+    redirect::Policy,
 };
 
-use crate::{
-    mode::{http, maybe_async},
-    unfollowing_client,
-};
+use crate::mode::{http, maybe_async, own_client_with};
+
+/// A reqwest client that follows no redirects.
+pub fn unfollowing_client() -> http::Client {
+    own_client_with(|builder| builder.redirect(Policy::none()))
+}
 
 pub struct Browser {
     http: http::Client,
@@ -26,7 +29,7 @@ pub struct Page {
 /// Where a click leads.
 pub enum Outcome {
     Page(Page),
-    /// The person is sent back to the application with this URL.
+    /// The user is sent back to the application with this URL.
     Callback(String),
 }
 
@@ -41,7 +44,7 @@ impl Outcome {
     pub fn callback(self) -> String {
         match self {
             Self::Callback(url) => url,
-            Self::Page(page) => panic!("the person was to be sent back, not shown {}", page.html),
+            Self::Page(page) => panic!("the user was to be sent back, not shown {}", page.html),
         }
     }
 }

@@ -57,23 +57,8 @@ async fn registered(test: &str, algorithm: Algorithm) -> String {
             metadata["jwks"] = json!(JwkSet::new(key(algorithm).public_jwk()));
         }
     }
-    let url = format!("{}/_test/client", Server::OidcProvider.issuer());
-    let response = own_client().post(url).json(&metadata).send().await;
-    let response = response.expect("the server answers");
-    let status = response.status();
-    let said = response.text().await.expect("a text");
-    assert_eq!(status, 201, "{said}");
+    Server::OidcProvider.register(&metadata).await;
     id
-}
-
-/// Why the server has refused the client's token requests, which it does not tell the client.
-#[maybe_async]
-async fn reasons(id: &str) -> Vec<String> {
-    let request = own_client()
-        .get(format!("{}/_test/refusals", Server::OidcProvider.issuer()))
-        .query(&[("client", id)]);
-    let response = request.send().await.expect("the server answers");
-    response.json().await.expect("reasons")
 }
 
 fn builder(id: &str) -> OAuth2ClientBuilder {
@@ -129,7 +114,7 @@ async fn a_login_and_its_refreshes() -> TestResult {
     for algorithm in KINDS {
         let id = registered("login", algorithm).await;
         let client = by(algorithm, builder(&id)).redirect_uri(WEB).build()?;
-        let token = logged_in(Server::OidcProvider, &client).await;
+        let token = logged_in(Server::OidcProvider, &client, WEB).await;
         let child = client.for_token(token.clone());
         for _ in 0..2 {
             let renewed = child.refresh_token().await?;
@@ -253,7 +238,7 @@ impl Wrong {
             _ => Audience::Issuer,
         };
         let late = match self {
-            // No assertion lives longer than a minute unless told.
+            // No assertion lives longer than a minute by default.
             Self::Expired => Duration::from_secs(61),
             _ => Duration::ZERO,
         };
@@ -324,7 +309,7 @@ async fn what_is_wrong_with_an_assertion_is_the_server_s_error() -> TestResult {
             }
             expected.push(wrong.reason());
         }
-        let reasons = reasons(&id).await;
+        let reasons = Server::OidcProvider.reasons(&id).await;
         assert_eq!(reasons, expected, "{algorithm}");
 
         // The same client with nothing wrong.
@@ -366,7 +351,7 @@ async fn an_assertion_that_is_sent_again_is_refused() -> TestResult {
         assert!(is_refused(&error), "{algorithm}: {error}");
         let error = client.introspect_token().await.unwrap_err();
         assert!(is_refused(&error), "{algorithm}: {error}");
-        let reasons = reasons(&id).await;
+        let reasons = Server::OidcProvider.reasons(&id).await;
         assert_eq!(reasons, ["client assertion tokens must only be used once"]);
         assert_eq!(client.token(), Some(token), "the old token is kept");
         let answer: Value = me(&client).await?;

@@ -1,10 +1,11 @@
-//! People's logins against both servers: a form filled in, consent given or refused, a callback.
+//! Logins of users against both servers: a form filled in, consent given or refused, a callback.
 
 use oauth_twin::{
-    ErrorCode, ErrorKind, Token,
+    Error, ErrorCode, ErrorKind, Token,
     oauth2::{
         AuthorizationCode, AuthorizationRequest, AuthorizationUrl, ClientSecretPost, TokenTypeHint,
     },
+    reqwest::Url,
 };
 
 use super::{
@@ -13,7 +14,7 @@ use super::{
 };
 use crate::mode::{OAuth2Client, OAuth2ClientBuilder, at_once, maybe_async, test};
 
-/// A real server, and how a person finds their way there.
+/// A real server, and how a user logs in there.
 #[derive(Clone, Copy, Debug)]
 pub enum Server {
     OidcProvider,
@@ -69,33 +70,39 @@ impl Server {
     }
 }
 
-/// Logs a person in up to the consent page.
+/// Logs a user in up to the consent page.
 #[maybe_async]
-async fn consent_page(server: Server, url: &AuthorizationUrl, browser: &mut Browser) -> Page {
-    let login = browser.open(url.url.clone(), WEB).await.page();
+async fn consent_page(
+    server: Server,
+    url: &Url,
+    redirect_uri: &str,
+    browser: &mut Browser,
+) -> Page {
+    let login = browser.open(url.clone(), redirect_uri).await.page();
     browser
-        .submit(&login, &server.credentials(), WEB)
+        .submit(&login, &server.credentials(), redirect_uri)
         .await
         .page()
 }
 
-/// Logs a person in and gives consent; what comes back is the callback.
+/// Logs a user in and gives consent; what comes back is the callback.
 #[maybe_async]
-pub async fn log_in(server: Server, url: &AuthorizationUrl) -> String {
+pub async fn log_in(server: Server, url: &Url, redirect_uri: &str) -> String {
     let mut browser = Browser::new();
-    let consent = consent_page(server, url, &mut browser).await;
+    let consent = consent_page(server, url, redirect_uri, &mut browser).await;
     let decision: &[_] = match server {
         Server::OidcProvider => &[],
         Server::Authlib => &[("decision", "allow")],
     };
-    browser.submit(&consent, decision, WEB).await.callback()
+    let outcome = browser.submit(&consent, decision, redirect_uri).await;
+    outcome.callback()
 }
 
-/// Logs a person in who refuses.
+/// Logs a user in who refuses.
 #[maybe_async]
-async fn refuse(server: Server, url: &AuthorizationUrl) -> String {
+async fn refuse(server: Server, url: &Url) -> String {
     let mut browser = Browser::new();
-    let consent = consent_page(server, url, &mut browser).await;
+    let consent = consent_page(server, url, WEB, &mut browser).await;
     let outcome: Outcome = match server {
         Server::OidcProvider => browser.click(&consent, "/abort", WEB).await,
         Server::Authlib => browser.submit(&consent, &[("decision", "deny")], WEB).await,
@@ -109,13 +116,25 @@ fn created(client: &OAuth2Client) -> AuthorizationUrl {
         .expect("a URL")
 }
 
-/// A token of a person's that has just logged in.
+/// The token of a user who has just logged in.
 #[maybe_async]
-pub async fn logged_in(server: Server, client: &OAuth2Client) -> Token {
+pub async fn logged_in(server: Server, client: &OAuth2Client, redirect_uri: &str) -> Token {
     let url = created(client);
-    let callback = log_in(server, &url).await;
+    let callback = log_in(server, &url.url, redirect_uri).await;
     let login = client.complete_authorization(url.pending, &callback).await;
     (*login.expect("a login").token).clone()
+}
+
+/// The code in a callback.
+fn code_of(callback: &str) -> &str {
+    let (_, rest) = callback.split_once("code=").expect("a code");
+    rest.split('&').next().unwrap_or_default()
+}
+
+/// Asserts that the server answered with this error.
+#[track_caller]
+fn assert_code(server: Server, error: &Error, code: &ErrorCode) {
+    assert_eq!(error.code(), Some(code), "{server:?}: {error}");
 }
 
 #[maybe_async]
@@ -131,7 +150,7 @@ async fn code_with_pkce_and_iss_from_url_to_api() -> TestResult {
     for server in BOTH {
         let client = server.web().build()?;
         let url = created(&client);
-        let callback = log_in(server, &url).await;
+        let callback = log_in(server, &url.url, WEB).await;
         assert!(callback.contains("iss="), "{server:?} names itself");
         let login = client
             .complete_authorization(url.pending, &callback)
@@ -142,17 +161,11 @@ async fn code_with_pkce_and_iss_from_url_to_api() -> TestResult {
         assert_eq!(client.token(), None);
 
         // The code is spent: neither server takes it again.
-        let code = callback.split_once("code=").map_or("", |(_, rest)| rest);
-        let code = code.split('&').next().unwrap_or_default().to_owned();
-        let again = AuthorizationCode::new(code)
+        let again = AuthorizationCode::new(code_of(&callback))
             .redirect_uri(WEB)
             .code_verifier("v".repeat(43));
         let error = client.exchange(again).await.unwrap_err();
-        assert_eq!(
-            error.code(),
-            Some(&ErrorCode::InvalidGrant),
-            "{server:?}: {error}"
-        );
+        assert_code(server, &error, &ErrorCode::InvalidGrant);
     }
     Ok(())
 }
@@ -164,53 +177,19 @@ async fn a_public_client_has_its_verifier_only() -> TestResult {
     for server in BOTH {
         let client = server.client("public").redirect_uri(LOOPBACK).build()?;
         let url = created(&client);
-        let mut browser = Browser::new();
-        let login = browser.open(url.url.clone(), LOOPBACK).await.page();
-        let consent = browser
-            .submit(&login, &server.credentials(), LOOPBACK)
-            .await
-            .page();
-        let decision = [("decision", "allow")];
-        let callback = browser
-            .submit(&consent, &decision, LOOPBACK)
-            .await
-            .callback();
+        let callback = log_in(server, &url.url, LOOPBACK).await;
         // Somebody who has only the code gets nothing for it.
-        let code = callback.split_once("code=").map_or("", |(_, rest)| rest);
-        let code = code.split('&').next().unwrap_or_default();
-        let stolen = AuthorizationCode::new(code)
+        let stolen = AuthorizationCode::new(code_of(&callback))
             .redirect_uri(LOOPBACK)
             .code_verifier("x".repeat(43));
         let error = client.exchange(stolen).await.unwrap_err();
-        assert_eq!(
-            error.code(),
-            Some(&ErrorCode::InvalidGrant),
-            "{server:?}: {error}"
-        );
+        assert_code(server, &error, &ErrorCode::InvalidGrant);
 
-        let token = logged_in_at(server, &client, LOOPBACK).await;
+        let token = logged_in(server, &client, LOOPBACK).await;
         let status = me(server, &client.for_token(token)).await;
         assert_eq!(status, 200, "{server:?}");
     }
     Ok(())
-}
-
-#[maybe_async]
-async fn logged_in_at(server: Server, client: &OAuth2Client, callback_uri: &str) -> Token {
-    let url = created(client);
-    let mut browser = Browser::new();
-    let login = browser.open(url.url.clone(), callback_uri).await.page();
-    let consent = browser
-        .submit(&login, &server.credentials(), callback_uri)
-        .await
-        .page();
-    let decision = [("decision", "allow")];
-    let callback = browser
-        .submit(&consent, &decision, callback_uri)
-        .await
-        .callback();
-    let login = client.complete_authorization(url.pending, &callback).await;
-    (*login.expect("a login").token).clone()
 }
 
 #[maybe_async]
@@ -219,29 +198,25 @@ async fn a_refusal_at_the_consent_page_is_access_denied() -> TestResult {
     for server in BOTH {
         let client = server.web().build()?;
         let url = created(&client);
-        let callback = refuse(server, &url).await;
+        let callback = refuse(server, &url.url).await;
         let error = client
             .complete_authorization(url.pending, &callback)
             .await
             .unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Server);
-        assert_eq!(
-            error.code(),
-            Some(&ErrorCode::AccessDenied),
-            "{server:?}: {error}"
-        );
+        assert_code(server, &error, &ErrorCode::AccessDenied);
     }
     Ok(())
 }
 
 #[maybe_async]
 #[test]
-async fn two_people_at_once_are_not_mixed_up() -> TestResult {
+async fn two_users_at_once_are_not_mixed_up() -> TestResult {
     for server in BOTH {
         let client = server.web().build()?;
         let [first, second] = [created(&client), created(&client)];
-        let from_second = log_in(server, &second).await;
-        let from_first = log_in(server, &first).await;
+        let from_second = log_in(server, &second.url, WEB).await;
+        let from_first = log_in(server, &first.url, WEB).await;
         let crossed = created(&client);
         let error = client
             .complete_authorization(crossed.pending, &from_first)
@@ -264,7 +239,7 @@ async fn two_people_at_once_are_not_mixed_up() -> TestResult {
 async fn refresh_tokens_rotate_and_reuse_is_detected() -> TestResult {
     for server in BOTH {
         let client = server.web().build()?;
-        let first = logged_in(server, &client).await;
+        let first = logged_in(server, &client, WEB).await;
         let child = client.for_token(first.clone());
         // Twenty requests with the same row: the server sees one refresh, or it would revoke all.
         let renewed = at_once(20, |_| {
@@ -285,19 +260,11 @@ async fn refresh_tokens_rotate_and_reuse_is_detected() -> TestResult {
         // A client that does not know of the rotation sends the spent one.
         let other = server.web().token(first).build()?;
         let error = other.refresh_token().await.unwrap_err();
-        assert_eq!(
-            error.code(),
-            Some(&ErrorCode::InvalidGrant),
-            "{server:?}: {error}"
-        );
+        assert_code(server, &error, &ErrorCode::InvalidGrant);
         assert!(error.needs_login());
         // The server has detected the reuse, and the whole family is gone.
         let error = child.refresh_token().await.unwrap_err();
-        assert_eq!(
-            error.code(),
-            Some(&ErrorCode::InvalidGrant),
-            "{server:?}: {error}"
-        );
+        assert_code(server, &error, &ErrorCode::InvalidGrant);
     }
     Ok(())
 }
@@ -307,7 +274,7 @@ async fn refresh_tokens_rotate_and_reuse_is_detected() -> TestResult {
 async fn revocation_and_introspection() -> TestResult {
     for server in BOTH {
         let client = server.web().build()?;
-        let token = logged_in(server, &client).await;
+        let token = logged_in(server, &client, WEB).await;
         let child = client.for_token(token.clone());
         let said = child.introspect_token().await?;
         assert!(said.is_active(), "{server:?}");
@@ -333,11 +300,7 @@ async fn revocation_and_introspection() -> TestResult {
             stranger.introspect("x", None).await.unwrap_err(),
         ];
         for error in errors {
-            assert_eq!(
-                error.code(),
-                Some(&ErrorCode::InvalidClient),
-                "{server:?}: {error}"
-            );
+            assert_code(server, &error, &ErrorCode::InvalidClient);
         }
     }
     Ok(())
@@ -351,7 +314,7 @@ async fn by_post_at_every_endpoint() -> TestResult {
         .web()
         .token_endpoint_auth_method(ClientSecretPost)
         .build()?;
-    let token = logged_in(server, &client).await;
+    let token = logged_in(server, &client, WEB).await;
     let child = client.for_token(token);
     let said = child.introspect_token().await?;
     assert!(said.is_active());

@@ -4,6 +4,7 @@ mod assertions;
 mod authlib;
 mod browser;
 mod client_assertions;
+mod control;
 mod jose;
 mod keys;
 mod logins;

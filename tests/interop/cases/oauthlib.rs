@@ -9,11 +9,8 @@ use oauth_twin::{
 };
 use serde_json::{Value, json};
 
-use super::{TestResult, address};
-use crate::{
-    mode::{OAuth1Client, OAuth1ClientBuilder, http, maybe_async, test},
-    unfollowing_client,
-};
+use super::{TestResult, address, browser::unfollowing_client};
+use crate::mode::{OAuth1Client, OAuth1ClientBuilder, http, maybe_async, test};
 
 const PLACEMENTS: [(SignatureType, &str); 3] = [
     (SignatureType::Header, "header"),
@@ -106,7 +103,7 @@ fn builder(client_key: &str) -> OAuth1ClientBuilder {
         .redirect_uri("https://photos.example/ready?a=%20b&c=d")
 }
 
-/// What a person's browser is sent back to, or shows.
+/// What a user's browser is sent back to, or shows.
 #[maybe_async]
 async fn visit(url: Url) -> Result<String, Box<dyn std::error::Error>> {
     let response = unfollowing_client().get(url).send().await?;
@@ -182,14 +179,14 @@ async fn two_logins_on_one_client() -> TestResult {
     let alice = client
         .exchange(alice.authorization_response(&back[1])?)
         .await?;
-    for person in [alice, bob] {
+    for user in [alice, bob] {
         let answer = client
-            .for_token(person.clone())
+            .for_token(user.clone())
             .get(url("/api/me"))
             .send()
             .await?;
         let answer: Value = answer.error_for_status()?.json().await?;
-        assert_eq!(answer["token"], person.token().expose_secret());
+        assert_eq!(answer["token"], user.token().expose_secret());
     }
     Ok(())
 }

@@ -1,19 +1,17 @@
 //! Client credentials against node `oidc-provider`.
 
-use std::{
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::time::Duration;
 
 use oauth_twin::{
-    ErrorCode, ErrorKind, TokenUpdate,
+    ErrorCode, ErrorKind,
     oauth2::{ClientCredentials, ClientSecretBasic, ClientSecretBasicRaw, ClientSecretPost},
 };
 use serde_json::{Value, json};
 
-use super::{TestResult, address};
-use crate::mode::{
-    CLIENT, OAuth2Client, OAuth2ClientBuilder, at_once, maybe_async, own_client, pause, test,
+use super::{TestResult, logins::Server};
+use crate::{
+    mode::{CLIENT, OAuth2Client, OAuth2ClientBuilder, at_once, maybe_async, pause, test},
+    updates::{Told, noting},
 };
 
 /// Every printable character that ASCII has beside letters and digits, and an escape that must
@@ -21,7 +19,7 @@ use crate::mode::{
 const ODD: &str = "%41+%2B !\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~";
 
 fn issuer() -> String {
-    address("OIDC_PROVIDER")
+    Server::OidcProvider.issuer()
 }
 
 fn builder(id: &str, secret: &str) -> OAuth2ClientBuilder {
@@ -43,35 +41,14 @@ async fn registered(test: &str, auth: &str, seconds: u64) -> (String, &'static s
         "client_id": id, "client_secret": "its-secret", "token_endpoint_auth_method": auth,
         "grant_types": ["client_credentials"], "access_token_ttl": seconds,
     });
-    let url = format!("{}/_test/client", issuer());
-    let response = own_client().post(url).json(&metadata).send().await;
-    let response = response.expect("the server answers");
-    let status = response.status();
-    let said = response.text().await.expect("a text");
-    assert_eq!(status, 201, "{said}");
+    Server::OidcProvider.register(&metadata).await;
     (id, "its-secret")
 }
 
 /// The server's own count of successful and refused token requests of a client.
 #[maybe_async]
 pub async fn counted(id: &str) -> (u64, u64) {
-    let request = own_client()
-        .get(format!("{}/_test/counts", issuer()))
-        .query(&[("client", id)]);
-    let response = request.send().await.expect("the server answers");
-    let counts: Value = response.json().await.expect("counts");
-    let count = |outcome: &str| counts["client_credentials"][outcome].as_u64().unwrap_or(0);
-    (count("ok"), count("error"))
-}
-
-#[maybe_async]
-async fn switch(name: &str, id: &str, parameters: &[(&str, &str)]) {
-    let request = own_client()
-        .post(format!("{}/_test/{name}", issuer()))
-        .query(&[("client", id)])
-        .query(parameters);
-    let response = request.send().await.expect("the server answers");
-    assert!(response.status().is_success());
+    Server::OidcProvider.counted(id, "client_credentials").await
 }
 
 /// Calls the protected resource and gives what the server knows of the token.
@@ -207,13 +184,9 @@ async fn a_post_with_a_body_at_a_protected_resource() -> TestResult {
 #[test]
 async fn a_token_of_three_seconds_is_renewed_by_itself() -> TestResult {
     let (id, secret) = registered("short", "client_secret_basic", 3).await;
-    let updates = Arc::new(Mutex::new(Vec::new()));
-    let told = updates.clone();
+    let updates = Told::default();
     let client = builder(&id, secret)
-        .update_token(move |update: TokenUpdate| {
-            told.lock().unwrap().push(update);
-            Ok(())
-        })
+        .update_token(noting(&updates))
         .build()?;
     // Until the third token, whatever the time that takes: each call is answered.
     let mut calls = 0;
@@ -239,7 +212,9 @@ async fn a_token_of_three_seconds_is_renewed_by_itself() -> TestResult {
 #[test]
 async fn two_hundred_callers_make_one_token_request() -> TestResult {
     let (id, secret) = registered("crowd", "client_secret_basic", 600).await;
-    switch("delay", &id, &[("ms", "200")]).await;
+    Server::OidcProvider
+        .order("delay", &id, &[("ms", "200")])
+        .await;
     let client = builder(&id, secret).build()?;
     let url = format!("{}/api/me", issuer());
     let call = |_| {
@@ -255,7 +230,7 @@ async fn two_hundred_callers_make_one_token_request() -> TestResult {
     assert_eq!(count, (1, 0), "counted at the server: the first token");
 
     // All tokens of this client are revoked: the 401s lead to one renewal.
-    switch("revoke_all", &id, &[]).await;
+    Server::OidcProvider.order("revoke_all", &id, &[]).await;
     let statuses = at_once(200, call).await;
     assert_eq!(statuses, vec![200; 200]);
     let count = counted(&id).await;
@@ -268,11 +243,15 @@ async fn two_hundred_callers_make_one_token_request() -> TestResult {
 async fn a_server_that_is_overloaded_is_asked_again_and_one_that_fails_is_not() -> TestResult {
     let (id, secret) = registered("failing", "client_secret_basic", 600).await;
     let client = builder(&id, secret).build()?;
-    switch("fail", &id, &[("next", "2"), ("status", "503")]).await;
+    Server::OidcProvider
+        .order("fail", &id, &[("next", "2"), ("status", "503")])
+        .await;
     client.ensure_active_token().await?;
     let count = counted(&id).await;
     assert_eq!(count, (1, 2));
-    switch("fail", &id, &[("next", "1"), ("status", "500")]).await;
+    Server::OidcProvider
+        .order("fail", &id, &[("next", "1"), ("status", "500")])
+        .await;
     let error = client.refresh_token().await.unwrap_err();
     assert!(error.is_transient() && error.outcome_unknown());
     let count = counted(&id).await;

@@ -6,7 +6,7 @@ use oauth_twin::{Error, FileTokenStore, oauth2::AuthorizationRequest};
 use super::{
     TestResult,
     assertions::{account, counted},
-    logins::{BOTH, log_in, me},
+    logins::{BOTH, WEB, log_in, me},
 };
 use crate::{
     folder::Folder,
@@ -27,7 +27,7 @@ async fn runs_at_the_same_time_share_a_login_that_lives() -> TestResult {
         let error = first.ensure_active_token().await.unwrap_err();
         assert!(error.needs_login(), "{server:?}: {error}");
         let url = first.create_authorization_url(AuthorizationRequest::new())?;
-        let callback = log_in(server, &url).await;
+        let callback = log_in(server, &url.url, WEB).await;
         let login = url.pending.authorization_response(&callback)?;
         first.fetch_token(login).await?;
         first.close().await?;

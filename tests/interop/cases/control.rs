@@ -1,0 +1,52 @@
+//! The servers' side of a test: clients that are registered for it alone, requests that are counted,
+//! and faults that are ordered.
+
+use serde_json::Value;
+
+use super::logins::Server;
+use crate::mode::{maybe_async, own_client};
+
+#[maybe_async]
+impl Server {
+    /// Registers the client that `metadata` describes.
+    pub async fn register(self, metadata: &Value) {
+        let url = format!("{}/_test/client", self.issuer());
+        let response = own_client().post(url).json(metadata).send().await;
+        let response = response.expect("the server answers");
+        let status = response.status();
+        let said = response.text().await.expect("a text");
+        assert_eq!(status, 201, "{said}");
+    }
+
+    /// The server's own count of successful and refused requests of a client by that grant.
+    pub async fn counted(self, client: &str, grant_type: &str) -> (u64, u64) {
+        let counts = self.asked_about(client, "counts").await;
+        let count = |outcome: &str| counts[grant_type][outcome].as_u64().unwrap_or(0);
+        (count("ok"), count("error"))
+    }
+
+    /// The server's reasons for refusing a client's token requests, which it does not tell the
+    /// client.
+    pub async fn reasons(self, client: &str) -> Vec<String> {
+        let reasons = self.asked_about(client, "refusals").await;
+        serde_json::from_value(reasons).expect("reasons")
+    }
+
+    async fn asked_about(self, client: &str, what: &str) -> Value {
+        let request = own_client()
+            .get(format!("{}/_test/{what}", self.issuer()))
+            .query(&[("client", client)]);
+        let response = request.send().await.expect("the server answers");
+        response.json().await.expect("JSON")
+    }
+
+    /// Orders what the server does with the requests of a client from now on.
+    pub async fn order(self, what: &str, client: &str, parameters: &[(&str, &str)]) {
+        let request = own_client()
+            .post(format!("{}/_test/{what}", self.issuer()))
+            .query(&[("client", client)])
+            .query(parameters);
+        let response = request.send().await.expect("the server answers");
+        assert!(response.status().is_success());
+    }
+}
