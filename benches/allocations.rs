@@ -20,9 +20,9 @@ use support::{
     BenchResult,
     assertions::{self, Case},
     clients::{Bare, Ours, header, token},
+    interleaved::median,
     is_bench_run,
     server::Server,
-    turns::median,
 };
 
 const SAMPLES: usize = 101;

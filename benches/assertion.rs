@@ -23,8 +23,8 @@ use rustls_pki_types::{PrivatePkcs8KeyDer, pem::PemObject as _};
 use support::{
     BenchResult,
     assertions::{Case, endpoint, token},
+    interleaved::measured,
     is_bench_run,
-    turns::measured,
 };
 
 const TURNS: usize = 1001;

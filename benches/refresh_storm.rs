@@ -10,7 +10,7 @@ use std::{
 };
 
 use oauth_twin::{AsyncOAuth2Client, OAuth2Client, Token, http_client_builder};
-use support::{BenchResult, is_bench_run, server::Server, turns::median};
+use support::{BenchResult, interleaved::median, is_bench_run, server::Server};
 use tokio::sync::Barrier as AsyncBarrier;
 
 const TASKS: usize = 1000;

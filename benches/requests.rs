@@ -22,8 +22,8 @@ use oauth_twin::{
 use support::{
     ANSWER, BenchResult,
     clients::{Bare, Ours, header, renewable_token, token},
+    interleaved::median,
     server::Server,
-    turns::median,
 };
 use tokio::runtime::Runtime;
 

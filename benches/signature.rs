@@ -6,9 +6,10 @@ mod support;
 use std::hint::black_box;
 
 use support::{
-    BenchResult, is_bench_run,
+    BenchResult,
+    interleaved::measured,
+    is_bench_run,
     signing::{Case, by_hand, key, signer},
-    turns::measured,
 };
 
 /// So many signatures are measured at once: one takes little more than reading the clock.

@@ -1,4 +1,4 @@
-//! People log in, in the two shapes there are: a web back end, which serves many of them with one
+//! Users log in, in the two shapes there are: a web back end, which serves many of them with one
 //! client and keeps nothing in it, and a script, which serves one and keeps their token.
 //!
 //! ```sh
@@ -17,7 +17,7 @@ use provider::{CLIENT_ID, CLIENT_SECRET, Provider, REDIRECT_URI};
 
 type Outcome = Result<(), Box<dyn std::error::Error>>;
 
-/// A web back end: one client for all people.
+/// A web back end: one client for all users.
 async fn web(provider: &Provider) -> Outcome {
     let client = AsyncOAuth2Client::builder(CLIENT_ID)
         .client_secret(CLIENT_SECRET)
@@ -27,7 +27,7 @@ async fn web(provider: &Provider) -> Outcome {
         .redirect_uri(REDIRECT_URI)
         .clock(provider.clock())
         .build()?;
-    // What a web framework keeps: a session for each browser, a row for each person.
+    // What a web framework keeps: a session for each browser, a row for each user.
     let mut session: HashMap<&str, String> = HashMap::new();
     let mut rows: HashMap<&str, String> = HashMap::new();
 
@@ -35,7 +35,7 @@ async fn web(provider: &Provider) -> Outcome {
     let AuthorizationUrl { url, pending, .. } =
         client.create_authorization_url(AuthorizationRequest::new().scope("profile"))?;
     session.insert("login", serde_json::to_string(&pending)?);
-    let callback = provider.person_logs_in(&url); // redirect to `url`, and they come back
+    let callback = provider.user_logs_in(&url); // redirect to `url`, and they come back
 
     // Somebody else's answer is not taken.
     let forged = format!("{REDIRECT_URI}?code=stolen&state=forged");
@@ -52,7 +52,7 @@ async fn web(provider: &Provider) -> Outcome {
     let login = client.complete_authorization(pending, &callback).await?;
     rows.insert("alice", serde_json::to_string(&*login.token)?);
 
-    // A later request of that person.
+    // A later request of that user.
     let row: Token = serde_json::from_str(&rows["alice"])?;
     let answer = client
         .for_token(row)
@@ -64,7 +64,7 @@ async fn web(provider: &Provider) -> Outcome {
     Ok(())
 }
 
-/// A script: one person, whose token the client keeps.
+/// A script: one user, whose token the client keeps.
 fn script(provider: &Provider) -> Outcome {
     let client = OAuth2Client::builder(CLIENT_ID)
         .client_secret(CLIENT_SECRET)
@@ -75,7 +75,7 @@ fn script(provider: &Provider) -> Outcome {
         .build()?;
     let AuthorizationUrl { url, pending, .. } =
         client.create_authorization_url(AuthorizationRequest::new())?;
-    let callback = provider.person_logs_in(&url); // open `url`, paste what comes back
+    let callback = provider.user_logs_in(&url); // open `url`, paste what comes back
 
     client.fetch_token(pending.authorization_response(&callback)?)?;
     let answer = client.get(provider.url("/me")).send()?;

@@ -1,5 +1,5 @@
-//! OAuth 1.0 in a web back end, async: one client for many people, whose credentials it does not
-//! keep. Two logins overlap. `oauth1_blocking.rs` is a script for one person.
+//! OAuth 1.0 in a web back end, async: one client for many users, whose credentials it does not
+//! keep. Two logins overlap. `oauth1_blocking.rs` is a script for one user.
 //!
 //! ```sh
 //! cargo run --example oauth1 --features blocking,async
@@ -21,7 +21,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .redirect_uri(REDIRECT_URI)
         .build()?;
 
-    // Jane and Joe each want to log in. What belongs to a login is kept in the person's session.
+    // Jane and Joe each want to log in. What belongs to a login is kept in the user's session.
     let mut sessions = Vec::new();
     for name in ["Jane", "Joe"] {
         let temporary = client.request_temporary_credentials().await?;
@@ -36,16 +36,16 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     // Each comes back, the last one first.
     for (name, session, url) in sessions.into_iter().rev() {
-        let callback = provider.person_agrees(&url);
+        let callback = provider.user_agrees(&url);
         let temporary: TemporaryCredentials = serde_json::from_str(&session)?;
         let verified = temporary.authorization_response(&callback)?;
         let credentials = client.exchange(verified).await?;
         let row = serde_json::to_string(&credentials)?;
         println!("{name} is back; {} bytes go into the database", row.len());
 
-        // A later request of that person.
-        let person = client.for_token(serde_json::from_str(&row)?);
-        let photos = person.get(provider.url("/photos?size=original"));
+        // A later request of that user.
+        let user = client.for_token(serde_json::from_str(&row)?);
+        let photos = user.get(provider.url("/photos?size=original"));
         let photos = photos.send().await?.error_for_status()?;
         println!("{name} has {}", photos.text().await?);
     }
@@ -53,7 +53,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     // The client itself speaks for nobody.
     let refused = client.get(provider.url("/photos")).send().await?;
     println!(
-        "without a person: {}, {}",
+        "without a user: {}, {}",
         refused.status(),
         refused.text().await?
     );

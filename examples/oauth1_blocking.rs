@@ -1,4 +1,4 @@
-//! OAuth 1.0 in a script, blocking: one person, whose credentials the client keeps, and which the
+//! OAuth 1.0 in a script, blocking: one user, whose credentials the client keeps, and which the
 //! next run begins with. `oauth1.rs` is a web back end for many.
 //!
 //! ```sh
@@ -27,7 +27,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     client.fetch_request_token()?;
     let url = client.create_authorization_url()?;
     println!("open {}{}", url.origin().ascii_serialization(), url.path());
-    let callback = provider.person_agrees(&url);
+    let callback = provider.user_agrees(&url);
     client.parse_authorization_response(&callback)?;
     let credentials = client.fetch_access_token()?;
     let name = credentials

@@ -97,18 +97,18 @@ fn in_plain_main(story: &Story<'_>) -> Outcome {
         [4, 1],
     )?;
 
-    // A person logs in: state, PKCE and the callback's checks come by themselves.
+    // A user logs in: state, PKCE and the callback's checks come by themselves.
     let pending = client
         .create_authorization_url(AuthorizationRequest::new())?
         .pending;
     let forged = client.complete_authorization(pending, "?code=1&state=forged");
     story.forged(&forged.expect_err("it is forged"))?;
     let created = client.create_authorization_url(AuthorizationRequest::new())?;
-    let callback = story.0.person_logs_in(&created.url);
+    let callback = story.0.user_logs_in(&created.url);
     let login = client.complete_authorization(created.pending, &callback)?;
     let me = login.client.get(story.0.url("/me")).send()?;
     let me = me.error_for_status()?.text()?;
-    story.line("a person logs in", &format!("200 {me}"), [5, 1])?;
+    story.line("a user logs in", &format!("200 {me}"), [5, 1])?;
     let said = login.client.introspect_token()?;
     let said = format!("active: {}, {:?}", said.is_active(), said.username());
     story.line("introspected", &said, [5, 1])?;
@@ -172,7 +172,7 @@ async fn in_a_runtime(story: &Story<'_>) -> Outcome {
         [4, 1],
     )?;
 
-    // A person logs in: state, PKCE and the callback's checks come by themselves.
+    // A user logs in: state, PKCE and the callback's checks come by themselves.
     let pending = client
         .create_authorization_url(AuthorizationRequest::new())?
         .pending;
@@ -181,13 +181,13 @@ async fn in_a_runtime(story: &Story<'_>) -> Outcome {
         .await;
     story.forged(&forged.expect_err("it is forged"))?;
     let created = client.create_authorization_url(AuthorizationRequest::new())?;
-    let callback = story.0.person_logs_in(&created.url);
+    let callback = story.0.user_logs_in(&created.url);
     let login = client
         .complete_authorization(created.pending, &callback)
         .await?;
     let me = login.client.get(story.0.url("/me")).send().await?;
     let me = me.error_for_status()?.text().await?;
-    story.line("a person logs in", &format!("200 {me}"), [5, 1])?;
+    story.line("a user logs in", &format!("200 {me}"), [5, 1])?;
     let said = login.client.introspect_token().await?;
     let said = format!("active: {}, {:?}", said.is_active(), said.username());
     story.line("introspected", &said, [5, 1])?;

@@ -148,7 +148,7 @@ fn token_request() {
     endpoint.client_secret(SECRET).request(&Looking).unwrap();
 }
 
-/// The URL itself is for the person's browser, and has to be seen; what is secret of the login is
+/// The URL itself is for the user's browser, and has to be seen; what is secret of the login is
 /// in the pending half. A key in the endpoint's own query stays out.
 #[test]
 fn logins() {

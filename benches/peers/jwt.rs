@@ -7,8 +7,8 @@
 #[path = "../support/assertions.rs"]
 #[allow(dead_code, unreachable_pub)]
 mod assertions;
-#[path = "../support/turns.rs"]
-mod turns;
+#[path = "../support/interleaved.rs"]
+mod interleaved;
 
 use std::{
     hint::black_box,
@@ -22,7 +22,7 @@ use jsonwebtoken::{
     encode,
 };
 use serde::Serialize;
-use turns::measured;
+use interleaved::measured;
 
 const TURNS: usize = 501;
 

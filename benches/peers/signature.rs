@@ -4,14 +4,14 @@
 #[path = "../support/signing.rs"]
 #[allow(dead_code, unreachable_pub)]
 mod signing;
-#[path = "../support/turns.rs"]
-mod turns;
+#[path = "../support/interleaved.rs"]
+mod interleaved;
 
 use std::hint::black_box;
 
 use oauth1_request::{Builder, Credentials, HMAC_SHA1, ParameterList};
 use signing::{Case, KEY, SECRETS, TOKEN, key, signer};
-use turns::measured;
+use interleaved::measured;
 
 const BATCH: u32 = 200;
 const TURNS: usize = 501;

@@ -8,9 +8,9 @@
 
 pub mod assertions;
 pub mod clients;
+pub mod interleaved;
 pub mod server;
 pub mod signing;
-pub mod turns;
 
 /// What a bench may fail with.
 pub type BenchResult<T = ()> = Result<T, Box<dyn std::error::Error + Send + Sync>>;

@@ -1,5 +1,5 @@
 //! An OAuth 1.0 provider and an API on loopback, for the examples: it verifies each signature
-//! (HMAC-SHA1) and each nonce, takes a person through the three steps, and tells photos.
+//! (HMAC-SHA1) and each nonce, takes a user through the three steps, and tells photos.
 
 #![allow(unreachable_pub, reason = "an example has no outside")]
 
@@ -19,7 +19,7 @@ use signature::Found;
 pub const CLIENT_KEY: &str = "dpf43f3p2l4k3l03";
 pub const CLIENT_SECRET: &str = "kd94hf93k423kf44";
 
-/// Where people are sent back to.
+/// Where users are sent back to.
 pub const REDIRECT_URI: &str = "https://printer.example.com/ready";
 
 pub struct Provider {
@@ -62,9 +62,9 @@ impl Provider {
         self.server.url(path)
     }
 
-    /// What a person does in their browser: opens the URL, logs in, agrees, and is sent back. The
+    /// What a user does in their browser: opens the URL, logs in, agrees, and is sent back. The
     /// URL that they come back with.
-    pub fn person_agrees(&self, url: &Url) -> String {
+    pub fn user_agrees(&self, url: &Url) -> String {
         let (_, token) = url
             .query_pairs()
             .find(|(name, _)| name == "oauth_token")

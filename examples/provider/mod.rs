@@ -1,5 +1,5 @@
 //! An OAuth provider and an API on loopback, for the examples: it checks the client's secret and a
-//! person's code with its PKCE verifier, or a service account's assertion; issues random tokens that
+//! user's code with its PKCE verifier, or a service account's assertion; issues random tokens that
 //! expire, rotates refresh tokens, introspects and revokes, checks tokens at the API, and counts what
 //! it is asked.
 
@@ -40,7 +40,7 @@ pub const CLIENT_SECRET: &str = "correct horse battery staple";
 /// How long a token lives.
 pub const LIFETIME: Duration = Duration::from_secs(10);
 
-/// Where people are sent back to.
+/// Where users are sent back to.
 pub const REDIRECT_URI: &str = "https://app.example/callback";
 
 pub struct Provider {
@@ -138,9 +138,9 @@ impl Provider {
         self.server.address().to_string()
     }
 
-    /// What a person does in their browser: opens the URL, logs in, agrees, and is sent back. The
+    /// What a user does in their browser: opens the URL, logs in, agrees, and is sent back. The
     /// URL that they come back with.
-    pub fn person_logs_in(&self, url: &Url) -> String {
+    pub fn user_logs_in(&self, url: &Url) -> String {
         let asked = url.query_pairs().into_owned().collect();
         self.desk.logged_in(&asked).expect("a login")
     }
@@ -287,7 +287,7 @@ impl Desk {
         answer.into()
     }
 
-    /// The URL that a person comes back with.
+    /// The URL that a user comes back with.
     fn logged_in(&self, asked: &HashMap<String, String>) -> Option<String> {
         let given = |name: &str| asked.get(name).map_or("", |value| value);
         let right = (given("client_id"), given("redirect_uri")) == (CLIENT_ID, REDIRECT_URI)
@@ -315,7 +315,7 @@ impl Desk {
         answer(200, &body).into()
     }
 
-    /// The revocation endpoint: a person's tokens go together.
+    /// The revocation endpoint: a user's tokens go together.
     fn revoke(&self, request: &HttpMockRequest) -> HttpMockResponse {
         if !is_client(&header(request, "authorization").unwrap_or_default()) {
             return refusal(401, "invalid_client", "Basic");

@@ -1,4 +1,4 @@
-//! The assertion client in async code: async closures, callers that are dropped, `with`.
+//! The assertion client in async code: async closures, callers that are dropped.
 
 use std::{
     future::Future,
@@ -12,13 +12,13 @@ use std::{
 };
 
 use oauth_twin::{
-    BoxError, Error, ErrorKind, Secret, Token, TokenUpdate,
+    BoxError, Secret, TokenUpdate,
     jose::{Algorithm, ExternalKey},
 };
 use tokio::test;
 
 use crate::{
-    cases::{TestResult, assertion::robot, cause, provider},
+    cases::{TestResult, cause, provider},
     mode::{AssertionClient, ExternalSigner},
     support::jwt::signing_key,
 };
@@ -118,44 +118,5 @@ async fn a_caller_that_is_dropped_cuts_nothing_off() -> TestResult {
             (1, 1)
         );
     }
-    Ok(())
-}
-
-#[test]
-async fn it_is_closed_whatever_happens() -> TestResult {
-    let server = provider(600);
-    let built = || robot(&server).token(Token::new("t")).build();
-    let client = built()?;
-    let kept = client.clone();
-    let url = server.url("/api");
-    let text = client
-        .with(async |client| -> Result<String, Error> {
-            Ok(client.get(url).send().await?.text().await?)
-        })
-        .await?;
-    assert!(text == "Bearer t" && kept.token().is_none());
-
-    let client = built()?;
-    let kept = client.clone();
-    let failed = client
-        .with(async |_| -> Result<(), BoxError> { Err("on purpose".into()) })
-        .await;
-    assert!(failed.is_err() && kept.token().is_none());
-
-    let client = built()?;
-    let kept = client.clone();
-    let task = tokio::spawn(client.with(async |_| -> Result<(), Error> { panic!("on purpose") }));
-    assert!(task.await.unwrap_err().is_panic() && kept.token().is_none());
-
-    let client = built()?;
-    let kept = client.clone();
-    let never = client.with(async |_| -> Result<(), Error> {
-        std::future::pending::<()>().await;
-        Ok(())
-    });
-    let dropped = tokio::time::timeout(Duration::from_millis(10), never).await;
-    assert!(dropped.is_err());
-    let closed = kept.ensure_active_token().await.unwrap_err();
-    assert_eq!(closed.kind(), ErrorKind::Closed);
     Ok(())
 }

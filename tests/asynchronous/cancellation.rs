@@ -195,7 +195,7 @@ async fn the_user_s_last_clone() -> TestResult {
     let server = gated(&gate);
     let (client, hooks) = client(&server);
     polled(client.ensure_active_token(), 1).await;
-    meanwhile(server.arrival("/token")).await;
+    meanwhile(server.arrivals("/token", 1)).await;
     drop(client);
     gate.open();
     while hooks.load(Ordering::SeqCst) == 0 {

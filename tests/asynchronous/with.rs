@@ -2,12 +2,13 @@
 
 use std::{sync::atomic::Ordering, time::Duration};
 
-use oauth_twin::{BoxError, Error, ErrorKind, oauth1::TokenCredentials};
+use oauth_twin::{BoxError, Error, ErrorKind, Token, oauth1::TokenCredentials};
 use tokio::test;
 
 use crate::{
     cases::{
         TestResult,
+        assertion::robot,
         close::with_pending,
         oauth1_login::{oauth1_builder, oauth1_provider},
         provider, with_credentials,
@@ -98,6 +99,34 @@ async fn closes_when_it_is_dropped() -> TestResult {
     Ok(())
 }
 
+/// Sees that the clients that `$built` makes are closed after work that fails, after work that
+/// panics, and when `with` is dropped.
+macro_rules! is_closed_whatever_happens {
+    ($built:expr, $kept:ident => $is_closed:expr) => {
+        let client = $built?;
+        let $kept = client.clone();
+        let failed = client
+            .with(async |_| -> Result<(), BoxError> { Err("on purpose".into()) })
+            .await;
+        assert!(failed.is_err() && $is_closed);
+
+        let client = $built?;
+        let $kept = client.clone();
+        let work = client.with(async |_| -> Result<(), Error> { panic!("on purpose") });
+        let task = tokio::spawn(work);
+        assert!(task.await.unwrap_err().is_panic() && $is_closed);
+
+        let client = $built?;
+        let $kept = client.clone();
+        let never = client.with(async |_| -> Result<(), Error> {
+            std::future::pending::<()>().await;
+            Ok(())
+        });
+        let dropped = tokio::time::timeout(Duration::from_millis(10), never).await;
+        assert!(dropped.is_err() && $is_closed);
+    };
+}
+
 #[test]
 async fn an_oauth1_client_is_closed_whatever_happens() -> TestResult {
     let builder = || OAuth1Client::builder("key").token(TokenCredentials::new("t", "s"));
@@ -107,27 +136,27 @@ async fn an_oauth1_client_is_closed_whatever_happens() -> TestResult {
         .with(async |client| -> Result<_, Error> { Ok(client.token()) })
         .await?;
     assert!(token.is_some() && kept.token().is_none());
+    is_closed_whatever_happens!(builder().build(), kept => kept.token().is_none());
+    Ok(())
+}
 
-    let client = builder().build()?;
+#[test]
+async fn an_assertion_client_is_closed_whatever_happens() -> TestResult {
+    let server = provider(600);
+    let built = || robot(&server).token(Token::new("t")).build();
+    let client = built()?;
     let kept = client.clone();
-    let failed = client
-        .with(async |_| -> Result<(), BoxError> { Err("on purpose".into()) })
-        .await;
-    assert!(failed.is_err() && kept.token().is_none());
-
-    let client = builder().build()?;
-    let kept = client.clone();
-    let task = tokio::spawn(client.with(async |_| -> Result<(), Error> { panic!("on purpose") }));
-    assert!(task.await.unwrap_err().is_panic() && kept.token().is_none());
-
-    let client = builder().build()?;
-    let kept = client.clone();
-    let never = client.with(async |_| -> Result<(), Error> {
-        std::future::pending::<()>().await;
-        Ok(())
+    let url = server.url("/api");
+    let text = client
+        .with(async |client| -> Result<String, Error> {
+            Ok(client.get(url).send().await?.text().await?)
+        })
+        .await?;
+    assert!(text == "Bearer t" && kept.token().is_none());
+    is_closed_whatever_happens!(built(), kept => {
+        let closed = kept.ensure_active_token().await.unwrap_err();
+        kept.token().is_none() && closed.kind() == ErrorKind::Closed
     });
-    let dropped = tokio::time::timeout(Duration::from_millis(10), never).await;
-    assert!(dropped.is_err() && kept.token().is_none());
     Ok(())
 }
 

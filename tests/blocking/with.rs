@@ -71,6 +71,24 @@ fn closes_after_a_panic() -> TestResult {
     Ok(())
 }
 
+/// Sees that the clients that `$built` makes are closed after work that fails and after work that
+/// panics.
+macro_rules! is_closed_whatever_happens {
+    ($built:expr) => {
+        let client = $built?;
+        let kept = client.clone();
+        let failed = client.with(|_| -> Result<(), BoxError> { Err("on purpose".into()) });
+        assert!(failed.is_err() && kept.token().is_none());
+
+        let client = $built?;
+        let kept = client.clone();
+        let panicked = catch_unwind(AssertUnwindSafe(|| {
+            client.with(|_| -> Result<(), Error> { panic!("on purpose") })
+        }));
+        assert!(panicked.is_err() && kept.token().is_none());
+    };
+}
+
 #[test]
 fn an_oauth1_client_is_closed_whatever_happens() -> TestResult {
     let builder = || OAuth1Client::builder("key").token(TokenCredentials::new("t", "s"));
@@ -78,18 +96,7 @@ fn an_oauth1_client_is_closed_whatever_happens() -> TestResult {
     let kept = client.clone();
     let token = client.with(|client| -> Result<_, Error> { Ok(client.token()) })?;
     assert!(token.is_some() && kept.token().is_none());
-
-    let client = builder().build()?;
-    let kept = client.clone();
-    let failed = client.with(|_| -> Result<(), BoxError> { Err("on purpose".into()) });
-    assert!(failed.is_err() && kept.token().is_none());
-
-    let client = builder().build()?;
-    let kept = client.clone();
-    let panicked = catch_unwind(AssertUnwindSafe(|| {
-        client.with(|_| -> Result<(), Error> { panic!("on purpose") })
-    }));
-    assert!(panicked.is_err() && kept.token().is_none());
+    is_closed_whatever_happens!(builder().build());
     Ok(())
 }
 
@@ -103,17 +110,6 @@ fn an_assertion_client_is_closed_whatever_happens() -> TestResult {
     let text =
         client.with(|client| -> Result<String, Error> { Ok(client.get(url).send()?.text()?) })?;
     assert!(text == "Bearer t" && kept.token().is_none());
-
-    let client = built()?;
-    let kept = client.clone();
-    let failed = client.with(|_| -> Result<(), BoxError> { Err("on purpose".into()) });
-    assert!(failed.is_err() && kept.token().is_none());
-
-    let client = built()?;
-    let kept = client.clone();
-    let panicked = catch_unwind(AssertUnwindSafe(|| {
-        client.with(|_| -> Result<(), Error> { panic!("on purpose") })
-    }));
-    assert!(panicked.is_err() && kept.token().is_none());
+    is_closed_whatever_happens!(built());
     Ok(())
 }

@@ -362,14 +362,9 @@ async fn a_token_that_was_set_is_not_replaced_by_a_renewal_under_way() -> TestRe
     let server = gated(&gate);
     let client = robot(&server).build()?;
     let renewal = begin_refresh_token(&client);
-    let client = meanwhile(move || {
-        server.wait_for("/token", 1);
-        client.set_token(Token::new("mine")).unwrap();
-        gate.open();
-        (client, server)
-    })
-    .await
-    .0;
+    meanwhile(server.arrivals("/token", 1)).await;
+    client.set_token(Token::new("mine"))?;
+    gate.open();
     renewal.end().await?;
     assert_eq!(
         client.token().unwrap().access_token(),

@@ -58,7 +58,7 @@ async fn twenty_children_with_the_same_row_make_one_request() -> TestResult {
     assert_eq!(
         client.token(),
         None,
-        "the shared client holds no token of a person's"
+        "the shared client holds no token of a user's"
     );
     Ok(())
 }
@@ -89,7 +89,7 @@ async fn a_spent_refresh_token_leads_to_the_new_token_for_a_minute() -> TestResu
 
 #[maybe_async]
 #[test]
-async fn children_of_different_people_share_nothing() -> TestResult {
+async fn children_of_different_users_share_nothing() -> TestResult {
     let server = provider(600);
     let client = with_credentials(&server).build()?;
     let [alice, bob] = ["alice", "bob"]
@@ -98,7 +98,7 @@ async fn children_of_different_people_share_nothing() -> TestResult {
     assert_eq!(alice.token().unwrap().access_token().expose_secret(), "t1");
     assert_eq!(bob.token().unwrap().access_token().expose_secret(), "bob");
     assert_eq!(client.token(), None);
-    // Without a refresh token there is nothing to know a person by.
+    // Without a refresh token there is nothing to know a user by.
     let [first, second] = [(); 2].map(|()| client.for_token(Token::new("same")));
     first.set_token(Token::new("other"))?;
     assert_eq!(

@@ -233,9 +233,9 @@ async fn slack() -> TestResult {
         token.get("authed_user").unwrap()["access_token"],
         "xoxp-1234"
     );
-    let person = r#"{"ok":true,"app_id":"A0KRD7HC3","authed_user":{"id":"U1234",
+    let user = r#"{"ok":true,"app_id":"A0KRD7HC3","authed_user":{"id":"U1234",
         "scope":"chat:write,im:read","access_token":"xoxp-1234","token_type":"user"}}"#;
-    let token = fixed(compliance::slack(), 200, person).await?;
+    let token = fixed(compliance::slack(), 200, user).await?;
     assert_eq!(token.access_token().expose_secret(), "xoxp-1234");
     assert_eq!(token.scope(), Some("chat:write im:read"));
     let error = fixed(

@@ -71,7 +71,7 @@ async fn one_renews_early_and_the_others_go_on_with_the_old_token() -> TestResul
         let response = renewing.get(url).send().await.expect("an answer");
         response.text().await.expect("a text")
     });
-    meanwhile(server.arrival("/token")).await;
+    meanwhile(server.arrivals("/token", 1)).await;
     for _ in 0..5 {
         let text = client.get(server.url("/api")).send().await?.text().await?;
         assert_eq!(text, "Bearer t0");
@@ -167,7 +167,7 @@ async fn close_waits_for_a_renewal_and_its_hook() -> TestResult {
     let server = gated(&gate);
     let (client, told) = slow(&server, seconds(60))?;
     let renewal = begin_ensure_active_token(&client);
-    meanwhile(server.arrival("/token")).await;
+    meanwhile(server.arrivals("/token", 1)).await;
     let closing = client.clone();
     let closed = begin(move || async move { closing.close().await });
     until(|| client.token().is_none()).await;
@@ -188,7 +188,7 @@ async fn close_does_not_wait_for_ever_and_can_be_called_again() -> TestResult {
     let server = gated(&gate);
     let (client, told) = slow(&server, Duration::from_millis(50))?;
     let renewal = begin_ensure_active_token(&client);
-    meanwhile(server.arrival("/token")).await;
+    meanwhile(server.arrivals("/token", 1)).await;
     let error = client.close().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Interrupted);
     let error = client.ensure_active_token().await.unwrap_err();

@@ -574,16 +574,11 @@ async fn with_an_expired_token_the_fault_is_told_and_nothing_is_sent() -> TestRe
 #[maybe_async]
 #[test]
 async fn a_slow_answer_holds_up_one_caller() -> TestResult {
-    let gate = Gate::new();
-    let at = gate.clone();
-    let clock = ManualClock::new();
-    let chaos = Arc::new(Chaos::start(move |_: &Request| {
-        at.wait();
-        chaos::issue(1)
-    }));
+    let (gate, clock) = (Gate::new(), ManualClock::new());
+    let chaos = Arc::new(Chaos::start_at(&gate, |_: &Request| chaos::issue(1)));
     let client = client(&chaos, &clock, Duration::from_secs(60))?;
     let leader = begin_call(&client, &chaos);
-    meanwhile(chaos.server.arrival("/token")).await;
+    meanwhile(chaos.server.arrivals("/token", 1)).await;
     for _ in 0..3 {
         let sent_with = call(&client, &chaos).await?;
         assert_eq!(sent_with, format!("Bearer {OLD_TOKEN}"));
@@ -722,11 +717,8 @@ async fn a_refused_connection_is_tried_again() -> TestResult {
 #[maybe_async]
 #[test]
 async fn who_waits_shares_the_fault() -> TestResult {
-    let gate = Gate::new();
-    let at = gate.clone();
-    let clock = ManualClock::new();
-    let chaos = Arc::new(Chaos::start(move |_: &Request| {
-        at.wait();
+    let (gate, clock) = (Gate::new(), ManualClock::new());
+    let chaos = Arc::new(Chaos::start_at(&gate, |_: &Request| {
         Reply::json(
             400,
             json!({"error": "invalid_grant", "error_description": "gone"}),
@@ -735,7 +727,7 @@ async fn who_waits_shares_the_fault() -> TestResult {
     let client = client(&chaos, &clock, Duration::from_secs(60))?;
     clock.advance(Duration::from_secs(9 * 3600));
     let leader = begin_call(&client, &chaos);
-    meanwhile(chaos.server.arrival("/token")).await;
+    meanwhile(chaos.server.arrivals("/token", 1)).await;
     let waiter = begin_call(&client, &chaos);
     pause(Duration::from_millis(50)).await;
     gate.open();

@@ -201,7 +201,7 @@ async fn only_the_caller_that_renewed_gets_the_hook_s_error() -> TestResult {
             begin(move || async move { client.ensure_active_token().await })
         })
         .collect();
-    meanwhile(server.arrival("/token")).await;
+    meanwhile(server.arrivals("/token", 1)).await;
     gate.open();
     let mut failed = 0;
     for caller in callers {
@@ -240,7 +240,7 @@ async fn waiters_do_not_wait_for_the_hook() -> TestResult {
     let client = with_held_hook(with_first_token(&server, &clock, 10), &gate).build()?;
     clock.advance(Duration::from_secs(11));
     let renewal = begin_ensure_active_token(&client);
-    meanwhile(server.arrival("/token")).await;
+    meanwhile(server.arrivals("/token", 1)).await;
     let token = client.ensure_active_token().await?;
     assert_eq!(token.access_token().expose_secret(), "t1");
     let token = client.refresh_token().await?;

@@ -227,7 +227,7 @@ async fn refresh_token_joins_a_renewal_that_is_under_way() -> TestResult {
             begin(move || async move { client.refresh_token().await })
         })
         .collect();
-    meanwhile(server.arrival("/token")).await;
+    meanwhile(server.arrivals("/token", 1)).await;
     // A straggler that begins after the end makes a renewal of its own, which is right.
     pause(Duration::from_millis(300)).await;
     gate.open();
@@ -260,7 +260,7 @@ async fn a_token_that_was_set_is_not_replaced_by_an_older_renewal() -> TestResul
             .update_token(noting(&updates))
             .build()?;
         let renewal = begin_refresh_token(&client);
-        meanwhile(server.arrival("/token")).await;
+        meanwhile(server.arrivals("/token", 1)).await;
         if by_fetch {
             client.fetch_token(ClientCredentials::new()).await?;
         } else {

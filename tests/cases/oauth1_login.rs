@@ -4,10 +4,13 @@ use std::sync::Mutex;
 
 use oauth_twin::{
     ErrorCode, ErrorKind,
-    oauth1::{SignatureMethod, SignatureType, TemporaryCredentials, TokenCredentials},
+    oauth1::{SignatureMethod, TemporaryCredentials, TokenCredentials},
 };
 
-use super::{oauth1_requests::found, test, *};
+use super::{
+    oauth1_requests::{PLACEMENTS, found},
+    test, *,
+};
 
 /// An OAuth 1.0 provider. The n-th temporary credentials are `p<n>` with the secret `ps<n>`, the
 /// verifier that goes with them is `v<n>`, and the token credentials that come of it are `t<n>`
@@ -129,7 +132,7 @@ async fn a_script_keeps_the_credentials() -> TestResult {
 #[test]
 async fn a_verifier_is_typed() -> TestResult {
     let server = oauth1_provider();
-    // `oob` is what it is unless told.
+    // It defaults to `oob`.
     let client = OAuth1Client::builder("key")
         .client_secret("secret")
         .request_token_endpoint(server.url("/request_token"))
@@ -149,15 +152,11 @@ async fn a_verifier_is_typed() -> TestResult {
 #[test]
 async fn two_logins_on_one_client_do_not_meet() -> TestResult {
     let server = oauth1_provider();
-    for placement in [
-        SignatureType::Header,
-        SignatureType::Query,
-        SignatureType::Body,
-    ] {
+    for placement in PLACEMENTS {
         let client = oauth1_builder(&server).signature_type(placement).build()?;
         let alice = client.request_temporary_credentials().await?;
         let bob = client.request_temporary_credentials().await?;
-        let tokens = [&alice, &bob].map(|person| person.token().expose_secret().to_owned());
+        let tokens = [&alice, &bob].map(|user| user.token().expose_secret().to_owned());
         assert_ne!(tokens[0], tokens[1]);
         assert!(
             client
@@ -165,7 +164,7 @@ async fn two_logins_on_one_client_do_not_meet() -> TestResult {
                 .as_str()
                 .ends_with(&format!("&oauth_token={}", tokens[1]))
         );
-        // They are kept in the sessions of two people, in another process perhaps.
+        // They are kept in the sessions of two users, in another process perhaps.
         let stored = serde_json::to_string(&alice)?;
         let alice: TemporaryCredentials = serde_json::from_str(&stored)?;
         let callback = |token: &str| {
@@ -212,7 +211,7 @@ async fn somebody_else_s_callback_changes_nothing() -> TestResult {
 
 #[maybe_async]
 #[test]
-async fn a_person_who_refuses_is_the_server_s_error() -> TestResult {
+async fn a_user_who_refuses_is_the_server_s_error() -> TestResult {
     let server = oauth1_provider();
     let client = oauth1_builder(&server).build()?;
     for (n, callback) in [
@@ -538,7 +537,7 @@ async fn credentials_are_kept_though_the_answer_is_slow() -> TestResult {
     client.set_verifier("v1")?;
     let fetching = client.clone();
     let fetch = begin(move || async move { fetching.fetch_access_token().await });
-    meanwhile(server.arrival("/access_token")).await;
+    meanwhile(server.arrivals("/access_token", 1)).await;
     let error = client.fetch_access_token().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Usage, "a verifier is sent once");
     gate.open();

@@ -1,17 +1,11 @@
 //! OAuth 1.0: a signature is good for one request, and so is not sent along with a redirect.
 
-use oauth_twin::{
-    oauth1::{SignatureMethod, SignatureType, TokenCredentials},
-    reqwest::header::CONTENT_TYPE,
+use oauth_twin::{oauth1::SignatureMethod, reqwest::header::CONTENT_TYPE};
+
+use super::{
+    oauth1_requests::{PLACEMENTS, builder, of_token},
+    test, *,
 };
-
-use super::{oauth1_requests::found, test, *};
-
-fn builder() -> OAuth1ClientBuilder {
-    OAuth1Client::builder("key")
-        .client_secret("secret")
-        .token(TokenCredentials::new("token", "token secret"))
-}
 
 /// Redirects `/<status>` to `to`, and takes everything else.
 fn redirecting(to: &str) -> Server {
@@ -51,11 +45,7 @@ async fn no_redirect_is_followed_unless_asked() -> TestResult {
 #[test]
 async fn within_the_origin_each_hop_is_signed_anew() -> TestResult {
     let server = redirecting("/there?b=%20&a=1");
-    for placement in [
-        SignatureType::Header,
-        SignatureType::Query,
-        SignatureType::Body,
-    ] {
+    for placement in PLACEMENTS {
         let client = builder()
             .signature_type(placement)
             .follow_same_origin_redirects(true)
@@ -76,8 +66,7 @@ async fn within_the_origin_each_hop_is_signed_anew() -> TestResult {
             let second = &server.requests("/there")[before];
             assert_eq!(second.method, method);
             assert_eq!(second.form().starts_with("field=value"), method == "POST");
-            let [first, second] = [&first, second]
-                .map(|request| found(request, |_| "token secret".to_owned()).expect("a signature"));
+            let [first, second] = [&first, second].map(of_token);
             assert!(first.verified && second.verified);
             assert_ne!(first.own("oauth_nonce"), second.own("oauth_nonce"));
         }

@@ -16,7 +16,7 @@ use super::{
     test, *,
 };
 
-const PLACEMENTS: [SignatureType; 3] = [
+pub const PLACEMENTS: [SignatureType; 3] = [
     SignatureType::Header,
     SignatureType::Query,
     SignatureType::Body,
@@ -51,7 +51,7 @@ pub fn found(request: &Request, secret_of: impl Fn(Option<&str>) -> String) -> O
 }
 
 /// The same, for the token of these tests.
-fn of_token(request: &Request) -> Found {
+pub fn of_token(request: &Request) -> Found {
     found(request, |_| "token secret".to_owned()).expect("a signature")
 }
 
@@ -59,7 +59,7 @@ fn ok() -> Server {
     Server::start(|_: &Request| Reply::text(200, "ok"))
 }
 
-fn builder() -> OAuth1ClientBuilder {
+pub fn builder() -> OAuth1ClientBuilder {
     OAuth1Client::builder("key")
         .client_secret("secret")
         .token(TokenCredentials::new("a token", "token secret"))

@@ -29,7 +29,7 @@ async fn the_failure_of_a_renewal_does_not_hit_the_token_that_was_set_meanwhile(
     let clock = ManualClock::new();
     let client = with_first_token(&server, &clock, 0).build()?;
     let leader = begin_ensure_active_token(&client);
-    meanwhile(server.arrival("/token")).await;
+    meanwhile(server.arrivals("/token", 1)).await;
     let new = Token::new("new")
         .with_refresh_token("rnew")
         .with_issued_at(clock.now())
@@ -70,7 +70,7 @@ async fn a_call_that_was_under_way_renews_nothing_after_close() -> TestResult {
         .build()?;
     let (c, url) = (client.clone(), server.url("/api"));
     let job = begin(move || async move { c.get(url).send().await.map(|r| r.status().as_u16()) });
-    meanwhile(server.arrival("/api")).await;
+    meanwhile(server.arrivals("/api", 1)).await;
     client.close().await?;
     gate.open();
     let status = job.end().await?;
@@ -82,7 +82,7 @@ async fn a_call_that_was_under_way_renews_nothing_after_close() -> TestResult {
 
 #[maybe_async]
 #[test]
-async fn a_spent_row_never_leads_to_another_person() -> TestResult {
+async fn a_spent_row_never_leads_to_another_user() -> TestResult {
     let server = provider(600);
     let client = builder(&server).build()?;
     let row = || Token::new("alice").with_refresh_token("r0");
@@ -179,7 +179,7 @@ async fn a_login_gives_its_own_token_whatever_is_under_way() -> TestResult {
     let child = client.for_token(first_token(&clock, 0));
     let c = child.clone();
     let job = begin(move || async move { c.ensure_active_token().await });
-    meanwhile(server.arrival("/token")).await;
+    meanwhile(server.arrivals("/token", 1)).await;
     let created = created(&client);
     let callback = callback(&created.url, "c");
     let login = client

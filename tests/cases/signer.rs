@@ -80,6 +80,19 @@ fn key() -> SigningKey {
     signing_key(Algorithm::ES256, "p-256")
 }
 
+/// An assertion client whose assertions `kms` signs.
+fn robot(server: &Server, kms: Kms) -> AssertionClientBuilder {
+    AssertionClient::builder(server.url("/token"))
+        .issuer("robot")
+        .signer(kms)
+}
+
+/// The assertion in that parameter of the first token request.
+fn first_assertion(server: &Server, parameter: &str) -> Assertion {
+    let request = &server.requests("/token")[0];
+    Assertion::of(request, parameter, &key().verifying_key())
+}
+
 #[maybe_async]
 #[test]
 async fn signs_client_assertions_in_either_form() -> TestResult {
@@ -106,13 +119,9 @@ async fn signs_client_assertions_in_either_form() -> TestResult {
 #[test]
 async fn signs_the_assertions_of_an_assertion_client() -> TestResult {
     let server = provider(600);
-    let client = AssertionClient::builder(server.url("/token"))
-        .issuer("robot")
-        .signer(Kms::SignsInDer(key()))
-        .build()?;
+    let client = robot(&server, Kms::SignsInDer(key())).build()?;
     client.get(server.url("/api")).send().await?;
-    let request = &server.requests("/token")[0];
-    let assertion = Assertion::of(request, "assertion", &key().verifying_key());
+    let assertion = first_assertion(&server, "assertion");
     assert_eq!(assertion.header.key_id(), Some("kms/1"));
     assert_eq!(assertion.claims.issuer(), Some("robot"));
     Ok(())
@@ -136,10 +145,7 @@ async fn is_not_asked_where_the_client_authenticates_otherwise() -> TestResult {
     );
     assert_eq!(requests[1].parameter("client_assertion"), None);
     // Nor where an assertion client only gives its identifier.
-    let robot = AssertionClient::builder(server.url("/token"))
-        .issuer("robot")
-        .client_id("id")
-        .signer(Kms::Signs(key()));
+    let robot = robot(&server, Kms::Signs(key())).client_id("id");
     robot.build()?.refresh_token().await?;
     assert_eq!(
         server.requests("/token")[2].parameter("client_assertion"),
@@ -158,8 +164,7 @@ async fn signs_what_the_client_authentication_says() -> TestResult {
         .claim("a", 1);
     let client = client(&server, Kms::Signs(key())).token_endpoint_auth_method(auth);
     client.build()?.refresh_token().await?;
-    let request = &server.requests("/token")[0];
-    let assertion = Assertion::of(request, "client_assertion", &key().verifying_key());
+    let assertion = first_assertion(&server, "client_assertion");
     assert_eq!(
         assertion.lasting(),
         json!({"iss": "id", "sub": "id", "aud": "urn:other", "a": 1})
@@ -171,21 +176,15 @@ async fn signs_what_the_client_authentication_says() -> TestResult {
 #[test]
 async fn the_builder_may_name_its_key() -> TestResult {
     let server = provider(600);
-    let client = AssertionClient::builder(server.url("/token"))
-        .issuer("robot")
-        .signer(Kms::Signs(key()))
-        .key_id("2026-11");
+    let client = robot(&server, Kms::Signs(key())).key_id("2026-11");
     client.build()?.refresh_token().await?;
-    let request = &server.requests("/token")[0];
-    let assertion = Assertion::of(request, "assertion", &key().verifying_key());
+    let assertion = first_assertion(&server, "assertion");
     assert_eq!(assertion.header.key_id(), Some("2026-11"));
     // Beside a key that is here it needs something to sign.
     let builder = || {
-        AssertionClient::builder(server.url("/token"))
-            .issuer("robot")
+        robot(&server, Kms::Signs(key()))
             .client_id("id")
             .signing_key(key())
-            .signer(Kms::Signs(key()))
     };
     let error = builder().build().unwrap_err();
     assert_eq!(
@@ -202,11 +201,9 @@ async fn the_builder_may_name_its_key() -> TestResult {
 #[test]
 async fn signs_both_of_one_request() -> TestResult {
     let server = provider(600);
-    let client = AssertionClient::builder(server.url("/token"))
-        .issuer("robot")
+    let client = robot(&server, Kms::Signs(key()))
         .client_id("id")
         .token_endpoint_auth_method(PrivateKeyJwt::external())
-        .signer(Kms::Signs(key()))
         .build()?;
     client.refresh_token().await?;
     let request = &server.requests("/token")[0];

@@ -181,7 +181,7 @@ fn claims_read_as_they_were_made() {
         (read.not_before(), read.issued_at()),
         (Some(at(1)), Some(at(2)))
     );
-    // They may be about people.
+    // They may be about users.
     assert_eq!(
         format!("{read:?}"),
         r#"{"aud", "exp", "iat", "iss", "jti", "nbf", "sub", "x"}"#

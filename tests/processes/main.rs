@@ -157,18 +157,21 @@ fn lenient() -> Server {
 
 const MODES: [Mode; 2] = [Mode::Blocking, Mode::Async];
 
+/// What `count` processes print, blocking and async ones, that run at once.
+fn results_at_once(count: usize, renewals: usize, server: &Server, folder: &Folder) -> Vec<String> {
+    let modes = MODES.into_iter().cycle().take(count);
+    let processes: Vec<_> = modes
+        .map(|mode| process(mode, renewals, server, folder))
+        .collect();
+    processes.into_iter().map(result).collect()
+}
+
 #[test]
 fn of_many_that_meet_an_expired_token_one_renews_it() {
     let folder = with_expired_token("crowd");
     let server = strict();
-    let processes: Vec<_> = MODES
-        .into_iter()
-        .cycle()
-        .take(8)
-        .map(|mode| process(mode, 0, &server, &folder))
-        .collect();
-    for process in processes {
-        assert_eq!(result(process), "t1");
+    for result in results_at_once(8, 0, &server, &folder) {
+        assert_eq!(result, "t1");
     }
     assert_eq!(server.count("/token"), 1);
     let content = content(&folder);
@@ -182,14 +185,7 @@ fn of_many_that_meet_an_expired_token_one_renews_it() {
 fn none_ever_sends_a_refresh_token_that_another_has_spent() {
     let folder = with_expired_token("forced");
     let server = strict();
-    let processes: Vec<_> = MODES
-        .into_iter()
-        .cycle()
-        .take(6)
-        .map(|mode| process(mode, 10, &server, &folder))
-        .collect();
-    for process in processes {
-        let result = result(process);
+    for result in results_at_once(6, 10, &server, &folder) {
         assert!(result.starts_with('t'), "{result}");
     }
     let requests = server.count("/token");
@@ -213,11 +209,11 @@ fn one_that_is_killed_while_it_renews_holds_nobody_up() {
             token(issued.fetch_add(1, Ordering::SeqCst) + 1)
         });
         let mut killed = process(mode, 0, &server, &folder);
-        server.wait_for("/token", 1);
+        server.arrivals("/token", 1)();
         killed.kill().unwrap();
         killed.wait().unwrap();
         let next = process(mode, 0, &server, &folder);
-        server.wait_for("/token", 2);
+        server.arrivals("/token", 2)();
         gate.open();
         assert!(result(next).starts_with('t'));
         assert_eq!(server.count("/token"), 2);
@@ -231,7 +227,7 @@ fn one_that_is_killed_at_any_moment_leaves_all_of_a_token() {
     for round in 0..12 {
         let before = server.count("/token");
         let mut killed = process(MODES[round % 2], 100_000, &server, &folder);
-        server.wait_for("/token", before + 1 + round);
+        server.arrivals("/token", before + 1 + round)();
         // Anywhere between an answer and the next request.
         std::thread::sleep(std::time::Duration::from_micros(400 * round as u64));
         killed.kill().unwrap();
@@ -243,7 +239,7 @@ fn one_that_is_killed_at_any_moment_leaves_all_of_a_token() {
 }
 
 /// What nobody can prevent where refresh tokens are good for once: the answer has come, and the
-/// process is killed before it is in the file. The person has to log in again, and the file is
+/// process is killed before it is in the file. The user has to log in again, and the file is
 /// whole.
 #[test]
 fn one_that_is_killed_between_the_answer_and_the_file_loses_that_login_and_nothing_else() {
@@ -253,7 +249,7 @@ fn one_that_is_killed_between_the_answer_and_the_file_loses_that_login_and_nothi
         let lock = File::create(folder.file("token.json.lock")).unwrap();
         lock.lock().unwrap();
         let mut killed = process(mode, 0, &server, &folder);
-        server.wait_for("/token", 1);
+        server.arrivals("/token", 1)();
         // Whether it has read the answer by now or not: it cannot write.
         std::thread::sleep(std::time::Duration::from_millis(50));
         killed.kill().unwrap();

@@ -13,7 +13,10 @@ use std::{
 
 use serde_json::json;
 
-use super::server::{Reply, Request, Server};
+use super::{
+    gate::Gate,
+    server::{Reply, Request, Server},
+};
 
 /// Part of every secret here, so that one search finds each of them.
 pub const MARK: &str = "planted";
@@ -44,6 +47,18 @@ impl Chaos {
             }
         });
         Self { server, ill }
+    }
+
+    /// The same, but each of its answers waits for `gate`.
+    pub fn start_at(
+        gate: &Gate,
+        answer: impl Fn(&Request) -> Reply + Send + Sync + 'static,
+    ) -> Self {
+        let gate = gate.clone();
+        Self::start(move |request| {
+            gate.wait();
+            answer(request)
+        })
     }
 
     /// It recovers by itself after that many token requests.

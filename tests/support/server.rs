@@ -205,15 +205,15 @@ impl Server {
         self.connections.load(Ordering::SeqCst)
     }
 
-    /// Waits until that many requests for `path` have come.
-    pub fn wait_for(&self, path: &str, count: usize) {
-        wait_for(&self.log, path, count);
-    }
-
-    /// The wait for the first request for `path`, to be done elsewhere.
-    pub fn arrival(&self, path: &'static str) -> impl FnOnce() + Send + 'static {
+    /// The wait for `count` requests for `path`, which may be done on another thread.
+    pub fn arrivals(&self, path: &'static str, count: usize) -> impl FnOnce() + Send + 'static {
         let log = self.log.clone();
-        move || wait_for(&log, path, 1)
+        move || {
+            let mut requests = log.0.lock().expect("a lock");
+            while requests.iter().filter(|r| r.path == path).count() < count {
+                requests = log.1.wait(requests).expect("a lock");
+            }
+        }
     }
 }
 
@@ -222,13 +222,6 @@ impl Drop for Server {
         self.down.store(true, Ordering::SeqCst);
         // Wakes the listener.
         let _ = TcpStream::connect(self.address);
-    }
-}
-
-fn wait_for(log: &Log, path: &str, count: usize) {
-    let mut requests = log.0.lock().expect("a lock");
-    while requests.iter().filter(|r| r.path == path).count() < count {
-        requests = log.1.wait(requests).expect("a lock");
     }
 }
 

@@ -20,7 +20,7 @@ async fn a_login_elsewhere_counts_more_than_a_renewal() -> TestResult {
         .build()?;
     clock.advance(seconds(11));
     let renewing = begin_ensure_active_token(&client);
-    meanwhile(server.arrival("/token")).await;
+    meanwhile(server.arrivals("/token", 1)).await;
     shelf.put(Some(Token::new("login").with_refresh_token("r9")));
     gate.open();
     let token = renewing.end().await?;

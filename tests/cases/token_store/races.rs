@@ -20,7 +20,7 @@ async fn a_superseded_renewal_holds_nobody_up() -> TestResult {
         .build()?;
     clock.advance(seconds(11));
     let leading = begin_ensure_active_token(&client);
-    meanwhile(server.arrival("/token")).await;
+    meanwhile(server.arrivals("/token", 1)).await;
     let waiter = begin_ensure_active_token(&client);
     pause(Duration::from_millis(50)).await;
     client.set_token(first_token(&clock, 0).with_refresh_token("r9"))?;

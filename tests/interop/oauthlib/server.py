@@ -295,7 +295,7 @@ class Handler(BaseHTTPRequestHandler):
             self.refuse(problem_of(told, error), status)
 
     def authorize(self):
-        """A person who allows at once, or with `deny=1` refuses."""
+        """A user who allows at once, or with `deny=1` refuses."""
         query = dict(parse_qsl(self.target.query))
         token = query.get("oauth_token", "")
         known = STORE.request_tokens.get(token)

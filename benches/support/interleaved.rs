@@ -1,19 +1,19 @@
-//! Times of what is compared, taken in turns.
+//! Interleaved measurements of what is compared.
 
 use std::time::Instant;
 
-/// Nanoseconds of one call of each, as the medians of turns that follow each other. So many calls
-/// as `batch` are measured at once, so that reading the clock does not count.
+/// Nanoseconds of one call of each, as the medians of interleaved rounds. A measurement takes
+/// `batch` calls, so that reading the clock does not count.
 pub fn measured<const N: usize>(
-    turns: usize,
+    rounds: usize,
     batch: u32,
     works: [&mut dyn FnMut(); N],
 ) -> [f64; N] {
     let mut times = [const { Vec::new() }; N];
-    for turn in 0..turns {
+    for round in 0..rounds {
         for n in 0..N {
             // Who goes first changes.
-            let n = (n + turn) % N;
+            let n = (n + round) % N;
             let began = Instant::now();
             for _ in 0..batch {
                 works[n]();
