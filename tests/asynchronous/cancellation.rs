@@ -18,7 +18,7 @@ use crate::{
         TestResult, accepting_the_renewed_token, builder, expired_token, gated, provider,
         token_store::Shelf,
     },
-    mode::{OAuth2Client, meanwhile},
+    mode::{OAuth2Client, run_blocking},
     support::{gate::Gate, server::Server},
 };
 
@@ -195,7 +195,7 @@ async fn the_user_s_last_clone() -> TestResult {
     let server = gated(&gate);
     let (client, hooks) = client(&server);
     polled(client.ensure_active_token(), 1).await;
-    meanwhile(server.arrivals("/token", 1)).await;
+    run_blocking(server.arrivals("/token", 1)).await;
     drop(client);
     gate.open();
     while hooks.load(Ordering::SeqCst) == 0 {

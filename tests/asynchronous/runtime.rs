@@ -5,7 +5,7 @@ use tokio::test;
 
 use crate::{
     cases::{TestResult, builder, expired_token, gated, provider},
-    mode::{OAuth2Client, OAuth2ClientBuilder, http, meanwhile},
+    mode::{OAuth2Client, OAuth2ClientBuilder, http, run_blocking},
     support::gate::Gate,
 };
 
@@ -70,7 +70,7 @@ async fn a_runtime_that_shuts_down_leaves_nobody_waiting() -> TestResult {
         .build()?;
     let leader = client.clone();
     let leading = other.spawn(async move { leader.ensure_active_token().await });
-    meanwhile(server.arrivals("/token", 1)).await;
+    run_blocking(server.arrivals("/token", 1)).await;
     let waiter = tokio::spawn(async move { client.ensure_active_token().await });
     tokio::task::yield_now().await;
     other.shutdown_background();

@@ -361,11 +361,11 @@ async fn a_token_that_was_set_is_not_replaced_by_a_renewal_under_way() -> TestRe
     let gate = Gate::new();
     let server = gated(&gate);
     let client = robot(&server).build()?;
-    let renewal = begin_refresh_token(&client);
-    meanwhile(server.arrivals("/token", 1)).await;
+    let renewal = spawn_refresh_token(&client);
+    run_blocking(server.arrivals("/token", 1)).await;
     client.set_token(Token::new("mine"))?;
     gate.open();
-    renewal.end().await?;
+    renewal.join().await?;
     assert_eq!(
         client.token().unwrap().access_token(),
         &Secret::from("mine")
@@ -586,7 +586,7 @@ async fn hooks_change_every_message_and_bodies_stream() -> TestResult {
         .build()?;
     let response = client
         .post(server.url("/api"))
-        .body(endless(SIZE))
+        .body(streaming_body(SIZE))
         .send()
         .await?;
     let text = response.text().await?;

@@ -11,10 +11,10 @@ use super::{test, *};
 async fn twenty_children_with_the_same_row_make_one_request() -> TestResult {
     let server = provider(600);
     let clock = ManualClock::new();
-    let updates = Told::default();
+    let updates = Updates::default();
     let client = builder(&server)
         .clock(clock.clock())
-        .update_token(noting(&updates))
+        .update_token(recording(&updates))
         .build()?;
     let row = first_token(&clock, 10);
     clock.advance(Duration::from_secs(11));

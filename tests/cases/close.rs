@@ -65,7 +65,7 @@ async fn close_does_not_wait_for_ever_for_a_hook_that_hangs() -> TestResult {
                 if call == 0 {
                     return Err("down".into());
                 }
-                meanwhile(move || held.wait()).await;
+                run_blocking(move || held.wait()).await;
                 Ok::<(), BoxError>(())
             }
         })
@@ -137,7 +137,7 @@ async fn the_last_clone_tells_it_when_dropped() -> TestResult {
     let (client, calls) = with_pending(1).await?;
     let clone = client.clone();
     drop(client);
-    pause(Duration::from_millis(20)).await;
+    sleep(Duration::from_millis(20)).await;
     assert_eq!(calls.load(Ordering::SeqCst), 1);
     drop(clone);
     until(|| calls.load(Ordering::SeqCst) >= 2).await;

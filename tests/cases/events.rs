@@ -73,7 +73,7 @@ async fn lines_with(marker: &str) -> Vec<String> {
         if !lines.is_empty() {
             return lines;
         }
-        pause(Duration::from_millis(5)).await;
+        sleep(Duration::from_millis(5)).await;
     }
 }
 

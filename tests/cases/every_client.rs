@@ -67,17 +67,17 @@ async fn one_renews_early_and_the_others_go_on_with_the_old_token() -> TestResul
 
     clock.advance(seconds(1));
     let (renewing, url) = (client.clone(), server.url("/api"));
-    let first = begin(move || async move {
+    let first = spawn(move || async move {
         let response = renewing.get(url).send().await.expect("an answer");
         response.text().await.expect("a text")
     });
-    meanwhile(server.arrivals("/token", 1)).await;
+    run_blocking(server.arrivals("/token", 1)).await;
     for _ in 0..5 {
         let text = client.get(server.url("/api")).send().await?.text().await?;
         assert_eq!(text, "Bearer t0");
     }
     gate.open();
-    let text = first.end().await;
+    let text = first.join().await;
     assert_eq!(text, "Bearer t1");
     let text = client.get(server.url("/api")).send().await?.text().await?;
     assert_eq!((&*text, server.count("/token")), ("Bearer t1", 1));
@@ -150,12 +150,12 @@ async fn a_foreign_request_is_authorized() -> TestResult {
 }
 
 /// A client with a token that has to be renewed, whose hook notes what it is told.
-fn slow(server: &Server, close_timeout: Duration) -> Result<(Client, Told), Error> {
-    let told = Told::default();
+fn slow(server: &Server, close_timeout: Duration) -> Result<(Client, Updates), Error> {
+    let told = Updates::default();
     let client = client(server)
         .token(expired_token())
         .close_timeout(close_timeout)
-        .update_token(noting(&told))
+        .update_token(recording(&told))
         .build()?;
     Ok((client, told))
 }
@@ -166,17 +166,17 @@ async fn close_waits_for_a_renewal_and_its_hook() -> TestResult {
     let gate = Gate::new();
     let server = gated(&gate);
     let (client, told) = slow(&server, seconds(60))?;
-    let renewal = begin_ensure_active_token(&client);
-    meanwhile(server.arrivals("/token", 1)).await;
+    let renewal = spawn_ensure_active_token(&client);
+    run_blocking(server.arrivals("/token", 1)).await;
     let closing = client.clone();
-    let closed = begin(move || async move { closing.close().await });
+    let closed = spawn(move || async move { closing.close().await });
     until(|| client.token().is_none()).await;
     gate.open();
-    closed.end().await?;
+    closed.join().await?;
     let told: Vec<_> = std::mem::take(&mut *told.lock().unwrap());
     assert_eq!(told.len(), 1, "told before close returned");
     assert_eq!(access_token(&told[0].token), "t1");
-    let token = renewal.end().await?;
+    let token = renewal.join().await?;
     assert_eq!(access_token(&token), "t1");
     Ok(())
 }
@@ -187,8 +187,8 @@ async fn close_does_not_wait_for_ever_and_can_be_called_again() -> TestResult {
     let gate = Gate::new();
     let server = gated(&gate);
     let (client, told) = slow(&server, Duration::from_millis(50))?;
-    let renewal = begin_ensure_active_token(&client);
-    meanwhile(server.arrivals("/token", 1)).await;
+    let renewal = spawn_ensure_active_token(&client);
+    run_blocking(server.arrivals("/token", 1)).await;
     let error = client.close().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Interrupted);
     let error = client.ensure_active_token().await.unwrap_err();
@@ -198,7 +198,7 @@ async fn close_does_not_wait_for_ever_and_can_be_called_again() -> TestResult {
         "callers are refused all the same"
     );
     gate.open();
-    renewal.end().await?;
+    renewal.join().await?;
     client.close().await?;
     assert_eq!(told.lock().unwrap().len(), 1);
     Ok(())

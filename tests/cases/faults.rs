@@ -177,11 +177,11 @@ async fn call(client: &OAuth2Client, chaos: &Chaos) -> oauth_twin::Result<String
     Ok(response.text().await?)
 }
 
-/// The beginning of such a request, which goes on beside the test.
+/// Such a request, which runs beside the test.
 #[maybe_async]
-fn begin_call(client: &OAuth2Client, chaos: &Arc<Chaos>) -> Begun<oauth_twin::Result<String>> {
+fn spawn_call(client: &OAuth2Client, chaos: &Arc<Chaos>) -> Task<oauth_twin::Result<String>> {
     let (client, chaos) = (client.clone(), chaos.clone());
-    begin(move || async move { call(&client, &chaos).await })
+    spawn(move || async move { call(&client, &chaos).await })
 }
 
 fn held(client: &OAuth2Client) -> String {
@@ -398,7 +398,7 @@ async fn survive_flood(
     let flood = gauge.clone();
     let answer = move |_: &Request| flood.flood(&head, FLOOD, chunked);
     survive(change(Fault::new(kind, answer))).await?;
-    let most = meanwhile(move || gauge.most()).await;
+    let most = run_blocking(move || gauge.most()).await;
     assert!(most < HELD, "{most} bytes");
     Ok(())
 }
@@ -419,15 +419,12 @@ async fn chunks_without_an_end_are_not_taken_in() -> TestResult {
 #[maybe_async]
 #[test]
 async fn a_hundred_megabytes_of_an_error_page_are_that_error() -> TestResult {
-    let changes: [(u16, fn(Fault) -> Fault); 2] = [
-        (500, |fault| fault.transient().unknown()),
-        (503, Fault::transient),
-    ];
-    for (status, change) in changes {
-        let head = format!("HTTP/1.1 {status} Bad\r\n");
-        survive_flood(ErrorKind::Server, head, false, change).await?;
-    }
-    Ok(())
+    let bad = |status: u16| format!("HTTP/1.1 {status} Bad\r\n");
+    survive_flood(ErrorKind::Server, bad(500), false, |fault| {
+        fault.transient().unknown()
+    })
+    .await?;
+    survive_flood(ErrorKind::Server, bad(503), false, Fault::transient).await
 }
 
 #[maybe_async]
@@ -577,14 +574,14 @@ async fn a_slow_answer_holds_up_one_caller() -> TestResult {
     let (gate, clock) = (Gate::new(), ManualClock::new());
     let chaos = Arc::new(Chaos::start_at(&gate, |_: &Request| chaos::issue(1)));
     let client = client(&chaos, &clock, Duration::from_secs(60))?;
-    let leader = begin_call(&client, &chaos);
-    meanwhile(chaos.server.arrivals("/token", 1)).await;
+    let leader = spawn_call(&client, &chaos);
+    run_blocking(chaos.server.arrivals("/token", 1)).await;
     for _ in 0..3 {
         let sent_with = call(&client, &chaos).await?;
         assert_eq!(sent_with, format!("Bearer {OLD_TOKEN}"));
     }
     gate.open();
-    let sent_with = leader.end().await?;
+    let sent_with = leader.join().await?;
     assert_eq!(sent_with, "Bearer planted-access-1");
     let sent_with = call(&client, &chaos).await?;
     assert_eq!(sent_with, "Bearer planted-access-1");
@@ -726,13 +723,13 @@ async fn who_waits_shares_the_fault() -> TestResult {
     }));
     let client = client(&chaos, &clock, Duration::from_secs(60))?;
     clock.advance(Duration::from_secs(9 * 3600));
-    let leader = begin_call(&client, &chaos);
-    meanwhile(chaos.server.arrivals("/token", 1)).await;
-    let waiter = begin_call(&client, &chaos);
-    pause(Duration::from_millis(50)).await;
+    let leader = spawn_call(&client, &chaos);
+    run_blocking(chaos.server.arrivals("/token", 1)).await;
+    let waiter = spawn_call(&client, &chaos);
+    sleep(Duration::from_millis(50)).await;
     gate.open();
-    let leader = leader.end().await;
-    let waiter = waiter.end().await;
+    let leader = leader.join().await;
+    let waiter = waiter.join().await;
     for error in [leader, waiter].map(|result| result.expect_err("a fault")) {
         assert_eq!(error.code(), Some(&ErrorCode::InvalidGrant));
         assert!(error.needs_login());

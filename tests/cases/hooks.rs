@@ -10,7 +10,7 @@ use oauth_twin::{BoxError, Error, ErrorKind, TokenUpdate};
 use super::{test, *};
 
 /// `told` in short: the refresh token that was spent, and the new access token.
-fn story(told: &Told) -> String {
+fn story(told: &Updates) -> String {
     let told = told.lock().unwrap();
     let words: Vec<_> = told
         .iter()
@@ -28,9 +28,9 @@ fn client_that_fails(
     server: &Server,
     clock: &ManualClock,
     failures: usize,
-) -> Result<(OAuth2Client, Told), Error> {
-    let told = Told::default();
-    let (note, left) = (noting(&told), AtomicUsize::new(failures));
+) -> Result<(OAuth2Client, Updates), Error> {
+    let told = Updates::default();
+    let (note, left) = (recording(&told), AtomicUsize::new(failures));
     let client = builder(server)
         .token(first_token(clock, 10))
         .clock(clock.clock())
@@ -198,14 +198,14 @@ async fn only_the_caller_that_renewed_gets_the_hook_s_error() -> TestResult {
     let callers: Vec<_> = (0..10)
         .map(|_| {
             let client = client.clone();
-            begin(move || async move { client.ensure_active_token().await })
+            spawn(move || async move { client.ensure_active_token().await })
         })
         .collect();
-    meanwhile(server.arrivals("/token", 1)).await;
+    run_blocking(server.arrivals("/token", 1)).await;
     gate.open();
     let mut failed = 0;
     for caller in callers {
-        match caller.end().await {
+        match caller.join().await {
             Ok(token) => assert_eq!(token.access_token().expose_secret(), "t1"),
             Err(error) => {
                 assert_eq!(error.kind(), ErrorKind::Update);
@@ -239,8 +239,8 @@ async fn waiters_do_not_wait_for_the_hook() -> TestResult {
     let clock = ManualClock::new();
     let client = with_held_hook(with_first_token(&server, &clock, 10), &gate).build()?;
     clock.advance(Duration::from_secs(11));
-    let renewal = begin_ensure_active_token(&client);
-    meanwhile(server.arrivals("/token", 1)).await;
+    let renewal = spawn_ensure_active_token(&client);
+    run_blocking(server.arrivals("/token", 1)).await;
     let token = client.ensure_active_token().await?;
     assert_eq!(token.access_token().expose_secret(), "t1");
     let token = client.refresh_token().await?;
@@ -250,7 +250,7 @@ async fn waiters_do_not_wait_for_the_hook() -> TestResult {
         "it joins the renewal"
     );
     gate.open();
-    renewal.end().await?;
+    renewal.join().await?;
     assert_eq!(server.count("/token"), 1);
     Ok(())
 }
@@ -271,7 +271,7 @@ async fn a_hook_that_panics_is_called_again() -> TestResult {
             Ok(())
         })
         .build()?;
-    let panicked = begin_refresh_token(&client).outcome().await;
+    let panicked = spawn_refresh_token(&client).outcome().await;
     assert!(panicked.is_err());
     assert_eq!(access_token(&client.token().unwrap()), "t1");
     client.close().await?;

@@ -224,15 +224,15 @@ async fn refresh_token_joins_a_renewal_that_is_under_way() -> TestResult {
     let callers: Vec<_> = (0..5)
         .map(|_| {
             let client = client.clone();
-            begin(move || async move { client.refresh_token().await })
+            spawn(move || async move { client.refresh_token().await })
         })
         .collect();
-    meanwhile(server.arrivals("/token", 1)).await;
+    run_blocking(server.arrivals("/token", 1)).await;
     // A straggler that begins after the end makes a renewal of its own, which is right.
-    pause(Duration::from_millis(300)).await;
+    sleep(Duration::from_millis(300)).await;
     gate.open();
     for caller in callers {
-        let token = caller.end().await?;
+        let token = caller.join().await?;
         assert_eq!(token.access_token().expose_secret(), "t1");
     }
     assert_eq!(server.count("/token"), 1);
@@ -254,20 +254,20 @@ async fn a_token_that_was_set_is_not_replaced_by_an_older_renewal() -> TestResul
                 _ => Reply::json(200, json!({"access_token": "set"})),
             }
         });
-        let updates = Told::default();
+        let updates = Updates::default();
         let clock = ManualClock::new();
         let client = with_first_token(&server, &clock, 600)
-            .update_token(noting(&updates))
+            .update_token(recording(&updates))
             .build()?;
-        let renewal = begin_refresh_token(&client);
-        meanwhile(server.arrivals("/token", 1)).await;
+        let renewal = spawn_refresh_token(&client);
+        run_blocking(server.arrivals("/token", 1)).await;
         if by_fetch {
             client.fetch_token(ClientCredentials::new()).await?;
         } else {
             client.set_token(Token::new("set"))?;
         }
         gate.open();
-        let renewed = renewal.end().await?;
+        let renewed = renewal.join().await?;
         assert_eq!(renewed.access_token().expose_secret(), "set");
         assert_eq!(
             client.token().unwrap().access_token().expose_secret(),

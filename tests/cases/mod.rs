@@ -16,10 +16,10 @@ use serde_json::json;
 
 use super::{
     mode::{
-        AssertionClient, AssertionClientBuilder, Begun, CLIENT, CROWD, ExternalSigner,
-        OAUTH1_CLIENT, OAuth1Client, OAuth1ClientBuilder, OAuth2Client, OAuth2ClientBuilder,
-        TokenClient, TokenResult, TokenStore, at_once, begin, endless, http, maybe_async,
-        meanwhile, own_client, pause, received, test,
+        AssertionClient, AssertionClientBuilder, CLIENT, CROWD, ExternalSigner, OAUTH1_CLIENT,
+        OAuth1Client, OAuth1ClientBuilder, OAuth2Client, OAuth2ClientBuilder, Task, TokenClient,
+        TokenResult, TokenStore, at_once, http, maybe_async, own_client, received, run_blocking,
+        sleep, spawn, streaming_body, test,
     },
     support,
 };
@@ -27,7 +27,7 @@ use support::{
     clock::ManualClock,
     gate::Gate,
     server::{Reply, Request, Server},
-    updates::{Told, noting},
+    updates::{Updates, recording},
 };
 
 /// Requests to `$url` by each method that has a name at `$client`, and by one that has none.
@@ -187,24 +187,24 @@ fn with_held_hook(builder: OAuth2ClientBuilder, gate: &Gate) -> OAuth2ClientBuil
     builder.update_token(move |_: TokenUpdate| {
         let gate = gate.clone();
         async move {
-            meanwhile(move || gate.wait()).await;
+            run_blocking(move || gate.wait()).await;
             Ok::<(), BoxError>(())
         }
     })
 }
 
-/// The beginning of a call of `ensure_active_token`, which goes on beside the test.
+/// A call of `ensure_active_token` that runs beside the test.
 #[maybe_async]
-fn begin_ensure_active_token<C: TokenClient>(client: &C) -> Begun<TokenResult> {
+fn spawn_ensure_active_token<C: TokenClient>(client: &C) -> Task<TokenResult> {
     let client = client.clone();
-    begin(move || async move { client.ensure_active_token().await })
+    spawn(move || async move { client.ensure_active_token().await })
 }
 
-/// The same of `refresh_token`.
+/// A call of `refresh_token` that does.
 #[maybe_async]
-fn begin_refresh_token<C: TokenClient>(client: &C) -> Begun<TokenResult> {
+fn spawn_refresh_token<C: TokenClient>(client: &C) -> Task<TokenResult> {
     let client = client.clone();
-    begin(move || async move { client.refresh_token().await })
+    spawn(move || async move { client.refresh_token().await })
 }
 
 /// The outcome for each of `clients`, which are asked for their token at once.
@@ -223,7 +223,7 @@ async fn tokens_at_once<C: TokenClient>(clients: Vec<C>) -> Vec<TokenResult> {
 async fn crowd_at<C: TokenClient>(client: &C, server: &Server, gate: &Gate) -> Vec<TokenResult> {
     let begun = Arc::new(AtomicUsize::new(0));
     let (crowd, counter) = (client.clone(), begun.clone());
-    let outcomes = begin(move || async move {
+    let outcomes = spawn(move || async move {
         at_once(CROWD, |_| {
             let (client, begun) = (crowd.clone(), counter.clone());
             async move {
@@ -235,9 +235,9 @@ async fn crowd_at<C: TokenClient>(client: &C, server: &Server, gate: &Gate) -> V
     });
     until(|| begun.load(Ordering::SeqCst) == CROWD && server.count("/token") > 0).await;
     // All have begun; in the time that the last of them needs to join, nothing can end yet.
-    pause(Duration::from_millis(300)).await;
+    sleep(Duration::from_millis(300)).await;
     gate.open();
-    outcomes.end().await
+    outcomes.join().await
 }
 
 /// The wait until `holds` does, which fails after a minute.
@@ -246,7 +246,7 @@ async fn until(holds: impl Fn() -> bool) {
     let begun = Instant::now();
     while !holds() {
         assert!(begun.elapsed() < seconds(60), "it did not come about");
-        pause(Duration::from_millis(5)).await;
+        sleep(Duration::from_millis(5)).await;
     }
 }
 

@@ -536,12 +536,12 @@ async fn credentials_are_kept_though_the_answer_is_slow() -> TestResult {
     client.fetch_request_token().await?;
     client.set_verifier("v1")?;
     let fetching = client.clone();
-    let fetch = begin(move || async move { fetching.fetch_access_token().await });
-    meanwhile(server.arrivals("/access_token", 1)).await;
+    let fetch = spawn(move || async move { fetching.fetch_access_token().await });
+    run_blocking(server.arrivals("/access_token", 1)).await;
     let error = client.fetch_access_token().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Usage, "a verifier is sent once");
     gate.open();
-    fetch.end().await?;
+    fetch.join().await?;
     assert_eq!(client.token().unwrap().token().expose_secret(), "t1");
     assert_eq!(server.count("/access_token"), 1);
     Ok(())

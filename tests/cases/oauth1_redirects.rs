@@ -126,7 +126,7 @@ async fn a_circle_ends_and_a_stream_is_not_sent_again() -> TestResult {
     );
 
     let server = redirecting("/there");
-    let request = client.post(server.url("/307")).body(endless(10));
+    let request = client.post(server.url("/307")).body(streaming_body(10));
     let response = request.send().await?;
     assert_eq!(response.status(), 307);
     let request = client

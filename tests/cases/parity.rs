@@ -282,10 +282,10 @@ async fn update_token_is_told_of_the_first_token_and_of_what_each_later_one_repl
 {
     let server = without_refresh_tokens();
     let clock = ManualClock::new();
-    let told = Told::default();
+    let told = Updates::default();
     let client = with_credentials(&server)
         .clock(clock.clock())
-        .update_token(noting(&told))
+        .update_token(recording(&told))
         .build()?;
     client.ensure_active_token().await?;
     clock.advance(Duration::from_secs(11));
@@ -431,7 +431,7 @@ async fn connections_end_when_the_last_clone_and_child_are_dropped() -> TestResu
         if server.connections() == 0 {
             return Ok(());
         }
-        pause(Duration::from_millis(5)).await;
+        sleep(Duration::from_millis(5)).await;
     }
     Err("connections are still open".into())
 }

@@ -95,7 +95,7 @@ async fn other_bodies_are_an_error_and_are_not_sent() -> TestResult {
         client
             .post(&url)
             .header("content-type", "application/x-www-form-urlencoded")
-            .body(endless(10)),
+            .body(streaming_body(10)),
         client.post(&url).form(&[("access_token", "mine")]),
     ];
     for request in requests {

@@ -28,18 +28,18 @@ async fn the_failure_of_a_renewal_does_not_hit_the_token_that_was_set_meanwhile(
     );
     let clock = ManualClock::new();
     let client = with_first_token(&server, &clock, 0).build()?;
-    let leader = begin_ensure_active_token(&client);
-    meanwhile(server.arrivals("/token", 1)).await;
+    let leader = spawn_ensure_active_token(&client);
+    run_blocking(server.arrivals("/token", 1)).await;
     let new = Token::new("new")
         .with_refresh_token("rnew")
         .with_issued_at(clock.now())
         .with_expires_at(clock.now() + Duration::from_secs(600));
     client.set_token(new)?;
-    let refresh = begin_refresh_token(&client);
-    pause(Duration::from_millis(100)).await;
+    let refresh = spawn_refresh_token(&client);
+    sleep(Duration::from_millis(100)).await;
     gate.open();
-    let l = leader.end().await;
-    let r = refresh.end().await;
+    let l = leader.join().await;
+    let r = refresh.join().await;
     assert_eq!(l?.access_token().expose_secret(), "new");
     let renewed = r?.access_token().expose_secret().to_owned();
     assert!(["new", "t9"].contains(&&*renewed), "{renewed}");
@@ -69,11 +69,11 @@ async fn a_call_that_was_under_way_renews_nothing_after_close() -> TestResult {
         })
         .build()?;
     let (c, url) = (client.clone(), server.url("/api"));
-    let job = begin(move || async move { c.get(url).send().await.map(|r| r.status().as_u16()) });
-    meanwhile(server.arrivals("/api", 1)).await;
+    let job = spawn(move || async move { c.get(url).send().await.map(|r| r.status().as_u16()) });
+    run_blocking(server.arrivals("/api", 1)).await;
     client.close().await?;
     gate.open();
-    let status = job.end().await?;
+    let status = job.join().await?;
     assert_eq!(status, 401);
     assert_eq!(told.load(Ordering::SeqCst), 0);
     assert_eq!(server.count("/token"), 0);
@@ -111,7 +111,7 @@ async fn updates_are_told_one_after_the_other() -> TestResult {
                     return Err::<(), BoxError>("down".into());
                 }
                 if n == 1 {
-                    meanwhile(move || g.wait()).await;
+                    run_blocking(move || g.wait()).await;
                 }
                 d.lock()
                     .unwrap()
@@ -123,13 +123,13 @@ async fn updates_are_told_one_after_the_other() -> TestResult {
     let row = || Token::new("t0").with_refresh_token("r0");
     let [a, b] = [(); 2].map(|()| client.for_token(row()));
     a.refresh_token().await.unwrap_err(); // t1 pending
-    let closing = begin(move || async move { a.close().await }); // tells t1, slowly
+    let closing = spawn(move || async move { a.close().await }); // tells t1, slowly
     until(|| calls.load(Ordering::SeqCst) >= 2).await;
-    let job = begin(move || async move { b.refresh_token().await });
-    pause(Duration::from_millis(200)).await;
+    let job = spawn(move || async move { b.refresh_token().await });
+    sleep(Duration::from_millis(200)).await;
     gate.open();
-    job.end().await?;
-    closing.end().await?;
+    job.join().await?;
+    closing.join().await?;
     assert_eq!(*done.lock().unwrap(), ["t1", "t2"]);
     Ok(())
 }
@@ -178,15 +178,15 @@ async fn a_login_gives_its_own_token_whatever_is_under_way() -> TestResult {
         .build()?;
     let child = client.for_token(first_token(&clock, 0));
     let c = child.clone();
-    let job = begin(move || async move { c.ensure_active_token().await });
-    meanwhile(server.arrivals("/token", 1)).await;
+    let job = spawn(move || async move { c.ensure_active_token().await });
+    run_blocking(server.arrivals("/token", 1)).await;
     let created = created(&client);
     let callback = callback(&created.url, "c");
     let login = client
         .complete_authorization(created.pending, &callback)
         .await?;
     gate.open();
-    let _ = job.end().await;
+    let _ = job.join().await;
     assert_eq!(login.token.access_token().expose_secret(), "login");
     assert_eq!(login.client.token(), Some(login.token));
     Ok(())

@@ -41,6 +41,16 @@ fn client() -> OAuth2Client {
     client.build().expect("a client")
 }
 
+/// A client that finds `plain` under another name than loopback's, and a URL there.
+fn with_plain_example(plain: &Server) -> (OAuth2ClientBuilder, String) {
+    let address = plain.address();
+    let client = OAuth2Client::builder("id")
+        .token(Token::new("planted"))
+        .configure_http(move |http| http.resolve("plain.example", address));
+    let end = format!("http://plain.example:{}/end", address.port());
+    (client, end)
+}
+
 /// What the last hop from `url` on gets as token.
 #[maybe_async]
 async fn reached(client: &OAuth2Client, url: String) -> oauth_twin::Result<String> {
@@ -185,13 +195,9 @@ async fn on_the_way_back_the_token_stays_away() -> TestResult {
 #[test]
 async fn a_redirect_to_plain_http_is_handed_to_the_caller() -> TestResult {
     let (server, plain) = (site(), site());
-    let address = plain.address();
-    let client = OAuth2Client::builder("id")
-        .token(Token::new("planted"))
-        // If it were followed, it would arrive.
-        .configure_http(move |http| http.resolve("plain.example", address))
-        .build()?;
-    let end = format!("http://plain.example:{}/end", address.port());
+    // If it were followed, it would arrive.
+    let (client, end) = with_plain_example(&plain);
+    let client = client.build()?;
     for status in STATUSES {
         for start in [
             from(&server, status, &end),
@@ -213,13 +219,8 @@ async fn a_redirect_to_plain_http_is_handed_to_the_caller() -> TestResult {
 #[test]
 async fn where_plain_http_is_allowed_it_is_followed_without_the_token() -> TestResult {
     let (server, plain) = (site(), site());
-    let address = plain.address();
-    let client = OAuth2Client::builder("id")
-        .token(Token::new("planted"))
-        .configure_http(move |http| http.resolve("plain.example", address))
-        .dangerous_allow_http()
-        .build()?;
-    let end = format!("http://plain.example:{}/end", address.port());
+    let (client, end) = with_plain_example(&plain);
+    let client = client.dangerous_allow_http().build()?;
     let token = reached(&client, from(&server, 302, &end)).await?;
     assert_eq!((&*token, plain.count("/end")), ("", 1));
     Ok(())

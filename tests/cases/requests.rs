@@ -225,7 +225,7 @@ async fn bodies_stream_in_both_directions() -> TestResult {
     let client = client("t");
     let response = client
         .post(server.url("/"))
-        .body(endless(SIZE))
+        .body(streaming_body(SIZE))
         .send()
         .await?;
     let request = &server.requests("/")[0];

@@ -46,7 +46,7 @@ impl ExternalSigner for Kms {
 
     async fn sign(&self, message: &[u8]) -> Result<Vec<u8>, BoxError> {
         if matches!(self, Self::Hangs) {
-            pause(Duration::from_secs(60)).await;
+            sleep(Duration::from_secs(60)).await;
         }
         self.signature(message)
     }

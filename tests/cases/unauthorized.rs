@@ -148,7 +148,7 @@ async fn a_body_that_cannot_be_sent_again_is_not() -> TestResult {
     let client = with_token(&server).build()?;
     let response = client
         .post(server.url("/api"))
-        .body(endless(10))
+        .body(streaming_body(10))
         .send()
         .await?;
     assert_eq!(response.status(), 401);

@@ -73,17 +73,17 @@ pub async fn at_once<T: Send + 'static, F: Future<Output = T> + Send + 'static>(
     done
 }
 
-/// Begins a job that goes on beside the test.
-pub fn begin<T: Send + 'static, F: Future<Output = T> + Send + 'static>(
+/// Spawns a job that runs beside the test.
+pub fn spawn<T: Send + 'static, F: Future<Output = T> + Send + 'static>(
     job: impl FnOnce() -> F,
-) -> Begun<T> {
-    Begun(tokio::spawn(job()))
+) -> Task<T> {
+    Task(tokio::spawn(job()))
 }
 
-pub struct Begun<T>(tokio::task::JoinHandle<T>);
+pub struct Task<T>(tokio::task::JoinHandle<T>);
 
-impl<T> Begun<T> {
-    pub async fn end(self) -> T {
+impl<T> Task<T> {
+    pub async fn join(self) -> T {
         self.outcome().await.expect("a task")
     }
 
@@ -93,17 +93,17 @@ impl<T> Begun<T> {
     }
 }
 
-/// Lets `wait`, which blocks, have its way while tasks go on.
-pub async fn meanwhile<T: Send + 'static>(wait: impl FnOnce() -> T + Send + 'static) -> T {
+/// Runs `wait`, which blocks, while tasks go on.
+pub async fn run_blocking<T: Send + 'static>(wait: impl FnOnce() -> T + Send + 'static) -> T {
     tokio::task::spawn_blocking(wait).await.expect("a thread")
 }
 
-pub async fn pause(time: Duration) {
+pub async fn sleep(time: Duration) {
     tokio::time::sleep(time).await;
 }
 
 /// A body of `size` bytes whose length is not known beforehand.
-pub fn endless(size: usize) -> http::Body {
+pub fn streaming_body(size: usize) -> http::Body {
     struct Stream(usize);
     impl http_body::Body for Stream {
         type Data = bytes::Bytes;

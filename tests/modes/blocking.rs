@@ -64,15 +64,15 @@ pub fn at_once<T: Send>(count: usize, job: impl Fn(usize) -> T + Sync) -> Vec<T>
     })
 }
 
-/// Begins a job that goes on beside the test.
-pub fn begin<T: Send + 'static>(job: impl FnOnce() -> T + Send + 'static) -> Begun<T> {
-    Begun(std::thread::spawn(job))
+/// Spawns a job that runs beside the test.
+pub fn spawn<T: Send + 'static>(job: impl FnOnce() -> T + Send + 'static) -> Task<T> {
+    Task(std::thread::spawn(job))
 }
 
-pub struct Begun<T>(std::thread::JoinHandle<T>);
+pub struct Task<T>(std::thread::JoinHandle<T>);
 
-impl<T> Begun<T> {
-    pub fn end(self) -> T {
+impl<T> Task<T> {
+    pub fn join(self) -> T {
         self.outcome().expect("a thread")
     }
 
@@ -82,17 +82,17 @@ impl<T> Begun<T> {
     }
 }
 
-/// Lets `wait`, which blocks, have its way.
-pub fn meanwhile<T>(wait: impl FnOnce() -> T) -> T {
+/// Runs `wait`, which blocks.
+pub fn run_blocking<T>(wait: impl FnOnce() -> T) -> T {
     wait()
 }
 
-pub fn pause(time: Duration) {
+pub fn sleep(time: Duration) {
     std::thread::sleep(time);
 }
 
 /// A body of `size` bytes whose length is not known beforehand.
-pub fn endless(size: usize) -> http::Body {
+pub fn streaming_body(size: usize) -> http::Body {
     http::Body::new(std::io::Read::take(std::io::repeat(b'x'), size as u64))
 }
 

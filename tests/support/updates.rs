@@ -1,17 +1,19 @@
-//! A hook that notes what it is told.
+//! A hook that records what it is told.
 
 use std::sync::{Arc, Mutex};
 
 use oauth_twin::{BoxError, TokenUpdate};
 
 /// The updates that a hook was told of, in order.
-pub type Told = Arc<Mutex<Vec<TokenUpdate>>>;
+pub type Updates = Arc<Mutex<Vec<TokenUpdate>>>;
 
-/// A hook that notes its updates in `told`.
-pub fn noting(told: &Told) -> impl Fn(TokenUpdate) -> Result<(), BoxError> + Send + Sync + 'static {
-    let told = told.clone();
+/// A hook that records its updates in `updates`.
+pub fn recording(
+    updates: &Updates,
+) -> impl Fn(TokenUpdate) -> Result<(), BoxError> + Send + Sync + 'static {
+    let updates = updates.clone();
     move |update| {
-        told.lock().expect("a lock").push(update);
+        updates.lock().expect("a lock").push(update);
         Ok(())
     }
 }

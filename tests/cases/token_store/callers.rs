@@ -19,11 +19,11 @@ async fn a_login_elsewhere_counts_more_than_a_renewal() -> TestResult {
         })
         .build()?;
     clock.advance(seconds(11));
-    let renewing = begin_ensure_active_token(&client);
-    meanwhile(server.arrivals("/token", 1)).await;
+    let renewing = spawn_ensure_active_token(&client);
+    run_blocking(server.arrivals("/token", 1)).await;
     shelf.put(Some(Token::new("login").with_refresh_token("r9")));
     gate.open();
-    let token = renewing.end().await?;
+    let token = renewing.join().await?;
     assert_eq!(access_token(&token), "login");
     assert_eq!(access_token(&client.token().unwrap()), "login");
     assert_eq!(shelf.held(), "2:login");
@@ -166,11 +166,11 @@ async fn a_revocation_waits_for_a_renewal_of_another_process() -> TestResult {
     client.ensure_active_token().await?;
     let held = shelf.lease(seconds(60)).await.unwrap().unwrap();
     let revoking = client.clone();
-    let revoking = begin(move || async move { revoking.revoke_token().await });
+    let revoking = spawn(move || async move { revoking.revoke_token().await });
     seen(&shelf, "held").await;
     shelf.put(Some(Token::new("t5").with_refresh_token("r5")));
     drop(held);
-    revoking.end().await?;
+    revoking.join().await?;
     let requests = server.requests("/revoke");
     let revoked: Vec<_> = requests
         .iter()

@@ -326,7 +326,7 @@ async fn a_store_that_panics_holds_nobody_up() -> TestResult {
     let client = process(&server, &shelf, &clock).build()?;
     shelf.fail([Fault::PanickingLoad]);
     let panicking = client.clone();
-    let panicking = begin(move || async move {
+    let panicking = spawn(move || async move {
         let _ = panicking.ensure_active_token().await;
     });
     let ended = panicking.outcome().await;

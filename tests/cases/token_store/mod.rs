@@ -161,10 +161,10 @@ impl TokenStore for Shelf {
     async fn load(&self) -> Result<Option<StoredToken>, BoxError> {
         self.note("load");
         while self.is_held("load") {
-            pause(Duration::from_millis(5)).await;
+            sleep(Duration::from_millis(5)).await;
         }
         match self.fault(&[Fault::Load, Fault::HangingLoad, Fault::PanickingLoad]) {
-            Some(Fault::HangingLoad) => pause(Duration::from_secs(60)).await,
+            Some(Fault::HangingLoad) => sleep(Duration::from_secs(60)).await,
             Some(Fault::PanickingLoad) => panic!("the store panics"),
             Some(_) => return Err("the disk is gone".into()),
             None => {}
@@ -175,7 +175,7 @@ impl TokenStore for Shelf {
     async fn save(&self, next: &StoredToken) -> Result<bool, BoxError> {
         self.note(format!("save({})", short(next)));
         while self.is_held("save") {
-            pause(Duration::from_millis(5)).await;
+            sleep(Duration::from_millis(5)).await;
         }
         let faults = [
             Fault::Save,
@@ -189,7 +189,7 @@ impl TokenStore for Shelf {
         }
         match fault {
             Some(Fault::HangingSave | Fault::LateSave) => {
-                pause(Duration::from_secs(60)).await;
+                sleep(Duration::from_secs(60)).await;
                 return Err("it comes to nothing".into());
             }
             Some(Fault::Save) => return Err("the disk is full".into()),
@@ -205,7 +205,7 @@ impl TokenStore for Shelf {
     async fn lease(&self, time: Duration) -> Result<Option<Lease>, BoxError> {
         self.0.lock().unwrap().lease_time = time;
         match self.fault(&[Fault::Lease, Fault::HangingLease]) {
-            Some(Fault::HangingLease) => pause(Duration::from_secs(60)).await,
+            Some(Fault::HangingLease) => sleep(Duration::from_secs(60)).await,
             Some(_) => return Err("the lock is broken".into()),
             None => {}
         }

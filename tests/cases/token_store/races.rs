@@ -13,19 +13,19 @@ async fn a_superseded_renewal_holds_nobody_up() -> TestResult {
     let client = with_first_token(&server, &clock, 10)
         .update_token(|update: TokenUpdate| async move {
             if update.superseded {
-                pause(Duration::from_millis(200)).await;
+                sleep(Duration::from_millis(200)).await;
             }
             Ok::<(), BoxError>(())
         })
         .build()?;
     clock.advance(seconds(11));
-    let leading = begin_ensure_active_token(&client);
-    meanwhile(server.arrivals("/token", 1)).await;
-    let waiter = begin_ensure_active_token(&client);
-    pause(Duration::from_millis(50)).await;
+    let leading = spawn_ensure_active_token(&client);
+    run_blocking(server.arrivals("/token", 1)).await;
+    let waiter = spawn_ensure_active_token(&client);
+    sleep(Duration::from_millis(50)).await;
     client.set_token(first_token(&clock, 0).with_refresh_token("r9"))?;
     gate.open();
-    for renewed in [leading.end().await?, waiter.end().await?] {
+    for renewed in [leading.join().await?, waiter.join().await?] {
         assert_eq!(access_token(&renewed), "t2");
     }
     client.close().await?;
@@ -44,15 +44,15 @@ async fn a_forced_renewal_does_not_join_one_that_is_left_to_others() -> TestResu
     let held = shelf.lease(seconds(60)).await.unwrap().unwrap();
     shelf.story();
     shelf.hold(Some("load"));
-    let early = begin_ensure_active_token(&client);
+    let early = spawn_ensure_active_token(&client);
     seen(&shelf, "load").await;
-    let forced = begin_refresh_token(&client);
-    pause(Duration::from_millis(50)).await;
+    let forced = spawn_refresh_token(&client);
+    sleep(Duration::from_millis(50)).await;
     shelf.hold(None);
-    let token = early.end().await?;
+    let token = early.join().await?;
     assert_eq!(access_token(&token), "t0");
     drop(held);
-    let token = forced.end().await?;
+    let token = forced.join().await?;
     assert_eq!(access_token(&token), "t1");
     Ok(())
 }
@@ -64,14 +64,14 @@ async fn a_forced_renewal_does_not_join_the_first_look_into_the_store() -> TestR
     let (clock, shelf, server) = with_stored_token(600, 600);
     let client = process(&server, &shelf, &clock).build()?;
     shelf.hold(Some("load"));
-    let reading = begin_ensure_active_token(&client);
+    let reading = spawn_ensure_active_token(&client);
     seen(&shelf, "load").await;
-    let forced = begin_refresh_token(&client);
-    pause(Duration::from_millis(50)).await;
+    let forced = spawn_refresh_token(&client);
+    sleep(Duration::from_millis(50)).await;
     shelf.hold(None);
-    let token = forced.end().await?;
+    let token = forced.join().await?;
     assert_eq!(access_token(&token), "t1");
-    reading.end().await?;
+    reading.join().await?;
     Ok(())
 }
 
@@ -81,14 +81,14 @@ async fn a_token_that_is_set_while_the_store_is_read_counts() -> TestResult {
     let (clock, shelf, server) = with_stored_token(600, 600);
     let client = process(&server, &shelf, &clock).build()?;
     shelf.hold(Some("load"));
-    let reading = begin_ensure_active_token(&client);
+    let reading = spawn_ensure_active_token(&client);
     seen(&shelf, "load").await;
     let setting = client.clone();
-    let setting = begin(move || async move { setting.set_token(Token::new("given")) });
+    let setting = spawn(move || async move { setting.set_token(Token::new("given")) });
     until(|| client.token().is_some()).await;
     shelf.hold(None);
-    setting.end().await?;
-    let token = reading.end().await?;
+    setting.join().await?;
+    let token = reading.join().await?;
     assert_eq!(access_token(&token), "given");
     client.close().await?;
     assert_eq!(shelf.held(), "2:given");
@@ -102,16 +102,16 @@ async fn of_two_tokens_that_are_stored_at_the_same_time_the_later_one_stays() ->
     let client = process(&server, &shelf, &clock).build()?;
     shelf.hold(Some("save"));
     let first = client.clone();
-    let first = begin(move || async move { first.fetch_token(ClientCredentials::new()).await });
+    let first = spawn(move || async move { first.fetch_token(ClientCredentials::new()).await });
     seen(&shelf, "save(1:t1)").await;
     let second = client.clone();
-    let second = begin(move || async move { second.fetch_token(ClientCredentials::new()).await });
+    let second = spawn(move || async move { second.fetch_token(ClientCredentials::new()).await });
     until(|| access_token(&client.token().unwrap()) != "t1").await;
-    pause(Duration::from_millis(50)).await;
+    sleep(Duration::from_millis(50)).await;
     shelf.hold(None);
-    second.end().await?;
+    second.join().await?;
     assert_eq!(shelf.held(), "2:t2", "by the time that it is returned");
-    first.end().await?;
+    first.join().await?;
     Ok(())
 }
 
@@ -133,14 +133,14 @@ async fn a_login_is_stored_while_a_hook_runs() -> TestResult {
             }
         })
         .build()?;
-    let renewing = begin_ensure_active_token(&client);
+    let renewing = spawn_ensure_active_token(&client);
     until(|| told.is_set()).await;
     client.fetch_token(ClientCredentials::new()).await?;
     assert_eq!(shelf.held(), "3:t2");
     // It is answered with an error, which is not the point.
     client.introspect_token().await.unwrap_err();
     release.set();
-    renewing.end().await?;
+    renewing.join().await?;
     Ok(())
 }
 
@@ -150,10 +150,10 @@ async fn a_client_that_is_closed_waits_for_no_lease() -> TestResult {
     let (clock, shelf, server) = with_stored_token(0, 600);
     let held = shelf.lease(seconds(60)).await.unwrap().unwrap();
     let client = process(&server, &shelf, &clock).build()?;
-    let waiting = begin_ensure_active_token(&client);
+    let waiting = spawn_ensure_active_token(&client);
     seen(&shelf, "held").await;
     client.close().await?;
-    let error = waiting.end().await.unwrap_err();
+    let error = waiting.join().await.unwrap_err();
     assert_eq!(
         (error.kind(), server.count("/token")),
         (ErrorKind::Closed, 0)

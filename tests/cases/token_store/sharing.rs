@@ -189,10 +189,10 @@ async fn a_token_that_the_holder_of_the_lease_stores_is_taken_at_once() -> TestR
     clock.advance(seconds(11));
     let held = shelf.lease(seconds(60)).await.unwrap().unwrap();
     let client = process(&server, &shelf, &clock).build()?;
-    let waiting = begin_ensure_active_token(&client);
-    pause(Duration::from_millis(50)).await;
+    let waiting = spawn_ensure_active_token(&client);
+    sleep(Duration::from_millis(50)).await;
     shelf.put(Some(first_token(&clock, 600)));
-    let token = waiting.end().await?;
+    let token = waiting.join().await?;
     assert_eq!((access_token(&token), server.count("/token")), ("t0", 0));
     assert!(shelf.is_leased());
     drop(held);
@@ -440,11 +440,11 @@ async fn a_forced_renewal_takes_what_the_holder_of_the_lease_stores() -> TestRes
     let (clock, shelf, server) = with_stored_token(600, 600);
     let held = shelf.lease(seconds(60)).await.unwrap().unwrap();
     let client = process(&server, &shelf, &clock).build()?;
-    let forced = begin_refresh_token(&client);
+    let forced = spawn_refresh_token(&client);
     seen(&shelf, "held").await;
     shelf.put(Some(Token::new("theirs").with_refresh_token("r0")));
     drop(held);
-    let token = forced.end().await?;
+    let token = forced.join().await?;
     assert_eq!(
         (access_token(&token), server.count("/token")),
         ("theirs", 0)

@@ -21,8 +21,8 @@ use super::{
     logins::Server,
 };
 use crate::{
-    mode::{AssertionClient, AssertionClientBuilder, CLIENT, at_once, maybe_async, pause, test},
-    updates::{Told, noting},
+    mode::{AssertionClient, AssertionClientBuilder, CLIENT, at_once, maybe_async, sleep, test},
+    updates::{Updates, recording},
 };
 
 const GRANT_TYPE: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
@@ -154,11 +154,11 @@ async fn a_service_account_that_acts_for_a_user() -> TestResult {
 #[test]
 async fn each_renewal_sends_a_new_assertion() -> TestResult {
     let (name, file) = account("renewed", 2).await;
-    let updates = Told::default();
+    let updates = Updates::default();
     let client = AssertionClient::from_service_account(&file)?
         .scope("reports:read")
         .leeway(Duration::ZERO)
-        .update_token(noting(&updates))
+        .update_token(recording(&updates))
         .build()?;
     // Until the third token, whatever the time that takes: each call is answered.
     let mut calls = 0;
@@ -166,7 +166,7 @@ async fn each_renewal_sends_a_new_assertion() -> TestResult {
         let answer = me(&client).await?;
         assert_eq!(answer["scope"], "reports:read");
         calls += 1;
-        pause(Duration::from_millis(100)).await;
+        sleep(Duration::from_millis(100)).await;
     }
     client.close().await?;
     let updates = updates.lock().unwrap().clone();
@@ -198,7 +198,7 @@ async fn fifty_callers_send_one_assertion() -> TestResult {
     assert_eq!(count, (1, 0));
 
     // All tokens of this account are revoked: the 401s lead to one renewal.
-    Server::Authlib.order("revoke_all", &name, &[]).await;
+    Server::Authlib.control("revoke_all", &name, &[]).await;
     let statuses = at_once(50, call).await;
     assert_eq!(statuses, vec![200; 50]);
     let count = counted(&name).await;
@@ -211,7 +211,7 @@ async fn fifty_callers_send_one_assertion() -> TestResult {
 async fn a_request_that_is_repeated_has_an_assertion_of_its_own() -> TestResult {
     let (name, file) = account("repeated", 600).await;
     Server::Authlib
-        .order("fail", &name, &[("next", "2"), ("status", "503")])
+        .control("fail", &name, &[("next", "2"), ("status", "503")])
         .await;
     let sent = Arc::new(Mutex::new(Vec::new()));
     let told = sent.clone();

@@ -1,5 +1,5 @@
 //! The servers' side of a test: clients that are registered for it alone, requests that are counted,
-//! and faults that are ordered.
+//! and faults that are injected.
 
 use serde_json::Value;
 
@@ -40,8 +40,8 @@ impl Server {
         response.json().await.expect("JSON")
     }
 
-    /// Orders what the server does with the requests of a client from now on.
-    pub async fn order(self, what: &str, client: &str, parameters: &[(&str, &str)]) {
+    /// Tells the server what to do with the tokens and the next requests of a client.
+    pub async fn control(self, what: &str, client: &str, parameters: &[(&str, &str)]) {
         let request = own_client()
             .post(format!("{}/_test/{what}", self.issuer()))
             .query(&[("client", client)])

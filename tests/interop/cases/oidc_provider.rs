@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 
 use super::{TestResult, logins::Server};
 use crate::{
-    mode::{CLIENT, OAuth2Client, OAuth2ClientBuilder, at_once, maybe_async, pause, test},
-    updates::{Told, noting},
+    mode::{CLIENT, OAuth2Client, OAuth2ClientBuilder, at_once, maybe_async, sleep, test},
+    updates::{Updates, recording},
 };
 
 /// Every printable character that ASCII has beside letters and digits, and an escape that must
@@ -184,9 +184,9 @@ async fn a_post_with_a_body_at_a_protected_resource() -> TestResult {
 #[test]
 async fn a_token_of_three_seconds_is_renewed_by_itself() -> TestResult {
     let (id, secret) = registered("short", "client_secret_basic", 3).await;
-    let updates = Told::default();
+    let updates = Updates::default();
     let client = builder(&id, secret)
-        .update_token(noting(&updates))
+        .update_token(recording(&updates))
         .build()?;
     // Until the third token, whatever the time that takes: each call is answered.
     let mut calls = 0;
@@ -194,7 +194,7 @@ async fn a_token_of_three_seconds_is_renewed_by_itself() -> TestResult {
         let answer = me(&client).await?;
         assert_eq!(answer["client_id"], id);
         calls += 1;
-        pause(Duration::from_millis(100)).await;
+        sleep(Duration::from_millis(100)).await;
     }
     let updates = updates.lock().unwrap().clone();
     assert_eq!(updates[0].previous_access_token, None);
@@ -213,7 +213,7 @@ async fn a_token_of_three_seconds_is_renewed_by_itself() -> TestResult {
 async fn two_hundred_callers_make_one_token_request() -> TestResult {
     let (id, secret) = registered("crowd", "client_secret_basic", 600).await;
     Server::OidcProvider
-        .order("delay", &id, &[("ms", "200")])
+        .control("delay", &id, &[("ms", "200")])
         .await;
     let client = builder(&id, secret).build()?;
     let url = format!("{}/api/me", issuer());
@@ -230,7 +230,7 @@ async fn two_hundred_callers_make_one_token_request() -> TestResult {
     assert_eq!(count, (1, 0), "counted at the server: the first token");
 
     // All tokens of this client are revoked: the 401s lead to one renewal.
-    Server::OidcProvider.order("revoke_all", &id, &[]).await;
+    Server::OidcProvider.control("revoke_all", &id, &[]).await;
     let statuses = at_once(200, call).await;
     assert_eq!(statuses, vec![200; 200]);
     let count = counted(&id).await;
@@ -244,13 +244,13 @@ async fn a_server_that_is_overloaded_is_asked_again_and_one_that_fails_is_not() 
     let (id, secret) = registered("failing", "client_secret_basic", 600).await;
     let client = builder(&id, secret).build()?;
     Server::OidcProvider
-        .order("fail", &id, &[("next", "2"), ("status", "503")])
+        .control("fail", &id, &[("next", "2"), ("status", "503")])
         .await;
     client.ensure_active_token().await?;
     let count = counted(&id).await;
     assert_eq!(count, (1, 2));
     Server::OidcProvider
-        .order("fail", &id, &[("next", "1"), ("status", "500")])
+        .control("fail", &id, &[("next", "1"), ("status", "500")])
         .await;
     let error = client.refresh_token().await.unwrap_err();
     assert!(error.is_transient() && error.outcome_unknown());
