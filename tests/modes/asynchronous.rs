@@ -89,7 +89,9 @@ impl<T> Task<T> {
 
     /// An error if it panicked.
     pub async fn outcome(self) -> Result<T, ()> {
-        self.0.await.map_err(|_| ())
+        self.0
+            .await
+            .map_err(|error| assert!(error.is_panic(), "{error}"))
     }
 }
 
