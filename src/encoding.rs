@@ -1,5 +1,5 @@
 //! Percent-encoding as RFC 3986 has it, which OAuth 1.0 signs with and which every server
-//! understands in a form-encoded credential.
+//! understands in a form-encoded credential; and the byte order mark, which no text needs.
 
 /// The unreserved characters `A-Z a-z 0-9 - . _ ~`.
 const UNRESERVED: [bool; 256] = {
@@ -69,11 +69,38 @@ pub(crate) fn percent_encode(text: &str) -> String {
     encoded
 }
 
+/// Decodes `%XX`. `None` if a percent sign stands before anything else than two hexadecimal digits,
+/// or if the bytes are not UTF-8: what was meant is then unknown.
+///
+/// [RFC 3986 section 2.1](https://www.rfc-editor.org/rfc/rfc3986#section-2.1)
+pub(crate) fn percent_decode(text: &[u8]) -> Option<String> {
+    let digit = |byte: Option<&u8>| char::from(*byte?).to_digit(16);
+    let mut decoded = Vec::with_capacity(text.len());
+    let mut bytes = text.iter();
+    while let Some(&byte) = bytes.next() {
+        decoded.push(match byte {
+            b'%' => u8::try_from(digit(bytes.next())? << 4 | digit(bytes.next())?).ok()?,
+            byte => byte,
+        });
+    }
+    String::from_utf8(decoded).ok()
+}
+
+/// The text behind a UTF-8 byte order mark, which some servers and editors put before it.
+///
+/// "In the interests of interoperability, implementations that parse JSON texts MAY ignore the
+/// presence of a byte order mark rather than treating it as an error."
+///
+/// [RFC 8259 section 8.1](https://www.rfc-editor.org/rfc/rfc8259#section-8.1)
+pub(crate) fn without_byte_order_mark(text: &[u8]) -> &[u8] {
+    text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text)
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
-    use super::{percent_encode, percent_encode_onto};
+    use super::*;
 
     #[test]
     fn examples() {
@@ -91,12 +118,47 @@ mod tests {
         }
     }
 
+    #[test]
+    fn what_is_no_percent_encoded_utf_8_is_not_decoded() {
+        assert_eq!(
+            percent_decode(b"a%20b+%c3%A4").as_deref(),
+            Some("a b+\u{e4}")
+        );
+        for bad in [
+            "%",
+            "%2",
+            "%ZZ",
+            "%+1",
+            "a%",
+            "%2%41",
+            "%FF",
+            "%C3",
+            "%ED%A0%80",
+        ] {
+            assert_eq!(percent_decode(bad.as_bytes()), None, "{bad}");
+        }
+        assert_eq!(percent_decode(b"\xff"), None);
+    }
+
+    #[test]
+    fn one_byte_order_mark_is_taken_off() {
+        for (text, without) in [
+            ("\u{feff}a", "a"),
+            ("a\u{feff}", "a\u{feff}"),
+            ("\u{feff}\u{feff}a", "\u{feff}a"),
+            ("", ""),
+        ] {
+            assert_eq!(without_byte_order_mark(text.as_bytes()), without.as_bytes());
+        }
+    }
+
     proptest! {
         #[test]
         fn a_form_decoder_reads_it_back(text: String) {
             let encoded = format!("k={}", percent_encode(&text));
             let (_, decoded) = url::form_urlencoded::parse(encoded.as_bytes()).next().expect("a pair");
-            prop_assert_eq!(decoded, text);
+            prop_assert_eq!(&decoded, &text);
+            prop_assert_eq!(percent_decode(percent_encode(&text).as_bytes()), Some(text));
         }
     }
 }

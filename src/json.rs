@@ -8,9 +8,17 @@ use serde::{
 };
 use serde_json::{Map, Value};
 
-/// The members of a JSON object, none of which may stand twice: which of two access tokens would
-/// be meant?
+use crate::encoding::without_byte_order_mark;
+
+/// The members of a JSON object, without duplicates: which of two access tokens would be meant?
 pub(crate) struct Members(pub(crate) Map<String, Value>);
+
+impl Members {
+    /// Reads a body or a file, which may begin with a byte order mark.
+    pub(crate) fn from_slice(json: &[u8]) -> serde_json::Result<Map<String, Value>> {
+        serde_json::from_slice(without_byte_order_mark(json)).map(|Self(members)| members)
+    }
+}
 
 impl<'de> Deserialize<'de> for Members {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -27,7 +35,7 @@ impl<'de> Deserialize<'de> for Members {
                 let mut members = Map::new();
                 while let Some((name, value)) = map.next_entry::<String, Value>()? {
                     if members.insert(name, value).is_some() {
-                        return Err(de::Error::custom("a member stands twice"));
+                        return Err(de::Error::custom("duplicate member"));
                     }
                 }
                 Ok(Members(members))
@@ -44,9 +52,10 @@ mod tests {
 
     #[test]
     fn members_stand_once() {
-        let read = |text: &str| serde_json::from_str::<Members>(text).ok();
-        let members = read(r#"{"a":1,"b":{"a":2}}"#).expect("an object");
-        assert_eq!(members.0["b"]["a"], 2);
+        let read = |text: &str| Members::from_slice(text.as_bytes()).ok();
+        for text in [r#"{"a":1,"b":{"a":2}}"#, "\u{feff} {\"b\":{\"a\":2}}"] {
+            assert_eq!(read(text).expect("an object")["b"]["a"], 2);
+        }
         for text in ["", "[]", "null", "7", r#"{"a":1,"a":1}"#, "{} {}", "{"] {
             assert!(read(text).is_none(), "{text}");
         }

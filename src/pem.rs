@@ -4,12 +4,15 @@
 
 use rustls_pki_types::{PrivateKeyDer, pem::PemObject as _};
 
-use crate::error::{Error, Result};
+use crate::{
+    encoding::without_byte_order_mark,
+    error::{Error, Result},
+};
 
 /// The first private key in `pem` that is not encrypted. `kind` goes into the error, as in
 /// "there is no RSA private key".
 pub(crate) fn private_key(pem: &[u8], kind: &str) -> Result<PrivateKeyDer<'static>> {
-    let pem = pem.strip_prefix(BYTE_ORDER_MARK).unwrap_or(pem);
+    let pem = without_byte_order_mark(pem);
     // The error may quote the text.
     PrivateKeyDer::from_pem_slice(pem).map_err(|_error| {
         // OpenSSL's own encryption keeps the name of the section.
@@ -25,9 +28,6 @@ pub(crate) fn private_key(pem: &[u8], kind: &str) -> Result<PrivateKeyDer<'stati
         })
     })
 }
-
-/// What some editors put before a text.
-pub(crate) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// Whether `text` stands in `pem`.
 pub(crate) fn contains(pem: &[u8], text: &[u8]) -> bool {

@@ -12,9 +12,12 @@ use reqwest::{
 use super::{execute, http, http_base, http_client, maybe_async, read_capped};
 use crate::{
     error::{Error, Result},
-    oauth2::{request::EndpointRequest, response::EndpointResponse, token::bearer::TokenPlacement},
+    oauth2::{request::EndpointRequest, token::bearer::TokenPlacement},
     tls,
-    wire::secure_url::{is_loopback, is_secure},
+    wire::{
+        response::EndpointResponse,
+        secure_url::{is_loopback, is_secure},
+    },
 };
 
 /// The user's change to reqwest's builder.

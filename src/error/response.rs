@@ -267,12 +267,36 @@ impl fmt::Display for ErrorCode {
     }
 }
 
-/// At most 300 characters, none of which could break a line or command a terminal.
+/// At most 300 characters, none of which could break a line, command a terminal, or show the text in
+/// another order than it has.
 fn one_line(text: &str) -> String {
     text.chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
+        .filter(|c| !is_invisible(*c))
+        .map(|c| match c {
+            '\u{2028}' | '\u{2029}' => ' ',
+            c if c.is_control() => ' ',
+            c => c,
+        })
         .take(300)
         .collect()
+}
+
+/// Whether a character is there for what it does to its neighbours: marks, embeddings, overrides and
+/// isolates of the bidirectional algorithm, joiners, tags, a byte order mark.
+///
+/// [UAX #9 section 2](https://www.unicode.org/reports/tr9/#Directional_Formatting_Characters)
+fn is_invisible(c: char) -> bool {
+    matches!(
+        c,
+        '\u{61c}'
+            | '\u{180e}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{202a}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{feff}'
+            | '\u{fff9}'..='\u{fffb}'
+            | '\u{e0000}'..='\u{e007f}'
+    )
 }
 
 #[cfg(test)]
@@ -309,6 +333,20 @@ mod tests {
         let long = "x".repeat(10_000);
         let response = response.with_error("e", Some(&long), None);
         assert_eq!(response.description().map(str::len), Some(300));
+    }
+
+    #[test]
+    fn no_character_changes_the_order_or_the_lines_of_a_message() {
+        let text = "a\u{202e}b\u{2066}c\u{2069}\u{200f}\u{61c}\u{feff}d\u{2028}e\u{2029}f\u{85}g";
+        let response = response("1").with_error(text, Some(text), Some(text));
+        assert_eq!(
+            response.to_string(),
+            "the server answered abcd e f g: abcd e f g"
+        );
+        assert_eq!(response.uri(), Some("abcd e f g"));
+        // Letters of any script stay.
+        let response = response.with_error("e", Some("\u{5e9}\u{5dc} \u{e4}"), None);
+        assert_eq!(response.description(), Some("\u{5e9}\u{5dc} \u{e4}"));
     }
 
     #[test]

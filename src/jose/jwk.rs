@@ -51,6 +51,29 @@ pub struct Jwk {
 }
 
 impl Jwk {
+    /// Reads a key, such as the content of a file, which may begin with a byte order mark.
+    ///
+    /// ```
+    /// use oauth_twin::jose::Jwk;
+    ///
+    /// let jwk = Jwk::from_slice(b"\xef\xbb\xbf{\"kty\":\"oct\",\"k\":\"c2VjcmV0\"}")?;
+    /// assert_eq!(jwk.key_type(), "oct");
+    /// # Ok::<(), oauth_twin::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If it is not a JSON object without duplicate members, or not a JWK.
+    ///
+    /// [RFC 7517 section 4](https://www.rfc-editor.org/rfc/rfc7517#section-4)
+    pub fn from_slice(json: &[u8]) -> Result<Self> {
+        // The error may quote the text.
+        let members = Members::from_slice(json).map_err(|_error| {
+            Error::usage("the JWK is not a JSON object without duplicate members")
+        })?;
+        Self::from_members(members).map_err(Error::usage)
+    }
+
     /// `kty`: `RSA`, `EC`, `OKP` or `oct`.
     ///
     /// [RFC 7517 section 4.1](https://www.rfc-editor.org/rfc/rfc7517#section-4.1)

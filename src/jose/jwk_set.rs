@@ -5,9 +5,10 @@
 use std::{fmt, sync::Arc};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, ser::SerializeMap as _};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::{
+    error::{Error, Result},
     jose::{Header, Jwk, VerifyingKey, verifying_key::Material},
     json::Members,
 };
@@ -46,6 +47,46 @@ impl JwkSet {
             materials: keys.iter().map(material).collect(),
             keys,
         }
+    }
+
+    /// Reads a document, such as the content of a file, which may begin with a byte order mark.
+    ///
+    /// ```
+    /// use oauth_twin::jose::JwkSet;
+    ///
+    /// let set = JwkSet::from_slice(b"\xef\xbb\xbf{\"keys\":[]}")?;
+    /// assert!(set.keys().is_empty());
+    /// # Ok::<(), oauth_twin::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If it is not a JSON object without duplicate members, or has no `keys`.
+    ///
+    /// [RFC 7517 section 5](https://www.rfc-editor.org/rfc/rfc7517#section-5)
+    pub fn from_slice(json: &[u8]) -> Result<Self> {
+        // The error may quote the text.
+        let members = Members::from_slice(json).ok();
+        members.and_then(Self::from_members).ok_or_else(|| {
+            Error::usage(
+                "the JWK set is not a JSON object without duplicate members and with the array \
+                 `keys`",
+            )
+        })
+    }
+
+    fn from_members(mut members: Map<String, Value>) -> Option<Self> {
+        let Some(Value::Array(keys)) = members.remove("keys") else {
+            return None;
+        };
+        // "Implementations SHOULD ignore JWKs within a JWK Set that use "kty" (key type) values
+        // that are not understood by them, that are missing required members, or for which values
+        // are out of the supported ranges."
+        let keys = keys.into_iter().filter_map(|key| match key {
+            Value::Object(members) => Jwk::from_members(members).ok(),
+            _ => None,
+        });
+        Some(Self::new(keys))
     }
 
     /// All of its keys.
@@ -97,17 +138,7 @@ impl Serialize for JwkSet {
 
 impl<'de> Deserialize<'de> for JwkSet {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let Members(mut members) = Members::deserialize(deserializer)?;
-        let Some(Value::Array(keys)) = members.remove("keys") else {
-            return Err(serde::de::Error::missing_field("keys"));
-        };
-        // "Implementations SHOULD ignore JWKs within a JWK Set that use "kty" (key type) values
-        // that are not understood by them, that are missing required members, or for which values
-        // are out of the supported ranges."
-        let keys = keys.into_iter().filter_map(|key| match key {
-            Value::Object(members) => Jwk::from_members(members).ok(),
-            _ => None,
-        });
-        Ok(Self::new(keys))
+        let Members(members) = Members::deserialize(deserializer)?;
+        Self::from_members(members).ok_or_else(|| serde::de::Error::missing_field("keys"))
     }
 }

@@ -7,6 +7,7 @@
 use rustls_pki_types::{CertificateDer, SubjectPublicKeyInfoDer, pem::PemObject as _};
 
 use crate::{
+    encoding::without_byte_order_mark,
     error::{Error, Result},
     jose::{
         algorithm::KeyType,
@@ -38,6 +39,7 @@ impl PublicKey {
 
     /// Reads a public key, or that of a certificate.
     pub(super) fn from_pem(pem: &[u8]) -> Result<Self> {
+        let pem = without_byte_order_mark(pem);
         // This one label the PEM reader does not know; what it holds is told apart by its content.
         let pkcs1 = b"RSA PUBLIC KEY";
         let text;

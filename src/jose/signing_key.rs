@@ -15,6 +15,7 @@ use rustls_pki_types::{CertificateDer, pem::PemObject as _};
 use zeroize::Zeroize as _;
 
 use crate::{
+    encoding::without_byte_order_mark,
     error::{Error, Result},
     jose::{
         Algorithm, Header, Jwk, VerifyingKey, private_key::PrivateKey, public_key::PublicKey,
@@ -273,7 +274,7 @@ impl SigningKey {
 /// The first certificate in `pem`.
 pub(super) fn certificate(pem: &[u8]) -> Result<CertificateDer<'static>> {
     // The error may quote the text.
-    CertificateDer::from_pem_slice(pem)
+    CertificateDer::from_pem_slice(without_byte_order_mark(pem))
         .map_err(|_error| Error::usage("there is no certificate in the PEM"))
 }
 

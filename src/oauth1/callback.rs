@@ -1,21 +1,17 @@
-//! Resource owner authorization: sending the person away, and what they come back with.
+//! Resource owner authorization: sending the user away, and what the user comes back with.
 //!
 //! [RFC 5849 section 2.2](https://www.rfc-editor.org/rfc/rfc5849#section-2.2)
-
-use std::collections::BTreeMap;
 
 use url::Url;
 
 use crate::{
     error::{Error, ErrorResponse, Result},
-    oauth1::TemporaryCredentials,
+    oauth1::{TemporaryCredentials, problem::REGISTERED},
     secret::Secret,
+    wire::{callback::CallbackParameters, secure_url::check_endpoint},
 };
 
-/// No callback is longer, in bytes.
-const LONGEST: usize = 64 * 1024;
-
-/// Temporary credentials that the person has granted access to, with the verification code that
+/// Temporary credentials that the user has granted access to, with the verification code that
 /// proves it. [`Signer::verified`](super::Signer::verified) signs the request that exchanges them.
 ///
 /// ```
@@ -55,44 +51,43 @@ impl VerifiedCredentials {
 }
 
 impl TemporaryCredentials {
-    /// The URL to redirect the person to, or to open in a browser. `endpoint` may have a query of
+    /// The URL to redirect the user to, or to open in a browser. `endpoint` may have a query of
     /// its own, with what the provider asks for beside (`perms`, `force_login`).
     ///
     /// # Errors
     ///
-    /// If the endpoint is not an absolute `http` or `https` URL, has a fragment, a user name or a
-    /// password, or an `oauth_token` already.
+    /// If the endpoint is not an absolute URL, not HTTPS (loopback is exempt), or has a fragment, a
+    /// user name or a password, or an `oauth_token` already.
     ///
     /// [RFC 5849 section 2.2](https://www.rfc-editor.org/rfc/rfc5849#section-2.2)
     pub fn authorization_url(&self, endpoint: &str) -> Result<Url> {
-        let refused = |problem: &str| {
-            Err(Error::usage(format!(
-                "the authorization endpoint {problem}"
-            )))
-        };
-        let mut url = match Url::parse(endpoint) {
-            Ok(url) if matches!(url.scheme(), "https" | "http") => url,
-            _ => return refused("is not an absolute http or https URL"),
-        };
-        if url.fragment().is_some() {
-            return refused("has a fragment (the part behind #)");
-        }
-        if !url.username().is_empty() || url.password().is_some() {
-            return refused("holds a user name or password");
-        }
-        if url.query_pairs().any(|(name, _)| name == "oauth_token") {
-            return refused("has an oauth_token already");
-        }
-        url.query_pairs_mut()
-            .append_pair("oauth_token", self.token().expose_secret());
-        Ok(url)
+        let endpoint = check_endpoint(endpoint, false)
+            .map_err(|problem| Error::usage(format!("the authorization endpoint {problem}")))?;
+        self.checked_authorization_url(endpoint)
     }
 
-    /// What the callback verifies: a URL or its query.
+    /// The same for an endpoint that has been checked.
+    pub(crate) fn checked_authorization_url(&self, mut endpoint: Url) -> Result<Url> {
+        if endpoint
+            .query_pairs()
+            .any(|(name, _)| name == "oauth_token")
+        {
+            return Err(Error::usage(
+                "the authorization endpoint has an oauth_token already",
+            ));
+        }
+        endpoint
+            .query_pairs_mut()
+            .append_pair("oauth_token", self.token().expose_secret());
+        Ok(endpoint)
+    }
+
+    /// The verified credentials in the callback: a URL of any scheme, its query, or a form body.
     ///
-    /// Checked in this order: that no parameter stands twice, that `oauth_token` is that of these
-    /// credentials, that it is not a refusal (`oauth_problem`, and X's `denied`), that there is a
-    /// verifier.
+    /// What surrounds a callback that was pasted is passed over: white space, one pair of quotes, a
+    /// byte order mark. Checked in this order: that no parameter is repeated, that `oauth_token` is
+    /// that of these credentials, that it is not a refusal (`oauth_problem`, and X's `denied`), that
+    /// there is a verifier.
     ///
     /// # Errors
     ///
@@ -100,33 +95,42 @@ impl TemporaryCredentials {
     ///
     /// [RFC 5849 section 2.2](https://www.rfc-editor.org/rfc/rfc5849#section-2.2)
     pub fn authorization_response(self, callback: &str) -> Result<VerifiedCredentials> {
-        let mut parameters = parse(callback)?;
-        // X names the token of a login that the person refused by `denied`, and no other.
-        let denied = parameters.remove("denied");
-        let token = parameters.remove("oauth_token").or_else(|| denied.clone());
-        match token.map(Secret::new) {
-            None => return Err(Error::callback("the callback has no oauth_token")),
+        let mut parameters = CallbackParameters::in_query(callback)?;
+        // X names the token of a login that the user refused by `denied`, and no other.
+        let denied = parameters.take("denied")?;
+        let is_denied = denied.is_some();
+        match parameters.take("oauth_token")?.or(denied) {
+            None => {
+                let error = parameters.unverified_error("oauth_problem", &REGISTERED);
+                let problem = format!("the callback has no `oauth_token`{error}");
+                return Err(Error::callback(problem));
+            }
             Some(token) if token != *self.token() => {
                 return Err(Error::callback(
-                    "the oauth_token of the callback is not that of this login",
+                    "the `oauth_token` of the callback does not match this login; the user may \
+                     have opened an old page",
                 ));
             }
             Some(_) => {}
         }
-        let problem = parameters.remove("oauth_problem");
-        if let Some(problem) = problem.or_else(|| denied.map(|_| "access_denied".to_owned())) {
-            let advice = parameters.remove("oauth_problem_advice");
-            let refusal = ErrorResponse::in_callback(&problem, advice.as_deref(), None);
+        let problem = match parameters.take("oauth_problem")? {
+            Some(problem) => Some(problem),
+            None => is_denied.then_some(Secret::known("access_denied")),
+        };
+        if let Some(problem) = problem {
+            let advice = parameters.take_text("oauth_problem_advice");
+            let problem = problem.expose_secret();
+            let refusal = ErrorResponse::in_callback(problem, advice.as_deref(), None);
             return Err(Error::refused(refusal));
         }
-        match parameters.remove("oauth_verifier") {
+        match parameters.take("oauth_verifier")? {
             Some(verifier) => self.verifier(verifier),
-            None => Err(Error::callback("the callback has no oauth_verifier")),
+            None => Err(Error::callback("the callback has no `oauth_verifier`")),
         }
     }
 
-    /// With the verification code that the person was shown and has typed (a callback of `oob`).
-    /// Spaces around it are taken off.
+    /// The same with the verification code that the user was shown and has typed (a callback of
+    /// `oob`). Spaces around it are trimmed.
     ///
     /// # Errors
     ///
@@ -149,38 +153,15 @@ impl TemporaryCredentials {
     }
 }
 
-/// The parameters in the query of a callback; an empty one counts as absent.
-fn parse(callback: &str) -> Result<BTreeMap<String, String>> {
-    if callback.len() > LONGEST {
-        return Err(Error::callback("the callback is longer than 64 KiB"));
-    }
-    let callback = callback.split('#').next().unwrap_or_default();
-    let query = match callback.split_once('?') {
-        // A verifier may have a question mark, a name of a parameter has none.
-        Some((start, query)) if !start.contains('=') => query,
-        None if callback.starts_with('/') || callback.contains("://") => "",
-        _ => callback,
-    };
-    let mut parameters = BTreeMap::new();
-    for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
-        // "each parameter MUST NOT appear more than once per request".
-        if parameters
-            .insert(name.into_owned(), value.into_owned())
-            .is_some()
-        {
-            return Err(Error::callback("a parameter stands twice in the callback"));
-        }
-    }
-    parameters.retain(|_, value| !value.is_empty());
-    Ok(parameters)
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
     use crate::error::{ErrorCode, ErrorKind};
+
+    const OTHER_LOGIN: &str = "the `oauth_token` of the callback does not match this login; the \
+                               user may have opened an old page";
 
     fn temporary() -> TemporaryCredentials {
         TemporaryCredentials::new("the token", "hunter2")
@@ -194,6 +175,9 @@ mod tests {
             "/cb?oauth_token=the+token&oauth_verifier=a%2Bb",
             "?oauth_token=the+token&oauth_verifier=a%2Bb",
             "oauth_token=the+token&oauth_verifier=a%2Bb&more=a?b://c",
+            "com.example.app:/oauth2redirect/x?oauth_token=the+token&oauth_verifier=a%2Bb",
+            " \"https://app.example/cb?oauth_token=the+token&oauth_verifier=a%2Bb\"\r\n",
+            "\u{feff}?oauth_token=the+token&oauth_verifier=a%2Bb\r\n",
         ] {
             let verified = temporary()
                 .authorization_response(callback)
@@ -215,32 +199,26 @@ mod tests {
     #[test]
     fn another_s_callback_is_refused() {
         for (callback, problem) in [
-            ("", "the callback has no oauth_token"),
-            ("https://app.example/cb", "the callback has no oauth_token"),
-            ("?oauth_verifier=1", "the callback has no oauth_token"),
+            ("", "the callback has no `oauth_token`"),
+            (
+                "https://app.example/cb",
+                "the callback has no `oauth_token`",
+            ),
+            ("?oauth_verifier=1", "the callback has no `oauth_token`"),
             (
                 "?oauth_token=&oauth_verifier=1",
-                "the callback has no oauth_token",
+                "the callback has no `oauth_token`",
             ),
-            (
-                "?oauth_token=other&oauth_verifier=1",
-                "the oauth_token of the callback is not that of this login",
-            ),
-            (
-                "?denied=other",
-                "the oauth_token of the callback is not that of this login",
-            ),
-            (
-                "?oauth_token=other&oauth_problem=user_refused",
-                "the oauth_token of the callback is not that of this login",
-            ),
+            ("?oauth_token=other&oauth_verifier=1", OTHER_LOGIN),
+            ("?denied=other", OTHER_LOGIN),
+            ("?oauth_token=other&oauth_problem=user_refused", OTHER_LOGIN),
             (
                 "?oauth_token=the+token",
-                "the callback has no oauth_verifier",
+                "the callback has no `oauth_verifier`",
             ),
             (
                 "?oauth_token=the+token&oauth_verifier=",
-                "the callback has no oauth_verifier",
+                "the callback has no `oauth_verifier`",
             ),
             (
                 "?oauth_token=the+token&oauth_verifier=+",
@@ -248,11 +226,28 @@ mod tests {
             ),
             (
                 "?oauth_token=the+token&oauth_token=other&oauth_verifier=1",
-                "a parameter stands twice in the callback",
+                "the callback repeats the parameter `oauth_token`",
             ),
             (
                 "?oauth_token=the+token&oauth_verifier=1&oauth_verifier=1",
-                "a parameter stands twice in the callback",
+                "the callback repeats the parameter `oauth_verifier`",
+            ),
+            (
+                "?oauth_token=the+token&oauth_verifier=%FF",
+                "the parameter `oauth_verifier` of the callback is not UTF-8 in percent-encoding",
+            ),
+            (
+                "?oauth_token=the+token%ZZ&oauth_verifier=1",
+                "the parameter `oauth_token` of the callback is not UTF-8 in percent-encoding",
+            ),
+            (
+                "?oauth_problem=user_refused&oauth_problem_advice=call+0900",
+                "the callback has no `oauth_token`; it claims the error `user_refused`, which is \
+                 not verified",
+            ),
+            (
+                "?oauth_problem=call+0900",
+                "the callback has no `oauth_token`",
             ),
         ] {
             let error = temporary()
@@ -261,8 +256,6 @@ mod tests {
             assert_eq!(error.to_string(), problem, "{callback}");
             assert_eq!(error.kind(), ErrorKind::Answer);
         }
-        let long = "a".repeat(LONGEST + 1);
-        assert!(temporary().authorization_response(&long).is_err());
     }
 
     #[test]
@@ -305,6 +298,8 @@ mod tests {
         for endpoint in [
             "/auth",
             "javascript:alert(1)",
+            "http://a.example/auth",
+            r"http://a.example\@localhost/auth",
             "https://a.example/#f",
             "https://user@a.example/",
             "https://a.example/?oauth_token=1",

@@ -2,14 +2,18 @@
 //!
 //! [RFC 5849 section 2.1](https://www.rfc-editor.org/rfc/rfc5849#section-2.1)
 
-use http::{HeaderMap, StatusCode, header};
+use http::{HeaderMap, StatusCode};
 use serde_json::{Map, Value};
 
 use crate::{
-    encoding::percent_encode,
-    error::{Error, ErrorResponse, Result},
-    json::Members,
-    oauth1::{Signer, TemporaryCredentials, TokenCredentials, problem::problem_in},
+    error::{Error, Result},
+    oauth1::{
+        Signer, TemporaryCredentials, TokenCredentials,
+        credentials::{OAUTH_TOKEN, OAUTH_TOKEN_SECRET, SESSION_HANDLE},
+        problem::problem_in,
+    },
+    secret::Secret,
+    wire::{redaction::without_secrets, response::Answer},
 };
 
 impl Signer {
@@ -39,7 +43,11 @@ impl Signer {
         headers: &HeaderMap,
         body: &[u8],
     ) -> Result<TemporaryCredentials> {
-        let members = self.members(status, headers, body)?;
+        let members = self.members(Answer {
+            status,
+            headers,
+            body,
+        })?;
         TemporaryCredentials::from_answer(members).map_err(|problem| Error::answer(problem, status))
     }
 
@@ -57,112 +65,57 @@ impl Signer {
         headers: &HeaderMap,
         body: &[u8],
     ) -> Result<TokenCredentials> {
-        let members = self.members(status, headers, body)?;
+        let members = self.members(Answer {
+            status,
+            headers,
+            body,
+        })?;
         TokenCredentials::from_answer(members).map_err(|problem| Error::answer(problem, status))
     }
 
     /// The members of an answer, if it is no error.
-    fn members(
-        &self,
-        status: StatusCode,
-        headers: &HeaderMap,
-        body: &[u8],
-    ) -> Result<Map<String, Value>> {
-        let members = read(body);
-        if let Some(problem) = problem_in(members.as_ref().ok(), headers) {
-            let [code, advice] =
-                [problem.0, problem.1.unwrap_or_default()].map(|text| self.without_secrets(text));
-            let advice = Some(advice.as_str()).filter(|advice| !advice.is_empty());
-            let response = ErrorResponse::new(status, headers.clone());
-            return Err(Error::refused(response.with_error(&code, advice, None)));
-        }
-        if status.is_client_error() || status.is_server_error() {
-            return Err(Error::refused(ErrorResponse::new(status, headers.clone())));
-        }
-        if status.is_redirection() {
-            return Err(Error::answer(
-                "the endpoint redirects, which is not followed; set the URL that it leads to",
-                status,
-            ));
-        }
-        if !status.is_success() {
-            return Err(Error::answer("the answer is not final", status));
-        }
-        members.map_err(|problem| {
-            let kind = content_type(headers);
-            let length = body.len();
-            Error::answer(
-                format!("the answer {problem} ({kind}, {length} bytes)"),
-                status,
+    fn members(&self, answer: Answer<'_>) -> Result<Map<String, Value>> {
+        let form = answer.read(answer.form_or_json(), |form| {
+            let (problem, advice) = problem_in(form.map(|form| &form.members), answer.headers)?;
+            let redacted = |text: &str| without_secrets(text, self.sent_secrets());
+            let advice = advice
+                .as_deref()
+                .filter(|advice| !advice.is_empty())
+                .map(redacted);
+            Some(
+                answer
+                    .error()
+                    .with_error(&redacted(&problem), advice.as_deref(), None),
             )
-        })
+        })?;
+        // What is not needed is left out instead.
+        let mut needed = [OAUTH_TOKEN, OAUTH_TOKEN_SECRET, SESSION_HANDLE].into_iter();
+        match needed.find(|name| form.unreadable.iter().any(|unreadable| unreadable == name)) {
+            Some(name) => Err(Error::answer(
+                format!("the {name} of the answer is not UTF-8 in percent-encoding"),
+                answer.status,
+            )),
+            None => Ok(form.members),
+        }
     }
 
-    /// The server's words without what was secret in the request.
-    fn without_secrets(&self, mut text: String) -> String {
-        let secrets = [Some(&self.client_secret), Some(&self.token_secret)]
+    /// What was secret in the request.
+    fn sent_secrets(&self) -> impl Iterator<Item = &str> {
+        [Some(&self.client_secret), Some(&self.token_secret)]
             .into_iter()
-            .chain([&self.token, &self.verifier, &self.session_handle].map(Option::as_ref));
-        for secret in secrets.flatten() {
-            let secret = secret.expose_secret();
-            // A word of one or two letters is no secret, and replacing it would garble the text.
-            if secret.len() > 2 {
-                // In a PLAINTEXT signature it is encoded twice.
-                let once = percent_encode(secret);
-                let twice = percent_encode(&once);
-                for form in [&twice, &once, secret] {
-                    text = text.replace(form, "[redacted]");
-                }
-            }
-        }
-        text
+            .chain([&self.token, &self.verifier, &self.session_handle].map(Option::as_ref))
+            .flatten()
+            .map(Secret::expose_secret)
     }
-}
-
-/// The members of a body: a form, as RFC 5849 has it whatever its content type, or the JSON object
-/// that some servers answer with.
-fn read(body: &[u8]) -> Result<Map<String, Value>, &'static str> {
-    let body = body.trim_ascii();
-    match body.first() {
-        None => Err("has no body"),
-        Some(b'{') => match serde_json::from_slice(body) {
-            Ok(Members(members)) => Ok(members),
-            Err(error) if error.is_data() => {
-                Err("is not a JSON object whose members stand once each")
-            }
-            Err(_syntax) => Err("is not JSON, though it begins so"),
-        },
-        Some(b'<' | b'[' | b'"') => Err("is neither a form nor a JSON object"),
-        Some(_) if !body.contains(&b'=') => Err("is neither a form nor a JSON object"),
-        Some(_) => {
-            let mut members = Map::new();
-            for (name, value) in url::form_urlencoded::parse(body) {
-                let value = Value::from(value.into_owned());
-                if members.insert(name.into_owned(), value).is_some() {
-                    return Err("is a form in which a parameter stands twice");
-                }
-            }
-            Ok(members)
-        }
-    }
-}
-
-fn content_type(headers: &HeaderMap) -> &str {
-    headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|value| value.split(';').next())
-        .filter(|value| value.len() < 100)
-        .unwrap_or("no content type")
 }
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderValue;
+    use http::{HeaderValue, header};
     use proptest::prelude::*;
 
     use super::*;
-    use crate::error::{ErrorCode, ErrorKind};
+    use crate::error::{ErrorCode, ErrorKind, ErrorResponse};
 
     fn signer() -> Signer {
         Signer::new("me")

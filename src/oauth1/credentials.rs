@@ -24,8 +24,8 @@ impl CredentialMembers {
             Some(Value::String(value)) => Some(Secret::new(value)),
             _ => None,
         };
-        let token = take("oauth_token").filter(|token| !token.is_empty());
-        let token_secret = take("oauth_token_secret");
+        let token = take(OAUTH_TOKEN).filter(|token| !token.is_empty());
+        let token_secret = take(OAUTH_TOKEN_SECRET);
         Ok(Self {
             token: token.ok_or("the answer has no oauth_token")?,
             // It may be empty: RSA does without.
@@ -48,8 +48,8 @@ impl CredentialMembers {
         serializer: S,
     ) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("oauth_token", self.token.expose_secret())?;
-        map.serialize_entry("oauth_token_secret", self.token_secret.expose_secret())?;
+        map.serialize_entry(OAUTH_TOKEN, self.token.expose_secret())?;
+        map.serialize_entry(OAUTH_TOKEN_SECRET, self.token_secret.expose_secret())?;
         if let Some(handle) = session_handle {
             map.serialize_entry(SESSION_HANDLE, handle.expose_secret())?;
         }
@@ -60,7 +60,9 @@ impl CredentialMembers {
     }
 }
 
-const SESSION_HANDLE: &str = "oauth_session_handle";
+pub(super) const OAUTH_TOKEN: &str = "oauth_token";
+pub(super) const OAUTH_TOKEN_SECRET: &str = "oauth_token_secret";
+pub(super) const SESSION_HANDLE: &str = "oauth_session_handle";
 
 /// Temporary credentials: what a login begins with, and what its callback is checked against.
 ///
@@ -80,7 +82,11 @@ const SESSION_HANDLE: &str = "oauth_session_handle";
 /// let error = temporary
 ///     .authorization_response("https://app.example/ready?oauth_token=other&oauth_verifier=1")
 ///     .unwrap_err();
-/// assert_eq!(error.to_string(), "the oauth_token of the callback is not that of this login");
+/// assert_eq!(
+///     error.to_string(),
+///     "the `oauth_token` of the callback does not match this login; the user may have opened an \
+///      old page",
+/// );
 /// # Ok::<(), oauth_twin::Error>(())
 /// ```
 ///

@@ -2,10 +2,34 @@
 //!
 //! [OAuth Problem Reporting](https://wiki.oauth.net/w/page/12238543/ProblemReporting)
 
-use http::{HeaderMap, header};
+use http::HeaderMap;
 use serde_json::{Map, Value};
 
-/// What the server reports, in the body or in the challenge: the problem, and more about it.
+use crate::{encoding::percent_decode, wire::challenge::Challenge};
+
+/// The problems that the extension names.
+pub(super) const REGISTERED: [&str; 18] = [
+    "version_rejected",
+    "parameter_absent",
+    "parameter_rejected",
+    "timestamp_refused",
+    "nonce_used",
+    "signature_method_rejected",
+    "signature_invalid",
+    "consumer_key_unknown",
+    "consumer_key_rejected",
+    "consumer_key_refused",
+    "token_used",
+    "token_expired",
+    "token_revoked",
+    "token_rejected",
+    "additional_authorization_required",
+    "permission_unknown",
+    "permission_denied",
+    "user_refused",
+];
+
+/// Returns what the server reports, in the body or in the challenge: the problem, and more about it.
 pub(super) fn problem_in(
     members: Option<&Map<String, Value>>,
     headers: &HeaderMap,
@@ -22,32 +46,19 @@ pub(super) fn problem_in(
     };
     let in_body = |name: &str| Some(members?.get(name)?.as_str()?.to_owned());
     from(&in_body).or_else(|| {
-        let challenges = headers.get_all(header::WWW_AUTHENTICATE).iter();
-        let mut challenges = challenges.filter_map(|value| value.to_str().ok());
-        challenges.find_map(|challenge| from(&|name| challenge_parameter(challenge, name)))
+        let challenges = Challenge::all(headers);
+        let mut challenges = challenges.iter();
+        challenges.find_map(|challenge| from(&|name| parameter(challenge, name)))
     })
 }
 
-/// A parameter of `OAuth realm="…", oauth_problem="…"`, percent-decoded.
-fn challenge_parameter(challenge: &str, name: &str) -> Option<String> {
-    let (scheme, parameters) = challenge.trim().split_once(' ')?;
-    if !scheme.eq_ignore_ascii_case("OAuth") {
+/// A parameter of `OAuth realm="…", oauth_problem="…"`, percent-decoded where it is encoded.
+fn parameter(challenge: &Challenge, name: &str) -> Option<String> {
+    if !challenge.is_scheme("OAuth") {
         return None;
     }
-    let mut quoted = false;
-    let parameters = parameters.split(|c| {
-        quoted ^= c == '"';
-        c == ',' && !quoted
-    });
-    let value = parameters
-        .filter_map(|parameter| parameter.trim().split_once('='))
-        .find_map(|(found, value)| {
-            (found.trim() == name).then(|| value.trim().trim_matches('"').to_owned())
-        })?;
-    // A plus is none in percent-encoding.
-    let form = format!("v={}", value.replace('+', "%2B").replace('&', "%26"));
-    let mut decoded = url::form_urlencoded::parse(form.as_bytes());
-    decoded.next().map(|(_, value)| value.into_owned())
+    let value = challenge.parameter(name)?;
+    percent_decode(value.as_bytes()).or_else(|| Some(value.to_owned()))
 }
 
 #[cfg(test)]
@@ -62,13 +73,21 @@ mod tests {
                 r#"oauth realm="x" , oauth_problem = "a%20b+c%26d" "#,
                 Some("a b+c&d"),
             ),
+            (
+                r#"Basic realm="x", OAuth oauth_problem="100% wrong""#,
+                Some("100% wrong"),
+            ),
             (r#"OAuth realm="a, oauth_problem=b""#, None),
             (r#"OAuth xoauth_problem=b"#, None),
             (r#"Bearer oauth_problem=b"#, None),
+            (r#"OAuth realm="x", Basic oauth_problem=b"#, None),
             (r#"OAuth"#, None),
             (r#"OAuth ,,=,"#, None),
         ] {
-            let found = challenge_parameter(challenge, "oauth_problem");
+            let mut headers = HeaderMap::new();
+            let value = challenge.parse().expect("a header");
+            headers.insert(http::header::WWW_AUTHENTICATE, value);
+            let found = problem_in(None, &headers).map(|(problem, _)| problem);
             assert_eq!(found.as_deref(), problem, "{challenge}");
         }
     }

@@ -2,11 +2,12 @@
 //!
 //! [RFC 5849 section 3.4.1.2](https://www.rfc-editor.org/rfc/rfc5849#section-3.4.1.2)
 
-use std::net::{Ipv4Addr, Ipv6Addr};
+use url::Url;
 
 use crate::{
     encoding::{percent_encode_onto, unreserved},
     error::{Error, Result},
+    wire::secure_url::is_secure,
 };
 
 /// The parts of an absolute `http` or `https` URL, none of them changed.
@@ -97,6 +98,12 @@ impl<'a> Target<'a> {
         let (authority, rest) = rest.split_at(end);
         let host = authority[name..].rsplit_once('@');
         let (path, rest) = rest.split_at(until(rest, |byte| matches!(byte, b'?' | b'#')));
+        // A URL parser makes a slash of it, and so may find another host and another path.
+        if authority.contains('\\') || path.contains('\\') {
+            return Err(Error::usage(
+                "the URL of the request has a backslash before its query; give it as it is sent",
+            ));
+        }
         let fragment = rest.find('#').unwrap_or(rest.len());
         let query = rest[..fragment].strip_prefix('?');
         Ok(Self {
@@ -110,15 +117,9 @@ impl<'a> Target<'a> {
         })
     }
 
-    /// Whether what is sent there is not seen on the way: HTTPS, or plain HTTP that does not
-    /// leave the machine.
+    /// Whether something secret may be sent there, as the parser sees it that the URL is sent by.
     pub(super) fn is_secure(&self) -> bool {
-        let host = self.authority.host;
-        let address = host.trim_start_matches('[').trim_end_matches(']');
-        self.https
-            || host.eq_ignore_ascii_case("localhost")
-            || host.parse().is_ok_and(|v4: Ipv4Addr| v4.is_loopback())
-            || address.parse().is_ok_and(|v6: Ipv6Addr| v6.is_loopback())
+        Url::parse(self.url).is_ok_and(|url| is_secure(&url, false))
     }
 
     /// The URL with `parameters` at the end of its query; every other byte is kept.
@@ -263,6 +264,12 @@ mod tests {
             "http://::1]/",
             "http://a[::1]/",
             "http://b\u{fc}cher.example/",
+            r"http://evil.example\@localhost/",
+            r"http://localhost\@evil.example/",
+            r"http://localhost\.evil.example/",
+            r"http://evil.example\:80@127.0.0.1/",
+            r"http:\\evil.example/",
+            r"http://a/b\c",
             "http://a/b c",
             "http://a/\n",
             " http://a/",
@@ -286,6 +293,11 @@ mod tests {
             ("http://127.0.0.1.example/", false),
             ("http://10.0.0.1/", false),
             ("http://[::2]/", false),
+            ("http://localhost:80@a.example/", false),
+            ("http://a.example/?@localhost/", false),
+            (r"http://a.example?\@localhost/", false),
+            ("http://%6cocalhost/", true),
+            ("http://127.1/", true),
         ] {
             assert_eq!(Target::parse(url).expect(url).is_secure(), secure, "{url}");
         }

@@ -17,7 +17,7 @@ pub(crate) mod response;
 pub(crate) mod scope;
 pub(crate) mod token;
 
-pub use crate::wire::form::Form;
+pub use crate::wire::{challenge::Challenge, form::Form};
 pub use {
     assertion::audience::Audience,
     authorization::{

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use crate::{
+    encoding::without_byte_order_mark,
     error::BoxError,
     oauth2::token::Token,
     token_store::{Lease, StoredToken, private_files},
@@ -175,6 +176,7 @@ impl FileTokenStore {
         if content.len() as u64 > LIMIT {
             return Err(broken());
         }
+        let content = without_byte_order_mark(content);
         let known: Content = serde_json::from_slice(content).map_err(|_| broken())?;
         match (known.format, known.version) {
             (Some(FORMAT), Some(version)) => Ok(StoredToken::new(known.token, version)),

@@ -4,7 +4,7 @@
 
 use std::{borrow::Cow, fmt};
 
-use crate::secret::Secret;
+use crate::{encoding::percent_decode, secret::Secret};
 
 /// Parameters in the order in which they are sent; a name may stand more than once.
 ///
@@ -95,11 +95,54 @@ impl fmt::Debug for Form {
     }
 }
 
+/// The names and values of an encoded form, in order. There is no value where it is not UTF-8 in
+/// percent-encoding, as a replacement character in a credential would make another credential of
+/// it. A parameter whose name is not is passed over.
+pub(crate) fn parameters(form: &[u8]) -> impl Iterator<Item = (String, Option<String>)> {
+    let decode = |text: &[u8]| {
+        let spaced: Vec<u8> = text
+            .iter()
+            .map(|b| if *b == b'+' { b' ' } else { *b })
+            .collect();
+        percent_decode(&spaced)
+    };
+    let pairs = form
+        .split(|byte| *byte == b'&')
+        .filter(|pair| !pair.is_empty());
+    pairs.filter_map(move |pair| {
+        let equals = pair.iter().position(|byte| *byte == b'=');
+        let (name, value) = pair.split_at(equals.unwrap_or(pair.len()));
+        Some((
+            decode(name)?,
+            decode(value.strip_prefix(b"=").unwrap_or(value)),
+        ))
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
-    use super::Form;
+    use super::{Form, parameters};
+
+    #[test]
+    fn what_cannot_be_decoded_has_no_value() {
+        let read: Vec<_> = parameters(b"a=1+%2B&b=%ZZ&&c=%FF&d&%FF=1&=2&e=\xff&f=x=y").collect();
+        let value = |text: &str| Some(text.to_owned());
+        assert_eq!(
+            read,
+            [
+                ("a", value("1 +")),
+                ("b", None),
+                ("c", None),
+                ("d", value("")),
+                ("", value("2")),
+                ("e", None),
+                ("f", value("x=y")),
+            ]
+            .map(|(name, value)| (name.to_owned(), value))
+        );
+    }
 
     #[test]
     fn debug_tells_no_value() {
@@ -130,8 +173,21 @@ mod tests {
             let decoded: Vec<_> = url::form_urlencoded::parse(encoded.expose_secret().as_bytes())
                 .into_owned()
                 .collect();
+            let strict: Vec<_> = parameters(encoded.expose_secret().as_bytes()).collect();
+            let some = |(name, value): &(String, String)| (name.clone(), Some(value.clone()));
+            prop_assert_eq!(strict, decoded.iter().map(some).collect::<Vec<_>>());
             prop_assert_eq!(decoded, pairs);
             prop_assert!(Form::decode(encoded.expose_secret()) == form);
+        }
+
+        #[test]
+        fn what_is_decoded_is_decoded_as_any_decoder_does(form: Vec<u8>) {
+            let lenient: Vec<_> = url::form_urlencoded::parse(&form).into_owned().collect();
+            for (name, value) in parameters(&form) {
+                if let Some(value) = value {
+                    prop_assert!(lenient.contains(&(name, value)));
+                }
+            }
         }
     }
 }

@@ -70,6 +70,7 @@ mod tests {
             "http://[::1]/",
             "http://localhost/",
             "http://LOCALHOST:1/",
+            r"http://localhost\@evil.example/",
         ] {
             assert!(secure(good), "{good}");
         }
@@ -80,6 +81,12 @@ mod tests {
             "http://10.0.0.1/",
             "http://[::2]/",
             "http://0.0.0.0/",
+            r"http://evil.example\@localhost/",
+            r"http://evil.example\@127.0.0.1/",
+            r"http:\\evil.example\@[::1]/",
+            "http://localhost@evil.example/",
+            "http://evil.example#@localhost/",
+            "http://local\thost.evil.example/",
             "ftp://localhost/",
             "data:text/plain,x",
         ] {
@@ -87,5 +94,6 @@ mod tests {
         }
         let url = Url::parse("http://id.example/").expect("a URL");
         assert!(is_secure(&url, true));
+        assert!(check_endpoint(r"http://evil.example\@localhost/", false).is_err());
     }
 }

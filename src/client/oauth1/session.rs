@@ -13,7 +13,7 @@ use super::super::{detached, http, maybe_async, transport::Transport};
 use crate::{
     error::{Error, ErrorKind, Result},
     oauth1::{Signer, TemporaryCredentials, TokenCredentials, VerifiedCredentials},
-    oauth2::response::EndpointResponse,
+    wire::response::EndpointResponse,
 };
 
 /// A client's inside. Clones are the same client.
@@ -285,7 +285,7 @@ impl SignedSettings {
         temporary: &TemporaryCredentials,
     ) -> Result<Url> {
         let endpoint = configured(&self.authorization_endpoint, "authorization_endpoint")?;
-        temporary.authorization_url(endpoint.as_str())
+        temporary.checked_authorization_url(endpoint.clone())
     }
 }
 

@@ -4,15 +4,14 @@
 
 use std::time::Duration;
 
-use http::{HeaderMap, StatusCode, header};
+use http::header;
 use serde_json::{Map, Value};
 
 use crate::{
-    encoding::percent_encode,
     error::{Error, ErrorResponse, Result},
-    json::Members,
     oauth2::{request::EndpointRequest, response::EndpointResponse, token::Token},
     secret::Secret,
+    wire::{redaction::without_secrets, response::Answer},
 };
 
 /// The token in an answer to `request` that came at `now`.
@@ -33,57 +32,34 @@ pub(crate) fn read(
 }
 
 /// The members of an endpoint's answer, if it is no error.
-///
-/// The content type is not looked at: some servers say `text/html` or nothing at all, and what is
-/// a JSON object is no HTML page.
 pub(crate) fn answer(
     request: &EndpointRequest,
     response: &EndpointResponse,
 ) -> Result<Map<String, Value>> {
-    let (status, headers, body) = (response.status(), response.headers(), response.body());
-    let members = serde_json::from_slice::<Members>(body);
-    // Some servers, GitHub among them, answer an error with status 200.
-    if let Ok(Members(members)) = &members
-        && let Some(error) = error_response(request, status, headers, members)
-    {
-        return Err(Error::refused(error));
-    }
-    if status.is_client_error() || status.is_server_error() {
-        return Err(Error::refused(ErrorResponse::new(status, headers.clone())));
-    }
-    if status.is_redirection() {
-        return Err(Error::answer(
-            "the endpoint redirects, which is not followed; set the URL that it leads to",
-            status,
-        ));
-    }
-    if !status.is_success() {
-        return Err(Error::answer("the answer is not final", status));
-    }
-    match members {
-        Ok(Members(members)) => Ok(members),
-        Err(error) => Err(Error::answer(not_json(&error, headers, body), status)),
-    }
+    let answer = response.answer();
+    answer.read(answer.json(), |members| {
+        error_response(request, answer, members?)
+    })
 }
 
 /// The error in the answer, if it is one.
 fn error_response(
     request: &EndpointRequest,
-    status: StatusCode,
-    headers: &HeaderMap,
+    answer: Answer<'_>,
     members: &Map<String, Value>,
 ) -> Option<ErrorResponse> {
     let error = members.get("error")?;
     let hint = request.advice().filter(|_| error == "invalid_client");
-    let response = ErrorResponse::new(status, headers.clone()).with_hint(hint);
-    let text = |value: &Value| value.as_str().map(|text| without_secrets(request, text));
+    let response = answer.error().with_hint(hint);
+    let redacted = |text: &str| without_secrets(text, secrets(request));
+    let text = |value: &Value| value.as_str().map(redacted);
     match error {
         Value::Null => None,
         Value::String(code) if code.is_empty() => None,
         Value::String(code) => {
             let [description, uri] =
                 ["error_description", "error_uri"].map(|name| members.get(name).and_then(text));
-            let code = without_secrets(request, code);
+            let code = redacted(code);
             Some(response.with_error(&code, description.as_deref(), uri.as_deref()))
         }
         // Facebook's errors are objects.
@@ -99,8 +75,8 @@ fn error_response(
     }
 }
 
-/// The server's words without what was secret in the request.
-fn without_secrets(request: &EndpointRequest, text: &str) -> String {
+/// What was secret in the request.
+fn secrets(request: &EndpointRequest) -> impl Iterator<Item = &str> {
     /// Parameters that are no secrets and that a description may well name.
     const OPEN: [&str; 8] = [
         "grant_type",
@@ -112,60 +88,21 @@ fn without_secrets(request: &EndpointRequest, text: &str) -> String {
         "token_type_hint",
         "client_assertion_type",
     ];
-    let sent = request
+    let basic = request.headers().get(header::AUTHORIZATION);
+    let basic = basic.and_then(|value| value.to_str().ok()?.strip_prefix("Basic "));
+    request
         .form()
         .iter()
         .filter(|(name, _)| !OPEN.contains(name))
         .map(|(_, value)| value)
-        .chain(request.client_secret());
-    let basic = request.headers().get(header::AUTHORIZATION);
-    let basic = basic.and_then(|value| value.to_str().ok()?.strip_prefix("Basic "));
-    // The longest first: one may be a part of another.
-    let mut sent: Vec<_> = sent.map(Secret::expose_secret).chain(basic).collect();
-    sent.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
-    let mut text = text.to_owned();
-    for secret in sent {
-        // A word of one or two letters is no secret, and replacing it would garble the text.
-        if secret.len() > 2 {
-            text = text
-                .replace(secret, "[redacted]")
-                .replace(&percent_encode(secret), "[redacted]")
-                .replace(&form_encode(secret), "[redacted]");
-        }
-    }
-    text
-}
-
-fn form_encode(text: &str) -> String {
-    url::form_urlencoded::byte_serialize(text.as_bytes()).collect()
-}
-
-/// Why the body is not JSON, without quoting it.
-fn not_json(error: &serde_json::Error, headers: &HeaderMap, body: &[u8]) -> String {
-    if body.is_empty() {
-        return "the answer has no body".to_owned();
-    }
-    let problem = match error.classify() {
-        serde_json::error::Category::Data => "is not a JSON object whose members stand once each",
-        serde_json::error::Category::Eof => "is JSON that breaks off",
-        _ => "is not JSON",
-    };
-    let content_type = headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|value| value.split(';').next())
-        .filter(|value| value.len() < 100)
-        .unwrap_or("no content type");
-    format!(
-        "the answer {problem}, at line {}, column {} ({content_type}, {} bytes)",
-        error.line(),
-        error.column(),
-        body.len()
-    )
+        .chain(request.client_secret())
+        .map(Secret::expose_secret)
+        .chain(basic)
 }
 
 #[cfg(test)]
 mod tests {
+    use http::{HeaderMap, StatusCode};
     use proptest::prelude::*;
 
     use super::*;

@@ -9,7 +9,6 @@ use crate::{
     jose::{Algorithm, SigningKey},
     json::Members,
     oauth2::grant::jwt_bearer::JwtBearer,
-    pem,
     secret::Secret,
 };
 
@@ -45,9 +44,7 @@ impl ServiceAccount {
     /// missing, a key that cannot be read.
     pub fn from_json(json: impl AsRef<[u8]>) -> Result<Self> {
         let refused = |problem: &str| Error::usage(format!("the service account file {problem}"));
-        let json = json.as_ref();
-        let json = json.strip_prefix(pem::BYTE_ORDER_MARK).unwrap_or(json);
-        let Members(mut members) = serde_json::from_slice(json)
+        let mut members = Members::from_slice(json.as_ref())
             .map_err(|_error| refused("is not a JSON object whose members stand once each"))?;
         // From here on it is overwritten when it is dropped.
         let private_key = match members.remove("private_key") {

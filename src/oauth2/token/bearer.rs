@@ -2,13 +2,14 @@
 //!
 //! [RFC 6750](https://www.rfc-editor.org/rfc/rfc6750)
 
-use http::{HeaderMap, HeaderValue, header::WWW_AUTHENTICATE};
+use http::{HeaderMap, HeaderValue};
 use url::Url;
 use zeroize::Zeroizing;
 
 use crate::{
     error::{Error, Result},
     oauth2::token::Token,
+    wire::challenge::Challenge,
 };
 
 /// The value of the `Authorization` header.
@@ -107,72 +108,19 @@ pub(crate) fn body_with_token(form: &[u8], token: &Token) -> Result<Vec<u8>> {
 ///
 /// [RFC 6750 section 3](https://www.rfc-editor.org/rfc/rfc6750#section-3)
 pub(crate) fn is_invalid_token(headers: &HeaderMap) -> bool {
-    let mut bare = true;
-    for value in headers.get_all(WWW_AUTHENTICATE) {
-        match value.to_str().ok().and_then(bearer_error) {
-            Some(error) if error.eq_ignore_ascii_case("invalid_token") => return true,
-            Some(_) => bare = false,
-            None => {}
-        }
-    }
-    bare
-}
-
-/// The `error` of the `Bearer` challenge in a `WWW-Authenticate` header, which may hold several.
-///
-/// [RFC 9110 section 11.6.1](https://www.rfc-editor.org/rfc/rfc9110#section-11.6.1)
-fn bearer_error(value: &str) -> Option<String> {
-    let mut in_bearer = false;
-    for item in split_list(value) {
-        let item = item.trim();
-        // A parameter is `name=value`; a challenge begins with its scheme and a space.
-        let (scheme, parameter) = match item.split_once([' ', '\t']) {
-            Some((scheme, rest)) if !scheme.contains('=') => (Some(scheme), rest.trim()),
-            _ if item.contains('=') => (None, item),
-            _ => (Some(item), ""),
-        };
-        if let Some(scheme) = scheme {
-            in_bearer = scheme.eq_ignore_ascii_case("bearer");
-        }
-        if in_bearer
-            && let Some((name, value)) = parameter.split_once('=')
-            && name.trim().eq_ignore_ascii_case("error")
-        {
-            return Some(unquote(value.trim()));
-        }
-    }
-    None
-}
-
-/// Splits at commas that do not stand in a quoted string.
-fn split_list(value: &str) -> impl Iterator<Item = &str> {
-    let (mut quoted, mut escaped) = (false, false);
-    value.split(move |c| {
-        let separator = c == ',' && !quoted;
-        quoted ^= c == '"' && !escaped;
-        escaped = c == '\\' && quoted && !escaped;
-        separator
-    })
-}
-
-fn unquote(value: &str) -> String {
-    let Some(quoted) = value.strip_prefix('"') else {
-        return value.to_owned();
-    };
-    let mut text = String::new();
-    let mut chars = quoted.chars();
-    while let Some(c) = chars.next() {
-        match c {
-            '"' => break,
-            '\\' => text.extend(chars.next()),
-            c => text.push(c),
-        }
-    }
-    text
+    let challenges = Challenge::all(headers);
+    let bearer = challenges
+        .iter()
+        .filter(|challenge| challenge.is_scheme("bearer"));
+    let mut errors = bearer
+        .filter_map(|challenge| challenge.parameter("error"))
+        .peekable();
+    errors.peek().is_none() || errors.any(|error| error.eq_ignore_ascii_case("invalid_token"))
 }
 
 #[cfg(test)]
 mod tests {
+    use http::header::WWW_AUTHENTICATE;
     use proptest::prelude::*;
 
     use super::*;

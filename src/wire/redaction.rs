@@ -1,0 +1,46 @@
+//! What servers say, without what was secret in the request.
+
+use std::cmp::Reverse;
+
+use crate::{encoding::percent_encode, secret::Secret};
+
+/// The server's words without the secrets of the request, in whatever encoding it repeats them.
+pub(crate) fn without_secrets<'a>(
+    text: &str,
+    secrets: impl IntoIterator<Item = &'a str>,
+) -> String {
+    let encoded = |secret: &str| {
+        let form: String = url::form_urlencoded::byte_serialize(secret.as_bytes()).collect();
+        let once = percent_encode(secret);
+        // As in a PLAINTEXT signature.
+        let twice = percent_encode(&once);
+        [secret.to_owned(), form, once, twice].map(Secret::new)
+    };
+    // A word of one or two letters is no secret, and replacing it would garble the text.
+    let secrets = secrets.into_iter().filter(|secret| secret.len() > 2);
+    let mut secrets: Vec<_> = secrets.flat_map(encoded).collect();
+    // The longest first: one may be a part of another.
+    secrets.sort_by_key(|secret| Reverse(secret.expose_secret().len()));
+    secrets.iter().fold(text.to_owned(), |text, secret| {
+        text.replace(secret.expose_secret(), "[redacted]")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_are_taken_out_in_every_encoding() {
+        let text = "a& b a%26%20b a%26+b a%2526%2520b ab%20 id";
+        assert_eq!(
+            without_secrets(text, ["a& b", "id", "ab%20", "a"]),
+            "[redacted] [redacted] [redacted] [redacted] [redacted] id"
+        );
+        // One is a part of the other.
+        assert_eq!(
+            without_secrets("hunter2-long", ["hunter2", "hunter2-long"]),
+            "[redacted]"
+        );
+    }
+}

@@ -1,0 +1,397 @@
+//! The answers of endpoints, before it is known what they answer.
+//!
+//! [RFC 6749 section 5](https://www.rfc-editor.org/rfc/rfc6749#section-5),
+//! [RFC 5849 section 2.1](https://www.rfc-editor.org/rfc/rfc5849#section-2.1)
+
+use std::fmt;
+
+use http::{HeaderMap, StatusCode, header};
+use serde_json::{Map, Value};
+
+use crate::{
+    encoding::without_byte_order_mark,
+    error::{Error, ErrorResponse, Result},
+    json::Members,
+    wire::form::parameters,
+};
+
+/// An endpoint's answer, before it is read: what hooks may change.
+///
+/// ```
+/// use http::{HeaderMap, StatusCode};
+/// use oauth_twin::oauth2::EndpointResponse;
+///
+/// let mut response = EndpointResponse::new(StatusCode::OK, HeaderMap::new(), "a=1&b=2");
+/// response.form_to_json();
+/// assert_eq!(response.json().unwrap()["b"], "2");
+/// ```
+#[derive(Clone)]
+pub struct EndpointResponse {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: Vec<u8>,
+}
+
+impl EndpointResponse {
+    /// The answer as it came.
+    pub fn new(status: StatusCode, headers: HeaderMap, body: impl Into<Vec<u8>>) -> Self {
+        Self {
+            status,
+            headers,
+            body: body.into(),
+        }
+    }
+
+    /// The status.
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// The status, to be changed.
+    pub fn status_mut(&mut self) -> &mut StatusCode {
+        &mut self.status
+    }
+
+    /// The headers.
+    pub fn headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+
+    /// The body.
+    pub fn body(&self) -> &[u8] {
+        &self.body
+    }
+
+    /// The body, to be changed.
+    pub fn body_mut(&mut self) -> &mut Vec<u8> {
+        &mut self.body
+    }
+
+    /// The members of the body, if it is a JSON object without duplicate members.
+    pub fn json(&self) -> Option<Map<String, Value>> {
+        Members::from_slice(&self.body).ok()
+    }
+
+    /// Puts a JSON object in the place of the body.
+    pub fn set_json(&mut self, members: &Map<String, Value>) {
+        // A map with strings as keys always serialises.
+        if let Ok(body) = serde_json::to_vec(members) {
+            self.body = body;
+        }
+    }
+
+    /// Turns a form-encoded body into a JSON object of strings; leaves one that begins like JSON
+    /// or HTML, or that repeats a parameter, as it is. A parameter that is not UTF-8 in
+    /// percent-encoding is left out.
+    pub fn form_to_json(&mut self) {
+        if let Ok(form) = form(&self.body) {
+            self.set_json(&form.members);
+        }
+    }
+
+    /// The answer, to be read.
+    pub(crate) fn answer(&self) -> Answer<'_> {
+        Answer {
+            status: self.status,
+            headers: &self.headers,
+            body: &self.body,
+        }
+    }
+}
+
+/// Without header values and body.
+impl fmt::Debug for EndpointResponse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EndpointResponse")
+            .field("status", &self.status)
+            .field("headers", &self.headers.keys().collect::<Vec<_>>())
+            .field("body", &format_args!("{} bytes", self.body.len()))
+            .finish()
+    }
+}
+
+/// An answer that is read, whoever has received it.
+#[derive(Clone, Copy)]
+pub(crate) struct Answer<'a> {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: &'a HeaderMap,
+    pub(crate) body: &'a [u8],
+}
+
+impl Answer<'_> {
+    /// The members of the body, unless they or the headers are an `error`, or the status says that
+    /// they do not count.
+    ///
+    /// The content type is not looked at: some servers say `text/html` or nothing at all, and what
+    /// is a JSON object is no HTML page. Nor is the status before the `error`: some servers, GitHub
+    /// among them, answer one with status 200.
+    pub(crate) fn read<T>(
+        self,
+        members: Result<T, String>,
+        error: impl FnOnce(Option<&T>) -> Option<ErrorResponse>,
+    ) -> Result<T> {
+        let status = self.status;
+        if let Some(error) = error(members.as_ref().ok()) {
+            return Err(Error::refused(error));
+        }
+        if status.is_client_error() || status.is_server_error() {
+            return Err(Error::refused(self.error()));
+        }
+        if status.is_redirection() {
+            return Err(Error::answer(
+                "the endpoint redirects, which is not followed; set the URL that it leads to",
+                status,
+            ));
+        }
+        if !status.is_success() {
+            return Err(Error::answer("the answer is not final", status));
+        }
+        members.map_err(|problem| self.unreadable(&problem))
+    }
+
+    /// The error that this answer is, without what it says.
+    pub(crate) fn error(self) -> ErrorResponse {
+        ErrorResponse::new(self.status, self.headers.clone())
+    }
+
+    /// The members of a body that is a JSON object, or in what it is none.
+    pub(crate) fn json(self) -> Result<Map<String, Value>, String> {
+        json(self.body)
+    }
+
+    /// The parameters of a body that is a form, whatever its content type, or the members of the
+    /// JSON object that some servers answer with; or in what it is neither.
+    pub(crate) fn form_or_json(self) -> Result<FormMembers, String> {
+        match without_byte_order_mark(self.body).trim_ascii_start() {
+            [b'{', ..] => json(self.body).map(|members| FormMembers {
+                members,
+                unreadable: Vec::new(),
+            }),
+            _ => form(self.body).map_err(str::to_owned),
+        }
+    }
+
+    /// The problem of a body, with what kind of body it is; nothing is quoted of it.
+    fn unreadable(self, problem: &str) -> Error {
+        let what = match self.body {
+            [] => format!("the answer {problem}"),
+            body => {
+                let kind = content_type(self.headers);
+                format!("the answer {problem} ({kind}, {} bytes)", body.len())
+            }
+        };
+        Error::answer(what, self.status)
+    }
+}
+
+/// The parameters of a form, each of which it has once.
+#[derive(Debug)]
+pub(crate) struct FormMembers {
+    /// Those that are UTF-8 in percent-encoding, as strings.
+    pub(crate) members: Map<String, Value>,
+    /// The names of the others.
+    pub(crate) unreadable: Vec<String>,
+}
+
+const NO_BODY: &str = "has no body";
+
+fn json(body: &[u8]) -> Result<Map<String, Value>, String> {
+    if body.is_empty() {
+        return Err(NO_BODY.to_owned());
+    }
+    // The error may quote the body.
+    Members::from_slice(body).map_err(|error| {
+        let problem = match error.classify() {
+            serde_json::error::Category::Data => "is not a JSON object without duplicate members",
+            serde_json::error::Category::Eof => "is JSON that breaks off",
+            _ => "is not JSON",
+        };
+        let (line, column) = (error.line(), error.column());
+        format!("{problem}, at line {line}, column {column}")
+    })
+}
+
+fn form(body: &[u8]) -> Result<FormMembers, &'static str> {
+    let body = without_byte_order_mark(body).trim_ascii();
+    match body.first() {
+        None => return Err(NO_BODY),
+        Some(b'{' | b'[' | b'<' | b'"') => return Err("is neither a form nor a JSON object"),
+        Some(_) if !body.contains(&b'=') => return Err("is neither a form nor a JSON object"),
+        Some(_) => {}
+    }
+    let (mut members, mut unreadable) = (Map::new(), Vec::new());
+    for (name, value) in parameters(body) {
+        if members.contains_key(&name) || unreadable.contains(&name) {
+            return Err("is a form that repeats a parameter");
+        }
+        match value {
+            Some(value) => drop(members.insert(name, value.into())),
+            None => unreadable.push(name),
+        }
+    }
+    Ok(FormMembers {
+        members,
+        unreadable,
+    })
+}
+
+/// The media type, for messages.
+fn content_type(headers: &HeaderMap) -> &str {
+    headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.split(';').next())
+        .filter(|value| value.len() < 100)
+        .unwrap_or("no content type")
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::error::ErrorKind;
+
+    fn response(status: u16, body: impl Into<Vec<u8>>) -> EndpointResponse {
+        let status = StatusCode::from_u16(status).expect("a status");
+        EndpointResponse::new(status, HeaderMap::new(), body)
+    }
+
+    #[test]
+    fn debug_tells_no_secret() {
+        assert_eq!(
+            format!("{:?}", response(200, "hunter2")),
+            "EndpointResponse { status: 200, headers: [], body: 7 bytes }"
+        );
+    }
+
+    #[test]
+    fn only_forms_become_json() {
+        for (before, after) in [
+            ("a=1&b=x%20y&c", r#"{"a":"1","b":"x y","c":""}"#),
+            ("\u{feff}\r\na=1\r\n", r#"{"a":"1"}"#),
+            ("a=%ZZ&b=%FF&c=1", r#"{"c":"1"}"#),
+            (r#"{"a":"b=c"}"#, r#"{"a":"b=c"}"#),
+            ("<html a=b>", "<html a=b>"),
+            ("", ""),
+            ("no form", "no form"),
+            ("a=1&a=2", "a=1&a=2"),
+            ("a=1&a=%ZZ", "a=1&a=%ZZ"),
+        ] {
+            let mut response = response(200, before);
+            response.form_to_json();
+            assert_eq!(response.body(), after.as_bytes());
+        }
+    }
+
+    #[test]
+    fn the_status_counts_before_the_body_and_after_the_error() {
+        let read = |status, error: Option<ErrorResponse>| {
+            let response = response(status, "{}");
+            response.answer().read(Ok(7), |_| error)
+        };
+        for status in [200, 201, 204, 299] {
+            assert_eq!(read(status, None).expect("members"), 7);
+        }
+        for (status, kind) in [
+            (100, ErrorKind::Answer),
+            (302, ErrorKind::Answer),
+            (304, ErrorKind::Answer),
+            (404, ErrorKind::Server),
+            (503, ErrorKind::Server),
+            (600, ErrorKind::Answer),
+        ] {
+            let error = read(status, None).expect_err("an error");
+            assert_eq!((error.kind(), error.code()), (kind, None), "{status}");
+        }
+        for status in [200, 302, 400, 503] {
+            let error = response(400, "")
+                .answer()
+                .error()
+                .with_error("e", None, None);
+            let error = read(status, Some(error)).expect_err("an error");
+            assert_eq!(error.kind(), ErrorKind::Server);
+            assert!(error.code().is_some());
+        }
+    }
+
+    #[test]
+    fn an_unreadable_body_is_described_and_not_quoted() {
+        let html = header::HeaderValue::from_static("text/html; charset=x");
+        for (body, json, form_or_json) in [
+            ("", "has no body", "has no body"),
+            (
+                "hunter2",
+                "is not JSON, at line 1, column 1 (text/html, 7 bytes)",
+                "is neither a form nor a JSON object (text/html, 7 bytes)",
+            ),
+            (
+                "[7]",
+                "is not a JSON object without duplicate members, at line 1, column 0 (text/html, 3 bytes)",
+                "is neither a form nor a JSON object (text/html, 3 bytes)",
+            ),
+            (
+                "{\"a\":1",
+                "is JSON that breaks off, at line 1, column 6 (text/html, 6 bytes)",
+                "is JSON that breaks off, at line 1, column 6 (text/html, 6 bytes)",
+            ),
+            (
+                r#"{"a":1,"a":2}"#,
+                "is not a JSON object without duplicate members, at line 1, column 12 (text/html, 13 bytes)",
+                "is not a JSON object without duplicate members, at line 1, column 12 (text/html, 13 bytes)",
+            ),
+            (
+                "a=1&a=2",
+                "is not JSON, at line 1, column 1 (text/html, 7 bytes)",
+                "is a form that repeats a parameter (text/html, 7 bytes)",
+            ),
+        ] {
+            let mut response = response(200, body);
+            response.headers.insert(header::CONTENT_TYPE, html.clone());
+            let answer = response.answer();
+            let error = answer.read(answer.json(), |_| None).expect_err(body);
+            assert_eq!(
+                error.to_string(),
+                format!("the answer {json} (status 200 OK)")
+            );
+            let error = answer
+                .read(answer.form_or_json(), |_| None)
+                .expect_err(body);
+            assert_eq!(
+                error.to_string(),
+                format!("the answer {form_or_json} (status 200 OK)")
+            );
+        }
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_passed_over() {
+        for body in ["{\"a\":\"1\"}", " {\"a\":\"1\"}\r\n", "a=1", "\r\na=1\r\n"] {
+            let response = response(200, format!("\u{feff}{body}"));
+            let form = response.answer().form_or_json().expect(body);
+            assert_eq!(form.members["a"], "1", "{body}");
+            assert_eq!(response.json().is_some(), body.contains('{'));
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_decoded_is_named_and_not_replaced() {
+        let response = response(200, "a=%FF&b=%ZZ&c=1&d=%C3%A4");
+        let form = response.answer().form_or_json().expect("a form");
+        assert_eq!(form.unreadable, ["a", "b"]);
+        assert_eq!(
+            Value::Object(form.members),
+            serde_json::json!({"c": "1", "d": "\u{e4}"})
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn any_body_is_read(body: Vec<u8>) {
+            let mut response = response(200, body);
+            let _ = response.answer().json();
+            let _ = response.answer().form_or_json();
+            response.form_to_json();
+        }
+    }
+}
