@@ -68,9 +68,8 @@ impl Jwk {
     /// [RFC 7517 section 4](https://www.rfc-editor.org/rfc/rfc7517#section-4)
     pub fn from_slice(json: &[u8]) -> Result<Self> {
         // The error may quote the text.
-        let members = Members::from_slice(json).map_err(|_error| {
-            Error::usage("the JWK is not a JSON object without duplicate members")
-        })?;
+        let members = Members::from_slice(json)
+            .map_err(|_error| Error::usage("the JWK is not a JSON object, or repeats a member"))?;
         Self::from_members(members).map_err(Error::usage)
     }
 

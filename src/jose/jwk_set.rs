@@ -69,8 +69,7 @@ impl JwkSet {
         let members = Members::from_slice(json).ok();
         members.and_then(Self::from_members).ok_or_else(|| {
             Error::usage(
-                "the JWK set is not a JSON object without duplicate members and with the array \
-                 `keys`",
+                "the JWK set is not a JSON object with an array `keys`, or repeats a member",
             )
         })
     }

@@ -141,6 +141,8 @@ mod tests {
             "\r\noauth_callback_confirmed=true&x=1&oauth_token=a+b&oauth_token_secret=c%2bd\n",
             r#"{"oauth_token":"a b","oauth_token_secret":"c+d","oauth_callback_confirmed":true,"x":"1"}"#,
             r#" {"oauth_token":"a b","oauth_token_secret":"c+d","oauth_callback_confirmed":"true","x":"1"}"#,
+            "\u{feff}oauth_token=a%20b&oauth_token_secret=c%2Bd&oauth_callback_confirmed=true&x=1",
+            "\u{feff}{\"oauth_token\":\"a b\",\"oauth_token_secret\":\"c+d\",\"oauth_callback_confirmed\":true,\"x\":\"1\"}",
         ] {
             let credentials = temporary(200, body).expect(body);
             assert_eq!(credentials.token().expose_secret(), "a b");
@@ -161,18 +163,20 @@ mod tests {
             HeaderValue::from_static("text/html; charset=x"),
         );
         for (body, problem) in [
-            ("", "has no body"),
             ("<html a=hunter2>", "is neither a form nor a JSON object"),
             ("hunter2", "is neither a form nor a JSON object"),
             (r#"["hunter2"]"#, "is neither a form nor a JSON object"),
-            (r#"{"hunter2""#, "is not JSON, though it begins so"),
+            (
+                r#"{"hunter2""#,
+                "is JSON that breaks off, at line 1, column 10",
+            ),
             (
                 r#"{"oauth_token":"hunter2","oauth_token":"b"}"#,
-                "is not a JSON object whose members stand once each",
+                "is not a JSON object, or repeats a member, at line 1, column 43",
             ),
             (
                 "oauth_token=hunter2&oauth_token=b",
-                "is a form in which a parameter stands twice",
+                "is a form that repeats a parameter",
             ),
         ] {
             let error = token(200, &headers, body).expect_err(body);
@@ -184,6 +188,7 @@ mod tests {
             assert_eq!(error.kind(), ErrorKind::Answer);
         }
         for (status, body, problem) in [
+            (200, "", "the answer has no body (status 200 OK)"),
             (
                 200,
                 "oauth_token=hunter2",
@@ -204,6 +209,37 @@ mod tests {
             let error = token(status, &headers, body).expect_err(body);
             assert_eq!(error.to_string(), problem);
         }
+    }
+
+    /// A replacement character would make another credential of it.
+    #[test]
+    fn credentials_that_cannot_be_decoded_are_an_error() {
+        let none = HeaderMap::new();
+        for bad in ["%FF", "%ZZ", "a%", "%C3%28", "\u{fffd}%E4"] {
+            for name in ["oauth_token", "oauth_token_secret", "oauth_session_handle"] {
+                let mut fields = vec!["oauth_token=a", "oauth_token_secret=b"];
+                fields.retain(|field| !field.starts_with(&format!("{name}=")));
+                let field = format!("{name}={bad}");
+                fields.push(&field);
+                let error = token(200, &none, &fields.join("&")).expect_err(&field);
+                assert_eq!(
+                    error.to_string(),
+                    format!(
+                        "the {name} of the answer is not UTF-8 in percent-encoding (status 200 OK)"
+                    )
+                );
+            }
+            // What the client does not need does not cost it the credentials.
+            let body = format!("oauth_token=a&oauth_token_secret=b&screen_name={bad}");
+            let credentials = token(200, &none, &body).expect(bad);
+            assert_eq!(credentials.get("screen_name"), None);
+            let body = format!("oauth_problem=nonce_used&oauth_problem_advice={bad}");
+            let error = token(401, &none, &body).expect_err(bad);
+            assert_eq!(error.to_string(), "the server answered nonce_used");
+        }
+        let body = b"oauth_token=a&oauth_token_secret=\xff";
+        let error = signer().read_token_credentials(StatusCode::OK, &none, body);
+        assert!(error.is_err());
     }
 
     #[test]

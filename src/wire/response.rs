@@ -196,13 +196,13 @@ pub(crate) struct FormMembers {
 const NO_BODY: &str = "has no body";
 
 fn json(body: &[u8]) -> Result<Map<String, Value>, String> {
-    if body.is_empty() {
+    if without_byte_order_mark(body).trim_ascii().is_empty() {
         return Err(NO_BODY.to_owned());
     }
     // The error may quote the body.
     Members::from_slice(body).map_err(|error| {
         let problem = match error.classify() {
-            serde_json::error::Category::Data => "is not a JSON object without duplicate members",
+            serde_json::error::Category::Data => "is not a JSON object, or repeats a member",
             serde_json::error::Category::Eof => "is JSON that breaks off",
             _ => "is not JSON",
         };
@@ -327,7 +327,7 @@ mod tests {
             ),
             (
                 "[7]",
-                "is not a JSON object without duplicate members, at line 1, column 0 (text/html, 3 bytes)",
+                "is not a JSON object, or repeats a member, at line 1, column 0 (text/html, 3 bytes)",
                 "is neither a form nor a JSON object (text/html, 3 bytes)",
             ),
             (
@@ -337,8 +337,8 @@ mod tests {
             ),
             (
                 r#"{"a":1,"a":2}"#,
-                "is not a JSON object without duplicate members, at line 1, column 12 (text/html, 13 bytes)",
-                "is not a JSON object without duplicate members, at line 1, column 12 (text/html, 13 bytes)",
+                "is not a JSON object, or repeats a member, at line 1, column 13 (text/html, 13 bytes)",
+                "is not a JSON object, or repeats a member, at line 1, column 13 (text/html, 13 bytes)",
             ),
             (
                 "a=1&a=2",

@@ -162,27 +162,33 @@ async fn a_callback_that_is_not_right_sends_nothing() -> TestResult {
     let client = web(&server).build()?;
     let huge = "x".repeat(70_000);
     for (made, word) in [
-        ("?code=c", "no state"),
-        ("?code=c&state=forged", "not that of this login"),
-        ("?code=c&state=STATE&state=STATE", "twice"),
-        ("?code=c&code=d&state=STATE", "twice"),
-        ("?state=STATE", "no code"),
-        ("?code=&state=STATE", "no code"),
+        ("?code=c", "no `state`"),
+        ("?code=c&state=forged", "does not match this login"),
+        (
+            "?code=c&state=STATE&state=STATE",
+            "repeats the parameter `state`",
+        ),
+        ("?code=c&code=d&state=STATE", "repeats the parameter `code`"),
+        ("?state=STATE", "no `code`"),
+        ("?code=&state=STATE", "no `code`"),
         (
             "?code=c&state=STATE&iss=https%3A%2F%2Fevil.example",
             "another issuer",
         ),
         ("?error=access_denied&state=STATE", "access_denied"),
         ("?error=access_denied&code=c&state=STATE", "access_denied"),
-        ("?error=access_denied", "no state"),
-        ("", "no state"),
-        ("not a callback", "no state"),
-        ("https://app.example/callback", "no state"),
+        ("?error=access_denied", "no `state`"),
+        ("", "no `state`"),
+        ("not a callback", "no `state`"),
+        ("https://app.example/callback", "no `state`"),
         (
             "https://app.example/callback#code=c&state=STATE",
-            "no state",
+            "no `state`",
         ),
-        ("?code=%FF%FE&state=%FF", "not that of this login"),
+        (
+            "?code=%FF%FE&state=%FF",
+            "`state` of the callback is not UTF-8",
+        ),
         (&format!("?code={huge}&state=STATE"), "64 KiB"),
     ] {
         let AuthorizationUrl { url, pending, .. } = created(&client);

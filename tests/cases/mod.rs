@@ -49,6 +49,7 @@ macro_rules! every_verb {
     };
 }
 
+mod answers;
 pub mod assertion;
 mod assertion_client;
 mod assertion_settings;

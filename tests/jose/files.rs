@@ -3,7 +3,7 @@
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use oauth_twin::{
     ErrorKind, Result,
-    jose::{Algorithm, ExternalKey, SigningKey, VerifyingKey},
+    jose::{Algorithm, ExternalKey, Jwk, JwkSet, SigningKey, VerifyingKey},
 };
 use serde_json::Value;
 
@@ -194,6 +194,42 @@ fn a_key_is_found_in_what_stands_around_it() {
             SigningKey::from_pem(Algorithm::ES256, &around).is_ok(),
             "{around}"
         );
+    }
+}
+
+/// As editors write it, before each kind of text.
+#[test]
+fn a_byte_order_mark_is_passed_over() {
+    let vector = key("rsa-2048");
+    let algorithm = algorithms(vector)[0];
+    for form in forms(vector, VERIFYING_FORMS) {
+        if form.ends_with("_pem") {
+            let pem = format!("\u{feff}{}", text(vector, form));
+            VerifyingKey::from_pem(algorithm, pem).expect(form);
+        }
+    }
+    let signing = SigningKey::from_pem(algorithm, text(vector, "pkcs8_pem")).unwrap();
+    let certificate = format!("\u{feff}{}", text(vector, "certificate_pem"));
+    assert!(signing.with_certificate(certificate).is_ok());
+    let jwk = format!("\u{feff}{}", vector["public_jwk"]);
+    assert!(!Jwk::from_slice(jwk.as_bytes()).unwrap().is_private());
+    let set = format!("{{\"keys\":[{}]}}", vector["public_jwk"]);
+    for set in [format!("\u{feff}{set}"), set] {
+        assert_eq!(JwkSet::from_slice(set.as_bytes()).unwrap().keys().len(), 1);
+    }
+    for (content, problem) in [
+        ("", "the JWK set is not"),
+        ("{}", "the JWK set is not"),
+        ("\u{feff}\u{feff}{\"keys\":[]}", "the JWK set is not"),
+        (r#"{"keys":[],"keys":[],"hunter2":1}"#, "the JWK set is not"),
+    ] {
+        let error = JwkSet::from_slice(content.as_bytes())
+            .unwrap_err()
+            .to_string();
+        assert!(error.starts_with(problem), "{error}");
+        let error = Jwk::from_slice(content.as_bytes()).unwrap_err().to_string();
+        assert!(error.starts_with("the JWK "), "{error}");
+        assert!(!error.contains("hunter2"), "{error}");
     }
 }
 

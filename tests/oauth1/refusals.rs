@@ -122,6 +122,16 @@ fn plaintext_does_not_leave_the_machine_unprotected() {
     }
     let url = "http://a.example/";
     assert!(refusal(&signer, url, &none, "".into()).contains("dangerous_allow_http"));
+    // Where a URL leads is decided by a URL parser, for which a backslash is a slash.
+    for url in [
+        r"http://evil.example\@localhost/",
+        r"http://evil.example\@127.0.0.1/",
+        r"http://evil.example\:80@[::1]/",
+    ] {
+        assert!(refusal(&signer, url, &none, "".into()).contains("backslash"));
+        let placed = signer.clone().signature_type(SignatureType::Query);
+        assert!(refusal(&placed, url, &none, "".into()).contains("backslash"));
+    }
     // A Host header does not say where it goes.
     let host = headers([(HOST, "localhost")]);
     assert!(refusal(&signer, url, &host, "".into()).contains("dangerous_allow_http"));

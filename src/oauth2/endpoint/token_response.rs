@@ -220,6 +220,14 @@ mod tests {
     }
 
     #[test]
+    fn a_byte_order_mark_is_passed_over() {
+        let token = answer(200, "\u{feff}{\"access_token\":\"a\"}").expect("a token");
+        assert_eq!(token.access_token(), &Secret::from("a"));
+        let error = answer(400, "\u{feff}{\"error\":\"invalid_grant\"}").expect_err("an error");
+        assert_eq!(error.code(), Some(&ErrorCode::InvalidGrant));
+    }
+
+    #[test]
     fn redirects_and_empty_answers() {
         for status in [301, 302, 307, 308] {
             let error = answer(status, "").expect_err("a redirect");

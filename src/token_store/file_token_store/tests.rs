@@ -94,6 +94,26 @@ fn a_bare_token_is_the_first_of_all() {
     assert_eq!(store.read().expect("a file"), Some(stored("b", 1)));
 }
 
+/// Some editors write one.
+#[test]
+fn a_byte_order_mark_is_passed_over() {
+    let folder = Folder::new("mark");
+    for (content, version) in [
+        (r#"{"access_token": "a"}"#, 0),
+        (
+            r#"{"format": 1, "version": 3, "token": {"access_token": "a"}}"#,
+            3,
+        ),
+    ] {
+        let store = folder.with(format!("\u{feff}{content}"));
+        let read = store.read().expect(content).expect(content);
+        assert_eq!((read.version, read.token.is_some()), (version, true));
+        let next = stored("b", version + 1);
+        assert!(store.replace(&next).expect("a file"));
+        assert_eq!(store.read().expect("a file"), Some(next));
+    }
+}
+
 #[test]
 fn a_file_of_something_else_is_an_error_that_tells_nothing_of_it_and_stays() {
     let folder = Folder::new("strange");
