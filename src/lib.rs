@@ -9,25 +9,29 @@
            README, which the documentation with both features `blocking` and `async` begins with."
 )]
 #![cfg_attr(docsrs, feature(doc_cfg))]
-#![cfg_attr(
-    not(any(feature = "async", feature = "blocking")),
-    allow(
-        dead_code,
-        reason = "some of the protocol is used by the clients alone"
-    )
-)]
 
 mod clock;
 mod encoding;
 mod error;
 pub mod jose;
 mod json;
+#[cfg_attr(
+    not(any(feature = "async", feature = "blocking")),
+    allow(dead_code, reason = "the clients carry out what is decided there")
+)]
 mod lifecycle;
 pub mod oauth1;
 pub mod oauth2;
 mod pem;
 mod random;
 mod secret;
+#[cfg_attr(
+    not(any(feature = "async", feature = "blocking")),
+    allow(
+        dead_code,
+        reason = "the clients compare what is stored with what they hold"
+    )
+)]
 mod token_store;
 mod wire;
 
@@ -70,4 +74,8 @@ pub use blocking::{
     http_client_builder,
 };
 
+pub use {http, url};
+
+/// The HTTP library of the clients.
+#[cfg(any(feature = "async", feature = "blocking"))]
 pub use reqwest;

@@ -3,11 +3,11 @@
 use std::{collections::BTreeSet, fs};
 
 use oauth_twin::{
-    oauth1::{RsaKey, SignatureMethod, SignatureType, SignedRequest, Signer},
-    reqwest::{
+    http::{
         Method,
         header::{CONTENT_TYPE, HeaderMap, HeaderValue},
     },
+    oauth1::{RsaKey, SignatureMethod, SignatureType, SignedRequest, Signer},
 };
 use serde::Deserialize;
 

@@ -3,11 +3,11 @@
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use oauth_twin::{
     Result,
-    oauth1::{SignedRequest, Signer},
-    reqwest::{
+    http::{
         Method,
         header::{CONTENT_TYPE, HeaderMap, HeaderValue},
     },
+    oauth1::{SignedRequest, Signer},
 };
 use ring::hmac;
 use std::{

@@ -18,7 +18,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     oauth2::{
         hook::ProtectedRequest,
-        token::bearer::{TokenPlacement, body_with_token, is_invalid_token, query_with_token},
+        token::bearer::{TokenPlacement, is_invalid_token},
     },
     trace,
 };
@@ -280,7 +280,7 @@ impl Live {
                 request.headers_mut().insert(AUTHORIZATION, header);
             }
             TokenPlacement::Query => {
-                query_with_token(request.url_mut(), &current.token)?;
+                current.token.add_to_query(request.url_mut())?;
                 // "Clients using the URI Query Parameter method SHOULD also send a Cache-Control
                 // header containing the "no-store" option."
                 let no_store = HeaderValue::from_static("no-store");
@@ -290,17 +290,18 @@ impl Live {
                     .or_insert(no_store);
             }
             TokenPlacement::Body => {
-                let body = body_with_token(form_body(request)?, &current.token)?;
+                let mut body = form_body(request)?.to_vec();
+                current.token.add_to_form(&mut body)?;
                 let form = HeaderValue::from_static("application/x-www-form-urlencoded");
                 request.headers_mut().entry(CONTENT_TYPE).or_insert(form);
                 *request.body_mut() = Some(body.into());
             }
         }
-        if hooks.has_protected() {
+        if hooks.0.iter().any(|hook| hook.protected().is_some()) {
             let headers = std::mem::take(request.headers_mut());
             let (method, url) = (request.method().clone(), request.url().clone());
             let mut protected = ProtectedRequest::new(method, url, headers);
-            hooks.on_protected(&mut protected)?;
+            protected.apply_hooks(&hooks.0)?;
             let (url, headers) = protected.into_parts();
             self.shared.transport.check(&url)?;
             *request.url_mut() = url;

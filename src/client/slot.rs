@@ -23,7 +23,7 @@ use crate::{
     },
     oauth2::{
         grant::Grant,
-        token::{Token, bearer::authorization, refresh::RefreshPolicy},
+        token::{Token, refresh::RefreshPolicy},
     },
     token_store::reading::By,
 };
@@ -50,7 +50,7 @@ impl Current {
 
     pub(super) fn new(token: Token, leeway: Duration) -> Self {
         Self {
-            header: authorization(&token),
+            header: token.authorization_header(),
             lifetime: Lifetime::of(&token, leeway),
             token: Arc::new(token),
         }

@@ -5,7 +5,6 @@ use std::{sync::Arc, time::Duration};
 
 use reqwest::{
     IntoUrl, Method, Url,
-    header::{self, HeaderValue},
     redirect::{Attempt, Policy},
 };
 
@@ -174,18 +173,8 @@ impl Transport {
     ) -> Result<EndpointResponse> {
         let (url, body) = request.url_and_body();
         let mut sent = http::Request::new(request.method().clone(), url);
-        *sent.headers_mut() = request.headers().clone();
-        if let Some(body) = body {
-            let form = HeaderValue::from_static("application/x-www-form-urlencoded");
-            sent.headers_mut().insert(header::CONTENT_TYPE, form);
-            *sent.body_mut() = Some(body.expose_secret().to_owned().into());
-        } else if request.method() == Method::POST {
-            // "A user agent SHOULD send Content-Length in a request when the method defines a
-            // meaning for enclosed content and it is not sending Transfer-Encoding." Some servers
-            // insist (411).
-            let none = HeaderValue::from_static("0");
-            sent.headers_mut().insert(header::CONTENT_LENGTH, none);
-        }
+        *sent.headers_mut() = request.headers();
+        *sent.body_mut() = body.map(|body| body.expose_secret().to_owned().into());
         self.call(sent, limit).await
     }
 

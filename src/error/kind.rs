@@ -1,6 +1,6 @@
 //! Whose fault an error is.
 
-/// Whose fault an [`Error`] is.
+/// Whose fault an [`Error`](super::Error) is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {

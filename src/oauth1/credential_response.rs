@@ -20,7 +20,8 @@ impl Signer {
     /// Reads the answer to a request for temporary credentials that it has signed.
     ///
     /// ```
-    /// use oauth_twin::{oauth1::Signer, reqwest::{StatusCode, header::HeaderMap}};
+    /// use http::{HeaderMap, StatusCode};
+    /// use oauth_twin::oauth1::Signer;
     ///
     /// let signer = Signer::new("dpf43f3p2l4k3l03").callback("oob");
     /// let body = b"oauth_token=hh5s93j4hdidpola&oauth_token_secret=hdhd0244k9j7ao03\

@@ -4,7 +4,8 @@
 //! [`Signer`] signs any request, for any HTTP library:
 //!
 //! ```
-//! use oauth_twin::{oauth1::Signer, reqwest::{Method, header::HeaderMap}};
+//! use http::{HeaderMap, Method};
+//! use oauth_twin::oauth1::Signer;
 //!
 //! let signer = Signer::new("consumer-key")
 //!     .client_secret("consumer-secret")

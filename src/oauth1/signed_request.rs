@@ -9,7 +9,8 @@ use http::HeaderValue;
 /// Where the parameters of the protocol are put.
 ///
 /// ```
-/// use oauth_twin::{oauth1::{SignatureType, Signer}, reqwest::{Method, header::HeaderMap}};
+/// use http::{HeaderMap, Method};
+/// use oauth_twin::oauth1::{SignatureType, Signer};
 ///
 /// let signer = Signer::new("key").signature_type(SignatureType::Query);
 /// let url = "https://api.example/photos?size=original";
@@ -37,7 +38,8 @@ pub enum SignatureType {
 /// `Content-Type` says that they are a form, and never changed otherwise.
 ///
 /// ```
-/// use oauth_twin::{oauth1::{Body, Signer}, reqwest::{Method, header::HeaderMap}};
+/// use http::{HeaderMap, Method};
+/// use oauth_twin::oauth1::{Body, Signer};
 ///
 /// // What is not a form is not signed, and so need not be known.
 /// let signer = Signer::new("key");
@@ -107,7 +109,8 @@ impl fmt::Debug for Body<'_> {
 /// What to send, where it differs from what was given to be signed.
 ///
 /// ```
-/// use oauth_twin::{oauth1::{SignatureType, Signer}, reqwest::{Method, header::HeaderMap}};
+/// use http::{HeaderMap, Method};
+/// use oauth_twin::oauth1::{SignatureType, Signer};
 ///
 /// let signer = Signer::new("key").signature_type(SignatureType::Body);
 /// let url = "https://api.example/photos";

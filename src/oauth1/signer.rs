@@ -21,7 +21,8 @@ use crate::{
 /// or with another setting.
 ///
 /// ```
-/// use oauth_twin::{oauth1::Signer, reqwest::{Method, header::HeaderMap}};
+/// use http::{HeaderMap, Method};
+/// use oauth_twin::oauth1::Signer;
 ///
 /// // RFC 5849 section 1.2, the last step.
 /// let signer = Signer::new("dpf43f3p2l4k3l03")

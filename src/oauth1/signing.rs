@@ -100,7 +100,8 @@ impl Signer {
     /// parameter of query and form.
     ///
     /// ```
-    /// use oauth_twin::{oauth1::Signer, reqwest::{Method, header::HeaderMap}};
+    /// use http::{HeaderMap, Method};
+    /// use oauth_twin::oauth1::Signer;
     ///
     /// let signer = Signer::new("key").nonce("abc").timestamp(123);
     /// assert_eq!(

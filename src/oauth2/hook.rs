@@ -88,6 +88,16 @@ hooks! {
     protected_request: Protected on ProtectedRequest;
 }
 
+impl Hook {
+    /// The function, if it is for requests to an API.
+    pub(crate) fn protected(&self) -> Option<&OnProtected> {
+        match &self.0 {
+            Kind::Protected(hook) => Some(hook),
+            _ => None,
+        }
+    }
+}
+
 impl fmt::Debug for Hook {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
@@ -116,6 +126,43 @@ pub struct ProtectedRequest {
 }
 
 impl ProtectedRequest {
+    /// The request as it is about to be sent.
+    pub fn new(method: Method, url: Url, headers: HeaderMap) -> Self {
+        Self {
+            method,
+            url,
+            headers,
+        }
+    }
+
+    /// Changes the request by those of `hooks` that are for requests to an API, in order. The
+    /// clients of this crate do so by themselves.
+    ///
+    /// ```
+    /// use http::{HeaderMap, Method};
+    /// use oauth_twin::oauth2::{Hook, ProtectedRequest};
+    /// use url::Url;
+    ///
+    /// let hooks = [Hook::protected_request(|request| {
+    ///     request.url_mut().query_pairs_mut().append_pair("site", "stackoverflow");
+    ///     Ok(())
+    /// })];
+    /// let url = Url::parse("https://api.example.com/me")?;
+    /// let mut request = ProtectedRequest::new(Method::GET, url, HeaderMap::new());
+    /// request.apply_hooks(&hooks)?;
+    /// let (url, headers) = request.into_parts();
+    /// assert_eq!(url.query(), Some("site=stackoverflow"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// That of the first hook that fails.
+    pub fn apply_hooks(&mut self, hooks: &[Hook]) -> Result<()> {
+        let mut hooks = hooks.iter().filter_map(Hook::protected);
+        hooks.try_for_each(|hook| called(hook(self)))
+    }
+
     /// The method.
     pub fn method(&self) -> &Method {
         &self.method
@@ -140,18 +187,9 @@ impl ProtectedRequest {
     pub fn headers_mut(&mut self) -> &mut HeaderMap {
         &mut self.headers
     }
-}
 
-impl ProtectedRequest {
-    pub(crate) fn new(method: Method, url: Url, headers: HeaderMap) -> Self {
-        Self {
-            method,
-            url,
-            headers,
-        }
-    }
-
-    pub(crate) fn into_parts(self) -> (Url, HeaderMap) {
+    /// The URL and the headers, to be sent.
+    pub fn into_parts(self) -> (Url, HeaderMap) {
         (self.url, self.headers)
     }
 }
@@ -169,7 +207,7 @@ impl fmt::Debug for ProtectedRequest {
 
 /// All hooks of a client, in order.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Hooks(Arc<[Hook]>);
+pub(crate) struct Hooks(pub(crate) Arc<[Hook]>);
 
 impl Hooks {
     pub(crate) fn new(hooks: impl IntoIterator<Item = Hook>) -> Self {
@@ -186,22 +224,6 @@ impl Hooks {
     pub(crate) fn on_response(&self, of: Message, response: &mut EndpointResponse) -> Result<()> {
         self.0.iter().try_for_each(|hook| match &hook.0 {
             Kind::Response(message, hook) if *message == of => called(hook(response)),
-            _ => Ok(()),
-        })
-    }
-}
-
-impl Hooks {
-    /// Whether requests to an API are touched at all.
-    pub(crate) fn has_protected(&self) -> bool {
-        self.0
-            .iter()
-            .any(|hook| matches!(hook.0, Kind::Protected(_)))
-    }
-
-    pub(crate) fn on_protected(&self, request: &mut ProtectedRequest) -> Result<()> {
-        self.0.iter().try_for_each(|hook| match &hook.0 {
-            Kind::Protected(hook) => called(hook(request)),
             _ => Ok(()),
         })
     }

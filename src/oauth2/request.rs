@@ -13,7 +13,7 @@ use http::{HeaderMap, HeaderValue, Method, header};
 use url::Url;
 
 use crate::{
-    error::Result,
+    error::{Error, Result},
     jose::SigningInput,
     oauth2::{client::ClientRegistration, scope::Scope},
     secret::Secret,
@@ -116,12 +116,32 @@ impl EndpointRequest {
         Arc::make_mut(&mut self.url)
     }
 
-    /// The headers.
-    pub fn headers(&self) -> &HeaderMap {
-        &self.headers
+    /// All headers of the request: those that were set, and what goes with the body, as it is
+    /// now. `Content-Type` is that of a form unless a hook has set another; a `POST` without a body
+    /// has `Content-Length: 0`.
+    ///
+    /// [RFC 6749 section 3.2](https://www.rfc-editor.org/rfc/rfc6749#section-3.2)
+    pub fn headers(&self) -> HeaderMap {
+        let mut headers = HeaderMap::clone(&self.headers);
+        if self.has_body() {
+            let form = HeaderValue::from_static("application/x-www-form-urlencoded");
+            headers.entry(header::CONTENT_TYPE).or_insert(form);
+        } else if self.method == Method::POST {
+            // "A user agent SHOULD send Content-Length in a request when the method defines a
+            // meaning for enclosed content and it is not sending Transfer-Encoding." Some servers
+            // insist (411).
+            let none = HeaderValue::from_static("0");
+            headers.insert(header::CONTENT_LENGTH, none);
+        }
+        headers
     }
 
-    /// The headers, to be changed.
+    /// The `Authorization` header, if one was set.
+    pub(crate) fn authorization(&self) -> Option<&str> {
+        self.headers.get(header::AUTHORIZATION)?.to_str().ok()
+    }
+
+    /// The headers that were set, to be changed.
     pub fn headers_mut(&mut self) -> &mut HeaderMap {
         self.headers.to_mut()
     }
@@ -147,7 +167,7 @@ impl EndpointRequest {
     /// themselves, with their `signer`; whoever sends the request otherwise hands the signature to
     /// [`sign`](Self::sign), until there is nothing to be signed any more.
     pub fn unsigned(&self) -> Option<&SigningInput> {
-        match self.outstanding.front()? {
+        match self.outstanding()? {
             Outstanding::Signature(_, input) => Some(input),
             Outstanding::Assertion(_) => None,
         }
@@ -173,9 +193,10 @@ impl EndpointRequest {
     }
 
     /// The same for an assertion of the caller's.
+    #[allow(dead_code, reason = "only assertion clients ask their caller")]
     pub(crate) fn assert(&mut self, assertion: Secret) -> Result<()> {
         if assertion.is_empty() {
-            return Err(crate::error::Error::usage("the assertion is empty"));
+            return Err(Error::usage("the assertion is empty"));
         }
         if let Some(Outstanding::Assertion(name)) = self.outstanding.pop_front() {
             self.form.set(name, assertion);
@@ -204,11 +225,11 @@ impl EndpointRequest {
     /// The URL and the body as they are sent, without what is still [`unsigned`](Self::unsigned).
     pub fn url_and_body(&self) -> (Url, Option<Secret>) {
         let mut url = (*self.url).clone();
+        if self.has_body() {
+            return (url, Some(self.form.encode()));
+        }
         if self.form.is_empty() {
             return (url, None);
-        }
-        if self.method != Method::GET {
-            return (url, Some(self.form.encode()));
         }
         let mut query = url.query_pairs_mut();
         for (name, value) in self.form.iter() {
@@ -216,6 +237,40 @@ impl EndpointRequest {
         }
         drop(query);
         (url, None)
+    }
+
+    /// The request as it is sent, without what is still [`unsigned`](Self::unsigned), for HTTP
+    /// libraries that know the types of the crate `http`.
+    ///
+    /// ```
+    /// use oauth_twin::oauth2::{ClientCredentials, TokenEndpoint};
+    ///
+    /// let endpoint = TokenEndpoint::new("https://id.example.com/token", "id")?;
+    /// let request = endpoint.request(&ClientCredentials::new())?.to_http()?;
+    /// assert_eq!(request.headers()["content-type"], "application/x-www-form-urlencoded");
+    /// assert_eq!(request.body(), b"grant_type=client_credentials&client_id=id");
+    /// # Ok::<(), oauth_twin::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If the URL is one that the crate `http` does not take, such as one of more than 64 KiB.
+    pub fn to_http(&self) -> Result<http::Request<Vec<u8>>> {
+        let (url, body) = self.url_and_body();
+        let uri = http::Uri::try_from(String::from(url)).map_err(|_invalid| {
+            Error::usage("the URL of the request cannot be sent; it may be too long")
+        })?;
+        let body = body.map(|body| body.expose_secret().as_bytes().to_vec());
+        let mut request = http::Request::new(body.unwrap_or_default());
+        *request.method_mut() = self.method.clone();
+        *request.uri_mut() = uri;
+        *request.headers_mut() = self.headers();
+        Ok(request)
+    }
+
+    /// Whether the form goes into the body, and not into the query.
+    fn has_body(&self) -> bool {
+        self.method != Method::GET && !self.form.is_empty()
     }
 }
 
@@ -321,3 +376,6 @@ impl TokenRequest<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -31,33 +31,32 @@ const FORMAT: u64 = 1;
 /// Keeps a token in a file, for a program that stays logged in between runs and may run several
 /// times at once.
 ///
-#[cfg_attr(
-    feature = "blocking",
-    doc = r#"```
-# fn main() -> Result<(), Box<dyn std::error::Error>> {
-# let server = httpmock::MockServer::start();
-# server.mock(|when, then| {
-#     when.path("/token");
-#     then.json_body_obj(&serde_json::json!({"access_token": "t", "expires_in": 600}));
-# });
-# let token_endpoint = server.url("/token");
-# let folder = std::env::temp_dir().join(format!("oauth-twin-{}", std::process::id()));
-use oauth_twin::{FileTokenStore, OAuth2Client, oauth2::ClientCredentials};
-
-// let folder = the program's own folder in the person's home
-let client = OAuth2Client::builder("client-id")
-    .client_secret("client-secret")
-    .token_endpoint(token_endpoint)
-    .grant(ClientCredentials::new())
-    .token_store(FileTokenStore::new(folder.join("token.json")))
-    .build()?;
-client.ensure_active_token()?;           // that of the last run, or a new one
-# client.close()?;
-# assert!(folder.join("token.json").exists());
-# std::fs::remove_dir_all(folder)?;
-# Ok(()) }
-```"#
-)]
+/// ```
+/// # #[cfg(feature = "blocking")]
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let server = httpmock::MockServer::start();
+/// # server.mock(|when, then| {
+/// #     when.path("/token");
+/// #     then.json_body_obj(&serde_json::json!({"access_token": "t", "expires_in": 600}));
+/// # });
+/// # let token_endpoint = server.url("/token");
+/// # let folder = std::env::temp_dir().join(format!("oauth-twin-{}", std::process::id()));
+/// use oauth_twin::{FileTokenStore, OAuth2Client, oauth2::ClientCredentials};
+///
+/// // let folder = the program's own folder in the person's home
+/// let client = OAuth2Client::builder("client-id")
+///     .client_secret("client-secret")
+///     .token_endpoint(token_endpoint)
+///     .grant(ClientCredentials::new())
+///     .token_store(FileTokenStore::new(folder.join("token.json")))
+///     .build()?;
+/// client.ensure_active_token()?;           // that of the last run, or a new one
+/// # client.close()?;
+/// # assert!(folder.join("token.json").exists());
+/// # std::fs::remove_dir_all(folder)?;
+/// # Ok(()) }
+/// # #[cfg(not(feature = "blocking"))] fn main() {}
+/// ```
 ///
 /// A program that is killed leaves the old token or the new one, never half of one, and holds up
 /// nobody: the operating system frees its locks. One that is only stopped keeps them, and others go
@@ -86,8 +85,28 @@ impl FileTokenStore {
         Self { path: path.into() }
     }
 
-    /// What the file holds.
-    pub(crate) fn read(&self) -> Result<Option<StoredToken>, BoxError> {
+    /// What the file holds, if it is there.
+    ///
+    /// ```
+    /// use oauth_twin::{BoxError, FileTokenStore, StoredToken, Token};
+    ///
+    /// # let folder = std::env::temp_dir().join(format!("oauth-twin-read-{}", std::process::id()));
+    /// let store = FileTokenStore::new(folder.join("token.json"));
+    /// if let Some(_lease) = store.try_lease()? {
+    ///     let version = store.read()?.map_or(0, |stored| stored.version);
+    ///     // … obtain or refresh the token, then:
+    ///     let next = StoredToken::new(Some(Token::new("2YotnFZFEjr1zCsicMWpAA")), version + 1);
+    ///     assert!(store.replace(&next)?);
+    /// }
+    /// # assert_eq!(store.read()?.unwrap().version, 1);
+    /// # std::fs::remove_dir_all(folder)?;
+    /// # Ok::<(), BoxError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be read, or holds something else.
+    pub fn read(&self) -> Result<Option<StoredToken>, BoxError> {
         let mut content = Zeroizing::new(Vec::new());
         let read = File::open(&self.path).and_then(|file| {
             // Room for all of it, as what grows leaves copies behind.
@@ -103,8 +122,13 @@ impl FileTokenStore {
         }
     }
 
-    /// Puts `next` in the place of the one that it replaces, if that stands there.
-    pub(crate) fn replace(&self, next: &StoredToken) -> Result<bool, BoxError> {
+    /// Puts `next` in the place of the one that it [replaces](StoredToken::replaces), and tells
+    /// whether that stood there.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be locked, read or written.
+    pub fn replace(&self, next: &StoredToken) -> Result<bool, BoxError> {
         let path = self.place();
         let lock = self.opened(&path, "lock");
         let _lock = lock
@@ -123,8 +147,12 @@ impl FileTokenStore {
         Ok(true)
     }
 
-    /// The lease, unless somebody has it.
-    pub(crate) fn try_lease(&self) -> Result<Option<Lease>, BoxError> {
+    /// The right to renew the token, unless somebody else has it.
+    ///
+    /// # Errors
+    ///
+    /// If the lease cannot be opened.
+    pub fn try_lease(&self) -> Result<Option<Lease>, BoxError> {
         let file = self.opened(&self.place(), "lease");
         let file = file.map_err(|error| self.failed("could not be leased", error))?;
         match file.try_lock() {

@@ -99,6 +99,14 @@ impl EndpointResponse {
     }
 }
 
+/// As HTTP libraries answer that know the types of the crate `http`.
+impl<B: Into<Vec<u8>>> From<http::Response<B>> for EndpointResponse {
+    fn from(response: http::Response<B>) -> Self {
+        let (parts, body) = response.into_parts();
+        Self::new(parts.status, parts.headers, body)
+    }
+}
+
 /// Without header values and body.
 impl fmt::Debug for EndpointResponse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

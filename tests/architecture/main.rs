@@ -41,6 +41,20 @@ fn below_the_clients_there_is_no_io_and_no_async() {
 }
 
 #[test]
+fn below_the_clients_nothing_knows_the_modes() {
+    assert_all(|file| match file.floor() {
+        Some(floor) if floor < floor_of("client").unwrap_or(TOP) => match &*file.path {
+            // It declares the one file that does.
+            "error/mod.rs" => all_but_one(mode_gates(&file.tokens)),
+            "error/clients.rs" => mode_gates(&file.tokens),
+            path if path.starts_with("tls/") => mode_gates(&file.tokens),
+            _ => [mode_gates(&file.tokens), names_reqwest(&file.tokens)].concat(),
+        },
+        _ => Vec::new(),
+    });
+}
+
+#[test]
 fn the_shared_source_has_no_async_blocks() {
     assert_all(|file| match file.module() {
         "client" => async_blocks(&file.tokens),

@@ -68,6 +68,36 @@ pub fn knows_io(tokens: &[Token]) -> Vec<String> {
     wrong
 }
 
+/// Conditions, in whatever form, on the features of the modes.
+pub fn mode_gates(tokens: &[Token]) -> Vec<String> {
+    let is_mode = |window: &&[Token]| {
+        window.starts_with_words(&["feature", "="])
+            && window.get(2).is_some_and(|value| {
+                value.literal && ["\"async\"", "\"blocking\""].contains(&&*value.text)
+            })
+    };
+    let windows = (0..tokens.len()).map(|at| &tokens[at..]);
+    let mut lines: Vec<_> = windows.filter(is_mode).map(|at| at[0].line).collect();
+    // One condition may name both.
+    lines.dedup();
+    let gate = |line| format!("{line}: a condition on a mode");
+    lines.into_iter().map(gate).collect()
+}
+
+/// The library of the clients.
+pub fn names_reqwest(tokens: &[Token]) -> Vec<String> {
+    let named = tokens.iter().filter(|token| token.is("reqwest"));
+    named.map(|it| format!("{}: reqwest", it.line)).collect()
+}
+
+/// What was found besides the one that there has to be.
+pub fn all_but_one(mut found: Vec<String>) -> Vec<String> {
+    match found.is_empty() {
+        true => vec!["the exception is not there any more".to_owned()],
+        false => found.split_off(1),
+    }
+}
+
 /// `async {}` and `async move {}`, in which `return` and `?` leave another function in each mode.
 pub fn async_blocks(tokens: &[Token]) -> Vec<String> {
     let is_block = |window: &&[Token]| {

@@ -94,6 +94,46 @@ fn find_io_below_the_clients() {
 }
 
 #[test]
+fn find_what_knows_the_modes() {
+    assert_found(
+        mode_gates,
+        &[
+            "#[cfg(feature = \"tracing\")] mod a;",
+            "/// # #[cfg(feature = \"blocking\")]\nfn f() {}",
+            "#[cfg(test)] mod tests { const A: &str = \"async\"; }",
+        ],
+        &[
+            "#[cfg(feature = \"async\")] mod a;",
+            "#[cfg(any(feature = \"x\", feature = \"blocking\"))] fn f() {}",
+            "#[cfg_attr(feature = \"blocking\", doc = \"x\")] fn f() {}",
+            "#[cfg_attr(not(feature = \"async\"), path = \"b.rs\")] mod a;",
+            "fn f() { if cfg!(feature = \"async\") {} }",
+            "#![cfg(feature = \"async\")]",
+        ],
+    );
+    let both = "#[cfg(any(feature = \"async\", feature = \"blocking\"))] mod a;";
+    assert!(all_but_one(mode_gates(&lex(both))).is_empty());
+    assert_eq!(
+        all_but_one(mode_gates(&lex(&format!("{both}\n{both}")))).len(),
+        1
+    );
+    assert_eq!(all_but_one(Vec::new()).len(), 1);
+    assert_found(
+        names_reqwest,
+        &[
+            "/// As reqwest does.\nfn f() {} // reqwest",
+            "const A: &str = \"reqwest\";",
+        ],
+        &[
+            "use reqwest::Url;",
+            "fn f(error: reqwest::Error) {}",
+            "use crate::reqwest::header;",
+            "impl From<::reqwest::Error> for A {}",
+        ],
+    );
+}
+
+#[test]
 fn find_async_blocks() {
     assert_found(
         async_blocks,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use oauth_twin::{
     ErrorKind,
-    oauth2::{ClientSecretPost, ExtensionGrant, Password},
+    oauth2::{ClientSecretPost, ExtensionGrant, Hook, Password},
     reqwest::Method,
 };
 
@@ -113,5 +113,23 @@ async fn by_get_where_a_provider_asks_for_it() -> TestResult {
         "q=a&grant_type=client_credentials&client_id=id&client_secret=secret"
     );
     assert_eq!(sent.header("content-type"), None);
+    Ok(())
+}
+
+#[maybe_async]
+#[test]
+async fn a_content_type_of_a_hook_is_sent_as_it_is() -> TestResult {
+    const CONTENT_TYPE: &str = "application/x-www-form-urlencoded; charset=utf-8";
+    let server = provider(600);
+    let hook = Hook::access_token_request(|request| {
+        let headers = request.headers_mut();
+        headers.insert("content-type", CONTENT_TYPE.parse()?);
+        Ok(())
+    });
+    let client = with_credentials(&server).compliance_hook(hook).build()?;
+    client.ensure_active_token().await?;
+    let sent = &server.requests("/token")[0];
+    assert_eq!(sent.header("content-type"), Some(CONTENT_TYPE));
+    assert_eq!(sent.form(), "grant_type=client_credentials");
     Ok(())
 }

@@ -1,8 +1,8 @@
 //! RSA keys: what is read, what is refused, what they sign.
 
 use oauth_twin::{
+    http::{Method, header::HeaderMap},
     oauth1::{RsaKey, SignatureMethod},
-    reqwest::{Method, header::HeaderMap},
 };
 
 use super::{header, signer};

@@ -10,8 +10,8 @@ mod rfc_5849;
 mod server;
 
 use oauth_twin::{
+    http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue},
     oauth1::{SignedRequest, Signer},
-    reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue},
 };
 
 const FORM: &str = "application/x-www-form-urlencoded";

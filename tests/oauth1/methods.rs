@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 
 use oauth_twin::{
+    http::{Method, header::HeaderMap},
     oauth1::{SignatureMethod, SignatureType, Signer},
-    reqwest::{Method, header::HeaderMap},
 };
 
 use super::{form, header, signer};

@@ -1,11 +1,11 @@
 //! Where parameters are put, and that everything else stays as it is.
 
 use oauth_twin::{
-    oauth1::{Body, SignatureMethod, SignatureType},
-    reqwest::{
+    http::{
         Method,
         header::{CONTENT_TYPE, HOST, HeaderMap},
     },
+    oauth1::{Body, SignatureMethod, SignatureType},
 };
 
 use super::{FORM, form, header, headers, signer};

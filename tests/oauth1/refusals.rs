@@ -2,11 +2,11 @@
 
 use oauth_twin::{
     Error, ErrorKind,
-    oauth1::{Body, SignatureMethod, SignatureType, Signer},
-    reqwest::{
+    http::{
         Method,
         header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderMap},
     },
+    oauth1::{Body, SignatureMethod, SignatureType, Signer},
 };
 
 use super::{form, header, headers, signer};

@@ -1,11 +1,11 @@
 //! The examples of RFC 5849, and signatures of other libraries.
 
 use oauth_twin::{
-    oauth1::{SignatureMethod, Signer},
-    reqwest::{
+    http::{
         Method,
         header::{CONTENT_TYPE, HeaderMap},
     },
+    oauth1::{SignatureMethod, Signer},
 };
 
 use super::{form, header, headers};

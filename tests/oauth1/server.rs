@@ -1,8 +1,8 @@
 //! A server that sees only what is sent reads what was meant, and verifies it.
 
 use oauth_twin::{
+    http::Method,
     oauth1::{SignatureType, Signer},
-    reqwest::Method,
 };
 use proptest::prelude::*;
 

@@ -4,7 +4,6 @@
 
 use std::time::Duration;
 
-use http::header;
 use serde_json::{Map, Value};
 
 use crate::{
@@ -88,8 +87,8 @@ fn secrets(request: &EndpointRequest) -> impl Iterator<Item = &str> {
         "token_type_hint",
         "client_assertion_type",
     ];
-    let basic = request.headers().get(header::AUTHORIZATION);
-    let basic = basic.and_then(|value| value.to_str().ok()?.strip_prefix("Basic "));
+    let basic = request.authorization();
+    let basic = basic.and_then(|value| value.strip_prefix("Basic "));
     request
         .form()
         .iter()

@@ -154,6 +154,7 @@ impl Grant for JwtBearer {
 
 /// An assertion that the client asks its caller for each time it needs one.
 #[derive(Clone, Debug)]
+#[allow(dead_code, reason = "only assertion clients ask their caller")]
 pub(crate) struct CallersAssertion {
     pub(crate) grant_type: String,
     pub(crate) parameters: Form,

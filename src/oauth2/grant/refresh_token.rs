@@ -47,9 +47,29 @@ impl RefreshToken {
         }
     }
 
-    /// The refresh of `token` as the client does it: with the scope that the server granted, if
-    /// it told, and what the token was asked for with; if that is not known, what `grant` repeats.
-    pub(crate) fn of(token: &Token, grant: Option<&dyn Grant>) -> Option<Self> {
+    /// The refresh of `token` as the clients of this crate do it: with the scope that the server
+    /// granted, if it told, and what the token was asked for with; if that is not known, what
+    /// `grant` repeats. None if the token has no refresh token.
+    ///
+    /// ```
+    /// use http::{HeaderMap, StatusCode};
+    /// use oauth_twin::{Token, oauth2::{EndpointResponse, RefreshToken, TokenEndpoint}};
+    ///
+    /// let token = Token::new("2YotnFZFEjr1zCsicMWpAA").with_refresh_token("tGzv3JOkF0XG5Qx2TlKWIA");
+    /// let endpoint = TokenEndpoint::new("https://id.example.com/token", "id")?;
+    /// if let Some(grant) = RefreshToken::of(&token, None) {
+    ///     let request = endpoint.request(&grant)?;
+    ///     // … send it, then:
+    ///     let body = r#"{"access_token":"SlAV32hkKG","token_type":"Bearer"}"#;
+    ///     let response = EndpointResponse::new(StatusCode::OK, HeaderMap::new(), body);
+    ///     let renewed = endpoint.token(&request, response)?.inheriting(&token);
+    ///     assert_eq!(renewed.refresh_token(), token.refresh_token());
+    /// }
+    /// # Ok::<(), oauth_twin::Error>(())
+    /// ```
+    ///
+    /// [RFC 6749 section 6](https://www.rfc-editor.org/rfc/rfc6749#section-6)
+    pub fn of(token: &Token, grant: Option<&dyn Grant>) -> Option<Self> {
         let parameters = match (token.refresh_parameters(), grant) {
             (unknown, Some(grant)) if unknown.is_empty() => grant.refresh_parameters(),
             (known, _) => known.clone(),

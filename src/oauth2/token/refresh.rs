@@ -30,23 +30,35 @@ pub enum RefreshPolicy {
 }
 
 impl RefreshPolicy {
-    /// Whether expiry counts.
-    pub(crate) fn by_time(self) -> bool {
+    /// Whether expiry makes the client renew the token.
+    pub fn by_time(self) -> bool {
         matches!(self, Self::ExpiryAndUnauthorized | Self::Expiry)
     }
 
-    /// Whether a 401 counts.
-    pub(crate) fn on_unauthorized(self) -> bool {
+    /// Whether a 401 makes the client renew the token.
+    pub fn on_unauthorized(self) -> bool {
         matches!(self, Self::ExpiryAndUnauthorized | Self::Unauthorized)
     }
 }
 
 impl Token {
-    /// What a renewal leaves out stays as it was.
+    /// The renewed token with what the server left out, as it was in `old`. The clients of this
+    /// crate do so by themselves.
     ///
     /// "The authorization server MAY issue a new refresh token"; if it does not, the old one goes
     /// on. A `scope` that is left out is the same as before.
-    pub(crate) fn inheriting(mut self, old: &Self) -> Self {
+    ///
+    /// ```
+    /// use oauth_twin::Token;
+    ///
+    /// let old = Token::new("2YotnFZFEjr1zCsicMWpAA").with_refresh_token("tGzv3JOkF0XG5Qx2TlKWIA");
+    /// let renewed = Token::new("SlAV32hkKG").inheriting(&old);
+    /// assert_eq!(renewed.refresh_token(), old.refresh_token());
+    /// ```
+    ///
+    /// [RFC 6749 section 6](https://www.rfc-editor.org/rfc/rfc6749#section-6)
+    #[must_use]
+    pub fn inheriting(mut self, old: &Self) -> Self {
         self.refresh_token = self.refresh_token.or_else(|| old.refresh_token.clone());
         self.id_token = self.id_token.or_else(|| old.id_token.clone());
         self.scope = self.scope.or_else(|| old.scope.clone());

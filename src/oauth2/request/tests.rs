@@ -1,0 +1,87 @@
+use super::*;
+
+fn request(method: Method, form: &[(&'static str, &str)]) -> EndpointRequest {
+    let url = Url::parse("https://id.example/token?a=%20").expect("a URL");
+    let registration = Arc::new(ClientRegistration::new("me"));
+    let mut request = EndpointRequest::new(method, Arc::new(url), registration);
+    for (name, value) in form {
+        request.form_mut().push(*name, *value);
+    }
+    request
+}
+
+fn headers(request: &EndpointRequest) -> Vec<String> {
+    let headers = request.headers();
+    let line = |(name, value): (_, &HeaderValue)| format!("{name}: {value:?}");
+    let mut lines: Vec<_> = headers.iter().map(line).collect();
+    lines.sort();
+    lines
+}
+
+const ACCEPT: &str = "accept: \"application/json\"";
+const EMPTY: &str = "content-length: \"0\"";
+const FORM: &str = "content-type: \"application/x-www-form-urlencoded\"";
+
+#[test]
+fn the_headers_go_with_the_body() {
+    let form = &[("grant_type", "password")][..];
+    for (method, form, expected) in [
+        (Method::POST, form, &[ACCEPT, FORM][..]),
+        (Method::PUT, form, &[ACCEPT, FORM]),
+        (Method::GET, form, &[ACCEPT]),
+        (Method::POST, &[], &[ACCEPT, EMPTY]),
+        (Method::PUT, &[], &[ACCEPT]),
+        (Method::GET, &[], &[ACCEPT]),
+    ] {
+        let request = request(method, form);
+        assert_eq!(headers(&request), expected, "{request:?}");
+    }
+}
+
+#[test]
+fn the_headers_follow_a_hook_that_changes_the_method_or_the_form() {
+    let mut request = request(Method::POST, &[("a", "1")]);
+    *request.method_mut() = Method::GET;
+    assert_eq!(headers(&request), [ACCEPT]);
+    *request.method_mut() = Method::POST;
+    request.form_mut().remove("a");
+    assert_eq!(headers(&request), [ACCEPT, EMPTY]);
+    request.form_mut().push("b", "2");
+    assert_eq!(headers(&request), [ACCEPT, FORM]);
+}
+
+#[test]
+fn a_content_type_that_was_set_is_not_replaced() {
+    for method in [Method::POST, Method::GET] {
+        let mut request = request(method, &[("a", "1")]);
+        let own = HeaderValue::from_static("application/x-www-form-urlencoded; charset=utf-8");
+        let set = request.headers_mut().insert(header::CONTENT_TYPE, own);
+        assert_eq!(set, None);
+        let content_type = format!("{}; charset=utf-8\"", FORM.trim_end_matches('"'));
+        assert_eq!(headers(&request), [ACCEPT, &content_type]);
+    }
+}
+
+#[test]
+fn as_a_request_of_the_crate_http() {
+    let sent = request(Method::POST, &[("a", "1 2")]).to_http();
+    let sent = sent.expect("a request");
+    assert_eq!(sent.method(), Method::POST);
+    assert_eq!(sent.uri(), "https://id.example/token?a=%20");
+    assert_eq!(sent.body(), b"a=1+2");
+    assert_eq!(sent.headers().len(), 2);
+    let sent = request(Method::GET, &[("b", "1 2")]).to_http();
+    let sent = sent.expect("a request");
+    assert_eq!(sent.uri(), "https://id.example/token?a=%20&b=1+2");
+    assert!(sent.body().is_empty());
+    // What a URL may hold and a URI must not is sent as a browser would.
+    let mut odd = request(Method::GET, &[]);
+    odd.url_mut().set_path("/a|b\"c{}^`[ü]");
+    odd.url_mut().set_query(Some("a|b\"c{}^`[ü]<>"));
+    let sent = odd.to_http().expect("a request");
+    assert_eq!(sent.uri().path(), odd.url().path());
+    let long = "hunter2".repeat(10_000);
+    let error = request(Method::GET, &[("b", &long)]).to_http();
+    let error = error.expect_err("too long");
+    assert!(!format!("{error:?}").contains("hunter2"), "{error:?}");
+}
