@@ -26,7 +26,7 @@ use http::{
     header::{CACHE_CONTROL, CONTENT_TYPE, LOCATION, WWW_AUTHENTICATE},
 };
 use httpmock::{HttpMockRequest, HttpMockResponse, Method::POST, MockServer};
-use oauth_twin::{Clock, jose::ClaimsValidation, reqwest::Url};
+use oauth_twin::{Clock, jose::ClaimsValidation, url::Url};
 use ring::{
     digest::{SHA256, digest},
     rand::{SecureRandom as _, SystemRandom},

@@ -1,0 +1,162 @@
+//! A login with `ureq` in the place of the clients: the protocol is this crate's, every byte is sent
+//! by another library. Such a program has neither reqwest nor tokio.
+//!
+//! ```sh
+//! cargo run --manifest-path examples/ureq/Cargo.toml
+//! ```
+
+#[path = "../../provider/mod.rs"]
+mod provider;
+
+use std::time::Duration;
+
+use oauth_twin::{
+    BoxError, Clock, Token,
+    http::{Request, Response, StatusCode, header},
+    oauth2::{
+        AuthorizationEndpoint, AuthorizationRequest, AuthorizationUrl, EndpointRequest,
+        EndpointResponse, Grant, RefreshToken, TokenEndpoint,
+    },
+};
+use provider::{CLIENT_ID, CLIENT_SECRET, LIFETIME, Provider, REDIRECT_URI};
+use ureq::Agent;
+
+/// How long before its end a token is renewed.
+const LEEWAY: Duration = Duration::from_secs(2);
+
+/// No answer of an endpoint may be larger, in bytes.
+const ANSWER_LIMIT: u64 = 1024 * 1024;
+
+/// What a program has in the place of a client.
+struct Api {
+    agent: Agent,
+    token_endpoint: TokenEndpoint,
+    token: Token,
+    clock: Clock,
+}
+
+impl Api {
+    /// Trades the answer to the authorization request for a token.
+    fn log_in(
+        token_endpoint: TokenEndpoint,
+        grant: &dyn Grant,
+        clock: Clock,
+    ) -> Result<Self, BoxError> {
+        let agent = Agent::config_builder()
+            // An error status is an answer, and has a body. A code must not be sent elsewhere.
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .timeout_global(Some(Duration::from_secs(30)))
+            .build()
+            .new_agent();
+        let token = fetch_token(&agent, &token_endpoint, grant)?;
+        Ok(Self {
+            agent,
+            token_endpoint,
+            token,
+            clock,
+        })
+    }
+
+    /// Sends a `GET` with the token, which is refreshed when it is due, and once more if the server
+    /// says that it is invalid.
+    fn get(&mut self, url: &str) -> Result<Response<ureq::Body>, BoxError> {
+        if self.is_due() {
+            println!("the token is due");
+            self.refresh()?;
+        }
+        let response = self.send(url)?;
+        if response.status() != StatusCode::UNAUTHORIZED || !is_invalid_token(&response) {
+            return Ok(response);
+        }
+        println!("the token was refused");
+        self.refresh()?;
+        self.send(url)
+    }
+
+    fn send(&self, url: &str) -> Result<Response<ureq::Body>, BoxError> {
+        let header = self.token.authorization_header()?;
+        let request = Request::get(url).header(header::AUTHORIZATION, header);
+        Ok(self.agent.run(request.body(())?)?)
+    }
+
+    fn is_due(&self) -> bool {
+        let expires_at = self.token.expires_at();
+        expires_at.is_some_and(|expires_at| self.clock.now() + LEEWAY >= expires_at)
+    }
+
+    /// The new token keeps what the server leaves out, such as a refresh token that goes on.
+    fn refresh(&mut self) -> Result<(), BoxError> {
+        let grant = RefreshToken::of(&self.token, None).ok_or("there is no refresh token")?;
+        let token = fetch_token(&self.agent, &self.token_endpoint, &grant)?;
+        self.token = token.inheriting(&self.token);
+        Ok(())
+    }
+}
+
+/// A token by `grant`: the endpoint builds the request and reads the answer.
+fn fetch_token(
+    agent: &Agent,
+    endpoint: &TokenEndpoint,
+    grant: &dyn Grant,
+) -> Result<Token, BoxError> {
+    let request = endpoint.request(grant)?;
+    let response = ask(agent, &request)?;
+    Ok(endpoint.token(&request, response)?)
+}
+
+/// Sends a request to an endpoint, whichever it is.
+fn ask(agent: &Agent, request: &EndpointRequest) -> Result<EndpointResponse, BoxError> {
+    let (parts, mut body) = agent.run(request.to_http()?)?.into_parts();
+    let body = body.with_config().limit(ANSWER_LIMIT).read_to_vec()?;
+    Ok(Response::from_parts(parts, body).into())
+}
+
+/// Whether the challenge says that the token is the reason.
+fn is_invalid_token(response: &Response<ureq::Body>) -> bool {
+    let challenges = response.headers().get_all(header::WWW_AUTHENTICATE).iter();
+    let mut challenges = challenges.filter_map(|challenge| challenge.to_str().ok());
+    challenges.any(|challenge| challenge.contains(r#"error="invalid_token""#))
+}
+
+fn main() -> Result<(), BoxError> {
+    let provider = Provider::start();
+    let token_endpoint = TokenEndpoint::new(&provider.url("/token"), CLIENT_ID)?
+        .client_secret(CLIENT_SECRET)
+        .clock(provider.clock());
+
+    // The login: state and PKCE come by themselves.
+    let AuthorizationUrl { url, pending, .. } =
+        AuthorizationEndpoint::new(&provider.url("/authorize"), CLIENT_ID)?
+            .redirect_uri(REDIRECT_URI)
+            .scope("profile")
+            .create_authorization_url(AuthorizationRequest::new(), &provider.clock())?;
+    let callback = provider.person_logs_in(&url); // open `url`, and they come back
+    let code = pending.authorization_response(&callback)?;
+    let mut api = Api::log_in(token_endpoint, &code, provider.clock())?;
+
+    // A request with the token.
+    let mut answer = api.get(&provider.url("/me"))?;
+    println!("{}", answer.body_mut().read_to_string()?);
+    assert_eq!(provider.count().issued, 1);
+
+    // The same when the token is about to expire: it is refreshed before it is refused.
+    provider.advance(LIFETIME - LEEWAY);
+    let mut answer = api.get(&provider.url("/reports/7"))?;
+    println!("{}", answer.body_mut().read_to_string()?);
+    assert_eq!((provider.count().issued, provider.count().refused), (2, 0));
+
+    // The same when the server has revoked it: the challenge says so.
+    provider.revoke_all();
+    let answer = api.get(&provider.url("/reports/7"))?;
+    assert_eq!(answer.status(), StatusCode::OK);
+    assert_eq!((provider.count().issued, provider.count().refused), (3, 1));
+
+    // A refusal of an endpoint is an error that can be acted on.
+    let refused = fetch_token(&api.agent, &api.token_endpoint, &RefreshToken::new("spent"));
+    let error = refused.err().ok_or("a spent refresh token was taken")?;
+    let error = error.downcast::<oauth_twin::Error>()?;
+    println!("{error}");
+    assert!(error.needs_login() && !error.is_transient());
+    Ok(())
+}
