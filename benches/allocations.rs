@@ -10,7 +10,10 @@ use std::{hint::black_box, time::Duration};
 use allocation_counter::{AllocationInfo, measure};
 use oauth_twin::{
     Token,
-    oauth2::{ClientCredentials, EndpointResponse, PublicClient, TokenEndpoint},
+    oauth2::{
+        AuthorizationServer, ClientCredentials, ClientRegistration, EndpointResponse, PublicClient,
+        TokenEndpoint,
+    },
     reqwest::{
         Method, Request, StatusCode,
         header::{AUTHORIZATION, HeaderMap},
@@ -216,12 +219,13 @@ fn construction(missed: &mut Missed) -> BenchResult {
 }
 
 fn parsing() -> BenchResult {
-    let endpoint = TokenEndpoint::new("https://id.example/token", "id")?;
+    let server = AuthorizationServer::default().with_token_endpoint("https://id.example/token");
+    let endpoint = TokenEndpoint::new(&server, &ClientRegistration::new("id"))?;
     let request = endpoint.request(&ClientCredentials::new())?;
     let headers = HeaderMap::new();
     let figure = count(|| {
         let body = support::ANSWER.as_bytes();
-        black_box(endpoint.token(
+        black_box(endpoint.read_response(
             &request,
             EndpointResponse::new(StatusCode::OK, headers.clone(), body),
         )?);

@@ -9,7 +9,9 @@ use std::{hint::black_box, io::Read as _, time::Duration};
 
 use oauth_twin::{
     AsyncOAuth2Client, Token,
-    oauth2::{ClientCredentials, EndpointResponse, TokenEndpoint},
+    oauth2::{
+        AuthorizationServer, ClientCredentials, ClientRegistration, EndpointResponse, TokenEndpoint,
+    },
     reqwest::{
         self, Method,
         header::{AUTHORIZATION, HeaderMap},
@@ -171,13 +173,14 @@ fn for_token(count: usize, token: impl Fn(usize) -> Token) -> BenchResult {
 }
 
 fn parse(count: usize) -> BenchResult {
-    let endpoint = TokenEndpoint::new("https://id.example/token", "id")?;
+    let server = AuthorizationServer::default().with_token_endpoint("https://id.example/token");
+    let endpoint = TokenEndpoint::new(&server, &ClientRegistration::new("id"))?;
     let request = endpoint.request(&ClientCredentials::new())?;
     let headers = HeaderMap::new();
     for _ in 0..count {
         let body = black_box(support::ANSWER.as_bytes());
         let status = reqwest::StatusCode::OK;
-        black_box(endpoint.token(
+        black_box(endpoint.read_response(
             &request,
             EndpointResponse::new(status, headers.clone(), body),
         )?);

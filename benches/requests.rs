@@ -13,7 +13,9 @@ use std::{
 
 use criterion::Criterion;
 use oauth_twin::{
-    oauth2::{ClientCredentials, EndpointResponse, TokenEndpoint},
+    oauth2::{
+        AuthorizationServer, ClientCredentials, ClientRegistration, EndpointResponse, TokenEndpoint,
+    },
     reqwest::{
         Method, Request, StatusCode,
         header::{AUTHORIZATION, HeaderMap},
@@ -187,14 +189,15 @@ fn construction(criterion: &mut Criterion, runtime: &Runtime) -> BenchResult {
 }
 
 fn parsing(criterion: &mut Criterion) -> BenchResult {
-    let endpoint = TokenEndpoint::new("https://id.example/token", "id")?;
+    let server = AuthorizationServer::default().with_token_endpoint("https://id.example/token");
+    let endpoint = TokenEndpoint::new(&server, &ClientRegistration::new("id"))?;
     let request = endpoint.request(&ClientCredentials::new())?;
     let headers = HeaderMap::new();
     criterion.bench_function("reading a token answer", |bencher| {
         bencher.iter(|| {
             let body = black_box(ANSWER.as_bytes());
             endpoint
-                .token(
+                .read_response(
                     &request,
                     EndpointResponse::new(StatusCode::OK, headers.clone(), body),
                 )

@@ -9,9 +9,10 @@ use oauth_twin::{
     BoxError, Clock,
     jose::{Algorithm, Header, Jws, SigningKey},
     oauth2::{
-        AuthorizationCode, AuthorizationEndpoint, AuthorizationRequest, ClientCredentials,
-        ClientSecretJwt, ExtensionGrant, Grant, IntrospectionEndpoint, JwtBearer, Password,
-        PrivateKeyJwt, RevocationEndpoint, TokenEndpoint, TokenRequest,
+        AuthorizationCode, AuthorizationEndpoint, AuthorizationRequest, AuthorizationServer,
+        ClientCredentials, ClientRegistration, ClientSecretJwt, ExtensionGrant, Grant,
+        IntrospectionEndpoint, JwtBearer, Password, PrivateKeyJwt, RevocationEndpoint,
+        TokenEndpoint, TokenRequest,
     },
 };
 
@@ -89,40 +90,47 @@ fn grants() {
             .code_verifier(SECRET)
             .redirect_uri("https://a/"),
         "AuthorizationCode { code: [redacted], redirect_uri: Some(\"https://a/\"), \
-         code_verifier: Some([redacted]), options: GrantOptions { scope: None, parameters: {} } }",
+         code_verifier: Some([redacted]), expires_at: None, options: GrantOptions { scope: None, parameters: {} } }",
     );
 }
 
 #[test]
 fn endpoints() {
     let url = format!("https://id.example/?key={SECRET}");
-    let registration = |token_endpoint: &str| {
-        format!(
-            "Endpoint {{ url: \"https://id.example/\", registration: ClientRegistration {{ \
-             client_id: \"id\", client_secret: Some([redacted]), issuer: None, \
-             token_endpoint: {token_endpoint}, external_key: None, .. }}, .. }}"
-        )
-    };
-    let endpoint = registration("None");
+    let server = AuthorizationServer::default()
+        .with_authorization_endpoint(&url)
+        .with_token_endpoint(&url)
+        .with_revocation_endpoint(&url)
+        .with_introspection_endpoint(&url);
+    let client = ClientRegistration::new("id").with_client_secret(SECRET);
+    let registration = "ClientRegistration { client_id: \"id\", \
+                        client_secret: Some([redacted]), redirect_uris: [], scope: None, \
+                        resource: [], external_key: None }";
+    shows(&client, registration);
     shows(
-        &RevocationEndpoint::new(&url, "id")
-            .unwrap()
-            .client_secret(SECRET),
-        &format!("RevocationEndpoint {{ endpoint: {endpoint} }}"),
+        &server,
+        "AuthorizationServer { issuer: None, token_endpoint: Some(\"https://id.example/\"), \
+         members: [\"authorization_endpoint\", \"introspection_endpoint\", \
+         \"revocation_endpoint\", \"token_endpoint\"] }",
+    );
+    let endpoint =
+        format!("(Endpoint {{ url: \"https://id.example/\", client: {registration}, .. }})");
+    shows(
+        &RevocationEndpoint::new(&server, &client).unwrap(),
+        &format!("RevocationEndpoint{endpoint}"),
     );
     shows(
-        &IntrospectionEndpoint::new(&url, "id")
-            .unwrap()
-            .client_secret(SECRET),
-        &format!("IntrospectionEndpoint {{ endpoint: {endpoint} }}"),
+        &IntrospectionEndpoint::new(&server, &client).unwrap(),
+        &format!("IntrospectionEndpoint{endpoint}"),
     );
     shows(
-        &TokenEndpoint::new(&url, "id")
-            .unwrap()
-            .client_secret(SECRET),
+        &TokenEndpoint::new(&server, &client).unwrap(),
+        &format!("TokenEndpoint{endpoint}"),
+    );
+    shows(
+        &AuthorizationEndpoint::new(&server, &client).unwrap(),
         &format!(
-            "TokenEndpoint {{ endpoint: {}, defaults: TokenDefaults {{ redirect_uri: None, scope: None, resource: [] }} }}",
-            registration("Some(\"https://id.example/\")")
+            "AuthorizationEndpoint {{ url: \"https://id.example/\", client: {registration}, .. }}"
         ),
     );
 }
@@ -144,21 +152,23 @@ fn token_request() {
             Ok(())
         }
     }
-    let endpoint = TokenEndpoint::new("https://id.example/", "id").unwrap();
-    endpoint.client_secret(SECRET).request(&Looking).unwrap();
+    let server = AuthorizationServer::default().with_token_endpoint("https://id.example/");
+    let client = ClientRegistration::new("id").with_client_secret(SECRET);
+    let endpoint = TokenEndpoint::new(&server, &client).unwrap();
+    endpoint.request(&Looking).unwrap();
 }
 
 /// The URL itself is for the user's browser, and has to be seen; what is secret of the login is
-/// in the pending half. A key in the endpoint's own query stays out.
+/// in the pending half.
 #[test]
 fn logins() {
-    let endpoint = AuthorizationEndpoint::new("https://id.example/", "id").unwrap();
+    let server = AuthorizationServer::default().with_authorization_endpoint("https://id.example/");
+    let endpoint = AuthorizationEndpoint::new(&server, &ClientRegistration::new("id")).unwrap();
     let request = AuthorizationRequest::new()
         .state(SECRET)
         .code_verifier(SECRET.repeat(2));
-    let created = endpoint
-        .create_authorization_url(request, &Clock::from_fn(|| std::time::UNIX_EPOCH))
-        .unwrap();
+    let clock = Clock::from_fn(|| std::time::UNIX_EPOCH);
+    let created = endpoint.clock(clock).request(request).unwrap();
     shows(
         &created.pending,
         "PendingAuthorization { state: [redacted], code_verifier: Some([redacted]), \
@@ -169,11 +179,5 @@ fn logins() {
         "AuthorizationUrl { url: \"https://id.example/\", pending: PendingAuthorization { \
          state: [redacted], code_verifier: Some([redacted]), redirect_uri: None, issuer: None, \
          expires_at: 3600, .. } }",
-    );
-    let keyed = format!("https://id.example/?key={SECRET}");
-    shows(
-        &AuthorizationEndpoint::new(&keyed, "id").unwrap(),
-        "AuthorizationEndpoint { url: \"https://id.example/\", client_id: \"id\", \
-         redirect_uri: None, issuer: None, scope: None, .. }",
     );
 }

@@ -8,7 +8,9 @@ use std::{
 use oauth_twin::{
     Result, Secret,
     jose::{Algorithm, Claims, Jwk, SigningKey},
-    oauth2::{ClientSecretJwt, PrivateKeyJwt, TokenEndpoint},
+    oauth2::{
+        AuthorizationServer, ClientRegistration, ClientSecretJwt, PrivateKeyJwt, TokenEndpoint,
+    },
 };
 use serde_json::Value;
 
@@ -80,13 +82,15 @@ impl Case {
 
 /// A client whose requests carry an assertion by the key of `case`.
 pub fn endpoint(case: &Case) -> Result<TokenEndpoint> {
-    let endpoint = TokenEndpoint::new("https://id.example.com/token", CLIENT_ID)?.issuer(ISSUER);
-    Ok(match case.algorithm {
-        Algorithm::HS256 => endpoint
-            .client_secret(case.secret())
-            .auth_method(ClientSecretJwt::new()),
-        _ => endpoint.auth_method(PrivateKeyJwt::new(case.signing_key()?)),
-    })
+    let server =
+        AuthorizationServer::new(ISSUER).with_token_endpoint("https://id.example.com/token");
+    let client = ClientRegistration::new(CLIENT_ID);
+    if case.algorithm == Algorithm::HS256 {
+        let client = client.with_client_secret(case.secret());
+        return Ok(TokenEndpoint::new(&server, &client)?.auth_method(ClientSecretJwt::new()));
+    }
+    let auth = PrivateKeyJwt::new(case.signing_key()?);
+    Ok(TokenEndpoint::new(&server, &client)?.auth_method(auth))
 }
 
 /// The token of a client assertion. Its identifier is always the same.

@@ -131,8 +131,8 @@ macro_rules! callbacks {
             ///
             #[doc = $signs]
             pub fn signer(mut self, signer: impl AsyncExternalSigner + 'static) -> Self {
-                let key = signer.key();
-                self.tokens.signer = Some((key, sign(Arc::new(signer))));
+                self.client = self.client.with_external_key(signer.key());
+                self.tokens.sign = Some(sign(Arc::new(signer)));
                 self
             }
         }

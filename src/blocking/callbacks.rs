@@ -77,9 +77,8 @@ macro_rules! callbacks {
             ///
             #[doc = $signs]
             pub fn signer(mut self, signer: impl ExternalSigner + 'static) -> Self {
-                let key = signer.key();
-                let sign = Arc::new(move |message: Vec<u8>| signer.sign(&message));
-                self.tokens.signer = Some((key, sign));
+                self.client = self.client.with_external_key(signer.key());
+                self.tokens.sign = Some(Arc::new(move |message| signer.sign(&message)));
                 self
             }
         }

@@ -4,12 +4,8 @@
 use std::time::{Duration, Instant};
 
 use super::{
-    Assert, Sign, briefly, is_marked,
-    jitter::jitter,
-    marked, maybe_async,
-    session::{Identity, Live},
-    sleep,
-    slot::Current,
+    Assert, Sign, briefly, is_marked, jitter::jitter, marked, maybe_async, session::Live,
+    settings::Identity, sleep, slot::Current,
 };
 use crate::{
     error::{Error, Result},
@@ -36,29 +32,27 @@ impl Live {
     /// A token by `grant`.
     pub(super) async fn request_token(&self, grant: &dyn Grant) -> Result<Token> {
         let settings = &self.shared.settings;
-        let endpoint = configured(settings.token_endpoint.as_ref(), "token_endpoint")?;
+        let endpoint = settings.token_endpoint()?;
         let token = self
             .exchange(
                 grant.single_use(),
                 || endpoint.request(grant),
-                |request, response| endpoint.token(request, response),
+                |request, response| endpoint.read_response(request, response),
             )
             .await;
-        let token = match settings.identity {
+        match settings.identity {
             Identity::Issuer(_) => token.map_err(Error::unattended),
-            Identity::Client(_) => token,
-        }?;
-        Ok(token.with_refresh_parameters(grant.refresh_parameters()))
+            Identity::Client => token,
+        }
     }
 
     /// Revokes `token`.
     pub(super) async fn revoke(&self, token: &Secret, hint: Option<&TokenTypeHint>) -> Result<()> {
-        let endpoint = self.shared.settings.revocation_endpoint.as_ref();
-        let endpoint = configured(endpoint, "revocation_endpoint")?;
+        let endpoint = self.shared.settings.revocation_endpoint()?;
         self.exchange(
             false,
             || endpoint.request(token, hint),
-            |request, response| endpoint.response(request, &response),
+            |request, response| endpoint.read_response(request, response),
         )
         .await
     }
@@ -92,12 +86,11 @@ impl Live {
         token: &Secret,
         hint: Option<&TokenTypeHint>,
     ) -> Result<Introspection> {
-        let endpoint = self.shared.settings.introspection_endpoint.as_ref();
-        let endpoint = configured(endpoint, "introspection_endpoint")?;
+        let endpoint = self.shared.settings.introspection_endpoint()?;
         self.exchange(
             false,
             || endpoint.request(token, hint),
-            |request, response| endpoint.response(request, &response),
+            |request, response| endpoint.read_response(request, response),
         )
         .await
     }
@@ -213,6 +206,6 @@ impl Live {
     }
 }
 
-fn configured<'a, T>(endpoint: Option<&'a T>, name: &str) -> Result<&'a T> {
-    endpoint.ok_or_else(|| Error::usage(format!("there is no {name} to ask; give the builder one")))
+fn configured<'a, T>(callback: Option<&'a T>, name: &str) -> Result<&'a T> {
+    callback.ok_or_else(|| Error::usage(format!("there is no {name} to ask; give the builder one")))
 }

@@ -11,7 +11,8 @@ use serde::Serialize;
 use super::{
     execute, http, maybe_async,
     oauth1::session::SignedSession,
-    session::{Live, Session, Settings},
+    session::{Live, Session},
+    settings::Settings,
     slot::{Current, Wanted},
 };
 use crate::{

@@ -7,28 +7,21 @@ use std::{
         Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
 };
 
 use super::{
-    Assert, Sign, Store, UpdateHook, detached, is_marked, linger, maybe_async,
-    slot::{Current, Origin, Rules, Slot, Wanted},
+    detached, is_marked, linger, maybe_async,
+    settings::{Identity, Settings},
+    slot::{Current, Origin, Slot, Wanted},
     slots::Children,
     transport::Transport,
 };
 use crate::{
-    clock::Clock,
     error::{Error, Result},
     oauth2::{
-        authorization::endpoint::AuthorizationEndpoint,
-        endpoint::{
-            introspection::{Introspection, IntrospectionEndpoint, TokenTypeHint},
-            revocation::RevocationEndpoint,
-            token::TokenEndpoint,
-        },
+        endpoint::introspection::{Introspection, TokenTypeHint},
         grant::Grant,
-        hook::Hooks,
-        token::{Token, bearer::TokenPlacement},
+        token::Token,
     },
     secret::Secret,
 };
@@ -60,33 +53,6 @@ pub(super) struct Shared {
     pub(super) settings: Settings,
     pub(super) transport: Transport,
     pub(super) children: Children,
-}
-
-pub(super) struct Settings {
-    pub(super) identity: Identity,
-    pub(super) authorization_endpoint: Option<AuthorizationEndpoint>,
-    pub(super) token_endpoint: Option<TokenEndpoint>,
-    pub(super) revocation_endpoint: Option<RevocationEndpoint>,
-    pub(super) introspection_endpoint: Option<IntrospectionEndpoint>,
-    pub(super) placement: TokenPlacement,
-    pub(super) hooks: Hooks,
-    pub(super) rules: Rules,
-    pub(super) timeout: Duration,
-    pub(super) close_timeout: Duration,
-    pub(super) hook: Option<UpdateHook>,
-    pub(super) store: Option<Store>,
-    /// What signs in the place of a key that is here.
-    pub(super) sign: Option<Sign>,
-    /// What makes assertions.
-    pub(super) assert: Option<Assert>,
-    pub(super) clock: Clock,
-}
-
-/// Who a client is, to be shown.
-pub(super) enum Identity {
-    Client(String),
-    /// The issuer of assertions, if it is known.
-    Issuer(Option<String>),
 }
 
 impl Session {
@@ -279,12 +245,12 @@ impl fmt::Debug for Session {
             HandleState::Open(Live { shared, slot, .. }) => {
                 let mut debug = f.debug_struct("Open");
                 match &shared.settings.identity {
-                    Identity::Client(id) => debug.field("client_id", id),
+                    Identity::Client => debug.field("client", &shared.settings.client),
                     Identity::Issuer(issuer) => debug.field("issuer", issuer),
                 };
                 let token = slot.current().map(|current| current.token.clone());
                 debug
-                    .field("token_endpoint", &shared.settings.token_endpoint)
+                    .field("server", &shared.settings.server)
                     .field("token", &token)
                     .finish()
             }

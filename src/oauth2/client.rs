@@ -1,92 +1,177 @@
-//! What a client is at a server.
+//! What a client is at a server: its identifier, its secret, its redirection URIs.
 //!
 //! [RFC 7591 section 2](https://www.rfc-editor.org/rfc/rfc7591#section-2)
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
-use url::Url;
+use crate::{jose::ExternalKey, oauth2::scope::Scope, secret::Secret};
 
-use crate::{clock::Clock, jose::ExternalKey, secret::Secret, wire::secure_url::without_query};
-
-/// What a client is registered as, and where: what a [`ClientAuth`](crate::oauth2::ClientAuth) works with.
+/// Registration of a client at an authorization server: with an
+/// [`AuthorizationServer`](crate::oauth2::AuthorizationServer), all that endpoints are made of.
+///
+/// Cheap to clone. How the client authenticates is for a
+/// [`ClientAuth`](crate::oauth2::ClientAuth), which works with this.
 ///
 /// ```
-/// use oauth_twin::oauth2::{ClientAuth, EndpointRequest};
-/// # use oauth_twin::BoxError;
+/// use oauth_twin::oauth2::{AuthorizationServer, ClientRegistration, TokenEndpoint};
 ///
-/// fn by_issuer(request: &mut EndpointRequest) -> Result<(), BoxError> {
-///     let registration = request.registration();
-///     let issuer = registration.issuer().unwrap_or_default().to_owned();
-///     let id = registration.client_id().to_owned();
-///     request.form_mut().set("client", format!("{id}@{issuer}"));
-///     Ok(())
-/// }
-/// # fn is_client_auth(_: impl ClientAuth) {}
-/// # is_client_auth(by_issuer);
+/// let server = AuthorizationServer::default().with_token_endpoint("https://id.example.com/token");
+/// let client = ClientRegistration::new("client-id")
+///     .with_client_secret("client-secret")
+///     .with_redirect_uris(["https://app.example.com/callback"]);
+/// let endpoint = TokenEndpoint::new(&server, &client)?;
+/// # Ok::<(), oauth_twin::Error>(())
 /// ```
-#[derive(Clone)]
-pub struct ClientRegistration {
-    pub(crate) client_id: String,
-    pub(crate) client_secret: Option<Secret>,
-    pub(crate) issuer: Option<String>,
-    pub(crate) token_endpoint: Option<Url>,
-    pub(crate) external_key: Option<ExternalKey>,
-    pub(crate) clock: Clock,
+///
+/// [RFC 7591 section 2](https://www.rfc-editor.org/rfc/rfc7591#section-2)
+#[derive(Clone, Default)]
+pub struct ClientRegistration(Arc<Registered>);
+
+#[derive(Clone, Default)]
+struct Registered {
+    client_id: Option<String>,
+    client_secret: Option<Secret>,
+    redirect_uris: Vec<String>,
+    scope: Option<Scope>,
+    resource: Vec<String>,
+    external_key: Option<ExternalKey>,
 }
 
 impl ClientRegistration {
-    pub(crate) fn new(client_id: impl Into<String>) -> Self {
-        Self {
-            client_id: client_id.into(),
-            client_secret: None,
-            issuer: None,
-            token_endpoint: None,
-            external_key: None,
-            clock: Clock::system(),
-        }
+    /// A client with this identifier. One that is not registered, and has an assertion say who it
+    /// is, begins with [`default`](Self::default).
+    pub fn new(client_id: impl Into<String>) -> Self {
+        Self::default().with_client_id(client_id)
     }
 
-    /// The client's identifier.
+    /// Sets the client's identifier.
+    #[must_use]
+    pub fn with_client_id(self, client_id: impl Into<String>) -> Self {
+        self.with(|client| client.client_id = Some(client_id.into()))
+    }
+
+    /// Sets the client's secret.
+    #[must_use]
+    pub fn with_client_secret(self, secret: impl Into<Secret>) -> Self {
+        self.with(|client| client.client_secret = Some(secret.into()))
+    }
+
+    /// Sets the redirection URIs. Requests that name none are made with the first.
+    ///
+    /// [RFC 6749 section 3.1.2](https://www.rfc-editor.org/rfc/rfc6749#section-3.1.2)
+    #[must_use]
+    pub fn with_redirect_uris(
+        self,
+        redirect_uris: impl IntoIterator<Item = impl Into<String>>,
+    ) -> Self {
+        let redirect_uris = redirect_uris.into_iter().map(Into::into);
+        self.with(|client| client.redirect_uris = redirect_uris.collect())
+    }
+
+    /// Sets the scope of requests that name none.
+    ///
+    /// [RFC 6749 section 3.3](https://www.rfc-editor.org/rfc/rfc6749#section-3.3)
+    #[must_use]
+    pub fn with_scope(self, scope: impl Into<Scope>) -> Self {
+        self.with(|client| client.scope = Some(scope.into()))
+    }
+
+    /// Adds a resource of requests that name none.
+    ///
+    /// [RFC 8707 section 2](https://www.rfc-editor.org/rfc/rfc8707#section-2)
+    #[must_use]
+    pub fn with_resource(self, resource: impl Into<String>) -> Self {
+        self.with(|client| client.resource.push(resource.into()))
+    }
+
+    /// Sets the key that signs for the client elsewhere; see
+    /// [`EndpointRequest::unsigned`](crate::oauth2::EndpointRequest::unsigned).
+    #[must_use]
+    pub fn with_external_key(self, key: ExternalKey) -> Self {
+        self.with(|client| client.external_key = Some(key))
+    }
+
+    fn with(mut self, change: impl FnOnce(&mut Registered)) -> Self {
+        change(Arc::make_mut(&mut self.0));
+        self
+    }
+
+    /// The client's identifier; empty if it has none.
     pub fn client_id(&self) -> &str {
-        &self.client_id
+        self.0.client_id.as_deref().unwrap_or_default()
     }
 
     /// The client's secret, if it has one.
     pub fn client_secret(&self) -> Option<&Secret> {
-        self.client_secret.as_ref()
+        self.0.client_secret.as_ref()
     }
 
-    /// The server's issuer identifier, where known.
-    pub fn issuer(&self) -> Option<&str> {
-        self.issuer.as_deref()
+    /// The redirection URIs.
+    pub fn redirect_uris(&self) -> &[String] {
+        &self.0.redirect_uris
     }
 
-    /// The server's token endpoint, where known.
-    pub fn token_endpoint(&self) -> Option<&Url> {
-        self.token_endpoint.as_ref()
+    /// The scope of requests that name none.
+    pub fn scope(&self) -> Option<&Scope> {
+        self.0.scope.as_ref()
+    }
+
+    /// The resources of requests that name none.
+    pub fn resource(&self) -> &[String] {
+        &self.0.resource
     }
 
     /// The key that signs for the client elsewhere, if there is one.
     pub fn external_key(&self) -> Option<&ExternalKey> {
-        self.external_key.as_ref()
+        self.0.external_key.as_ref()
     }
 
-    /// The clock.
-    pub fn clock(&self) -> &Clock {
-        &self.clock
+    /// Whether there is an identifier, be it an empty one.
+    pub(crate) fn has_client_id(&self) -> bool {
+        self.0.client_id.is_some()
+    }
+
+    /// The redirection URI of requests that name none.
+    pub(crate) fn redirect_uri(&self) -> Option<&str> {
+        self.0.redirect_uris.first().map(String::as_str)
     }
 }
 
-/// Without the query of the token endpoint, in which some servers want a key.
 impl fmt::Debug for ClientRegistration {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let endpoint = self.token_endpoint.as_ref().map(without_query);
         f.debug_struct("ClientRegistration")
-            .field("client_id", &self.client_id)
-            .field("client_secret", &self.client_secret)
-            .field("issuer", &self.issuer)
-            .field("token_endpoint", &endpoint)
-            .field("external_key", &self.external_key)
-            .finish_non_exhaustive()
+            .field("client_id", &self.client_id())
+            .field("client_secret", &self.client_secret())
+            .field("redirect_uris", &self.redirect_uris())
+            .field("scope", &self.scope())
+            .field("resource", &self.resource())
+            .field("external_key", &self.external_key())
+            .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clones_are_apart() {
+        let first = ClientRegistration::new("id").with_redirect_uris(["https://a/", "https://b/"]);
+        let second = first.clone().with_redirect_uris(["https://c/"]);
+        assert_eq!(first.redirect_uri(), Some("https://a/"));
+        assert_eq!(second.redirect_uris(), ["https://c/"]);
+        assert_eq!(second.client_id(), "id");
+        assert_eq!(ClientRegistration::default().client_id(), "");
+        assert_eq!(ClientRegistration::default().redirect_uri(), None);
+    }
+
+    #[test]
+    fn debug_tells_no_secret() {
+        let client = ClientRegistration::new("id").with_client_secret("hunter2");
+        assert_eq!(
+            format!("{client:?}"),
+            "ClientRegistration { client_id: \"id\", client_secret: Some([redacted]), \
+             redirect_uris: [], scope: None, resource: [], external_key: None }"
+        );
     }
 }

@@ -1,8 +1,9 @@
 //! OAuth 2.0 without I/O: what is sent, what comes back, and how a token lives.
 //!
 //! Each file is a piece of the RFC 6749 family. Nothing here knows of a connection: the clients
-//! carry out what is decided here, and with any other HTTP library [`AuthorizationEndpoint`] makes
-//! the URL, [`TokenEndpoint`] builds the request and reads the answer.
+//! carry out what is decided here. With any other HTTP library, an [`AuthorizationServer`] and a
+//! [`ClientRegistration`] make an [`AuthorizationEndpoint`], a [`TokenEndpoint`] and others, each of
+//! which builds a `request`, and where there is a response, reads it by `read_response`.
 
 pub(crate) mod assertion;
 pub(crate) mod authorization;
@@ -15,6 +16,7 @@ pub(crate) mod provider;
 pub(crate) mod request;
 pub(crate) mod response;
 pub(crate) mod scope;
+pub(crate) mod server;
 pub(crate) mod token;
 
 pub use crate::wire::{challenge::Challenge, form::Form};
@@ -48,5 +50,6 @@ pub use {
     request::{EndpointRequest, TokenRequest},
     response::EndpointResponse,
     scope::Scope,
+    server::AuthorizationServer,
     token::{Token, bearer::TokenPlacement, refresh::RefreshPolicy},
 };

@@ -13,9 +13,10 @@ use http::{HeaderMap, HeaderValue, Method, header};
 use url::Url;
 
 use crate::{
+    clock::Clock,
     error::{Error, Result},
     jose::SigningInput,
-    oauth2::{client::ClientRegistration, scope::Scope},
+    oauth2::{client::ClientRegistration, scope::Scope, server::AuthorizationServer},
     secret::Secret,
     wire::{form::Form, secure_url::without_query},
 };
@@ -44,7 +45,11 @@ pub struct EndpointRequest {
     /// The usual ones until some are changed.
     headers: Cow<'static, HeaderMap>,
     form: Form,
-    registration: Arc<ClientRegistration>,
+    server: AuthorizationServer,
+    registration: ClientRegistration,
+    clock: Clock,
+    /// What a refresh of the token repeats, of a token request.
+    refresh_parameters: Form,
     outstanding: VecDeque<Outstanding>,
     advice: Option<&'static str>,
 }
@@ -68,22 +73,37 @@ impl EndpointRequest {
     pub(crate) fn new(
         method: Method,
         url: Arc<Url>,
-        registration: Arc<ClientRegistration>,
+        server: AuthorizationServer,
+        registration: ClientRegistration,
+        clock: Clock,
     ) -> Self {
         Self {
             method,
             url,
             headers: Cow::Borrowed(&HEADERS),
             form: Form::new(),
+            server,
             registration,
+            clock,
+            refresh_parameters: Form::new(),
             outstanding: VecDeque::new(),
             advice: None,
         }
     }
 
+    /// What the server is.
+    pub fn server(&self) -> &AuthorizationServer {
+        &self.server
+    }
+
     /// What the client is at the server.
     pub fn registration(&self) -> &ClientRegistration {
         &self.registration
+    }
+
+    /// The clock that the time is read from.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
     }
 
     /// The client's identifier.
@@ -213,6 +233,14 @@ impl EndpointRequest {
             .push_back(Outstanding::Assertion(name.into()));
     }
 
+    pub(crate) fn refresh_parameters(&self) -> &Form {
+        &self.refresh_parameters
+    }
+
+    pub(crate) fn set_refresh_parameters(&mut self, parameters: Form) {
+        self.refresh_parameters = parameters;
+    }
+
     /// What to try if the server does not accept the client authentication.
     pub(crate) fn advice(&self) -> Option<&'static str> {
         self.advice
@@ -288,25 +316,26 @@ impl fmt::Debug for EndpointRequest {
     }
 }
 
-/// What token requests ask for unless the grant says otherwise.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct TokenDefaults {
-    pub(crate) redirect_uri: Option<String>,
-    pub(crate) scope: Option<Scope>,
-    pub(crate) resource: Vec<String>,
-}
-
 /// The parameters of a token request while a [`Grant`](crate::oauth2::Grant) fills them in.
 #[derive(Debug)]
 pub struct TokenRequest<'a> {
-    pub(super) request: EndpointRequest,
-    pub(super) defaults: &'a TokenDefaults,
+    pub(super) request: &'a mut EndpointRequest,
 }
 
 impl TokenRequest<'_> {
+    /// What the server is.
+    pub fn server(&self) -> &AuthorizationServer {
+        self.request.server()
+    }
+
     /// What the client is at the server.
     pub fn registration(&self) -> &ClientRegistration {
         self.request.registration()
+    }
+
+    /// The clock that the time is read from.
+    pub fn clock(&self) -> &Clock {
+        self.request.clock()
     }
 
     /// The client's identifier.
@@ -321,17 +350,17 @@ impl TokenRequest<'_> {
 
     /// The server's issuer identifier, where known.
     pub fn issuer(&self) -> Option<&str> {
-        self.registration().issuer()
+        self.server().issuer()
     }
 
     /// The client's scope, if it has one.
     pub fn scope(&self) -> Option<&Scope> {
-        self.defaults.scope.as_ref()
+        self.registration().scope()
     }
 
     /// The client's redirection URI, if it has one.
     pub fn redirect_uri(&self) -> Option<&str> {
-        self.defaults.redirect_uri.as_deref()
+        self.registration().redirect_uri()
     }
 
     /// Adds a parameter.
@@ -358,9 +387,10 @@ impl TokenRequest<'_> {
     /// Adds `scope`, or else the client's own, and the client's resources unless the grant has
     /// named one.
     pub fn push_scope_and_resource(&mut self, scope: Option<&Scope>) {
-        let scope = scope.or(self.defaults.scope.as_ref());
+        let scope = scope.or(self.registration().scope());
         if let Some(scope) = scope.filter(|scope| !scope.is_empty()) {
-            self.request.form_mut().push("scope", scope.as_str());
+            let scope = scope.as_str().to_owned();
+            self.push("scope", scope);
         }
         self.push_resource();
     }
@@ -369,9 +399,9 @@ impl TokenRequest<'_> {
     ///
     /// [RFC 8707 section 2.2](https://www.rfc-editor.org/rfc/rfc8707#section-2.2)
     pub fn push_resource(&mut self) {
-        if self.request.form().value("resource").is_none() {
-            for resource in &self.defaults.resource {
-                self.request.form_mut().push("resource", resource.as_str());
+        if self.request.form.value("resource").is_none() {
+            for resource in self.request.registration.resource() {
+                self.request.form.push("resource", resource.as_str());
             }
         }
     }

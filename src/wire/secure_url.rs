@@ -7,7 +7,17 @@ use url::{Host, Url};
 
 /// Reads the URL of an endpoint; the error says what to do, without the setting's name.
 pub(crate) fn check_endpoint(url: &str, allow_http: bool) -> Result<Url, String> {
-    let url = Url::parse(url).map_err(|error| format!("is not an absolute URL ({error})"))?;
+    let url = parse_endpoint(url)?;
+    check_endpoint_url(&url, allow_http)?;
+    Ok(url)
+}
+
+pub(crate) fn parse_endpoint(url: &str) -> Result<Url, String> {
+    Url::parse(url).map_err(|error| format!("is not an absolute URL ({error})"))
+}
+
+/// What is wrong with an endpoint's URL, if anything.
+pub(crate) fn check_endpoint_url(url: &Url, allow_http: bool) -> Result<(), String> {
     if !matches!(url.scheme(), "https" | "http") || url.host().is_none() {
         return Err("must be an https URL".to_owned());
     }
@@ -18,17 +28,20 @@ pub(crate) fn check_endpoint(url: &str, allow_http: bool) -> Result<Url, String>
     if !url.username().is_empty() || url.password().is_some() {
         return Err("must not hold a user name or password".to_owned());
     }
-    if !is_secure(&url, allow_http) {
+    if !is_secure(url, allow_http) {
         return Err(
             "must be https, or on loopback (dangerous_allow_http permits plain http)".to_owned(),
         );
     }
-    Ok(url)
+    Ok(())
 }
 
-/// The URL for a person to see: without its query, which may hold a secret.
+/// The URL to be shown: without its query, user name and password, which may be secret.
 pub(crate) fn without_query(url: &Url) -> String {
     let mut url = url.clone();
+    // They fail where a URL cannot have them.
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
     url.set_query(None);
     url.into()
 }

@@ -6,9 +6,9 @@ use super::tokens::{Token, Words as _};
 const ROOMS: &[(&str, &[&str])] = &[(
     "oauth2",
     &[
+        "scope",
         "client",
         "server",
-        "scope",
         "request",
         "response",
         "hook",

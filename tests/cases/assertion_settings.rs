@@ -215,7 +215,8 @@ async fn debug_tells_no_secret() {
     );
     let name = CLIENT.replace("OAuth2Client", "AssertionClientBuilder");
     assert!(text.starts_with(&format!(
-        "{name} {{ token_endpoint: \"https://id.example/token\", "
+        "{name} {{ server: AuthorizationServer {{ issuer: None, \
+         token_endpoint: Some(\"https://id.example/token\"), "
     )));
     assert!(!text.contains("hunter2"), "{text}");
 }

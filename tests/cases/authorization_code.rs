@@ -241,6 +241,54 @@ async fn the_right_issuer_passes_and_a_login_expires() -> TestResult {
 
 #[maybe_async]
 #[test]
+async fn one_clock_per_client_judges_every_step() -> TestResult {
+    let server = provider(600);
+    // It stands years before the system's.
+    let clock = ManualClock::new();
+    let client = web(&server).clock(clock.clock()).build()?;
+    let mut sent = 0;
+    for (wait, passes) in [(0, true), (599, true), (600, false), (10_000, false)] {
+        for session in [false, true] {
+            let request = AuthorizationRequest::new().expires_in(Duration::from_secs(600));
+            let AuthorizationUrl { url, pending } = client.create_authorization_url(request)?;
+            let pending = match session {
+                true => serde_json::from_str(&serde_json::to_string(&pending)?)?,
+                false => pending,
+            };
+            clock.advance(Duration::from_secs(wait));
+            let grant = pending.authorization_response(&callback(&url, "c"))?;
+            let token = client.fetch_token(grant).await;
+            sent += usize::from(passes);
+            assert_eq!(server.count("/token"), sent);
+            match token {
+                Ok(token) => {
+                    assert!(passes, "after {wait} s");
+                    assert_eq!(token.issued_at(), Some(clock.now()));
+                }
+                Err(error) => {
+                    assert!(!passes, "after {wait} s: {error}");
+                    assert!(error.to_string().contains("expired"), "{error}");
+                    assert_eq!(error.kind(), ErrorKind::Answer);
+                    assert!(!error.is_transient() && !error.outcome_unknown());
+                }
+            }
+        }
+    }
+    // The implicit grant has no grant to be used with a client, and is told the clock.
+    let request = AuthorizationRequest::new().response_type(ResponseType::Token);
+    for (wait, passes) in [(3599, true), (3600, false)] {
+        let AuthorizationUrl { url, pending } = client.create_authorization_url(request.clone())?;
+        clock.advance(Duration::from_secs(wait));
+        let state = &asked(&url)["state"];
+        let fragment = format!("{CALLBACK}#access_token=t&expires_in=60&state={state}");
+        let token = pending.token_from_fragment_at(&fragment, &clock.clock());
+        assert_eq!(token.is_ok(), passes, "after {wait} s");
+    }
+    Ok(())
+}
+
+#[maybe_async]
+#[test]
 async fn an_issuer_that_always_names_itself_has_to() -> TestResult {
     let server = provider(600);
     let client = web(&server)

@@ -16,7 +16,7 @@ const KEY: &str = include_str!("../vectors/rsa-2048.pkcs1.pem");
 
 fn installation(api: &str, id: &str, installation: u64, key: SigningKey) -> OAuth2ClientBuilder {
     let by_jwt = move |request: &mut EndpointRequest| -> Result<(), BoxError> {
-        let now = request.registration().clock().now();
+        let now = request.clock().now();
         let jwt = Claims::new()
             .with_issuer(request.client_id())
             .with_issued_at(now - Duration::from_secs(60))

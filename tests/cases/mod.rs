@@ -79,6 +79,7 @@ mod redirects;
 mod requests;
 mod revocation;
 mod secrets;
+mod server;
 mod settings;
 mod signer;
 #[cfg(feature = "rustls")]

@@ -258,13 +258,10 @@ async fn debug_tells_no_secret() -> TestResult {
     assert_eq!(
         format!("{client:?}"),
         format!(
-            "{CLIENT}(Open {{ client_id: \"id\", token_endpoint: Some(TokenEndpoint {{ \
-             endpoint: Endpoint {{ url: \"https://id.example/token\", \
-             registration: ClientRegistration {{ client_id: \"id\", \
-             client_secret: Some([redacted]), issuer: None, \
-             token_endpoint: Some(\"https://id.example/token\"), external_key: None, .. }}, .. }}, \
-             defaults: TokenDefaults {{ redirect_uri: None, scope: None, \
-             resource: [] }} }}), \
+            "{CLIENT}(Open {{ client: ClientRegistration {{ client_id: \"id\", \
+             client_secret: Some([redacted]), redirect_uris: [], scope: None, resource: [], \
+             external_key: None }}, server: AuthorizationServer {{ issuer: None, \
+             token_endpoint: Some(\"https://id.example/token\"), members: [\"token_endpoint\"] }}, \
              token: Some(Token {{ access_token: [redacted], token_type: \"Bearer\", refresh_token: None, \
              id_token: None, scope: None, expires_at: None, issued_at: None, \
              refresh_parameters: {{}}, other members: [] \

@@ -138,8 +138,10 @@ async fn bad_settings_do_not_show_secrets() {
     assert_eq!(
         format!("{builder:?}"),
         format!(
-            "{CLIENT}Builder {{ client_id: \"id\", client_secret: Some([redacted]), \
-             token_endpoint: Some(\"https://id.example/token\"), scope: Some(Scope(\"a\")), token: \
+            "{CLIENT}Builder {{ client: ClientRegistration {{ client_id: \"id\", \
+             client_secret: Some([redacted]), redirect_uris: [], scope: Some(Scope(\"a\")), \
+             resource: [], external_key: None }}, server: AuthorizationServer {{ issuer: None, \
+             token_endpoint: Some(\"https://id.example/token\"), members: [\"token_endpoint\"] }}, token: \
              Some(Token {{ access_token: [redacted], token_type: \"Bearer\", refresh_token: None, \
              id_token: None, scope: None, expires_at: None, issued_at: None, \
              refresh_parameters: {{}}, other members: [] \

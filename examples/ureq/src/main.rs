@@ -12,10 +12,11 @@ use std::time::Duration;
 
 use oauth_twin::{
     BoxError, Clock, Token,
-    http::{Request, Response, StatusCode, header},
+    http::{Request, Response, StatusCode},
     oauth2::{
-        AuthorizationEndpoint, AuthorizationRequest, AuthorizationUrl, EndpointRequest,
-        EndpointResponse, Grant, RefreshToken, TokenEndpoint,
+        AuthorizationEndpoint, AuthorizationRequest, AuthorizationServer, AuthorizationUrl,
+        Challenge, ClientRegistration, EndpointRequest, EndpointResponse, Grant, RefreshToken,
+        TokenEndpoint,
     },
 };
 use provider::{CLIENT_ID, CLIENT_SECRET, LIFETIME, Provider, REDIRECT_URI};
@@ -102,7 +103,7 @@ fn fetch_token(
 ) -> Result<Token, BoxError> {
     let request = endpoint.request(grant)?;
     let response = ask(agent, &request)?;
-    Ok(endpoint.token(&request, response)?)
+    Ok(endpoint.read_response(&request, response)?)
 }
 
 /// Sends a request to an endpoint, whichever it is.
@@ -114,23 +115,26 @@ fn ask(agent: &Agent, request: &EndpointRequest) -> Result<EndpointResponse, Box
 
 /// Whether the challenge says that the token is the reason.
 fn is_invalid_token(response: &Response<ureq::Body>) -> bool {
-    let challenges = response.headers().get_all(header::WWW_AUTHENTICATE).iter();
-    let mut challenges = challenges.filter_map(|challenge| challenge.to_str().ok());
-    challenges.any(|challenge| challenge.contains(r#"error="invalid_token""#))
+    let challenges = Challenge::all(response.headers());
+    let error = |challenge: &Challenge| challenge.parameter("error") == Some("invalid_token");
+    challenges.iter().any(error)
 }
 
 fn main() -> Result<(), BoxError> {
     let provider = Provider::start();
-    let token_endpoint = TokenEndpoint::new(&provider.url("/token"), CLIENT_ID)?
-        .client_secret(CLIENT_SECRET)
-        .clock(provider.clock());
+    let server = AuthorizationServer::default()
+        .with_authorization_endpoint(provider.url("/authorize"))
+        .with_token_endpoint(provider.url("/token"));
+    let client = ClientRegistration::new(CLIENT_ID)
+        .with_client_secret(CLIENT_SECRET)
+        .with_redirect_uris([REDIRECT_URI])
+        .with_scope("profile");
+    let token_endpoint = TokenEndpoint::new(&server, &client)?.clock(provider.clock());
 
     // The login: state and PKCE come by themselves.
-    let AuthorizationUrl { url, pending, .. } =
-        AuthorizationEndpoint::new(&provider.url("/authorize"), CLIENT_ID)?
-            .redirect_uri(REDIRECT_URI)
-            .scope("profile")
-            .create_authorization_url(AuthorizationRequest::new(), &provider.clock())?;
+    let AuthorizationUrl { url, pending, .. } = AuthorizationEndpoint::new(&server, &client)?
+        .clock(provider.clock())
+        .request(AuthorizationRequest::new())?;
     let callback = provider.person_logs_in(&url); // open `url`, and they come back
     let code = pending.authorization_response(&callback)?;
     let mut api = Api::log_in(token_endpoint, &code, provider.clock())?;

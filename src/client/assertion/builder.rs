@@ -8,9 +8,10 @@ use super::super::{
     Assert,
     assertion::client::AssertionClient,
     http,
-    session::{Identity, Session, Settings},
-    settings::{HttpSettings, Problems, TokenSettings, http_settings, token_settings},
-    slot::Rules,
+    session::Session,
+    settings::{
+        HttpSettings, Identity, Problems, Settings, TokenSettings, http_settings, token_settings,
+    },
     transport::Follow,
 };
 use crate::{
@@ -24,12 +25,11 @@ use crate::{
             none::{NoClientAuthentication, PublicClient},
             secret::ClientSecretBasic,
         },
-        endpoint::authenticated::Endpoint,
         grant::{
             Grant,
             jwt_bearer::{CallersAssertion, JWT_BEARER, JwtBearer},
         },
-        hook::Hooks,
+        server::AuthorizationServer,
     },
     secret::Secret,
     wire::form::Form,
@@ -45,7 +45,8 @@ paired! {
     )]
     #[must_use = "a builder makes no client until it is built"]
     pub struct AssertionClientBuilder | AsyncAssertionClientBuilder {
-        token_endpoint: String,
+        server: AuthorizationServer,
+        pub(in super::super::super) client: ClientRegistration,
         issuer: Option<String>,
         subject: Option<String>,
         audience: Option<Audience>,
@@ -59,8 +60,6 @@ paired! {
         scope_as_claim: bool,
         grant_type: Option<String>,
         parameters: Form,
-        client_id: Option<String>,
-        client_secret: Option<Secret>,
         auth: Option<Arc<dyn ClientAuth>>,
         pub(in super::super::super) tokens: TokenSettings,
         http: HttpSettings,
@@ -70,7 +69,8 @@ paired! {
 impl AssertionClientBuilder {
     pub(in super::super) fn new(token_endpoint: String) -> Self {
         Self {
-            token_endpoint,
+            server: AuthorizationServer::default().with_token_endpoint(token_endpoint),
+            client: ClientRegistration::default(),
             issuer: None,
             subject: None,
             audience: None,
@@ -84,8 +84,6 @@ impl AssertionClientBuilder {
             scope_as_claim: false,
             grant_type: None,
             parameters: Form::new(),
-            client_id: None,
-            client_secret: None,
             auth: None,
             tokens: TokenSettings::new(),
             http: HttpSettings::new(),
@@ -187,14 +185,14 @@ impl AssertionClientBuilder {
     ///
     /// [RFC 7521 section 4.1](https://www.rfc-editor.org/rfc/rfc7521#section-4.1)
     pub fn client_id(mut self, client_id: impl Into<String>) -> Self {
-        self.client_id = Some(client_id.into());
+        self.client = self.client.with_client_id(client_id);
         self
     }
 
     /// The client's secret, where the server wants that the client authenticates beside the
     /// assertion.
     pub fn client_secret(mut self, secret: impl Into<Secret>) -> Self {
-        self.client_secret = Some(secret.into());
+        self.client = self.client.with_client_secret(secret);
         self
     }
 
@@ -228,66 +226,39 @@ impl AssertionClientBuilder {
 
     fn settings(&self) -> Result<(Settings, Arc<dyn Grant>)> {
         let mut problems = Problems::default();
-        let url = self.token_endpoint.as_str();
-        let url = self.http.url("token_endpoint", Some(url), &mut problems);
-        let registration = ClientRegistration {
-            client_id: self.client_id.clone().unwrap_or_default(),
-            client_secret: self.client_secret.clone(),
-            issuer: None,
-            token_endpoint: url.clone(),
-            external_key: self.tokens.external_key(),
-            clock: self.http.clock.clone(),
-        };
-        let grant = self.grant(&registration, &mut problems);
-        self.check(&registration, &mut problems);
-        let Some((url, grant)) = url.zip(grant).filter(|_| problems.is_empty()) else {
-            // Where one of the two is missing, a problem was noted.
+        self.http
+            .check_endpoints(&self.server, &["token_endpoint"], &mut problems);
+        let grant = self.grant(&mut problems);
+        self.check(&mut problems);
+        let Some(grant) = grant.filter(|_| problems.is_empty()) else {
+            // Where there is no grant, a problem was noted.
             return Err(problems.into_error());
         };
-        let hooks = Hooks::new(self.tokens.hooks.iter().cloned());
-        let mut endpoint = Endpoint::new(url, registration);
-        endpoint.auth = Some(self.auth());
-        endpoint.hooks = hooks.clone();
-        let settings = Settings {
-            identity: Identity::Issuer(self.issuer.clone()),
-            rules: Rules {
-                leeway: self.tokens.leeway,
-                policy: self.tokens.policy,
-                can_ask: true,
-                // "Refresh tokens are not typically issued in response to a request with an
-                // assertion"; a new assertion is as good as one.
-                use_refresh_tokens: false,
-            },
-            authorization_endpoint: None,
-            token_endpoint: Some(self.tokens.token_endpoint(endpoint)),
-            revocation_endpoint: None,
-            introspection_endpoint: None,
-            placement: self.tokens.placement,
-            hooks,
-            timeout: self.http.timeout,
-            close_timeout: self.tokens.close_timeout,
-            hook: self.tokens.update.clone(),
-            store: self.tokens.store.clone(),
-            sign: self.tokens.sign(),
-            assert: self.assertion.clone(),
-            clock: self.http.clock.clone(),
-        };
+        let (server, client) = (self.server.clone(), self.client.clone());
+        let mut settings = Settings::new(server, client, &self.tokens, &self.http);
+        settings.identity = Identity::Issuer(self.issuer.clone());
+        settings.authentication.token = Some(self.auth());
+        settings.assert = self.assertion.clone();
+        // "Refresh tokens are not typically issued in response to a request with an assertion"; a
+        // new assertion is as good as one.
+        settings.rules.use_refresh_tokens = false;
         Ok((settings, grant))
     }
 
     /// Notes what is wrong with all but the token endpoint's URL and the assertion.
-    fn check(&self, registration: &ClientRegistration, problems: &mut Problems) {
-        let id_is_empty = self.client_id.as_ref().is_some_and(String::is_empty);
+    fn check(&self, problems: &mut Problems) {
+        let client = &self.client;
+        let id_is_empty = client.has_client_id() && client.client_id().is_empty();
         if id_is_empty {
             problems.add("client_id", "is empty; leave it out if there is none");
         }
-        if self.client_secret.as_ref().is_some_and(Secret::is_empty) {
+        if client.client_secret().is_some_and(Secret::is_empty) {
             problems.add("client_secret", "is empty; leave it out if there is none");
         }
-        if self.signing_key.is_some() && self.tokens.signer.is_some() && self.auth.is_none() {
+        if self.signing_key.is_some() && self.tokens.sign.is_some() && self.auth.is_none() {
             problems.add("signer", "has nothing to sign beside signing_key");
         }
-        if !id_is_empty && let Err(error) = self.auth().check(registration) {
+        if !id_is_empty && let Err(error) = self.auth().check(client, &self.server) {
             let setting = match &self.auth {
                 Some(_) => "token_endpoint_auth_method",
                 None => "client_secret",
@@ -297,25 +268,21 @@ impl AssertionClientBuilder {
         if self.grant_type.as_ref().is_some_and(String::is_empty) {
             problems.add("grant_type", "is empty");
         }
-        self.tokens.check(problems);
+        self.tokens.check(client, problems);
         self.http.check(problems);
     }
 
     fn auth(&self) -> Arc<dyn ClientAuth> {
-        match (&self.auth, &self.client_secret, &self.client_id) {
-            (Some(auth), _, _) => auth.clone(),
-            (None, Some(_), _) => Arc::new(ClientSecretBasic),
-            (None, None, Some(_)) => Arc::new(PublicClient),
-            (None, None, None) => Arc::new(NoClientAuthentication),
+        match &self.auth {
+            Some(auth) => auth.clone(),
+            None if self.client.client_secret().is_some() => Arc::new(ClientSecretBasic),
+            None if self.client.has_client_id() => Arc::new(PublicClient),
+            None => Arc::new(NoClientAuthentication),
         }
     }
 
     /// What the token is asked with.
-    fn grant(
-        &self,
-        registration: &ClientRegistration,
-        problems: &mut Problems,
-    ) -> Option<Arc<dyn Grant>> {
+    fn grant(&self, problems: &mut Problems) -> Option<Arc<dyn Grant>> {
         if self.assertion.is_some() {
             return Some(self.callers_assertion(problems));
         }
@@ -323,7 +290,7 @@ impl AssertionClientBuilder {
         if self.issuer.is_none() {
             problems.add("issuer", "is missing");
         }
-        let grant = match (&self.signing_key, &self.tokens.signer, &self.key_id) {
+        let grant = match (&self.signing_key, &self.tokens.sign, &self.key_id) {
             (Some(key), _, None) => JwtBearer::new(issuer, key.clone()),
             (Some(key), _, Some(id)) => JwtBearer::new(issuer, key.clone().with_key_id(id)),
             (None, Some(_), None) => JwtBearer::external(issuer),
@@ -335,7 +302,7 @@ impl AssertionClientBuilder {
         };
         let grant = self.configured(grant);
         if self.issuer.is_some()
-            && let Err(error) = grant.check(registration)
+            && let Err(error) = grant.check(&self.client, &self.server)
         {
             problems.add("the assertion", &format!("cannot be made: {error}"));
         }
@@ -403,16 +370,15 @@ http_settings!(AssertionClientBuilder);
 /// Without the query of the endpoint, in which some servers want a key.
 impl fmt::Debug for AssertionClientBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let endpoint = self.token_endpoint.split(['?', '#']).next();
         f.debug_struct(by_mode!(
             "AssertionClientBuilder",
             "AsyncAssertionClientBuilder"
         ))
-        .field("token_endpoint", &endpoint.unwrap_or_default())
+        .field("server", &self.server)
         .field("issuer", &self.issuer)
         .field("subject", &self.subject)
         .field("signing_key", &self.signing_key)
-        .field("scope", &self.tokens.scope)
+        .field("scope", &self.client.scope())
         .field("token", &self.tokens.token)
         .finish_non_exhaustive()
     }

@@ -8,12 +8,15 @@ use super::super::{
     http,
     oauth2::client::OAuth2Client,
     session::Session,
-    settings::{HttpSettings, TokenSettings, http_settings, token_settings},
+    settings::{Authentication, HttpSettings, TokenSettings, http_settings, token_settings},
     transport::Follow,
 };
 use crate::{
     error::Result,
-    oauth2::{client_auth::ClientAuth, grant::Grant},
+    oauth2::{
+        client::ClientRegistration, client_auth::ClientAuth, grant::Grant,
+        server::AuthorizationServer,
+    },
     secret::Secret,
 };
 
@@ -27,19 +30,10 @@ paired! {
     )]
     #[must_use = "a builder makes no client until it is built"]
     pub struct OAuth2ClientBuilder | AsyncOAuth2ClientBuilder {
-        pub(in super::super) client_id: String,
-        pub(in super::super) client_secret: Option<Secret>,
-        pub(in super::super) issuer: Option<String>,
-        pub(in super::super) iss_required: bool,
-        pub(in super::super) token_endpoint: Option<String>,
+        pub(in super::super::super) client: ClientRegistration,
+        pub(in super::super) server: AuthorizationServer,
+        pub(in super::super) authentication: Authentication,
         pub(in super::super) token_endpoint_method: Method,
-        pub(in super::super) auth: Option<Arc<dyn ClientAuth>>,
-        pub(in super::super) authorization_endpoint: Option<String>,
-        pub(in super::super) redirect_uri: Option<String>,
-        pub(in super::super) revocation_endpoint: Option<String>,
-        pub(in super::super) revocation_auth: Option<Arc<dyn ClientAuth>>,
-        pub(in super::super) introspection_endpoint: Option<String>,
-        pub(in super::super) introspection_auth: Option<Arc<dyn ClientAuth>>,
         pub(in super::super) grant: Option<Arc<dyn Grant>>,
         pub(in super::super::super) tokens: TokenSettings,
         pub(in super::super) http: HttpSettings,
@@ -49,19 +43,10 @@ paired! {
 impl OAuth2ClientBuilder {
     pub(in super::super) fn new(client_id: String) -> Self {
         Self {
-            client_id,
-            client_secret: None,
-            issuer: None,
-            iss_required: false,
-            token_endpoint: None,
+            client: ClientRegistration::new(client_id),
+            server: AuthorizationServer::default(),
+            authentication: Authentication::default(),
             token_endpoint_method: Method::POST,
-            auth: None,
-            authorization_endpoint: None,
-            redirect_uri: None,
-            revocation_endpoint: None,
-            revocation_auth: None,
-            introspection_endpoint: None,
-            introspection_auth: None,
             grant: None,
             tokens: TokenSettings::new(),
             http: HttpSettings::new(),
@@ -70,7 +55,21 @@ impl OAuth2ClientBuilder {
 
     /// The client's secret. Without one the client is public.
     pub fn client_secret(mut self, secret: impl Into<Secret>) -> Self {
-        self.client_secret = Some(secret.into());
+        self.client = self.client.with_client_secret(secret);
+        self
+    }
+
+    /// Metadata of the server, kept from an earlier run or made by hand. They replace all that
+    /// was set of the server before; what is set afterwards changes them.
+    ///
+    #[doc = by_mode!(
+        include_str!("../../../docs/examples/blocking/server.md"),
+        include_str!("../../../docs/examples/async/server.md")
+    )]
+    ///
+    /// [RFC 8414 section 2](https://www.rfc-editor.org/rfc/rfc8414#section-2)
+    pub fn server(mut self, server: AuthorizationServer) -> Self {
+        self.server = server;
         self
     }
 
@@ -78,7 +77,7 @@ impl OAuth2ClientBuilder {
     ///
     /// [RFC 8414 section 2](https://www.rfc-editor.org/rfc/rfc8414#section-2)
     pub fn issuer(mut self, issuer: impl Into<String>) -> Self {
-        self.issuer = Some(issuer.into());
+        self.server = self.server.with_issuer(issuer);
         self
     }
 
@@ -87,7 +86,9 @@ impl OAuth2ClientBuilder {
     ///
     /// [RFC 9207 section 2.4](https://www.rfc-editor.org/rfc/rfc9207#section-2.4)
     pub fn authorization_response_iss_parameter_supported(mut self, supported: bool) -> Self {
-        self.iss_required = supported;
+        self.server = self
+            .server
+            .with_authorization_response_iss_parameter_supported(supported);
         self
     }
 
@@ -95,11 +96,11 @@ impl OAuth2ClientBuilder {
     ///
     /// [RFC 6749 section 3.2](https://www.rfc-editor.org/rfc/rfc6749#section-3.2)
     pub fn token_endpoint(mut self, url: impl Into<String>) -> Self {
-        self.token_endpoint = Some(url.into());
+        self.server = self.server.with_token_endpoint(url);
         self
     }
 
-    /// The method of token requests: `POST` unless told, as the RFC has it.
+    /// The method of token requests. Defaults to `POST`, as the RFC has it.
     ///
     /// # Security
     ///
@@ -113,7 +114,7 @@ impl OAuth2ClientBuilder {
     ///
     /// [RFC 6749 section 3.1](https://www.rfc-editor.org/rfc/rfc6749#section-3.1)
     pub fn authorization_endpoint(mut self, url: impl Into<String>) -> Self {
-        self.authorization_endpoint = Some(url.into());
+        self.server = self.server.with_authorization_endpoint(url);
         self
     }
 
@@ -121,7 +122,7 @@ impl OAuth2ClientBuilder {
     ///
     /// [RFC 6749 section 3.1.2](https://www.rfc-editor.org/rfc/rfc6749#section-3.1.2)
     pub fn redirect_uri(mut self, uri: impl Into<String>) -> Self {
-        self.redirect_uri = Some(uri.into());
+        self.client = self.client.with_redirect_uris([uri]);
         self
     }
 
@@ -129,7 +130,7 @@ impl OAuth2ClientBuilder {
     ///
     /// [RFC 7009 section 2](https://www.rfc-editor.org/rfc/rfc7009#section-2)
     pub fn revocation_endpoint(mut self, url: impl Into<String>) -> Self {
-        self.revocation_endpoint = Some(url.into());
+        self.server = self.server.with_revocation_endpoint(url);
         self
     }
 
@@ -137,31 +138,32 @@ impl OAuth2ClientBuilder {
     ///
     /// [RFC 7662 section 2](https://www.rfc-editor.org/rfc/rfc7662#section-2)
     pub fn introspection_endpoint(mut self, url: impl Into<String>) -> Self {
-        self.introspection_endpoint = Some(url.into());
+        self.server = self.server.with_introspection_endpoint(url);
         self
     }
 
-    /// How the client authenticates at the revocation endpoint: as at the token endpoint, unless
-    /// told.
+    /// How the client authenticates at the revocation endpoint. Defaults to what it does at the
+    /// token endpoint.
     pub fn revocation_endpoint_auth_method(mut self, auth: impl ClientAuth + 'static) -> Self {
-        self.revocation_auth = Some(Arc::new(auth));
+        self.authentication.revocation = Some(Arc::new(auth));
         self
     }
 
-    /// How the client authenticates at the introspection endpoint: as at the token endpoint,
-    /// unless told.
+    /// How the client authenticates at the introspection endpoint. Defaults to what it does at the
+    /// token endpoint.
     pub fn introspection_endpoint_auth_method(mut self, auth: impl ClientAuth + 'static) -> Self {
-        self.introspection_auth = Some(Arc::new(auth));
+        self.authentication.introspection = Some(Arc::new(auth));
         self
     }
 
-    /// How the client authenticates: [`ClientSecretBasic`](crate::oauth2::ClientSecretBasic) if
-    /// it has a secret, [`PrivateKeyJwt`](crate::oauth2::PrivateKeyJwt) if it has a
-    /// [`signer`](Self::signer), else [`PublicClient`](crate::oauth2::PublicClient), unless told.
+    /// How the client authenticates. Defaults to
+    /// [`ClientSecretBasic`](crate::oauth2::ClientSecretBasic) if it has a secret,
+    /// [`PrivateKeyJwt`](crate::oauth2::PrivateKeyJwt) if it has a [`signer`](Self::signer), else to
+    /// [`PublicClient`](crate::oauth2::PublicClient).
     ///
     /// [RFC 6749 section 2.3](https://www.rfc-editor.org/rfc/rfc6749#section-2.3)
     pub fn token_endpoint_auth_method(mut self, auth: impl ClientAuth + 'static) -> Self {
-        self.auth = Some(Arc::new(auth));
+        self.authentication.token = Some(Arc::new(auth));
         self
     }
 
@@ -192,13 +194,9 @@ http_settings!(OAuth2ClientBuilder);
 /// Without the query of the endpoint, in which some servers want a key.
 impl fmt::Debug for OAuth2ClientBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let endpoint = self.token_endpoint.as_ref();
-        let endpoint = endpoint.map(|url| url.split(['?', '#']).next());
         f.debug_struct(by_mode!("OAuth2ClientBuilder", "AsyncOAuth2ClientBuilder"))
-            .field("client_id", &self.client_id)
-            .field("client_secret", &self.client_secret)
-            .field("token_endpoint", &endpoint.flatten())
-            .field("scope", &self.tokens.scope)
+            .field("client", &self.client)
+            .field("server", &self.server)
             .field("token", &self.tokens.token)
             .finish_non_exhaustive()
     }

@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc};
 
 use super::super::{maybe_async, oauth2::client::OAuth2Client};
 use crate::{
-    error::{Error, Result},
+    error::Result,
     oauth2::{
         authorization::{
             endpoint::AuthorizationUrl, request::AuthorizationRequest,
@@ -52,13 +52,8 @@ impl OAuth2Client {
         request: AuthorizationRequest,
     ) -> Result<AuthorizationUrl> {
         let live = self.session.live()?;
-        let settings = &live.shared.settings;
-        match &settings.authorization_endpoint {
-            Some(endpoint) => endpoint.create_authorization_url(request, &settings.clock),
-            None => Err(Error::usage(
-                "there is no authorization_endpoint to send people to; give the builder one",
-            )),
-        }
+        let endpoint = live.shared.settings.authorization_endpoint()?;
+        endpoint.request(request)
     }
 }
 
@@ -79,8 +74,7 @@ impl OAuth2Client {
         callback: &str,
     ) -> Result<Login> {
         let live = self.session.live()?;
-        let clock = &live.shared.settings.clock;
-        let grant = pending.authorization_response_at(callback, clock)?;
+        let grant = pending.authorization_response(callback)?;
         let token = live.request_token(&grant).await?;
         let client = self.for_token(token.clone());
         let issued = Arc::new(token);

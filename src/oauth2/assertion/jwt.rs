@@ -17,7 +17,10 @@ use url::Url;
 use crate::{
     error::{Error, Result},
     jose::{Algorithm, ExternalKey, Header, SigningInput, SigningKey, beginning, signed},
-    oauth2::{assertion::audience::Audience, client::ClientRegistration},
+    oauth2::{
+        assertion::audience::Audience, client::ClientRegistration, request::EndpointRequest,
+        server::AuthorizationServer,
+    },
     random,
     secret::Secret,
 };
@@ -93,8 +96,8 @@ impl JwtAssertion {
         self.claims.contains_key(name)
     }
 
-    /// Whether the settings are good.
-    pub(crate) fn check(&self, registration: &ClientRegistration) -> Result<()> {
+    /// Whether the settings are good for this server.
+    pub(crate) fn check(&self, server: &AuthorizationServer) -> Result<()> {
         let own = |given| OWN_CLAIMS.iter().find(|(name, _)| name == given);
         if let Some((name, instead)) = self.claims.keys().find_map(own) {
             return Err(Error::usage(format!("the claim {name} {instead}")));
@@ -112,13 +115,13 @@ impl JwtAssertion {
             return Err(Error::usage("lifetime is longer than a day"));
         }
         if matches!(self.audience, Some(Audience::TokenEndpoint))
-            && registration.token_endpoint().is_none()
+            && server.token_endpoint().is_none()
         {
             return Err(Error::usage(
                 "Audience::TokenEndpoint needs the token endpoint, which is not known here; name it",
             ));
         }
-        if matches!(self.audience, Some(Audience::Issuer)) && registration.issuer().is_none() {
+        if matches!(self.audience, Some(Audience::Issuer)) && server.issuer().is_none() {
             return Err(Error::usage(
                 "Audience::Issuer needs the server's issuer, which is not known here; name it",
             ));
@@ -126,23 +129,21 @@ impl JwtAssertion {
         Ok(())
     }
 
-    /// A new assertion by `issuer` about `subject`, for a request to `endpoint`. The settings have
-    /// been checked.
+    /// A new assertion by `issuer` about `subject`, for `request`. The settings have been checked.
     pub(crate) fn make(
         &self,
         key: &AssertionKey,
-        registration: &ClientRegistration,
-        endpoint: &Url,
+        request: &EndpointRequest,
         issuer: &str,
         subject: Option<&str>,
     ) -> Result<Assertion> {
-        let now = registration.clock().unix();
+        let now = request.clock().unix();
         let id = random::identifier(now)?;
         let mut room = [0; NEW_CLAIMS_BYTES];
         // It fails only for want of room.
         let new = self.new_claims(&id, now, &mut room).unwrap_or_default();
         let claims = LastingClaims {
-            aud: self.audience(registration, endpoint),
+            aud: self.audience(request.server(), request.url()),
             iss: issuer,
             sub: subject,
             others: &self.claims,
@@ -152,7 +153,7 @@ impl JwtAssertion {
                 Assertion::Signed(signed(&self.beginning(key, &claims)?, new, key)?)
             }
             AssertionKey::External => {
-                let header = self.with_own_members(external(registration)?.header());
+                let header = self.with_own_members(external(request.registration())?.header());
                 let beginning = beginning(&header.encode()?, &claims);
                 Assertion::Unsigned(SigningInput::new(&beginning, new))
             }
@@ -209,17 +210,17 @@ impl JwtAssertion {
         header
     }
 
-    fn audience<'a>(&'a self, registration: &'a ClientRegistration, endpoint: &'a Url) -> &'a str {
-        match (&self.audience, registration.issuer()) {
+    fn audience<'a>(&'a self, server: &'a AuthorizationServer, endpoint: &'a Url) -> &'a str {
+        match (&self.audience, server.issuer()) {
             (Some(Audience::Other(audience)), _) => audience,
             (None | Some(Audience::Issuer), Some(issuer)) => issuer,
-            _ => registration.token_endpoint().unwrap_or(endpoint).as_str(),
+            _ => server.token_endpoint().unwrap_or(endpoint).as_str(),
         }
     }
 
     /// Whether assertions are for the issuer.
-    pub(crate) fn is_for_issuer(&self, registration: &ClientRegistration) -> bool {
-        let issuer = registration.issuer();
+    pub(crate) fn is_for_issuer(&self, server: &AuthorizationServer) -> bool {
+        let issuer = server.issuer();
         match &self.audience {
             None | Some(Audience::Issuer) => issuer.is_some(),
             Some(Audience::TokenEndpoint) => false,

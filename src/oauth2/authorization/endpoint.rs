@@ -2,7 +2,7 @@
 //!
 //! [RFC 6749 section 3.1](https://www.rfc-editor.org/rfc/rfc6749#section-3.1)
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use url::Url;
 
@@ -15,23 +15,20 @@ use crate::{
             request::{AuthorizationRequest, ResponseType},
             response::PendingAuthorization,
         },
+        client::ClientRegistration,
         grant::authorization_code::validate_verifier,
-        scope::Scope,
+        server::AuthorizationServer,
     },
-    wire::{
-        form::Form,
-        secure_url::{check_endpoint, without_query},
-    },
+    wire::{form::Form, secure_url::without_query},
 };
 
 /// Where to send the person, and what to remember until they come back.
 ///
 /// ```
-/// # fn demo(client: &oauth_twin::oauth2::AuthorizationEndpoint) -> oauth_twin::Result<()> {
-/// use oauth_twin::{Clock, oauth2::{AuthorizationRequest, AuthorizationUrl}};
+/// # fn demo(endpoint: &oauth_twin::oauth2::AuthorizationEndpoint) -> oauth_twin::Result<()> {
+/// use oauth_twin::oauth2::{AuthorizationRequest, AuthorizationUrl};
 ///
-/// let AuthorizationUrl { url, pending, .. } =
-///     client.create_authorization_url(AuthorizationRequest::new(), &Clock::system())?;
+/// let AuthorizationUrl { url, pending } = endpoint.request(AuthorizationRequest::new())?;
 /// // redirect to `url`; keep `pending` in the person's own session
 /// # Ok(()) }
 /// ```
@@ -56,17 +53,20 @@ impl fmt::Debug for AuthorizationUrl {
     }
 }
 
-/// A client's registration at an authorization endpoint.
+/// A client at an authorization endpoint: builds requests, which the end-user's browser sends.
 ///
 /// ```
-/// use oauth_twin::{Clock, oauth2::{AuthorizationEndpoint, AuthorizationRequest}};
+/// use oauth_twin::oauth2::{
+///     AuthorizationEndpoint, AuthorizationRequest, AuthorizationServer, ClientRegistration,
+/// };
 ///
-/// let endpoint = AuthorizationEndpoint::new("https://id.example.com/authorize", "id")?
-///     .redirect_uri("https://app.example.com/callback")
-///     .scope("profile");
-/// let url = endpoint
-///     .create_authorization_url(AuthorizationRequest::new(), &Clock::system())?
-///     .url;
+/// let server = AuthorizationServer::new("https://id.example.com")
+///     .with_authorization_endpoint("https://id.example.com/authorize");
+/// let client = ClientRegistration::new("id")
+///     .with_redirect_uris(["https://app.example.com/callback"])
+///     .with_scope("profile");
+/// let endpoint = AuthorizationEndpoint::new(&server, &client)?;
+/// let url = endpoint.request(AuthorizationRequest::new())?.url;
 /// assert!(url.as_str().starts_with(
 ///     "https://id.example.com/authorize?response_type=code&client_id=id\
 ///      &redirect_uri=https%3A%2F%2Fapp.example.com%2Fcallback&scope=profile&state="
@@ -77,88 +77,52 @@ impl fmt::Debug for AuthorizationUrl {
 /// [RFC 6749 section 3.1](https://www.rfc-editor.org/rfc/rfc6749#section-3.1)
 #[derive(Clone)]
 pub struct AuthorizationEndpoint {
-    url: Url,
-    client_id: String,
-    redirect_uri: Option<String>,
-    issuer: Option<String>,
-    iss_required: bool,
-    scope: Option<Scope>,
-    resource: Vec<String>,
+    url: Arc<Url>,
+    server: AuthorizationServer,
+    client: ClientRegistration,
+    clock: Clock,
 }
 
 impl AuthorizationEndpoint {
-    /// The client `client_id` at the authorization endpoint `url`.
+    /// The client at the `authorization_endpoint` of the server.
     ///
     /// # Errors
     ///
-    /// If the URL is not absolute, not HTTPS (loopback is exempt), or has a fragment, a user
-    /// name or a password.
-    pub fn new(url: &str, client_id: impl Into<String>) -> Result<Self> {
-        let url = check_endpoint(url, false)
-            .map_err(|problem| Error::usage(format!("the authorization endpoint {problem}")))?;
-        Ok(Self::checked(url, client_id.into()))
+    /// If the server's metadata lack that URL, or it is not absolute, not HTTPS (loopback is
+    /// exempt), or has a fragment, a user name or a password.
+    pub fn new(server: &AuthorizationServer, client: &ClientRegistration) -> Result<Self> {
+        Self::with_http(server, client, false)
     }
 
-    pub(crate) fn checked(url: Url, client_id: String) -> Self {
-        Self {
-            url,
-            client_id,
-            redirect_uri: None,
-            issuer: None,
-            iss_required: false,
-            scope: None,
-            resource: Vec::new(),
-        }
+    pub(crate) fn with_http(
+        server: &AuthorizationServer,
+        client: &ClientRegistration,
+        allow_http: bool,
+    ) -> Result<Self> {
+        Ok(Self {
+            url: server.required_endpoint("authorization_endpoint", allow_http)?,
+            server: server.clone(),
+            client: client.clone(),
+            clock: Clock::system(),
+        })
     }
 
-    /// Where the person is sent back to.
+    /// The clock. Defaults to the system's.
     #[must_use]
-    pub fn redirect_uri(mut self, redirect_uri: impl Into<String>) -> Self {
-        self.redirect_uri = Some(redirect_uri.into());
+    pub fn clock(mut self, clock: Clock) -> Self {
+        self.clock = clock;
         self
     }
 
-    /// The server's issuer identifier; with it, an `iss` in the callback has to be the same.
-    #[must_use]
-    pub fn issuer(mut self, issuer: impl Into<String>) -> Self {
-        self.issuer = Some(issuer.into());
-        self
-    }
-
-    /// Whether the server puts `iss` into every callback: one without is refused then.
-    ///
-    /// [RFC 9207 section 2.4](https://www.rfc-editor.org/rfc/rfc9207#section-2.4)
-    #[must_use]
-    pub fn authorization_response_iss_parameter_supported(mut self, supported: bool) -> Self {
-        self.iss_required = supported;
-        self
-    }
-
-    /// The scope of requests that name none.
-    #[must_use]
-    pub fn scope(mut self, scope: impl Into<Scope>) -> Self {
-        self.scope = Some(scope.into());
-        self
-    }
-
-    /// The resource of requests that name none; call it again for more than one.
-    #[must_use]
-    pub fn resource(mut self, resource: impl Into<String>) -> Self {
-        self.resource.push(resource.into());
-        self
-    }
-
-    /// The URL for `request`, and what to remember.
+    /// The URL of the authorization request, and what to remember of it.
     ///
     /// # Errors
     ///
     /// If a parameter cannot be sent, is one that has a method of its own, or stands in the
     /// endpoint's URL already.
-    pub fn create_authorization_url(
-        &self,
-        request: AuthorizationRequest,
-        clock: &Clock,
-    ) -> Result<AuthorizationUrl> {
+    ///
+    /// [RFC 6749 section 4.1.1](https://www.rfc-editor.org/rfc/rfc6749#section-4.1.1)
+    pub fn request(&self, request: AuthorizationRequest) -> Result<AuthorizationUrl> {
         let state = match request.state {
             Some(state) if state.expose_secret().len() < 22 => {
                 return Err(Error::usage(
@@ -176,16 +140,18 @@ impl AuthorizationEndpoint {
             }
             (_, _, None) => Some(random_text()?),
         };
-        let redirect_uri = request.redirect_uri.or_else(|| self.redirect_uri.clone());
-        let scope = request.scope.as_ref().or(self.scope.as_ref());
+        let client = &self.client;
+        let of_client = || client.redirect_uri().map(str::to_owned);
+        let redirect_uri = request.redirect_uri.or_else(of_client);
+        let scope = request.scope.as_ref().or(client.scope());
         let resource = match request.resource.is_empty() {
-            true => &self.resource,
+            true => client.resource(),
             false => &request.resource,
         };
 
         let mut form = Form::new();
         form.push("response_type", request.response_type.as_str());
-        form.push("client_id", self.client_id.as_str());
+        form.push("client_id", client.client_id());
         if let Some(redirect_uri) = &redirect_uri {
             form.push("redirect_uri", redirect_uri.as_str());
         }
@@ -221,7 +187,7 @@ impl AuthorizationEndpoint {
         }
         form.extend(&request.parameters);
 
-        let mut url = self.url.clone();
+        let mut url = (*self.url).clone();
         if let Some((name, _)) = url
             .query_pairs()
             .find(|(name, _)| name != "resource" && form.value(name).is_some())
@@ -235,19 +201,20 @@ impl AuthorizationEndpoint {
             query.append_pair(name, value.expose_secret());
         }
         drop(query);
+        let now = self.clock.unix();
         let pending = PendingAuthorization {
             state,
             code_verifier,
             redirect_uri,
-            issuer: self.issuer.clone(),
-            iss_required: self.iss_required,
+            issuer: self.server.issuer().map(str::to_owned),
+            iss_required: self.server.authorization_response_iss_parameter_supported(),
             resource: form
                 .iter()
                 .filter(|(name, _)| *name == "resource")
                 .map(|(_, resource)| resource.expose_secret().to_owned())
                 .collect(),
-            created_at: clock.unix().as_secs(),
-            expires_at: clock.unix().saturating_add(request.expires_in).as_secs(),
+            created_at: now.as_secs(),
+            expires_at: now.saturating_add(request.expires_in).as_secs(),
         };
         Ok(AuthorizationUrl { url, pending })
     }
@@ -258,10 +225,7 @@ impl fmt::Debug for AuthorizationEndpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AuthorizationEndpoint")
             .field("url", &without_query(&self.url))
-            .field("client_id", &self.client_id)
-            .field("redirect_uri", &self.redirect_uri)
-            .field("issuer", &self.issuer)
-            .field("scope", &self.scope)
+            .field("client", &self.client)
             .finish_non_exhaustive()
     }
 }
@@ -271,16 +235,17 @@ mod tests {
     use super::*;
 
     fn endpoint() -> AuthorizationEndpoint {
-        AuthorizationEndpoint::new("https://id.example/authorize?tenant=a%20b", "i d")
-            .expect("a URL")
-            .redirect_uri("https://app.example/cb")
-            .scope("own")
-            .resource("urn:own")
+        let server = AuthorizationServer::default()
+            .with_authorization_endpoint("https://id.example/authorize?tenant=a%20b");
+        let client = ClientRegistration::new("i d")
+            .with_redirect_uris(["https://app.example/cb", "https://app.example/other"])
+            .with_scope("own")
+            .with_resource("urn:own");
+        AuthorizationEndpoint::new(&server, &client).expect("a URL")
     }
 
     fn url(request: AuthorizationRequest) -> Result<Url> {
-        let created = endpoint().create_authorization_url(request, &Clock::system())?;
-        Ok(created.url)
+        Ok(endpoint().request(request)?.url)
     }
 
     fn fixed() -> AuthorizationRequest {

@@ -3,14 +3,17 @@
 //! [RFC 6749 section 4.1.2](https://www.rfc-editor.org/rfc/rfc6749#section-4.1.2),
 //! [RFC 9207](https://www.rfc-editor.org/rfc/rfc9207)
 
-use std::{fmt, time::Duration};
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
     clock::Clock,
     error::{Error, ErrorResponse, Result},
-    oauth2::{grant::authorization_code::AuthorizationCode, token::Token},
+    oauth2::{
+        grant::authorization_code::{AuthorizationCode, check_expiry},
+        token::Token,
+    },
     secret::{self, Secret},
     wire::callback::CallbackParameters,
 };
@@ -47,11 +50,14 @@ const REGISTERED: [&str; 19] = [
 /// consumed by the answer. It serialises, secrets included.
 ///
 /// ```
-/// use oauth_twin::{Clock, oauth2::{AuthorizationEndpoint, AuthorizationRequest}};
+/// use oauth_twin::oauth2::{
+///     AuthorizationEndpoint, AuthorizationRequest, AuthorizationServer, ClientRegistration,
+/// };
 ///
-/// let endpoint = AuthorizationEndpoint::new("https://id.example.com/authorize", "id")?;
-/// let created = endpoint
-///     .create_authorization_url(AuthorizationRequest::new(), &Clock::system())?;
+/// let server = AuthorizationServer::default()
+///     .with_authorization_endpoint("https://id.example.com/authorize");
+/// let endpoint = AuthorizationEndpoint::new(&server, &ClientRegistration::new("id"))?;
+/// let created = endpoint.request(AuthorizationRequest::new())?;
 /// let session = serde_json::to_string(&created.pending).unwrap();
 ///
 /// // The callback, in another process perhaps. Somebody else's answer is refused:
@@ -95,8 +101,9 @@ impl PendingAuthorization {
     ///
     /// What surrounds a callback that was pasted is passed over: white space, one pair of quotes, a
     /// byte order mark. Checked in this order: that no parameter is repeated, that `state` is that of
-    /// this request, that the request has not expired, that `iss` is the issuer if both are known,
-    /// that it is not an error, that there is a code.
+    /// this request, that `iss` is the issuer if both are known, that it is not an error, that there
+    /// is a code. Whether the login has expired is checked when the grant is used, by the clock of the
+    /// client or the [`TokenEndpoint`](crate::oauth2::TokenEndpoint) that sends it.
     ///
     /// # Errors
     ///
@@ -104,22 +111,15 @@ impl PendingAuthorization {
     ///
     /// [RFC 6749 section 4.1.2](https://www.rfc-editor.org/rfc/rfc6749#section-4.1.2)
     pub fn authorization_response(self, callback: &str) -> Result<AuthorizationCode> {
-        self.authorization_response_at(callback, &Clock::system())
-    }
-
-    /// The same by another clock.
-    pub(crate) fn authorization_response_at(
-        self,
-        callback: &str,
-        clock: &Clock,
-    ) -> Result<AuthorizationCode> {
         let mut parameters = CallbackParameters::in_query(callback)?;
-        self.check(&mut parameters, clock.unix())?;
+        self.check(&mut parameters)?;
         let code = parameters.take("code")?;
         let code = code.ok_or_else(|| Error::callback("the callback has no `code`"))?;
         // That of the request, or none, whatever the client has by now.
         let redirect_uri = self.redirect_uri.unwrap_or_default();
-        let mut grant = AuthorizationCode::new(code).redirect_uri(redirect_uri);
+        let mut grant = AuthorizationCode::new(code)
+            .redirect_uri(redirect_uri)
+            .expires_at(self.expires_at);
         if let Some(code_verifier) = self.code_verifier {
             grant = grant.code_verifier(code_verifier);
         }
@@ -129,7 +129,8 @@ impl PendingAuthorization {
         Ok(grant)
     }
 
-    /// The token in the fragment of the callback, for the implicit grant, after the same checks.
+    /// The token in the fragment of the callback, for the implicit grant, after the same checks
+    /// and that the login has not expired, by the system's clock.
     ///
     /// # Errors
     ///
@@ -137,9 +138,21 @@ impl PendingAuthorization {
     ///
     /// [RFC 6749 section 4.2.2](https://www.rfc-editor.org/rfc/rfc6749#section-4.2.2)
     pub fn token_from_fragment(self, url: &str) -> Result<Token> {
+        self.token_from_fragment_at(url, &Clock::system())
+    }
+
+    /// The same by the clock of a client that has another than the system's.
+    ///
+    /// # Errors
+    ///
+    /// What the callback fails; or the server's own error.
+    ///
+    /// [RFC 6749 section 4.2.2](https://www.rfc-editor.org/rfc/rfc6749#section-4.2.2)
+    pub fn token_from_fragment_at(self, url: &str, clock: &Clock) -> Result<Token> {
         let mut parameters = CallbackParameters::in_fragment(url)?;
-        let now = Clock::system().unix();
-        self.check(&mut parameters, now)?;
+        let now = clock.unix();
+        self.check(&mut parameters)?;
+        check_expiry(self.expires_at, now)?;
         let access_token = parameters.take("access_token")?;
         let mut members = parameters.into_members();
         if let Some(access_token) = access_token {
@@ -150,7 +163,7 @@ impl PendingAuthorization {
     }
 
     /// Checks that the parameters answer this request, and takes out those by which they do.
-    fn check(&self, parameters: &mut CallbackParameters, now: Duration) -> Result<()> {
+    fn check(&self, parameters: &mut CallbackParameters) -> Result<()> {
         match parameters.take("state")? {
             None => {
                 let error = match self.check_issuer(parameters) {
@@ -167,9 +180,6 @@ impl PendingAuthorization {
                 ));
             }
             Some(_) => {}
-        }
-        if now.as_secs() >= self.expires_at {
-            return Err(Error::callback("the login took too long and has expired"));
         }
         self.check_issuer(parameters)?;
         let Some(error) = parameters.take("error")? else {

@@ -14,6 +14,7 @@ use crate::{
             secret::required,
         },
         request::EndpointRequest,
+        server::AuthorizationServer,
     },
     secret::Secret,
 };
@@ -96,15 +97,19 @@ impl Default for ClientSecretJwt {
 
 impl ClientAuth for ClientSecretJwt {
     fn authenticate(&self, request: &mut EndpointRequest) -> Result<(), BoxError> {
-        self.assertion.check(request.registration())?;
+        self.assertion.check(request.server())?;
         let key = AssertionKey::Local(self.key(request.registration())?);
         assert(&self.assertion, &key, request)
     }
 
-    fn check(&self, registration: &ClientRegistration) -> Result<(), BoxError> {
+    fn check(
+        &self,
+        registration: &ClientRegistration,
+        server: &AuthorizationServer,
+    ) -> Result<(), BoxError> {
         identified(registration)?;
         self.key(registration)?;
-        Ok(self.assertion.check(registration)?)
+        Ok(self.assertion.check(server)?)
     }
 }
 
@@ -164,11 +169,15 @@ asserting!(PrivateKeyJwt);
 
 impl ClientAuth for PrivateKeyJwt {
     fn authenticate(&self, request: &mut EndpointRequest) -> Result<(), BoxError> {
-        self.check(request.registration())?;
+        self.check(request.registration(), request.server())?;
         assert(&self.assertion, &self.key, request)
     }
 
-    fn check(&self, registration: &ClientRegistration) -> Result<(), BoxError> {
+    fn check(
+        &self,
+        registration: &ClientRegistration,
+        server: &AuthorizationServer,
+    ) -> Result<(), BoxError> {
         identified(registration)?;
         let algorithm = match &self.key {
             AssertionKey::Local(key) => key.algorithm(),
@@ -181,7 +190,7 @@ impl ClientAuth for PrivateKeyJwt {
             )
             .into());
         }
-        Ok(self.assertion.check(registration)?)
+        Ok(self.assertion.check(server)?)
     }
 }
 
@@ -191,12 +200,11 @@ fn assert(
     key: &AssertionKey,
     request: &mut EndpointRequest,
 ) -> Result<(), BoxError> {
-    let registration = request.registration();
     // "The subject MUST be the "client_id" of the OAuth client", and OpenID Connect says the same of
     // the issuer.
-    let id = registration.client_id();
-    let signed = assertion.make(key, registration, request.url(), id, Some(id))?;
-    request.advise(match assertion.is_for_issuer(registration) {
+    let id = request.client_id();
+    let signed = assertion.make(key, request, id, Some(id))?;
+    request.advise(match assertion.is_for_issuer(request.server()) {
         true => {
             "the client assertion was for the issuer; some servers want Audience::TokenEndpoint"
         }

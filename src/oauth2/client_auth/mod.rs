@@ -10,7 +10,7 @@ pub(crate) mod secret;
 
 use crate::{
     error::BoxError,
-    oauth2::{client::ClientRegistration, request::EndpointRequest},
+    oauth2::{client::ClientRegistration, request::EndpointRequest, server::AuthorizationServer},
 };
 
 /// How the client says to an endpoint who it is.
@@ -46,13 +46,18 @@ pub trait ClientAuth: Send + Sync {
     /// When it cannot, for example for want of a secret; nothing is sent then.
     fn authenticate(&self, request: &mut EndpointRequest) -> Result<(), BoxError>;
 
-    /// Whether it can do with what the client is registered as; the client is not built otherwise.
+    /// Whether it can do with what the client is registered as at this server; the client is not
+    /// built otherwise.
     ///
     /// # Errors
     ///
-    /// What is missing or cannot be sent. Nothing unless told.
-    fn check(&self, registration: &ClientRegistration) -> Result<(), BoxError> {
-        let _ = registration;
+    /// What is missing or cannot be sent. Defaults to none.
+    fn check(
+        &self,
+        registration: &ClientRegistration,
+        server: &AuthorizationServer,
+    ) -> Result<(), BoxError> {
+        let _ = (registration, server);
         Ok(())
     }
 }

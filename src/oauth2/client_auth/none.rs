@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     error::BoxError,
-    oauth2::{client::ClientRegistration, request::EndpointRequest},
+    oauth2::{client::ClientRegistration, request::EndpointRequest, server::AuthorizationServer},
 };
 
 /// `none`: a client without a secret, which only gives its identifier. The default of a client
@@ -33,7 +33,11 @@ impl ClientAuth for PublicClient {
         Ok(())
     }
 
-    fn check(&self, registration: &ClientRegistration) -> Result<(), BoxError> {
+    fn check(
+        &self,
+        registration: &ClientRegistration,
+        _server: &AuthorizationServer,
+    ) -> Result<(), BoxError> {
         Ok(identified(registration)?)
     }
 }
@@ -42,11 +46,15 @@ impl ClientAuth for PublicClient {
 /// `AssertionClient` does so unless it has a `client_id`.
 ///
 /// ```
-/// use oauth_twin::oauth2::{ServiceAccount, TokenEndpoint, NoClientAuthentication};
+/// use oauth_twin::oauth2::{
+///     AuthorizationServer, ClientRegistration, NoClientAuthentication, ServiceAccount, TokenEndpoint,
+/// };
 ///
 /// # let file = include_bytes!("../../../tests/vectors/service_account.json");
 /// let account = ServiceAccount::from_json(file)?;
-/// let endpoint = TokenEndpoint::new(account.token_uri(), "")?.auth_method(NoClientAuthentication);
+/// let server = AuthorizationServer::default().with_token_endpoint(account.token_uri());
+/// let endpoint = TokenEndpoint::new(&server, &ClientRegistration::default())?
+///     .auth_method(NoClientAuthentication);
 /// let request = endpoint.request(&account.grant())?;
 /// assert!(request.form().value("client_id").is_none());
 /// # Ok::<(), oauth_twin::Error>(())

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     encoding::percent_encode,
     error::{BoxError, Error},
-    oauth2::{client::ClientRegistration, request::EndpointRequest},
+    oauth2::{client::ClientRegistration, request::EndpointRequest, server::AuthorizationServer},
     pem,
     secret::Secret,
 };
@@ -49,7 +49,11 @@ impl ClientAuth for ClientSecretBasic {
         basic(request, &id, &secret)
     }
 
-    fn check(&self, registration: &ClientRegistration) -> Result<(), BoxError> {
+    fn check(
+        &self,
+        registration: &ClientRegistration,
+        _server: &AuthorizationServer,
+    ) -> Result<(), BoxError> {
         identified(registration)?;
         required(registration.client_secret(), "client_secret_basic")?;
         Ok(())
@@ -78,13 +82,17 @@ pub struct ClientSecretBasicRaw;
 
 impl ClientAuth for ClientSecretBasicRaw {
     fn authenticate(&self, request: &mut EndpointRequest) -> Result<(), BoxError> {
-        self.check(request.registration())?;
+        self.check(request.registration(), request.server())?;
         let id = request.client_id().to_owned();
         let secret = required(request.client_secret(), "client_secret_basic")?.to_owned();
         basic(request, &id, &Zeroizing::new(secret))
     }
 
-    fn check(&self, registration: &ClientRegistration) -> Result<(), BoxError> {
+    fn check(
+        &self,
+        registration: &ClientRegistration,
+        _server: &AuthorizationServer,
+    ) -> Result<(), BoxError> {
         identified(registration)?;
         required(registration.client_secret(), "client_secret_basic")?;
         if registration.client_id().contains(':') {
@@ -122,7 +130,11 @@ impl ClientAuth for ClientSecretPost {
         Ok(())
     }
 
-    fn check(&self, registration: &ClientRegistration) -> Result<(), BoxError> {
+    fn check(
+        &self,
+        registration: &ClientRegistration,
+        _server: &AuthorizationServer,
+    ) -> Result<(), BoxError> {
         identified(registration)?;
         required(registration.client_secret(), "client_secret_post")?;
         Ok(())
@@ -157,27 +169,22 @@ fn basic(request: &mut EndpointRequest, id: &str, secret: &str) -> Result<(), Bo
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
-    use url::Url;
-
     use super::*;
-    use crate::{
-        oauth2::{PublicClient, endpoint::authenticated::Endpoint, hook::Message},
-        wire::form::Form,
-    };
+    use crate::oauth2::{PublicClient, RevocationEndpoint};
 
     fn authenticated(
         auth: impl ClientAuth + 'static,
         id: &str,
         secret: Option<&str>,
     ) -> Result<EndpointRequest, BoxError> {
-        let url = Url::parse("https://id.example/token").expect("a URL");
-        let mut registration = ClientRegistration::new(id);
-        registration.client_secret = secret.map(Secret::from);
-        let mut endpoint = Endpoint::new(url, registration);
-        endpoint.auth = Some(Arc::new(auth));
-        Ok(endpoint.request(Form::new(), Message::Access)?)
+        let server =
+            AuthorizationServer::default().with_revocation_endpoint("https://id.example/revoke");
+        let mut client = ClientRegistration::new(id);
+        if let Some(secret) = secret {
+            client = client.with_client_secret(secret);
+        }
+        let endpoint = RevocationEndpoint::new(&server, &client)?.auth_method(auth);
+        Ok(endpoint.request(&"t".into(), None)?)
     }
 
     fn credentials(request: &EndpointRequest) -> String {
@@ -198,7 +205,7 @@ mod tests {
         ] {
             let request = authenticated(ClientSecretBasic, id, Some(secret)).expect("a header");
             assert_eq!(credentials(&request), expected);
-            assert!(request.form().is_empty());
+            assert_eq!(request.form().encode().expose_secret(), "token=t");
         }
     }
 
@@ -215,10 +222,13 @@ mod tests {
         let request = authenticated(ClientSecretPost, "i d", Some("s&s")).expect("a form");
         assert_eq!(
             request.form().encode().expose_secret(),
-            "client_id=i+d&client_secret=s%26s"
+            "token=t&client_id=i+d&client_secret=s%26s"
         );
         let request = authenticated(PublicClient, "id", Some("not sent")).expect("a form");
-        assert_eq!(request.form().encode().expose_secret(), "client_id=id");
+        assert_eq!(
+            request.form().encode().expose_secret(),
+            "token=t&client_id=id"
+        );
         assert!(!request.headers().contains_key(header::AUTHORIZATION));
     }
 

@@ -1,4 +1,4 @@
-//! Endpoints of the authorization server: the requests to them, and their answers.
+//! Endpoints at which a client authenticates, and what they have in common.
 //!
 //! [RFC 6749 section 3](https://www.rfc-editor.org/rfc/rfc6749#section-3)
 
@@ -8,50 +8,58 @@ use http::Method;
 use url::Url;
 
 use crate::{
+    clock::Clock,
     error::{Error, Result},
     oauth2::{
         client::ClientRegistration,
         client_auth::{ClientAuth, default_method::default_client_auth},
         hook::{Hooks, Message},
         request::EndpointRequest,
+        server::AuthorizationServer,
     },
     wire::{form::Form, secure_url::without_query},
 };
 
-/// A client's registration at one endpoint: what the token, revocation and introspection
-/// endpoints have in common.
+/// A client at one endpoint of a server. It is made on demand, of values that are cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Endpoint {
-    pub(crate) url: Arc<Url>,
-    registration: Arc<ClientRegistration>,
+    url: Arc<Url>,
+    server: AuthorizationServer,
+    client: ClientRegistration,
+    pub(crate) clock: Clock,
     pub(crate) auth: Option<Arc<dyn ClientAuth>>,
     pub(crate) method: Method,
     pub(crate) hooks: Hooks,
 }
 
 impl Endpoint {
-    pub(crate) fn new(url: Url, registration: impl Into<Arc<ClientRegistration>>) -> Self {
-        Self {
-            url: Arc::new(url),
-            registration: registration.into(),
+    /// `client` at the endpoint that the metadata of `server` names so.
+    pub(crate) fn new(
+        name: &str,
+        server: &AuthorizationServer,
+        client: &ClientRegistration,
+        allow_http: bool,
+    ) -> Result<Self> {
+        Ok(Self {
+            url: server.required_endpoint(name, allow_http)?,
+            server: server.clone(),
+            client: client.clone(),
+            clock: Clock::system(),
             auth: None,
             method: Method::POST,
             hooks: Hooks::default(),
-        }
-    }
-
-    pub(crate) fn registration(&self) -> &ClientRegistration {
-        &self.registration
-    }
-
-    pub(crate) fn registration_mut(&mut self) -> &mut ClientRegistration {
-        Arc::make_mut(&mut self.registration)
+        })
     }
 
     /// A request without parameters.
     pub(crate) fn begin(&self) -> EndpointRequest {
-        let registration = self.registration.clone();
-        EndpointRequest::new(self.method.clone(), self.url.clone(), registration)
+        EndpointRequest::new(
+            self.method.clone(),
+            self.url.clone(),
+            self.server.clone(),
+            self.client.clone(),
+            self.clock.clone(),
+        )
     }
 
     /// The request, changed by the hooks and authenticated.
@@ -63,7 +71,7 @@ impl Endpoint {
         self.hooks.on_request(message, &mut request)?;
         let auth = match &self.auth {
             Some(auth) => auth.clone(),
-            None => default_client_auth(&self.registration),
+            None => default_client_auth(&self.client),
         };
         auth.authenticate(&mut request)
             .map_err(|error| Error::refused_by("the client authentication", error))?;
@@ -83,84 +91,56 @@ impl fmt::Debug for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Endpoint")
             .field("url", &without_query(&self.url))
-            .field("registration", &self.registration)
+            .field("client", &self.client)
             .finish_non_exhaustive()
     }
 }
 
-/// The constructor and the settings of a type with a field `endpoint`, made from an [`Endpoint`].
-macro_rules! registration {
-    ($name:ident: $what:literal) => {
+/// The constructor and the settings of a type that consists of an [`Endpoint`].
+macro_rules! authenticated_endpoint {
+    ($name:ident at $member:literal) => {
         impl $name {
-            #[doc = concat!("The client `client_id` at the ", $what, " `url`.")]
+            #[doc = concat!("The client at the `", $member, "` of the server.")]
             ///
             /// # Errors
             ///
-            /// If the URL is not absolute, not HTTPS (loopback is exempt), or has a fragment, a
-            /// user name or a password.
-            pub fn new(url: &str, client_id: impl Into<String>) -> $crate::error::Result<Self> {
-                let url =
-                    $crate::wire::secure_url::check_endpoint(url, false).map_err(|problem| {
-                        $crate::error::Error::usage(format!(concat!("the ", $what, " {}"), problem))
-                    })?;
-                let registration = $crate::oauth2::client::ClientRegistration::new(client_id);
-                Ok(Self::from(
-                    $crate::oauth2::endpoint::authenticated::Endpoint::new(url, registration),
-                ))
+            /// If the server's metadata lack that URL, or it is not absolute, not HTTPS (loopback
+            /// is exempt), or has a fragment, a user name or a password.
+            pub fn new(
+                server: &$crate::oauth2::server::AuthorizationServer,
+                client: &$crate::oauth2::client::ClientRegistration,
+            ) -> $crate::error::Result<Self> {
+                Endpoint::new($member, server, client, false).map(Self)
             }
 
-            /// The client's secret.
-            #[must_use]
-            pub fn client_secret(mut self, secret: impl Into<$crate::secret::Secret>) -> Self {
-                self.endpoint.registration_mut().client_secret = Some(secret.into());
-                self
-            }
-
-            /// The server's issuer identifier, where known: what client assertions are for.
-            ///
-            /// [RFC 8414 section 2](https://www.rfc-editor.org/rfc/rfc8414#section-2)
-            #[must_use]
-            pub fn issuer(mut self, issuer: impl Into<String>) -> Self {
-                self.endpoint.registration_mut().issuer = Some(issuer.into());
-                self
-            }
-
-            /// The key that signs for the client elsewhere; see
-            /// [`EndpointRequest::unsigned`](crate::oauth2::EndpointRequest::unsigned).
-            #[must_use]
-            pub fn external_key(mut self, key: $crate::jose::ExternalKey) -> Self {
-                self.endpoint.registration_mut().external_key = Some(key);
-                self
-            }
-
-            /// The clock: the system's unless told.
+            /// The clock. Defaults to the system's.
             #[must_use]
             pub fn clock(mut self, clock: $crate::clock::Clock) -> Self {
-                self.endpoint.registration_mut().clock = clock;
+                self.0.clock = clock;
                 self
             }
 
-            /// How the client authenticates:
+            /// How the client authenticates. Defaults to
             /// [`ClientSecretBasic`](crate::oauth2::ClientSecretBasic) if it has a secret,
-            /// [`PrivateKeyJwt`](crate::oauth2::PrivateKeyJwt) if it has an external key, else
-            /// [`PublicClient`](crate::oauth2::PublicClient), unless told.
+            /// [`PrivateKeyJwt`](crate::oauth2::PrivateKeyJwt) if it has an external key, else to
+            /// [`PublicClient`](crate::oauth2::PublicClient).
             #[must_use]
             pub fn auth_method(
                 mut self,
                 auth: impl $crate::oauth2::client_auth::ClientAuth + 'static,
             ) -> Self {
-                self.endpoint.auth = Some(std::sync::Arc::new(auth));
+                self.0.auth = Some(std::sync::Arc::new(auth));
                 self
             }
 
-            /// The method of requests: `POST` unless told, as the RFC has it.
+            /// The method of requests. Defaults to `POST`, as the RFC has it.
             ///
             /// # Security
             ///
             /// With `GET`, everything that is secret stands in the URL, and so in logs.
             #[must_use]
             pub fn method(mut self, method: http::Method) -> Self {
-                self.endpoint.method = method;
+                self.0.method = method;
                 self
             }
 
@@ -170,28 +150,39 @@ macro_rules! registration {
                 mut self,
                 hooks: impl IntoIterator<Item = $crate::oauth2::hook::Hook>,
             ) -> Self {
-                self.endpoint.hooks = $crate::oauth2::hook::Hooks::new(hooks);
+                self.0.hooks = $crate::oauth2::hook::Hooks::new(hooks);
                 self
+            }
+        }
+
+        impl From<Endpoint> for $name {
+            fn from(endpoint: Endpoint) -> Self {
+                Self(endpoint)
             }
         }
     };
 }
-pub(crate) use registration;
+pub(crate) use authenticated_endpoint;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn endpoint(url: &str, client: &ClientRegistration) -> Result<Endpoint> {
+        let server = AuthorizationServer::default().with_token_endpoint(url);
+        Endpoint::new("token_endpoint", &server, client, false)
+    }
+
     #[test]
     fn debug_tells_no_secret() {
-        let url = Url::parse("https://id.example/token?secret=hunter2").expect("a URL");
-        let mut endpoint = Endpoint::new(url, ClientRegistration::new("me"));
-        endpoint.registration_mut().client_secret = Some("hunter2".into());
+        let client = ClientRegistration::new("me").with_client_secret("hunter2");
+        let endpoint = endpoint("https://id.example/token?secret=hunter2", &client);
+        let endpoint = endpoint.expect("a URL");
         assert_eq!(
             format!("{endpoint:?}"),
-            "Endpoint { url: \"https://id.example/token\", registration: ClientRegistration { \
-             client_id: \"me\", client_secret: Some([redacted]), issuer: None, \
-             token_endpoint: None, external_key: None, .. }, .. }"
+            "Endpoint { url: \"https://id.example/token\", client: ClientRegistration { \
+             client_id: \"me\", client_secret: Some([redacted]), redirect_uris: [], scope: None, \
+             resource: [], external_key: None }, .. }"
         );
         let mut form = Form::new();
         form.push("password", "hunter2");
@@ -206,12 +197,33 @@ mod tests {
 
     #[test]
     fn a_get_has_its_form_in_the_query() {
-        let url = Url::parse("https://id.example/token?a=%20").expect("a URL");
-        let mut endpoint = Endpoint::new(url, ClientRegistration::new("me"));
+        let client = ClientRegistration::new("me");
+        let mut endpoint = endpoint("https://id.example/token?a=%20", &client).expect("a URL");
         endpoint.method = Method::GET;
         let request = endpoint.request(Form::new(), Message::Access);
         let (url, body) = request.expect("a request").url_and_body();
         assert_eq!(url.as_str(), "https://id.example/token?a=%20&client_id=me");
         assert_eq!(body, None);
+    }
+
+    #[test]
+    fn an_endpoint_that_is_not_known_or_bad_is_named() {
+        let client = ClientRegistration::new("me");
+        let unknown = AuthorizationServer::new("https://id.example");
+        let unknown = Endpoint::new("token_endpoint", &unknown, &client, false);
+        for (endpoint, problem) in [
+            (unknown, "the token_endpoint of the server is not known"),
+            (
+                endpoint("/token", &client),
+                "token_endpoint is not an absolute URL",
+            ),
+            (
+                endpoint("http://id.example", &client),
+                "token_endpoint must be https",
+            ),
+        ] {
+            let error = endpoint.expect_err(problem).to_string();
+            assert!(error.starts_with(problem), "{error}");
+        }
     }
 }

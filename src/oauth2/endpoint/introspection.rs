@@ -13,7 +13,7 @@ use crate::{
     error::{Error, Result},
     oauth2::{
         endpoint::{
-            authenticated::{Endpoint, registration},
+            authenticated::{Endpoint, authenticated_endpoint},
             revocation::form,
             token_response::answer,
         },
@@ -25,30 +25,32 @@ use crate::{
     secret::Secret,
 };
 
-/// A client's registration at an introspection endpoint: builds requests and reads answers, and
+/// A client at an introspection endpoint: builds requests and reads answers, and
 /// leaves the sending to you. The clients of this crate do all of it.
 ///
 /// ```
 /// use http::{HeaderMap, StatusCode};
-/// use oauth_twin::oauth2::{EndpointResponse, IntrospectionEndpoint};
+/// use oauth_twin::oauth2::{
+///     AuthorizationServer, ClientRegistration, EndpointResponse, IntrospectionEndpoint,
+/// };
 ///
-/// let endpoint = IntrospectionEndpoint::new("https://id.example.com/introspect", "id")?
-///     .client_secret("secret");
+/// let server = AuthorizationServer::default()
+///     .with_introspection_endpoint("https://id.example.com/introspect");
+/// let client = ClientRegistration::new("id").with_client_secret("secret");
+/// let endpoint = IntrospectionEndpoint::new(&server, &client)?;
 /// let request = endpoint.request(&"mF_9.B5f-4.1JqM".into(), None)?;
 /// // … send it, then:
 /// let body = r#"{"active":true,"username":"jdoe"}"#;
 /// let response = EndpointResponse::new(StatusCode::OK, HeaderMap::new(), body);
-/// assert_eq!(endpoint.response(&request, &response)?.username(), Some("jdoe"));
+/// assert_eq!(endpoint.read_response(&request, response)?.username(), Some("jdoe"));
 /// # Ok::<(), oauth_twin::Error>(())
 /// ```
 ///
 /// [RFC 7662 section 2](https://www.rfc-editor.org/rfc/rfc7662#section-2)
 #[derive(Clone, Debug)]
-pub struct IntrospectionEndpoint {
-    endpoint: Endpoint,
-}
+pub struct IntrospectionEndpoint(Endpoint);
 
-registration!(IntrospectionEndpoint: "introspection endpoint");
+authenticated_endpoint!(IntrospectionEndpoint at "introspection_endpoint");
 
 impl IntrospectionEndpoint {
     /// The request that asks about `token`, authenticated.
@@ -59,8 +61,7 @@ impl IntrospectionEndpoint {
     ///
     /// [RFC 7662 section 2.1](https://www.rfc-editor.org/rfc/rfc7662#section-2.1)
     pub fn request(&self, token: &Secret, hint: Option<&TokenTypeHint>) -> Result<EndpointRequest> {
-        let form = form(token, hint);
-        self.endpoint.request(form, Message::Introspection)
+        self.0.request(form(token, hint), Message::Introspection)
     }
 
     /// Reads the answer.
@@ -70,20 +71,14 @@ impl IntrospectionEndpoint {
     /// The server's own error, or one that says in what the answer is none.
     ///
     /// [RFC 7662 section 2.2](https://www.rfc-editor.org/rfc/rfc7662#section-2.2)
-    pub fn response(
+    pub fn read_response(
         &self,
         request: &EndpointRequest,
-        response: &EndpointResponse,
+        response: EndpointResponse,
     ) -> Result<Introspection> {
-        let members = answer(request, response)?;
+        let members = answer(request, &response)?;
         Introspection::from_members(members)
             .map_err(|problem| Error::answer(problem, response.status()))
-    }
-}
-
-impl From<Endpoint> for IntrospectionEndpoint {
-    fn from(endpoint: Endpoint) -> Self {
-        Self { endpoint }
     }
 }
 

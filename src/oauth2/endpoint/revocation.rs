@@ -6,7 +6,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     oauth2::{
         endpoint::{
-            authenticated::{Endpoint, registration},
+            authenticated::{Endpoint, authenticated_endpoint},
             introspection::TokenTypeHint,
             token_response::answer,
         },
@@ -18,31 +18,34 @@ use crate::{
     wire::form::Form,
 };
 
-/// A client's registration at a revocation endpoint: builds requests and reads answers, and leaves
-/// the sending to you. The clients of this crate do all of it.
+/// A client at a revocation endpoint: builds requests and reads answers, and leaves the sending to
+/// you. The clients of this crate do all of it.
 ///
 /// ```
 /// use http::{HeaderMap, StatusCode};
-/// use oauth_twin::oauth2::{EndpointResponse, RevocationEndpoint, TokenTypeHint};
+/// use oauth_twin::oauth2::{
+///     AuthorizationServer, ClientRegistration, EndpointResponse, RevocationEndpoint, TokenTypeHint,
+/// };
 ///
-/// let endpoint = RevocationEndpoint::new("https://id.example.com/revoke", "id")?;
+/// let server =
+///     AuthorizationServer::default().with_revocation_endpoint("https://id.example.com/revoke");
+/// let endpoint = RevocationEndpoint::new(&server, &ClientRegistration::new("id"))?;
 /// let token = "45ghiukldjahdnhzdauz".into();
 /// let request = endpoint.request(&token, Some(&TokenTypeHint::RefreshToken))?;
 /// assert_eq!(
 ///     request.form().encode().expose_secret(),
 ///     "token=45ghiukldjahdnhzdauz&token_type_hint=refresh_token&client_id=id",
 /// );
-/// endpoint.response(&request, &EndpointResponse::new(StatusCode::OK, HeaderMap::new(), ""))?;
+/// let response = EndpointResponse::new(StatusCode::OK, HeaderMap::new(), "");
+/// endpoint.read_response(&request, response)?;
 /// # Ok::<(), oauth_twin::Error>(())
 /// ```
 ///
 /// [RFC 7009 section 2](https://www.rfc-editor.org/rfc/rfc7009#section-2)
 #[derive(Clone, Debug)]
-pub struct RevocationEndpoint {
-    endpoint: Endpoint,
-}
+pub struct RevocationEndpoint(Endpoint);
 
-registration!(RevocationEndpoint: "revocation endpoint");
+authenticated_endpoint!(RevocationEndpoint at "revocation_endpoint");
 
 impl RevocationEndpoint {
     /// The request that revokes `token`, authenticated.
@@ -53,8 +56,7 @@ impl RevocationEndpoint {
     ///
     /// [RFC 7009 section 2.1](https://www.rfc-editor.org/rfc/rfc7009#section-2.1)
     pub fn request(&self, token: &Secret, hint: Option<&TokenTypeHint>) -> Result<EndpointRequest> {
-        self.endpoint
-            .request(form(token, hint), Message::Revocation)
+        self.0.request(form(token, hint), Message::Revocation)
     }
 
     /// Reads the answer.
@@ -64,8 +66,12 @@ impl RevocationEndpoint {
     /// The server's own error.
     ///
     /// [RFC 7009 section 2.2](https://www.rfc-editor.org/rfc/rfc7009#section-2.2)
-    pub fn response(&self, request: &EndpointRequest, response: &EndpointResponse) -> Result<()> {
-        match answer(request, response) {
+    pub fn read_response(
+        &self,
+        request: &EndpointRequest,
+        response: EndpointResponse,
+    ) -> Result<()> {
+        match answer(request, &response) {
             Err(error) if error.kind() == ErrorKind::Server => Err(error),
             // "The content of the response body is ignored by the client as all necessary
             // information is conveyed in the response code."
@@ -73,12 +79,6 @@ impl RevocationEndpoint {
             Err(error) => Err(error),
             Ok(_) => Err(Error::answer("the answer is not final", response.status())),
         }
-    }
-}
-
-impl From<Endpoint> for RevocationEndpoint {
-    fn from(endpoint: Endpoint) -> Self {
-        Self { endpoint }
     }
 }
 
@@ -97,15 +97,21 @@ mod tests {
     use http::{HeaderMap, StatusCode};
 
     use super::*;
-    use crate::error::ErrorCode;
+    use crate::{
+        error::ErrorCode,
+        oauth2::{AuthorizationServer, ClientRegistration},
+    };
 
     fn answered(status: u16, body: &str) -> Result<()> {
-        let endpoint = RevocationEndpoint::new("https://id.example/revoke", "id").expect("a URL");
+        let server =
+            AuthorizationServer::default().with_revocation_endpoint("https://id.example/revoke");
+        let endpoint = RevocationEndpoint::new(&server, &ClientRegistration::new("id"));
+        let endpoint = endpoint.expect("a URL");
         let request = endpoint.request(&"t".into(), None).expect("a request");
         let status = StatusCode::from_u16(status).expect("a status");
-        endpoint.response(
+        endpoint.read_response(
             &request,
-            &EndpointResponse::new(status, HeaderMap::new(), body),
+            EndpointResponse::new(status, HeaderMap::new(), body),
         )
     }
 

@@ -6,12 +6,12 @@ use crate::{
     error::{Error, Result},
     oauth2::{
         endpoint::{
-            authenticated::{Endpoint, registration},
+            authenticated::{Endpoint, authenticated_endpoint},
             token_response,
         },
         grant::Grant,
         hook::Message,
-        request::{EndpointRequest, TokenDefaults, TokenRequest},
+        request::{EndpointRequest, TokenRequest},
         response::EndpointResponse,
         scope::Scope,
         token::Token,
@@ -19,16 +19,20 @@ use crate::{
     wire::form::Form,
 };
 
-/// A client's registration at a token endpoint: builds requests and reads answers, and leaves the
-/// sending to you. The clients of this crate do all of it.
+/// A client at a token endpoint: builds requests and reads answers, and leaves the sending to you.
+/// The clients of this crate do all of it.
 ///
 /// ```
 /// use http::{HeaderMap, StatusCode};
-/// use oauth_twin::oauth2::{ClientCredentials, EndpointResponse, TokenEndpoint};
+/// use oauth_twin::oauth2::{
+///     AuthorizationServer, ClientCredentials, ClientRegistration, EndpointResponse, TokenEndpoint,
+/// };
 ///
-/// let endpoint = TokenEndpoint::new("https://id.example.com/token", "id")?
-///     .client_secret("secret")
-///     .scope("reports:read");
+/// let server = AuthorizationServer::default().with_token_endpoint("https://id.example.com/token");
+/// let client = ClientRegistration::new("id")
+///     .with_client_secret("secret")
+///     .with_scope("reports:read");
+/// let endpoint = TokenEndpoint::new(&server, &client)?;
 /// let request = endpoint.request(&ClientCredentials::new())?;
 /// assert_eq!(
 ///     request.form().encode().expose_secret(),
@@ -37,57 +41,33 @@ use crate::{
 /// // … send request.method(), headers() and url_and_body() with any HTTP library, then:
 /// let body = r#"{"access_token":"2YotnFZFEjr1zCsicMWpAA","token_type":"Bearer"}"#;
 /// let response = EndpointResponse::new(StatusCode::OK, HeaderMap::new(), body);
-/// let token = endpoint.token(&request, response)?;
+/// let token = endpoint.read_response(&request, response)?;
 /// assert_eq!(token.token_type(), "Bearer");
 /// # Ok::<(), oauth_twin::Error>(())
 /// ```
 ///
 /// [RFC 6749 section 3.2](https://www.rfc-editor.org/rfc/rfc6749#section-3.2)
 #[derive(Clone, Debug)]
-pub struct TokenEndpoint {
-    endpoint: Endpoint,
-    defaults: TokenDefaults,
-}
+pub struct TokenEndpoint(Endpoint);
 
-registration!(TokenEndpoint: "token endpoint");
+authenticated_endpoint!(TokenEndpoint at "token_endpoint");
 
 impl TokenEndpoint {
-    /// The redirection URI that codes were asked for with, unless the grant names another.
-    #[must_use]
-    pub fn redirect_uri(mut self, redirect_uri: impl Into<String>) -> Self {
-        self.defaults.redirect_uri = Some(redirect_uri.into());
-        self
-    }
-
-    /// The scope of grants that name none.
-    #[must_use]
-    pub fn scope(mut self, scope: impl Into<Scope>) -> Self {
-        self.defaults.scope = Some(scope.into());
-        self
-    }
-
-    /// The resource of grants that name none; call it again for more than one.
-    #[must_use]
-    pub fn resource(mut self, resource: impl Into<String>) -> Self {
-        self.defaults.resource.push(resource.into());
-        self
-    }
-
     /// The token request for `grant`, authenticated. Make a new one for each attempt.
     ///
     /// # Errors
     ///
     /// If the grant, a hook or the client authentication cannot make one.
     pub fn request(&self, grant: &dyn Grant) -> Result<EndpointRequest> {
+        let mut request = self.0.begin();
         let mut token_request = TokenRequest {
-            request: self.endpoint.begin(),
-            defaults: &self.defaults,
+            request: &mut request,
         };
         token_request.push("grant_type", grant.grant_type());
         grant
             .add_parameters(&mut token_request)
             .map_err(|error| Error::refused_by("the grant", error))?;
-        let request = token_request.request;
+        request.set_refresh_parameters(grant.refresh_parameters());
         let message = message(request.form());
         // What the server granted it takes back, whatever that is.
         if matches!(message, Message::Access)
@@ -95,7 +75,7 @@ impl TokenEndpoint {
         {
             Scope::from(scope.expose_secret()).validate()?;
         }
-        self.endpoint.finish(request, message)
+        self.0.finish(request, message)
     }
 
     /// The token in the server's answer to `request`.
@@ -106,25 +86,14 @@ impl TokenEndpoint {
     /// answer is not a token.
     ///
     /// [RFC 6749 section 5](https://www.rfc-editor.org/rfc/rfc6749#section-5)
-    pub fn token(
+    pub fn read_response(
         &self,
         request: &EndpointRequest,
         mut response: EndpointResponse,
     ) -> Result<Token> {
-        let hooks = &self.endpoint.hooks;
+        let hooks = &self.0.hooks;
         hooks.on_response(message(request.form()), &mut response)?;
-        let now = self.endpoint.registration().clock.unix();
-        token_response::read(request, &response, now)
-    }
-}
-
-impl From<Endpoint> for TokenEndpoint {
-    fn from(mut endpoint: Endpoint) -> Self {
-        endpoint.registration_mut().token_endpoint = Some((*endpoint.url).clone());
-        Self {
-            endpoint,
-            defaults: TokenDefaults::default(),
-        }
+        token_response::read(request, &response, self.0.clock.unix())
     }
 }
 
@@ -138,15 +107,18 @@ fn message(form: &Form) -> Message {
 
 #[cfg(test)]
 mod tests {
+    use http::{HeaderMap, StatusCode};
+
     use super::*;
-    use crate::oauth2::{ClientCredentials, RefreshToken};
+    use crate::oauth2::{AuthorizationServer, ClientCredentials, ClientRegistration, RefreshToken};
 
     fn endpoint() -> TokenEndpoint {
-        TokenEndpoint::new("https://id.example/token", "id")
-            .expect("a URL")
-            .scope("all")
-            .resource("https://a.example")
-            .resource("https://b.example")
+        let server = AuthorizationServer::default().with_token_endpoint("https://id.example/token");
+        let client = ClientRegistration::new("id")
+            .with_scope("all")
+            .with_resource("https://a.example")
+            .with_resource("https://b.example");
+        TokenEndpoint::new(&server, &client).expect("a URL")
     }
 
     fn form(grant: &dyn Grant) -> String {
@@ -180,33 +152,28 @@ mod tests {
         );
     }
 
+    /// What the server leaves out of its answer.
     #[test]
-    fn a_bad_endpoint_is_refused() {
-        for (url, word) in [
-            ("id.example/token", "absolute"),
-            ("http://id.example/token", "https"),
-            ("https://id.example/token#x", "fragment"),
-            ("https://a:b@id.example/token", "password"),
-            ("ftp://id.example/token", "https"),
-            ("", "absolute"),
-        ] {
-            let error = TokenEndpoint::new(url, "id").expect_err(url);
-            assert!(error.to_string().contains(word), "{url}: {error}");
-        }
+    fn a_token_keeps_what_a_refresh_repeats() {
+        let read = |grant: &dyn Grant| {
+            let request = endpoint().request(grant).expect("a request");
+            let body = r#"{"access_token":"a","token_type":"bearer"}"#;
+            let response = EndpointResponse::new(StatusCode::OK, HeaderMap::new(), body);
+            endpoint()
+                .read_response(&request, response)
+                .expect("a token")
+        };
+        let token = read(&RefreshToken::new("r").param("audience", "x"));
+        assert_eq!(token.refresh_token(), Some(&"r".into()));
+        let parameters = token.refresh_parameters().encode();
+        assert_eq!(parameters.expose_secret(), "audience=x");
+        let token = read(&ClientCredentials::new());
+        assert_eq!(token.refresh_token(), None);
+        assert!(token.refresh_parameters().is_empty());
     }
 
     #[test]
     fn debug_tells_no_secret() {
-        let endpoint = endpoint().client_secret("hunter2");
-        assert_eq!(
-            format!("{endpoint:?}"),
-            "TokenEndpoint { endpoint: Endpoint { url: \"https://id.example/token\", \
-             registration: ClientRegistration { client_id: \"id\", \
-             client_secret: Some([redacted]), issuer: None, \
-             token_endpoint: Some(\"https://id.example/token\"), external_key: None, .. }, .. }, \
-             defaults: TokenDefaults { redirect_uri: None, scope: Some(Scope(\"all\")), \
-             resource: [\"https://a.example\", \"https://b.example\"] } }"
-        );
         assert_eq!(
             format!("{:?}", RefreshToken::new("hunter2").param("a", "hunter2")),
             "RefreshToken { refresh_token: [redacted], options: GrantOptions { scope: None, \

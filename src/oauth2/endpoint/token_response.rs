@@ -20,14 +20,10 @@ pub(crate) fn read(
     now: Duration,
 ) -> Result<Token> {
     let members = answer(request, response)?;
-    let mut token = Token::from_answer(members, now)
+    let token = Token::from_answer(members, now)
         .map_err(|problem| Error::answer(problem, response.status()))?;
-    // "The authorization server MAY issue a new refresh token"; if not, the one that was sent
-    // goes on.
-    if let Some(refresh_token) = request.form().value("refresh_token") {
-        token.keep_refresh_token(refresh_token);
-    }
-    Ok(token)
+    let refresh_token = request.form().value("refresh_token");
+    Ok(token.answering(refresh_token, request.refresh_parameters()))
 }
 
 /// The members of an endpoint's answer, if it is no error.
@@ -107,14 +103,14 @@ mod tests {
     use super::*;
     use crate::{
         error::{ErrorCode, ErrorKind},
-        oauth2::{RefreshToken, TokenEndpoint},
+        oauth2::{AuthorizationServer, ClientRegistration, RefreshToken, TokenEndpoint},
         secret::Secret,
     };
 
     fn answer_to(grant: &RefreshToken, status: u16, body: &[u8]) -> Result<Token> {
-        let endpoint = TokenEndpoint::new("https://id.example/token", "id")
-            .expect("a URL")
-            .client_secret("hunter2");
+        let server = AuthorizationServer::default().with_token_endpoint("https://id.example/token");
+        let client = ClientRegistration::new("id").with_client_secret("hunter2");
+        let endpoint = TokenEndpoint::new(&server, &client).expect("a URL");
         let request = endpoint.request(grant).expect("a request");
         let status = StatusCode::from_u16(status).expect("a status");
         let response = EndpointResponse::new(status, HeaderMap::new(), body);

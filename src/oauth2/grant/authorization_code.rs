@@ -2,6 +2,8 @@
 //!
 //! [RFC 6749 section 4.1](https://www.rfc-editor.org/rfc/rfc6749#section-4.1)
 
+use std::time::Duration;
+
 use super::{
     Grant,
     options::{GrantOptions, grant_options},
@@ -44,6 +46,8 @@ pub struct AuthorizationCode {
     code: Secret,
     redirect_uri: Option<String>,
     code_verifier: Option<Secret>,
+    /// Of the login, in seconds since 1970.
+    expires_at: Option<u64>,
     options: GrantOptions,
 }
 
@@ -54,6 +58,7 @@ impl AuthorizationCode {
             code: code.into(),
             redirect_uri: None,
             code_verifier: None,
+            expires_at: None,
             options: GrantOptions::default(),
         }
     }
@@ -74,6 +79,12 @@ impl AuthorizationCode {
         self.code_verifier = Some(code_verifier.into());
         self
     }
+
+    /// The end of the login, in seconds since 1970. The clock of whoever sends the code judges it.
+    pub(crate) fn expires_at(mut self, expires_at: u64) -> Self {
+        self.expires_at = Some(expires_at);
+        self
+    }
 }
 
 grant_options!(AuthorizationCode);
@@ -84,6 +95,9 @@ impl Grant for AuthorizationCode {
     }
 
     fn add_parameters(&self, request: &mut TokenRequest<'_>) -> Result<(), BoxError> {
+        if let Some(expires_at) = self.expires_at {
+            check_expiry(expires_at, request.clock().unix())?;
+        }
         request.push("code", &self.code);
         // "REQUIRED, if the "redirect_uri" parameter was included in the authorization request
         // [...], and their values MUST be identical."
@@ -112,6 +126,14 @@ impl Grant for AuthorizationCode {
 
     fn refresh_parameters(&self) -> Form {
         self.options.parameters.clone()
+    }
+}
+
+/// Whether a login that ends at `expires_at`, in seconds since 1970, is still good.
+pub(crate) fn check_expiry(expires_at: u64, now: Duration) -> Result<()> {
+    match now.as_secs() < expires_at {
+        true => Ok(()),
+        false => Err(Error::callback("the login took too long and has expired")),
     }
 }
 

@@ -15,6 +15,7 @@ use crate::{
             options::{GrantOptions, grant_options},
         },
         request::TokenRequest,
+        server::AuthorizationServer,
     },
     wire::form::Form,
 };
@@ -27,12 +28,16 @@ pub(crate) const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer
 /// consists of it; this is for an `OAuth2Client`, or for any HTTP library.
 ///
 /// ```
-/// use oauth_twin::{jose::{Algorithm, SigningKey}, oauth2::{JwtBearer, TokenEndpoint}};
+/// use oauth_twin::{
+///     jose::{Algorithm, SigningKey},
+///     oauth2::{AuthorizationServer, ClientRegistration, JwtBearer, TokenEndpoint},
+/// };
 ///
 /// # let pem = include_str!("../../../tests/vectors/p-256.pkcs8.pem");
 /// let key = SigningKey::from_pem(Algorithm::ES256, pem)?;
 /// let grant = JwtBearer::new("robot@example.com", key).subject("alice@example.com");
-/// let endpoint = TokenEndpoint::new("https://id.example.com/token", "id")?;
+/// let server = AuthorizationServer::default().with_token_endpoint("https://id.example.com/token");
+/// let endpoint = TokenEndpoint::new(&server, &ClientRegistration::new("id"))?;
 /// let request = endpoint.request(&grant)?;
 /// assert!(request.form().value("assertion").is_some());
 /// # Ok::<(), oauth_twin::Error>(())
@@ -105,7 +110,7 @@ impl Grant for JwtBearer {
     }
 
     fn add_parameters(&self, request: &mut TokenRequest<'_>) -> Result<(), BoxError> {
-        self.check(request.registration())?;
+        self.check(request.registration(), request.server())?;
         request.extend(&self.options.parameters);
         let scope = self.options.scope.as_ref().or(request.scope());
         let scope = scope.filter(|scope| !scope.is_empty()).cloned();
@@ -120,10 +125,8 @@ impl Grant for JwtBearer {
         } else {
             request.push_scope_and_resource(scope.as_ref());
         }
-        let endpoint = request.token_endpoint();
         let subject = self.subject.as_deref();
-        let registration = request.registration();
-        match assertion.make(&self.key, registration, endpoint, &self.issuer, subject)? {
+        match assertion.make(&self.key, request.request, &self.issuer, subject)? {
             Assertion::Signed(token) => request.push("assertion", token),
             Assertion::Unsigned(input) => request.sign_externally("assertion", input),
         }
@@ -134,7 +137,11 @@ impl Grant for JwtBearer {
         true
     }
 
-    fn check(&self, registration: &ClientRegistration) -> Result<(), BoxError> {
+    fn check(
+        &self,
+        registration: &ClientRegistration,
+        server: &AuthorizationServer,
+    ) -> Result<(), BoxError> {
         if self.issuer.is_empty() {
             return Err(Error::usage("issuer is empty").into());
         }
@@ -144,7 +151,7 @@ impl Grant for JwtBearer {
         if self.scope_as_claim && self.assertion.has_claim("scope") {
             return Err(Error::usage("the claim scope is set by scope").into());
         }
-        Ok(self.assertion.check(registration)?)
+        Ok(self.assertion.check(server)?)
     }
 
     fn refresh_parameters(&self) -> Form {
@@ -195,10 +202,13 @@ mod tests {
         SigningKey::from_pem(Algorithm::ES256, PEM).expect("a key")
     }
 
-    fn endpoint() -> TokenEndpoint {
-        TokenEndpoint::new("https://id.example/token", "id")
-            .expect("a URL")
-            .scope("all")
+    fn client() -> ClientRegistration {
+        ClientRegistration::new("id").with_scope("all")
+    }
+
+    fn endpoint(client: &ClientRegistration) -> TokenEndpoint {
+        let server = AuthorizationServer::default().with_token_endpoint("https://id.example/token");
+        TokenEndpoint::new(&server, client).expect("a URL")
     }
 
     fn claims(token: &str) -> Claims {
@@ -212,7 +222,7 @@ mod tests {
         let grant = JwtBearer::new("robot", key())
             .subject("alice")
             .param("tenant", "t");
-        let request = endpoint().request(&grant).expect("a request");
+        let request = endpoint(&client()).request(&grant).expect("a request");
         let form = request.form();
         let value = |name: &str| form.value(name).map(crate::secret::Secret::expose_secret);
         assert_eq!(value("grant_type"), Some(JWT_BEARER));
@@ -230,7 +240,7 @@ mod tests {
     fn the_scope_stands_in_one_place() {
         let grant = JwtBearer::new("robot", key()).scope_as_claim(true);
         for (grant, scope) in [(grant.clone(), "all"), (grant.scope("a b"), "a b")] {
-            let request = endpoint().request(&grant).expect("a request");
+            let request = endpoint(&client()).request(&grant).expect("a request");
             assert_eq!(request.form().value("scope"), None);
             let token = request.form().value("assertion").expect("an assertion");
             assert_eq!(
@@ -243,11 +253,10 @@ mod tests {
     #[test]
     fn a_key_that_is_elsewhere_signs_what_it_is_handed() {
         let grant = JwtBearer::external("robot");
-        let error = endpoint().request(&grant).expect_err("no key");
+        let error = endpoint(&client()).request(&grant).expect_err("no key");
         assert!(error.to_string().contains("there is no signer"), "{error}");
-        let endpoint = endpoint()
-            .external_key(ExternalKey::new(Algorithm::ES256))
-            .auth_method(crate::oauth2::PublicClient);
+        let client = client().with_external_key(ExternalKey::new(Algorithm::ES256));
+        let endpoint = endpoint(&client).auth_method(crate::oauth2::PublicClient);
         let mut request = endpoint.request(&grant).expect("a request");
         assert_eq!(request.form().value("assertion"), None);
         let input = request.unsigned().expect("an input").as_bytes().to_vec();
@@ -285,7 +294,10 @@ mod tests {
                 "scope",
             ),
         ] {
-            let error = endpoint().request(&grant).expect_err(word).to_string();
+            let error = endpoint(&client())
+                .request(&grant)
+                .expect_err(word)
+                .to_string();
             assert!(error.contains(word), "{error}");
         }
     }

@@ -12,7 +12,7 @@ pub(crate) mod refresh_token;
 
 use crate::{
     error::BoxError,
-    oauth2::{client::ClientRegistration, request::TokenRequest},
+    oauth2::{client::ClientRegistration, request::TokenRequest, server::AuthorizationServer},
     wire::form::Form,
 };
 
@@ -70,13 +70,18 @@ pub trait Grant: Send + Sync {
         false
     }
 
-    /// Whether it can be sent by a client that is registered so; the builder of a client asks.
+    /// Whether it can be sent to this server by a client that is registered so; the builder of a
+    /// client asks.
     ///
     /// # Errors
     ///
-    /// What is missing or cannot be sent. Nothing unless told.
-    fn check(&self, registration: &ClientRegistration) -> Result<(), BoxError> {
-        let _ = registration;
+    /// What is missing or cannot be sent. Defaults to none.
+    fn check(
+        &self,
+        registration: &ClientRegistration,
+        server: &AuthorizationServer,
+    ) -> Result<(), BoxError> {
+        let _ = (registration, server);
         Ok(())
     }
 

@@ -53,16 +53,20 @@ impl RefreshToken {
     ///
     /// ```
     /// use http::{HeaderMap, StatusCode};
-    /// use oauth_twin::{Token, oauth2::{EndpointResponse, RefreshToken, TokenEndpoint}};
+    /// use oauth_twin::{Token, oauth2::{
+    ///     AuthorizationServer, ClientRegistration, EndpointResponse, RefreshToken, TokenEndpoint,
+    /// }};
     ///
+    /// let server = AuthorizationServer::default()
+    ///     .with_token_endpoint("https://id.example.com/token");
     /// let token = Token::new("2YotnFZFEjr1zCsicMWpAA").with_refresh_token("tGzv3JOkF0XG5Qx2TlKWIA");
-    /// let endpoint = TokenEndpoint::new("https://id.example.com/token", "id")?;
+    /// let endpoint = TokenEndpoint::new(&server, &ClientRegistration::new("id"))?;
     /// if let Some(grant) = RefreshToken::of(&token, None) {
     ///     let request = endpoint.request(&grant)?;
     ///     // … send it, then:
     ///     let body = r#"{"access_token":"SlAV32hkKG","token_type":"Bearer"}"#;
     ///     let response = EndpointResponse::new(StatusCode::OK, HeaderMap::new(), body);
-    ///     let renewed = endpoint.token(&request, response)?.inheriting(&token);
+    ///     let renewed = endpoint.read_response(&request, response)?.inheriting(&token);
     ///     assert_eq!(renewed.refresh_token(), token.refresh_token());
     /// }
     /// # Ok::<(), oauth_twin::Error>(())
@@ -70,15 +74,13 @@ impl RefreshToken {
     ///
     /// [RFC 6749 section 6](https://www.rfc-editor.org/rfc/rfc6749#section-6)
     pub fn of(token: &Token, grant: Option<&dyn Grant>) -> Option<Self> {
-        let parameters = match (token.refresh_parameters(), grant) {
-            (unknown, Some(grant)) if unknown.is_empty() => grant.refresh_parameters(),
-            (known, _) => known.clone(),
-        };
+        let of_grant = || grant.map_or_else(Form::new, Grant::refresh_parameters);
+        let refresh = token.refresh(of_grant)?;
         Some(Self {
-            refresh_token: token.refresh_token()?.clone(),
+            refresh_token: refresh.refresh_token,
             options: GrantOptions {
-                scope: token.scope().map(Into::into),
-                parameters,
+                scope: refresh.scope,
+                parameters: refresh.parameters,
             },
         })
     }
@@ -93,9 +95,7 @@ impl Grant for RefreshToken {
 
     fn add_parameters(&self, request: &mut TokenRequest<'_>) -> Result<(), BoxError> {
         request.push("refresh_token", &self.refresh_token);
-        // "The requested scope MUST NOT include any scope not originally granted by the resource
-        // owner, and if omitted is treated as equal to the scope originally granted". So never
-        // the client's own, which may be more.
+        // Never the client's own, which may be more than was granted.
         if let Some(scope) = &self.options.scope {
             request.push("scope", scope.as_str());
         }

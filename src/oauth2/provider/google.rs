@@ -138,7 +138,7 @@ mod tests {
     use super::*;
     use crate::{
         jose::{Claims, Jws},
-        oauth2::TokenEndpoint,
+        oauth2::{AuthorizationServer, ClientRegistration, TokenEndpoint},
     };
 
     const FILE: &str = include_str!("../../../tests/vectors/service_account.json");
@@ -179,9 +179,11 @@ mod tests {
     #[test]
     fn its_assertions_are_for_the_token_uri() {
         let account = ServiceAccount::from_json(FILE).expect("an account");
-        let endpoint = TokenEndpoint::new("https://proxy.example/token", "id").expect("a URL");
+        let server = AuthorizationServer::new("https://accounts.google.com")
+            .with_token_endpoint("https://proxy.example/token");
+        let endpoint = TokenEndpoint::new(&server, &ClientRegistration::new("id"));
         let request = endpoint
-            .issuer("https://accounts.google.com")
+            .expect("a URL")
             .request(&account.grant())
             .expect("a request");
         let token = request.form().value("assertion").expect("an assertion");

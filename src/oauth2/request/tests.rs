@@ -2,8 +2,11 @@ use super::*;
 
 fn request(method: Method, form: &[(&'static str, &str)]) -> EndpointRequest {
     let url = Url::parse("https://id.example/token?a=%20").expect("a URL");
-    let registration = Arc::new(ClientRegistration::new("me"));
-    let mut request = EndpointRequest::new(method, Arc::new(url), registration);
+    let (server, client) = (
+        AuthorizationServer::default(),
+        ClientRegistration::new("me"),
+    );
+    let mut request = EndpointRequest::new(method, Arc::new(url), server, client, Clock::system());
     for (name, value) in form {
         request.form_mut().push(*name, *value);
     }

@@ -3,7 +3,7 @@
 //! [RFC 6749 section 6](https://www.rfc-editor.org/rfc/rfc6749#section-6)
 
 use super::Token;
-use crate::secret::Secret;
+use crate::{oauth2::scope::Scope, secret::Secret, wire::form::Form};
 
 /// What makes a client renew its token.
 ///
@@ -41,7 +41,40 @@ impl RefreshPolicy {
     }
 }
 
+/// What a refresh sends of a token.
+pub(crate) struct Refresh {
+    pub(crate) refresh_token: Secret,
+    pub(crate) scope: Option<Scope>,
+    pub(crate) parameters: Form,
+}
+
+/// What goes from one token to the next.
 impl Token {
+    /// The refresh of this token: with the scope that the server granted, if it told, and with
+    /// what the token was asked for; if that is not known, with `parameters`.
+    ///
+    /// "The requested scope MUST NOT include any scope not originally granted by the resource
+    /// owner, and if omitted is treated as equal to the scope originally granted".
+    pub(crate) fn refresh(&self, parameters: impl FnOnce() -> Form) -> Option<Refresh> {
+        Some(Refresh {
+            refresh_token: self.refresh_token.clone()?,
+            scope: self.scope.as_deref().map(Into::into),
+            parameters: match self.refresh_parameters.is_empty() {
+                true => parameters(),
+                false => self.refresh_parameters.clone(),
+            },
+        })
+    }
+
+    /// The token of an answer, with what its request leaves to it: the refresh token that was
+    /// sent, if the answer has no other, and what the next refresh repeats.
+    ///
+    /// "The authorization server MAY issue a new refresh token".
+    pub(crate) fn answering(mut self, sent: Option<&Secret>, parameters: &Form) -> Self {
+        self.refresh_token = self.refresh_token.or_else(|| sent.cloned());
+        self.with_refresh_parameters(parameters.clone())
+    }
+
     /// The renewed token with what the server left out, as it was in `old`. The clients of this
     /// crate do so by themselves.
     ///
@@ -63,10 +96,5 @@ impl Token {
         self.id_token = self.id_token.or_else(|| old.id_token.clone());
         self.scope = self.scope.or_else(|| old.scope.clone());
         self
-    }
-
-    pub(crate) fn keep_refresh_token(&mut self, refresh_token: &Secret) {
-        self.refresh_token
-            .get_or_insert_with(|| refresh_token.clone());
     }
 }

@@ -108,8 +108,8 @@ impl Token {
         self
     }
 
-    /// The same with these parameters for a refresh. A client sets them itself for the tokens
-    /// that it obtains.
+    /// The same with these parameters for a refresh. Clients, and
+    /// [`TokenEndpoint`](crate::oauth2::TokenEndpoint), set them themselves.
     #[must_use]
     pub fn with_refresh_parameters(mut self, parameters: Form) -> Self {
         self.refresh_parameters = parameters;

@@ -10,7 +10,8 @@ use oauth_twin::{
     Clock, ErrorCode, ErrorKind,
     jose::{Algorithm, JwkSet, SigningKey},
     oauth2::{
-        Audience, ClientSecretPost, Hook, JwtBearer, PublicClient, ServiceAccount, TokenEndpoint,
+        Audience, AuthorizationServer, ClientRegistration, ClientSecretPost, Hook, JwtBearer,
+        PublicClient, ServiceAccount, TokenEndpoint,
     },
 };
 use serde_json::{Value, json};
@@ -377,7 +378,8 @@ async fn what_is_wrong_with_an_assertion_is_the_server_s_error() -> TestResult {
 async fn an_assertion_that_is_sent_again_is_refused() -> TestResult {
     let (name, file) = account("replayed", 600).await;
     let account = ServiceAccount::from_json(&file)?;
-    let endpoint = TokenEndpoint::new(account.token_uri(), "")?;
+    let server = AuthorizationServer::default().with_token_endpoint(account.token_uri());
+    let endpoint = TokenEndpoint::new(&server, &ClientRegistration::default())?;
     let request = endpoint.request(&account.grant().audience(Audience::TokenEndpoint))?;
     let assertion = request.form().value("assertion").cloned();
     let assertion = assertion.expect("an assertion");

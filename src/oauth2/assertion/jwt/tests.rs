@@ -11,11 +11,20 @@ use crate::{
 
 const SECRET: [u8; 64] = [b'a'; 64];
 
-fn endpoint(client_id: &str) -> TokenEndpoint {
-    TokenEndpoint::new("https://id.example/token", client_id)
+fn client(client_id: &str) -> ClientRegistration {
+    let secret = str::from_utf8(&SECRET).expect("ASCII");
+    ClientRegistration::new(client_id).with_client_secret(secret)
+}
+
+fn endpoint(server: AuthorizationServer, client: &ClientRegistration) -> TokenEndpoint {
+    let server = server.with_token_endpoint("https://id.example/token");
+    TokenEndpoint::new(&server, client)
         .expect("a URL")
-        .client_secret(str::from_utf8(&SECRET).expect("ASCII"))
         .clock(Clock::from_fn(|| UNIX_EPOCH + Duration::from_secs(1000)))
+}
+
+fn of(client_id: &str) -> TokenEndpoint {
+    endpoint(AuthorizationServer::default(), &client(client_id))
 }
 
 fn read(token: &str) -> (Header, Claims) {
@@ -43,7 +52,7 @@ fn is(claims: &Claims, mut expected: Value) {
 #[test]
 fn what_was_sent_is_not_kept_for_other_settings() {
     let auth = ClientSecretJwt::new();
-    let id = endpoint("id");
+    let id = of("id");
     let hs256 = Header::new(Algorithm::HS256).with_typ("JWT");
     assert_eq!(sent(&auth, &id).0, hs256);
     assert_eq!(sent(&auth, &id).0, hs256);
@@ -73,12 +82,13 @@ fn what_was_sent_is_not_kept_for_other_settings() {
 fn what_was_sent_is_not_kept_for_other_clients() {
     let auth = ClientSecretJwt::new();
     let token = "https://id.example/token";
+    let at_issuer = |issuer| endpoint(AuthorizationServer::new(issuer), &client("a"));
     for _ in 0..2 {
         for (endpoint, id, audience) in [
-            (endpoint("a"), "a", token),
-            (endpoint("b"), "b", token),
-            (endpoint("a").issuer("x"), "a", "x"),
-            (endpoint("a").issuer("y"), "a", "y"),
+            (of("a"), "a", token),
+            (of("b"), "b", token),
+            (at_issuer("x"), "a", "x"),
+            (at_issuer("y"), "a", "y"),
         ] {
             let expected = json!({
                 "aud": audience, "exp": 1060, "iat": 1000, "iss": id, "sub": id,
@@ -93,7 +103,8 @@ fn what_was_sent_is_not_kept_for_another_subject_or_scope() {
     let key = SigningKey::hmac(Algorithm::HS256, SECRET).expect("a key");
     let grant = JwtBearer::new("robot", key).audience("a");
     let claims = |grant: &JwtBearer, scope: &str| {
-        let request = endpoint("id").scope(scope).request(grant);
+        let client = client("id").with_scope(scope);
+        let request = endpoint(AuthorizationServer::default(), &client).request(grant);
         let request = request.expect("a request");
         let token = request.form().value("assertion").expect("an assertion");
         read(token.expose_secret()).1
@@ -137,7 +148,7 @@ fn claims_of_any_length_are_one_object() {
                 .audience(audience)
                 .claim("z", other.clone());
             for _ in 0..2 {
-                let (_, claims) = sent(&auth, &endpoint("id"));
+                let (_, claims) = sent(&auth, &of("id"));
                 identifiers.insert(claims.id().expect("jti").to_owned());
                 let expected = json!({
                     "aud": audience, "exp": 1060, "iat": 1000, "iss": "id", "sub": "id",

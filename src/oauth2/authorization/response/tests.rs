@@ -1,7 +1,12 @@
+use std::time::{Duration, UNIX_EPOCH};
+
 use proptest::prelude::*;
 
 use super::*;
-use crate::error::ErrorKind;
+use crate::{
+    error::ErrorKind,
+    oauth2::{AuthorizationServer, ClientRegistration, TokenEndpoint},
+};
 
 fn pending() -> PendingAuthorization {
     PendingAuthorization {
@@ -173,13 +178,35 @@ fn a_code_that_cannot_be_decoded_is_not_sent() {
 }
 
 #[test]
-fn an_expired_login_is_refused() {
-    let mut expired = pending();
-    expired.expires_at = 1;
-    let error = expired
-        .authorization_response("?code=c&state=the-state")
-        .expect_err("expired");
-    assert!(error.to_string().contains("expired"));
+fn an_expired_login_is_refused_by_the_clock_of_whoever_uses_it() {
+    let expired = || PendingAuthorization {
+        expires_at: 100,
+        ..pending()
+    };
+    let at = |seconds| Clock::from_fn(move || UNIX_EPOCH + Duration::from_secs(seconds));
+    let server = AuthorizationServer::default().with_token_endpoint("https://id.example/token");
+    let endpoint = TokenEndpoint::new(&server, &ClientRegistration::new("id"));
+    let endpoint = endpoint.expect("a URL");
+    let fragment = "https://app.example/cb#access_token=t&expires_in=60&state=the-state";
+    for (clock, passes) in [
+        (at(0), true),
+        (at(99), true),
+        (at(100), false),
+        (Clock::system(), false),
+    ] {
+        let grant = expired()
+            .authorization_response("?code=c&state=the-state")
+            .expect("a grant");
+        let request = endpoint.clone().clock(clock.clone()).request(&grant);
+        let token = expired().token_from_fragment_at(fragment, &clock);
+        assert_eq!((request.is_ok(), token.is_ok()), (passes, passes));
+        if let (Err(request), Err(token)) = (request, token) {
+            assert!(request.to_string().contains("expired"), "{request}");
+            assert_eq!(request.to_string(), token.to_string());
+            assert_eq!(request.kind(), ErrorKind::Answer);
+        }
+    }
+    assert!(expired().token_from_fragment(fragment).is_err());
 }
 
 #[test]

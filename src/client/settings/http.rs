@@ -1,0 +1,131 @@
+//! Settings of the HTTP side, which all clients have.
+
+use std::time::Duration;
+
+use reqwest::Url;
+
+use super::{
+    super::transport::{ConfigureHttp, Follow, Transport},
+    problems::Problems,
+};
+use crate::{
+    clock::Clock, error::Result, oauth2::server::AuthorizationServer,
+    wire::secure_url::check_endpoint,
+};
+
+/// Settings of the HTTP side.
+pub(in super::super) struct HttpSettings {
+    pub(in super::super) timeout: Duration,
+    pub(in super::super) configure: Option<ConfigureHttp>,
+    pub(in super::super) clock: Clock,
+    pub(in super::super) allow_http: bool,
+}
+
+impl HttpSettings {
+    pub(in super::super) fn new() -> Self {
+        Self {
+            timeout: Duration::from_secs(30),
+            configure: None,
+            clock: Clock::system(),
+            allow_http: false,
+        }
+    }
+
+    pub(in super::super) fn transport(&self, follow: Follow) -> Result<Transport> {
+        Transport::new(
+            self.configure.as_ref(),
+            self.timeout,
+            self.allow_http,
+            follow,
+        )
+    }
+
+    pub(in super::super) fn check(&self, problems: &mut Problems) {
+        problems.note_if_zero("timeout", self.timeout);
+    }
+
+    /// Notes what is wrong with the URLs of endpoints.
+    pub(in super::super) fn check_endpoints(
+        &self,
+        server: &AuthorizationServer,
+        names: &[&str],
+        problems: &mut Problems,
+    ) {
+        for name in names {
+            if let Err(problem) = server.endpoint(name, self.allow_http) {
+                problems.add(name, &problem);
+            }
+        }
+    }
+
+    /// A URL, if there is one and it is good.
+    pub(in super::super) fn url(
+        &self,
+        name: &str,
+        url: Option<&str>,
+        problems: &mut Problems,
+    ) -> Option<Url> {
+        match check_endpoint(url?, self.allow_http) {
+            Ok(url) => Some(url),
+            Err(problem) => {
+                problems.add(name, &problem);
+                None
+            }
+        }
+    }
+}
+
+/// The methods of a builder with a field `http`.
+macro_rules! http_settings {
+    ($builder:ident) => {
+        impl $builder {
+            /// The time within which a call of one of the server's endpoints ends, repetitions
+            /// included. Defaults to 30 seconds. It does not hold for requests to an API: these
+            /// wait up to 30 seconds for each sign of life, and reqwest's own `timeout` limits
+            /// them as a whole.
+            ///
+            /// A request that renews the token early waits no longer for it than this, or than
+            /// its own timeout, and then goes on with the old token; the renewal goes on, too.
+            pub fn timeout(mut self, timeout: std::time::Duration) -> Self {
+                self.http.timeout = timeout;
+                self
+            }
+
+            /// Changes reqwest's own builder: proxies, private roots, client certificates, the
+            /// pool.
+            ///
+            /// It is called for each of the inner clients: one for endpoints and one for API
+            /// calls, and the same again for loopback where the environment names a proxy, as
+            /// nothing goes to loopback through that one. Redirects, `Referer` and the timeouts
+            /// of endpoints are set after it. With this, reqwest sets TLS up itself, and the
+            /// platform's roots are loaded again for each client; under the feature `rustls`,
+            /// *ring* is installed as the process's provider if there is none.
+            pub fn configure_http(
+                mut self,
+                configure: impl Fn(http::ClientBuilder) -> http::ClientBuilder + Send + Sync + 'static,
+            ) -> Self {
+                self.http.configure = Some(std::sync::Arc::new(configure));
+                self
+            }
+
+            /// The clock that every expiry is judged by, that of a pending login included, and that
+            /// timestamps are taken from. Defaults to the system's.
+            pub fn clock(mut self, clock: $crate::clock::Clock) -> Self {
+                self.http.clock = clock;
+                self
+            }
+
+            /// Permits plain HTTP everywhere.
+            ///
+            /// # Security
+            ///
+            /// Whoever sits on the way reads secrets and tokens and can change answers. Loopback
+            /// needs no permission.
+            pub fn dangerous_allow_http(mut self) -> Self {
+                self.http.allow_http = true;
+                self
+            }
+        }
+    };
+}
+pub(in super::super) use http_settings;

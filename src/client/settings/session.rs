@@ -1,0 +1,131 @@
+//! Settings of a session: the server, the client's registration there, and how the two talk.
+
+use std::{sync::Arc, time::Duration};
+
+use reqwest::Method;
+
+use super::{
+    super::{Assert, Sign, Store, UpdateHook, slot::Rules},
+    HttpSettings, TokenSettings,
+};
+use crate::{
+    clock::Clock,
+    error::Result,
+    oauth2::{
+        authorization::endpoint::AuthorizationEndpoint,
+        client::ClientRegistration,
+        client_auth::ClientAuth,
+        endpoint::{
+            authenticated::Endpoint, introspection::IntrospectionEndpoint,
+            revocation::RevocationEndpoint, token::TokenEndpoint,
+        },
+        hook::Hooks,
+        server::AuthorizationServer,
+        token::bearer::TokenPlacement,
+    },
+};
+
+pub(in super::super) struct Settings {
+    pub(in super::super) server: AuthorizationServer,
+    pub(in super::super) client: ClientRegistration,
+    pub(in super::super) authentication: Authentication,
+    pub(in super::super) identity: Identity,
+    pub(in super::super) token_endpoint_method: Method,
+    pub(in super::super) placement: TokenPlacement,
+    pub(in super::super) hooks: Hooks,
+    pub(in super::super) rules: Rules,
+    pub(in super::super) timeout: Duration,
+    pub(in super::super) close_timeout: Duration,
+    pub(in super::super) hook: Option<UpdateHook>,
+    pub(in super::super) store: Option<Store>,
+    /// What signs in the place of a key that is here.
+    pub(in super::super) sign: Option<Sign>,
+    /// What makes assertions.
+    pub(in super::super) assert: Option<Assert>,
+    pub(in super::super) clock: Clock,
+    allow_http: bool,
+}
+
+/// How the client authenticates: at the token endpoint, and where there is nothing else at the
+/// others as well.
+#[derive(Clone, Default)]
+pub(in super::super) struct Authentication {
+    pub(in super::super) token: Option<Arc<dyn ClientAuth>>,
+    pub(in super::super) revocation: Option<Arc<dyn ClientAuth>>,
+    pub(in super::super) introspection: Option<Arc<dyn ClientAuth>>,
+}
+
+/// Who a client is, to be shown.
+pub(in super::super) enum Identity {
+    Client,
+    /// The issuer of assertions, if it is known.
+    Issuer(Option<String>),
+}
+
+impl Settings {
+    /// The settings of a client that refreshes its tokens. What only some clients have is set
+    /// afterwards.
+    pub(in super::super) fn new(
+        server: AuthorizationServer,
+        client: ClientRegistration,
+        tokens: &TokenSettings,
+        http: &HttpSettings,
+    ) -> Self {
+        Self {
+            rules: Rules {
+                leeway: tokens.leeway,
+                policy: tokens.policy,
+                can_ask: server.token_endpoint().is_some(),
+                use_refresh_tokens: true,
+            },
+            server,
+            client,
+            authentication: Authentication::default(),
+            identity: Identity::Client,
+            token_endpoint_method: Method::POST,
+            placement: tokens.placement,
+            hooks: Hooks::new(tokens.hooks.iter().cloned()),
+            timeout: http.timeout,
+            close_timeout: tokens.close_timeout,
+            hook: tokens.update.clone(),
+            store: tokens.store.clone(),
+            sign: tokens.sign.clone(),
+            assert: None,
+            clock: http.clock.clone(),
+            allow_http: http.allow_http,
+        }
+    }
+}
+
+/// The endpoints, made of what is known when they are called.
+impl Settings {
+    pub(in super::super) fn authorization_endpoint(&self) -> Result<AuthorizationEndpoint> {
+        let (server, client) = (&self.server, &self.client);
+        let endpoint = AuthorizationEndpoint::with_http(server, client, self.allow_http)?;
+        Ok(endpoint.clock(self.clock.clone()))
+    }
+
+    pub(in super::super) fn token_endpoint(&self) -> Result<TokenEndpoint> {
+        let endpoint = self.endpoint("token_endpoint", None)?;
+        let method = self.token_endpoint_method.clone();
+        Ok(TokenEndpoint::from(endpoint).method(method))
+    }
+
+    pub(in super::super) fn revocation_endpoint(&self) -> Result<RevocationEndpoint> {
+        let auth = self.authentication.revocation.as_ref();
+        Ok(self.endpoint("revocation_endpoint", auth)?.into())
+    }
+
+    pub(in super::super) fn introspection_endpoint(&self) -> Result<IntrospectionEndpoint> {
+        let auth = self.authentication.introspection.as_ref();
+        Ok(self.endpoint("introspection_endpoint", auth)?.into())
+    }
+
+    fn endpoint(&self, name: &str, auth: Option<&Arc<dyn ClientAuth>>) -> Result<Endpoint> {
+        let mut endpoint = Endpoint::new(name, &self.server, &self.client, self.allow_http)?;
+        endpoint.clock = self.clock.clone();
+        endpoint.auth = auth.or(self.authentication.token.as_ref()).cloned();
+        endpoint.hooks = self.hooks.clone();
+        Ok(endpoint)
+    }
+}

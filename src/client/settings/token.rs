@@ -1,0 +1,133 @@
+//! Settings of clients whose tokens are renewed.
+
+use std::time::Duration;
+
+use super::{
+    super::{Sign, Store, UpdateHook},
+    problems::Problems,
+};
+use crate::oauth2::{
+    client::ClientRegistration,
+    hook::Hook,
+    scope::Scope,
+    token::{Token, bearer::TokenPlacement, refresh::RefreshPolicy},
+};
+
+/// Settings of the tokens.
+pub(in super::super::super) struct TokenSettings {
+    pub(in super::super) placement: TokenPlacement,
+    pub(in super::super) hooks: Vec<Hook>,
+    pub(in super::super) token: Option<Token>,
+    pub(in super::super) leeway: Duration,
+    pub(in super::super) policy: RefreshPolicy,
+    pub(in super::super) close_timeout: Duration,
+    pub(in super::super::super) update: Option<UpdateHook>,
+    pub(in super::super::super) sign: Option<Sign>,
+    pub(in super::super::super) store: Option<Store>,
+}
+
+impl TokenSettings {
+    pub(in super::super) fn new() -> Self {
+        Self {
+            placement: TokenPlacement::Header,
+            hooks: Vec::new(),
+            token: None,
+            leeway: Duration::from_secs(60),
+            policy: RefreshPolicy::default(),
+            close_timeout: Duration::from_secs(60),
+            update: None,
+            sign: None,
+            store: None,
+        }
+    }
+
+    pub(in super::super) fn check(&self, client: &ClientRegistration, problems: &mut Problems) {
+        problems.note_if_zero("close_timeout", self.close_timeout);
+        if self.token.is_some() && self.store.is_some() {
+            problems.add(
+                "token",
+                "is that of token_store; leave it out, or give it to set_token to replace that one",
+            );
+        }
+        if let Some(Err(error)) = client.scope().map(Scope::validate) {
+            problems.add("scope", &format!("cannot be sent: {error}"));
+        }
+        for resource in client.resource() {
+            problems.note_bad_uri("resource", resource);
+        }
+    }
+}
+
+/// The methods of a builder with the fields `tokens` and `client`.
+macro_rules! token_settings {
+    ($builder:ident) => {
+        impl $builder {
+            /// Where the token stands in requests. Defaults to the header.
+            ///
+            /// [RFC 6750 section 2](https://www.rfc-editor.org/rfc/rfc6750#section-2)
+            pub fn token_placement(mut self, placement: $crate::oauth2::TokenPlacement) -> Self {
+                self.tokens.placement = placement;
+                self
+            }
+
+            /// Adds a change to a message, for a server that departs from the RFC. Hooks run in
+            /// the order in which they are added.
+            pub fn compliance_hook(mut self, hook: $crate::oauth2::Hook) -> Self {
+                self.tokens.hooks.push(hook);
+                self
+            }
+
+            /// Adds the hooks that a provider is known to need.
+            pub fn compliance_fix(
+                mut self,
+                fix: $crate::oauth2::compliance::ComplianceFix,
+            ) -> Self {
+                self.tokens.hooks.extend(fix);
+                self
+            }
+
+            /// The scope of grants that name none: a string, or several.
+            ///
+            /// [RFC 6749 section 3.3](https://www.rfc-editor.org/rfc/rfc6749#section-3.3)
+            pub fn scope(mut self, scope: impl Into<$crate::oauth2::Scope>) -> Self {
+                self.client = self.client.with_scope(scope);
+                self
+            }
+
+            /// The resource that tokens are for; call it again for more than one.
+            ///
+            /// [RFC 8707 section 2](https://www.rfc-editor.org/rfc/rfc8707#section-2)
+            pub fn resource(mut self, resource: impl Into<String>) -> Self {
+                self.client = self.client.with_resource(resource);
+                self
+            }
+
+            /// A token to begin with, such as that of the last run.
+            pub fn token(mut self, token: $crate::oauth2::Token) -> Self {
+                self.tokens.token = Some(token);
+                self
+            }
+
+            /// How long before it expires a token is renewed, and never more than half of its life.
+            /// Defaults to 60 seconds.
+            pub fn leeway(mut self, leeway: std::time::Duration) -> Self {
+                self.tokens.leeway = leeway;
+                self
+            }
+
+            /// What makes the client renew its token. Defaults to its expiry and a 401.
+            pub fn refresh_policy(mut self, policy: $crate::oauth2::RefreshPolicy) -> Self {
+                self.tokens.policy = policy;
+                self
+            }
+
+            /// How long `close` waits for a renewal that is under way, and then for
+            /// `token_store` and `update_token`. Defaults to 60 seconds each.
+            pub fn close_timeout(mut self, timeout: std::time::Duration) -> Self {
+                self.tokens.close_timeout = timeout;
+                self
+            }
+        }
+    };
+}
+pub(in super::super) use token_settings;
