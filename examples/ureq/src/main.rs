@@ -135,7 +135,7 @@ fn main() -> Result<(), BoxError> {
     let AuthorizationUrl { url, pending, .. } = AuthorizationEndpoint::new(&server, &client)?
         .clock(provider.clock())
         .request(AuthorizationRequest::new())?;
-    let callback = provider.person_logs_in(&url); // open `url`, and they come back
+    let callback = provider.user_logs_in(&url); // open `url`, and they come back
     let code = pending.authorization_response(&callback)?;
     let mut api = Api::log_in(token_endpoint, &code, provider.clock())?;
 
