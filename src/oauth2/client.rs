@@ -127,7 +127,7 @@ impl ClientRegistration {
     }
 
     /// Whether there is an identifier, be it an empty one.
-    pub(crate) fn has_client_id(&self) -> bool {
+    pub fn has_client_id(&self) -> bool {
         self.0.client_id.is_some()
     }
 

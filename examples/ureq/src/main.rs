@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use oauth_twin::{
     BoxError, Clock, Token,
-    http::{Request, Response, StatusCode},
+    http::{Request, Response, StatusCode, header},
     oauth2::{
         AuthorizationEndpoint, AuthorizationRequest, AuthorizationServer, AuthorizationUrl,
         Challenge, ClientRegistration, EndpointRequest, EndpointResponse, Grant, RefreshToken,
