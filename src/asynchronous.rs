@@ -2,15 +2,13 @@
 
 use std::{
     future::Future,
-    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    panic::resume_unwind,
     pin::{Pin, pin},
     sync::Arc,
-    task::Poll,
     time::Duration,
 };
 
 use maybe_async::must_be_async as maybe_async;
-use tokio::{runtime::Handle, sync::watch};
 
 use crate::{
     error::{BoxError, Error, Result},
@@ -43,7 +41,12 @@ macro_rules! paired {
 mod callbacks;
 #[path = "client/mod.rs"]
 mod client;
+mod tasks;
 mod token_store;
+use tasks::{
+    Signal, catch_panic, in_callback, is_in_callback, run_detached_for, run_in_background,
+    run_to_completion, side_by_side, sleep, spawn_and_forget, with_timeout,
+};
 pub use {callbacks::*, client::*, token_store::AsyncTokenStore};
 
 /// reqwest's builder for its async client with the TLS of this crate, for a client of your own:
@@ -91,109 +94,11 @@ async fn read_capped(mut response: http::Response, limit: usize) -> Result<Optio
     Ok(Some(body))
 }
 
-async fn sleep(time: Duration) {
-    tokio::time::sleep(time).await;
-}
-
-/// Runs `work` to its end, whatever happens to the caller.
-async fn detached<T: Send + 'static>(
-    work: impl Future<Output = Result<T>> + Send + 'static,
-) -> Result<T> {
-    match tokio::spawn(MARKS.scope(marks(), work)).await {
-        Ok(done) => done,
-        Err(error) => match error.try_into_panic() {
-            Ok(panic) => resume_unwind(panic),
-            Err(_cancelled) => Err(Error::interrupted("the runtime shut down")),
-        },
-    }
-}
-
-/// The same, waited for no longer than `limit`.
-async fn aside<T: Send + 'static, F>(limit: Duration, work: impl FnOnce() -> F) -> Option<Result<T>>
-where
-    F: Future<Output = Result<T>> + Send + 'static,
-{
-    tokio::time::timeout(limit, detached(work())).await.ok()
-}
-
-/// What `work` gives, which is dropped after `limit`.
-async fn briefly<T, F>(limit: Duration, work: impl FnOnce() -> F) -> Option<Result<T>>
-where
-    F: Future<Output = Result<T>>,
-{
-    tokio::time::timeout(limit, work()).await.ok()
-}
-
-/// Goes on with `work` where nobody can wait for it, if a runtime is at hand.
-fn linger(work: impl Future<Output = Result<()>> + Send + 'static) -> Result<()> {
-    if let Ok(runtime) = Handle::try_current() {
-        runtime.spawn(async {
-            if let Err(error) = work.await {
-                crate::trace::update_failed(&error);
-            }
-        });
-    }
-    Ok(())
-}
-
-/// A value that is set once and waited for by many.
-struct Outcome<T>(watch::Sender<Option<T>>);
-
-impl<T: Clone> Outcome<T> {
-    fn new() -> Self {
-        Self(watch::Sender::new(None))
-    }
-
-    /// Keeps the first value.
-    fn set(&self, value: T) {
-        self.0.send_if_modified(|kept| {
-            let first = kept.is_none();
-            kept.get_or_insert(value);
-            first
-        });
-    }
-
-    async fn wait(&self) -> T {
-        let mut receiver = self.0.subscribe();
-        loop {
-            if let Some(value) = &*receiver.borrow_and_update() {
-                return value.clone();
-            }
-            // The sender is this very value, so it has not gone.
-            let _ = receiver.changed().await;
-        }
-    }
-
-    async fn wait_for(&self, limit: Duration) -> Option<T> {
-        tokio::time::timeout(limit, self.wait()).await.ok()
-    }
-}
-
 type Store = Arc<dyn token_store::AnyStore>;
 type UpdateHook = Arc<dyn Fn(TokenUpdate) -> BoxFuture<()> + Send + Sync>;
 type Sign = Arc<dyn Fn(Vec<u8>) -> BoxFuture<Vec<u8>> + Send + Sync>;
 type Assert = Arc<dyn Fn() -> BoxFuture<Secret> + Send + Sync>;
 type BoxFuture<T> = Pin<Box<dyn Future<Output = Result<T, BoxError>> + Send>>;
-
-tokio::task_local! {
-    /// The callbacks that run in this task, or wait for it.
-    static MARKS: Vec<usize>;
-}
-
-fn marks() -> Vec<usize> {
-    MARKS.try_with(Vec::clone).unwrap_or_default()
-}
-
-/// Runs code of the caller's under these marks.
-async fn marked<T, F: Future<Output = T>>(own: &[usize], work: impl FnOnce() -> F) -> T {
-    let marks = [&marks(), own].concat();
-    MARKS.scope(marks, async { work().await }).await
-}
-
-fn is_marked(mark: usize) -> bool {
-    let is_one = |marks: &Vec<usize>| marks.contains(&mark);
-    MARKS.try_with(is_one).unwrap_or(false)
-}
 
 /// `with` of a client, which `$abandon` closes if the future is dropped.
 macro_rules! scoped {
@@ -234,14 +139,7 @@ macro_rules! scoped {
                 work: impl AsyncFnOnce(&Self) -> Result<T, E>,
             ) -> Result<T, E> {
                 let mut closing = OnDrop(Some(|| $abandon(&self)));
-                let mut work = pin!(work(&self));
-                let done = std::future::poll_fn(|context| {
-                    match catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(context))) {
-                        Ok(poll) => poll.map(Ok),
-                        Err(panic) => Poll::Ready(Err(panic)),
-                    }
-                })
-                .await;
+                let done = catch_panic(pin!(work(&self))).await;
                 let closed = self.close().await;
                 closing.0 = None;
                 let value = done.unwrap_or_else(|panic| resume_unwind(panic))?;
@@ -268,7 +166,7 @@ macro_rules! abandon {
     () => {
         |client: &Self| {
             if let Some(live) = client.session.begin_close() {
-                let _ = linger(live.settle());
+                let _ = spawn_and_forget(live.settle());
             }
         }
     };

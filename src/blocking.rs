@@ -1,11 +1,9 @@
 //! The blocking seam: all that differs from `asynchronous.rs`, under the same names.
 
 use std::{
-    cell::RefCell,
     io::Read as _,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
-    sync::{Arc, Condvar, Mutex, PoisonError, mpsc, mpsc::RecvTimeoutError},
-    time::{Duration, Instant},
+    sync::Arc,
 };
 
 use maybe_async::must_be_sync as maybe_async;
@@ -41,7 +39,12 @@ mod callbacks;
 #[path = "client/mod.rs"]
 #[allow(clippy::duplicate_mod, reason = "compiled once per mode, on purpose")]
 mod client;
+mod threads;
 mod token_store;
+use threads::{
+    Signal, in_callback, is_in_callback, run_detached_for, run_in_background, run_to_completion,
+    side_by_side, sleep, spawn_and_forget, with_timeout,
+};
 pub use {callbacks::*, client::*, token_store::TokenStore};
 
 /// reqwest's builder for its blocking client with the TLS of this crate, for a client of your
@@ -94,123 +97,10 @@ fn read_capped(response: http::Response, limit: usize) -> Result<Option<Vec<u8>>
     Ok((body.len() <= limit).then_some(body))
 }
 
-fn sleep(time: Duration) {
-    std::thread::sleep(time);
-}
-
-/// What is done has run to its end: nobody can drop a thread.
-fn detached<T>(done: Result<T>) -> Result<T> {
-    done
-}
-
-/// What `work` gives, waited for no longer than `limit`: on a thread of its own, where it goes on.
-fn aside<T: Send + 'static>(
-    limit: Duration,
-    work: impl FnOnce() -> Result<T> + Send + 'static,
-) -> Option<Result<T>> {
-    let (sender, receiver) = mpsc::sync_channel(1);
-    let marks = MARKS.with_borrow(Vec::clone);
-    let spawned = std::thread::Builder::new().spawn(move || {
-        MARKS.set(marks);
-        // Whoever waited may have gone.
-        let _ = sender.send(work());
-    });
-    let Ok(thread) = spawned else {
-        return Some(Err(Error::interrupted("the system gave no thread")));
-    };
-    match receiver.recv_timeout(limit) {
-        Ok(done) => Some(done),
-        Err(RecvTimeoutError::Timeout) => None,
-        Err(RecvTimeoutError::Disconnected) => match thread.join() {
-            Err(panic) => resume_unwind(panic),
-            Ok(()) => None,
-        },
-    }
-}
-
-/// The same: a thread cannot be dropped.
-fn briefly<T: Send + 'static>(
-    limit: Duration,
-    work: impl FnOnce() -> Result<T> + Send + 'static,
-) -> Option<Result<T>> {
-    aside(limit, work)
-}
-
-/// The work is done.
-fn linger(done: Result<()>) -> Result<()> {
-    done
-}
-
-/// A value that is set once and waited for by many.
-struct Outcome<T> {
-    value: Mutex<Option<T>>,
-    set: Condvar,
-}
-
-impl<T: Clone> Outcome<T> {
-    fn new() -> Self {
-        Self {
-            value: Mutex::new(None),
-            set: Condvar::new(),
-        }
-    }
-
-    /// Keeps the first value.
-    fn set(&self, value: T) {
-        let mut kept = self.value.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.get_or_insert(value);
-        self.set.notify_all();
-    }
-
-    fn wait(&self) -> T {
-        loop {
-            if let Some(value) = self.wait_for(Duration::from_secs(3600)) {
-                return value;
-            }
-        }
-    }
-
-    fn wait_for(&self, limit: Duration) -> Option<T> {
-        let started = Instant::now();
-        let mut value = self.value.lock().unwrap_or_else(PoisonError::into_inner);
-        while value.is_none() && started.elapsed() < limit {
-            let left = limit.saturating_sub(started.elapsed());
-            let waited = self.set.wait_timeout(value, left);
-            value = waited.unwrap_or_else(PoisonError::into_inner).0;
-        }
-        value.clone()
-    }
-}
-
 type Store = Arc<dyn token_store::AnyStore>;
 type UpdateHook = Arc<dyn Fn(TokenUpdate) -> Result<(), BoxError> + Send + Sync>;
 type Sign = Arc<dyn Fn(Vec<u8>) -> Result<Vec<u8>, BoxError> + Send + Sync>;
 type Assert = Arc<dyn Fn() -> Result<Secret, BoxError> + Send + Sync>;
-
-thread_local! {
-    /// The callbacks that run on this thread, or wait for it.
-    static MARKS: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
-}
-
-/// Runs code of the caller's under these marks.
-fn marked<T>(own: &[usize], work: impl FnOnce() -> T) -> T {
-    struct Running(usize);
-    impl Drop for Running {
-        fn drop(&mut self) {
-            MARKS.with_borrow_mut(|marks| marks.truncate(self.0));
-        }
-    }
-    let _running = MARKS.with_borrow_mut(|marks| {
-        let before = marks.len();
-        marks.extend(own);
-        Running(before)
-    });
-    work()
-}
-
-fn is_marked(mark: usize) -> bool {
-    MARKS.with_borrow(|marks| marks.contains(&mark))
-}
 
 /// `with` of a client.
 macro_rules! scoped {

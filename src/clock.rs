@@ -1,7 +1,10 @@
 use std::{
     fmt,
-    sync::Arc,
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    sync::{
+        Arc, LazyLock,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 /// Where a client reads the time from: the system's clock, or one of your own in tests.
@@ -17,13 +20,17 @@ use std::{
 #[derive(Clone, Default)]
 pub struct Clock(Source);
 
-type Now = Arc<dyn Fn() -> SystemTime + Send + Sync>;
-
 #[derive(Clone, Default)]
 enum Source {
     #[default]
     System,
-    Custom(Now),
+    Custom(Arc<Custom>),
+}
+
+struct Custom {
+    now: Box<dyn Fn() -> SystemTime + Send + Sync>,
+    /// The latest time that was read, in nanoseconds since 1970.
+    latest: AtomicU64,
 }
 
 impl Clock {
@@ -32,16 +39,34 @@ impl Clock {
         Self::default()
     }
 
-    /// A clock that asks `now` each time.
+    /// A clock that asks `now` each time. Waits between attempts are judged by the latest time that
+    /// it told, so that they end even if it is set back.
     pub fn from_fn(now: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
-        Self(Source::Custom(Arc::new(now)))
+        Self(Source::Custom(Arc::new(Custom {
+            now: Box::new(now),
+            latest: AtomicU64::new(0),
+        })))
     }
 
     /// The time now.
     pub fn now(&self) -> SystemTime {
         match &self.0 {
             Source::System => SystemTime::now(),
-            Source::Custom(now) => now(),
+            Source::Custom(custom) => (custom.now)(),
+        }
+    }
+
+    /// Time since some moment before, which never falls: for measuring waits. A clock of one's own
+    /// that is set back stands until it has caught up.
+    pub fn monotonic(&self) -> Duration {
+        static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+        match &self.0 {
+            Source::System => START.elapsed(),
+            Source::Custom(custom) => {
+                let nanos = u64::try_from(self.unix().as_nanos()).unwrap_or(u64::MAX);
+                let before = custom.latest.fetch_max(nanos, Ordering::Relaxed);
+                Duration::from_nanos(before.max(nanos))
+            }
         }
     }
 
@@ -63,4 +88,24 @@ impl fmt::Debug for Clock {
 /// `time` as a duration since 1970, at the least 0.
 pub(crate) fn since_epoch(time: SystemTime) -> Duration {
     time.duration_since(UNIX_EPOCH).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_monotonic_time_of_a_clock_that_is_set_back_stands() {
+        let time = Arc::new(AtomicU64::new(1000));
+        let source = time.clone();
+        let clock =
+            Clock::from_fn(move || UNIX_EPOCH + Duration::from_secs(source.load(Ordering::SeqCst)));
+        for (set, unix, monotonic) in [(1000, 1000, 1000), (10, 10, 1000), (1001, 1001, 1001)] {
+            time.store(set, Ordering::SeqCst);
+            let [unix, monotonic] = [unix, monotonic].map(Duration::from_secs);
+            assert_eq!((clock.unix(), clock.monotonic()), (unix, monotonic));
+        }
+        let [first, second] = [(); 2].map(|()| Clock::system().monotonic());
+        assert!(first <= second);
+    }
 }

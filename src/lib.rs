@@ -19,19 +19,12 @@ mod json;
     not(any(feature = "async", feature = "blocking")),
     allow(dead_code, reason = "the clients carry out what is decided there")
 )]
-mod lifecycle;
+pub mod lifecycle;
 pub mod oauth1;
 pub mod oauth2;
 mod pem;
 mod random;
 mod secret;
-#[cfg_attr(
-    not(any(feature = "async", feature = "blocking")),
-    allow(
-        dead_code,
-        reason = "the clients compare what is stored with what they hold"
-    )
-)]
 mod token_store;
 mod wire;
 

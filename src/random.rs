@@ -13,6 +13,13 @@ pub(crate) fn fill(bytes: &mut [u8]) -> Result<()> {
         .map_err(|_unspecified| Error::random())
 }
 
+/// Somewhere between half of `wait` and `wait`.
+pub(crate) fn jitter(wait: Duration) -> Result<Duration> {
+    let mut byte = [0];
+    fill(&mut byte)?;
+    Ok(wait / 2 + wait / 2 * u32::from(byte[0]) / 255)
+}
+
 /// Characters of an identifier: 130 bits. Letters and digits only, and between 20 and 30 of them, as
 /// oauthlib's servers have it by default for a nonce.
 pub(crate) const LENGTH: usize = 26;

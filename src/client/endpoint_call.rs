@@ -4,11 +4,16 @@
 use std::time::{Duration, Instant};
 
 use super::{
-    Assert, Sign, briefly, is_marked, jitter::jitter, marked, maybe_async, session::Live,
-    settings::Identity, sleep, slot::Current,
+    Assert, Sign, in_callback, is_in_callback, maybe_async,
+    session::{Live, Shared},
+    settings::Identity,
+    sleep,
+    waiting::Waiting,
+    with_timeout,
 };
 use crate::{
     error::{Error, Result},
+    lifecycle::{single_flight::Claim, slot::Slot},
     oauth2::{
         endpoint::introspection::{Introspection, TokenTypeHint},
         grant::Grant,
@@ -16,6 +21,7 @@ use crate::{
         response::EndpointResponse,
         token::Token,
     },
+    random,
     secret::Secret,
     trace,
 };
@@ -27,8 +33,36 @@ const FIRST_WAIT: Duration = Duration::from_millis(250);
 /// A server that asks for a longer wait than this is not waited for within a call.
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
-#[maybe_async]
+/// A call of one of the server's endpoints.
+pub(super) struct EndpointCall<'a> {
+    shared: &'a Shared,
+    /// Marks the callbacks that the call waits for.
+    slot: &'a Slot<Waiting>,
+    /// The renewal that it is a part of.
+    claim: Option<&'a Claim<Waiting>>,
+}
+
 impl Live {
+    pub(super) fn call(&self) -> EndpointCall<'_> {
+        EndpointCall {
+            shared: &self.shared,
+            slot: &self.slot,
+            claim: None,
+        }
+    }
+
+    /// The same for a renewal, which sends nothing any more once it has been abandoned.
+    pub(super) fn call_for<'a>(&'a self, claim: &'a Claim<Waiting>) -> EndpointCall<'a> {
+        EndpointCall {
+            shared: &self.shared,
+            slot: &claim.slot,
+            claim: Some(claim),
+        }
+    }
+}
+
+#[maybe_async]
+impl EndpointCall<'_> {
     /// A token by `grant`.
     pub(super) async fn request_token(&self, grant: &dyn Grant) -> Result<Token> {
         let settings = &self.shared.settings;
@@ -57,29 +91,6 @@ impl Live {
         .await
     }
 
-    /// Revokes the client's own token, that which lasts longest, and forgets both.
-    pub(super) async fn revoke_own(self) -> Result<()> {
-        loop {
-            // What a renewal that is under way brings is to be revoked, too.
-            if let Some(flight) = self.slot.flight() {
-                flight.landed.wait().await;
-            }
-            // So is what another process has stored, and none may renew it meanwhile.
-            let _lease = self.exclusively().await?;
-            self.read_store().await?;
-            let current = self.own()?;
-            let (token, hint) = match current.token.refresh_token() {
-                Some(token) => (token, TokenTypeHint::RefreshToken),
-                None => (current.token.access_token(), TokenTypeHint::AccessToken),
-            };
-            self.revoke(token, Some(&hint)).await?;
-            if self.slot.forget(&current) {
-                self.moved(Some(&current), None);
-                return self.save().await;
-            }
-        }
-    }
-
     /// Asks about `token`.
     pub(super) async fn introspect(
         &self,
@@ -93,15 +104,6 @@ impl Live {
             |request, response| endpoint.read_response(request, response),
         )
         .await
-    }
-
-    /// Asks about the client's own access token, as it is.
-    pub(super) async fn introspect_own(&self) -> Result<Introspection> {
-        self.sync().await?;
-        let current = self.own()?;
-        let hint = TokenTypeHint::AccessToken;
-        self.introspect(current.token.access_token(), Some(&hint))
-            .await
     }
 
     /// Asks an endpoint, again only where the request was certainly not carried out, and within
@@ -123,6 +125,11 @@ impl Live {
                 let outstanding = outstanding.clone();
                 self.complete(&mut request, outstanding, left()).await?;
             }
+            if let Some(claim) = self.claim
+                && !claim.is_leading()
+            {
+                return Err(Error::timed_out("the renewal of the token was abandoned"));
+            }
             let response = self.shared.transport.ask(&request, left()).await;
             let error = match response.and_then(|response| read(&request, response)) {
                 Ok(answer) => return Ok(answer),
@@ -137,8 +144,8 @@ impl Live {
             }
             let wait = match error.retry_after() {
                 // Those who were sent away together do not come back together.
-                Some(wait) => wait.saturating_add(jitter(FIRST_WAIT)?),
-                None => jitter(FIRST_WAIT * 2_u32.pow(attempt - 1))?,
+                Some(wait) => wait.saturating_add(random::jitter(FIRST_WAIT)?),
+                None => random::jitter(FIRST_WAIT * 2_u32.pow(attempt - 1))?,
             };
             if wait > LONGEST_WAIT || started.elapsed() + wait >= timeout {
                 return Err(error);
@@ -151,7 +158,7 @@ impl Live {
 }
 
 #[maybe_async]
-impl Live {
+impl EndpointCall<'_> {
     /// Asks the caller's own code for what a request lacks, for no longer than `limit`.
     async fn complete(
         &self,
@@ -161,19 +168,19 @@ impl Live {
     ) -> Result<()> {
         let settings = &self.shared.settings;
         let marks = [self.slot.id(), self.slot.completing()];
-        if is_marked(self.slot.completing()) {
+        if is_in_callback(self.slot.completing()) {
             return Err(Error::reentrant("a request that needs the callback"));
         }
         match outstanding {
             Outstanding::Signature(_, input) => {
                 let sign = configured(settings.sign.as_ref(), "signer")?.clone();
                 let message = input.as_bytes().to_vec();
-                let signature = briefly(limit, move || signature(sign, message, marks)).await;
+                let signature = with_timeout(limit, move || signature(sign, message, marks)).await;
                 request.sign(&signature.unwrap_or_else(|| Err(too_late(SIGNER)))?)
             }
             Outstanding::Assertion(_) => {
                 let assert = configured(settings.assert.as_ref(), "assertion")?.clone();
-                let assertion = briefly(limit, move || assertion(assert, marks)).await;
+                let assertion = with_timeout(limit, move || assertion(assert, marks)).await;
                 request.assert(assertion.unwrap_or_else(|| Err(too_late(ASSERTION)))?)
             }
         }
@@ -182,13 +189,13 @@ impl Live {
 
 #[maybe_async]
 async fn signature(sign: Sign, message: Vec<u8>, marks: [usize; 2]) -> Result<Vec<u8>> {
-    let signature = marked(&marks, move || sign(message)).await;
+    let signature = in_callback(&marks, move || sign(message)).await;
     signature.map_err(|error| Error::failed_in(SIGNER, error))
 }
 
 #[maybe_async]
 async fn assertion(assert: Assert, marks: [usize; 2]) -> Result<Secret> {
-    let assertion = marked(&marks, move || assert()).await;
+    let assertion = in_callback(&marks, move || assert()).await;
     assertion.map_err(|error| Error::failed_in(ASSERTION, error))
 }
 
@@ -197,13 +204,6 @@ const ASSERTION: &str = "the function that makes the assertion";
 
 fn too_late(what: &'static str) -> Error {
     Error::failed_in(what, "it did not answer in time".into())
-}
-
-impl Live {
-    fn own(&self) -> Result<std::sync::Arc<Current>> {
-        let current = self.slot.current();
-        current.ok_or_else(|| Error::token("the client has no token"))
-    }
 }
 
 fn configured<'a, T>(callback: Option<&'a T>, name: &str) -> Result<&'a T> {

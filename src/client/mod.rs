@@ -4,24 +4,24 @@
 //! decided is decided below, without I/O; here it is carried out.
 
 use super::{
-    Assert, Outcome, Sign, Store, UpdateHook, aside, briefly, detached, execute, http, http_base,
-    http_client, is_marked, linger, marked, maybe_async, read_capped, sleep,
+    Assert, Sign, Signal, Store, UpdateHook, execute, http, http_base, http_client, in_callback,
+    is_in_callback, maybe_async, read_capped, run_detached_for, run_in_background,
+    run_to_completion, side_by_side, sleep, spawn_and_forget, with_timeout,
 };
 
 mod assertion;
+mod authorizer;
+mod delivery;
 mod endpoint_call;
-mod jitter;
+mod gate;
 mod oauth1;
 mod oauth2;
-mod outbox;
 mod renewal;
 mod request;
 mod session;
 mod settings;
-mod single_flight;
-mod slot;
-mod slots;
 mod store_sync;
 mod transport;
+mod waiting;
 
 pub use {assertion::*, oauth1::*, oauth2::*, request::*};

@@ -1,30 +1,34 @@
 //! The token store: one of all who share it renews, and the others take what it has stored.
 
 use std::{
-    ops::ControlFlow::{self, Break, Continue},
-    sync::{Arc, atomic::Ordering},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use super::{
-    Store, briefly, detached, is_marked,
-    jitter::jitter,
-    marked, maybe_async,
-    outbox::Next,
-    session::Live,
-    single_flight::{Ended, Lead},
+    Store,
+    gate::Gate,
+    in_callback, maybe_async, run_detached_for,
+    session::{Live, Shared},
     sleep,
-    slot::{Current, Turn, Wanted, expired, no_token},
+    waiting::{Deadline, Waiting},
+    with_timeout,
 };
 use crate::{
-    error::{Error, ErrorCode, Result},
-    oauth2::{grant::refresh_token::RefreshToken, token::Token},
+    error::{Error, Result},
+    lifecycle::{
+        outbox::{Due, InProgress},
+        reconcile::{HeldLease, Unsaved},
+        slot::Slot,
+        slots::Learned,
+    },
+    random,
     token_store::{Lease, StoredToken},
     trace,
 };
 
 /// How long a call of the store may last.
-const CALL: Duration = Duration::from_secs(10);
+pub(super) const CALL: Duration = Duration::from_secs(10);
 
 /// How long to wait for a lease before it is asked for again, doubled each time …
 const FIRST_WAIT: Duration = Duration::from_millis(10);
@@ -37,20 +41,21 @@ const REFUSALS: u32 = 10;
 /// How often the slot may change while its store is read.
 const READINGS: u32 = 3;
 
-/// A lease, and when it was asked for.
-pub(super) struct Leased {
-    _lease: Lease,
-    asked: Instant,
+/// The store of a slot, by the rules of its client.
+#[derive(Clone)]
+pub(super) struct StoreSync {
+    shared: Arc<Shared>,
+    slot: Arc<Slot<Waiting>>,
 }
 
 /// How long a lease that another process holds has been waited for.
-struct Patience {
+pub(super) struct Patience {
     began: Instant,
     wait: Duration,
 }
 
 impl Patience {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self {
             began: Instant::now(),
             wait: FIRST_WAIT,
@@ -58,171 +63,115 @@ impl Patience {
     }
 }
 
-#[maybe_async]
+impl StoreSync {
+    pub(super) fn new(shared: Arc<Shared>, slot: Arc<Slot<Waiting>>) -> Self {
+        Self { shared, slot }
+    }
+
+    pub(super) fn store(&self) -> Option<&Store> {
+        let store = self.shared.settings.store.as_ref();
+        store.filter(|_| self.slot.is_stored())
+    }
+
+    /// How long a lease is asked for: under it, the store is read, the token is asked for, at most
+    /// in two ways, and stored.
+    fn lease_time(&self) -> Duration {
+        self.shared.settings.timeout.saturating_mul(2) + 3 * CALL
+    }
+
+    fn call_limit(&self) -> Duration {
+        self.shared.settings.timeout.min(CALL)
+    }
+
+    pub(super) fn has_lease(&self) -> bool {
+        self.lease_lasts(Duration::ZERO)
+    }
+
+    /// Whether the lease of the last renewal lasts for as much again.
+    pub(super) fn lease_lasts(&self, time: Duration) -> bool {
+        self.slot
+            .lease_left(self.shared.now())
+            .is_some_and(|left| left > time)
+    }
+
+    pub(super) fn give_lease_back(&self) -> Option<HeldLease> {
+        self.slot.take_lease()
+    }
+}
+
 impl Live {
-    /// Reads the store, for those who wait for it.
-    pub(super) async fn load(self, lead: Lead) -> Result<Ended> {
-        let ended = self.read_store().await.map(|()| Ended::Unchanged);
-        lead.end(ended.clone());
-        ended
+    pub(super) fn store_sync(&self) -> StoreSync {
+        StoreSync::new(self.shared.clone(), self.slot.clone())
     }
+}
 
-    /// Reads the store, so that the slot holds what it does.
-    pub(super) async fn sync(&self) -> Result<()> {
-        // Within a callback, what is published counts, and nothing is waited for.
-        if self.store().is_none() || is_marked(self.slot.id()) {
-            return Ok(());
+#[maybe_async]
+impl StoreSync {
+    /// The lease, waited for while the client is open. None without a store.
+    pub(super) async fn lease(&self, gate: &Gate) -> Result<Option<HeldLease>> {
+        if self.store().is_none() {
+            return Ok(None);
         }
-        loop {
-            let ended = match self.slot.reading() {
-                Turn::Load(lead) => return detached(self.clone().load(lead)).await.map(|_| ()),
-                Turn::Wait(flight) => flight.outcome.wait().await,
-                _ => return Ok(()),
-            };
-            // What is just published is newer than what is stored.
-            if let Ok(Ended::With(_)) = ended {
-                return Ok(());
-            }
-        }
-    }
-
-    /// A new token and the lease that it was renewed under; or what somebody else has stored.
-    pub(super) async fn obtained(
-        &self,
-        lead: &mut Lead,
-    ) -> Result<ControlFlow<Ended, (Token, Option<Leased>)>> {
-        let Some(store) = self.store() else {
-            return Ok(Continue((self.renewed(lead).await?, None)));
-        };
-        let lease = match self.lease(store, lead).await? {
-            Continue(lease) => lease,
-            Break(ended) => return Ok(Break(ended)),
-        };
-        let spent = lead.old.clone();
-        let error = match self.renewed(lead).await {
-            Ok(token) => return Ok(Continue((token, Some(lease)))),
-            Err(error) => error,
-        };
-        let is_spent = error.code() == Some(&ErrorCode::InvalidGrant);
-        // As long as the lease lasts for as much again.
-        if !is_spent || lease.asked.elapsed() > CALL {
-            return Err(error);
-        }
-        // Somebody who heeds no lease may have spent the refresh token and stored another.
-        if let Break(ended) = self.look(lead).await? {
-            return Ok(Break(ended));
-        }
-        if same(&spent, &lead.old) {
-            return Err(error);
-        }
-        Ok(Continue((self.renewed(lead).await?, Some(lease))))
-    }
-
-    /// The lease, unless there is what is as good as a renewed token.
-    async fn lease(&self, store: &Store, lead: &mut Lead) -> Result<ControlFlow<Ended, Leased>> {
         let mut patience = Patience::new();
         loop {
-            if let Break(ended) = self.look(lead).await? {
-                return Ok(Break(ended));
+            let lease = self.try_lease().await?;
+            if lease.is_some() {
+                return Ok(lease);
             }
-            if !self.can_renew(lead) {
-                return Err(lead.old.as_ref().map_or_else(no_token, |_| expired()));
-            }
-            if let Some(lease) = self.take_lease(store).await? {
-                // Once more, as somebody else may have had it a moment ago.
-                let looked = self.look(lead).await?;
-                return Ok(looked.map_continue(|()| lease));
-            }
-            if let (Wanted::Usable, Some(old)) = (&lead.wanted, &lead.old)
-                && self.is_alive(old)
-            {
-                let now = self.shared.settings.clock.unix();
-                self.slot.leave_it_to_others(now);
-                return Ok(Break(Ended::Unchanged));
+            if gate.is_closed() {
+                return Err(Error::closed());
             }
             self.wait_for_others(&mut patience).await?;
         }
     }
 
-    /// The lease, for what must not meet a renewal of another process. None without a store.
-    pub(super) async fn exclusively(&self) -> Result<Option<Leased>> {
+    /// The lease, unless another process has it. That of an earlier renewal, whose token is not
+    /// stored yet, serves as well if it lasts.
+    pub(super) async fn try_lease(&self) -> Result<Option<HeldLease>> {
         let Some(store) = self.store() else {
             return Ok(None);
         };
-        let mut patience = Patience::new();
-        loop {
-            if let Some(lease) = self.take_lease(store).await? {
-                return Ok(Some(lease));
-            }
-            self.wait_for_others(&mut patience).await?;
+        let settings = &self.shared.settings;
+        if let Some(lease) = self.slot.take_lease()
+            && lease.left(self.shared.now()) > settings.timeout + 2 * CALL
+        {
+            return Ok(Some(lease));
         }
-    }
-
-    async fn take_lease(&self, store: &Store) -> Result<Option<Leased>> {
-        let (store, mark) = (store.clone(), self.slot.id());
-        // Under it, the store is read, the token is asked for, at most in two ways, and stored.
-        let time = self.shared.settings.timeout.saturating_mul(2) + 3 * CALL;
-        let asked = Instant::now();
-        let lease = briefly(self.patience_with_store(), move || lease(store, time, mark)).await;
+        let (store, mark, time) = (store.clone(), self.slot.id(), self.lease_time());
+        let until = self.shared.now().monotonic.saturating_add(time);
+        let lease = with_timeout(self.call_limit(), move || lease(store, time, mark)).await;
         let lease = lease.unwrap_or_else(|| Err(Error::store(LATE, None)))?;
-        Ok(lease.map(|lease| Leased {
-            _lease: lease,
-            asked,
-        }))
+        Ok(lease.map(|lease| HeldLease::new(lease, until)))
     }
 
-    async fn wait_for_others(&self, patience: &mut Patience) -> Result<()> {
-        if self.closed.load(Ordering::SeqCst) {
-            return Err(Error::closed());
-        }
+    pub(super) async fn wait_for_others(&self, patience: &mut Patience) -> Result<()> {
         if patience.began.elapsed() >= self.shared.settings.timeout {
             return Err(Error::store(HELD, None));
         }
         let wait = patience.wait;
-        sleep(wait.saturating_add(jitter(wait)?)).await;
+        sleep(wait.saturating_add(random::jitter(wait)?)).await;
         patience.wait = (wait * 2).min(LONGEST_WAIT);
         Ok(())
     }
 
-    /// Reads the store: what it holds is what is renewed, unless it is what is wanted.
-    async fn look(&self, lead: &mut Lead) -> Result<ControlFlow<Ended>> {
-        self.read_store().await?;
-        if !self.slot.is_current(lead) {
-            return Ok(Break(Ended::Superseded));
-        }
-        let stored = self.slot.current();
-        (lead.old, lead.grant) = (stored.clone(), self.slot.grant());
-        match stored {
-            Some(stored) if self.is_wanted(&lead.wanted, &stored) => {
-                return Ok(Break(Ended::With(stored)));
-            }
-            // From now on, what somebody else stores is as good as a renewed one.
-            stored => {
-                if let Wanted::Renewed = lead.wanted {
-                    lead.wanted = stored.map_or(Wanted::Usable, Wanted::Other);
-                }
-            }
-        }
-        Ok(Continue(()))
-    }
-
     /// Reads the store into the slot.
-    pub(super) async fn read_store(&self) -> Result<()> {
+    pub(super) async fn reload(&self) -> Result<()> {
         let Some(store) = self.store() else {
             return Ok(());
         };
         for _ in 0..READINGS {
             let (store, mark) = (store.clone(), self.slot.id());
             let asked = self.slot.asked();
-            let stored = briefly(self.patience_with_store(), move || load(store, mark)).await;
+            let stored = with_timeout(self.call_limit(), move || load(store, mark)).await;
             let stored = stored.unwrap_or_else(|| Err(Error::store(LATE, None)))?;
-            match self.slot.learn(&asked, stored) {
-                Some(true) => {
+            let slots = &self.shared.slots;
+            match slots.learn(&self.slot, &asked, stored, self.shared.now()) {
+                Learned::Changed => {}
+                Learned::Known => return Ok(()),
+                Learned::Adopted => {
                     trace::taken();
                     return Ok(());
                 }
-                Some(false) => return Ok(()),
-                None => {}
             }
         }
         Ok(())
@@ -230,40 +179,44 @@ impl Live {
 
     /// Brings the store up to date. What fails is tried again some time later.
     pub(super) async fn save(self) -> Result<()> {
-        let Some(store) = self.store() else {
-            return Ok(());
-        };
         let mut refusals = 0;
         while refusals < REFUSALS {
             match self.slot.take_unsaved() {
-                Next::Nothing => return Ok(()),
-                Next::Other(ended) => ended.wait().await,
-                Next::Mine(unsaved, doing) => {
-                    let saved = match unsaved.next.clone() {
-                        Some(next) => self.put(store, next).await?,
-                        None => false,
-                    };
-                    match &unsaved.next {
-                        Some(next) if saved => self.slot.saved(&unsaved, next),
-                        _ => {
-                            refusals += 1;
-                            self.read_store().await.map_err(Error::unsaved)?;
-                        }
+                Due::Nothing => return Ok(()),
+                Due::Busy(other) => {
+                    if !other.has_ended(Deadline::after(self.call_limit())).await {
+                        return Err(Error::unsaved(LATE));
                     }
-                    doing.done();
+                }
+                Due::Mine(unsaved, progress) => {
+                    let sync = self.clone();
+                    let put = move || sync.put(unsaved, progress);
+                    // A store that is late keeps its turn.
+                    let saved = run_detached_for(self.call_limit(), put).await;
+                    if !saved.unwrap_or_else(|| Err(Error::unsaved(LATE)))? {
+                        refusals += 1;
+                        self.reload().await.map_err(Error::unsaved)?;
+                    }
                 }
             }
         }
         Err(Error::unsaved("others stored theirs again and again"))
     }
 
-    async fn put(&self, store: &Store, next: StoredToken) -> Result<bool> {
+    /// Gives the store what is not stored yet; whether it took it.
+    async fn put(self, unsaved: Unsaved, progress: InProgress<Waiting>) -> Result<bool> {
+        let (Some(store), Some(next)) = (self.store(), unsaved.next.clone()) else {
+            return Ok(false);
+        };
         let (store, mark, given) = (store.clone(), self.slot.id(), next.clone());
-        let saved = briefly(self.patience_with_store(), move || put(store, given, mark)).await;
-        let saved = saved.unwrap_or_else(|| Err(Error::unsaved(LATE)));
-        if saved.is_err() {
-            self.slot.unanswered(next);
+        let saved = save(store, given, mark).await;
+        match &saved {
+            // The lease has served its purpose.
+            Ok(true) => drop(self.slot.saved(&unsaved, &next)),
+            Ok(false) => {}
+            Err(_) => self.slot.unanswered(next),
         }
+        progress.done();
         saved
     }
 }
@@ -273,57 +226,18 @@ const HELD: &str = "another process holds the lease of token_store and does not 
 
 #[maybe_async]
 async fn load(store: Store, mark: usize) -> Result<Option<StoredToken>> {
-    let stored = marked(&[mark], move || store.load()).await;
+    let stored = in_callback(&[mark], move || store.load()).await;
     stored.map_err(|error| Error::store("token_store could not be read", Some(error)))
 }
 
 #[maybe_async]
 async fn lease(store: Store, time: Duration, mark: usize) -> Result<Option<Lease>> {
-    let lease = marked(&[mark], move || store.lease(time)).await;
+    let lease = in_callback(&[mark], move || store.lease(time)).await;
     lease.map_err(|error| Error::store("token_store could not be leased", Some(error)))
 }
 
 #[maybe_async]
-async fn put(store: Store, next: StoredToken, mark: usize) -> Result<bool> {
-    let saved = marked(&[mark], move || store.save(next)).await;
+async fn save(store: Store, next: StoredToken, mark: usize) -> Result<bool> {
+    let saved = in_callback(&[mark], move || store.save(next)).await;
     saved.map_err(Error::unsaved)
-}
-
-impl Live {
-    fn store(&self) -> Option<&Store> {
-        let store = self.shared.settings.store.as_ref();
-        store.filter(|_| self.slot.origin.stored)
-    }
-
-    fn patience_with_store(&self) -> Duration {
-        self.shared.settings.timeout.min(CALL)
-    }
-
-    /// Whether there is something to renew with.
-    fn can_renew(&self, lead: &Lead) -> bool {
-        let rules = self.slot.rules;
-        let refresh_token = lead.old.as_ref().filter(|_| rules.use_refresh_tokens);
-        let refresh_token =
-            refresh_token.and_then(|old| RefreshToken::of(&old.token, lead.grant.as_deref()));
-        rules.can_ask && (lead.grant.is_some() || refresh_token.is_some())
-    }
-
-    /// Whether a token of the store is what the caller wants.
-    fn is_wanted(&self, wanted: &Wanted, current: &Current) -> bool {
-        let now = self.shared.settings.clock.unix();
-        match wanted {
-            Wanted::Usable => current.is_fresh(now) || !self.slot.rules.policy.by_time(),
-            Wanted::Renewed => false,
-            Wanted::Other(refused) => {
-                let other = refused.token.access_token() != current.token.access_token();
-                other && self.is_alive(current)
-            }
-        }
-    }
-}
-
-/// Whether the same refresh token would be sent.
-fn same(one: &Option<Arc<Current>>, other: &Option<Arc<Current>>) -> bool {
-    let [one, other] = [one, other].map(|current| Some(current.as_ref()?.token.refresh_token()));
-    one == other
 }

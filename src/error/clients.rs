@@ -48,13 +48,11 @@ impl Error {
             None => self,
         }
     }
+}
 
+impl Error {
     pub(crate) fn configuration(problems: Vec<String>) -> Self {
         Self::usage(format!("bad settings: {}", problems.join("; ")))
-    }
-
-    pub(crate) fn token(what: &'static str) -> Self {
-        Cause::new(ErrorKind::Token, what).into()
     }
 
     pub(crate) fn update(source: BoxError) -> Self {
@@ -70,16 +68,6 @@ impl Error {
         cause.with_source(source.into()).into()
     }
 
-    /// The store failed before anything was renewed; without a source, somebody else was too slow.
-    pub(crate) fn store(what: &'static str, source: Option<BoxError>) -> Self {
-        Cause {
-            is_transient: source.is_none(),
-            source,
-            ..Cause::new(ErrorKind::Store, what)
-        }
-        .into()
-    }
-
     pub(crate) fn closed() -> Self {
         Cause::new(ErrorKind::Closed, "the client is closed").into()
     }
@@ -88,6 +76,15 @@ impl Error {
         let message =
             format!("{method} was called from a callback of the client, which it would wait for");
         Cause::new(ErrorKind::Reentrant, message).into()
+    }
+
+    /// The wait for something ended before that did.
+    pub(crate) fn timed_out(what: &'static str) -> Self {
+        Cause {
+            is_transient: true,
+            ..Cause::new(ErrorKind::Interrupted, what)
+        }
+        .into()
     }
 }
 

@@ -4,6 +4,7 @@
 mod clients;
 mod kind;
 mod response;
+mod token;
 mod value;
 
 pub use {

@@ -32,7 +32,11 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// # assert_eq!(advice(&error), "mend the program");
 /// ```
 #[derive(Clone)]
-pub struct Error(pub(super) Arc<Cause>);
+pub struct Error(
+    pub(super) Arc<Cause>,
+    /// The wait that is left, if the error is that of an earlier attempt.
+    pub(super) Option<Duration>,
+);
 
 /// All that is known of it.
 #[derive(Debug, thiserror::Error)]
@@ -75,9 +79,10 @@ impl Error {
         self.0.is_transient
     }
 
-    /// When the server asks to be tried again, if it says so in `Retry-After`.
+    /// How long to wait before the same is tried again: what the server asks for in `Retry-After`,
+    /// or what is left of the wait that follows failed attempts to get a token.
     pub fn retry_after(&self) -> Option<Duration> {
-        self.response()?.retry_after()
+        self.1.or_else(|| self.response()?.retry_after())
     }
 
     /// Whether the server may have done what was asked although no usable answer came.
@@ -192,7 +197,7 @@ impl Cause {
 
 impl From<Cause> for Error {
     fn from(cause: Cause) -> Self {
-        Self(Arc::new(cause))
+        Self(Arc::new(cause), None)
     }
 }
 

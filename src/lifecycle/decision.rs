@@ -1,69 +1,204 @@
-//! How long a token lives: the decision what to do with it, without doing it.
+//! What a token's life asks for: the decision, without carrying it out.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
+use crate::clock::since_epoch;
 use crate::oauth2::token::{Token, refresh::RefreshPolicy};
 
-/// When a token is to be renewed and when it ends, as durations since 1970.
+/// Time at which a token is to be renewed, and time of its end.
+///
+/// ```
+/// use std::time::{Duration, SystemTime};
+/// use oauth_twin::{Token, lifecycle::Lifetime};
+///
+/// let now = SystemTime::now();
+/// let token = Token::new("t")
+///     .with_issued_at(now)
+///     .with_expires_at(now + Duration::from_secs(3600));
+/// let lifetime = Lifetime::new(&token, Duration::from_secs(60));
+/// assert!(lifetime.is_fresh(now) && lifetime.is_alive(now));
+/// let later = now + Duration::from_secs(3550);
+/// assert!(!lifetime.is_fresh(later) && lifetime.is_alive(later));
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Lifetime {
+pub struct Lifetime {
     renew_at: Option<Duration>,
     expires_at: Option<Duration>,
+    /// Whether the server said that it expires as it is issued.
+    is_zero: bool,
 }
 
 impl Lifetime {
-    /// Of `token`: renewed `leeway` before its end, but never in the first half of its life, so
-    /// that a token of five seconds is not renewed on every request.
-    pub(crate) fn of(token: &Token, leeway: Duration) -> Self {
-        let Some(expires_at) = token.expires_at_unix().map(Duration::from_secs) else {
+    /// The lifetime of a token that is renewed `leeway` before its end, but never in the first half
+    /// of its life, so that a token of five seconds is not renewed on every request. Of a token
+    /// without `issued_at` the leeway alone counts; one without `expires_at` never ends.
+    pub fn new(token: &Token, leeway: Duration) -> Self {
+        Self::restored(token, leeway)
+    }
+
+    /// Whether the token can be used and nothing is to be done for it.
+    pub fn is_fresh(self, now: SystemTime) -> bool {
+        self.is_fresh_at(since_epoch(now))
+    }
+
+    /// Whether the token can still be used.
+    pub fn is_alive(self, now: SystemTime) -> bool {
+        self.is_alive_at(since_epoch(now))
+    }
+
+    /// Of a token that was restored, in whole seconds.
+    pub(super) fn restored(token: &Token, leeway: Duration) -> Self {
+        let [issued_at, expires_at] = times(token);
+        Self::between(issued_at, expires_at, leeway)
+    }
+
+    /// Of a token that came in an answer at `received`, to the millisecond.
+    pub(super) fn received(token: &Token, leeway: Duration, received: Duration) -> Self {
+        let [issued_at, expires_at] = times(token);
+        match (issued_at, expires_at) {
+            (Some(issued_at), Some(expires_at)) if issued_at.as_secs() == received.as_secs() => {
+                let expires_at = match expires_at.checked_sub(issued_at) {
+                    Some(lifetime) => received.saturating_add(lifetime),
+                    None => expires_at,
+                };
+                Self::between(Some(received), Some(expires_at), leeway)
+            }
+            _ => Self::between(issued_at, expires_at, leeway),
+        }
+    }
+
+    fn between(
+        issued_at: Option<Duration>,
+        expires_at: Option<Duration>,
+        leeway: Duration,
+    ) -> Self {
+        let Some(expires_at) = expires_at else {
             return Self::default();
         };
-        let leeway = match token.issued_at_unix().map(Duration::from_secs) {
+        let leeway = match issued_at {
             Some(issued_at) => leeway.min(expires_at.saturating_sub(issued_at) / 2),
             None => leeway,
         };
         Self {
             renew_at: Some(expires_at.saturating_sub(leeway)),
             expires_at: Some(expires_at),
+            is_zero: issued_at == Some(expires_at),
         }
     }
 
     /// Whether the token can be used and nothing is to be done for it.
-    pub(crate) fn is_fresh(self, now: Duration) -> bool {
+    pub(super) fn is_fresh_at(self, now: Duration) -> bool {
         self.renew_at.is_none_or(|renew_at| now < renew_at)
     }
 
     /// Whether the token can still be used.
-    pub(crate) fn is_alive(self, now: Duration) -> bool {
+    pub(super) fn is_alive_at(self, now: Duration) -> bool {
         self.expires_at.is_none_or(|expires_at| now < expires_at)
     }
 }
 
-/// All that the decision depends on, besides the time.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Situation {
-    /// The token's, if there is a token.
-    pub(crate) lifetime: Option<Lifetime>,
-    pub(crate) policy: RefreshPolicy,
-    /// Whether there is something to renew it with.
-    pub(crate) renewable: bool,
-    /// Whether a renewal is under way.
-    pub(crate) in_flight: bool,
-    /// Whether a renewal failed so recently that the next has to wait, if it can.
-    pub(crate) backing_off: bool,
+fn times(token: &Token) -> [Option<Duration>; 2] {
+    [token.issued_at_unix(), token.expires_at_unix()].map(|time| time.map(Duration::from_secs))
 }
 
-/// What to do.
+/// State of a token as far as the decision depends on it, besides the time.
+///
+/// ```
+/// use std::time::{Duration, SystemTime};
+/// use oauth_twin::{Token, lifecycle::{Decision, TokenState}};
+///
+/// let now = SystemTime::now();
+/// let token = Token::new("t").with_expires_at(now).with_refresh_token("r");
+/// let state = TokenState::new(Some(&token), Duration::from_secs(60));
+/// assert_eq!(state.decide(now), Decision::Expired);
+/// assert_eq!(state.renewable(true).decide(now), Decision::Renew);
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct TokenState {
+    /// The token's, if there is a token.
+    pub(super) lifetime: Option<Lifetime>,
+    pub(super) policy: RefreshPolicy,
+    /// Whether there is something to renew it with.
+    pub(super) renewable: bool,
+    /// Whether a renewal is in flight.
+    pub(super) in_flight: bool,
+    /// Whether an attempt failed so recently that the next has to wait.
+    pub(super) paced: bool,
+    /// Whether another process is renewing the token early.
+    pub(super) deferred: bool,
+}
+
+impl TokenState {
+    /// The state of a token, or of none, that is to be renewed `leeway` before its end and that
+    /// nothing can renew. Setters say more.
+    pub fn new(token: Option<&Token>, leeway: Duration) -> Self {
+        Self {
+            lifetime: token.map(|token| Lifetime::new(token, leeway)),
+            policy: RefreshPolicy::default(),
+            renewable: false,
+            in_flight: false,
+            paced: false,
+            deferred: false,
+        }
+    }
+
+    /// What makes the client renew the token. Defaults to its expiry and a 401.
+    #[must_use]
+    pub fn policy(self, policy: RefreshPolicy) -> Self {
+        Self { policy, ..self }
+    }
+
+    /// Whether there is a refresh token, or a grant that may be sent again.
+    #[must_use]
+    pub fn renewable(self, renewable: bool) -> Self {
+        Self { renewable, ..self }
+    }
+
+    /// Whether a renewal is in flight.
+    #[must_use]
+    pub fn in_flight(self, in_flight: bool) -> Self {
+        Self { in_flight, ..self }
+    }
+
+    /// Whether an attempt failed so recently that the next has to wait.
+    #[must_use]
+    pub fn paced(self, paced: bool) -> Self {
+        Self { paced, ..self }
+    }
+
+    /// What the life of the token asks for.
+    pub fn decide(self, now: SystemTime) -> Decision {
+        decide(self, since_epoch(now))
+    }
+}
+
+/// What the life of a token asks for.
+///
+/// ```
+/// use std::time::{Duration, SystemTime};
+/// use oauth_twin::lifecycle::{Decision, TokenState};
+///
+/// let state = TokenState::new(None, Duration::from_secs(60)).renewable(true);
+/// match state.decide(SystemTime::now()) {
+///     Decision::Use => println!("send the request"),
+///     Decision::RenewEarly | Decision::Renew => println!("ask the token endpoint first"),
+///     Decision::Wait => println!("wait for whoever is asking it"),
+///     _ => println!("give up"),
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Decision {
+#[non_exhaustive]
+pub enum Decision {
     /// Use the token.
     Use,
-    /// Renew it and use the old one if that fails or lasts.
+    /// Renew the token, and use the old one if that fails or takes too long.
     RenewEarly,
-    /// Obtain one, or renew it: there is none that could be used.
+    /// Obtain a token, or renew it: there is none that could be used.
     Renew,
-    /// Wait for the renewal under way.
+    /// Wait for the renewal in flight.
     Wait,
+    /// Fail with the error of the last attempt, as the next has to wait.
+    Paced,
     /// Fail: there is no token and no way to get one.
     NoToken,
     /// Fail: the token has expired and there is no way to renew it.
@@ -71,64 +206,38 @@ pub(crate) enum Decision {
 }
 
 /// What to do with a token at `now`.
-pub(crate) fn decide(situation: Situation, now: Duration) -> Decision {
-    let Situation {
+pub(super) fn decide(state: TokenState, now: Duration) -> Decision {
+    let TokenState {
         lifetime,
         policy,
         renewable,
         in_flight,
-        backing_off,
-    } = situation;
+        paced,
+        deferred,
+    } = state;
     match lifetime {
-        Some(lifetime) if lifetime.is_fresh(now) || !policy.by_time() => Decision::Use,
-        Some(lifetime) if lifetime.is_alive(now) => {
-            if renewable && !in_flight && !backing_off {
+        Some(lifetime) if lifetime.is_fresh_at(now) || !policy.by_time() => Decision::Use,
+        Some(lifetime) if lifetime.is_alive_at(now) => {
+            if renewable && !in_flight && !paced && !deferred {
                 Decision::RenewEarly
             } else {
                 Decision::Use
             }
         }
+        // With `expires_in: 0` a server means all kinds of things: where nothing can be renewed,
+        // the token is used until it is refused.
+        Some(lifetime) if lifetime.is_zero && !renewable => Decision::Use,
         _ if in_flight => Decision::Wait,
+        _ if paced => Decision::Paced,
         _ if renewable => Decision::Renew,
         Some(_) => Decision::Expired,
         None => Decision::NoToken,
     }
 }
 
-/// How long renewals wait after one that failed, while there is a token to go on with.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Backoff {
-    failures: u32,
-    from: Duration,
-    until: Duration,
-}
-
-impl Backoff {
-    /// The shortest wait, which doubles with each failure…
-    const FIRST: Duration = Duration::from_secs(1);
-    /// … up to the longest, which only the server's own `Retry-After` exceeds.
-    const LAST: Duration = Duration::from_secs(30);
-
-    /// A renewal failed at `now`, and the server may have said when to come back.
-    pub(crate) fn fail(&mut self, now: Duration, retry_after: Option<Duration>) {
-        let wait = Self::FIRST
-            .saturating_mul(1 << self.failures.min(10))
-            .min(Self::LAST)
-            .max(retry_after.unwrap_or_default());
-        self.failures += 1;
-        self.from = now;
-        self.until = now.saturating_add(wait);
-    }
-
-    /// Whether the next renewal has to wait. A clock that was set back ends the wait.
-    pub(crate) fn is_active(&self, now: Duration) -> bool {
-        (self.from..self.until).contains(&now)
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use std::time::{SystemTime, UNIX_EPOCH};
+    use std::time::UNIX_EPOCH;
 
     use super::*;
 
@@ -160,48 +269,78 @@ mod tests {
             (None, Some(5), Some(0.0)),
             (Some(1000), None, None),
         ] {
-            let lifetime = Lifetime::of(&token(issued_at, expires_at), leeway);
+            let lifetime = Lifetime::restored(&token(issued_at, expires_at), leeway);
             assert_eq!(
                 lifetime.renew_at.map(|at| at.as_secs_f64()),
                 renew_at,
                 "{issued_at:?} {expires_at:?}"
             );
         }
-        assert!(Lifetime::default().is_fresh(Duration::MAX));
+        assert!(Lifetime::default().is_fresh_at(Duration::MAX));
         let end = 253_402_300_799;
-        Lifetime::of(&token(Some(end), Some(end)), Duration::MAX);
+        Lifetime::restored(&token(Some(end), Some(end)), Duration::MAX);
+    }
+
+    #[test]
+    fn milliseconds_count_from_the_answer_on() {
+        let leeway = Duration::from_secs(60);
+        let received = Duration::from_millis(1_000_700);
+        for (issued_at, expires_at, renew_at, end) in [
+            (Some(1000), Some(1003), 1002.2, 1003.7),
+            (Some(1000), Some(1001), 1001.2, 1001.7),
+            (Some(1000), Some(4600), 4540.7, 4600.7),
+            (Some(1000), Some(1000), 1000.7, 1000.7),
+            // Negative, and not of this answer.
+            (Some(1000), Some(999), 999.0, 999.0),
+            (Some(900), Some(1003), 951.5, 1003.0),
+            (None, Some(1003), 943.0, 1003.0),
+        ] {
+            let lifetime = Lifetime::received(&token(issued_at, expires_at), leeway, received);
+            let times = [lifetime.renew_at, lifetime.expires_at];
+            let times = times.map(|at| at.expect("a time").as_secs_f64());
+            assert_eq!(times, [renew_at, end], "{issued_at:?} {expires_at:?}");
+        }
     }
 
     #[test]
     fn the_whole_table() {
-        use Decision::{Expired, NoToken, Renew, RenewEarly, Use, Wait};
+        use Decision::{Expired, NoToken, Paced, Renew, RenewEarly, Use, Wait};
         use RefreshPolicy::{Expiry, ExpiryAndUnauthorized, Never, Unauthorized};
         let lifetime = Lifetime {
             renew_at: Some(Duration::from_secs(10)),
             expires_at: Some(Duration::from_secs(20)),
+            is_zero: false,
+        };
+        let zero = Lifetime {
+            renew_at: Some(Duration::from_secs(10)),
+            expires_at: Some(Duration::from_secs(10)),
+            is_zero: true,
         };
         for policy in [ExpiryAndUnauthorized, Expiry, Unauthorized, Never] {
-            for bits in 0..8 {
-                let [renewable, in_flight, backing_off] = [1, 2, 4].map(|bit| bits & bit != 0);
+            for bits in 0..16 {
+                let [renewable, in_flight, paced, deferred] =
+                    [1, 2, 4, 8].map(|bit| bits & bit != 0);
                 let decision = |lifetime, now| {
-                    let situation = Situation {
+                    let state = TokenState {
                         lifetime,
                         policy,
                         renewable,
                         in_flight,
-                        backing_off,
+                        paced,
+                        deferred,
                     };
-                    decide(situation, Duration::from_secs(now))
+                    decide(state, Duration::from_secs(now))
                 };
-                let without = |ended| match (in_flight, renewable) {
-                    (true, _) => Wait,
-                    (false, true) => Renew,
-                    (false, false) => ended,
+                let without = |ended| match (in_flight, paced, renewable) {
+                    (true, _, _) => Wait,
+                    (_, true, _) => Paced,
+                    (_, _, true) => Renew,
+                    (_, _, false) => ended,
                 };
                 assert_eq!(decision(None, 0), without(NoToken));
                 assert_eq!(decision(Some(lifetime), 9), Use);
                 let by_time = matches!(policy, ExpiryAndUnauthorized | Expiry);
-                let early = by_time && renewable && !in_flight && !backing_off;
+                let early = by_time && renewable && !in_flight && !paced && !deferred;
                 for now in [10, 19] {
                     let expected = if early { RenewEarly } else { Use };
                     assert_eq!(decision(Some(lifetime), now), expected);
@@ -209,29 +348,14 @@ mod tests {
                 for now in [20, 2000] {
                     let expected = if by_time { without(Expired) } else { Use };
                     assert_eq!(decision(Some(lifetime), now), expected);
+                    let expected = match by_time && renewable {
+                        true => without(Expired),
+                        false => Use,
+                    };
+                    assert_eq!(decision(Some(zero), now), expected);
                 }
                 assert_eq!(decision(Some(Lifetime::default()), u64::MAX), Use);
             }
         }
-    }
-
-    #[test]
-    fn failures_are_followed_by_longer_and_longer_waits() {
-        let mut backoff = Backoff::default();
-        assert!(!backoff.is_active(Duration::ZERO));
-        let mut now = Duration::from_secs(1000);
-        for wait in [1, 2, 4, 8, 16, 30, 30, 30] {
-            backoff.fail(now, None);
-            let end = now + Duration::from_secs(wait);
-            assert!(backoff.is_active(now) && backoff.is_active(end - Duration::from_millis(1)));
-            assert!(!backoff.is_active(end), "{wait}");
-            now = end;
-        }
-        backoff.fail(now, Some(Duration::from_secs(600)));
-        assert!(backoff.is_active(now + Duration::from_secs(599)));
-        assert!(
-            !backoff.is_active(now - Duration::from_secs(1)),
-            "the clock was set back"
-        );
     }
 }

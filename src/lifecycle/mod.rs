@@ -1,4 +1,24 @@
-//! How a token lives: the decisions, without I/O.
+//! Life of a token: a state machine without I/O, which the clients carry out.
+//!
+//! [`TokenState`] decides what a token asks for, for whoever sends requests without the clients of
+//! this crate.
+//!
+//! Inside, a slot holds the token that is in use. Callers say what they need and are told what to
+//! do: use the token, wait, renew it, or give up. Whoever renews holds a claim; what the renewal
+//! brings is published in the table of slots, which knows each by its refresh token, and is then
+//! owed to the token store and to `update_token`.
 
+pub(crate) mod action;
 pub(crate) mod decision;
+pub(crate) mod now;
+pub(crate) mod outbox;
+pub(crate) mod pacing;
+pub(crate) mod published;
+pub(crate) mod reconcile;
+pub(crate) mod registry;
+pub(crate) mod single_flight;
+pub(crate) mod slot;
+pub(crate) mod slots;
 pub(crate) mod update;
+
+pub use decision::{Decision, Lifetime, TokenState};

@@ -271,9 +271,13 @@ impl EndpointRequest {
     /// libraries that know the types of the crate `http`.
     ///
     /// ```
-    /// use oauth_twin::oauth2::{ClientCredentials, TokenEndpoint};
+    /// use oauth_twin::oauth2::{
+    ///     AuthorizationServer, ClientCredentials, ClientRegistration, TokenEndpoint,
+    /// };
     ///
-    /// let endpoint = TokenEndpoint::new("https://id.example.com/token", "id")?;
+    /// let server = AuthorizationServer::default()
+    ///     .with_token_endpoint("https://id.example.com/token");
+    /// let endpoint = TokenEndpoint::new(&server, &ClientRegistration::new("id"))?;
     /// let request = endpoint.request(&ClientCredentials::new())?.to_http()?;
     /// assert_eq!(request.headers()["content-type"], "application/x-www-form-urlencoded");
     /// assert_eq!(request.body(), b"grant_type=client_credentials&client_id=id");

@@ -7,7 +7,7 @@ mod lease;
 #[cfg_attr(unix, path = "private_files/unix.rs")]
 #[cfg_attr(not(unix), path = "private_files/other.rs")]
 mod private_files;
-pub(crate) mod reading;
+
 mod stored_token;
 
 pub use {file_token_store::FileTokenStore, lease::Lease, stored_token::StoredToken};

@@ -10,3 +10,4 @@ pub(crate) fn unauthorized(_error: &Error) {}
 pub(crate) fn retrying(_error: &Error, _wait: Duration) {}
 pub(crate) fn update_failed(_error: &Error) {}
 pub(crate) fn taken() {}
+pub(crate) fn updates_dropped(_: usize) {}

@@ -35,3 +35,8 @@ pub(crate) fn update_failed(error: &Error) {
 pub(crate) fn taken() {
     tracing::debug!(target: TARGET, "took what the token store holds");
 }
+
+/// Updates of superseded logins were given up, as `update_token` does not take them.
+pub(crate) fn updates_dropped(count: usize) {
+    tracing::error!(target: TARGET, count, "tokens of superseded logins were never told");
+}

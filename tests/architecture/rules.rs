@@ -242,8 +242,9 @@ fn is_indented(tokens: &[Token], at: usize) -> bool {
 }
 
 fn is_one_place(paths: &BTreeSet<&str>) -> bool {
-    const ALTERNATIVES: [(&str, &str); 4] = [
+    const ALTERNATIVES: [(&str, &str); 5] = [
         ("asynchronous", "blocking"),
+        ("tasks.rs", "threads.rs"),
         ("enabled.rs", "disabled.rs"),
         ("unix.rs", "other.rs"),
         ("ring.rs", "reqwests_own.rs"),
@@ -263,6 +264,14 @@ pub fn imported_from_parent(tokens: &[Token]) -> BTreeSet<String> {
     names.map(|(_, name)| name).collect()
 }
 
+/// The words of an import, the names that it brings among them.
+fn imported(tokens: &[Token]) -> impl Iterator<Item = String> {
+    let import = tokens.iter().take_while(|token| !token.is(";"));
+    let is_word = |token: &&Token| token.text.starts_with(|c: char| c.is_alphabetic());
+    let words = import.filter(is_word).filter(|token| !token.is("as"));
+    words.map(|token| token.text.clone())
+}
+
 /// The names that a file defines at its top level, by import too.
 pub fn defined(tokens: &[Token]) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
@@ -274,6 +283,7 @@ pub fn defined(tokens: &[Token]) -> BTreeSet<String> {
             ")" | "]" | "}" => depth -= 1,
             _ if depth > 0 => {}
             "fn" | "struct" | "enum" | "trait" | "type" | "mod" | "as" => names.extend(name(1)),
+            "use" => names.extend(imported(&tokens[at + 1..])),
             "macro_rules" => names.extend(name(2)),
             _ => {}
         }

@@ -298,7 +298,15 @@ fn find_what_a_seam_lacks() {
     let seam = "use m::must_be_sync as maybe_async; mod http { fn inner() {} } \
         macro_rules! paired { () => {} } type Hook = u8; async fn sleep() { fn nap() {} } \
         pub struct Outcome<T>(T); impl<T> Outcome<T> { fn wait(&self) {} }";
-    let expected: BTreeSet<String> =
-        names(&["Hook", "Outcome", "http", "maybe_async", "paired", "sleep"]);
+    let expected: BTreeSet<String> = names(&[
+        "Hook",
+        "Outcome",
+        "http",
+        "m",
+        "maybe_async",
+        "must_be_sync",
+        "paired",
+        "sleep",
+    ]);
     assert_eq!(defined(&lex(seam)), expected);
 }

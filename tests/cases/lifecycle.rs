@@ -138,10 +138,11 @@ async fn a_failed_early_renewal_is_repeated_only_after_longer_and_longer_waits()
         clock.advance(seconds(wait) - Duration::from_millis(1));
         client.get(server.url("/api")).send().await?;
         assert_eq!(server.count("/token"), expected, "{wait}");
-        clock.advance(Duration::from_millis(1));
+        // Up to a quarter more.
+        clock.advance(seconds(wait) / 4 + Duration::from_millis(1));
     }
-    *retry_after.lock().unwrap() = Some("600");
-    for (wait, requests) in [(0, expected + 1), (599, expected + 1), (1, expected + 2)] {
+    *retry_after.lock().unwrap() = Some("200");
+    for (wait, requests) in [(0, expected + 1), (199, expected + 1), (51, expected + 2)] {
         clock.advance(seconds(wait));
         client.get(server.url("/api")).send().await?;
         assert_eq!(server.count("/token"), requests, "{wait}");
@@ -151,7 +152,7 @@ async fn a_failed_early_renewal_is_repeated_only_after_longer_and_longer_waits()
 
 #[maybe_async]
 #[test]
-async fn after_expiry_each_call_of_its_own_tries_again() -> TestResult {
+async fn after_expiry_the_kept_error_is_told_until_the_next_attempt() -> TestResult {
     let well = Arc::new(AtomicBool::new(false));
     let switch = well.clone();
     let server = Server::start(move |_: &Request| match switch.load(Ordering::SeqCst) {
@@ -161,17 +162,24 @@ async fn after_expiry_each_call_of_its_own_tries_again() -> TestResult {
     let clock = ManualClock::new();
     let client = with_first_token(&server, &clock, 10).build()?;
     clock.advance(seconds(10));
-    for n in 1..=3 {
+    for _ in 0..3 {
         let error = client.get(server.url("/api")).send().await.unwrap_err();
         assert_eq!(
             (error.kind(), server.count("/token")),
-            (ErrorKind::Server, n)
+            (ErrorKind::Server, 1)
         );
         assert_eq!(server.count("/api"), 0, "an expired token is not sent");
     }
+    let error = client.ensure_active_token().await.unwrap_err();
+    let wait = error.retry_after().expect("when the next attempt is made");
+    assert!(wait >= seconds(1) && wait <= seconds(1) * 5 / 4, "{wait:?}");
+    // Whoever asks for it by hand is not kept waiting, as the server did not say when.
+    client.refresh_token().await.unwrap_err();
+    assert_eq!(server.count("/token"), 2);
     well.store(true, Ordering::SeqCst);
+    clock.advance(seconds(3));
     client.get(server.url("/api")).send().await?;
-    assert_eq!(server.count("/api"), 1);
+    assert_eq!((server.count("/token"), server.count("/api")), (3, 1));
     Ok(())
 }
 
@@ -196,7 +204,8 @@ async fn policies() -> TestResult {
             "{policy:?}"
         );
 
-        client.set_token(first_token(&clock, 10))?;
+        // Another login.
+        client.set_token(first_token(&clock, 10).with_refresh_token("r9"))?;
         let before = server.count("/token");
         clock.advance(seconds(11));
         let token = client.ensure_active_token().await?;

@@ -5,8 +5,9 @@ use std::{fmt, sync::Arc};
 use reqwest::{IntoUrl, Method, Url};
 
 use super::super::{
+    authorizer::sign,
     http, maybe_async,
-    oauth1::{builder::OAuth1ClientBuilder, request::sign, session::SignedSession},
+    oauth1::{builder::OAuth1ClientBuilder, session::SignedSession},
     request::{RequestBuilder, verbs},
 };
 use crate::{

@@ -2,7 +2,7 @@
 
 mod builder;
 mod client;
-pub(super) mod request;
+
 pub(super) mod session;
 
 pub use {builder::*, client::*};

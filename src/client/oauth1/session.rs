@@ -9,7 +9,7 @@ use std::{
 
 use reqwest::{Method, Url};
 
-use super::super::{detached, http, maybe_async, transport::Transport};
+use super::super::{authorizer::sign, http, maybe_async, run_to_completion, transport::Transport};
 use crate::{
     error::{Error, ErrorKind, Result},
     oauth1::{Signer, TemporaryCredentials, TokenCredentials, VerifiedCredentials},
@@ -198,11 +198,11 @@ impl SignedSession {
     }
 
     pub(in super::super) async fn fetch_access_token(&self) -> Result<Arc<TokenCredentials>> {
-        detached(self.clone().fetch_to_the_end()).await
+        run_to_completion(self.clone().fetch_to_the_end()).await
     }
 
     pub(in super::super) async fn refresh_token(&self) -> Result<Arc<TokenCredentials>> {
-        detached(self.clone().refresh_to_the_end()).await
+        run_to_completion(self.clone().refresh_to_the_end()).await
     }
 
     /// A verifier is good for one request, so what it brings is kept even if the caller has gone.
@@ -273,7 +273,7 @@ impl OpenSession {
     /// Sends once: whether the server has used up a verifier or a nonce is not known afterwards.
     async fn ask(&self, url: &Url, signer: &Signer) -> Result<EndpointResponse> {
         let mut request = http::Request::new(Method::POST, url.clone());
-        super::request::sign(signer, &mut request)?;
+        sign(signer, &mut request)?;
         let timeout = self.shared.settings.timeout;
         self.shared.transport.call(request, timeout).await
     }

@@ -75,7 +75,8 @@ impl OAuth2Client {
     ) -> Result<Login> {
         let live = self.session.live()?;
         let grant = pending.authorization_response(callback)?;
-        let token = live.request_token(&grant).await?;
+        let _passage = live.gate.pass()?;
+        let token = live.call().request_token(&grant).await?;
         let client = self.for_token(token.clone());
         let issued = Arc::new(token);
         // The server may have issued a refresh token that a child has already, with an older token.

@@ -5,12 +5,13 @@ use std::{sync::Arc, time::Duration};
 use reqwest::Method;
 
 use super::{
-    super::{Assert, Sign, Store, UpdateHook, slot::Rules},
+    super::{Assert, Sign, Store, UpdateHook},
     HttpSettings, TokenSettings,
 };
 use crate::{
     clock::Clock,
     error::Result,
+    lifecycle::slot::Rules,
     oauth2::{
         authorization::endpoint::AuthorizationEndpoint,
         client::ClientRegistration,
@@ -72,12 +73,12 @@ impl Settings {
         http: &HttpSettings,
     ) -> Self {
         Self {
-            rules: Rules {
-                leeway: tokens.leeway,
-                policy: tokens.policy,
-                can_ask: server.token_endpoint().is_some(),
-                use_refresh_tokens: true,
-            },
+            rules: Rules::new(
+                tokens.leeway,
+                tokens.policy,
+                http.timeout,
+                tokens.store.is_some(),
+            ),
             server,
             client,
             authentication: Authentication::default(),
@@ -99,6 +100,10 @@ impl Settings {
 
 /// The endpoints, made of what is known when they are called.
 impl Settings {
+    pub(in super::super) fn has_token_endpoint(&self) -> bool {
+        self.server.token_endpoint().is_some()
+    }
+
     pub(in super::super) fn authorization_endpoint(&self) -> Result<AuthorizationEndpoint> {
         let (server, client) = (&self.server, &self.client);
         let endpoint = AuthorizationEndpoint::with_http(server, client, self.allow_http)?;

@@ -237,7 +237,7 @@ async fn a_hook_can_ask_about_the_token() -> TestResult {
 async fn what_descends_from_a_login_counts_like_it() -> TestResult {
     let (clock, shelf, server) = with_empty_store(10);
     let client = process(&server, &shelf, &clock).build()?;
-    shelf.fail([Fault::Save, Fault::Save, Fault::Save]);
+    shelf.fail([Fault::Save, Fault::Save]);
     client
         .fetch_token(ClientCredentials::new())
         .await

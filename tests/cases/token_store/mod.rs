@@ -188,9 +188,15 @@ impl TokenStore for Shelf {
             self.0.lock().unwrap().late = Some(next.clone());
         }
         match fault {
-            Some(Fault::HangingSave | Fault::LateSave) => {
+            Some(Fault::HangingSave) => {
                 sleep(Duration::from_secs(60)).await;
                 return Err("it comes to nothing".into());
+            }
+            Some(Fault::LateSave) => {
+                while self.0.lock().unwrap().late.is_some() {
+                    sleep(Duration::from_millis(5)).await;
+                }
+                return Err("the answer is lost".into());
             }
             Some(Fault::Save) => return Err("the disk is full".into()),
             _ => {}

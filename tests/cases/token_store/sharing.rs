@@ -19,7 +19,7 @@ async fn read_at_the_first_need_renewed_under_the_lease_stored_told_released() -
     assert_eq!(text, "Bearer t1");
     assert_eq!(
         shelf.story(),
-        "load load lease load request(-) save(1:t1) told(t1) release"
+        "load load lease load request(-) save(1:t1) release told(t1)"
     );
     client.get(server.url("/api")).send().await?;
     client.close().await?;
@@ -213,11 +213,11 @@ async fn while_another_process_renews_early_the_old_token_goes_on() -> TestResul
         assert_eq!(access_token(&token), "t0");
     }
     assert_eq!(shelf.story(), "load load held", "once a second");
-    clock.advance(seconds(1));
+    clock.advance(Duration::from_millis(1300));
     client.ensure_active_token().await?;
     assert_eq!(shelf.story(), "load held");
     shelf.put(Some(Token::new("theirs")));
-    clock.advance(seconds(2));
+    clock.advance(seconds(3));
     let token = client.ensure_active_token().await?;
     assert_eq!(
         (access_token(&token), server.count("/token")),

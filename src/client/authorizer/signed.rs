@@ -9,7 +9,10 @@ use reqwest::{
     header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, LOCATION},
 };
 
-use super::super::{execute, http, maybe_async, oauth1::session::OpenSession};
+use super::{
+    super::{http, oauth1::session::OpenSession, transport::Transport},
+    Next,
+};
 use crate::{
     error::{Error, Result},
     oauth1::{Body, Signer},
@@ -52,38 +55,54 @@ fn owned(url: Cow<'_, str>) -> Option<String> {
     }
 }
 
-#[maybe_async]
-impl OpenSession {
-    /// Signs and sends, once. A redirect is returned, or followed within the origin if the client
-    /// is set so: signed anew, with a new nonce.
-    pub(in super::super) async fn send(
-        &self,
-        mut request: http::Request,
-    ) -> Result<http::Response> {
-        let mut redirects_left = match self.shared.settings.follow_redirects {
+/// A request with a signature, signed anew each time that it is sent.
+pub(in super::super) struct Signed {
+    live: OpenSession,
+    redirects_left: usize,
+    /// The request without a signature, to follow a redirect.
+    kept: Option<http::Request>,
+}
+
+impl Signed {
+    pub(in super::super) fn new(live: OpenSession) -> Self {
+        let redirects_left = match live.shared.settings.follow_redirects {
             true => REDIRECT_LIMIT,
             false => 0,
         };
-        loop {
-            self.shared.transport.check(request.url())?;
-            let unsigned = match redirects_left {
-                0 => None,
-                _ => request.try_clone(),
-            };
-            sign(&self.signer, &mut request)?;
-            let response = self.execute(request).await?;
-            let Some(next) = unsigned.and_then(|unsigned| redirected(unsigned, &response)) else {
-                return Ok(response);
-            };
-            redirects_left -= 1;
-            request = next;
+        Self {
+            live,
+            redirects_left,
+            kept: None,
         }
     }
 
-    /// Sends without a signature.
-    pub(in super::super) async fn execute(&self, request: http::Request) -> Result<http::Response> {
-        let client = self.shared.transport.resources(request.url());
-        Ok(execute(client, request).await?)
+    pub(super) fn transport(&self) -> &Transport {
+        &self.live.shared.transport
+    }
+
+    /// Signs the request, with a new nonce.
+    pub(super) fn authorize(&mut self, request: &mut http::Request) -> Result<()> {
+        self.transport().check(request.url())?;
+        self.kept = match self.redirects_left {
+            0 => None,
+            _ => request.try_clone(),
+        };
+        sign(&self.live.signer, request)
+    }
+
+    /// A redirect is returned, or followed within the origin if the client is set so.
+    pub(super) fn next(&mut self, response: &http::Response) -> Next {
+        match self
+            .kept
+            .take()
+            .and_then(|request| redirected(request, response))
+        {
+            Some(request) => {
+                self.redirects_left -= 1;
+                Next::Again(request)
+            }
+            None => Next::Done,
+        }
     }
 }
 

@@ -1,0 +1,169 @@
+//! Running and waiting: tasks, timers, signals, and the caller's own code.
+
+use std::{
+    any::Any,
+    future::Future,
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    pin::{Pin, pin},
+    task::Poll,
+    time::Duration,
+};
+
+use tokio::{runtime::Handle, sync::watch};
+
+use crate::error::{BoxError, Error, Result};
+
+pub(super) async fn sleep(time: Duration) {
+    tokio::time::sleep(time).await;
+}
+
+/// Runs `work` to its end, whatever happens to the caller.
+pub(super) async fn run_to_completion<T: Send + 'static>(
+    work: impl Future<Output = Result<T>> + Send + 'static,
+) -> Result<T> {
+    match tokio::spawn(CALLBACKS.scope(callbacks(), work)).await {
+        Ok(done) => done,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => resume_unwind(panic),
+            Err(_cancelled) => Err(Error::interrupted("the runtime shut down")),
+        },
+    }
+}
+
+/// The same, waited for no longer than `limit`.
+pub(super) async fn run_detached_for<T: Send + 'static, F>(
+    limit: Duration,
+    work: impl FnOnce() -> F,
+) -> Option<Result<T>>
+where
+    F: Future<Output = Result<T>> + Send + 'static,
+{
+    let running = run_to_completion(work());
+    tokio::time::timeout(limit, running).await.ok()
+}
+
+/// What `work` gives, which is dropped after `limit`.
+pub(super) async fn with_timeout<T, F>(
+    limit: Duration,
+    work: impl FnOnce() -> F,
+) -> Option<Result<T>>
+where
+    F: Future<Output = Result<T>>,
+{
+    tokio::time::timeout(limit, work()).await.ok()
+}
+
+/// Goes on with `work` where nobody can wait for it, if a runtime is at hand.
+pub(super) fn spawn_and_forget(
+    work: impl Future<Output = Result<()>> + Send + 'static,
+) -> Result<()> {
+    run_in_background(|| work);
+    Ok(())
+}
+
+/// The same.
+pub(super) fn run_in_background<F>(work: impl FnOnce() -> F)
+where
+    F: Future<Output = Result<()>> + Send + 'static,
+{
+    if let Ok(runtime) = Handle::try_current() {
+        let work = work();
+        runtime.spawn(async {
+            if let Err(error) = work.await {
+                crate::trace::update_failed(&error);
+            }
+        });
+    }
+}
+
+/// Does the same with all `items` at once; the first error, if there is one.
+pub(super) async fn side_by_side<T, F>(items: Vec<T>, work: impl Fn(T) -> F) -> Result<()>
+where
+    F: Future<Output = Result<()>> + Send + 'static,
+{
+    let works = items.into_iter().map(work);
+    let works: Vec<_> = works
+        .map(|work| tokio::spawn(CALLBACKS.scope(callbacks(), work)))
+        .collect();
+    let mut all = Ok(());
+    for work in works {
+        let done = work.await;
+        let done = done.unwrap_or_else(|_| Err(Error::interrupted("the runtime shut down")));
+        all = all.and(done);
+    }
+    all
+}
+
+/// A value that is set once and waited for by many.
+#[derive(Debug)]
+pub(super) struct Signal<T>(watch::Sender<Option<T>>);
+
+impl<T> Default for Signal<T> {
+    fn default() -> Self {
+        Self(watch::Sender::new(None))
+    }
+}
+
+impl<T: Clone> Signal<T> {
+    /// Keeps the first value.
+    pub(super) fn set(&self, value: T) {
+        self.0.send_if_modified(|kept| {
+            let first = kept.is_none();
+            kept.get_or_insert(value);
+            first
+        });
+    }
+
+    pub(super) fn get(&self) -> Option<T> {
+        self.0.borrow().clone()
+    }
+
+    pub(super) async fn wait_for(&self, limit: Duration) -> Option<T> {
+        let mut receiver = self.0.subscribe();
+        // The sender is this very value, so it does not go before the value is there.
+        let set = receiver.wait_for(Option::is_some);
+        let value = tokio::time::timeout(limit, set).await.ok()?.ok()?;
+        value.clone()
+    }
+}
+
+tokio::task_local! {
+    /// The callbacks that run in this task, or wait for it.
+    static CALLBACKS: Vec<usize>;
+}
+
+fn callbacks() -> Vec<usize> {
+    CALLBACKS.try_with(Vec::clone).unwrap_or_default()
+}
+
+/// Runs code of the caller's under these marks. A panic is an error.
+pub(super) async fn in_callback<T, F>(
+    own: &[usize],
+    work: impl FnOnce() -> F,
+) -> Result<T, BoxError>
+where
+    F: Future<Output = Result<T, BoxError>>,
+{
+    let marks = [&callbacks(), own].concat();
+    let work = CALLBACKS.scope(marks, async { work().await });
+    let done = catch_panic(pin!(work)).await;
+    done.unwrap_or_else(|_| Err("it panicked".into()))
+}
+
+pub(super) fn is_in_callback(mark: usize) -> bool {
+    let is_one = |marks: &Vec<usize>| marks.contains(&mark);
+    CALLBACKS.try_with(is_one).unwrap_or(false)
+}
+
+/// What `work` gives, or the panic that it ended with.
+pub(super) async fn catch_panic<T>(
+    mut work: Pin<&mut impl Future<Output = T>>,
+) -> Result<T, Box<dyn Any + Send>> {
+    std::future::poll_fn(|context| {
+        match catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(context))) {
+            Ok(poll) => poll.map(Ok),
+            Err(panic) => Poll::Ready(Err(panic)),
+        }
+    })
+    .await
+}

@@ -1,0 +1,162 @@
+//! Running and waiting: threads, signals, and the caller's own code.
+
+use std::{
+    cell::RefCell,
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    sync::{Condvar, Mutex, PoisonError, mpsc, mpsc::RecvTimeoutError},
+    time::{Duration, Instant},
+};
+
+use crate::error::{BoxError, Error, Result};
+
+pub(super) fn sleep(time: Duration) {
+    std::thread::sleep(time);
+}
+
+/// What is done has run to its end: nobody can drop a thread.
+pub(super) fn run_to_completion<T>(done: Result<T>) -> Result<T> {
+    done
+}
+
+/// What `work` gives, waited for no longer than `limit`: on a thread of its own, where it goes on.
+pub(super) fn run_detached_for<T: Send + 'static>(
+    limit: Duration,
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Option<Result<T>> {
+    let (sender, receiver) = mpsc::sync_channel(1);
+    let marks = CALLBACKS.with_borrow(Vec::clone);
+    let spawned = std::thread::Builder::new().spawn(move || {
+        CALLBACKS.set(marks);
+        // Whoever waited may have gone.
+        let _ = sender.send(work());
+    });
+    let Ok(thread) = spawned else {
+        return Some(Err(Error::interrupted("the system gave no thread")));
+    };
+    match receiver.recv_timeout(limit) {
+        Ok(done) => Some(done),
+        Err(RecvTimeoutError::Timeout) => None,
+        Err(RecvTimeoutError::Disconnected) => match thread.join() {
+            Err(panic) => resume_unwind(panic),
+            Ok(()) => None,
+        },
+    }
+}
+
+/// The same: a thread cannot be dropped.
+pub(super) fn with_timeout<T: Send + 'static>(
+    limit: Duration,
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Option<Result<T>> {
+    run_detached_for(limit, work)
+}
+
+/// The work is done.
+pub(super) fn spawn_and_forget(done: Result<()>) -> Result<()> {
+    done
+}
+
+/// Goes on with `work` on a thread that nobody waits for, if the system gives one.
+pub(super) fn run_in_background(work: impl FnOnce() -> Result<()> + Send + 'static) {
+    let _ = std::thread::Builder::new().spawn(|| {
+        if let Err(error) = work() {
+            crate::trace::update_failed(&error);
+        }
+    });
+}
+
+/// Does the same with all `items` at once, on some threads; the first error, if there is one.
+pub(super) fn side_by_side<T: Send>(
+    items: Vec<T>,
+    work: impl Fn(T) -> Result<()> + Sync,
+) -> Result<()> {
+    const THREADS: usize = 32;
+    if items.len() <= 1 {
+        return items.into_iter().try_for_each(work);
+    }
+    let threads = items.len().min(THREADS);
+    let marks = CALLBACKS.with_borrow(Vec::clone);
+    let (items, all) = (Mutex::new(items), Mutex::new(Ok(())));
+    let next = || items.lock().unwrap_or_else(PoisonError::into_inner).pop();
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                CALLBACKS.set(marks.clone());
+                while let Some(item) = next() {
+                    if let Err(error) = work(item) {
+                        *all.lock().unwrap_or_else(PoisonError::into_inner) = Err(error);
+                    }
+                }
+            });
+        }
+    });
+    all.into_inner().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A value that is set once and waited for by many.
+#[derive(Debug)]
+pub(super) struct Signal<T> {
+    value: Mutex<Option<T>>,
+    set: Condvar,
+}
+
+impl<T> Default for Signal<T> {
+    fn default() -> Self {
+        Self {
+            value: Mutex::new(None),
+            set: Condvar::new(),
+        }
+    }
+}
+
+impl<T: Clone> Signal<T> {
+    /// Keeps the first value.
+    pub(super) fn set(&self, value: T) {
+        let mut kept = self.value.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.get_or_insert(value);
+        self.set.notify_all();
+    }
+
+    pub(super) fn get(&self) -> Option<T> {
+        let value = self.value.lock().unwrap_or_else(PoisonError::into_inner);
+        value.clone()
+    }
+
+    pub(super) fn wait_for(&self, limit: Duration) -> Option<T> {
+        let started = Instant::now();
+        let mut value = self.value.lock().unwrap_or_else(PoisonError::into_inner);
+        while value.is_none() && started.elapsed() < limit {
+            let left = limit.saturating_sub(started.elapsed());
+            let waited = self.set.wait_timeout(value, left.min(LONGEST_WAIT));
+            value = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        value.clone()
+    }
+}
+
+/// Waits that are beyond all times are made of shorter ones.
+const LONGEST_WAIT: Duration = Duration::from_secs(3600);
+
+thread_local! {
+    /// The callbacks that run on this thread, or wait for it.
+    static CALLBACKS: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Runs code of the caller's under these marks. A panic is an error.
+pub(super) fn in_callback<T>(
+    own: &[usize],
+    work: impl FnOnce() -> Result<T, BoxError>,
+) -> Result<T, BoxError> {
+    let before = CALLBACKS.with_borrow_mut(|marks| {
+        let before = marks.len();
+        marks.extend(own);
+        before
+    });
+    let done = catch_unwind(AssertUnwindSafe(work));
+    CALLBACKS.with_borrow_mut(|marks| marks.truncate(before));
+    done.unwrap_or_else(|_| Err("it panicked".into()))
+}
+
+pub(super) fn is_in_callback(mark: usize) -> bool {
+    CALLBACKS.with_borrow(|marks| marks.contains(&mark))
+}

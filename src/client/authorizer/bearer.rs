@@ -1,0 +1,237 @@
+//! Requests with the client's token, renewed once if a server refuses it.
+//!
+//! [RFC 6750](https://www.rfc-editor.org/rfc/rfc6750)
+
+use std::sync::Arc;
+
+use reqwest::{
+    Method, StatusCode, Url,
+    header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HeaderValue},
+};
+
+use super::{
+    super::{
+        http, maybe_async,
+        session::{Live, Session},
+        settings::Settings,
+        transport::Transport,
+        waiting::Deadline,
+    },
+    Next,
+};
+use crate::{
+    error::{Error, Result},
+    lifecycle::{published::Published, single_flight::Need},
+    oauth2::{
+        hook::ProtectedRequest,
+        token::bearer::{TokenPlacement, is_invalid_token},
+    },
+    trace,
+};
+
+/// A request with a token, as often as it is sent.
+pub(in super::super) struct Bearer {
+    session: Session,
+    live: Live,
+    deadline: Option<Deadline>,
+    /// The token that the request has.
+    token: Option<Arc<Published>>,
+    /// The token that the request had before, which was refused.
+    refused: Option<Arc<Published>>,
+    /// The request without a token, to be sent again.
+    kept: Option<http::Request>,
+    url: Option<Url>,
+}
+
+impl Bearer {
+    pub(in super::super) fn new(session: Session) -> Result<Self> {
+        Ok(Self {
+            live: session.live()?,
+            session,
+            deadline: None,
+            token: None,
+            refused: None,
+            kept: None,
+            url: None,
+        })
+    }
+
+    pub(super) fn transport(&self) -> &Transport {
+        &self.live.shared.transport
+    }
+
+    /// What the response asks for.
+    pub(super) fn next(&mut self, response: &http::Response) -> Next {
+        let is_refused = self
+            .url
+            .as_ref()
+            .is_some_and(|url| is_refusal(response, url));
+        if let (Some(_), Some(token)) = (&self.refused, &self.token) {
+            // A new token did not help, so the token was not the reason: spare the server a
+            // renewal for each of the 401s that are to be expected now.
+            self.live
+                .slot
+                .note_refusal(is_refused, token, self.live.shared.now());
+            return Next::Done;
+        }
+        match self.kept.take() {
+            Some(request) if is_refused => Next::Renew(request),
+            _ => Next::Done,
+        }
+    }
+
+    /// Whether the request may be given a token.
+    fn check(&self, request: &http::Request) -> Result<()> {
+        if request.headers().contains_key(AUTHORIZATION) {
+            return Err(Error::usage(
+                "the request has an Authorization header, or a user name in its URL, already; \
+                 take it out, or call withhold_token",
+            ));
+        }
+        self.transport().check(request.url())
+    }
+}
+
+#[maybe_async]
+impl Bearer {
+    /// Puts the token on the request, which is kept as it was if a refusal could be answered.
+    pub(in super::super) async fn authorize(&mut self, request: &mut http::Request) -> Result<()> {
+        self.check(request)?;
+        let own_limit = request.timeout().copied();
+        let deadline = *self.deadline.get_or_insert_with(|| match own_limit {
+            Some(limit) => Deadline::after(limit),
+            None => self.live.deadline(),
+        });
+        let token = match self.token.take() {
+            Some(token) => token,
+            None => self.session.usable(deadline).await?.for_request(),
+        };
+        if self.refused.is_none() && self.live.slot.may_retry(&self.live.caller()) {
+            self.url = Some(request.url().clone());
+            self.kept = request.try_clone();
+        }
+        if own_limit.is_some() {
+            // Whatever was waited for is part of it.
+            *request.timeout_mut() = Some(deadline.left());
+        }
+        self.live.place(request, &token)?;
+        self.token = Some(token);
+        Ok(())
+    }
+
+    /// Obtains another token than that which was refused; whether there is one.
+    pub(super) async fn renew(&mut self) -> bool {
+        let (Some(refused), Some(deadline)) = (self.token.take(), self.deadline) else {
+            return false;
+        };
+        let need = Need::Other(refused.clone());
+        let renewed = self.session.obtain(need, deadline).await;
+        self.refused = Some(refused.clone());
+        match renewed {
+            Ok(obtained) if obtained.published.is_same(&refused) => false,
+            Ok(obtained) => {
+                self.token = Some(obtained.for_request());
+                true
+            }
+            Err(error) => {
+                trace::unauthorized(&error);
+                false
+            }
+        }
+    }
+}
+
+#[maybe_async]
+impl Session {
+    pub(in super::super) async fn authorize(&self, request: &mut http::Request) -> Result<()> {
+        Bearer::new(self.clone())?.authorize(request).await
+    }
+
+    pub(in super::super) async fn authorization_header(&self) -> Result<HeaderValue> {
+        let deadline = self.live()?.deadline();
+        let obtained = self.usable(deadline).await?;
+        obtained.for_request().header()
+    }
+}
+
+impl Live {
+    /// Puts the token on the request, where it belongs, and shows it to the hooks.
+    fn place(&self, request: &mut http::Request, published: &Published) -> Result<()> {
+        let Settings {
+            placement, hooks, ..
+        } = &self.shared.settings;
+        match placement {
+            TokenPlacement::Header => {
+                let header = published.header()?;
+                request.headers_mut().insert(AUTHORIZATION, header);
+            }
+            TokenPlacement::Query => {
+                published.token.add_to_query(request.url_mut())?;
+                // "Clients using the URI Query Parameter method SHOULD also send a Cache-Control
+                // header containing the "no-store" option."
+                let no_store = HeaderValue::from_static("no-store");
+                request
+                    .headers_mut()
+                    .entry(CACHE_CONTROL)
+                    .or_insert(no_store);
+            }
+            TokenPlacement::Body => {
+                let mut body = form_body(request)?.to_vec();
+                published.token.add_to_form(&mut body)?;
+                let form = HeaderValue::from_static("application/x-www-form-urlencoded");
+                request.headers_mut().entry(CONTENT_TYPE).or_insert(form);
+                *request.body_mut() = Some(body.into());
+            }
+        }
+        if hooks.0.iter().any(|hook| hook.protected().is_some()) {
+            let headers = std::mem::take(request.headers_mut());
+            let (method, url) = (request.method().clone(), request.url().clone());
+            let mut protected = ProtectedRequest::new(method, url, headers);
+            protected.apply_hooks(&hooks.0)?;
+            let (url, headers) = protected.into_parts();
+            self.shared.transport.check(&url)?;
+            *request.url_mut() = url;
+            *request.headers_mut() = headers;
+        }
+        Ok(())
+    }
+}
+
+/// The form that a token may be added to: one that is there in full, or none on a method that has
+/// a body.
+///
+/// [RFC 6750 section 2.2](https://www.rfc-editor.org/rfc/rfc6750#section-2.2)
+fn form_body(request: &http::Request) -> Result<&[u8]> {
+    let content_type = request.headers().get(CONTENT_TYPE);
+    let is_form = content_type.is_some_and(|value| {
+        let value = value.to_str().unwrap_or_default();
+        let essence = value.split(';').next().unwrap_or_default().trim();
+        essence.eq_ignore_ascii_case("application/x-www-form-urlencoded")
+    });
+    // "The HTTP request method is one for which the request-body has defined semantics. In
+    // particular, this means that the "GET" method MUST NOT be used."
+    let has_body = !matches!(
+        *request.method(),
+        Method::GET | Method::HEAD | Method::OPTIONS
+    );
+    match request.body() {
+        None if has_body && (is_form || content_type.is_none()) => Ok(&[]),
+        Some(body) if has_body && is_form => body.as_bytes().ok_or_else(not_a_form),
+        _ => Err(not_a_form()),
+    }
+}
+
+fn not_a_form() -> Error {
+    Error::usage(
+        "the token is placed in the body, which has to be a form of a POST, PUT or PATCH; \
+         use TokenPlacement::Header for other requests",
+    )
+}
+
+/// Whether the server that was meant refused the token; another one, to which it redirected, has
+/// not got it.
+fn is_refusal(response: &http::Response, sent_to: &Url) -> bool {
+    response.status() == StatusCode::UNAUTHORIZED
+        && response.url().origin() == sent_to.origin()
+        && is_invalid_token(response.headers())
+}

@@ -1,0 +1,133 @@
+//! Handing a new token to `token_store` and `update_token`, each until it is taken.
+
+use std::{sync::Arc, time::Duration};
+
+use super::{
+    in_callback, maybe_async, run_detached_for, run_in_background,
+    session::Shared,
+    sleep,
+    store_sync::{CALL, StoreSync},
+    waiting::{Deadline, Waiting},
+};
+use crate::{
+    error::{Error, Result},
+    lifecycle::{outbox::Due, slot::Slot},
+    trace,
+};
+
+/// The first wait before a token is stored again that the store did not take, doubled each time.
+const FIRST_WAIT: Duration = Duration::from_secs(1);
+
+/// What a slot owes, to be delivered by the rules of its client.
+#[derive(Clone)]
+pub(super) struct Delivery {
+    shared: Arc<Shared>,
+    slot: Arc<Slot<Waiting>>,
+}
+
+impl Delivery {
+    pub(super) fn new(shared: Arc<Shared>, slot: Arc<Slot<Waiting>>) -> Self {
+        Self { shared, slot }
+    }
+
+    /// The store of the slot in which the token is by now.
+    fn store_sync(&self) -> StoreSync {
+        let slot = self.slot.forwarded().unwrap_or_else(|| self.slot.clone());
+        StoreSync::new(self.shared.clone(), slot)
+    }
+}
+
+#[maybe_async]
+impl Delivery {
+    /// Stores what is not stored yet, then tells `update_token` what it has not taken yet. What
+    /// somebody else is at is waited for until the deadline; what fails is tried again some time
+    /// later.
+    pub(super) async fn run(self, deadline: Deadline) -> Result<()> {
+        let stored = self.clone().store().await;
+        // Whatever the store does: the hook may be all that keeps the token.
+        let told = self.tell(deadline).await;
+        stored.and(told)
+    }
+
+    /// Stores what is not stored yet. While the lease of the renewal lasts, what failed is tried
+    /// again.
+    pub(super) async fn store(self) -> Result<()> {
+        let sync = self.store_sync();
+        let saved = sync.clone().save().await;
+        if saved.is_err() && sync.has_lease() {
+            run_in_background(move || keep_saving(sync));
+        }
+        saved
+    }
+
+    async fn tell(&self, deadline: Deadline) -> Result<()> {
+        let Some(hook) = &self.shared.settings.hook else {
+            return Ok(());
+        };
+        let marks = [self.slot.id(), self.shared.id()];
+        loop {
+            match self.slot.take_update() {
+                Due::Nothing => return Ok(()),
+                Due::Busy(other) => {
+                    if !other.has_ended(deadline).await {
+                        return Err(Error::update("it is still running".into()));
+                    }
+                }
+                Due::Mine(update, progress) => {
+                    let hook = hook.clone();
+                    let told = in_callback(&marks, move || hook(update)).await;
+                    told.map_err(Error::update)?;
+                    progress.done();
+                }
+            }
+        }
+    }
+
+    /// Waits for a renewal that is in flight, and sees that nothing is left to be done.
+    pub(super) async fn settle(self, deadline: Deadline) -> Result<()> {
+        let settled = self.clone().settle_all(deadline).await;
+        // Whoever has to wait for the lease need not wait for this client any more.
+        drop(self.slot.take_lease());
+        settled
+    }
+
+    async fn settle_all(self, deadline: Deadline) -> Result<()> {
+        if let Some(flight) = self.slot.in_flight()
+            && !flight.has_ended(deadline).await
+        {
+            return Err(Error::interrupted(
+                "a renewal is still under way; close again to wait for it",
+            ));
+        }
+        if self.slot.is_settled() {
+            return Ok(());
+        }
+        let delivered = run_detached_for(deadline.left(), move || self.run(deadline)).await;
+        match delivered {
+            Some(delivered) if delivered.is_ok() || !deadline.is_over() => delivered,
+            _ => Err(Error::interrupted(
+                "token_store or update_token is still running; close again to wait for it",
+            )),
+        }
+    }
+}
+
+/// Stores again and again what the store did not take, as long as the lease lasts under which it
+/// was renewed.
+#[maybe_async]
+async fn keep_saving(sync: StoreSync) -> Result<()> {
+    let mut wait = FIRST_WAIT;
+    loop {
+        sleep(wait).await;
+        wait *= 2;
+        if !sync.lease_lasts(CALL + wait) {
+            drop(sync.give_lease_back());
+            return Ok(());
+        }
+        let saved = sync.clone().save().await;
+        match saved {
+            Ok(()) => return Ok(()),
+            Err(error) => trace::update_failed(&error),
+        }
+    }
+}

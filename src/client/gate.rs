@@ -1,0 +1,84 @@
+//! Lets the requests of an open client through, and tells when the last of them has ended.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::{
+    maybe_async,
+    waiting::{Deadline, Waiting},
+};
+use crate::{
+    error::{Error, Result},
+    lifecycle::single_flight::{Outcome, Waiter as _},
+};
+
+/// What stands between a client and its endpoints.
+#[derive(Debug, Default)]
+pub(super) struct Gate(Mutex<GateState>);
+
+#[derive(Debug, Default)]
+struct GateState {
+    is_closed: bool,
+    under_way: usize,
+    /// Settled when nothing is under way any more.
+    idle: Option<Waiting>,
+}
+
+/// A request that is under way, with all its attempts.
+#[derive(Debug)]
+pub(super) struct Passage<'a>(&'a Gate);
+
+impl Gate {
+    /// Lets a request through.
+    pub(super) fn pass(&self) -> Result<Passage<'_>> {
+        let mut state = self.lock();
+        if state.is_closed {
+            return Err(Error::closed());
+        }
+        state.under_way += 1;
+        Ok(Passage(self))
+    }
+
+    /// Lets nothing through any more.
+    pub(super) fn close(&self) {
+        self.lock().is_closed = true;
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.lock().is_closed
+    }
+
+    fn idle(&self) -> Option<Waiting> {
+        let mut state = self.lock();
+        match state.under_way {
+            0 => None,
+            _ => Some(state.idle.get_or_insert_default().clone()),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, GateState> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[maybe_async]
+impl Gate {
+    /// Waits for what is under way; whether it has ended before the deadline.
+    pub(super) async fn is_idle(&self, deadline: Deadline) -> bool {
+        match self.idle() {
+            None => true,
+            Some(idle) => idle.has_ended(deadline).await,
+        }
+    }
+}
+
+impl Drop for Passage<'_> {
+    fn drop(&mut self) {
+        let mut state = self.0.lock();
+        state.under_way -= 1;
+        if state.under_way == 0
+            && let Some(idle) = state.idle.take()
+        {
+            idle.settle(Ok(Outcome::Unchanged));
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! How callers wait, and for how long.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use super::{Signal, maybe_async};
+use crate::{
+    error::{Error, Result},
+    lifecycle::single_flight::{Outcome, Waiter},
+};
+
+/// What callers of one mode wait for: the outcome of what is in flight.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Waiting(Arc<Signal<Result<Outcome>>>);
+
+impl Waiter for Waiting {
+    fn settle(&self, outcome: Result<Outcome>) {
+        self.0.set(outcome);
+    }
+}
+
+impl Waiting {
+    /// The outcome, if it is there.
+    pub(super) fn outcome(&self) -> Option<Result<Outcome>> {
+        self.0.get()
+    }
+}
+
+#[maybe_async]
+impl Waiting {
+    /// The outcome, waited for until the deadline.
+    pub(super) async fn until(&self, deadline: Deadline) -> Result<Outcome> {
+        let outcome = self.0.wait_for(deadline.left()).await;
+        outcome.unwrap_or_else(|| Err(renewal_timed_out()))
+    }
+
+    /// Waits for any outcome; whether there was one before the deadline.
+    pub(super) async fn has_ended(&self, deadline: Deadline) -> bool {
+        self.0.wait_for(deadline.left()).await.is_some()
+    }
+}
+
+pub(super) fn renewal_timed_out() -> Error {
+    Error::timed_out("timed out waiting for the renewal of the token")
+}
+
+/// When a caller goes on, whatever it waits for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Deadline(Option<Instant>);
+
+impl Deadline {
+    /// None, if `limit` is beyond all times.
+    pub(super) fn after(limit: Duration) -> Self {
+        Self(Instant::now().checked_add(limit))
+    }
+
+    /// Half way to it.
+    pub(super) fn half(self) -> Self {
+        Self::after(self.left() / 2)
+    }
+
+    pub(super) fn left(self) -> Duration {
+        match self.0 {
+            Some(deadline) => deadline.saturating_duration_since(Instant::now()),
+            None => Duration::MAX,
+        }
+    }
+
+    pub(super) fn is_over(self) -> bool {
+        self.left().is_zero()
+    }
+}

@@ -1,0 +1,253 @@
+//! What a caller is to do: use the token, wait, renew it, or give up.
+
+use std::{sync::Arc, time::Duration};
+
+use super::now::Now;
+use super::{
+    decision::{Decision, TokenState, decide},
+    published::Published,
+    single_flight::{Claim, Flight, Need, Outcome, Waiter},
+    slot::{Rules, Slot, State},
+};
+use crate::{
+    error::{Error, Result},
+    oauth2::grant::Grant,
+};
+
+/// What the handle of a caller has, of which others on the same slot may have another.
+pub(crate) struct Caller {
+    /// Sent anew when there is no refresh token. Only ever the client's own: a child of it acts
+    /// for somebody else.
+    pub(crate) grant: Option<Arc<dyn Grant>>,
+    /// Whether there is a token endpoint at all.
+    pub(crate) can_ask: bool,
+}
+
+/// What the caller is to do.
+pub(crate) enum Action<W: Waiter> {
+    Use(Arc<Published>),
+    Wait(W),
+    /// Read the token store, and look again.
+    Load(Claim<W>),
+    /// Renew; with a token to go on with if that fails, or none.
+    Renew(Claim<W>, Option<Arc<Published>>),
+    /// Look again at this slot, with which the other has become one.
+    Follow(Arc<Slot<W>>),
+    Fail(Error),
+}
+
+impl<W: Waiter> Slot<W> {
+    /// Whether a token that a server refuses could be renewed.
+    pub(crate) fn may_retry(&self, caller: &Caller) -> bool {
+        self.rules.policy.on_unauthorized() && self.read().is_renewable(caller, &self.rules)
+    }
+
+    /// Decides what the caller does; if it leads, nobody else will until the [`Claim`] is dropped.
+    pub(crate) fn next(self: &Arc<Self>, need: &Need, caller: &Caller, now: Now) -> Action<W> {
+        let mut state = self.write();
+        if let Some(slot) = &state.forwarded {
+            return Action::Follow(slot.clone());
+        }
+        state.abandon_overdue(self.rules.flight_limit, now);
+        if let Some(store) = &state.store
+            && !store.has_read()
+            && state.published.is_none()
+        {
+            return self.load(&mut state, now);
+        }
+        let decision = state.decide(need, caller, &self.rules, now);
+        match (decision, &state.published, &state.flight) {
+            (Decision::Use, Some(published), _) => Action::Use(published.clone()),
+            (Decision::Wait, _, Some(flight)) => Action::Wait(flight.waiter.clone()),
+            (Decision::RenewEarly, Some(published), _) => {
+                let fallback = Some(published.clone());
+                Action::Renew(self.lead(&mut state, need, caller, now), fallback)
+            }
+            (Decision::Renew, _, _) => {
+                Action::Renew(self.lead(&mut state, need, caller, now), None)
+            }
+            (Decision::Paced, _, _) => Action::Fail(state.paced(need, now)),
+            (Decision::Expired, _, _) => {
+                Action::Fail(state.refusal.clone().unwrap_or_else(expired))
+            }
+            _ => Action::Fail(no_token()),
+        }
+    }
+
+    /// What to do to read the token store, whatever is known of it.
+    pub(crate) fn reload(self: &Arc<Self>, now: Now) -> Action<W> {
+        let mut state = self.write();
+        if let Some(slot) = &state.forwarded {
+            return Action::Follow(slot.clone());
+        }
+        state.abandon_overdue(self.rules.flight_limit, now);
+        self.load(&mut state, now)
+    }
+
+    fn load(self: &Arc<Self>, state: &mut State<W>, now: Now) -> Action<W> {
+        match &state.flight {
+            Some(flight) => Action::Wait(flight.waiter.clone()),
+            None => Action::Load(self.claim(state, Need::Usable, now)),
+        }
+    }
+
+    fn lead(
+        self: &Arc<Self>,
+        state: &mut State<W>,
+        need: &Need,
+        caller: &Caller,
+        now: Now,
+    ) -> Claim<W> {
+        let mut claim = self.claim(state, need.clone(), now);
+        claim.grant = caller.grant.clone();
+        claim.refusal = state.refusal.clone();
+        claim
+    }
+
+    fn claim(self: &Arc<Self>, state: &mut State<W>, need: Need, now: Now) -> Claim<W> {
+        state.flights += 1;
+        let flight = Flight {
+            id: state.flights,
+            started: now.monotonic,
+            waiter: W::default(),
+        };
+        let (generation, old) = (state.generation, state.published.clone());
+        let claim = Claim::new(self.clone(), &flight, need, generation, old);
+        state.flight = Some(flight);
+        self.registry.add(self);
+        claim
+    }
+
+    /// What a claim renews by now, after the store was read under it. False if its flight has been
+    /// abandoned, or if the slot has become one with another.
+    pub(crate) fn update_claim(&self, claim: &mut Claim<W>) -> bool {
+        let state = self.read();
+        claim.old = state.published.clone();
+        claim.generation = state.generation;
+        claim.refusal = state.refusal.clone();
+        state.is_current(claim) && state.forwarded.is_none()
+    }
+
+    /// Whether the flight of a claim still is the one that counts.
+    pub(super) fn is_led_by(&self, claim: &Claim<W>) -> bool {
+        let state = self.read();
+        state
+            .flight
+            .as_ref()
+            .is_some_and(|flight| flight.id == claim.id)
+    }
+
+    /// Ends the flight of a claim whose attempt has failed. The next attempt waits if the server
+    /// was asked, unless the error is about a token that is not in use any more.
+    pub(crate) fn fail(
+        &self,
+        claim: &Claim<W>,
+        error: Error,
+        has_asked: bool,
+        now: Now,
+    ) -> Result<Outcome> {
+        let mut state = self.write();
+        let result = match state.is_current(claim) {
+            true => {
+                if has_asked {
+                    if error.needs_login() && claim.grant.is_none() {
+                        state.refusal = Some(error.clone());
+                    }
+                    state.pacing.fail(now.monotonic, error.clone());
+                }
+                Err(error)
+            }
+            false => Ok(Outcome::Superseded),
+        };
+        drop(state);
+        claim.finish(result.clone());
+        result
+    }
+
+    /// The flight has ended, if it still is the one that counts.
+    pub(super) fn end(&self, flight: u64) {
+        let mut state = self.write();
+        if state
+            .flight
+            .as_ref()
+            .is_some_and(|current| current.id == flight)
+        {
+            state.flight = None;
+            self.check_settled(&state);
+        }
+    }
+}
+
+impl<W: Waiter> State<W> {
+    fn decide(&self, need: &Need, caller: &Caller, rules: &Rules, now: Now) -> Decision {
+        let is_published = |refused: &Published| {
+            let published = self.published.as_ref();
+            published.is_some_and(|published| published.is_same(refused))
+        };
+        let renewable = self.is_renewable(caller, rules);
+        let in_flight = self.flight.is_some();
+        match need {
+            Need::Other(refused) if is_published(refused) => match renewable {
+                _ if in_flight => Decision::Wait,
+                _ if self.pacing.is_active(now.monotonic) => Decision::Paced,
+                true => Decision::Renew,
+                false => Decision::Expired,
+            },
+            Need::Usable | Need::Other(_) => {
+                let deferred = self.store.as_ref().map(|store| &store.deferred);
+                let state = TokenState {
+                    lifetime: self.published.as_ref().map(|published| published.lifetime),
+                    policy: rules.policy,
+                    renewable,
+                    in_flight,
+                    paced: self.pacing.is_active(now.monotonic),
+                    deferred: deferred.is_some_and(|pacing| pacing.is_active(now.monotonic)),
+                };
+                decide(state, now.unix)
+            }
+            Need::Renewed => match renewable {
+                _ if in_flight => Decision::Wait,
+                _ if self.pacing.server_wish(now.monotonic).is_some() => Decision::Paced,
+                true => Decision::Renew,
+                false if self.published.is_some() => Decision::Expired,
+                false => Decision::NoToken,
+            },
+        }
+    }
+
+    /// Whether there may be a way to another token.
+    fn is_renewable(&self, caller: &Caller, rules: &Rules) -> bool {
+        let published = self.published.as_ref();
+        let refresh_token = published.and_then(|published| published.token.refresh_token());
+        let can_refresh =
+            rules.use_refresh_tokens && self.refusal.is_none() && refresh_token.is_some();
+        caller.can_ask && (can_refresh || caller.grant.is_some()) || self.store.is_some()
+    }
+
+    fn paced(&self, need: &Need, now: Now) -> Error {
+        let error = match need {
+            Need::Renewed => self.pacing.server_wish(now.monotonic),
+            _ => self.pacing.error(now.monotonic),
+        };
+        // It is paced, so there is one.
+        error.unwrap_or_else(expired)
+    }
+
+    /// A flight that should have ended long ago leads to nothing: whoever leads it has vanished.
+    fn abandon_overdue(&mut self, limit: Duration, now: Now) {
+        let is_overdue = |flight: &Flight<W>| flight.started.saturating_add(limit) <= now.monotonic;
+        if self.flight.as_ref().is_some_and(is_overdue) {
+            self.flight = None;
+        }
+    }
+}
+
+pub(crate) fn expired() -> Error {
+    Error::token(
+        "the token has expired or was refused, and there is no refresh token, or no token_endpoint, to renew it with",
+    )
+}
+
+pub(crate) fn no_token() -> Error {
+    Error::token("there is no token; set one, call fetch_token, or give the builder a grant")
+}

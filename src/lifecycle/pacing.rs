@@ -1,0 +1,113 @@
+//! How long attempts to get a token wait after one that failed.
+
+use std::time::Duration;
+
+use crate::{error::Error, random};
+
+/// The wait after failures, by monotonic time, with the error of the last of them.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Pacing {
+    failures: u32,
+    until: Duration,
+    /// Until when the server asked to be left alone.
+    retry_after: Duration,
+    error: Option<Error>,
+}
+
+impl Pacing {
+    /// The shortest wait, which doubles with each failure…
+    const FIRST: Duration = Duration::from_secs(1);
+    /// … up to the longest, which only the server's own `Retry-After` exceeds…
+    const LAST: Duration = Duration::from_secs(30);
+    /// … up to this.
+    const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(300);
+
+    /// An attempt failed at `now`, and the server may have said when to come back.
+    pub(crate) fn fail(&mut self, now: Duration, error: Error) {
+        let retry_after = error.retry_after().unwrap_or_default();
+        let retry_after = retry_after.min(Self::LONGEST_RETRY_AFTER);
+        let wait = Self::FIRST
+            .saturating_mul(1 << self.failures.min(10))
+            .min(Self::LAST)
+            .max(retry_after);
+        // Up to a quarter more, so that those who failed together do not come back together.
+        let more = random::jitter(wait / 4).unwrap_or_default();
+        self.failures = self.failures.saturating_add(1);
+        self.until = now.saturating_add(wait).saturating_add(more);
+        self.retry_after = now.saturating_add(retry_after);
+        self.error = Some(error);
+    }
+
+    /// The error of the last attempt, if the next has to wait, with the time that is left.
+    pub(crate) fn error(&self, now: Duration) -> Option<Error> {
+        self.error_until(self.until, now)
+    }
+
+    /// The same for an attempt that the caller demands: it heeds the server's wish alone.
+    pub(crate) fn server_wish(&self, now: Duration) -> Option<Error> {
+        self.error_until(self.retry_after, now)
+    }
+
+    pub(crate) fn is_active(&self, now: Duration) -> bool {
+        now < self.until
+    }
+
+    fn error_until(&self, until: Duration, now: Duration) -> Option<Error> {
+        let left = until.checked_sub(now).filter(|left| !left.is_zero())?;
+        Some(self.error.clone()?.paced(left))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::{HeaderMap, StatusCode, header::RETRY_AFTER};
+
+    use super::*;
+    use crate::error::ErrorResponse;
+
+    fn error(retry_after: Option<&'static str>) -> Error {
+        let mut headers = HeaderMap::new();
+        if let Some(retry_after) = retry_after {
+            headers.insert(RETRY_AFTER, retry_after.parse().expect("a header"));
+        }
+        Error::refused(ErrorResponse::new(StatusCode::SERVICE_UNAVAILABLE, headers))
+    }
+
+    fn wait_at_least(pacing: &Pacing, now: Duration, wait: Duration) {
+        let last = now + wait - Duration::from_millis(1);
+        assert!(pacing.is_active(now) && pacing.is_active(last), "{wait:?}");
+        let end = now + wait + wait / 4;
+        assert!(!pacing.is_active(end), "{wait:?}");
+        let error = pacing.error(now).expect("the last error");
+        let left = error.retry_after().expect("when to try again");
+        assert!(left >= wait && now + left <= end, "{left:?}");
+        assert!(pacing.error(end).is_none());
+    }
+
+    #[test]
+    fn failures_are_followed_by_longer_and_longer_waits() {
+        let mut pacing = Pacing::default();
+        assert!(!pacing.is_active(Duration::ZERO) && pacing.error(Duration::ZERO).is_none());
+        let mut now = Duration::from_secs(1000);
+        for wait in [1, 2, 4, 8, 16, 30, 30, 30].map(Duration::from_secs) {
+            pacing.fail(now, error(None));
+            wait_at_least(&pacing, now, wait);
+            assert!(pacing.server_wish(now).is_none());
+            now += wait * 2;
+        }
+    }
+
+    #[test]
+    fn the_server_s_wish_counts_up_to_five_minutes() {
+        let now = Duration::from_secs(1000);
+        for (said, wait) in [("60", 60), ("600", 300), ("31536000", 300), ("0", 1)] {
+            let (mut pacing, wait) = (Pacing::default(), Duration::from_secs(wait));
+            pacing.fail(now, error(Some(said)));
+            wait_at_least(&pacing, now, wait);
+            let wish = pacing
+                .server_wish(now)
+                .and_then(|error| error.retry_after());
+            assert_eq!(wish, Some(wait).filter(|_| said != "0"), "{said}");
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! A token in use.
+
+use std::{sync::Arc, time::Duration};
+
+use http::HeaderValue;
+
+use super::decision::Lifetime;
+use crate::{error::Result, oauth2::token::Token};
+
+/// A published token, ready to be put on a request.
+#[derive(Debug)]
+pub(crate) struct Published {
+    pub(crate) token: Arc<Token>,
+    pub(crate) lifetime: Lifetime,
+    /// Made once, cloned per request; or why the token cannot be put on one.
+    header: Result<HeaderValue>,
+}
+
+impl Published {
+    /// A token that came from elsewhere.
+    pub(crate) fn restored(token: Arc<Token>, leeway: Duration) -> Self {
+        let lifetime = Lifetime::restored(&token, leeway);
+        Self::new(token, lifetime)
+    }
+
+    /// A token that came in an answer at `received`.
+    pub(crate) fn received(token: Arc<Token>, leeway: Duration, received: Duration) -> Self {
+        let lifetime = Lifetime::received(&token, leeway, received);
+        Self::new(token, lifetime)
+    }
+
+    fn new(token: Arc<Token>, lifetime: Lifetime) -> Self {
+        Self {
+            header: token.authorization_header(),
+            lifetime,
+            token,
+        }
+    }
+
+    /// Whether it can still be used.
+    pub(crate) fn is_alive(&self, now: Duration) -> bool {
+        self.lifetime.is_alive_at(now)
+    }
+
+    /// Whether it can be used and nothing is to be done for it.
+    pub(crate) fn is_fresh(&self, now: Duration) -> bool {
+        self.lifetime.is_fresh_at(now)
+    }
+
+    /// Whether a request would look the same with either.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        self.token.access_token() == other.token.access_token()
+    }
+
+    /// The value of the `Authorization` header.
+    pub(crate) fn header(&self) -> Result<HeaderValue> {
+        self.header.clone()
+    }
+}

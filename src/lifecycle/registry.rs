@@ -1,0 +1,72 @@
+//! The slots that something is in flight for, or that owe their store or hook something: they stay
+//! until that is done, and whoever closes the client finds them here.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use super::{outbox::SUPERSEDED, single_flight::Waiter, slot::Slot};
+
+/// Its lock is the last that is taken: nothing else is locked while it is held.
+#[derive(Debug)]
+pub(crate) struct Registry<W: Waiter>(Mutex<Entries<W>>);
+
+#[derive(Debug)]
+struct Entries<W: Waiter> {
+    /// By their identifier.
+    slots: HashMap<usize, Arc<Slot<W>>>,
+    /// Those among them whose token is in use by nobody, the oldest first.
+    superseded: VecDeque<usize>,
+}
+
+impl<W: Waiter> Default for Registry<W> {
+    fn default() -> Self {
+        Self(Mutex::new(Entries {
+            slots: HashMap::new(),
+            superseded: VecDeque::new(),
+        }))
+    }
+}
+
+impl<W: Waiter> Registry<W> {
+    pub(super) fn add(&self, slot: &Arc<Slot<W>>) {
+        let mut entries = self.lock();
+        entries
+            .slots
+            .entry(slot.id())
+            .or_insert_with(|| slot.clone());
+    }
+
+    /// Whoever calls this holds the slot itself, so this is never its end.
+    pub(super) fn remove(&self, slot: &Slot<W>) {
+        let mut entries = self.lock();
+        if entries.slots.remove(&slot.id()).is_some() {
+            entries.superseded.retain(|id| *id != slot.id());
+        }
+    }
+
+    /// Bounds what is owed for superseded logins: the oldest slot of one is given up.
+    #[must_use]
+    pub(super) fn supersede(&self, slot: &Slot<W>) -> Option<Arc<Slot<W>>> {
+        let mut entries = self.lock();
+        if !entries.slots.contains_key(&slot.id()) || entries.superseded.contains(&slot.id()) {
+            return None;
+        }
+        entries.superseded.push_back(slot.id());
+        if entries.superseded.len() <= SUPERSEDED {
+            return None;
+        }
+        let oldest = entries.superseded.pop_front()?;
+        entries.slots.remove(&oldest)
+    }
+
+    /// All of them.
+    pub(crate) fn slots(&self) -> Vec<Arc<Slot<W>>> {
+        self.lock().slots.values().cloned().collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Entries<W>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

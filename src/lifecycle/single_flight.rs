@@ -1,0 +1,110 @@
+//! What is in flight for a slot, a renewal or the first look into its store: one caller leads it,
+//! any number wait for it.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use super::{published::Published, slot::Slot};
+use crate::{
+    error::{Error, Result},
+    oauth2::grant::Grant,
+};
+
+/// How callers wait for something in flight. Each mode of the clients has its own.
+pub(crate) trait Waiter: Clone + Default + fmt::Debug + Send + Sync {
+    /// Lets go whoever waits, now and later. The first outcome counts.
+    fn settle(&self, outcome: Result<Outcome>);
+}
+
+/// What came of a flight, if it did not fail.
+#[derive(Clone, Debug)]
+pub(crate) enum Outcome {
+    /// A token, renewed here or by somebody else who shares the store.
+    Token(Arc<Published>),
+    /// Another token counts by now, which is as good as a renewed one.
+    Superseded,
+    /// Nothing was renewed: whoever waits decides anew.
+    Unchanged,
+}
+
+/// What a caller needs of the slot.
+#[derive(Clone, Debug)]
+pub(crate) enum Need {
+    /// A token that can be used.
+    Usable,
+    /// A renewed one, whatever the time.
+    Renewed,
+    /// Another one than this, which a server refused.
+    Other(Arc<Published>),
+}
+
+/// A flight as the slot knows it.
+#[derive(Debug)]
+pub(super) struct Flight<W> {
+    pub(super) id: u64,
+    /// By monotonic time.
+    pub(super) started: Duration,
+    pub(super) waiter: W,
+}
+
+/// The right to renew, and what the renewal starts from. When it is dropped, in whatever way, the
+/// slot is free for the next and nobody waits any longer.
+pub(crate) struct Claim<W: Waiter> {
+    pub(crate) slot: Arc<Slot<W>>,
+    pub(super) id: u64,
+    waiter: W,
+    pub(crate) need: Need,
+    pub(super) generation: u64,
+    /// The token that is renewed.
+    pub(crate) old: Option<Arc<Published>>,
+    /// What may be sent where there is no refresh token, or where it is refused.
+    pub(crate) grant: Option<Arc<dyn Grant>>,
+    /// Why the refresh token must not be sent again.
+    pub(crate) refusal: Option<Error>,
+}
+
+impl<W: Waiter> Claim<W> {
+    pub(super) fn new(
+        slot: Arc<Slot<W>>,
+        flight: &Flight<W>,
+        need: Need,
+        generation: u64,
+        old: Option<Arc<Published>>,
+    ) -> Self {
+        Self {
+            slot,
+            id: flight.id,
+            waiter: flight.waiter.clone(),
+            need,
+            generation,
+            old,
+            grant: None,
+            refusal: None,
+        }
+    }
+
+    /// What others wait for.
+    pub(crate) fn waiter(&self) -> W {
+        self.waiter.clone()
+    }
+
+    /// Whether nobody else leads by now, as this has lasted too long.
+    pub(crate) fn is_leading(&self) -> bool {
+        self.slot.is_led_by(self)
+    }
+
+    /// Ends the flight. The slot is free for the next one before anybody hears of it: nobody is to
+    /// join what has ended.
+    pub(crate) fn finish(&self, outcome: Result<Outcome>) {
+        self.slot.end(self.id);
+        self.waiter.settle(outcome);
+    }
+}
+
+impl<W: Waiter> Drop for Claim<W> {
+    fn drop(&mut self) {
+        // Keeps what was settled before: this is for a panic and for a runtime that shuts down.
+        self.finish(Err(Error::interrupted(
+            "the renewal was cut off before its end",
+        )));
+    }
+}

@@ -1,0 +1,243 @@
+//! The token slot: the published token, at most one renewal in flight, and what has not been stored
+//! and told yet.
+//!
+//! Its lock is held for as long as it takes to look or to swap a pointer, never across I/O, so a
+//! renewal holds up nobody who has a token to go on with.
+
+use std::{
+    sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
+    time::Duration,
+};
+
+use super::now::Now;
+use super::{
+    outbox::Outbox,
+    pacing::Pacing,
+    published::Published,
+    reconcile::StoreState,
+    registry::Registry,
+    single_flight::{Claim, Flight, Waiter},
+};
+use crate::{
+    error::Error,
+    oauth2::token::{Token, refresh::RefreshPolicy},
+};
+
+/// The rules that a client has.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rules {
+    pub(crate) leeway: Duration,
+    pub(crate) policy: RefreshPolicy,
+    /// Whether refresh tokens count, or the grant alone.
+    pub(crate) use_refresh_tokens: bool,
+    /// How long a renewal may be in flight before the next caller leads another.
+    pub(crate) flight_limit: Duration,
+}
+
+impl Rules {
+    /// The rules for a client whose token requests may each last for `timeout`, and which uses
+    /// refresh tokens.
+    pub(crate) fn new(
+        leeway: Duration,
+        policy: RefreshPolicy,
+        timeout: Duration,
+        has_store: bool,
+    ) -> Self {
+        // The token may be asked for in two ways, under a lease that is waited for, between calls
+        // of the store.
+        let with_store = match has_store {
+            true => timeout.saturating_add(Duration::from_secs(40)),
+            false => Duration::ZERO,
+        };
+        let flight_limit = timeout
+            .saturating_mul(2)
+            .saturating_add(with_store)
+            .saturating_add(Duration::from_secs(1));
+        Self {
+            leeway,
+            policy,
+            use_refresh_tokens: true,
+            flight_limit,
+        }
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Slot<W: Waiter> {
+    pub(crate) rules: Rules,
+    pub(super) registry: Arc<Registry<W>>,
+    state: RwLock<State<W>>,
+}
+
+#[derive(Debug)]
+pub(super) struct State<W: Waiter> {
+    pub(super) published: Option<Arc<Published>>,
+    /// Counts the tokens that were published.
+    pub(super) generation: u64,
+    pub(super) flight: Option<Flight<W>>,
+    pub(super) flights: u64,
+    pub(super) pacing: Pacing,
+    /// Why the refresh token must not be sent again.
+    pub(super) refusal: Option<Error>,
+    pub(super) outbox: Outbox<W>,
+    pub(super) store: Option<StoreState<W>>,
+    /// The handles that point here.
+    pub(super) handles: usize,
+    /// The last of them was pointed elsewhere: the token is not in use.
+    pub(super) superseded: bool,
+    /// The slot with which this one has become one.
+    pub(super) forwarded: Option<Arc<Slot<W>>>,
+}
+
+impl<W: Waiter> Slot<W> {
+    pub(super) fn new(
+        published: Option<Arc<Published>>,
+        store: Option<StoreState<W>>,
+        rules: Rules,
+        registry: Arc<Registry<W>>,
+    ) -> Self {
+        let state = State {
+            published,
+            generation: 0,
+            flight: None,
+            flights: 0,
+            pacing: Pacing::default(),
+            refusal: None,
+            outbox: Outbox::default(),
+            store,
+            handles: 1,
+            superseded: false,
+            forwarded: None,
+        };
+        Self {
+            rules,
+            registry,
+            state: RwLock::new(state),
+        }
+    }
+
+    /// Marks the callbacks that run for the slot.
+    pub(crate) fn id(&self) -> usize {
+        std::ptr::from_ref(self).addr()
+    }
+
+    /// Marks those among them that complete a request, and so must not make another that has to be
+    /// completed. No other slot is there.
+    pub(crate) fn completing(&self) -> usize {
+        self.id() + 1
+    }
+
+    pub(crate) fn published(&self) -> Option<Arc<Published>> {
+        self.read().published.clone()
+    }
+
+    /// The token if nothing is to be done for it: the fast path.
+    pub(crate) fn fresh(&self, now: Duration) -> Option<Arc<Published>> {
+        let state = self.read();
+        let published = state.published.as_ref()?;
+        let is_fresh = published.is_fresh(now) && state.forwarded.is_none();
+        is_fresh.then(|| published.clone())
+    }
+
+    /// The slot with which this one has become one.
+    pub(crate) fn forwarded(&self) -> Option<Arc<Self>> {
+        self.read().forwarded.clone()
+    }
+
+    /// Whether the token is kept in a store.
+    pub(crate) fn is_stored(&self) -> bool {
+        self.read().store.is_some()
+    }
+
+    /// A renewed token was refused too, or was not.
+    pub(crate) fn note_refusal(&self, refused: bool, published: &Published, now: Now) {
+        let mut state = self.write();
+        let is_published = state.published.as_ref();
+        if is_published.is_some_and(|current| current.is_same(published)) {
+            match refused {
+                true => state.pacing.fail(now.monotonic, refused_as_issued()),
+                false => state.pacing = Pacing::default(),
+            }
+        }
+    }
+
+    /// Whether the published token still is this one.
+    pub(crate) fn holds(&self, published: &Arc<Published>) -> bool {
+        let held = &self.read().published;
+        held.as_ref()
+            .is_some_and(|held| Arc::ptr_eq(held, published))
+    }
+
+    /// What callers wait for, if something is in flight.
+    pub(crate) fn in_flight(&self) -> Option<W> {
+        self.read()
+            .flight
+            .as_ref()
+            .map(|flight| flight.waiter.clone())
+    }
+
+    /// Whether nothing is in flight, nor to be stored or told, nor under way.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.read().is_settled()
+    }
+
+    /// Whether something is to be stored or told.
+    pub(crate) fn owes(&self) -> bool {
+        let state = self.read();
+        let is_saved = state.store.as_ref().is_none_or(StoreState::is_saved);
+        !state.outbox.is_empty() || !is_saved
+    }
+
+    /// The registry forgets a slot that owes nothing any more.
+    pub(super) fn check_settled(&self, state: &State<W>) {
+        if state.is_settled() {
+            self.registry.remove(self);
+        }
+    }
+
+    pub(super) fn read(&self) -> RwLockReadGuard<'_, State<W>> {
+        self.state.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn write(&self) -> RwLockWriteGuard<'_, State<W>> {
+        self.state.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<W: Waiter> State<W> {
+    pub(super) fn is_current(&self, claim: &Claim<W>) -> bool {
+        let flight = self.flight.as_ref();
+        self.generation == claim.generation && flight.is_some_and(|flight| flight.id == claim.id)
+    }
+
+    /// Takes a token in use. Another token is no reason to wait any longer.
+    pub(super) fn publish(&mut self, published: Option<Arc<Published>>) {
+        self.generation += 1;
+        self.pacing = Pacing::default();
+        self.refusal = None;
+        if let Some(store) = &mut self.store {
+            store.deferred = Pacing::default();
+        }
+        self.published = published;
+    }
+
+    fn is_settled(&self) -> bool {
+        let store = self.store.as_ref();
+        self.flight.is_none()
+            && self.outbox.is_empty()
+            && self.outbox.telling.is_none()
+            && store.is_none_or(|store| store.is_saved() && store.saving.is_none())
+    }
+
+    pub(super) fn own(&self) -> Option<&Token> {
+        self.published.as_ref().map(|published| &*published.token)
+    }
+}
+
+fn refused_as_issued() -> Error {
+    Error::useless_token("the server refused a token that it had just issued")
+}
+
+pub(super) fn expired_as_issued() -> Error {
+    Error::useless_token("the server issued a token that had expired already")
+}
