@@ -3,6 +3,8 @@
 
 use std::time::{Duration, Instant};
 
+use reqwest::StatusCode;
+
 use super::{
     Assert, Sign, in_callback, is_in_callback, maybe_async,
     session::{Live, Shared},
@@ -32,6 +34,46 @@ const ATTEMPTS: u32 = 3;
 const FIRST_WAIT: Duration = Duration::from_millis(250);
 /// A server that asks for a longer wait than this is not waited for within a call.
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
+
+/// When a request may be sent again within one call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Repetition {
+    /// If it was not sent at all: a code is good for one request.
+    Unsent,
+    /// Or if the server was too busy for it: a refresh token may be good for one request, and a
+    /// proxy says 503 after the server has seen it.
+    Refused,
+    /// Or if the server or a proxy could not carry it out: nothing is lost by another.
+    Unavailable,
+}
+
+impl Repetition {
+    fn of(grant: &dyn Grant) -> Self {
+        match grant {
+            grant if grant.single_use() => Self::Unsent,
+            grant if grant.replayable() => Self::Unavailable,
+            _ => Self::Refused,
+        }
+    }
+
+    /// Whether the request was certainly not carried out.
+    fn is_certain(self, error: &Error) -> bool {
+        let is_busy = error.status() == Some(StatusCode::TOO_MANY_REQUESTS);
+        match self {
+            Self::Unsent => error.is_unsent(),
+            Self::Refused => error.is_unsent() || is_busy,
+            Self::Unavailable => error.is_transient() && !error.outcome_unknown(),
+        }
+    }
+
+    /// The error as it is for this kind of request.
+    fn told(self, error: Error) -> Error {
+        match error.status() {
+            Some(StatusCode::SERVICE_UNAVAILABLE) if self != Self::Unavailable => error.ambiguous(),
+            _ => error,
+        }
+    }
+}
 
 /// A call of one of the server's endpoints.
 pub(super) struct EndpointCall<'a> {
@@ -69,7 +111,7 @@ impl EndpointCall<'_> {
         let endpoint = settings.token_endpoint()?;
         let token = self
             .exchange(
-                grant.single_use(),
+                Repetition::of(grant),
                 || endpoint.request(grant),
                 |request, response| endpoint.read_response(request, response),
             )
@@ -84,7 +126,7 @@ impl EndpointCall<'_> {
     pub(super) async fn revoke(&self, token: &Secret, hint: Option<&TokenTypeHint>) -> Result<()> {
         let endpoint = self.shared.settings.revocation_endpoint()?;
         self.exchange(
-            false,
+            Repetition::Unavailable,
             || endpoint.request(token, hint),
             |request, response| endpoint.read_response(request, response),
         )
@@ -99,7 +141,7 @@ impl EndpointCall<'_> {
     ) -> Result<Introspection> {
         let endpoint = self.shared.settings.introspection_endpoint()?;
         self.exchange(
-            false,
+            Repetition::Unavailable,
             || endpoint.request(token, hint),
             |request, response| endpoint.read_response(request, response),
         )
@@ -107,10 +149,10 @@ impl EndpointCall<'_> {
     }
 
     /// Asks an endpoint, again only where the request was certainly not carried out, and within
-    /// the timeout in all. What is `single_use` is sent again only if it was not sent at all.
+    /// the timeout in all.
     async fn exchange<T>(
         &self,
-        single_use: bool,
+        repetition: Repetition,
         request: impl Fn() -> Result<EndpointRequest> + Send + Sync,
         read: impl Fn(&EndpointRequest, EndpointResponse) -> Result<T> + Send + Sync,
     ) -> Result<T> {
@@ -135,12 +177,8 @@ impl EndpointCall<'_> {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error,
             };
-            let again = match single_use {
-                true => error.is_unsent(),
-                false => error.is_certain_and_transient(),
-            };
-            if !again || attempt == ATTEMPTS {
-                return Err(error);
+            if !repetition.is_certain(&error) || attempt == ATTEMPTS {
+                return Err(repetition.told(error));
             }
             let wait = match error.retry_after() {
                 // Those who were sent away together do not come back together.
@@ -148,7 +186,7 @@ impl EndpointCall<'_> {
                 None => random::jitter(FIRST_WAIT * 2_u32.pow(attempt - 1))?,
             };
             if wait > LONGEST_WAIT || started.elapsed() + wait >= timeout {
-                return Err(error);
+                return Err(repetition.told(error));
             }
             trace::retrying(&error, wait);
             sleep(wait).await;

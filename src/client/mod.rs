@@ -11,11 +11,13 @@ use super::{
 
 mod assertion;
 mod authorizer;
+mod calls;
 mod delivery;
 mod endpoint_call;
 mod gate;
 mod oauth1;
 mod oauth2;
+mod obtain;
 mod renewal;
 mod request;
 mod session;

@@ -2,20 +2,20 @@
 
 use std::{
     ops::ControlFlow::{self, Break, Continue},
-    sync::Arc,
+    sync::{Arc, atomic::Ordering},
 };
 
 use super::{
     delivery::Delivery,
-    is_in_callback, maybe_async, run_detached_for,
-    session::{Live, Session},
+    maybe_async,
+    session::Live,
     store_sync::{CALL, Patience, StoreSync},
-    waiting::{Deadline, Waiting, renewal_timed_out},
+    waiting::{Deadline, Waiting},
 };
 use crate::{
     error::{Error, Result},
     lifecycle::{
-        action::{Action, expired, no_token},
+        action::{expired, no_token},
         published::Published,
         reconcile::HeldLease,
         single_flight::{Claim, Need, Outcome},
@@ -24,245 +24,36 @@ use crate::{
     trace,
 };
 
-/// A token that a caller got.
-pub(super) struct Obtained {
-    pub(super) published: Arc<Published>,
-    /// Why the token, which is new and usable, is not stored, or not told to `update_token`.
-    undelivered: Option<Error>,
-}
-
-impl Obtained {
-    fn in_use(published: Arc<Published>) -> Self {
-        let undelivered = None;
-        Self {
-            published,
-            undelivered,
-        }
-    }
-
-    /// The token for a request, which is sent whatever became of the delivery.
-    pub(super) fn for_request(self) -> Arc<Published> {
-        if let Some(error) = &self.undelivered {
-            trace::update_failed(error);
-        }
-        self.published
-    }
-
-    /// The token for whoever asked for it.
-    pub(super) fn delivered(self) -> Result<Arc<Token>> {
-        match self.undelivered {
-            Some(error) => Err(error),
-            None => Ok(self.published.token.clone()),
-        }
-    }
-}
-
 /// What a renewal came to.
-struct Renewed {
-    outcome: Outcome,
-    delivered: Result<()>,
+pub(super) struct Renewed {
+    pub(super) outcome: Outcome,
+    pub(super) delivered: Result<()>,
 }
 
-#[maybe_async]
-impl Session {
-    pub(super) async fn refresh_token(&self) -> Result<Arc<Token>> {
-        let live = self.live_outside_hook("refresh_token")?;
-        let deadline = live.deadline();
-        self.obtain(Need::Renewed, deadline).await?.delivered()
+impl Renewed {
+    /// Nothing new was published.
+    fn without_delivery(outcome: Outcome) -> Self {
+        let delivered = Ok(());
+        Self { outcome, delivered }
     }
-
-    pub(super) async fn ensure_active_token(&self) -> Result<Arc<Token>> {
-        let deadline = self.live()?.deadline();
-        self.usable(deadline).await?.delivered()
-    }
-
-    /// Reads the store, so that the slot holds what it does.
-    pub(super) async fn reload(&self) -> Result<()> {
-        loop {
-            let live = self.live()?;
-            // Within a callback, what is published counts, and nothing is waited for.
-            if !live.slot.is_stored() || is_in_callback(live.slot.id()) {
-                return Ok(());
-            }
-            let deadline = live.deadline();
-            let outcome = match live.slot.reload(live.shared.now()) {
-                Action::Load(claim) => {
-                    return live.load(claim, deadline).await.map(|_| ());
-                }
-                Action::Wait(flight) => flight.until(deadline).await,
-                Action::Follow(slot) => {
-                    self.follow(slot);
-                    continue;
-                }
-                _ => return Ok(()),
-            };
-            // What is just published is newer than what is stored.
-            if let Ok(Outcome::Token(_)) = outcome {
-                return Ok(());
-            }
-        }
-    }
-
-    /// A token that can be used, waited for until the deadline.
-    pub(super) async fn usable(&self, deadline: Deadline) -> Result<Obtained> {
-        let live = self.live()?;
-        match live.slot.fresh(live.shared.settings.clock.unix()) {
-            Some(published) => Ok(Obtained::in_use(published)),
-            None => self.obtain(Need::Usable, deadline).await,
-        }
-    }
-
-    /// The token that is needed, by leading a renewal, waiting for one, or not at all.
-    pub(super) async fn obtain(&self, mut need: Need, deadline: Deadline) -> Result<Obtained> {
-        let mut waited = false;
-        loop {
-            // A call that was under way when the client was closed renews nothing any more.
-            let live = self.live()?;
-            if is_in_callback(live.slot.id()) {
-                return live.in_callback();
-            }
-            if waited && deadline.is_over() {
-                return Err(renewal_timed_out());
-            }
-            let obtained = match live.slot.next(&need, &live.caller(), live.shared.now()) {
-                Action::Use(published) => return Ok(Obtained::in_use(published)),
-                Action::Fail(error) => return Err(error),
-                Action::Follow(slot) => {
-                    self.follow(slot);
-                    continue;
-                }
-                Action::Wait(flight) => flight.until(deadline).await.map(Continue),
-                Action::Load(claim) => live.load(claim, deadline).await.map(Continue),
-                Action::Renew(claim, old) => live.renew(claim, old, deadline).await,
-            };
-            waited = true;
-            if !self.points_to(&live.slot) {
-                // Another token was set meanwhile: what came of this one is not for this caller.
-                need = Need::Usable;
-                continue;
-            }
-            match obtained? {
-                Break(obtained) => return Ok(obtained),
-                Continue(Outcome::Token(published)) => return Ok(Obtained::in_use(published)),
-                Continue(Outcome::Superseded) => need = Need::Usable,
-                Continue(Outcome::Unchanged) => {}
-            }
-        }
-    }
-}
-
-impl Live {
-    /// When a call of the client's own goes on, whatever it waits for: later than a renewal may
-    /// last.
-    pub(super) fn deadline(&self) -> Deadline {
-        Deadline::after(self.shared.settings.rules.flight_limit)
-    }
-
-    /// A callback runs within a renewal or after it: it gets what is published, and waits for
-    /// nothing.
-    fn in_callback(&self) -> Result<Obtained> {
-        let completing = is_in_callback(self.slot.completing());
-        let now = self.shared.settings.clock.unix();
-        let published = self.slot.published();
-        let published = published.filter(|published| !completing || published.is_alive(now));
-        let published = published.ok_or_else(|| Error::reentrant("a renewal"))?;
-        Ok(Obtained::in_use(published))
-    }
-
-    /// Whether the client still was open when the claim was made. If it was, `close` waits for it.
-    fn is_open(&self, claim: Claim<Waiting>) -> Result<Claim<Waiting>> {
-        match self.gate.is_closed() {
-            true => Err(Error::closed()),
-            false => Ok(claim),
-        }
-    }
-}
-
-#[maybe_async]
-impl Live {
-    /// Reads the store, for all who wait for it.
-    async fn load(&self, claim: Claim<Waiting>, deadline: Deadline) -> Result<Outcome> {
-        let claim = self.is_open(claim)?;
-        let sync = self.store_sync();
-        let loaded = run_detached_for(deadline.left(), move || load(sync, claim)).await;
-        loaded.unwrap_or_else(|| Err(Error::timed_out("timed out waiting for token_store")))
-    }
-
-    /// Renews for all who wait, until the deadline, or with an old token to go on with until half
-    /// way to it. What is begun goes on after that.
-    async fn renew(
-        &self,
-        claim: Claim<Waiting>,
-        old: Option<Arc<Published>>,
-        deadline: Deadline,
-    ) -> Result<ControlFlow<Obtained, Outcome>> {
-        let claim = self.is_open(claim)?;
-        let flight = claim.waiter();
-        let deadline = match old {
-            Some(_) => deadline.half(),
-            None => deadline,
-        };
-        let live = self.clone();
-        let renewal = Renewal {
-            live,
-            has_asked: false,
-            claim,
-        };
-        let renewed = run_detached_for(deadline.left(), move || renewal.run(deadline)).await;
-        let now = self.shared.settings.clock.unix();
-        let old = old.filter(|old| old.is_alive(now));
-        let outcome = match (renewed, flight.outcome()) {
-            (Some(Ok(renewed)), _) => match (renewed.outcome, renewed.delivered) {
-                (Outcome::Token(published), delivered) => {
-                    return Ok(Break(Obtained {
-                        published,
-                        undelivered: delivered.err(),
-                    }));
-                }
-                (outcome, delivered) => {
-                    if let Err(error) = delivered {
-                        trace::update_failed(&error);
-                    }
-                    Ok(outcome)
-                }
-            },
-            (Some(Err(error)), _) => Err(error),
-            (None, Some(Ok(Outcome::Token(published)))) => {
-                let undelivered = Some(Error::update("it is still running".into()));
-                return Ok(Break(Obtained {
-                    published,
-                    undelivered,
-                }));
-            }
-            (None, Some(outcome)) => outcome,
-            (None, None) => match &old {
-                Some(old) => return Ok(Break(Obtained::in_use(old.clone()))),
-                None => Err(renewal_timed_out()),
-            },
-        };
-        match (outcome, old) {
-            (Err(error), Some(old)) => {
-                trace::renewal_failed(&error);
-                Ok(Break(Obtained::in_use(old)))
-            }
-            (outcome, _) => Ok(Continue(outcome?)),
-        }
-    }
-}
-
-#[maybe_async]
-async fn load(sync: StoreSync, claim: Claim<Waiting>) -> Result<Outcome> {
-    let loaded = sync.reload().await.map(|()| Outcome::Unchanged);
-    claim.finish(loaded.clone());
-    loaded
 }
 
 /// A renewal that is in flight.
-struct Renewal {
+pub(super) struct Renewal {
     live: Live,
     /// Whether the server was asked.
     has_asked: bool,
     claim: Claim<Waiting>,
+}
+
+impl Renewal {
+    pub(super) fn new(live: Live, claim: Claim<Waiting>) -> Self {
+        Self {
+            live,
+            has_asked: false,
+            claim,
+        }
+    }
 }
 
 /// Something that ends a renewal without a new token, or what it goes on with.
@@ -271,31 +62,33 @@ type Step<T> = ControlFlow<Outcome, T>;
 #[maybe_async]
 impl Renewal {
     /// Answer, publish, end of the flight, delivery.
-    async fn run(mut self, deadline: Deadline) -> Result<Renewed> {
+    pub(super) async fn run(mut self, deadline: Deadline) -> Result<Renewed> {
         let obtained = self.obtain().await;
         let (slot, now) = (self.claim.slot.clone(), self.live.shared.now());
-        let (token, lease) = match obtained {
-            Ok(Continue(obtained)) => obtained,
+        let answer = match obtained {
+            Ok(Continue((token, lease))) => self.usable(token).map(|usable| (usable, lease)),
             Ok(Break(outcome)) => {
                 self.claim.finish(Ok(outcome.clone()));
-                let delivered = Ok(());
-                return Ok(Renewed { outcome, delivered });
+                return Ok(Renewed::without_delivery(outcome));
             }
+            Err(error) => Err(error),
+        };
+        let ((token, problem), lease) = match answer {
+            Ok(answer) => answer,
             Err(error) => {
                 let outcome = slot.fail(&self.claim, error, self.has_asked, now)?;
-                let delivered = Ok(());
-                return Ok(Renewed { outcome, delivered });
+                return Ok(Renewed::without_delivery(outcome));
             }
         };
         trace::renewed();
         let told = self.live.shared.settings.hook.is_some();
         let slots = &self.live.shared.slots;
-        let outcome = slots.publish(&self.claim, token, lease, told, now);
+        let outcome = slots.publish(&self.claim, token, problem, lease, told, now);
         self.live.shared.tell_dropped();
         let delivery = Delivery::new(self.live.shared.clone(), slot);
         let delivered = delivery.run(deadline).await;
         // Somebody else's token may have turned out to count.
-        let outcome = match outcome {
+        let outcome = match outcome? {
             Outcome::Token(published) if !self.claim.slot.holds(&published) => Outcome::Superseded,
             outcome => outcome,
         };
@@ -400,11 +193,7 @@ impl Renewal {
     async fn request(&mut self) -> Result<Token> {
         self.has_asked = true;
         if let Some(refresh) = self.refresh() {
-            let renewed = self
-                .live
-                .call_for(&self.claim)
-                .request_token(&refresh)
-                .await;
+            let renewed = self.refreshed(refresh).await;
             match (renewed, &self.claim.old) {
                 (Err(error), _) if self.claim.grant.is_some() && error.needs_login() => {}
                 (Ok(token), Some(old)) => return Ok(token.inheriting(&old.token)),
@@ -423,7 +212,50 @@ impl Renewal {
     }
 }
 
+#[maybe_async]
 impl Renewal {
+    /// A new token by the refresh token: without a scope, or with the one that was granted, and
+    /// the other way round if the server says that the scope is the reason why not.
+    async fn refreshed(&self, refresh: RefreshToken) -> Result<Token> {
+        let granted = self.claim.old.as_ref().and_then(|old| old.token.scope());
+        let with_scope = |refresh: RefreshToken, sends_scope: bool| match granted {
+            Some(scope) if sends_scope => refresh.scope(scope),
+            _ => refresh,
+        };
+        let sends_scope = &self.live.shared.sends_scope;
+        let first = sends_scope.load(Ordering::Relaxed);
+        let call = self.live.call_for(&self.claim);
+        let renewed = call
+            .request_token(&with_scope(refresh.clone(), first))
+            .await;
+        match renewed {
+            Err(error) if granted.is_some() && error.is_about_scope() => {
+                let renewed = call.request_token(&with_scope(refresh, !first)).await?;
+                sends_scope.store(!first, Ordering::Relaxed);
+                Ok(renewed)
+            }
+            renewed => renewed,
+        }
+    }
+}
+
+impl Renewal {
+    /// The token of an answer. If that cannot be put on a request, the old one with the refresh
+    /// token of the answer, so that this is not lost, and what is wrong.
+    fn usable(&self, token: Token) -> Result<(Token, Option<Error>)> {
+        let Err(problem) = token.authorization_header() else {
+            return Ok((token, None));
+        };
+        let error = Error::useless_answer(&problem);
+        match (&self.claim.old, token.refresh_token()) {
+            (Some(old), Some(refresh_token)) => {
+                let kept = (*old.token).clone();
+                Ok((kept.with_refresh_token(refresh_token.clone()), Some(error)))
+            }
+            _ => Err(error),
+        }
+    }
+
     /// Whether there is something to ask for a token with.
     fn can_request(&self) -> bool {
         let can_ask = self.live.shared.settings.has_token_endpoint();

@@ -3,13 +3,16 @@
 
 use std::{
     fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
+        atomic::AtomicBool,
+    },
 };
 
 use super::{
     delivery::Delivery,
     gate::Gate,
-    is_in_callback, maybe_async, run_to_completion,
+    is_in_callback, maybe_async,
     settings::{Identity, Settings},
     side_by_side, spawn_and_forget,
     transport::Transport,
@@ -18,12 +21,7 @@ use super::{
 use crate::{
     error::{Error, Result},
     lifecycle::{action::Caller, now::Now, slot::Slot, slots::Slots},
-    oauth2::{
-        endpoint::introspection::{Introspection, TokenTypeHint},
-        grant::Grant,
-        token::Token,
-    },
-    secret::Secret,
+    oauth2::{grant::Grant, token::Token},
 };
 
 /// A client's inside. Clones are the same client.
@@ -64,6 +62,8 @@ pub(super) struct Shared {
     pub(super) settings: Settings,
     pub(super) transport: Transport,
     pub(super) slots: Slots<Waiting>,
+    /// Whether refreshes name the scope that was granted; what works is remembered.
+    pub(super) sends_scope: AtomicBool,
 }
 
 impl Session {
@@ -81,6 +81,7 @@ impl Session {
         let slots = Slots::new(settings.rules);
         let slot = slots.first(token, kind.has_store, Now::by(&settings.clock));
         let shared = Arc::new(Shared {
+            sends_scope: AtomicBool::new(settings.refreshes_with_scope()),
             settings,
             transport,
             slots,
@@ -161,6 +162,12 @@ impl Session {
         Ok(slot)
     }
 
+    /// Points the handle to a slot without a token.
+    pub(super) fn forget(&self) -> Result<Arc<Slot<Waiting>>> {
+        let grant = self.live()?.kind.grant.clone();
+        self.replace(None, grant)
+    }
+
     /// Whether the handle, which may be closed by now, still has this slot.
     pub(super) fn points_to(&self, slot: &Arc<Slot<Waiting>>) -> bool {
         match &*self.0.read() {
@@ -198,88 +205,6 @@ impl Session {
 
 #[maybe_async]
 impl Session {
-    pub(super) async fn fetch_token(&self, grant: Arc<dyn Grant>) -> Result<Arc<Token>> {
-        self.live_outside_hook("fetch_token")?;
-        run_to_completion(self.clone().fetch(grant)).await
-    }
-
-    /// Obtains a token by the caller's grant and keeps it.
-    async fn fetch(self, grant: Arc<dyn Grant>) -> Result<Arc<Token>> {
-        let live = self.live()?;
-        let _passage = live.gate.pass()?;
-        let token = live.call().request_token(&*grant).await?;
-        crate::trace::renewed();
-        let issued = Arc::new(token.clone());
-        let grant = grant.replayable().then_some(grant);
-        let slot = self.replace(Some(token), grant)?;
-        Delivery::new(live.shared.clone(), slot).store().await?;
-        Ok(issued)
-    }
-
-    pub(super) async fn exchange(&self, grant: Arc<dyn Grant>) -> Result<Token> {
-        let live = self.live()?;
-        let _passage = live.gate.pass()?;
-        live.call().request_token(&*grant).await
-    }
-
-    pub(super) async fn revoke_token(&self) -> Result<()> {
-        self.live_outside_hook("revoke_token")?;
-        run_to_completion(self.clone().revoke_own()).await
-    }
-
-    pub(super) async fn revoke(&self, token: Secret, hint: Option<TokenTypeHint>) -> Result<()> {
-        let live = self.live()?;
-        let _passage = live.gate.pass()?;
-        live.call().revoke(&token, hint.as_ref()).await
-    }
-
-    pub(super) async fn introspect_token(&self) -> Result<Introspection> {
-        self.reload().await?;
-        let live = self.live()?;
-        let _passage = live.gate.pass()?;
-        let published = live.slot.published().ok_or_else(no_own_token)?;
-        let access_token = published.token.access_token();
-        let hint = TokenTypeHint::AccessToken;
-        live.call().introspect(access_token, Some(&hint)).await
-    }
-
-    pub(super) async fn introspect(
-        &self,
-        token: Secret,
-        hint: Option<TokenTypeHint>,
-    ) -> Result<Introspection> {
-        let live = self.live()?;
-        let _passage = live.gate.pass()?;
-        live.call().introspect(&token, hint.as_ref()).await
-    }
-
-    /// Revokes the client's own token, that which lasts longest, and forgets both.
-    async fn revoke_own(self) -> Result<()> {
-        loop {
-            let live = self.live()?;
-            let _passage = live.gate.pass()?;
-            let deadline = Deadline::after(live.shared.settings.rules.flight_limit);
-            // What a renewal that is under way brings is to be revoked, too.
-            if let Some(flight) = live.slot.in_flight() {
-                flight.has_ended(deadline).await;
-            }
-            // So is what another process has stored, and none may renew it meanwhile.
-            let sync = live.store_sync();
-            let _lease = sync.lease(&live.gate).await?;
-            sync.reload().await?;
-            let published = live.slot.published().ok_or_else(no_own_token)?;
-            let (token, hint) = match published.token.refresh_token() {
-                Some(token) => (token, TokenTypeHint::RefreshToken),
-                None => (published.token.access_token(), TokenTypeHint::AccessToken),
-            };
-            live.call().revoke(token, Some(&hint)).await?;
-            if live.slot.holds(&published) {
-                let slot = self.replace(None, live.kind.grant.clone())?;
-                return Delivery::new(live.shared.clone(), slot).store().await;
-            }
-        }
-    }
-
     pub(in super::super) async fn close(&self) -> Result<()> {
         if let Ok(live) = self.live()
             && (is_in_callback(live.slot.id()) || is_in_callback(live.shared.id()))
@@ -406,10 +331,6 @@ impl Shared {
             count => crate::trace::updates_dropped(count),
         }
     }
-}
-
-fn no_own_token() -> Error {
-    Error::token("the client has no token")
 }
 
 impl fmt::Debug for Session {

@@ -2,7 +2,9 @@
 
 use std::{error::Error as StdError, io};
 
-use super::{BoxError, Error, ErrorKind, value::Cause};
+use http::StatusCode;
+
+use super::{BoxError, Error, ErrorCode, ErrorKind, value::Cause};
 
 /// The URL is taken out: it may carry a token or a code.
 impl From<reqwest::Error> for Error {
@@ -27,15 +29,47 @@ impl From<reqwest::Error> for Error {
 }
 
 impl Error {
-    /// Whether the request was certainly not carried out, so that it may be repeated at once.
-    pub(crate) fn is_certain_and_transient(&self) -> bool {
-        self.is_transient() && !self.outcome_unknown()
-    }
-
     /// Whether there was no connection, so that nothing was sent and another may be had.
     pub(crate) fn is_unsent(&self) -> bool {
         let source = self.source().and_then(<dyn StdError>::downcast_ref);
         source.is_some_and(reqwest::Error::is_connect) && self.is_transient()
+    }
+
+    /// The same where the server may have done what was asked all the same.
+    pub(crate) fn ambiguous(self) -> Self {
+        let Some(response) = self.response().cloned() else {
+            return self;
+        };
+        Cause {
+            status: response.status(),
+            is_transient: response.is_transient(),
+            outcome_unknown: true,
+            response: Some(response),
+            ..Cause::new(self.kind(), self.to_string())
+        }
+        .into()
+    }
+
+    /// The answer holds a token that cannot be used: what is wrong with it.
+    pub(crate) fn useless_answer(problem: &Self) -> Self {
+        Self::answer(
+            format!("the answer holds no usable token: {problem}"),
+            StatusCode::OK,
+        )
+    }
+
+    /// Whether a token request was refused for its scope: by its code, or by a description that
+    /// speaks of it.
+    pub(crate) fn is_about_scope(&self) -> bool {
+        let description = self.response().and_then(|response| response.description());
+        let speaks_of_scope =
+            || description.is_some_and(|text| text.to_ascii_lowercase().contains("scope"));
+        self.status() == Some(StatusCode::BAD_REQUEST)
+            && match self.code() {
+                Some(ErrorCode::InvalidScope) => true,
+                Some(ErrorCode::InvalidRequest) => speaks_of_scope(),
+                _ => false,
+            }
     }
 
     /// The same of a client for which nobody logs in, such as a service account.

@@ -128,7 +128,8 @@ impl ErrorResponse {
 
     pub(crate) fn needs_login(&self) -> bool {
         let code = self.code.as_ref();
-        !self.unattended && code.is_some_and(ErrorCode::needs_login)
+        let failed = self.status.is_some_and(|status| status.is_server_error());
+        !self.unattended && !failed && code.is_some_and(ErrorCode::needs_login)
     }
 
     pub(crate) fn is_transient(&self) -> bool {

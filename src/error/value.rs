@@ -269,7 +269,8 @@ mod tests {
             assert_eq!(error.status(), Some(status));
             assert_eq!(error.is_transient(), transient, "{status}");
             assert_eq!(error.outcome_unknown(), unknown, "{status}");
-            assert!(error.needs_login() && error.source().is_none());
+            assert_eq!(error.needs_login(), status.as_u16() < 500);
+            assert!(error.source().is_none());
         }
     }
 }

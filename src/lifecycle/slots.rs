@@ -18,7 +18,12 @@ use super::{
     slot::{Rules, Slot, State, expired_as_issued},
     update::TokenUpdate,
 };
-use crate::{oauth2::token::Token, secret::Secret, token_store::StoredToken};
+use crate::{
+    error::{Error, Result},
+    oauth2::token::Token,
+    secret::Secret,
+    token_store::StoredToken,
+};
 
 /// How long a spent refresh token leads to the token that took its place, by monotonic time:
 /// requests that loaded their row before the renewal are done by then.
@@ -206,15 +211,17 @@ impl<W: Waiter> Slots<W> {
     }
 
     /// Publishes the token that the renewal of `claim` brought, unless another has been published
-    /// meanwhile, and notes what is to be stored and told. The flight ends.
+    /// meanwhile, and notes what is to be stored and told. The flight ends; with a problem, if the
+    /// token is not what was needed and is there so that nothing is lost.
     pub(crate) fn publish(
         &self,
         claim: &Claim<W>,
         token: Token,
+        problem: Option<Error>,
         lease: Option<HeldLease>,
         told: bool,
         now: Now,
-    ) -> Outcome {
+    ) -> Result<Outcome> {
         let (slot, token) = (&claim.slot, Arc::new(token));
         let mut table = self.lock();
         let mut state = slot.write();
@@ -231,12 +238,14 @@ impl<W: Waiter> Slots<W> {
         if !is_current {
             drop(state);
             claim.finish(Ok(Outcome::Superseded));
-            return Outcome::Superseded;
+            return Ok(Outcome::Superseded);
         }
         let published = Published::received(token, self.rules.leeway, now.unix);
         let published = Arc::new(published);
         state.publish(Some(published.clone()));
-        if !published.is_alive(now.unix) {
+        if let Some(problem) = &problem {
+            state.pacing.fail(now.monotonic, problem.clone());
+        } else if !published.is_alive(now.unix) {
             state.pacing.fail(now.monotonic, expired_as_issued());
         }
         if let Some(store) = &mut state.store {
@@ -245,12 +254,13 @@ impl<W: Waiter> Slots<W> {
             self.registry.add(slot);
         }
         table.rotate(slot, &mut state, claim.old.as_deref(), &published, now);
-        let outcome = match state.superseded {
-            true => Outcome::Superseded,
-            false => Outcome::Token(published),
+        let outcome = match problem {
+            _ if state.superseded => Ok(Outcome::Superseded),
+            Some(problem) => Err(problem),
+            None => Ok(Outcome::Token(published)),
         };
         drop((state, table));
-        claim.finish(Ok(outcome.clone()));
+        claim.finish(outcome.clone());
         outcome
     }
 

@@ -46,7 +46,7 @@ pub use {
         refresh_token::RefreshToken,
     },
     hook::{Hook, ProtectedRequest},
-    provider::{fixes as compliance, google::ServiceAccount},
+    provider::{fixes as compliance, google::ServiceAccount, refresh::refresh_needs_scope},
     request::{EndpointRequest, TokenRequest},
     response::EndpointResponse,
     scope::Scope,

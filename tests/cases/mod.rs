@@ -76,6 +76,7 @@ mod placement;
 mod proxy;
 mod races;
 mod redirects;
+mod refresh_scope;
 mod requests;
 mod revocation;
 mod secrets;

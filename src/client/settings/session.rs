@@ -21,6 +21,7 @@ use crate::{
             revocation::RevocationEndpoint, token::TokenEndpoint,
         },
         hook::Hooks,
+        provider,
         server::AuthorizationServer,
         token::bearer::TokenPlacement,
     },
@@ -100,6 +101,12 @@ impl Settings {
 
 /// The endpoints, made of what is known when they are called.
 impl Settings {
+    /// Whether the server is known to refuse refreshes that name no scope.
+    pub(in super::super) fn refreshes_with_scope(&self) -> bool {
+        let endpoint = self.server.token_endpoint();
+        endpoint.is_some_and(provider::refresh::refresh_needs_scope)
+    }
+
     pub(in super::super) fn has_token_endpoint(&self) -> bool {
         self.server.token_endpoint().is_some()
     }

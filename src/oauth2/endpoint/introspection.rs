@@ -20,7 +20,7 @@ use crate::{
         hook::Message,
         request::EndpointRequest,
         response::EndpointResponse,
-        token::members::seconds,
+        token::members::time,
     },
     secret::Secret,
 };
@@ -186,7 +186,7 @@ impl Introspection {
     }
 
     fn time(&self, name: &str) -> Option<SystemTime> {
-        let seconds = seconds(self.members.get(name)?)?;
+        let seconds = time(self.members.get(name)?)?;
         UNIX_EPOCH.checked_add(Duration::from_secs(seconds))
     }
 }

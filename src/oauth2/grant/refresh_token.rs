@@ -47,8 +47,8 @@ impl RefreshToken {
         }
     }
 
-    /// The refresh of `token` as the clients of this crate do it: with the scope that the server
-    /// granted, if it told, and what the token was asked for with; if that is not known, what
+    /// The refresh of `token` as the clients of this crate do it: without a scope, which means the
+    /// one that was granted, and with what the token was asked for with; if that is not known, what
     /// `grant` repeats. None if the token has no refresh token.
     ///
     /// ```
@@ -79,7 +79,7 @@ impl RefreshToken {
         Some(Self {
             refresh_token: refresh.refresh_token,
             options: GrantOptions {
-                scope: refresh.scope,
+                scope: None,
                 parameters: refresh.parameters,
             },
         })

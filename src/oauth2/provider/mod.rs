@@ -2,3 +2,4 @@
 
 pub mod fixes;
 pub(crate) mod google;
+pub(crate) mod refresh;

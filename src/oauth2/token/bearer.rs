@@ -155,12 +155,15 @@ impl Token {
 }
 
 /// Whether a 401 with these headers says that the token is the reason: it says `invalid_token`,
-/// or says nothing.
+/// or says nothing. Challenges of other schemes alone are not about the token.
 ///
 /// [RFC 6750 section 3](https://www.rfc-editor.org/rfc/rfc6750#section-3)
 #[allow(dead_code, reason = "only the clients ask for now")]
 pub(crate) fn is_invalid_token(headers: &HeaderMap) -> bool {
     let challenges = Challenge::all(headers);
+    if !challenges.is_empty() && !challenges.iter().any(|one| one.is_scheme("bearer")) {
+        return false;
+    }
     let bearer = challenges
         .iter()
         .filter(|challenge| challenge.is_scheme("bearer"));
@@ -190,7 +193,6 @@ mod tests {
         for said in [
             &[][..],
             &["Bearer"],
-            &["Basic realm=\"x\""],
             &["Bearer realm=\"example\", error=\"invalid_token\""],
             &["bearer ERROR=invalid_token"],
             &["Basic realm=\"a, Bearer error=\\\"no\\\"\", Bearer error=\"invalid_token\""],
@@ -209,6 +211,8 @@ mod tests {
     fn another_error_is_not_about_the_token() {
         for said in [
             &["Bearer error=\"insufficient_scope\""][..],
+            &["Basic realm=\"x\""],
+            &["Negotiate", "OAuth realm=\"Bearer\""],
             &["Bearer error=invalid_request, realm=\"x\""],
             &["Bearer realm=\"error=\\\"invalid_token\\\"\", error=\"insufficient_scope\""],
         ] {

@@ -20,28 +20,28 @@ impl Token {
         now: Duration,
     ) -> Result<Self, String> {
         let now = now.as_secs();
-        let expires_in = take_seconds(&mut members, "expires_in");
-        let expires_at = take_seconds(&mut members, "expires_at");
+        let expires_in = ExpiresIn::take(&mut members);
+        let expires_at = take_time(&mut members, "expires_at");
         // Not for the server to say.
         members.remove("issued_at");
         members.remove("refresh_parameters");
         // The server's clock may differ from ours: what it says relative to now goes first.
         let expires_at = expires_in
-            .map(|expires_in| now.saturating_add(expires_in).min(LATEST))
+            .map(|expires_in| expires_in.from(now))
             .or(expires_at);
         Self::from_members(members, Some(now), expires_at)
     }
 
     /// The token that was stored as `members`.
     pub(super) fn from_stored(mut members: Map<String, Value>) -> Result<Self, String> {
-        let expires_in = take_seconds(&mut members, "expires_in");
-        let expires_at = take_seconds(&mut members, "expires_at");
-        let issued_at = take_seconds(&mut members, "issued_at");
+        let expires_in = ExpiresIn::take(&mut members);
+        let expires_at = take_time(&mut members, "expires_at");
+        let issued_at = take_time(&mut members, "issued_at");
         let refresh_parameters = take_text(&mut members, "refresh_parameters")?;
         // An answer that was stored as it came is taken to have come now.
         let expires_at = expires_at.or_else(|| {
             let issued_at = issued_at.unwrap_or_else(|| Clock::system().unix().as_secs());
-            Some(issued_at.saturating_add(expires_in?).min(LATEST))
+            Some(expires_in?.from(issued_at))
         });
         let token = Self::from_members(members, issued_at, expires_at)?;
         let parameters = refresh_parameters.as_deref().unwrap_or_default();
@@ -126,42 +126,67 @@ pub(crate) fn take_text(
     }
 }
 
-/// A number of seconds from 0 on. Facebook and others send `expires_in` as a string, PayPal did;
-/// a float has been seen too. What cannot be read counts as not said: a token is not thrown away
-/// for it.
-pub(crate) fn take_seconds(members: &mut Map<String, Value>, name: &str) -> Option<u64> {
-    seconds(&members.remove(name)?)
+/// The member `expires_in`.
+enum ExpiresIn {
+    Seconds(u64),
+    /// It is negative: the token has expired.
+    Over,
+}
+
+impl ExpiresIn {
+    fn take(members: &mut Map<String, Value>) -> Option<Self> {
+        let seconds = number(&members.remove("expires_in")?)?;
+        Some(match seconds < 0.0 {
+            true => Self::Over,
+            false => Self::Seconds(seconds as u64),
+        })
+    }
+
+    /// The end of a token that was issued at `issued_at`.
+    fn from(self, issued_at: u64) -> u64 {
+        match self {
+            Self::Seconds(seconds) => issued_at.saturating_add(seconds).min(LATEST),
+            Self::Over => issued_at.saturating_sub(1),
+        }
+    }
+}
+
+/// A time in seconds since 1970. Apigee and others store milliseconds: what would be beyond the
+/// year 9999 as seconds is taken for them.
+fn take_time(members: &mut Map<String, Value>, name: &str) -> Option<u64> {
+    time(&members.remove(name)?)
 }
 
 /// The same of a value.
-pub(crate) fn seconds(value: &Value) -> Option<u64> {
-    let seconds = match value {
-        Value::Number(number) => number.as_u64().map_or_else(|| number.as_f64(), exact),
-        Value::String(text) => {
-            let text = text.trim();
-            text.parse().map_or_else(|_| text.parse().ok(), exact)
-        }
-        _ => None,
-    }?;
-    // Casts of floats saturate: negative is 0, absurdly large is the maximum, and NaN is no number.
-    (!seconds.is_nan()).then_some((seconds as u64).min(LATEST))
+pub(crate) fn time(value: &Value) -> Option<u64> {
+    // Casts of floats saturate: negative is 0, absurdly large is the maximum.
+    let time = number(value)? as u64;
+    let seconds = if time > LATEST { time / 1000 } else { time };
+    Some(seconds.min(LATEST))
 }
 
-/// The whole numbers up to [`LATEST`] are exact as floats.
-fn exact(seconds: u64) -> Option<f64> {
-    Some(seconds.min(LATEST) as f64)
+/// A number. Facebook and others send `expires_in` as a string, PayPal did; a float has been seen
+/// too. What cannot be read counts as not said: a token is not thrown away for it.
+fn number(value: &Value) -> Option<f64> {
+    let number: f64 = match value {
+        // Whole numbers up to 2^53 are exact as floats, and later times are all the same.
+        Value::Number(number) => number.as_f64()?,
+        Value::String(text) => text.trim().parse().ok()?,
+        _ => return None,
+    };
+    (!number.is_nan()).then_some(number)
 }
 
 /// Twitch sends an array in the place of words separated by spaces.
 pub(crate) fn take_scope(members: &mut Map<String, Value>) -> Result<Option<String>, String> {
     match members.remove("scope") {
         None | Some(Value::Null) => Ok(None),
-        Some(Value::String(scope)) => Ok(Some(scope)),
+        Some(Value::String(scope)) => Ok(Some(scope).filter(|scope| !scope.trim().is_empty())),
         Some(Value::Array(scopes)) => scopes
             .iter()
             .map(Value::as_str)
             .collect::<Option<Vec<_>>>()
-            .map(|scopes| Some(scopes.join(" ")))
+            .map(|scopes| Some(scopes.join(" ")).filter(|scope| !scope.is_empty()))
             .ok_or_else(|| "the member scope is not a list of strings".to_owned()),
         Some(_) => Err("the member scope is not a string".to_owned()),
     }
@@ -188,8 +213,9 @@ mod tests {
             (json!("60.9"), Some(1060)),
             (json!(60.9), Some(1060)),
             (json!(0), Some(1000)),
-            (json!(-5), Some(1000)),
-            (json!("-5"), Some(1000)),
+            (json!(-5), Some(999)),
+            (json!("-5"), Some(999)),
+            (json!(-0.5), Some(999)),
             (json!(u64::MAX), Some(LATEST)),
             (json!(1e300), Some(LATEST)),
             (json!("99999999999999999999999999"), Some(LATEST)),
@@ -201,6 +227,36 @@ mod tests {
             let token = answer(json!({ "expires_in": expires_in }));
             assert_eq!(token.expires_at, expires_at, "{expires_in}");
             assert_eq!(token.issued_at, Some(1000));
+        }
+    }
+
+    #[test]
+    fn milliseconds_are_recognised() {
+        for (stored, expires_at) in [
+            (
+                json!({"expires_at": 1_420_262_924_658_u64}),
+                Some(1_420_262_924),
+            ),
+            (json!({"expires_at": "1420262924658"}), Some(1_420_262_924)),
+            (
+                json!({"expires_in": "1799", "issued_at": "1420262924658"}),
+                Some(1_420_264_723),
+            ),
+            (json!({"expires_at": LATEST}), Some(LATEST)),
+            (json!({"expires_at": LATEST + 1}), Some(LATEST / 1000)),
+            (json!({"expires_at": u64::MAX}), Some(LATEST)),
+        ] {
+            let mut stored = stored;
+            stored["access_token"] = "t".into();
+            let token: Token = serde_json::from_value(stored.clone()).expect("a token");
+            assert_eq!(token.expires_at, expires_at, "{stored}");
+        }
+    }
+
+    #[test]
+    fn an_empty_scope_is_none() {
+        for scope in [json!(""), json!(" "), json!([]), json!(null)] {
+            assert_eq!(answer(json!({ "scope": scope })).scope(), None, "{scope}");
         }
     }
 

@@ -3,7 +3,7 @@
 //! [RFC 6749 section 6](https://www.rfc-editor.org/rfc/rfc6749#section-6)
 
 use super::Token;
-use crate::{oauth2::scope::Scope, secret::Secret, wire::form::Form};
+use crate::{secret::Secret, wire::form::Form};
 
 /// What makes a client renew its token.
 ///
@@ -44,21 +44,19 @@ impl RefreshPolicy {
 /// What a refresh sends of a token.
 pub(crate) struct Refresh {
     pub(crate) refresh_token: Secret,
-    pub(crate) scope: Option<Scope>,
     pub(crate) parameters: Form,
 }
 
 /// What goes from one token to the next.
 impl Token {
-    /// The refresh of this token: with the scope that the server granted, if it told, and with
-    /// what the token was asked for; if that is not known, with `parameters`.
+    /// The refresh of this token: with what the token was asked for; if that is not known, with
+    /// `parameters`.
     ///
-    /// "The requested scope MUST NOT include any scope not originally granted by the resource
-    /// owner, and if omitted is treated as equal to the scope originally granted".
+    /// Without a scope: "if omitted is treated as equal to the scope originally granted by the
+    /// resource owner". What the server said that it granted is not always what it takes back.
     pub(crate) fn refresh(&self, parameters: impl FnOnce() -> Form) -> Option<Refresh> {
         Some(Refresh {
             refresh_token: self.refresh_token.clone()?,
-            scope: self.scope.as_deref().map(Into::into),
             parameters: match self.refresh_parameters.is_empty() {
                 true => parameters(),
                 false => self.refresh_parameters.clone(),

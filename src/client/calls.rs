@@ -1,0 +1,110 @@
+//! What a client asks endpoints for when its caller says so: a token by a grant, revocation,
+//! introspection.
+
+use std::sync::Arc;
+
+use super::{
+    delivery::Delivery, maybe_async, run_to_completion, session::Session, waiting::Deadline,
+};
+use crate::{
+    error::{Error, Result},
+    oauth2::{
+        endpoint::introspection::{Introspection, TokenTypeHint},
+        grant::Grant,
+        token::Token,
+    },
+    secret::Secret,
+    trace,
+};
+
+#[maybe_async]
+impl Session {
+    pub(super) async fn fetch_token(&self, grant: Arc<dyn Grant>) -> Result<Arc<Token>> {
+        self.live_outside_hook("fetch_token")?;
+        run_to_completion(self.clone().fetch(grant)).await
+    }
+
+    /// Obtains a token by the caller's grant and keeps it.
+    async fn fetch(self, grant: Arc<dyn Grant>) -> Result<Arc<Token>> {
+        let live = self.live()?;
+        let _passage = live.gate.pass()?;
+        let token = live.call().request_token(&*grant).await?;
+        trace::renewed();
+        if let Err(problem) = token.authorization_header() {
+            return Err(Error::useless_answer(&problem));
+        }
+        let issued = Arc::new(token.clone());
+        let grant = grant.replayable().then_some(grant);
+        let slot = self.replace(Some(token), grant)?;
+        Delivery::new(live.shared.clone(), slot).store().await?;
+        Ok(issued)
+    }
+
+    pub(super) async fn exchange(&self, grant: Arc<dyn Grant>) -> Result<Token> {
+        let live = self.live()?;
+        let _passage = live.gate.pass()?;
+        live.call().request_token(&*grant).await
+    }
+
+    pub(super) async fn revoke_token(&self) -> Result<()> {
+        self.live_outside_hook("revoke_token")?;
+        run_to_completion(self.clone().revoke_own()).await
+    }
+
+    pub(super) async fn revoke(&self, token: Secret, hint: Option<TokenTypeHint>) -> Result<()> {
+        let live = self.live()?;
+        let _passage = live.gate.pass()?;
+        live.call().revoke(&token, hint.as_ref()).await
+    }
+
+    pub(super) async fn introspect_token(&self) -> Result<Introspection> {
+        self.reload().await?;
+        let live = self.live()?;
+        let _passage = live.gate.pass()?;
+        let published = live.slot.published().ok_or_else(no_own_token)?;
+        let access_token = published.token.access_token();
+        let hint = TokenTypeHint::AccessToken;
+        live.call().introspect(access_token, Some(&hint)).await
+    }
+
+    pub(super) async fn introspect(
+        &self,
+        token: Secret,
+        hint: Option<TokenTypeHint>,
+    ) -> Result<Introspection> {
+        let live = self.live()?;
+        let _passage = live.gate.pass()?;
+        live.call().introspect(&token, hint.as_ref()).await
+    }
+
+    /// Revokes the client's own token, that which lasts longest, and forgets both.
+    async fn revoke_own(self) -> Result<()> {
+        loop {
+            let live = self.live()?;
+            let _passage = live.gate.pass()?;
+            let deadline = Deadline::after(live.shared.settings.rules.flight_limit);
+            // What a renewal that is under way brings is to be revoked, too.
+            if let Some(flight) = live.slot.in_flight() {
+                flight.has_ended(deadline).await;
+            }
+            // So is what another process has stored, and none may renew it meanwhile.
+            let sync = live.store_sync();
+            let _lease = sync.lease(&live.gate).await?;
+            sync.reload().await?;
+            let published = live.slot.published().ok_or_else(no_own_token)?;
+            let (token, hint) = match published.token.refresh_token() {
+                Some(token) => (token, TokenTypeHint::RefreshToken),
+                None => (published.token.access_token(), TokenTypeHint::AccessToken),
+            };
+            live.call().revoke(token, Some(&hint)).await?;
+            if live.slot.holds(&published) {
+                let slot = self.forget()?;
+                return Delivery::new(live.shared.clone(), slot).store().await;
+            }
+        }
+    }
+}
+
+fn no_own_token() -> Error {
+    Error::token("the client has no token")
+}

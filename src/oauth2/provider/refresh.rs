@@ -1,0 +1,29 @@
+//! What providers want of refreshes.
+
+use url::Url;
+
+/// Hosts of token endpoints that refuse a refresh without `scope`.
+///
+/// [Microsoft Entra ID](https://learn.microsoft.com/entra/identity-platform/v2-oauth2-auth-code-flow#refresh-the-access-token)
+const NEEDS_SCOPE: [&str; 3] = [
+    "login.microsoftonline.com",
+    "login.microsoftonline.us",
+    "login.partner.microsoftonline.cn",
+];
+
+/// Whether refreshes at this token endpoint have to name the scope that was granted. The clients of
+/// this crate try it the other way round, too, where a server says that the scope is wrong.
+///
+/// ```
+/// use oauth_twin::{oauth2::refresh_needs_scope, url::Url};
+///
+/// let entra = Url::parse("https://login.microsoftonline.com/common/oauth2/v2.0/token")?;
+/// assert!(refresh_needs_scope(&entra));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// [RFC 6749 section 6](https://www.rfc-editor.org/rfc/rfc6749#section-6)
+pub fn refresh_needs_scope(token_endpoint: &Url) -> bool {
+    let host = token_endpoint.host_str();
+    host.is_some_and(|host| NEEDS_SCOPE.contains(&host))
+}
