@@ -1,9 +1,13 @@
 //! A token in a file.
 
+mod next_file;
+mod regular_file;
+
 use std::{
     ffi::OsString,
+    fmt,
     fs::{self, File, TryLockError},
-    io::{self, ErrorKind, Read as _, Write as _},
+    io::{self, ErrorKind, Read as _},
     path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, Instant},
@@ -12,6 +16,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
+use self::next_file::NextFile;
 use crate::{
     encoding::without_byte_order_mark,
     error::BoxError,
@@ -21,6 +26,9 @@ use crate::{
 
 /// As large as a file may be, in bytes.
 const LIMIT: u64 = 1024 * 1024;
+
+/// By how much the next token may be larger than the present one, in bytes.
+const SLACK: u64 = 4096;
 
 /// How long the file is waited for while another process writes, which takes it a moment.
 const BUSY: Duration = Duration::from_secs(5);
@@ -43,7 +51,7 @@ const FORMAT: u64 = 1;
 /// # let folder = std::env::temp_dir().join(format!("oauth-twin-{}", std::process::id()));
 /// use oauth_twin::{FileTokenStore, OAuth2Client, oauth2::ClientCredentials};
 ///
-/// // let folder = the program's own folder in the person's home
+/// // let folder = the program's own folder in the user's home
 /// let client = OAuth2Client::builder("client-id")
 ///     .client_secret("client-secret")
 ///     .token_endpoint(token_endpoint)
@@ -62,19 +70,31 @@ const FORMAT: u64 = 1;
 /// nobody: the operating system frees its locks. One that is only stopped keeps them, and others go
 /// on as long as their token is good. Where refresh tokens are good for once, a program that is
 /// killed between the server's answer and the file has spent the one that stands there, and the
-/// person has to log in again.
+/// user has to log in again.
+///
+/// Nothing is renewed, and so no refresh token is spent, before the store has shown that it can be
+/// written: the lease makes room for the next token in the folder, which is kept for it. A full
+/// disk, a folder that is read-only and missing permissions are errors by then; a folder that was
+/// deleted is made again. File systems that write a changed file to another place (Btrfs, ZFS) can
+/// run full all the same.
+///
+/// The path leads to a regular file, or to none, or is a link to one; a link stays. A folder, a
+/// FIFO, a device or a socket is an error at once, and so is a single file that is mounted (as in
+/// `docker run -v …/token.json:/token.json`): it cannot be replaced. Mount its folder instead.
 ///
 /// Two empty files stand beside the token's, with `.lease` and `.lock` behind its name; leave them
-/// there. A file with a bare token, as Authlib's users keep it, is read, too. Locks need a file
-/// system that has them: a local one, or a network one that is set up for it.
+/// there. During a renewal a third, with `.new`, has the room for the next token. A file with a
+/// bare token, as Authlib's users keep it, is read, too. Locks need a file system that has them: a
+/// local one, or a network one that is set up for it.
 ///
 /// # Security
 ///
 /// The token stands there as it is. On Unix the file can be read by its owner alone (0600), and so
 /// can a folder that had to be made (0700); elsewhere they have the rights of the folder above.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct FileTokenStore {
     path: Arc<Path>,
+    next_file: NextFile,
 }
 
 impl FileTokenStore {
@@ -82,7 +102,10 @@ impl FileTokenStore {
     /// folder.
     pub fn new(path: impl Into<PathBuf>) -> Self {
         let path: PathBuf = path.into();
-        Self { path: path.into() }
+        Self {
+            path: path.into(),
+            next_file: NextFile::default(),
+        }
     }
 
     /// What the file holds, if it is there.
@@ -105,10 +128,11 @@ impl FileTokenStore {
     ///
     /// # Errors
     ///
-    /// If it cannot be read, or holds something else.
+    /// If it cannot be read, is not a regular file that can be replaced, or holds something else.
     pub fn read(&self) -> Result<Option<StoredToken>, BoxError> {
         let mut content = Zeroizing::new(Vec::new());
-        let read = File::open(&self.path).and_then(|file| {
+        let read = regular_file::open(&private_files::reading(), &self.path).and_then(|file| {
+            regular_file::check_not_mounted(&self.place())?;
             // Room for all of it, as what grows leaves copies behind.
             let length = file.metadata()?.len().min(LIMIT);
             content.reserve_exact(usize::try_from(length).unwrap_or_default() + 2);
@@ -130,10 +154,10 @@ impl FileTokenStore {
     /// If the file cannot be locked, read or written.
     pub fn replace(&self, next: &StoredToken) -> Result<bool, BoxError> {
         let path = self.place();
-        let lock = self.opened(&path, "lock");
-        let _lock = lock
-            .and_then(locked)
-            .map_err(|error| self.failed("could not be locked", error))?;
+        // Nor is anything made beside what is not a file.
+        regular_file::replaceable_length(&path)
+            .map_err(|error| self.failed("could not be replaced", error))?;
+        let _lock = self.locked(&path)?;
         let version = self.read()?.map_or(0, |stored| stored.version);
         if version != next.replaces() {
             return Ok(false);
@@ -142,25 +166,42 @@ impl FileTokenStore {
         if text.len() as u64 > LIMIT {
             return Err(self.wrong("cannot take so large a token"));
         }
-        let written = self.write(&path, &text);
+        let written = self.next_file.replace(&path, &text);
         written.map_err(|error| self.failed("could not be written", error))?;
         Ok(true)
     }
 
-    /// The right to renew the token, unless somebody else has it.
+    /// The right to renew the token, unless somebody else has it; and room for the next one, which
+    /// [`replace`](Self::replace) uses.
     ///
     /// # Errors
     ///
-    /// If the lease cannot be opened.
+    /// If the lease cannot be opened, or the next token could not be written. Nothing is to be
+    /// renewed then, as it could not be stored.
     pub fn try_lease(&self) -> Result<Option<Lease>, BoxError> {
-        let file = self.opened(&self.place(), "lease");
-        let file = file.map_err(|error| self.failed("could not be leased", error))?;
-        match file.try_lock() {
-            // The lock ends when the file is closed, also by the end of the process.
-            Ok(()) => Ok(Some(Lease::new(file))),
-            Err(TryLockError::WouldBlock) => Ok(None),
-            Err(TryLockError::Error(error)) => Err(self.failed("could not be leased", error)),
+        let failed = |error| self.failed("could not be leased", error);
+        let path = self.place();
+        let length = regular_file::replaceable_length(&path).map_err(failed)?;
+        let lease = self.opened(&path, "lease").map_err(failed)?;
+        match lease.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Ok(None),
+            Err(TryLockError::Error(error)) => return Err(failed(error)),
         }
+        let lock = self.locked(&path)?;
+        let size = length.saturating_add(SLACK).min(LIMIT);
+        let reserved = self.next_file.reserve(&path, size);
+        drop(lock);
+        reserved.map_err(|error| {
+            let new = beside(&path, "new");
+            let new = new.display();
+            format!("the file {new}, to which the next token is to be written, could not be made ({error})")
+        })?;
+        Ok(Some(Lease::new(Held {
+            path,
+            next_file: self.next_file.clone(),
+            _lease: lease,
+        })))
     }
 
     /// The file itself where the path is a link to it, so that the link stays.
@@ -175,27 +216,15 @@ impl FileTokenStore {
     /// is about to lock would give the lock to both.
     fn opened(&self, path: &Path, what: &str) -> io::Result<File> {
         private_files::create_folder(folder(path))?;
-        private_files::options()
-            .create(true)
-            .truncate(false)
-            .open(beside(path, what))
+        let mut options = private_files::writing();
+        options.create(true).truncate(false);
+        regular_file::open(&options, &beside(path, what))
     }
 
-    /// All or nothing, whenever the process or the system is stopped.
-    fn write(&self, path: &Path, text: &[u8]) -> io::Result<()> {
-        let new = beside(path, "new");
-        // That of a process that was killed, or one that somebody else could read.
-        match fs::remove_file(&new) {
-            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-        let mut file = private_files::options().create_new(true).open(&new)?;
-        file.write_all(text)?;
-        file.sync_all()?;
-        fs::rename(&new, path)?;
-        // The token is in its place. Not every file system can do more, nor every folder.
-        let _ = private_files::sync_folder(folder(path));
-        Ok(())
+    /// The lock of those who write.
+    fn locked(&self, path: &Path) -> Result<File, BoxError> {
+        let lock = self.opened(path, "lock").and_then(locked);
+        lock.map_err(|error| self.failed("could not be locked", error))
     }
 
     /// Nothing of a file that is not one of ours is told: it may be any secret.
@@ -225,6 +254,35 @@ impl FileTokenStore {
 
     fn wrong(&self, what: &str) -> BoxError {
         format!("the file {} {what}", self.path.display()).into()
+    }
+}
+
+impl fmt::Debug for FileTokenStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut debug = f.debug_struct("FileTokenStore");
+        debug.field("path", &self.path).finish()
+    }
+}
+
+/// A lease that is held. Its lock ends when the file is closed, also by the end of the process.
+struct Held {
+    path: PathBuf,
+    next_file: NextFile,
+    _lease: File,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        if !self.next_file.close() {
+            return;
+        }
+        // Somebody who is writing takes the file away; what is left is made anew next time.
+        let lock = regular_file::open(&private_files::writing(), &beside(&self.path, "lock"));
+        if let Ok(lock) = lock
+            && lock.try_lock().is_ok()
+        {
+            let _ = next_file::remove(&self.path);
+        }
     }
 }
 
@@ -281,3 +339,5 @@ fn folder(path: &Path) -> &Path {
 
 #[cfg(test)]
 mod tests;
+#[cfg(all(test, unix))]
+mod unwritable_tests;

@@ -1,21 +1,21 @@
 use crate::token_store::file_token_store::*;
 
 /// A folder of the test's own, which goes with it.
-struct Folder(PathBuf);
+pub(super) struct Folder(pub(super) PathBuf);
 
 impl Folder {
-    fn new(name: &str) -> Self {
+    pub(super) fn new(name: &str) -> Self {
         let name = format!("oauth-twin-{}-{name}", std::process::id());
         let path = std::env::temp_dir().join(name);
         let _ = fs::remove_dir_all(&path);
         Self(path)
     }
 
-    fn store(&self) -> FileTokenStore {
+    pub(super) fn store(&self) -> FileTokenStore {
         FileTokenStore::new(self.0.join("deep/token.json"))
     }
 
-    fn with(&self, content: impl AsRef<[u8]>) -> FileTokenStore {
+    pub(super) fn with(&self, content: impl AsRef<[u8]>) -> FileTokenStore {
         let store = self.store();
         fs::create_dir_all(folder(&store.path)).expect("a folder");
         fs::write(&store.path, content).expect("a file");
@@ -29,7 +29,7 @@ impl Drop for Folder {
     }
 }
 
-fn stored(token: &str, version: u64) -> StoredToken {
+pub(super) fn stored(token: &str, version: u64) -> StoredToken {
     StoredToken::new(Some(Token::new(token)), version)
 }
 
@@ -82,6 +82,105 @@ fn one_has_the_lease_until_it_is_dropped() {
     );
     drop(lease);
     assert!(other.try_lease().expect("a file").is_some());
+}
+
+#[test]
+fn the_lease_has_room_for_the_next_token_until_it_ends() {
+    let folder = Folder::new("room");
+    let store = folder.with(serde_json::json!({"access_token": "t".repeat(9000)}).to_string());
+    let new = beside(&store.path, "new");
+    let room = || fs::metadata(&new).map(|file| file.len()).ok();
+    let lease = store.try_lease().expect("a file").expect("the lease");
+    assert!(room() >= Some(9000 + 4096), "{:?}", room());
+    assert!(store.try_lease().expect("a file").is_none());
+    assert!(room().is_some(), "others who ask leave it there");
+    drop(lease);
+    assert_eq!(room(), None, "nothing was renewed");
+    let lease = store.try_lease().expect("a file").expect("the lease");
+    assert!(!store.replace(&stored("early", 2)).expect("a refusal"));
+    assert!(room().is_some(), "nothing was written");
+    assert!(store.clone().replace(&stored("t", 1)).expect("a file"));
+    assert_eq!(room(), None, "the token has it");
+    assert!(store.replace(&stored("u", 2)).expect("a file"), "once more");
+    fs::write(&new, "of another process").expect("a file");
+    drop(lease);
+    assert!(new.exists(), "only its own is taken away");
+    assert_eq!(store.read().expect("a file"), Some(stored("u", 2)));
+}
+
+/// A login waits for no lease, and takes the room; so may one of another process.
+#[test]
+fn who_writes_without_the_lease_does_not_mix_with_who_has_it() {
+    let folder = Folder::new("mixed");
+    let (store, other) = (folder.store(), folder.store());
+    let lease = store.try_lease().expect("a file").expect("the lease");
+    assert!(other.replace(&stored("login", 1)).expect("a file"));
+    assert!(!store.replace(&stored("renewed", 1)).expect("a refusal"));
+    assert_eq!(store.read().expect("a file"), Some(stored("login", 1)));
+    assert!(store.replace(&stored("renewed", 2)).expect("a file"));
+    drop(lease);
+    let _lease = store.try_lease().expect("a file").expect("the lease");
+    // What a killed process was about to write, in the place of the room.
+    let new = beside(&store.path, "new");
+    fs::remove_file(&new).expect("a file");
+    fs::write(&new, "half of a tok").expect("a file");
+    assert!(store.replace(&stored("next", 3)).expect("a file"));
+    assert_eq!(store.read().expect("a file"), Some(stored("next", 3)));
+    assert!(!new.exists());
+}
+
+#[test]
+fn a_deleted_folder_is_made_again() {
+    let folder = Folder::new("deleted");
+    let store = folder.store();
+    assert!(store.replace(&stored("t", 1)).expect("a file"));
+    fs::remove_dir_all(&folder.0).expect("a folder");
+    assert_eq!(store.read().expect("no file"), None);
+    let lease = store.try_lease().expect("a folder").expect("the lease");
+    fs::remove_dir_all(&folder.0).expect("a folder");
+    assert!(!store.replace(&stored("u", 2)).expect("a refusal"));
+    assert!(store.replace(&stored("u", 1)).expect("a folder"));
+    assert_eq!(store.read().expect("a file"), Some(stored("u", 1)));
+    fs::remove_dir_all(&folder.0).expect("a folder");
+    drop(lease);
+    assert!(!folder.0.exists(), "by what is to be stored alone");
+}
+
+#[test]
+fn a_folder_in_the_place_of_a_file_is_an_error_that_says_so() {
+    let folder = Folder::new("a-folder");
+    let store = folder.store();
+    let expected = |name: &str| format!("({name} is a folder; move it away");
+    let failed = |result: Result<(), BoxError>, name: &str| {
+        let error = result.expect_err(name).to_string();
+        assert!(error.contains(&expected(name)), "{error}");
+    };
+    fs::create_dir_all(&store.path).expect("a folder");
+    failed(store.read().map(|_| ()), "token.json");
+    failed(store.try_lease().map(|_| ()), "token.json");
+    failed(store.replace(&stored("t", 1)).map(|_| ()), "token.json");
+    fs::remove_dir(&store.path).expect("a folder");
+    for what in ["lock", "lease"] {
+        let path = beside(&store.path, what);
+        let _ = fs::remove_file(&path);
+        fs::create_dir(&path).expect("a folder");
+        let name = format!("token.json.{what}");
+        failed(store.try_lease().map(|_| ()), &name);
+        fs::remove_dir(&path).expect("a folder");
+    }
+    fs::create_dir(beside(&store.path, "new")).expect("a folder");
+    let error = store.try_lease().expect_err("no room").to_string();
+    assert!(error.contains("token.json.new, to which"), "{error}");
+    store.replace(&stored("t", 1)).expect_err("no room");
+}
+
+#[test]
+fn debug_tells_the_path() {
+    let store = FileTokenStore::new("token.json");
+    assert_eq!(
+        format!("{store:?}"),
+        r#"FileTokenStore { path: "token.json" }"#
+    );
 }
 
 #[test]
@@ -224,7 +323,13 @@ fn a_lock_that_a_stopped_process_keeps_is_an_error() {
         error.to_string().contains("another process keeps it"),
         "{error}"
     );
+    let error = store.try_lease().expect_err("it could not be written");
+    assert!(
+        error.to_string().contains("another process keeps it"),
+        "{error}"
+    );
     drop(lock);
+    assert!(store.try_lease().expect("a file").is_some());
     assert!(store.replace(&stored("u", 2)).expect("a file"));
 }
 

@@ -1,13 +1,20 @@
 //! Files with the rights that their folder hands down.
 
 use std::{
-    fs::{DirBuilder, OpenOptions},
+    fs::{DirBuilder, File, FileType, OpenOptions},
     io,
     path::Path,
 };
 
-/// To make a file with.
-pub(super) fn options() -> OpenOptions {
+/// To read a file.
+pub(super) fn reading() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.read(true);
+    options
+}
+
+/// To make a file with, or to lock one.
+pub(super) fn writing() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.write(true);
     options
@@ -21,4 +28,23 @@ pub(super) fn create_folder(folder: &Path) -> io::Result<()> {
 /// A folder cannot be opened to be synced.
 pub(super) fn sync_folder(_folder: &Path) -> io::Result<()> {
     Ok(())
+}
+
+/// Whether `file` is the one at `path`, which cannot be told.
+pub(super) fn is_same(_file: &File, _path: &Path) -> bool {
+    false
+}
+
+/// Single files are not mounted.
+pub(super) fn is_mount_point(_path: &Path) -> bool {
+    false
+}
+
+/// The name of a kind of file that is no regular one.
+pub(super) fn name(kind: FileType) -> &'static str {
+    if kind.is_dir() {
+        "a folder"
+    } else {
+        "not a regular file"
+    }
 }
