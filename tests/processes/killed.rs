@@ -1,0 +1,98 @@
+//! Processes that are killed.
+
+use std::{fs::File, thread, time::Duration};
+
+use crate::{
+    files::Files,
+    gate::Gate,
+    lenient_after,
+    process::{MODES, Process, is_token},
+    strict, strict_after,
+};
+
+#[test]
+fn one_that_is_killed_while_it_renews_holds_nobody_up() {
+    for mode in MODES {
+        let files = Files::with_expired_token("lease");
+        let gate = Gate::new();
+        let held = gate.clone();
+        let server = lenient_after(move || held.wait());
+        let mut killed = Process::start(mode, &server, &files.token);
+        killed.begin("token");
+        server.arrivals("/token", 1)();
+        killed.kill();
+        let mut next = Process::start(mode, &server, &files.token);
+        next.begin("token");
+        server.arrivals("/token", 2)();
+        gate.open();
+        assert!(is_token(&next.result()));
+        assert_eq!(server.count("/token"), 2);
+        assert!(!files.file("token.json.new").exists());
+    }
+}
+
+#[test]
+fn one_that_is_killed_at_any_moment_leaves_all_of_a_token() {
+    let files = Files::with_expired_token("any-moment");
+    let server = lenient_after(|| {});
+    for round in 0..12 {
+        let before = server.count("/token");
+        let mut killed = Process::start(MODES[round % 2], &server, &files.token);
+        killed.begin("refresh 100000");
+        server.arrivals("/token", before + 1 + round)();
+        // Anywhere between an answer and the next request.
+        thread::sleep(Duration::from_micros(400 * round as u64));
+        killed.kill();
+        files.content();
+        let mut next = Process::start(MODES[(round / 2) % 2], &server, &files.token);
+        let result = next.perform("token");
+        assert!(is_token(&result), "{result}");
+    }
+}
+
+/// What nobody can prevent where refresh tokens are good for once: the answer has come, and the
+/// process is killed before it is in the file. The user has to log in again, and the file is
+/// whole.
+#[test]
+fn one_that_is_killed_between_the_answer_and_the_file_loses_that_login_and_nothing_else() {
+    for mode in MODES {
+        let files = Files::with_expired_token("between");
+        let gate = Gate::new();
+        let held = gate.clone();
+        let server = strict_after(move || held.wait());
+        let mut killed = Process::start(mode, &server, &files.token);
+        killed.begin("token");
+        server.arrivals("/token", 1)();
+        let lock = File::open(files.file("token.json.lock")).unwrap();
+        lock.lock().unwrap();
+        gate.open();
+        // Whether it has read the answer by now or not: it cannot write.
+        thread::sleep(Duration::from_millis(50));
+        killed.kill();
+        drop(lock);
+        assert_eq!(files.content()["access_token"], "t0");
+        let result = Process::start(mode, &server, &files.token).perform("token");
+        assert!(
+            result.contains("invalid_grant") && result.ends_with("needs_login=true"),
+            "{result}"
+        );
+        assert_eq!(files.content()["refresh_token"], "r0");
+    }
+}
+
+/// While another writes, nobody spends a refresh token whose successor could not be stored.
+#[test]
+fn none_renews_while_the_file_cannot_be_locked() {
+    for mode in MODES {
+        let files = Files::with_expired_token("locked");
+        let server = strict();
+        let lock = File::create(files.file("token.json.lock")).unwrap();
+        lock.lock().unwrap();
+        let mut process = Process::start(mode, &server, &files.token);
+        let result = process.perform("token");
+        assert!(result.contains("another process keeps it"), "{result}");
+        assert_eq!(server.count("/token"), 0);
+        drop(lock);
+        assert_eq!(process.token_in_the_end(), "t1");
+    }
+}

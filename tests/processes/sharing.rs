@@ -1,0 +1,58 @@
+//! Many at once.
+
+use serde_json::json;
+
+use crate::{
+    files::Files,
+    process::{MODES, Process, is_token},
+    server::Server,
+    strict,
+};
+
+/// What `count` processes say, blocking and async ones, that do something at once.
+fn results_at_once(count: usize, command: &str, server: &Server, files: &Files) -> Vec<String> {
+    let modes = MODES.into_iter().cycle().take(count);
+    let processes = modes.map(|mode| {
+        let mut process = Process::start(mode, server, &files.token);
+        process.begin(command);
+        process
+    });
+    let processes: Vec<_> = processes.collect();
+    let result = |mut process: Process| {
+        let result = process.result();
+        assert_eq!(process.perform("close"), "closed");
+        result
+    };
+    processes.into_iter().map(result).collect()
+}
+
+#[test]
+fn of_many_that_meet_an_expired_token_one_renews_it() {
+    let files = Files::with_expired_token("crowd");
+    let server = strict();
+    for result in results_at_once(8, "token", &server, &files) {
+        assert_eq!(result, "t1");
+    }
+    assert_eq!(server.count("/token"), 1);
+    let content = files.content();
+    assert_eq!(
+        (&content["version"], &content["token"]["refresh_token"]),
+        (&json!(1), &json!("r1"))
+    );
+}
+
+#[test]
+fn none_ever_sends_a_refresh_token_that_another_has_spent() {
+    let files = Files::with_expired_token("forced");
+    let server = strict();
+    for result in results_at_once(6, "refresh 10", &server, &files) {
+        assert!(is_token(&result), "{result}");
+    }
+    let requests = server.count("/token");
+    assert!((10..=60).contains(&requests), "{requests}");
+    let content = files.content();
+    assert_eq!(
+        (&content["version"], &content["token"]["access_token"]),
+        (&json!(requests), &json!(format!("t{requests}")))
+    );
+}
