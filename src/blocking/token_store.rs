@@ -92,6 +92,8 @@ pub trait TokenStore: Send + Sync {
     /// Where nothing else tells that its holder is no more, it ends by itself after `time`: twice
     /// the client's timeout and 30 seconds.
     ///
+    /// A refresh token is spent under it, so it is also the proof that a new token can be stored.
+    ///
     /// # Errors
     ///
     /// Whatever went wrong; the client renews nothing then.

