@@ -77,6 +77,7 @@ mod proxy;
 mod races;
 mod redirects;
 mod refresh_scope;
+mod request_budget;
 mod requests;
 mod revocation;
 mod secrets;
