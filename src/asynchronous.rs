@@ -100,36 +100,14 @@ type Sign = Arc<dyn Fn(Vec<u8>) -> BoxFuture<Vec<u8>> + Send + Sync>;
 type Assert = Arc<dyn Fn() -> BoxFuture<Secret> + Send + Sync>;
 type BoxFuture<T> = Pin<Box<dyn Future<Output = Result<T, BoxError>> + Send>>;
 
-/// `with` of a client, which `$abandon` closes if the future is dropped.
+/// `with` of a client, with a doc example from a file.
 macro_rules! scoped {
-    ($client:ident, $argument:literal, $abandon:expr) => {
+    ($client:ident, $example:literal) => {
         impl $client {
             /// Runs `work` and closes the client, whether that succeeds, fails, panics or is
             /// dropped.
             ///
-            /// ```
-            /// # #[tokio::main(flavor = "current_thread")]
-            /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-            /// # let server = httpmock::MockServer::start_async().await;
-            /// # server.mock_async(|_when, then| { then.body("ok"); }).await;
-            /// # let url = server.url("/");
-            #[doc = concat!("use oauth_twin::{", stringify!($client), ", Error};")]
-            ///
-            #[doc = concat!("let client = ", stringify!($client), "::builder(", $argument, ")")]
-            /// # .for_example()
-            ///     .build()?;
-            /// let text = client
-            ///     .with(async |client| -> Result<String, Error> {
-            ///         Ok(client.get(url).send().await?.text().await?)
-            ///     })
-            ///     .await?;
-            /// assert_eq!(text, "ok");
-            /// # Ok(()) }
-            /// # trait ForExample { fn for_example(self) -> Self; }
-            /// # impl ForExample for oauth_twin::AsyncOAuth1ClientBuilder { fn for_example(self) -> Self { self } }
-            /// # impl ForExample for oauth_twin::AsyncOAuth2ClientBuilder { fn for_example(self) -> Self { self.token(oauth_twin::Token::new("t")) } }
-            /// # impl ForExample for oauth_twin::AsyncAssertionClientBuilder { fn for_example(self) -> Self { self.assertion(|| Ok("a".into())).token(oauth_twin::Token::new("t")) } }
-            /// ```
+            #[doc = include_str!($example)]
             ///
             /// # Errors
             ///
@@ -138,7 +116,7 @@ macro_rules! scoped {
                 self,
                 work: impl AsyncFnOnce(&Self) -> Result<T, E>,
             ) -> Result<T, E> {
-                let mut closing = OnDrop(Some(|| $abandon(&self)));
+                let mut closing = OnDrop(Some(|| self.session.abandon()));
                 let done = catch_panic(pin!(work(&self))).await;
                 let closed = self.close().await;
                 closing.0 = None;
@@ -161,23 +139,15 @@ impl<F: FnOnce()> Drop for OnDrop<F> {
     }
 }
 
-/// Closes a client that is dropped, as far as that is possible.
-macro_rules! abandon {
-    () => {
-        |client: &Self| {
-            if let Some(live) = client.session.begin_close() {
-                let _ = spawn_and_forget(live.settle());
-            }
-        }
-    };
-}
-
-scoped!(AsyncOAuth1Client, "\"id\"", |client: &Self| client
-    .session
-    .end());
-scoped!(AsyncOAuth2Client, "\"id\"", abandon!());
+scoped!(
+    AsyncOAuth1Client,
+    "../docs/examples/async/with_oauth1_client.md"
+);
+scoped!(
+    AsyncOAuth2Client,
+    "../docs/examples/async/with_oauth2_client.md"
+);
 scoped!(
     AsyncAssertionClient,
-    "\"https://id.example.com/token\"",
-    abandon!()
+    "../docs/examples/async/with_assertion_client.md"
 );

@@ -102,31 +102,13 @@ type UpdateHook = Arc<dyn Fn(TokenUpdate) -> Result<(), BoxError> + Send + Sync>
 type Sign = Arc<dyn Fn(Vec<u8>) -> Result<Vec<u8>, BoxError> + Send + Sync>;
 type Assert = Arc<dyn Fn() -> Result<Secret, BoxError> + Send + Sync>;
 
-/// `with` of a client.
+/// `with` of a client, with a doc example from a file.
 macro_rules! scoped {
-    ($client:ident, $argument:literal) => {
+    ($client:ident, $example:literal) => {
         impl $client {
             /// Runs `work` and closes the client, whether that succeeds, fails or panics.
             ///
-            /// ```
-            /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-            /// # let server = httpmock::MockServer::start();
-            /// # server.mock(|_when, then| { then.body("ok"); });
-            /// # let url = server.url("/");
-            #[doc = concat!("use oauth_twin::{", stringify!($client), ", Error};")]
-            ///
-            #[doc = concat!("let client = ", stringify!($client), "::builder(", $argument, ")")]
-            /// # .for_example()
-            ///     .build()?;
-            /// let text = client
-            ///     .with(|client| -> Result<String, Error> { Ok(client.get(url).send()?.text()?) })?;
-            /// assert_eq!(text, "ok");
-            /// # Ok(()) }
-            /// # trait ForExample { fn for_example(self) -> Self; }
-            /// # impl ForExample for oauth_twin::OAuth1ClientBuilder { fn for_example(self) -> Self { self } }
-            /// # impl ForExample for oauth_twin::OAuth2ClientBuilder { fn for_example(self) -> Self { self.token(oauth_twin::Token::new("t")) } }
-            /// # impl ForExample for oauth_twin::AssertionClientBuilder { fn for_example(self) -> Self { self.assertion(|| Ok("a".into())).token(oauth_twin::Token::new("t")) } }
-            /// ```
+            #[doc = include_str!($example)]
             ///
             /// # Errors
             ///
@@ -145,6 +127,15 @@ macro_rules! scoped {
     };
 }
 
-scoped!(OAuth1Client, "\"id\"");
-scoped!(OAuth2Client, "\"id\"");
-scoped!(AssertionClient, "\"https://id.example.com/token\"");
+scoped!(
+    OAuth1Client,
+    "../docs/examples/blocking/with_oauth1_client.md"
+);
+scoped!(
+    OAuth2Client,
+    "../docs/examples/blocking/with_oauth2_client.md"
+);
+scoped!(
+    AssertionClient,
+    "../docs/examples/blocking/with_assertion_client.md"
+);

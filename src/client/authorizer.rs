@@ -8,7 +8,6 @@ use reqwest::{IntoUrl, Method};
 
 use super::{execute, http, maybe_async, oauth1::session::SignedSession, session::Session};
 use crate::error::Result;
-pub(super) use signed::sign;
 use {bearer::Bearer, signed::Signed};
 
 /// Whose request it is.

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use super::{
     in_callback, maybe_async, run_detached_for, run_in_background,
-    session::Shared,
+    shared::Shared,
     sleep,
     store_sync::{CALL, StoreSync},
     waiting::{Deadline, Waiting},

@@ -6,12 +6,8 @@ use std::time::{Duration, Instant};
 use reqwest::StatusCode;
 
 use super::{
-    Assert, Sign, in_callback, is_in_callback, maybe_async,
-    session::{Live, Shared},
-    settings::Identity,
-    sleep,
-    waiting::Waiting,
-    with_timeout,
+    Assert, Sign, in_callback, is_in_callback, maybe_async, settings::Identity, shared::Shared,
+    sleep, waiting::Waiting, with_timeout,
 };
 use crate::{
     error::{Error, Result},
@@ -84,19 +80,19 @@ pub(super) struct EndpointCall<'a> {
     claim: Option<&'a Claim<Waiting>>,
 }
 
-impl Live {
-    pub(super) fn call(&self) -> EndpointCall<'_> {
-        EndpointCall {
-            shared: &self.shared,
-            slot: &self.slot,
+impl<'a> EndpointCall<'a> {
+    pub(super) fn new(shared: &'a Shared, slot: &'a Slot<Waiting>) -> Self {
+        Self {
+            shared,
+            slot,
             claim: None,
         }
     }
 
     /// The same for a renewal, which sends nothing any more once it has been abandoned.
-    pub(super) fn call_for<'a>(&'a self, claim: &'a Claim<Waiting>) -> EndpointCall<'a> {
-        EndpointCall {
-            shared: &self.shared,
+    pub(super) fn for_claim(shared: &'a Shared, claim: &'a Claim<Waiting>) -> Self {
+        Self {
+            shared,
             slot: &claim.slot,
             claim: Some(claim),
         }

@@ -22,6 +22,7 @@ mod renewal;
 mod request;
 mod session;
 mod settings;
+mod shared;
 mod store_sync;
 mod transport;
 mod waiting;

@@ -7,6 +7,7 @@ use std::{
 
 use super::{
     delivery::Delivery,
+    endpoint_call::EndpointCall,
     maybe_async,
     session::Live,
     store_sync::{CALL, Patience, StoreSync},
@@ -202,8 +203,7 @@ impl Renewal {
         }
         match &self.claim.grant {
             Some(grant) => {
-                self.live
-                    .call_for(&self.claim)
+                EndpointCall::for_claim(&self.live.shared, &self.claim)
                     .request_token(&**grant)
                     .await
             }
@@ -224,7 +224,7 @@ impl Renewal {
         };
         let sends_scope = &self.live.shared.sends_scope;
         let first = sends_scope.load(Ordering::Relaxed);
-        let call = self.live.call_for(&self.claim);
+        let call = EndpointCall::for_claim(&self.live.shared, &self.claim);
         let renewed = call
             .request_token(&with_scope(refresh.clone(), first))
             .await;

@@ -145,7 +145,13 @@ impl fmt::Debug for RequestBuilder {
 
 /// The verbs of a client that has a `session`.
 macro_rules! verbs {
-    ($client:ident: $($(#[$doc:meta])* $verb:ident $method:ident,)+) => {
+    ($client:ident) => {
+        verbs! {
+            $client: get GET, options OPTIONS, head HEAD, post POST, put PUT, patch PATCH,
+            delete DELETE
+        }
+    };
+    ($client:ident: $($verb:ident $method:ident),+) => {
         impl $client {
             /// Begins a request with `method`.
             pub fn request(&self, method: Method, url: impl IntoUrl) -> RequestBuilder {
@@ -158,12 +164,6 @@ macro_rules! verbs {
                     self.request(Method::$method, url)
                 }
             )+
-        }
-    };
-    ($client:ident) => {
-        verbs! {
-            $client: get GET, options OPTIONS, head HEAD, post POST, put PUT, patch PATCH,
-            delete DELETE,
         }
     };
 }

@@ -3,18 +3,18 @@
 
 use std::{
     fmt,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
-        atomic::AtomicBool,
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
 };
 
 use super::{
     delivery::Delivery,
+    endpoint_call::EndpointCall,
     gate::Gate,
     is_in_callback, maybe_async,
     settings::{Identity, Settings},
+    shared::Shared,
     side_by_side, spawn_and_forget,
+    store_sync::StoreSync,
     transport::Transport,
     waiting::{Deadline, Waiting},
 };
@@ -57,15 +57,6 @@ struct HandleKind {
     has_store: bool,
 }
 
-/// What a client shares with its children.
-pub(super) struct Shared {
-    pub(super) settings: Settings,
-    pub(super) transport: Transport,
-    pub(super) slots: Slots<Waiting>,
-    /// Whether refreshes name the scope that was granted; what works is remembered.
-    pub(super) sends_scope: AtomicBool,
-}
-
 impl Session {
     pub(super) fn new(
         settings: Settings,
@@ -80,12 +71,7 @@ impl Session {
         };
         let slots = Slots::new(settings.rules);
         let slot = slots.first(token, kind.has_store, Now::by(&settings.clock));
-        let shared = Arc::new(Shared {
-            sends_scope: AtomicBool::new(settings.refreshes_with_scope()),
-            settings,
-            transport,
-            slots,
-        });
+        let shared = Arc::new(Shared::new(settings, transport, slots));
         Self::open(shared, slot, kind)
     }
 
@@ -190,8 +176,16 @@ impl Session {
         }
     }
 
+    /// Closes the client as far as that is possible where nobody can wait for it.
+    #[allow(dead_code, reason = "nobody drops a thread in the middle of its work")]
+    pub(in super::super) fn abandon(&self) {
+        if let Some(live) = self.begin_close() {
+            let _ = spawn_and_forget(live.settle());
+        }
+    }
+
     /// Refuses callers from now on; what is left to be done comes back, unless it is done.
-    pub(in super::super) fn begin_close(&self) -> Option<Live> {
+    fn begin_close(&self) -> Option<Live> {
         let mut state = self.0.write();
         let live = match std::mem::replace(&mut *state, HandleState::Closed) {
             HandleState::Open(live) | HandleState::Closing(live) => live,
@@ -281,6 +275,15 @@ impl Live {
         self.grant.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// A call of an endpoint.
+    pub(super) fn call(&self) -> EndpointCall<'_> {
+        EndpointCall::new(&self.shared, &self.slot)
+    }
+
+    pub(super) fn store_sync(&self) -> StoreSync {
+        StoreSync::new(self.shared.clone(), self.slot.clone())
+    }
+
     /// What the handle has beside the slot.
     pub(super) fn caller(&self) -> Caller {
         Caller {
@@ -294,7 +297,7 @@ impl Live {
 impl Live {
     /// Waits for what is under way, and sees that nothing is left to be done: for this client, and
     /// for its children if it is none itself.
-    pub(in super::super) async fn settle(self) -> Result<()> {
+    async fn settle(self) -> Result<()> {
         let deadline = Deadline::after(self.shared.settings.close_timeout);
         if !self.gate.is_idle(deadline).await {
             return Err(Error::interrupted(
@@ -311,25 +314,6 @@ impl Live {
         let shared = self.shared.clone();
         let settle = move |slot| Delivery::new(shared.clone(), slot).settle(deadline);
         side_by_side(slots, settle).await
-    }
-}
-
-impl Shared {
-    pub(super) fn now(&self) -> Now {
-        Now::by(&self.settings.clock)
-    }
-
-    /// Marks the callbacks that run for any of the slots.
-    pub(super) fn id(&self) -> usize {
-        std::ptr::from_ref(self).addr()
-    }
-
-    /// Says that updates of superseded logins were given up, if any were.
-    pub(super) fn tell_dropped(&self) {
-        match self.slots.take_dropped() {
-            0 => {}
-            count => crate::trace::updates_dropped(count),
-        }
     }
 }
 

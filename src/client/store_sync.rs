@@ -9,7 +9,7 @@ use super::{
     Store,
     gate::Gate,
     in_callback, maybe_async, run_detached_for,
-    session::{Live, Shared},
+    shared::Shared,
     sleep,
     waiting::{Deadline, Waiting},
     with_timeout,
@@ -96,12 +96,6 @@ impl StoreSync {
 
     pub(super) fn give_lease_back(&self) -> Option<HeldLease> {
         self.slot.take_lease()
-    }
-}
-
-impl Live {
-    pub(super) fn store_sync(&self) -> StoreSync {
-        StoreSync::new(self.shared.clone(), self.slot.clone())
     }
 }
 

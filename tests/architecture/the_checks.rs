@@ -241,6 +241,17 @@ fn find_rooms_that_import_upwards_or_through_the_hub() {
             "fn f() -> crate::oauth2::endpoint::token::TokenEndpoint {}",
         ],
     );
+    assert_found(
+        |tokens| misplaced_imports("client/authorizer/bearer.rs", tokens),
+        &[
+            "use super::{super::{http, session::Session, oauth1::session::SignedSession}, Next};",
+            "use super::super::oauth1::sign::sign; use crate::oauth2::Token;",
+        ],
+        &[
+            "use super::super::request::RequestBuilder;",
+            "use super::super::{http, oauth1::client::OAuth1Client};",
+        ],
+    );
     let found = |path| misplaced_imports(path, &lex("use crate::oauth2::grant::Grant;"));
     assert_eq!(found("oauth2/misc.rs"), ["oauth2 has no room misc"]);
     assert_eq!(found("oauth2/request.rs").len(), 1);

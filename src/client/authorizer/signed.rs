@@ -2,58 +2,23 @@
 //!
 //! [RFC 5849 section 3](https://www.rfc-editor.org/rfc/rfc5849#section-3)
 
-use std::borrow::Cow;
-
 use reqwest::{
-    Method, StatusCode, Url,
-    header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, LOCATION},
+    Method, StatusCode,
+    header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, LOCATION},
 };
 
 use super::{
-    super::{http, oauth1::session::OpenSession, transport::Transport},
+    super::{
+        http,
+        oauth1::{session::OpenSession, sign::sign},
+        transport::Transport,
+    },
     Next,
 };
-use crate::{
-    error::{Error, Result},
-    oauth1::{Body, Signer},
-};
+use crate::error::Result;
 
 /// As many redirects as for requests with a bearer token.
 const REDIRECT_LIMIT: usize = 10;
-
-/// Signs the request as it stands, and puts the signature where the signer has it.
-pub(in super::super) fn sign(signer: &Signer, request: &mut http::Request) -> Result<()> {
-    let body = match request.body() {
-        None => Body::Bytes(&[]),
-        Some(body) => body.as_bytes().map_or(Body::Stream, Body::Bytes),
-    };
-    let url = request.url().as_str();
-    let signed = signer.sign(request.method(), url, request.headers(), body)?;
-    let (authorization, content_type) = (signed.authorization, signed.content_type);
-    let (url, body) = (owned(signed.url), signed.body);
-    if let Some(url) = url {
-        *request.url_mut() = Url::parse(&url)
-            .map_err(|_| Error::usage("the parameters of OAuth do not fit into the URL"))?;
-    }
-    if let Some(body) = body {
-        // It has grown.
-        request.headers_mut().remove(CONTENT_LENGTH);
-        *request.body_mut() = Some(body.into());
-    }
-    for (name, value) in [(AUTHORIZATION, authorization), (CONTENT_TYPE, content_type)] {
-        if let Some(value) = value {
-            request.headers_mut().insert(name, value);
-        }
-    }
-    Ok(())
-}
-
-fn owned(url: Cow<'_, str>) -> Option<String> {
-    match url {
-        Cow::Borrowed(_) => None,
-        Cow::Owned(url) => Some(url),
-    }
-}
 
 /// A request with a signature, signed anew each time that it is sent.
 pub(in super::super) struct Signed {

@@ -5,11 +5,11 @@ use std::{fmt, sync::Arc};
 use reqwest::{IntoUrl, Method, Url};
 
 use super::super::{
-    authorizer::sign,
     http, maybe_async,
     oauth1::{builder::OAuth1ClientBuilder, session::SignedSession},
     request::{RequestBuilder, verbs},
 };
+use super::sign::sign;
 use crate::{
     error::Result,
     oauth1::{TemporaryCredentials, TokenCredentials, VerifiedCredentials},
@@ -219,7 +219,7 @@ impl OAuth1Client {
     /// The client's secrets are overwritten in memory; the key that *ring* made of them, and the
     /// buffers of reqwest, are freed and not overwritten.
     pub async fn close(&self) -> Result<()> {
-        self.session.end();
+        self.session.abandon();
         Ok(())
     }
 }

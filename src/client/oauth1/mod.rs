@@ -4,5 +4,6 @@ mod builder;
 mod client;
 
 pub(super) mod session;
+pub(super) mod sign;
 
 pub use {builder::*, client::*};

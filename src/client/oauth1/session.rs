@@ -9,7 +9,8 @@ use std::{
 
 use reqwest::{Method, Url};
 
-use super::super::{authorizer::sign, http, maybe_async, run_to_completion, transport::Transport};
+use super::super::{http, maybe_async, run_to_completion, transport::Transport};
+use super::sign::sign;
 use crate::{
     error::{Error, ErrorKind, Result},
     oauth1::{Signer, TemporaryCredentials, TokenCredentials, VerifiedCredentials},
@@ -156,7 +157,7 @@ impl SignedSession {
     }
 
     /// Lets go of everything.
-    pub(in super::super::super) fn end(&self) {
+    pub(in super::super::super) fn abandon(&self) {
         *self.write() = None;
     }
 

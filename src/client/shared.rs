@@ -1,0 +1,46 @@
+//! What a client shares with its children.
+
+use std::sync::atomic::AtomicBool;
+
+use super::{settings::Settings, transport::Transport, waiting::Waiting};
+use crate::{
+    lifecycle::{now::Now, slots::Slots},
+    trace,
+};
+
+/// What a client shares with its children.
+pub(super) struct Shared {
+    pub(super) settings: Settings,
+    pub(super) transport: Transport,
+    pub(super) slots: Slots<Waiting>,
+    /// Whether refreshes name the scope that was granted; what works is remembered.
+    pub(super) sends_scope: AtomicBool,
+}
+
+impl Shared {
+    pub(super) fn new(settings: Settings, transport: Transport, slots: Slots<Waiting>) -> Self {
+        Self {
+            sends_scope: AtomicBool::new(settings.refreshes_with_scope()),
+            settings,
+            transport,
+            slots,
+        }
+    }
+
+    pub(super) fn now(&self) -> Now {
+        Now::by(&self.settings.clock)
+    }
+
+    /// Marks the callbacks that run for any of the slots.
+    pub(super) fn id(&self) -> usize {
+        std::ptr::from_ref(self).addr()
+    }
+
+    /// Says that updates of superseded logins were given up, if any were.
+    pub(super) fn tell_dropped(&self) {
+        match self.slots.take_dropped() {
+            0 => {}
+            count => trace::updates_dropped(count),
+        }
+    }
+}
