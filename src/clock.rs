@@ -7,13 +7,13 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-/// Where a client reads the time from: the system's clock, or one of your own in tests.
+/// Source of the current time: the system clock, or one of your own in tests.
 ///
 /// ```
 /// use std::time::{Duration, SystemTime};
 /// use oauth_twin::Clock;
 ///
-/// // In a test: an hour from now, so that a token of half an hour has expired.
+/// // In a test: one hour ahead, so that a token with a lifetime of half an hour has expired.
 /// let later = Clock::from_fn(|| SystemTime::now() + Duration::from_secs(3600));
 /// assert!(later.now() > Clock::system().now());
 /// ```
@@ -34,13 +34,13 @@ struct Custom {
 }
 
 impl Clock {
-    /// The system's clock, which is the default.
+    /// The system clock, which is the default.
     pub fn system() -> Self {
         Self::default()
     }
 
-    /// A clock that asks `now` each time. Waits between attempts are judged by the latest time that
-    /// it told, so that they end even if it is set back.
+    /// A clock that calls `now` for each reading. Waits between attempts are measured by the latest
+    /// time that it has returned, so that they end even if it is set back.
     pub fn from_fn(now: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
         Self(Source::Custom(Arc::new(Custom {
             now: Box::new(now),
@@ -48,7 +48,7 @@ impl Clock {
         })))
     }
 
-    /// The time now.
+    /// The current time.
     pub fn now(&self) -> SystemTime {
         match &self.0 {
             Source::System => SystemTime::now(),
@@ -70,7 +70,7 @@ impl Clock {
         }
     }
 
-    /// The time now as a duration since 1970; a clock that stands before 1970 reads as 1970.
+    /// The current time as a duration since 1970. A clock before 1970 reads as 1970.
     pub(crate) fn unix(&self) -> Duration {
         since_epoch(self.now())
     }
@@ -85,7 +85,7 @@ impl fmt::Debug for Clock {
     }
 }
 
-/// `time` as a duration since 1970, at the least 0.
+/// `time` as a duration since 1970. Earlier times are 0.
 pub(crate) fn since_epoch(time: SystemTime) -> Duration {
     time.duration_since(UNIX_EPOCH).unwrap_or_default()
 }

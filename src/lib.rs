@@ -4,9 +4,9 @@
 )]
 #![cfg_attr(
     not(all(feature = "async", feature = "blocking")),
-    doc = "OAuth for programs that use it, on `reqwest`: a blocking and an async client from one \
-           source, and the protocol without I/O for any other HTTP library. The guide is in the \
-           README, which the documentation with both features `blocking` and `async` begins with."
+    doc = "OAuth client library on `reqwest`: a blocking and an async client from one source, and \
+        the protocol without I/O for any other HTTP library. The guide is the README, which is \
+        the front page of the documentation with both features, `blocking` and `async`."
 )]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -40,7 +40,7 @@ mod asynchronous;
 #[cfg(feature = "blocking")]
 mod blocking;
 
-/// The examples of the guide to providers, which are tested as those of the documentation are.
+/// The examples of the provider guide, tested as documentation tests.
 #[cfg(all(doctest, feature = "async", feature = "blocking"))]
 #[doc = include_str!("../docs/providers.md")]
 mod providers {}
@@ -69,6 +69,6 @@ pub use blocking::{
 
 pub use {http, url};
 
-/// The HTTP library of the clients.
+/// HTTP library of the clients.
 #[cfg(any(feature = "async", feature = "blocking"))]
 pub use reqwest;

@@ -1,4 +1,4 @@
-//! Randomness, from the operating system.
+//! Random numbers from the operating system.
 
 use std::{cell::RefCell, time::Duration};
 
@@ -6,48 +6,47 @@ use ring::rand::{SecureRandom as _, SystemRandom};
 
 use crate::error::{Error, Result};
 
-/// Fills `bytes`.
+/// Fills `bytes` with random numbers.
 pub(crate) fn fill(bytes: &mut [u8]) -> Result<()> {
     SystemRandom::new()
         .fill(bytes)
         .map_err(|_unspecified| Error::random())
 }
 
-/// Somewhere between half of `wait` and `wait`.
+/// A random duration between half of `wait` and `wait`.
 pub(crate) fn jitter(wait: Duration) -> Result<Duration> {
     let mut byte = [0];
     fill(&mut byte)?;
     Ok(wait / 2 + wait / 2 * u32::from(byte[0]) / 255)
 }
 
-/// Characters of an identifier: 130 bits. Letters and digits only, and between 20 and 30 of them, as
-/// oauthlib's servers have it by default for a nonce.
+/// Length of an identifier in characters: 130 bits. It consists of letters and digits, and has
+/// between 20 and 30 of them, which oauthlib's servers require of a nonce by default.
 pub(crate) const LENGTH: usize = 26;
 
-/// Five bits each.
+/// Characters of an identifier, each of which encodes five bits.
 const ALPHABET: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
 
-/// Bytes that one identifier takes: five bits of the first, and 125 of the others.
+/// Random bytes of one identifier: five bits of the first, and 125 of the others.
 const BYTES: usize = 17;
 
-/// How many identifiers one call of the operating system serves.
+/// Number of identifiers that one call of the operating system provides for.
 const BATCH: usize = 64;
 
-/// Random bytes of the operating system's that no identifier has been made of yet, at the front.
+/// Random bytes from the operating system; the unused ones are at the front.
 struct Pool {
     bytes: [[u8; BYTES]; BATCH],
     left: usize,
 }
 
 thread_local! {
-    // One for each thread: no lock, and no bytes that two threads could both take.
+    // One per thread: no lock, and no bytes that two threads could both use.
     static POOL: RefCell<Pool> = const {
         RefCell::new(Pool { bytes: [[0; BYTES]; BATCH], left: 0 })
     };
 }
 
-/// An identifier that is never the same and that nobody can guess, in ASCII. `now` is the time of
-/// the request that it is for.
+/// A unique and unpredictable identifier in ASCII, for a request at the time `now`.
 pub(crate) fn identifier(now: Duration) -> Result<[u8; LENGTH]> {
     let bytes = match POOL.try_with(|pool| take(&mut pool.borrow_mut())) {
         Ok(taken) => taken?,
@@ -72,7 +71,7 @@ fn take(pool: &mut Pool) -> Result<[u8; BYTES]> {
 
 fn spell([first, others @ ..]: [u8; BYTES], now: Duration) -> [u8; LENGTH] {
     let mut identifier = [ALPHABET[usize::from(first & 31)]; LENGTH];
-    // A forked process has the pool of its parent. It does not sign in the same nanosecond.
+    // A forked process inherits the pool of its parent. It does not sign in the same nanosecond.
     let mut bits = u128::from_le_bytes(others) ^ u128::from(now.subsec_nanos());
     for character in &mut identifier[1..] {
         *character = ALPHABET[(bits & 31) as usize];

@@ -2,11 +2,11 @@ use std::{borrow::Cow, fmt};
 
 use zeroize::Zeroize as _;
 
-/// A string that must not be seen: a token, a code, a client secret, a password.
+/// A confidential string: a token, an authorization code, a client secret, a password.
 ///
 /// It prints as `[redacted]`, is overwritten with zeros when dropped, and gives its text only by
-/// [`expose_secret`](Self::expose_secret). Comparing two of them takes a time that does not
-/// depend on where they differ.
+/// [`expose_secret`](Self::expose_secret). The time of a comparison does not depend on where two
+/// secrets differ.
 ///
 /// ```
 /// use oauth_twin::Secret;
@@ -18,33 +18,33 @@ use zeroize::Zeroize as _;
 ///
 /// # Security
 ///
-/// What a copy of the text does is out of this type's hands: buffers of the HTTP library and of
-/// the operating system are not zeroed.
+/// Copies of the text are outside this type's control: buffers of the HTTP library and of the
+/// operating system are not zeroed.
 #[derive(Clone, Default)]
 pub struct Secret(Cow<'static, str>);
 
 impl Secret {
-    /// Keeps `secret`.
+    /// Wraps `secret`.
     pub fn new(secret: impl Into<String>) -> Self {
         Self(Cow::Owned(secret.into()))
     }
 
-    /// What everybody knows, where a secret might stand. It needs no copy.
+    /// A publicly known text where a secret is expected. It is not copied.
     pub(crate) const fn known(text: &'static str) -> Self {
         Self(Cow::Borrowed(text))
     }
 
-    /// The text itself. The one loud accessor: search for its name to find every use.
+    /// The text itself. This is the only accessor: search for its name to find every use.
     pub fn expose_secret(&self) -> &str {
         &self.0
     }
 
-    /// Whether there is no text at all.
+    /// Whether the text is empty.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// The SHA-256 of the text: names a secret without telling it.
+    /// The SHA-256 of the text, which identifies a secret without revealing it.
     pub(crate) fn digest(&self) -> [u8; 32] {
         let digest = ring::digest::digest(&ring::digest::SHA256, self.0.as_bytes());
         let mut bytes = [0; 32];
@@ -56,8 +56,8 @@ impl Secret {
 impl Drop for Secret {
     fn drop(&mut self) {
         if let Cow::Owned(text) = &mut self.0 {
-            // Once it is cleared all of it is spare, which `zeroize` overwrites in one go; text it
-            // overwrites byte by byte.
+            // `zeroize` overwrites spare capacity in one go, and text byte by byte. Clearing makes
+            // all of it spare capacity.
             text.clear();
             text.zeroize();
         }
@@ -70,7 +70,7 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Compares digests: where two digests differ says nothing of where the secrets do.
+/// Compares digests: where two digests differ reveals nothing about where the secrets differ.
 impl PartialEq for Secret {
     fn eq(&self, other: &Self) -> bool {
         self.digest() == other.digest()
@@ -97,7 +97,7 @@ impl From<&Self> for Secret {
     }
 }
 
-/// Serialises a secret as what it is, where it has to be kept.
+/// Serialisation of a secret as plain text, for values that are stored.
 pub(crate) mod exposed {
     use serde::{Deserialize, Deserializer, Serializer};
 
@@ -112,7 +112,7 @@ pub(crate) mod exposed {
     }
 }
 
-/// The same for a secret that may be absent.
+/// Serialisation of an optional secret as plain text.
 pub(crate) mod exposed_option {
     use serde::{Deserialize, Deserializer, Serialize as _, Serializer};
 

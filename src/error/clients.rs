@@ -1,4 +1,4 @@
-//! What only the clients fail with. The one place below them that knows reqwest.
+//! Errors that only the clients produce, and the conversion of reqwest's errors.
 
 use std::{error::Error as StdError, io};
 
@@ -6,7 +6,7 @@ use http::StatusCode;
 
 use super::{BoxError, Error, ErrorCode, ErrorKind, value::Cause};
 
-/// The URL is taken out: it may carry a token or a code.
+/// Removes the URL, which may contain a token or a code.
 impl From<reqwest::Error> for Error {
     fn from(error: reqwest::Error) -> Self {
         let source = error.without_url();
@@ -29,13 +29,13 @@ impl From<reqwest::Error> for Error {
 }
 
 impl Error {
-    /// Whether there was no connection, so that nothing was sent and another may be had.
+    /// Whether the connection failed, so that nothing was sent and the request may be repeated.
     pub(crate) fn is_unsent(&self) -> bool {
         let source = self.source().and_then(<dyn StdError>::downcast_ref);
         source.is_some_and(reqwest::Error::is_connect) && self.is_transient()
     }
 
-    /// The same where the server may have done what was asked all the same.
+    /// Marks the outcome as unknown, where the server may have processed the request all the same.
     pub(crate) fn ambiguous(self) -> Self {
         let Some(response) = self.response().cloned() else {
             return self;
@@ -50,29 +50,29 @@ impl Error {
         .into()
     }
 
-    /// The answer holds a token that cannot be used: what is wrong with it.
+    /// A response with an unusable token, and what is wrong with it.
     pub(crate) fn useless_answer(problem: &Self) -> Self {
         Self::answer(
-            format!("the answer holds no usable token: {problem}"),
+            format!("the response contains no usable token: {problem}"),
             StatusCode::OK,
         )
     }
 
     /// Whether a token request was refused for its scope: by its code, or by a description that
-    /// speaks of it.
+    /// mentions it.
     pub(crate) fn is_about_scope(&self) -> bool {
         let description = self.response().and_then(|response| response.description());
-        let speaks_of_scope =
+        let mentions_scope =
             || description.is_some_and(|text| text.to_ascii_lowercase().contains("scope"));
         self.status() == Some(StatusCode::BAD_REQUEST)
             && match self.code() {
                 Some(ErrorCode::InvalidScope) => true,
-                Some(ErrorCode::InvalidRequest) => speaks_of_scope(),
+                Some(ErrorCode::InvalidRequest) => mentions_scope(),
                 _ => false,
             }
     }
 
-    /// The same of a client for which nobody logs in, such as a service account.
+    /// The same error for a client without an end-user, such as a service account.
     pub(crate) fn unattended(self) -> Self {
         match self.response().cloned() {
             Some(mut response) => {
@@ -86,7 +86,7 @@ impl Error {
 
 impl Error {
     pub(crate) fn configuration(problems: Vec<String>) -> Self {
-        Self::usage(format!("bad settings: {}", problems.join("; ")))
+        Self::usage(format!("invalid settings: {}", problems.join("; ")))
     }
 
     pub(crate) fn update(source: BoxError) -> Self {
@@ -95,9 +95,9 @@ impl Error {
         cause.with_source(source).into()
     }
 
-    /// The store did not take a token.
+    /// A token that the store did not save.
     pub(crate) fn unsaved(source: impl Into<BoxError>) -> Self {
-        let what = "the client goes on with what it has, but token_store did not take it";
+        let what = "the client's token is usable, but token_store failed to save it";
         let cause = Cause::new(ErrorKind::Update, what);
         cause.with_source(source.into()).into()
     }
@@ -107,8 +107,10 @@ impl Error {
     }
 
     pub(crate) fn reentrant(method: &'static str) -> Self {
-        let message =
-            format!("{method} was called from a callback of the client, which it would wait for");
+        let message = format!(
+            "{method} was called from a callback of the same client, and would wait for \
+                that callback for ever; call it after the callback has returned"
+        );
         Cause::new(ErrorKind::Reentrant, message).into()
     }
 
@@ -131,11 +133,12 @@ fn kind(error: &reqwest::Error) -> ErrorKind {
     }
 }
 
-/// Whether the answer came and makes no sense, such as what is not the gzip that it says it is.
+/// Whether a response arrived and cannot be decoded, such as a body that is not the gzip it claims
+/// to be.
 ///
-/// reqwest calls that a failure to decode or to read the body, depending on the mode, and says the
-/// same of a connection that breaks. Below its own errors stands what happened: an error of the
-/// decompressor is an I/O error, one of the connection is hyper's.
+/// reqwest reports this as a failure to decode or to read the body, depending on the mode, and
+/// reports a broken connection the same way. The source of its errors tells them apart: a
+/// decompression error is an I/O error, a connection error is hyper's.
 fn is_unreadable(error: &reqwest::Error) -> bool {
     if error.is_timeout() || !(error.is_decode() || error.is_body()) {
         return false;
@@ -147,14 +150,15 @@ fn is_unreadable(error: &reqwest::Error) -> bool {
     cause.is_none_or(|cause| cause.is::<io::Error>() || cause.is::<serde_json::Error>())
 }
 
-/// Whether the other side failed to prove who it is, which it will fail to do next time too. TLS
-/// libraries say so by an I/O error about invalid data.
+/// Whether the TLS authentication of the server failed, which a retry does not change. TLS
+/// libraries report it as an I/O error of the kind "invalid data".
 fn is_distrusted(error: &reqwest::Error) -> bool {
     let mut cause = error.source();
     while let Some(error) = cause {
         cause = match error.downcast_ref::<io::Error>() {
             Some(io) if io.kind() == io::ErrorKind::InvalidData => return true,
-            // The source of an I/O error is that of the error within, which is passed over so.
+            // The source of an I/O error is the source of its inner error, and so would skip the
+            // inner error itself.
             Some(io) => io.get_ref().map(|inner| inner as &(dyn StdError + 'static)),
             None => error.source(),
         };
@@ -165,11 +169,11 @@ fn is_distrusted(error: &reqwest::Error) -> bool {
 fn clause(error: &reqwest::Error) -> &'static str {
     match error {
         _ if error.is_connect() => "could not connect to the server",
-        _ if error.is_timeout() => "the server did not answer in time",
+        _ if error.is_timeout() => "the request timed out",
         _ if error.is_builder() => "the request could not be built",
         _ if error.is_redirect() => "a redirect could not be followed",
-        _ if error.is_status() => "the server answered with an error status",
-        _ if is_unreadable(error) => "the answer could not be read",
+        _ if error.is_status() => "the server responded with an error status",
+        _ if is_unreadable(error) => "the response could not be read",
         _ => "the connection to the server failed",
     }
 }

@@ -1,29 +1,29 @@
-//! Whose fault an error is.
+//! Kinds of errors, by whose fault they are.
 
-/// Whose fault an [`Error`](super::Error) is.
+/// Kind of an [`Error`](super::Error): whose fault it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// The network: no connection, no answer in time, a connection that broke.
+    /// The network: no connection, a timeout, a broken connection.
     Transport,
-    /// The server refused or failed: an OAuth error or an HTTP error status.
+    /// The server: an OAuth error response or an HTTP error status.
     Server,
-    /// What came from the other side is not what the RFC says: an answer, a callback, or a signed
-    /// token that cannot be trusted.
+    /// The received message: a response or a callback that violates the RFC, or a signed token that
+    /// cannot be trusted.
     Answer,
-    /// The caller: a bad setting, a bad argument, a request that must not be sent.
+    /// The calling code: an invalid setting, an invalid argument, a request that must not be sent.
     Usage,
-    /// There is no token that could be used, and no way to get one without the person.
+    /// The token: there is no usable one, and none can be obtained without the user.
     Token,
-    /// The caller's own callback or token store did not take what the client holds, which is usable
-    /// all the same.
+    /// The caller's own callback or token store: it did not save the client's token, which is
+    /// usable all the same.
     Update,
-    /// The token store could not be read or gave no lease, so nothing was renewed.
+    /// The token store: it could not be read or granted no lease, so nothing was renewed.
     Store,
-    /// The client is closed.
+    /// The client: it is closed.
     Closed,
-    /// A callback called a method that would wait for the callback itself.
+    /// A callback: it called a method that would wait for the callback itself.
     Reentrant,
-    /// The work was cut off: its runtime shut down, or it panicked.
+    /// The operation: it was cut off by a shutdown of its runtime or by a panic.
     Interrupted,
 }

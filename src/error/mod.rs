@@ -1,4 +1,4 @@
-//! One error for both modes: what went wrong, whose fault it is, and what can be done about it.
+//! The error type of both modes: what went wrong, whose fault it is, and what can be done about it.
 
 #[cfg(any(feature = "async", feature = "blocking"))]
 mod clients;

@@ -9,7 +9,7 @@ use std::{
 
 use http::{HeaderMap, StatusCode, header::RETRY_AFTER};
 
-/// What the server said when it refused or failed.
+/// Error response of a server.
 ///
 /// ```
 /// # fn show(error: &oauth_twin::Error) {
@@ -28,12 +28,12 @@ pub struct ErrorResponse {
     description: Option<String>,
     uri: Option<String>,
     hint: Option<&'static str>,
-    /// Whether nobody could log in.
+    /// Whether the client has no end-user who could log in.
     pub(super) unattended: bool,
 }
 
 impl ErrorResponse {
-    /// An answer without an OAuth error in its body.
+    /// An error response without an OAuth error in its body.
     pub(crate) fn new(status: StatusCode, headers: HeaderMap) -> Self {
         Self {
             status: Some(status),
@@ -46,7 +46,7 @@ impl ErrorResponse {
         }
     }
 
-    /// An error that came in the query of a callback.
+    /// An error in the query of a callback.
     pub(crate) fn in_callback(code: &str, description: Option<&str>, uri: Option<&str>) -> Self {
         let callback = Self {
             status: None,
@@ -60,8 +60,8 @@ impl ErrorResponse {
         callback.with_error(code, description, uri)
     }
 
-    /// The same answer with the members `error`, `error_description` and `error_uri`, made fit
-    /// for one line of a log.
+    /// The same response with the members `error`, `error_description` and `error_uri`, sanitized
+    /// for a single log line.
     pub(crate) fn with_error(
         self,
         code: &str,
@@ -76,43 +76,43 @@ impl ErrorResponse {
         }
     }
 
-    /// The same with what the caller may try.
+    /// The same response with advice for the caller.
     pub(crate) fn with_hint(self, hint: Option<&'static str>) -> Self {
         Self { hint, ..self }
     }
 
-    /// The HTTP status; none if the error came with the person, in a callback.
+    /// The HTTP status; none if the error came in a callback.
     pub fn status(&self) -> Option<StatusCode> {
         self.status
     }
 
-    /// The headers of the answer.
+    /// The headers of the response.
     pub fn headers(&self) -> &HeaderMap {
         &self.headers
     }
 
-    /// The member `error`, if the answer was an OAuth error.
+    /// The member `error`, if the response is an OAuth error.
     pub fn code(&self) -> Option<&ErrorCode> {
         self.code.as_ref()
     }
 
-    /// The member `error_description`: text for the developer, in the server's words. Secrets
-    /// of the request that the server repeats there are replaced by `[redacted]`.
+    /// The member `error_description`: text for the developer, in the server's words. Secrets of
+    /// the request that the server repeats there are replaced by `[redacted]`.
     pub fn description(&self) -> Option<&str> {
         self.description.as_deref()
     }
 
-    /// The member `error_uri`: a page about the error.
+    /// The member `error_uri`: the URL of a page about the error.
     pub fn uri(&self) -> Option<&str> {
         self.uri.as_deref()
     }
 
-    /// What may be behind the error, in this library's words, where it knows something.
+    /// Possible cause of the error, in this library's words, where it knows one.
     pub fn hint(&self) -> Option<&str> {
         self.hint
     }
 
-    /// How long the server asks to be left alone: `Retry-After` in seconds or as a date.
+    /// The delay that the server asks for before a retry: `Retry-After` in seconds or as a date.
     ///
     /// [RFC 9110 section 10.2.3](https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3)
     pub fn retry_after(&self) -> Option<Duration> {
@@ -144,9 +144,9 @@ impl ErrorResponse {
 impl fmt::Display for ErrorResponse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (&self.code, self.status) {
-            (Some(code), _) => write!(f, "the server answered {code}")?,
-            (None, Some(status)) => write!(f, "the server answered with status {status}")?,
-            (None, None) => f.write_str("the server refused")?,
+            (Some(code), _) => write!(f, "the server responded with the error {code}")?,
+            (None, Some(status)) => write!(f, "the server responded with status {status}")?,
+            (None, None) => f.write_str("the server refused the request")?,
         }
         if let Some(description) = &self.description {
             write!(f, ": {description}")?;
@@ -158,7 +158,7 @@ impl fmt::Display for ErrorResponse {
     }
 }
 
-/// Without the headers, which may carry cookies.
+/// Omits the headers, which may contain cookies.
 impl fmt::Debug for ErrorResponse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ErrorResponse")
@@ -175,7 +175,7 @@ impl std::error::Error for ErrorResponse {}
 
 macro_rules! error_codes {
     ($($(#[$doc:meta])* $variant:ident = $text:literal,)+) => {
-        /// The code of an OAuth error.
+        /// Code of an OAuth error.
         ///
         /// ```
         /// use oauth_twin::ErrorCode;
@@ -189,12 +189,12 @@ macro_rules! error_codes {
         #[non_exhaustive]
         pub enum ErrorCode {
             $($(#[$doc])* $variant,)+
-            /// A code that this version does not name.
+            /// A code that has no variant of its own.
             Other(String),
         }
 
         impl ErrorCode {
-            /// The code as it stands on the wire.
+            /// The code as on the wire.
             pub fn as_str(&self) -> &str {
                 match self {
                     $(Self::$variant => $text,)+
@@ -215,42 +215,47 @@ macro_rules! error_codes {
 }
 
 error_codes! {
-    /// A parameter is missing, repeated or malformed.
+    /// Missing, repeated or malformed parameter.
     InvalidRequest = "invalid_request",
-    /// Client authentication failed.
+    /// Failed client authentication.
     InvalidClient = "invalid_client",
-    /// The code, refresh token or assertion is invalid, expired, revoked or somebody else's.
+    /// Code, refresh token or assertion that is invalid, expired, revoked or issued to another
+    /// client.
     InvalidGrant = "invalid_grant",
-    /// The client may not use this grant.
+    /// Grant that the client may not use.
     UnauthorizedClient = "unauthorized_client",
-    /// The server does not know this grant.
+    /// Grant that the server does not support.
     UnsupportedGrantType = "unsupported_grant_type",
-    /// The server does not know this response type.
+    /// Response type that the server does not support.
     UnsupportedResponseType = "unsupported_response_type",
-    /// The scope is unknown, malformed or more than was granted.
+    /// Scope that is unknown, malformed or exceeds the granted one.
     InvalidScope = "invalid_scope",
-    /// The resource is unknown or malformed ([RFC 8707](https://www.rfc-editor.org/rfc/rfc8707#section-2)).
+    /// Resource that is unknown or malformed ([RFC
+    /// 8707](https://www.rfc-editor.org/rfc/rfc8707#section-2)).
     InvalidTarget = "invalid_target",
-    /// The person or the server refused.
+    /// Refusal by the resource owner or the server.
     AccessDenied = "access_denied",
-    /// The server failed.
+    /// Failure of the server.
     ServerError = "server_error",
-    /// The server is overloaded or down for maintenance.
+    /// Server that is overloaded or down for maintenance.
     TemporarilyUnavailable = "temporarily_unavailable",
-    /// The server does not revoke this type of token ([RFC 7009](https://www.rfc-editor.org/rfc/rfc7009#section-2.2.1)).
+    /// Token type that the server does not revoke ([RFC
+    /// 7009](https://www.rfc-editor.org/rfc/rfc7009#section-2.2.1)).
     UnsupportedTokenType = "unsupported_token_type",
-    /// The access token is expired, revoked or malformed ([RFC 6750](https://www.rfc-editor.org/rfc/rfc6750#section-3.1)).
+    /// Access token that is expired, revoked or malformed ([RFC
+    /// 6750](https://www.rfc-editor.org/rfc/rfc6750#section-3.1)).
     InvalidToken = "invalid_token",
-    /// The person has to log in ([OpenID Connect Core](https://openid.net/specs/openid-connect-core-1_0.html#AuthError)).
+    /// Required login of the end-user ([OpenID Connect
+    /// Core](https://openid.net/specs/openid-connect-core-1_0.html#AuthError)).
     LoginRequired = "login_required",
-    /// The person has to consent.
+    /// Required consent of the end-user.
     ConsentRequired = "consent_required",
-    /// The person has to do something.
+    /// Required interaction with the end-user.
     InteractionRequired = "interaction_required",
 }
 
 impl ErrorCode {
-    /// Whether only the person can help.
+    /// Whether only the end-user can resolve the error.
     pub(crate) fn needs_login(&self) -> bool {
         matches!(
             self,
@@ -268,8 +273,8 @@ impl fmt::Display for ErrorCode {
     }
 }
 
-/// At most 300 characters, none of which could break a line, command a terminal, or show the text in
-/// another order than it has.
+/// Up to 300 characters of `text`, without those that break a line, control a terminal or reorder
+/// the displayed text.
 fn one_line(text: &str) -> String {
     text.chars()
         .filter(|c| !is_invisible(*c))
@@ -282,8 +287,8 @@ fn one_line(text: &str) -> String {
         .collect()
 }
 
-/// Whether a character is there for what it does to its neighbours: marks, embeddings, overrides and
-/// isolates of the bidirectional algorithm, joiners, tags, a byte order mark.
+/// Whether a character only affects its neighbours: marks, embeddings, overrides and isolates of
+/// the bidirectional algorithm, joiners, tags, a byte order mark.
 ///
 /// [UAX #9 section 2](https://www.unicode.org/reports/tr9/#Directional_Formatting_Characters)
 fn is_invisible(c: char) -> bool {

@@ -1,4 +1,4 @@
-//! The error, what it can be asked, and how it is made.
+//! The error: its accessors and its constructors.
 
 use std::{borrow::Cow, error::Error as StdError, fmt, sync::Arc, time::Duration};
 
@@ -6,15 +6,15 @@ use http::StatusCode;
 
 use super::{ErrorCode, ErrorKind, ErrorResponse};
 
-/// What a callback of yours may fail with.
+/// Error of a callback of your own.
 pub type BoxError = Box<dyn StdError + Send + Sync>;
 
-/// A result of this crate.
+/// Result with the error of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Why a call failed.
+/// Error of this crate.
 ///
-/// Cheap to clone: everybody who waited for a renewal gets the same error. It holds no token,
+/// Cheap to clone: all callers that waited for a renewal get the same error. It contains no token,
 /// code, secret or query string, neither in `Display` nor in `Debug` nor in its sources.
 ///
 /// ```
@@ -22,14 +22,14 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 ///
 /// fn advice(error: &Error) -> &'static str {
 ///     match error.kind() {
-///         _ if error.needs_login() => "send the person to the login page",
+///         _ if error.needs_login() => "redirect the user to the login page",
 ///         _ if error.is_transient() => "try again later",
-///         ErrorKind::Usage => "mend the program",
-///         _ => "tell somebody",
+///         ErrorKind::Usage => "fix the calling code",
+///         _ => "report it",
 ///     }
 /// }
 /// # let error = oauth_twin::oauth2::Scope::from("no\"quotes").validate().unwrap_err();
-/// # assert_eq!(advice(&error), "mend the program");
+/// # assert_eq!(advice(&error), "fix the calling code");
 /// ```
 #[derive(Clone)]
 pub struct Error(
@@ -38,7 +38,7 @@ pub struct Error(
     pub(super) Option<Duration>,
 );
 
-/// All that is known of it.
+/// Content of an [`Error`].
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
 pub(super) struct Cause {
@@ -52,12 +52,13 @@ pub(super) struct Cause {
 }
 
 impl Error {
-    /// Whose fault it is.
+    /// The kind: whose fault the error is.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
     }
 
-    /// What the server said, if it refused: the OAuth error, its description, the headers.
+    /// The error response of the server, if there was one: the OAuth error, its description, the
+    /// headers.
     ///
     /// [RFC 6749 section 5.2](https://www.rfc-editor.org/rfc/rfc6749#section-5.2)
     pub fn response(&self) -> Option<&ErrorResponse> {
@@ -69,32 +70,32 @@ impl Error {
         self.response()?.code()
     }
 
-    /// The HTTP status of the answer that is the error, if there was an answer.
+    /// The HTTP status of the response, if there was one.
     pub fn status(&self) -> Option<StatusCode> {
         self.0.status
     }
 
-    /// Whether the same call may well succeed later without anything being mended.
+    /// Whether the same call may succeed later without any change.
     pub fn is_transient(&self) -> bool {
         self.0.is_transient
     }
 
-    /// How long to wait before the same is tried again: what the server asks for in `Retry-After`,
-    /// or what is left of the wait that follows failed attempts to get a token.
+    /// The delay before a retry: what the server asks for in `Retry-After`, or the remaining wait after
+    /// failed attempts to get a token.
     pub fn retry_after(&self) -> Option<Duration> {
         self.1.or_else(|| self.response()?.retry_after())
     }
 
-    /// Whether the server may have done what was asked although no usable answer came.
+    /// Whether the server may have processed the request although no usable response arrived.
     ///
-    /// A refresh token may then have been spent. Such a request is never repeated within the same
-    /// call; the next call uses the refresh token again, as there is nothing else.
+    /// A refresh token may then have been used up. Such a request is never repeated within the same
+    /// call; the next call uses the refresh token again, as there is no other.
     pub fn outcome_unknown(&self) -> bool {
         self.0.outcome_unknown
     }
 
-    /// Whether only the person can help, by logging in again. Never so for an assertion client:
-    /// nobody logs in there.
+    /// Whether only the user can resolve the error, by logging in again. Always false for an
+    /// assertion client, which has no login.
     pub fn needs_login(&self) -> bool {
         match self.response() {
             Some(response) => response.needs_login(),
@@ -105,7 +106,7 @@ impl Error {
 
 impl Error {
     pub(crate) fn random() -> Self {
-        Self::interrupted("the operating system gave no random numbers")
+        Self::interrupted("the operating system provided no random numbers")
     }
 
     pub(crate) fn interrupted(what: &'static str) -> Self {
@@ -131,7 +132,7 @@ impl Error {
         Cause { response, ..cause }.into()
     }
 
-    /// The answer breaks the RFC. `what` must not quote the answer.
+    /// A response that violates the RFC. `what` must not quote the response.
     pub(crate) fn answer(what: impl Into<String>, status: StatusCode) -> Self {
         let message = format!("{} (status {status})", what.into());
         Cause {
@@ -142,23 +143,23 @@ impl Error {
         .into()
     }
 
-    /// The callback is not the answer to the authorization request. `what` must not quote it.
+    /// A callback that does not answer the authorization request. `what` must not quote it.
     pub(crate) fn callback(what: impl Into<String>) -> Self {
         Cause::new(ErrorKind::Answer, what.into()).into()
     }
 
-    /// What was received is no token that can be trusted. `what` must not quote it.
+    /// A received token that cannot be trusted. `what` must not quote it.
     pub(crate) fn distrusted(what: impl Into<String>) -> Self {
         Self::callback(what)
     }
 
-    /// A mistake of the caller's. `what` says what to do and quotes no secret.
+    /// A mistake in the calling code. `what` says what to do and quotes no secret.
     pub(crate) fn usage(what: impl Into<String>) -> Self {
         Cause::new(ErrorKind::Usage, what.into()).into()
     }
 
-    /// A grant or a client authentication could not make the request; an error of ours that it
-    /// passed on stays what it is.
+    /// A failure of a grant, a client authentication or a hook to complete the request. An
+    /// [`Error`] that it passed on stays what it is.
     pub(crate) fn refused_by(what: &'static str, source: BoxError) -> Self {
         match source.downcast::<Self>() {
             Ok(error) => *error,
@@ -166,17 +167,17 @@ impl Error {
         }
     }
 
-    /// The caller's own code failed where it had to complete a request. An error of ours that it
-    /// passes on is about something else than that request, and stays the source.
+    /// A failure of the caller's own code to complete a request. An [`Error`] that it passed on is
+    /// not about that request, and becomes the source.
     pub(crate) fn failed_in(what: &'static str, source: BoxError) -> Self {
-        let message = format!("{what} could not make the request");
+        let message = format!("{what} could not complete the request");
         let cause = Cause::new(ErrorKind::Usage, message);
         cause.with_source(source).into()
     }
 }
 
 impl Cause {
-    /// Neither transient nor of an unknown outcome.
+    /// A cause that is neither transient nor of unknown outcome.
     pub(super) fn new(kind: ErrorKind, message: impl Into<Cow<'static, str>>) -> Self {
         Self {
             kind,

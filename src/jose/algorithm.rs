@@ -11,7 +11,7 @@ use crate::{
     pem,
 };
 
-/// How a token is signed. There is no `none`.
+/// Signature algorithm of a token. There is no `none`.
 ///
 /// ```
 /// use oauth_twin::jose::Algorithm;
@@ -53,7 +53,7 @@ pub enum Algorithm {
 }
 
 impl Algorithm {
-    /// All of them.
+    /// All algorithms.
     pub const ALL: [Self; 12] = [
         Self::HS256,
         Self::HS384,
@@ -69,7 +69,7 @@ impl Algorithm {
         Self::EdDSA,
     ];
 
-    /// The name as it stands in `alg`.
+    /// The value of `alg`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::HS256 => "HS256",
@@ -87,25 +87,25 @@ impl Algorithm {
         }
     }
 
-    /// Whether the key is a secret that both sides share.
+    /// Whether the key is a shared secret.
     pub fn is_symmetric(self) -> bool {
         self.key_type() == KeyType::Secret
     }
 
-    /// The algorithm of that name, or in what it cannot be used.
+    /// The algorithm with this name, or why it cannot be used.
     pub(super) fn named(name: &str) -> Result<Self, String> {
         let known = Self::ALL.into_iter().find(|known| known.as_str() == name);
         match name {
-            // RFC 9864 gives EdDSA on this curve a name of its own.
+            // The name that RFC 9864 gives to EdDSA on this curve.
             "Ed25519" => Ok(Self::EdDSA),
             _ if name.eq_ignore_ascii_case("none") => {
-                Err("the algorithm none is no signature and never accepted".to_owned())
+                Err("the algorithm none is not a signature and is never accepted".to_owned())
             }
             "ES512" | "ES256K" | "Ed448" => Err(format!(
-                "the algorithm {name} is not supported: ring, which signs here, has not got it"
+                "the algorithm {name} is not supported, as ring does not implement it"
             )),
-            // Somebody else's text, so it is not repeated.
-            _ => known.ok_or_else(|| "the algorithm is not known".to_owned()),
+            // The name is untrusted text and is not quoted.
+            _ => known.ok_or_else(|| "the algorithm is unknown".to_owned()),
         }
     }
 
@@ -121,7 +121,7 @@ impl Algorithm {
         }
     }
 
-    /// The HMAC, of one whose key is a shared secret.
+    /// The HMAC algorithm, if the key is a shared secret.
     pub(super) fn hmac(self) -> Option<hmac::Algorithm> {
         match self {
             Self::HS256 => Some(hmac::HMAC_SHA256),
@@ -131,30 +131,30 @@ impl Algorithm {
         }
     }
 
-    /// The key of an HMAC.
+    /// The HMAC key of a shared secret.
     ///
     /// "A key of the same size as the hash output (for instance, 256 bits for "HS256") or larger
     /// MUST be used with this algorithm."
     pub(super) fn hmac_key(self, secret: &[u8], allow_short: bool) -> Result<hmac::Key> {
         let Some(algorithm) = self.hmac() else {
             return Err(Error::usage(format!(
-                "{self} does not sign with a shared secret; it needs {}",
+                "{self} does not sign with a shared secret; use {}",
                 self.key_type()
             )));
         };
-        // Whoever verifies with a public key in the place of the secret accepts what everybody
-        // who has that public key has signed.
+        // With a public key as the secret, signatures by anyone who knows that public key would be
+        // accepted.
         if pem::contains(secret, b"-----BEGIN ") {
             return Err(Error::usage(format!(
-                "the shared secret for {self} is a key or a certificate in PEM; it is no secret \
+                "the shared secret for {self} is a key or a certificate in PEM; pass the secret \
                  that both sides share"
             )));
         }
         let least = algorithm.digest_algorithm().output_len();
         if secret.len() < least && !allow_short || secret.is_empty() {
             return Err(Error::usage(format!(
-                "the shared secret has {} bytes, and {self} needs at least {least} (RFC 7518 \
-                 section 3.2)",
+                "the shared secret has {} bytes; {self} needs at least {least} (RFC 7518 section \
+                 3.2)",
                 secret.len()
             )));
         }
@@ -176,7 +176,7 @@ impl FromStr for Algorithm {
     }
 }
 
-/// What a key has to be.
+/// Type of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum KeyType {
     Secret,
@@ -187,7 +187,7 @@ pub(super) enum KeyType {
 }
 
 impl KeyType {
-    /// How long a coordinate and a private scalar of the curve are, in bytes.
+    /// The length of a coordinate and of a private scalar of the curve, in bytes.
     pub(super) fn coordinate(self) -> Option<usize> {
         match self {
             Self::P256 | Self::Ed25519 => Some(32),

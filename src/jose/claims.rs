@@ -1,4 +1,4 @@
-//! The claims of a token.
+//! Claims of a token.
 //!
 //! [RFC 7519 section 4](https://www.rfc-editor.org/rfc/rfc7519#section-4)
 
@@ -17,7 +17,7 @@ use crate::{
     secret::Secret,
 };
 
-/// What a token says: the registered claims by name, and any others.
+/// Claims of a token: the registered ones by name, and any others.
 ///
 /// ```
 /// use std::time::{Duration, UNIX_EPOCH};
@@ -39,21 +39,21 @@ use crate::{
 pub struct Claims(Map<String, Value>);
 
 impl Claims {
-    /// No claims.
+    /// An empty set of claims.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The claims in a payload that was verified.
+    /// Reads the claims from a payload that was verified.
     ///
     /// # Errors
     ///
-    /// If it is not a JSON object whose members stand once each, or a registered claim is not of
-    /// its type.
+    /// If it is not a JSON object, has a duplicate member, or a registered claim has the wrong
+    /// type.
     pub fn from_slice(payload: &[u8]) -> Result<Self> {
         let Ok(Members(members)) = serde_json::from_slice(payload) else {
             return Err(Error::distrusted(
-                "the payload is not a JSON object whose members stand once each",
+                "the payload is not a JSON object, or has a duplicate member",
             ));
         };
         let is_text = Value::is_string as fn(&Value) -> bool;
@@ -73,73 +73,73 @@ impl Claims {
         ] {
             if members.get(name).is_some_and(|value| !is_good(value)) {
                 return Err(Error::distrusted(format!(
-                    "the claim {name} is not of its type"
+                    "the claim {name} has the wrong type"
                 )));
             }
         }
         Ok(Self(members))
     }
 
-    /// The same with this `iss`: who made the token.
+    /// Sets `iss`, the issuer of the token.
     #[must_use]
     pub fn with_issuer(self, issuer: impl Into<String>) -> Self {
         self.with("iss", issuer.into())
     }
 
-    /// The same with this `sub`: whom it is about.
+    /// Sets `sub`, the subject.
     #[must_use]
     pub fn with_subject(self, subject: impl Into<String>) -> Self {
         self.with("sub", subject.into())
     }
 
-    /// The same with this `aud`, as a string: whom it is for.
+    /// Sets `aud`, the audience, as a string.
     #[must_use]
     pub fn with_audience(self, audience: impl Into<String>) -> Self {
         self.with("aud", audience.into())
     }
 
-    /// The same with this `exp`, in whole seconds: when it ends.
+    /// Sets `exp`, the expiry, in whole seconds.
     #[must_use]
     pub fn with_expires_at(self, expires_at: SystemTime) -> Self {
         self.with("exp", since_epoch(expires_at).as_secs())
     }
 
-    /// The same with this `nbf`, in whole seconds: when it begins.
+    /// Sets `nbf`, the start of validity, in whole seconds.
     #[must_use]
     pub fn with_not_before(self, not_before: SystemTime) -> Self {
         self.with("nbf", since_epoch(not_before).as_secs())
     }
 
-    /// The same with this `iat`, in whole seconds: when it was made.
+    /// Sets `iat`, the time of issue, in whole seconds.
     #[must_use]
     pub fn with_issued_at(self, issued_at: SystemTime) -> Self {
         self.with("iat", since_epoch(issued_at).as_secs())
     }
 
-    /// The same with this `jti`: its name, which no other token has.
+    /// Sets `jti`, the unique identifier of the token.
     #[must_use]
     pub fn with_id(self, id: impl Into<String>) -> Self {
         self.with("jti", id.into())
     }
 
-    /// The same with any other claim.
+    /// Sets any other claim.
     #[must_use]
     pub fn with(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
         self.0.insert(name.into(), value.into());
         self
     }
 
-    /// `iss`: who made the token.
+    /// `iss`, the issuer of the token.
     pub fn issuer(&self) -> Option<&str> {
         self.get("iss")?.as_str()
     }
 
-    /// `sub`: whom it is about.
+    /// `sub`, the subject.
     pub fn subject(&self) -> Option<&str> {
         self.get("sub")?.as_str()
     }
 
-    /// `aud`: whom it is for, one or several.
+    /// `aud`, the audience: one or several.
     pub fn audience(&self) -> impl Iterator<Item = &str> {
         let all = match self.get("aud") {
             Some(Value::Array(all)) => all.as_slice(),
@@ -149,22 +149,22 @@ impl Claims {
         all.iter().filter_map(Value::as_str)
     }
 
-    /// `exp`: when it ends.
+    /// `exp`, the expiry.
     pub fn expires_at(&self) -> Option<SystemTime> {
         self.time("exp")
     }
 
-    /// `nbf`: when it begins.
+    /// `nbf`, the start of validity.
     pub fn not_before(&self) -> Option<SystemTime> {
         self.time("nbf")
     }
 
-    /// `iat`: when it was made.
+    /// `iat`, the time of issue.
     pub fn issued_at(&self) -> Option<SystemTime> {
         self.time("iat")
     }
 
-    /// `jti`: its name.
+    /// `jti`, the identifier of the token.
     pub fn id(&self) -> Option<&str> {
         self.get("jti")?.as_str()
     }
@@ -179,24 +179,26 @@ impl Claims {
         String::from_utf8_lossy(&json(&self.0)).into_owned()
     }
 
-    /// A token of these claims, of the type `JWT`.
+    /// Signs a token of the type `JWT` with these claims.
     ///
     /// # Errors
     ///
-    /// As [`SigningKey::sign`].
+    /// As for [`SigningKey::sign`].
     pub fn sign(&self, key: &SigningKey) -> Result<Secret> {
         self.sign_with_header(&key.header().with_typ("JWT"), key)
     }
 
-    /// The same with a header of one's own, which has to be for the key's algorithm.
+    /// Signs a token with these claims and a header of your own, which has to name the key's
+    /// algorithm.
     ///
     /// # Errors
     ///
-    /// As [`SigningKey::sign`] and [`Header::signing_input`].
+    /// As for [`SigningKey::sign`] and [`Header::signing_input`].
     pub fn sign_with_header(&self, header: &Header, key: &SigningKey) -> Result<Secret> {
         if header.algorithm() != key.algorithm() {
             return Err(Error::usage(format!(
-                "the header is for {}, and the key for {}",
+                "the header names the algorithm {}, but the key signs by {}; use a key of that \
+                 algorithm",
                 header.algorithm(),
                 key.algorithm()
             )));
@@ -213,7 +215,7 @@ impl Claims {
     }
 }
 
-/// The last second of the year 9999: later times might overflow.
+/// The last second of the year 9999. Later times might overflow.
 const LATEST: u64 = 253_402_300_799;
 
 /// "A JSON numeric value representing the number of seconds from 1970-01-01T00:00:00Z UTC", which
@@ -225,13 +227,13 @@ fn numeric_date(value: &Value) -> Option<Duration> {
     let latest = Duration::from_secs(LATEST);
     let date = match number.as_u64() {
         Some(seconds) => Duration::from_secs(seconds),
-        // What is negative is long ago, and what is too large for a duration is far ahead.
+        // A negative number is in the past, and one too large for a duration is in the far future.
         None => Duration::try_from_secs_f64(number.as_f64()?.max(0.0)).unwrap_or(latest),
     };
     Some(date.min(latest))
 }
 
-/// The names of the claims: some of them are about people.
+/// Shows only the names of the claims: values may be personal data.
 impl fmt::Debug for Claims {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set().entries(self.0.keys()).finish()

@@ -1,4 +1,4 @@
-//! What the claims of a token have to be.
+//! Validation of the claims of a token.
 //!
 //! [RFC 7519 section 4.1](https://www.rfc-editor.org/rfc/rfc7519#section-4.1)
 
@@ -10,7 +10,7 @@ use crate::{
     jose::Claims,
 };
 
-/// What is expected of claims: who made them, whom they are for, and that it is their time.
+/// Expected claims of a token: its issuer, its audience, and its validity now.
 ///
 /// ```
 /// use std::time::{Duration, UNIX_EPOCH};
@@ -57,45 +57,44 @@ impl Default for ClaimsValidation {
 }
 
 impl ClaimsValidation {
-    /// A token that has an `exp` which has not passed, and no `aud`, as that would name somebody
-    /// else.
+    /// Expects an `exp` in the future, and no `aud`, which would name another recipient.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// `iss` has to be this.
+    /// Expects this `iss`.
     #[must_use]
     pub fn issuer(mut self, issuer: impl Into<String>) -> Self {
         self.issuer = Some(issuer.into());
         self
     }
 
-    /// `sub` has to be this.
+    /// Expects this `sub`.
     #[must_use]
     pub fn subject(mut self, subject: impl Into<String>) -> Self {
         self.subject = Some(subject.into());
         self
     }
 
-    /// `aud` has to be this, or hold it.
+    /// Expects this `aud`, alone or among others.
     #[must_use]
     pub fn audience(mut self, audience: impl Into<String>) -> Self {
         self.audience = Some(audience.into());
         self
     }
 
-    /// Accepts a token whomever it is for.
+    /// Accepts a token with any `aud`, or without one.
     ///
     /// # Security
     ///
-    /// Whoever it is for can use it here.
+    /// Any recipient of a token can replay it here.
     #[must_use]
     pub fn dangerous_any_audience(mut self) -> Self {
         self.any_audience = true;
         self
     }
 
-    /// By how much the clocks may differ: 60 seconds unless told.
+    /// Sets the permitted difference of the clocks. Defaults to 60 seconds.
     #[must_use]
     pub fn leeway(mut self, leeway: Duration) -> Self {
         self.leeway = leeway;
@@ -106,14 +105,14 @@ impl ClaimsValidation {
     ///
     /// # Security
     ///
-    /// Whoever gets hold of one can use it for ever.
+    /// A stolen token can be used for ever.
     #[must_use]
     pub fn dangerous_without_expiry(mut self) -> Self {
         self.endless = true;
         self
     }
 
-    /// The clock: the system's unless told.
+    /// Sets the clock. Defaults to the system clock.
     #[must_use]
     pub fn clock(mut self, clock: Clock) -> Self {
         self.clock = clock;
@@ -122,12 +121,12 @@ impl ClaimsValidation {
 }
 
 impl Claims {
-    /// Compares the claims with what is expected of them.
+    /// Validates the claims against the expected ones.
     ///
     /// # Errors
     ///
-    /// The first that is missing, not the expected one, or not in its time. An `iat` in the future
-    /// is refused, too.
+    /// If a claim is missing or not the expected one, or the token has expired or is not valid yet.
+    /// An `iat` in the future is refused, too.
     ///
     /// [RFC 7519 section 4.1](https://www.rfc-editor.org/rfc/rfc7519#section-4.1)
     pub fn validate(&self, expected: &ClaimsValidation) -> Result<()> {
@@ -147,7 +146,7 @@ impl Claims {
             None => self.get("aud").is_none(),
         };
         if !(is_ours || expected.any_audience) {
-            return refused("the token is for somebody else (aud)");
+            return refused("the token is for another recipient (aud)");
         }
         let now = expected.clock.unix();
         let latest = now.saturating_add(expected.leeway);

@@ -1,8 +1,8 @@
-//! The little of DER that keys and certificates are made of.
+//! DER, as far as keys and certificates need it.
 //!
 //! [X.690](https://www.itu.int/rec/T-REC-X.690)
 
-/// Tags.
+/// Tag of a value.
 pub(super) const INTEGER: u8 = 0x02;
 pub(super) const BIT_STRING: u8 = 0x03;
 pub(super) const OCTET_STRING: u8 = 0x04;
@@ -15,17 +15,17 @@ pub(super) const CONTEXT_1: u8 = 0xa1;
 /// `[1]`, primitive.
 pub(super) const PRIMITIVE_1: u8 = 0x81;
 
-/// Values that follow each other.
+/// Sequence of values.
 #[derive(Clone, Copy)]
 pub(super) struct Der<'a>(&'a [u8]);
 
 impl<'a> Der<'a> {
-    /// What stands in the one sequence that `bytes` are.
+    /// The content of a single sequence that takes all of `bytes`.
     pub(super) fn sequence(bytes: &'a [u8]) -> Option<Self> {
         Self::only(bytes, SEQUENCE).map(Self)
     }
 
-    /// The content of the one value that `bytes` are.
+    /// The content of a single value that takes all of `bytes`.
     pub(super) fn only(bytes: &'a [u8], tag: u8) -> Option<&'a [u8]> {
         let mut whole = Self(bytes);
         let content = whole.read(tag)?;
@@ -41,7 +41,7 @@ impl<'a> Der<'a> {
         self.0.first().copied()
     }
 
-    /// The content of the next value, which has that tag.
+    /// The content of the next value, which must have this tag.
     pub(super) fn read(&mut self, tag: u8) -> Option<&'a [u8]> {
         let [first, rest @ ..] = self.0 else {
             return None;
@@ -55,7 +55,7 @@ impl<'a> Der<'a> {
         Some(content)
     }
 
-    /// The same if it has that tag, else nothing is read.
+    /// The content of the next value if it has this tag; else nothing is read.
     pub(super) fn optional(&mut self, tag: u8) -> Option<&'a [u8]> {
         match self.tag() {
             Some(next) if next == tag => self.read(tag),
@@ -68,7 +68,7 @@ impl<'a> Der<'a> {
         self.read(tag).map(Self)
     }
 
-    /// A whole number from 0 on, without leading zeros.
+    /// A non-negative integer, without leading zeros.
     pub(super) fn unsigned(&mut self) -> Option<&'a [u8]> {
         match self.read(INTEGER)? {
             [0] => Some(&[]),
@@ -80,7 +80,7 @@ impl<'a> Der<'a> {
         }
     }
 
-    /// Whole bytes in a bit string.
+    /// A bit string that consists of whole bytes.
     pub(super) fn bits(&mut self) -> Option<&'a [u8]> {
         match self.read(BIT_STRING)? {
             [0, bytes @ ..] => Some(bytes),
@@ -89,7 +89,7 @@ impl<'a> Der<'a> {
     }
 }
 
-/// A definite length, in as few bytes as can be.
+/// A definite length in its shortest form, and the remaining input.
 fn length(bytes: &[u8]) -> Option<(usize, &[u8])> {
     match bytes {
         [short, rest @ ..] if *short < 0x80 => Some((usize::from(*short), rest)),

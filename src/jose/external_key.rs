@@ -1,4 +1,4 @@
-//! Keys that sign elsewhere.
+//! Keys in a KMS or an HSM.
 
 use crate::{
     error::{Error, Result},
@@ -11,8 +11,7 @@ use crate::{
     },
 };
 
-/// A private key that is not here but in a KMS or an HSM: what has to be known of it before it
-/// signs.
+/// Private key in a KMS or an HSM: its algorithm, identifier and certificate.
 ///
 /// ```
 /// use oauth_twin::jose::{Algorithm, ExternalKey};
@@ -24,12 +23,12 @@ use crate::{
 pub struct ExternalKey(Header);
 
 impl ExternalKey {
-    /// A key that signs by `algorithm`.
+    /// Makes a key that signs by `algorithm`.
     pub fn new(algorithm: Algorithm) -> Self {
         Self(Header::new(algorithm))
     }
 
-    /// The same with this identifier, which goes into the header of what it signs.
+    /// Sets the identifier, which goes into the header of signed tokens.
     ///
     /// [RFC 7515 section 4.1.4](https://www.rfc-editor.org/rfc/rfc7515#section-4.1.4)
     #[must_use]
@@ -37,12 +36,12 @@ impl ExternalKey {
         Self(self.0.with_key_id(key_id))
     }
 
-    /// The same with the certificate of the key, whose SHA-256 goes into the header of what it
-    /// signs (`x5t#S256`). Microsoft wants that.
+    /// Sets the certificate of the key, whose SHA-256 goes into the header of signed tokens
+    /// (`x5t#S256`). Microsoft requires it.
     ///
     /// # Errors
     ///
-    /// If there is no certificate in `pem`, or it is one for another algorithm.
+    /// If there is no certificate in `pem`, or its key is of another type than the algorithm needs.
     ///
     /// [RFC 7515 section 4.1.8](https://www.rfc-editor.org/rfc/rfc7515#section-4.1.8)
     pub fn with_certificate(self, pem: impl AsRef<[u8]>) -> Result<Self> {
@@ -56,13 +55,13 @@ impl ExternalKey {
         self.0.algorithm()
     }
 
-    /// The header of what it signs.
+    /// The header of the tokens that it signs.
     pub fn header(&self) -> Header {
         self.0.clone()
     }
 
-    /// The signature as JWS has it. AWS and Google give that of an ECDSA key in DER, which is taken
-    /// to be both numbers one behind the other.
+    /// Converts a signature to the form of JWS. AWS and Google return ECDSA signatures in DER,
+    /// which are converted to the concatenation of both numbers.
     ///
     /// ```
     /// use oauth_twin::jose::{Algorithm, ExternalKey};
@@ -76,7 +75,7 @@ impl ExternalKey {
     ///
     /// # Errors
     ///
-    /// If it has not the length that signatures of this algorithm have.
+    /// If its length is not that of a signature by this algorithm.
     ///
     /// [RFC 7518 section 3.4](https://www.rfc-editor.org/rfc/rfc7518#section-3.4)
     pub fn signature(&self, signature: &[u8]) -> Result<Vec<u8>> {
@@ -98,7 +97,8 @@ impl ExternalKey {
         match is_good {
             true => Ok(signature.to_vec()),
             false => Err(Error::usage(format!(
-                "the signer gave {} bytes, which are no signature by {}",
+                "the signer returned {} bytes, which are not a signature by {}; check the \
+                 algorithm of its key",
                 signature.len(),
                 self.algorithm()
             ))),
@@ -106,7 +106,7 @@ impl ExternalKey {
     }
 }
 
-/// The two numbers of an ECDSA signature in DER, one behind the other.
+/// The concatenation of the two numbers of an ECDSA signature in DER.
 fn numbers(der: &[u8], length: usize) -> Option<Vec<u8>> {
     let mut sequence = Der::sequence(der)?;
     let [r, s] = [sequence.unsigned()?, sequence.unsigned()?];

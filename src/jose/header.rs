@@ -1,4 +1,4 @@
-//! The header of a signed token.
+//! Header of a signed token.
 //!
 //! [RFC 7515 section 4](https://www.rfc-editor.org/rfc/rfc7515#section-4)
 
@@ -11,7 +11,7 @@ use crate::{
     json::Members,
 };
 
-/// What stands before the payload: the algorithm, which key it was, what kind of token it is.
+/// Header of a signed token: the algorithm, the key identifier, the type of token.
 ///
 /// ```
 /// use oauth_twin::jose::{Algorithm, Header};
@@ -30,12 +30,12 @@ use crate::{
 #[derive(Clone, Debug, PartialEq)]
 pub struct Header {
     algorithm: Algorithm,
-    /// All but `alg`.
+    /// All members except `alg`.
     members: Map<String, Value>,
 }
 
 impl Header {
-    /// A header with `alg` alone.
+    /// Makes a header with `alg` only.
     pub fn new(algorithm: Algorithm) -> Self {
         Self {
             algorithm,
@@ -43,19 +43,19 @@ impl Header {
         }
     }
 
-    /// The same with this `kid`.
+    /// Sets `kid`, the identifier of the key.
     #[must_use]
     pub fn with_key_id(self, key_id: impl Into<String>) -> Self {
         self.with("kid", key_id.into())
     }
 
-    /// The same with this `typ`.
+    /// Sets `typ`, the type of token.
     #[must_use]
     pub fn with_typ(self, typ: impl Into<String>) -> Self {
         self.with("typ", typ.into())
     }
 
-    /// The same with any other member. `alg` stays what it is.
+    /// Sets any other member. `alg` is left unchanged.
     #[must_use]
     pub fn with(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
         let name = name.into();
@@ -70,12 +70,12 @@ impl Header {
         self.algorithm
     }
 
-    /// `kid`: which key it was.
+    /// `kid`, the identifier of the key.
     pub fn key_id(&self) -> Option<&str> {
         self.get("kid")?.as_str()
     }
 
-    /// `typ`: what kind of token it is.
+    /// `typ`, the type of token.
     pub fn typ(&self) -> Option<&str> {
         self.get("typ")?.as_str()
     }
@@ -85,31 +85,31 @@ impl Header {
         self.members.get(name)
     }
 
-    /// What is signed: this header and `payload`.
+    /// The input of the signature: this header and `payload`.
     ///
     /// # Errors
     ///
-    /// If there is a `crit` in it: this crate knows no extension that could be critical.
+    /// If it has a `crit`: this crate supports no critical extensions.
     ///
     /// [RFC 7515 section 5.1](https://www.rfc-editor.org/rfc/rfc7515#section-5.1)
     pub fn signing_input(&self, payload: &[u8]) -> Result<SigningInput> {
         Ok(SigningInput::new(&self.encode()?, payload))
     }
 
-    /// As it stands in tokens, with the dot behind it.
+    /// The encoded form in a token, with the dot after it.
     pub(crate) fn encode(&self) -> Result<String> {
         if self.members.contains_key("crit") {
             return Err(Error::usage(
-                "the header has crit, and no extension of it is known here",
+                "the header has a crit, and no critical extensions are supported; remove it",
             ));
         }
         Ok(encoded_header(&json(&Whole(self))))
     }
 
-    /// The header that was received, or in what it cannot be trusted.
+    /// The header of a received token, or why it cannot be trusted.
     pub(super) fn received(json: &[u8]) -> Result<Self, String> {
         let Ok(Members(mut members)) = serde_json::from_slice(json) else {
-            return Err("the header is not a JSON object whose members stand once each".to_owned());
+            return Err("the header is not a JSON object, or has a duplicate member".to_owned());
         };
         let Some(Value::String(algorithm)) = members.remove("alg") else {
             return Err("the header has no alg".to_owned());
@@ -117,7 +117,7 @@ impl Header {
         // "If any of the listed extension Header Parameters are not understood and supported by
         // the recipient, then the JWS is invalid."
         if members.contains_key("crit") {
-            return Err("the header has a critical extension, of which none is known".to_owned());
+            return Err("the header has a critical extension, and none is supported".to_owned());
         }
         for name in ["kid", "typ"] {
             if members.get(name).is_some_and(|value| !value.is_string()) {
@@ -131,7 +131,7 @@ impl Header {
     }
 }
 
-/// With `alg`.
+/// Header with all members, `alg` included.
 struct Whole<'a>(&'a Header);
 
 impl Serialize for Whole<'_> {
@@ -145,9 +145,9 @@ impl Serialize for Whole<'_> {
     }
 }
 
-/// `members` as JSON.
+/// Serialises `members` to JSON.
 pub(super) fn json(members: &impl Serialize) -> Vec<u8> {
-    // As much as claims take most often.
+    // Enough for most claims.
     let mut json = Vec::with_capacity(512);
     // An object with strings as keys always serialises.
     let _ = serde_json::to_writer(&mut json, members);

@@ -1,4 +1,4 @@
-//! Keys as JSON.
+//! JSON Web Keys.
 //!
 //! [RFC 7517 section 4](https://www.rfc-editor.org/rfc/rfc7517#section-4)
 
@@ -16,15 +16,15 @@ use crate::{
     secret::Secret,
 };
 
-/// The members of a key that nobody else may see, `priv` among them, which is that of keys to come.
+/// Members of a key that are secret, including `priv` of future key types.
 ///
 /// [RFC 7518 section 6](https://www.rfc-editor.org/rfc/rfc7518#section-6)
 const PRIVATE: [&str; 9] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"];
 
-/// A key as JSON: public, private, or a shared secret.
+/// JSON Web Key: a public key, a private key, or a shared secret.
 ///
-/// Members that are not known are kept. The private ones are kept apart, and written only by
-/// `Serialize`; [`public`](Self::public) leaves them out.
+/// Unknown members are kept. The private ones are kept apart, and only `Serialize` writes them;
+/// [`public`](Self::public) removes them.
 ///
 /// ```
 /// use oauth_twin::jose::{Algorithm, Jwk, SigningKey};
@@ -45,7 +45,7 @@ const PRIVATE: [&str; 9] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"]
 #[derive(Clone, PartialEq)]
 pub struct Jwk {
     key_type: String,
-    /// All but the private members.
+    /// All members except the private ones.
     public: Map<String, Value>,
     private: Vec<(&'static str, Secret)>,
 }
@@ -63,45 +63,49 @@ impl Jwk {
     ///
     /// # Errors
     ///
-    /// If it is not a JSON object without duplicate members, or not a JWK.
+    /// If it is not a JSON object, has a duplicate member, or is not a JWK.
     ///
     /// [RFC 7517 section 4](https://www.rfc-editor.org/rfc/rfc7517#section-4)
     pub fn from_slice(json: &[u8]) -> Result<Self> {
         // The error may quote the text.
-        let members = Members::from_slice(json)
-            .map_err(|_error| Error::usage("the JWK is not a JSON object, or repeats a member"))?;
+        let members = Members::from_slice(json).map_err(|_error| {
+            Error::usage(
+                "the JWK is not a JSON object, or has a duplicate \
+                member",
+            )
+        })?;
         Self::from_members(members).map_err(Error::usage)
     }
 
-    /// `kty`: `RSA`, `EC`, `OKP` or `oct`.
+    /// `kty`, the key type: `RSA`, `EC`, `OKP` or `oct`.
     ///
     /// [RFC 7517 section 4.1](https://www.rfc-editor.org/rfc/rfc7517#section-4.1)
     pub fn key_type(&self) -> &str {
         &self.key_type
     }
 
-    /// `kid`: the name of the key.
+    /// `kid`, the identifier of the key.
     ///
     /// [RFC 7517 section 4.5](https://www.rfc-editor.org/rfc/rfc7517#section-4.5)
     pub fn key_id(&self) -> Option<&str> {
         self.text("kid")
     }
 
-    /// `alg`: the algorithm it is there for, in the server's words.
+    /// `alg`, the intended algorithm, as the server spells it.
     ///
     /// [RFC 7517 section 4.4](https://www.rfc-editor.org/rfc/rfc7517#section-4.4)
     pub fn algorithm(&self) -> Option<&str> {
         self.text("alg")
     }
 
-    /// `use`: `sig` or `enc`.
+    /// `use`, the intended use: `sig` or `enc`.
     ///
     /// [RFC 7517 section 4.2](https://www.rfc-editor.org/rfc/rfc7517#section-4.2)
     pub fn public_key_use(&self) -> Option<&str> {
         self.text("use")
     }
 
-    /// Any other member but the private ones.
+    /// Any other member except the private ones.
     pub fn get(&self, member: &str) -> Option<&Value> {
         self.public.get(member)
     }
@@ -111,7 +115,8 @@ impl Jwk {
         !self.private.is_empty()
     }
 
-    /// The key without its private members. Of a shared secret nothing is left that could verify.
+    /// The key without its private members. The remainder of a shared secret cannot verify
+    /// anything.
     #[must_use]
     pub fn public(&self) -> Self {
         Self {
@@ -120,12 +125,13 @@ impl Jwk {
         }
     }
 
-    /// The SHA-256 of the key's own members, base64url: the same for each form of one key, and so
-    /// a good `kid`. That of a shared secret tells something of it.
+    /// The SHA-256 of the key's required members, in base64url. It is the same for every
+    /// representation of a key, and so a good `kid`. The thumbprint of a shared secret reveals
+    /// something about it.
     ///
     /// # Errors
     ///
-    /// If the key is of a type that is not known.
+    /// If the key type is unknown.
     ///
     /// [RFC 7638 section 3](https://www.rfc-editor.org/rfc/rfc7638#section-3)
     pub fn thumbprint(&self) -> Result<String> {
@@ -135,7 +141,12 @@ impl Jwk {
             "EC" => &["crv", "kty", "x", "y"],
             "OKP" => &["crv", "kty", "x"],
             "oct" => &["k", "kty"],
-            _ => return Err(Error::usage("the key is of a type that is not known")),
+            _ => {
+                return Err(Error::usage(
+                    "the key type (kty) is unknown; RSA, EC, OKP and oct \
+                have a thumbprint",
+                ));
+            }
         };
         let mut members = Map::new();
         for name in names {
@@ -163,7 +174,7 @@ impl Jwk {
                 ("OKP", Some("Ed25519"))
             }
             PublicKey::Point(curve, point) => {
-                // Behind the byte that says that it is uncompressed.
+                // After the byte that marks an uncompressed point.
                 let (x, y) = point[1..].split_at(point.len() / 2);
                 put("x", x);
                 put("y", y);
@@ -192,7 +203,7 @@ impl Jwk {
         }
     }
 
-    /// Whether it may be used with `algorithm`, and for `operation`, or why not.
+    /// Checks that the key may be used with `algorithm` and for `operation`.
     ///
     /// [RFC 7517 section 4.3](https://www.rfc-editor.org/rfc/rfc7517#section-4.3)
     pub(super) fn check_use(&self, algorithm: Algorithm, operation: &str) -> Result<(), String> {
@@ -200,17 +211,17 @@ impl Jwk {
             && Algorithm::named(name) != Ok(algorithm)
         {
             return Err(format!(
-                "the key is there for another algorithm than {algorithm}"
+                "the key is intended for another algorithm than {algorithm} (alg)"
             ));
         }
         if self
             .public_key_use()
             .is_some_and(|purpose| purpose != "sig")
         {
-            return Err("the key is not there for signatures (use)".to_owned());
+            return Err("the key is not intended for signatures (use)".to_owned());
         }
         let operations = self.get("key_ops").and_then(Value::as_array);
-        // Whoever may sign can verify, too.
+        // A key that may sign can verify, too.
         let permits = |name: &Value| name == operation || name == "sign";
         if operations.is_some_and(|operations| !operations.iter().any(permits)) {
             return Err(format!("the key must not be used to {operation} (key_ops)"));
@@ -234,7 +245,7 @@ impl Jwk {
         ))
     }
 
-    /// The key that `members` are, or in what they are none.
+    /// The key with these members, or why they are not a key.
     pub(super) fn from_members(mut members: Map<String, Value>) -> Result<Self, String> {
         let Some(Value::String(key_type)) = members.get("kty").cloned() else {
             return Err("the JWK has no kty".to_owned());
@@ -290,7 +301,7 @@ impl<'de> Deserialize<'de> for Jwk {
     }
 }
 
-/// Without the private members.
+/// Omits the private members.
 impl fmt::Debug for Jwk {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Jwk")

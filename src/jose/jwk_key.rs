@@ -1,4 +1,4 @@
-//! From a JWK to the key that it is.
+//! Conversion of JWKs to keys.
 //!
 //! [RFC 7518 section 6](https://www.rfc-editor.org/rfc/rfc7518#section-6)
 
@@ -28,7 +28,10 @@ impl Jwk {
     pub(super) fn private_key(&self) -> Result<PrivateKey> {
         let kind = self.kind()?;
         if self.secret("d").is_none() {
-            return Err(Error::usage("the JWK is a public key, which cannot sign"));
+            return Err(Error::usage(
+                "the JWK is a public key, which cannot sign; pass the private \
+                key",
+            ));
         }
         match kind {
             KeyType::Rsa => {
@@ -59,11 +62,13 @@ impl Jwk {
         }
     }
 
-    /// The `k` of a shared secret.
+    /// The bytes of a shared secret (`k`).
     pub(super) fn shared_secret(&self) -> Result<Zeroizing<Vec<u8>>> {
         match self.key_type() {
             "oct" => self.number("k"),
-            _ => Err(Error::usage("the JWK is not a shared secret (oct)")),
+            _ => Err(Error::usage(
+                "the JWK is not a shared secret (its kty is not oct)",
+            )),
         }
     }
 
@@ -75,18 +80,19 @@ impl Jwk {
             ("EC", Some("P-384")) => Ok(KeyType::P384),
             ("OKP", Some("Ed25519")) => Ok(KeyType::Ed25519),
             ("EC" | "OKP", Some(_)) => Err(Error::usage(
-                "the JWK is on a curve that ring, which signs here, has not got; P-256, P-384 and \
-                 Ed25519 are supported",
+                "the curve of the JWK (crv) is not supported; use P-256, P-384 or Ed25519",
             )),
             ("EC" | "OKP", None) => Err(self.lacks("crv")),
             ("oct", _) => Err(Error::usage(
-                "the JWK is a shared secret, for HS256, HS384 and HS512 alone",
+                "the JWK is a shared secret, which is only for HS256, HS384 and HS512",
             )),
-            _ => Err(Error::usage("the JWK is of a type that is not known")),
+            _ => Err(Error::usage(
+                "the type of the JWK (kty) is unknown; use RSA, EC, OKP or oct",
+            )),
         }
     }
 
-    /// `x` and `y`, uncompressed.
+    /// The uncompressed point of `x` and `y`.
     fn point(&self, curve: KeyType) -> Result<Vec<u8>> {
         let length = curve.coordinate().unwrap_or_default();
         let mut point = vec![4];
@@ -97,7 +103,7 @@ impl Jwk {
         Ok(point)
     }
 
-    /// A member that is base64url.
+    /// The bytes of a member in base64url.
     fn number(&self, name: &str) -> Result<Zeroizing<Vec<u8>>> {
         let text = self.text(name).or_else(|| self.secret(name));
         let bytes = text.and_then(|text| URL_SAFE_NO_PAD.decode(text).ok());
@@ -105,7 +111,7 @@ impl Jwk {
     }
 }
 
-/// Without leading zeros, which some writers have.
+/// The number without leading zeros, which some implementations write.
 fn trimmed(number: &[u8]) -> &[u8] {
     let start = number.iter().position(|byte| *byte != 0);
     &number[start.unwrap_or(number.len())..]

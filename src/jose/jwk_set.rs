@@ -1,4 +1,4 @@
-//! Sets of keys.
+//! JWK Sets.
 //!
 //! [RFC 7517 section 5](https://www.rfc-editor.org/rfc/rfc7517#section-5)
 
@@ -13,7 +13,7 @@ use crate::{
     json::Members,
 };
 
-/// The keys that a server publishes (`jwks_uri`), or that a client registers. Each is read once.
+/// Keys that a server publishes (`jwks_uri`) or a client registers. Each is parsed once.
 ///
 /// ```
 /// use oauth_twin::jose::JwkSet;
@@ -33,12 +33,12 @@ use crate::{
 #[derive(Clone, Default)]
 pub struct JwkSet {
     keys: Vec<Jwk>,
-    /// What each of them verifies with, read once, if it can.
+    /// The parsed public key of each of them, if it has one.
     materials: Vec<Option<Arc<Material>>>,
 }
 
 impl JwkSet {
-    /// A set of these keys. Take care that they are public if the set is to be.
+    /// Makes a set of these keys. Use [`Jwk::public`] for a set that is to be published.
     pub fn new(keys: impl IntoIterator<Item = Jwk>) -> Self {
         let keys: Vec<_> = keys.into_iter().collect();
         // A shared secret has no public key.
@@ -49,7 +49,7 @@ impl JwkSet {
         }
     }
 
-    /// Reads a document, such as the content of a file, which may begin with a byte order mark.
+    /// Reads a JWK Set, such as the content of a file, which may begin with a byte order mark.
     ///
     /// ```
     /// use oauth_twin::jose::JwkSet;
@@ -61,7 +61,7 @@ impl JwkSet {
     ///
     /// # Errors
     ///
-    /// If it is not a JSON object without duplicate members, or has no `keys`.
+    /// If it is not a JSON object, has a duplicate member, or has no `keys`.
     ///
     /// [RFC 7517 section 5](https://www.rfc-editor.org/rfc/rfc7517#section-5)
     pub fn from_slice(json: &[u8]) -> Result<Self> {
@@ -69,7 +69,7 @@ impl JwkSet {
         let members = Members::from_slice(json).ok();
         members.and_then(Self::from_members).ok_or_else(|| {
             Error::usage(
-                "the JWK set is not a JSON object with an array `keys`, or repeats a member",
+                "the JWK Set is not a JSON object with an array `keys`, or has a duplicate member",
             )
         })
     }
@@ -88,18 +88,18 @@ impl JwkSet {
         Some(Self::new(keys))
     }
 
-    /// All of its keys.
+    /// All keys.
     pub fn keys(&self) -> &[Jwk] {
         &self.keys
     }
 
-    /// The first key of that `kid`.
+    /// The first key with this `kid`.
     pub fn find(&self, key_id: &str) -> Option<&Jwk> {
         self.keys.iter().find(|key| key.key_id() == Some(key_id))
     }
 
-    /// The keys that may have signed a token with this header: those of its `kid`, or where it has
-    /// none all; and of them those that are there for signatures by its algorithm.
+    /// The keys that may have signed a token with this header: those with its `kid`, or all if it
+    /// has none, as far as they are intended for signatures by its algorithm.
     pub(super) fn verifying_keys(&self, header: &Header) -> impl Iterator<Item = VerifyingKey> {
         let (algorithm, key_id) = (header.algorithm(), header.key_id());
         self.keys

@@ -14,14 +14,14 @@ use crate::{
     secret::Secret,
 };
 
-/// Header and payload, ready to be signed: by a key that is here, or elsewhere by a KMS or an HSM.
+/// Header and payload, ready to be signed by a [`SigningKey`], or externally by a KMS or an HSM.
 ///
 /// ```
 /// use oauth_twin::jose::{Algorithm, Header};
 /// # fn kms(_: &[u8]) -> Vec<u8> { vec![0; 64] }
 ///
 /// let input = Header::new(Algorithm::ES256).signing_input(br#"{"sub":"me"}"#)?;
-/// let signature = kms(input.as_bytes());               // r and s, one behind the other
+/// let signature = kms(input.as_bytes());               // r and s, concatenated
 /// let token = input.with_signature(&signature);
 /// assert!(token.expose_secret().starts_with(input.as_str()));
 /// # Ok::<(), oauth_twin::Error>(())
@@ -37,17 +37,17 @@ impl SigningInput {
         Self(Zeroizing::new(text(input(beginning, payload, 0))))
     }
 
-    /// The bytes that are signed.
+    /// The bytes to sign.
     pub fn as_bytes(&self) -> &[u8] {
         self.0.as_bytes()
     }
 
-    /// The same as text, which it is.
+    /// The text to sign.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The token with a signature that was made elsewhere.
+    /// The token with an external signature.
     pub fn with_signature(&self, signature: &[u8]) -> Secret {
         let mut token = String::with_capacity(self.0.len() + signature.len().div_ceil(3) * 4 + 1);
         token.push_str(&self.0);
@@ -56,7 +56,7 @@ impl SigningInput {
         Secret::new(token)
     }
 
-    /// The token, signed with `key`.
+    /// Signs the token with `key`.
     ///
     /// # Errors
     ///
@@ -66,26 +66,27 @@ impl SigningInput {
     }
 }
 
-/// A header as it stands in tokens, with the dot behind it.
+/// The encoded header of a token, with the dot after it.
 pub(super) fn encoded_header(json: &[u8]) -> String {
     let mut header = input("", json, 1);
     header.push(b'.');
     text(header)
 }
 
-/// What all tokens begin with that have this header and these claims: both encoded, once for all of
-/// them. Their further claims are the payload then, without the brace at its front.
+/// The encoded header and claims that several tokens have in common, as their prefix. Their other
+/// claims are then passed as the payload, without its opening brace.
 pub(crate) fn beginning(header: &str, claims: &impl Serialize) -> String {
     let mut object = json(claims);
-    // More members follow in the place of the brace.
+    // More members follow instead of the closing brace.
     object.pop();
     object.push(b',');
-    // Base64 takes three bytes at once: spaces, which JSON does not mind, leave none over.
+    // Base64 encodes three bytes at once. Padding by spaces, which JSON permits, leaves no
+    // remainder.
     object.resize(object.len().next_multiple_of(3), b' ');
     text(input(header, &object, 0))
 }
 
-/// The token of `payload`, in one piece. `beginning` is encoded already: a header, or more.
+/// The signed token of an encoded prefix and the rest of its payload, in a single allocation.
 pub(crate) fn signed(beginning: &str, payload: &[u8], key: &SigningKey) -> Result<Secret> {
     let room = 1 + encoded_len(key.signature_len());
     let mut token = input(beginning, payload, room);
@@ -96,7 +97,7 @@ pub(crate) fn signed(beginning: &str, payload: &[u8], key: &SigningKey) -> Resul
     Ok(Secret::new(text(token)))
 }
 
-/// `beginning` and payload, with room for so many bytes behind them.
+/// The prefix and the encoded payload, with space for `room` more bytes.
 fn input(beginning: &str, payload: &[u8], room: usize) -> Vec<u8> {
     let end = beginning.len() + encoded_len(payload.len());
     let mut input = Vec::with_capacity(end + room);
@@ -112,12 +113,12 @@ fn encode(bytes: &[u8], room: &mut [u8]) {
     debug_assert_eq!(written, Ok(room.len()));
 }
 
-/// How much room so many bytes need.
+/// The length of `bytes` bytes in base64url.
 fn encoded_len(bytes: usize) -> usize {
     (bytes * 4).div_ceil(3)
 }
 
-/// Base64url and dots, and so ASCII.
+/// Converts base64url and dots, which are ASCII, to text.
 fn text(bytes: Vec<u8>) -> String {
     String::from_utf8(bytes).unwrap_or_default()
 }
@@ -128,7 +129,7 @@ impl fmt::Debug for SigningInput {
     }
 }
 
-/// A token that was received. What it says is told only once a key has verified it.
+/// Received token, whose payload is only accessible once a key has verified it.
 ///
 /// ```
 /// use oauth_twin::jose::{Algorithm, Jws, VerifyingKey};
@@ -153,15 +154,14 @@ pub struct Jws<'a> {
 }
 
 impl<'a> Jws<'a> {
-    /// Takes a token in compact form apart.
+    /// Parses a token in compact form.
     ///
     /// # Errors
     ///
-    /// If it is none, or has an algorithm or a critical extension that is not known; `none` is
-    /// among these.
+    /// If it is malformed, or has an unknown algorithm, `none` included, or a critical extension.
     pub fn parse(token: &'a str) -> Result<Self> {
         let not_compact =
-            || Error::distrusted("the token does not consist of three parts with dots between");
+            || Error::distrusted("the token does not consist of three parts separated by dots");
         let (signed, signature) = token.rsplit_once('.').ok_or_else(not_compact)?;
         let (header, payload) = signed.split_once('.').ok_or_else(not_compact)?;
         if payload.contains('.') {
@@ -180,22 +180,22 @@ impl<'a> Jws<'a> {
         })
     }
 
-    /// The header, which nobody has verified: good to choose a key by, and for nothing else.
+    /// The header, which is not verified. Use it to select a key, and for nothing else.
     pub fn header(&self) -> &Header {
         &self.header
     }
 
-    /// The payload, if `key` has signed it.
+    /// Verifies the signature with `key`, and returns the payload.
     ///
     /// # Errors
     ///
-    /// If it has not, or if the token is for another algorithm than the key is.
+    /// If `key` has not signed it, or the token names another algorithm than that of the key.
     ///
     /// [RFC 8725 section 3.1](https://www.rfc-editor.org/rfc/rfc8725#section-3.1)
     pub fn verify(&self, key: &VerifyingKey) -> Result<&[u8]> {
         if self.header.algorithm() != key.algorithm() {
             return Err(Error::distrusted(format!(
-                "the token is signed by {}, and the key is there for {}",
+                "the token names the algorithm {}, but the key verifies {}",
                 self.header.algorithm(),
                 key.algorithm()
             )));
@@ -204,17 +204,17 @@ impl<'a> Jws<'a> {
         Ok(&self.payload)
     }
 
-    /// The payload, if one of `keys` has signed it by one of the algorithms `allowed`. The `kid` of
-    /// the token has to be that of the key; without one each key of its kind is tried. Shared
-    /// secrets in the set do not count, as sets are made public.
+    /// Verifies the signature with one of `keys`, by one of the `allowed` algorithms, and returns
+    /// the payload. The key has to have the `kid` of the token; without one each key of the right
+    /// type is tried. Shared secrets in the set are ignored, as sets are published.
     ///
     /// # Errors
     ///
-    /// If none has, or the algorithm is not allowed, or no key is there for it.
+    /// If none of them has signed it, the algorithm is not allowed, or no key fits the token.
     pub fn verify_with(&self, keys: &JwkSet, allowed: &[Algorithm]) -> Result<&[u8]> {
         if !allowed.contains(&self.header.algorithm()) {
             return Err(Error::distrusted(format!(
-                "the token is signed by {}, which is not allowed",
+                "the token names the algorithm {}, which is not allowed",
                 self.header.algorithm()
             )));
         }
@@ -227,12 +227,12 @@ impl<'a> Jws<'a> {
         }
         Err(Error::distrusted(match tried {
             true => "no key of the set has signed the token",
-            false => "no key of the set is there for the token",
+            false => "no key of the set has the kid and the algorithm of the token",
         }))
     }
 }
 
-/// The header alone.
+/// Shows the header only.
 impl fmt::Debug for Jws<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Jws")

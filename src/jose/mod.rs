@@ -1,7 +1,7 @@
 //! JOSE without I/O: keys, signatures and claims, on *ring*.
 //!
-//! What client assertions, service accounts and ID tokens are made of. An [`Algorithm`] belongs to
-//! its key, so that no token can choose how it is verified; keys are read once and used many times.
+//! The basis of client assertions, service accounts and ID tokens. An [`Algorithm`] belongs to its
+//! key, so that no token can choose how it is verified. Keys are parsed once and used many times.
 //!
 //! ```
 //! use std::time::{Duration, SystemTime};
@@ -29,7 +29,8 @@
 //! | EC on P-256, P-384 | `ES256`, `ES384` |
 //! | Ed25519 | `EdDSA` |
 //!
-//! *ring* has no `ES512` and no `ES256K`; keys for them give an error that says so.
+//! *ring* does not support `ES512` and `ES256K`; keys for them are refused with an error that says
+//! so.
 //!
 //! [RFC 7515](https://www.rfc-editor.org/rfc/rfc7515),
 //! [RFC 7517](https://www.rfc-editor.org/rfc/rfc7517),

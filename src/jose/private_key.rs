@@ -1,4 +1,4 @@
-//! Private keys as they stand in files.
+//! Private keys in files.
 //!
 //! PKCS#1 ([RFC 8017](https://www.rfc-editor.org/rfc/rfc8017#appendix-A.1.2)), PKCS#8
 //! ([RFC 5958](https://www.rfc-editor.org/rfc/rfc5958#section-2)), SEC1
@@ -27,10 +27,10 @@ use crate::{
     },
 };
 
-/// A key that *ring* has read.
+/// Private key, parsed by *ring*.
 pub(super) enum PrivateKey {
     Rsa(Box<rsa::KeyPair>),
-    /// With its curve.
+    /// An EC key with its curve.
     Ec(KeyType, EcdsaKeyPair),
     Ed25519(Ed25519KeyPair),
 }
@@ -60,7 +60,7 @@ impl PrivateKey {
         }
     }
 
-    /// Reads any of the three formats.
+    /// Reads a key in any of the three formats.
     pub(super) fn from_der(der: &[u8]) -> Result<Self> {
         let mut key = Der::sequence(der).ok_or_else(damaged)?;
         key.read(INTEGER).ok_or_else(damaged)?;
@@ -72,7 +72,7 @@ impl PrivateKey {
         }
     }
 
-    /// `key` begins behind the version.
+    /// Reads PKCS#8; `key` begins after the version.
     fn from_pkcs8(mut key: Der<'_>) -> Result<Self> {
         let algorithm = key.nested(SEQUENCE).ok_or_else(damaged)?;
         let inner = key.read(OCTET_STRING).ok_or_else(damaged)?;
@@ -80,7 +80,7 @@ impl PrivateKey {
             KeyType::Rsa => Self::from_pkcs1(inner),
             KeyType::Ed25519 => {
                 let seed = Der::only(inner, OCTET_STRING).ok_or_else(damaged)?;
-                // Attributes stand before the public key, where there are any.
+                // Optional attributes precede the public key.
                 key.optional(CONTEXT_0);
                 let public = match key.optional(PRIMITIVE_1) {
                     Some([0, public @ ..]) => Some(public),
@@ -103,7 +103,7 @@ impl PrivateKey {
         Ok(Self::Rsa(Box::new(key)))
     }
 
-    /// The curve stands in the key itself, or in the PKCS#8 around it.
+    /// Reads SEC1. The curve is named in the key itself, or in the PKCS#8 around it.
     fn from_sec1(der: &[u8], outer: Option<KeyType>) -> Result<Self> {
         let mut key = Der::sequence(der).ok_or_else(damaged)?;
         key.read(INTEGER).ok_or_else(damaged)?;
@@ -111,7 +111,10 @@ impl PrivateKey {
         let named = match key.nested(CONTEXT_0) {
             Some(mut parameters) => {
                 let name = parameters.read(OBJECT_IDENTIFIER).ok_or_else(|| {
-                    Error::usage("the EC key has parameters in the place of the name of a curve")
+                    Error::usage(
+                        "the EC key has explicit curve parameters instead of a named \
+                        curve; convert it with `openssl ec -param_enc named_curve`",
+                    )
                 })?;
                 Some(curve(name).map_err(Error::usage)?)
             }
@@ -120,7 +123,7 @@ impl PrivateKey {
         let curve = match (outer, named) {
             (Some(outer), Some(inner)) if outer != inner => return Err(damaged()),
             (outer, inner) => outer.or(inner).ok_or_else(|| {
-                Error::usage("the EC key does not say which curve it is on; convert it to PKCS#8")
+                Error::usage("the EC key does not name its curve; convert it to PKCS#8")
             })?,
         };
         let public = key
@@ -128,13 +131,14 @@ impl PrivateKey {
             .and_then(|mut public| public.bits())
             .ok_or_else(|| {
                 Error::usage(
-                    "the EC key has no public key with it; `openssl pkey -in KEY -out NEW` adds it",
+                    "the EC key does not include its public key; `openssl pkey -in KEY -out NEW` \
+                     adds it",
                 )
             })?;
         Self::ec(curve, private, public)
     }
 
-    /// An EC key of its private scalar and its public point, uncompressed.
+    /// An EC key with its private scalar and its uncompressed public point.
     pub(super) fn ec(curve: KeyType, private: &[u8], public: &[u8]) -> Result<Self> {
         let (Some(algorithm), Some(length)) = (ecdsa(curve), curve.coordinate()) else {
             return Err(damaged());
@@ -147,8 +151,7 @@ impl PrivateKey {
         Ok(Self::Ec(curve, key))
     }
 
-    /// An Ed25519 key of its seed and, where it is known, its public key, which then has to be
-    /// that of the seed.
+    /// An Ed25519 key with its seed and, if it is known, its public key, which then has to match.
     pub(super) fn ed25519(seed: &[u8], public: Option<&[u8]>) -> Result<Self> {
         let key = match public {
             Some(public) => Ed25519KeyPair::from_seed_and_public_key(seed, public),
@@ -158,7 +161,7 @@ impl PrivateKey {
             .map_err(|rejected| rejected_as("Ed25519", rejected))
     }
 
-    /// An RSA key of numbers without leading zeros.
+    /// An RSA key from numbers without leading zeros.
     pub(super) fn rsa(components: &rsa::KeyPairComponents<&[u8]>) -> Result<Self> {
         let public = &components.public_key;
         check_size(public.n, public.e)?;
@@ -168,19 +171,23 @@ impl PrivateKey {
     }
 }
 
-/// What *ring* signs with. It says the same of every other size.
+/// Checks that *ring* supports the key, whose own error is the same for every size.
 fn check_size(n: &[u8], e: &[u8]) -> Result<()> {
     let problem = match (bits(n), bits(e)) {
         (..2048, _) => "is too small",
         (4097.., _) => "is too large",
-        (size, _) if size % 1024 != 0 => "has an odd size",
-        // 65537 has 17 bits, and no exponent below it that is in use has as many.
-        (_, ..17) => return Err(Error::usage("the RSA key has an exponent below 65537")),
+        (size, _) if size % 1024 != 0 => "has an unusual size",
+        // 65537 has 17 bits, and no smaller exponent in use has as many.
+        (_, ..17) => {
+            return Err(Error::usage(
+                "the exponent of the RSA key is below 65537; \
+            generate a new key",
+            ));
+        }
         _ => return Ok(()),
     };
     Err(Error::usage(format!(
-        "the RSA key {problem}: it has {} bits, and ring, which signs here, takes 2048, 3072 and \
-         4096",
+        "the RSA key {problem}: it has {} bits, and ring supports 2048, 3072 and 4096",
         bits(n)
     )))
 }
@@ -193,7 +200,7 @@ fn ecdsa(curve: KeyType) -> Option<&'static EcdsaSigningAlgorithm> {
     }
 }
 
-/// `bytes` with zeros before them, so that they have that length. Some writers leave the zeros out.
+/// `bytes` padded with leading zeros to `length`. Some implementations omit the zeros.
 pub(super) fn padded(bytes: &[u8], length: usize) -> Option<Zeroizing<Vec<u8>>> {
     let zeros = length.checked_sub(bytes.len())?;
     let mut padded = Zeroizing::new(vec![0; length]);
@@ -202,11 +209,9 @@ pub(super) fn padded(bytes: &[u8], length: usize) -> Option<Zeroizing<Vec<u8>>> 
 }
 
 fn damaged() -> Error {
-    Error::usage(
-        "the private key cannot be read: it is damaged, or neither PKCS#8, PKCS#1 nor SEC1",
-    )
+    Error::usage("the private key is invalid, or in another format than PKCS#8, PKCS#1 or SEC1")
 }
 
 fn rejected_as(kind: &str, rejected: KeyRejected) -> Error {
-    Error::usage(format!("the {kind} key is damaged ({rejected})"))
+    Error::usage(format!("the {kind} key is invalid ({rejected})"))
 }

@@ -1,8 +1,7 @@
-//! Public keys as they stand in files.
+//! Public keys in files.
 //!
 //! SubjectPublicKeyInfo ([RFC 5280](https://www.rfc-editor.org/rfc/rfc5280#section-4.1)), PKCS#1
-//! ([RFC 8017](https://www.rfc-editor.org/rfc/rfc8017#appendix-A.1.1)), and the certificates that
-//! hold them
+//! ([RFC 8017](https://www.rfc-editor.org/rfc/rfc8017#appendix-A.1.1)), and certificates
 
 use rustls_pki_types::{CertificateDer, SubjectPublicKeyInfoDer, pem::PemObject as _};
 
@@ -16,16 +15,16 @@ use crate::{
     pem,
 };
 
-/// RSA below this is not safe.
+/// Minimum size of an RSA key, in bits. Smaller ones are not secure.
 const RSA_BITS: usize = 2048;
 const RSA_BITS_AT_MOST: usize = 8192;
 
-/// A key that can be verified with.
+/// Public key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum PublicKey {
-    /// Modulus and exponent, without leading zeros.
+    /// An RSA key: modulus and exponent, without leading zeros.
     Rsa { n: Vec<u8>, e: Vec<u8> },
-    /// A curve and the point on it, uncompressed; or Ed25519's 32 bytes.
+    /// An uncompressed point of a curve, or the 32 bytes of an Ed25519 key.
     Point(KeyType, Vec<u8>),
 }
 
@@ -37,10 +36,10 @@ impl PublicKey {
         }
     }
 
-    /// Reads a public key, or that of a certificate.
+    /// Reads the first public key, or that of the first certificate.
     pub(super) fn from_pem(pem: &[u8]) -> Result<Self> {
         let pem = without_byte_order_mark(pem);
-        // This one label the PEM reader does not know; what it holds is told apart by its content.
+        // The PEM reader does not know this label. The format is recognised by the content.
         let pkcs1 = b"RSA PUBLIC KEY";
         let text;
         let pem = match pem::contains(pem, pkcs1) {
@@ -56,12 +55,12 @@ impl PublicKey {
         match CertificateDer::from_pem_slice(pem) {
             Ok(certificate) => Self::from_der(&certificate),
             Err(_error) if pem::contains(pem, b"PRIVATE KEY-----") => Err(Error::usage(
-                "there is a private key in the PEM, in the place of a public one; read it as a \
-                 SigningKey, which gives its verifying_key",
+                "the PEM contains a private key instead of a public key; read it as a SigningKey \
+                 and call verifying_key",
             )),
             Err(_error) => Err(Error::usage(
-                "there is no public key in the PEM: no whole section BEGIN PUBLIC KEY, BEGIN RSA \
-                 PUBLIC KEY or BEGIN CERTIFICATE",
+                "the PEM contains no public key: it needs a complete section BEGIN PUBLIC KEY, \
+                 BEGIN RSA PUBLIC KEY or BEGIN CERTIFICATE",
             )),
         }
     }
@@ -97,9 +96,9 @@ impl PublicKey {
         }
     }
 
-    /// An RSA key of its modulus and exponent.
+    /// An RSA key with its modulus and exponent.
     pub(super) fn rsa(n: &[u8], e: &[u8]) -> Result<Self> {
-        // Some servers' key sets have the zero of a signed number before the modulus.
+        // Some servers' JWK Sets have the leading zero of a signed number in the modulus.
         let [n, e] = [n, e].map(|number| {
             let start = number.iter().position(|byte| *byte != 0);
             number[start.unwrap_or(number.len())..].to_vec()
@@ -107,23 +106,24 @@ impl PublicKey {
         let bits = bits(&n);
         if !(RSA_BITS..=RSA_BITS_AT_MOST).contains(&bits) {
             return Err(Error::usage(format!(
-                "the RSA key has {bits} bits, and {RSA_BITS} to {RSA_BITS_AT_MOST} can be trusted"
+                "the RSA key has {bits} bits; it must have {RSA_BITS} to {RSA_BITS_AT_MOST}"
             )));
         }
-        // An even one is none, and 1 would accept everything.
+        // An even exponent is invalid, and 1 would accept any signature.
         if e.last().is_none_or(|last| last % 2 == 0) || e == [1] || e.len() > 5 {
-            return Err(Error::usage("the RSA key has an exponent that is none"));
+            return Err(Error::usage("the exponent of the RSA key is invalid"));
         }
         Ok(Self::Rsa { n, e })
     }
 
-    /// A point of a curve. Whether it is on the curve is found out when it is used.
+    /// A point of a curve. It is checked to be on the curve when it is used.
     pub(super) fn point(curve: KeyType, point: &[u8]) -> Result<Self> {
         let expected = match (curve, curve.coordinate()) {
             (KeyType::Ed25519, Some(length)) => point.len() == length,
             (_, Some(length)) if point.len() == 1 + length && matches!(point, [2 | 3, ..]) => {
                 return Err(Error::usage(
-                    "the EC key is compressed; `openssl ec -conv_form uncompressed` converts it",
+                    "the EC key is compressed; convert it with `openssl ec -conv_form \
+                     uncompressed`",
                 ));
             }
             (_, Some(length)) => point.len() == 1 + 2 * length && matches!(point, [4, ..]),
@@ -136,12 +136,12 @@ impl PublicKey {
     }
 }
 
-/// The one of a certificate whose outer sequence is `certificate`.
+/// The SubjectPublicKeyInfo of a certificate, whose outer sequence is `certificate`.
 ///
 /// [RFC 5280 section 4.1](https://www.rfc-editor.org/rfc/rfc5280#section-4.1)
 fn subject_public_key_info(mut certificate: Der<'_>) -> Option<Der<'_>> {
     let mut signed = certificate.nested(SEQUENCE)?;
-    // Version, which version 1 leaves out, and serial number.
+    // Version, which version 1 omits, and serial number.
     signed.optional(CONTEXT_0);
     signed.read(INTEGER)?;
     // Signature algorithm, issuer, validity, subject.
@@ -151,7 +151,7 @@ fn subject_public_key_info(mut certificate: Der<'_>) -> Option<Der<'_>> {
     signed.nested(SEQUENCE)
 }
 
-/// What an AlgorithmIdentifier says of its key, or why that cannot be used.
+/// The key type that an AlgorithmIdentifier names, or why it cannot be used.
 ///
 /// [RFC 8410 section 3](https://www.rfc-editor.org/rfc/rfc8410#section-3),
 /// [RFC 5480 section 2.1](https://www.rfc-editor.org/rfc/rfc5480#section-2.1)
@@ -160,21 +160,21 @@ pub(super) fn key_type(mut algorithm: Der<'_>) -> Result<KeyType, String> {
     match algorithm.read(OBJECT_IDENTIFIER) {
         Some(b"\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01") => Ok(KeyType::Rsa),
         Some(b"\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0a") => Err(
-            "the key is restricted to RSASSA-PSS, which is not supported; a plain RSA key signs \
-             PS256 too"
+            "the key is restricted to RSASSA-PSS, which is not supported; use a plain RSA key, \
+             which signs PS256, too"
                 .to_owned(),
         ),
         Some(b"\x2b\x65\x70") => Ok(KeyType::Ed25519),
         Some(b"\x2b\x65\x71") => not_supported("Ed448"),
         Some(b"\x2b\x65\x6e" | b"\x2b\x65\x6f") => {
-            Err("the key is one for key agreement, which cannot sign".to_owned())
+            Err("the key is for key agreement and cannot sign".to_owned())
         }
         Some(b"\x2a\x86\x48\xce\x38\x04\x01") => not_supported("DSA"),
         Some(b"\x2a\x86\x48\xce\x3d\x02\x01") => match algorithm.read(OBJECT_IDENTIFIER) {
             Some(name) => curve(name),
-            None => Err("the EC key does not say which curve it is on".to_owned()),
+            None => Err("the EC key does not name its curve".to_owned()),
         },
-        _ => Err("the key is of a kind that is not known".to_owned()),
+        _ => Err("the type of the key is unknown".to_owned()),
     }
 }
 
@@ -184,7 +184,7 @@ pub(super) fn key_type(mut algorithm: Der<'_>) -> Result<KeyType, String> {
 pub(super) fn curve(name: &[u8]) -> Result<KeyType, String> {
     let not_supported = |name: &str| {
         Err(format!(
-            "the EC key is on {name}, which ring has not got; P-256 and P-384 are supported"
+            "the EC key is on {name}, which is not supported; use P-256 or P-384"
         ))
     };
     match name {
@@ -192,11 +192,11 @@ pub(super) fn curve(name: &[u8]) -> Result<KeyType, String> {
         b"\x2b\x81\x04\x00\x22" => Ok(KeyType::P384),
         b"\x2b\x81\x04\x00\x23" => not_supported("P-521"),
         b"\x2b\x81\x04\x00\x0a" => not_supported("secp256k1"),
-        _ => not_supported("a curve"),
+        _ => not_supported("another curve"),
     }
 }
 
-/// How many bits a number without leading zeros has.
+/// The number of bits of a number without leading zeros.
 pub(super) fn bits(number: &[u8]) -> usize {
     let zeros = number.first().map_or(0, |first| first.leading_zeros());
     number.len() * 8 - zeros as usize
@@ -204,7 +204,7 @@ pub(super) fn bits(number: &[u8]) -> usize {
 
 fn damaged() -> Error {
     Error::usage(
-        "the public key cannot be read: it is damaged, or neither a SubjectPublicKeyInfo, a \
-         PKCS#1 key nor a certificate",
+        "the public key is invalid, or in another format than SubjectPublicKeyInfo, PKCS#1 or a \
+         certificate",
     )
 }

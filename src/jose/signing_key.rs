@@ -24,9 +24,9 @@ use crate::{
     pem,
 };
 
-/// A private key, or a shared secret, with the one algorithm that it signs with.
+/// Private key or shared secret, with the one algorithm that it signs by.
 ///
-/// Cheap to clone; it is read once and never sent.
+/// Cheap to clone; it is parsed once and never sent.
 ///
 /// ```
 /// use oauth_twin::jose::{Algorithm, SigningKey};
@@ -34,7 +34,7 @@ use crate::{
 /// # let pem = include_str!("../../tests/vectors/rsa-2048.pkcs1.pem");
 /// let key = SigningKey::from_pem(Algorithm::PS256, pem)?.with_key_id("2026-11");
 /// assert_eq!(key.sign(b"what is signed")?.len(), 256);
-/// // What the server is to be told, as a JWK.
+/// // The public key for the registration at the server, as a JWK.
 /// let public = serde_json::to_value(key.public_jwk().unwrap()).unwrap();
 /// assert_eq!((&public["kty"], &public["kid"]), (&"RSA".into(), &"2026-11".into()));
 /// # Ok::<(), oauth_twin::Error>(())
@@ -48,7 +48,7 @@ pub struct SigningKey {
     secret: Arc<KeyMaterial>,
     algorithm: Algorithm,
     key_id: Option<String>,
-    /// SHA-256 of its certificate, base64url.
+    /// SHA-256 of the certificate, in base64url.
     certificate: Option<String>,
 }
 
@@ -63,13 +63,13 @@ impl SigningKey {
     ///
     /// # Errors
     ///
-    /// If there is none, or it is encrypted, damaged, not one for `algorithm` or of a kind or size
-    /// that *ring* has not got: RSA has 2048 to 4096 bits in steps of 1024, EC is on P-256 or
+    /// If there is none, or it is encrypted, invalid, not for `algorithm`, or of a type or size
+    /// that *ring* does not support: RSA keys have 2048, 3072 or 4096 bits, EC keys are on P-256 or
     /// P-384.
     pub fn from_pem(algorithm: Algorithm, pem: impl AsRef<[u8]>) -> Result<Self> {
         if algorithm.is_symmetric() {
             return Err(Error::usage(format!(
-                "{algorithm} signs with a shared secret and not with a key in PEM; see \
+                "{algorithm} signs with a shared secret and not with a key in PEM; use \
                  SigningKey::hmac"
             )));
         }
@@ -83,16 +83,16 @@ impl SigningKey {
     ///
     /// # Errors
     ///
-    /// As [`from_pem`](Self::from_pem).
+    /// As for [`from_pem`](Self::from_pem).
     pub fn from_der(algorithm: Algorithm, der: impl AsRef<[u8]>) -> Result<Self> {
         Self::private(algorithm, PrivateKey::from_der(der.as_ref())?)
     }
 
-    /// Takes the private key, or the shared secret, of a JWK, and its `kid`.
+    /// Reads the private key or the shared secret of a JWK, with its `kid`.
     ///
     /// # Errors
     ///
-    /// As [`from_pem`](Self::from_pem); and if the JWK is a public key, or is there for another
+    /// As for [`from_pem`](Self::from_pem); and if the JWK is a public key, or intended for another
     /// algorithm or another use.
     ///
     /// [RFC 7517 section 4](https://www.rfc-editor.org/rfc/rfc7517#section-4)
@@ -106,12 +106,12 @@ impl SigningKey {
         Ok(Self { key_id, ..key })
     }
 
-    /// A shared secret, such as a client's.
+    /// Makes a key of a shared secret, such as a client secret.
     ///
     /// # Errors
     ///
     /// If it is shorter than the hash of the algorithm (32, 48 or 64 bytes), is a PEM, or
-    /// `algorithm` is none for shared secrets.
+    /// `algorithm` does not use shared secrets.
     ///
     /// [RFC 7518 section 3.2](https://www.rfc-editor.org/rfc/rfc7518#section-3.2)
     pub fn hmac(algorithm: Algorithm, secret: impl AsRef<[u8]>) -> Result<Self> {
@@ -119,7 +119,7 @@ impl SigningKey {
         Ok(Self::shared(algorithm, key))
     }
 
-    /// The same with a secret of any length.
+    /// Makes a key of a shared secret of any length.
     pub(crate) fn short_hmac(algorithm: Algorithm, secret: &[u8]) -> Result<Self> {
         let key = algorithm.hmac_key(secret, true)?;
         Ok(Self::shared(algorithm, key))
@@ -137,7 +137,7 @@ impl SigningKey {
     fn private(algorithm: Algorithm, key: PrivateKey) -> Result<Self> {
         if key.key_type() != algorithm.key_type() {
             return Err(Error::usage(format!(
-                "the key is {}, and {algorithm} needs {}",
+                "the key is {}, but {algorithm} needs {}",
                 key.key_type(),
                 algorithm.key_type()
             )));
@@ -150,7 +150,7 @@ impl SigningKey {
         })
     }
 
-    /// The same with this identifier, which goes into the header of what it signs.
+    /// Sets the identifier, which goes into the header of signed tokens.
     ///
     /// [RFC 7515 section 4.1.4](https://www.rfc-editor.org/rfc/rfc7515#section-4.1.4)
     #[must_use]
@@ -159,19 +159,19 @@ impl SigningKey {
         self
     }
 
-    /// The same with the certificate of the key, whose SHA-256 goes into the header of what it
-    /// signs (`x5t#S256`). Microsoft wants that.
+    /// Sets the certificate of the key, whose SHA-256 goes into the header of signed tokens
+    /// (`x5t#S256`). Microsoft requires it.
     ///
     /// # Errors
     ///
-    /// If there is no certificate in `pem`, or it is that of another key.
+    /// If there is no certificate in `pem`, or it belongs to another key.
     ///
     /// [RFC 7515 section 4.1.8](https://www.rfc-editor.org/rfc/rfc7515#section-4.1.8)
     pub fn with_certificate(mut self, pem: impl AsRef<[u8]>) -> Result<Self> {
         let certificate = certificate(pem.as_ref())?;
         let certified = PublicKey::from_der(&certificate)?;
         if self.public_key().as_ref() != Some(&certified) {
-            return Err(Error::usage("the certificate is not that of the key"));
+            return Err(Error::usage("the certificate belongs to another key"));
         }
         self.certificate = Some(thumbprint(&certificate));
         Ok(self)
@@ -187,7 +187,7 @@ impl SigningKey {
         self.key_id.as_deref()
     }
 
-    /// The header of what it signs: `alg`, and `kid` and `x5t#S256` where they are known.
+    /// The header of the tokens that it signs: `alg`, and `kid` and `x5t#S256` if they are set.
     pub fn header(&self) -> Header {
         let mut header = Header::new(self.algorithm);
         if let Some(key_id) = &self.key_id {
@@ -199,19 +199,19 @@ impl SigningKey {
         }
     }
 
-    /// The bare signature of `message`, as JWS has it: an ECDSA signature is both numbers one
-    /// behind the other.
+    /// Signs `message` and returns the bare signature, in the form of JWS: an ECDSA signature is
+    /// the concatenation of its two numbers.
     ///
     /// # Errors
     ///
-    /// If the operating system gives no random numbers, or the key is not in itself consistent.
+    /// If the operating system provides no random numbers, or the key is inconsistent.
     ///
     /// [RFC 7518 section 3.1](https://www.rfc-editor.org/rfc/rfc7518#section-3.1)
     pub fn sign(&self, message: &[u8]) -> Result<Vec<u8>> {
         self.sign_for(message, <[u8]>::to_vec)
     }
 
-    /// The same, handed to `taker` where it was made.
+    /// Signs `message` and passes the signature to `taker` without a copy.
     pub(super) fn sign_for<T>(&self, message: &[u8], taker: impl FnOnce(&[u8]) -> T) -> Result<T> {
         let key = match &*self.secret {
             KeyMaterial::Shared(key) => return Ok(taker(hmac::sign(key, message).as_ref())),
@@ -228,14 +228,17 @@ impl SigningKey {
                 let mut signature = vec![0; key.public().modulus_len()];
                 match key.sign(padding(self.algorithm), &random, message, &mut signature) {
                     Ok(()) => Ok(taker(&signature)),
-                    // The numbers of the key are compared with each other no sooner.
-                    Err(_unspecified) => Err(Error::usage("the RSA key is damaged")),
+                    // The consistency of the key is not checked before.
+                    Err(_unspecified) => Err(Error::usage(
+                        "the RSA key is inconsistent; generate \
+                        it again",
+                    )),
                 }
             }
         }
     }
 
-    /// How many bytes a signature has.
+    /// The length of a signature, in bytes.
     pub(super) fn signature_len(&self) -> usize {
         match &*self.secret {
             KeyMaterial::Shared(key) => key.algorithm().digest_algorithm().output_len(),
@@ -247,7 +250,7 @@ impl SigningKey {
         }
     }
 
-    /// What others verify its signatures with. That of a shared secret holds the secret, too.
+    /// The key that verifies its signatures. For a shared secret, it contains the secret.
     pub fn verifying_key(&self) -> VerifyingKey {
         let material = match &*self.secret {
             KeyMaterial::Shared(key) => Material::Shared(key.clone()),
@@ -256,7 +259,7 @@ impl SigningKey {
         VerifyingKey::new(self.algorithm, material, self.key_id.clone())
     }
 
-    /// The public key as a JWK, with `alg`, `use` and `kid`, for the server to be registered with;
+    /// The public key as a JWK with `alg`, `use` and `kid`, for the registration at the server;
     /// none for a shared secret.
     pub fn public_jwk(&self) -> Option<Jwk> {
         let public = self.public_key()?;
@@ -275,15 +278,15 @@ impl SigningKey {
 pub(super) fn certificate(pem: &[u8]) -> Result<CertificateDer<'static>> {
     // The error may quote the text.
     CertificateDer::from_pem_slice(without_byte_order_mark(pem))
-        .map_err(|_error| Error::usage("there is no certificate in the PEM"))
+        .map_err(|_error| Error::usage("the PEM contains no certificate (BEGIN CERTIFICATE)"))
 }
 
-/// Its SHA-256, base64url.
+/// The SHA-256 of the certificate, in base64url.
 pub(super) fn thumbprint(certificate: &[u8]) -> String {
     URL_SAFE_NO_PAD.encode(digest(&SHA256, certificate))
 }
 
-/// Of an algorithm for RSA.
+/// The padding of an RSA algorithm.
 fn padding(algorithm: Algorithm) -> &'static dyn RsaEncoding {
     match algorithm {
         Algorithm::RS384 => &signature::RSA_PKCS1_SHA384,
@@ -295,7 +298,7 @@ fn padding(algorithm: Algorithm) -> &'static dyn RsaEncoding {
     }
 }
 
-/// The algorithm and the identifier alone.
+/// Shows only the algorithm and the identifier.
 impl fmt::Debug for SigningKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SigningKey")

@@ -14,9 +14,9 @@ use crate::{
     jose::{Algorithm, Jwk, algorithm::KeyType, public_key::PublicKey},
 };
 
-/// A public key, or a shared secret, with the one algorithm that it verifies.
+/// Public key or shared secret, with the one algorithm that it verifies.
 ///
-/// Cheap to clone; it is read once.
+/// Cheap to clone; it is parsed once.
 ///
 /// ```
 /// use oauth_twin::jose::{Algorithm, SigningKey, VerifyingKey};
@@ -33,9 +33,9 @@ use crate::{
 ///
 /// # Security
 ///
-/// What is signed by another algorithm is refused, whatever its header says: the public key of an
-/// RSA key pair is never the secret of an HMAC
-/// ([RFC 8725 section 3.1](https://www.rfc-editor.org/rfc/rfc8725#section-3.1)).
+/// A signature by another algorithm is refused, whatever its header says: the public key of an RSA
+/// key pair is never used as the secret of an HMAC ([RFC 8725 section
+/// 3.1](https://www.rfc-editor.org/rfc/rfc8725#section-3.1)).
 #[derive(Clone)]
 pub struct VerifyingKey {
     material: Arc<Material>,
@@ -59,12 +59,12 @@ impl Material {
 
 impl VerifyingKey {
     /// Reads the first public key in `pem` (`BEGIN PUBLIC KEY`, `BEGIN RSA PUBLIC KEY`), or that of
-    /// the first certificate (`BEGIN CERTIFICATE`), which itself is not validated.
+    /// the first certificate (`BEGIN CERTIFICATE`), which is not validated.
     ///
     /// # Errors
     ///
-    /// If there is none, or it is damaged, not one for `algorithm` or of a kind or size that is not
-    /// supported: RSA has 2048 to 8192 bits, EC is on P-256 or P-384.
+    /// If there is none, or it is invalid, not for `algorithm`, or of an unsupported type or size:
+    /// RSA keys have 2048 to 8192 bits, EC keys are on P-256 or P-384.
     pub fn from_pem(algorithm: Algorithm, pem: impl AsRef<[u8]>) -> Result<Self> {
         Self::public(algorithm, PublicKey::from_pem(pem.as_ref())?)
     }
@@ -73,17 +73,17 @@ impl VerifyingKey {
     ///
     /// # Errors
     ///
-    /// As [`from_pem`](Self::from_pem).
+    /// As for [`from_pem`](Self::from_pem).
     pub fn from_der(algorithm: Algorithm, der: impl AsRef<[u8]>) -> Result<Self> {
         Self::public(algorithm, PublicKey::from_der(der.as_ref())?)
     }
 
-    /// Takes the public key, or the shared secret, of a JWK, and its `kid`.
+    /// Reads the public key or the shared secret of a JWK, with its `kid`.
     ///
     /// # Errors
     ///
-    /// As [`from_pem`](Self::from_pem); and if the JWK is there for another algorithm or another
-    /// use.
+    /// As for [`from_pem`](Self::from_pem); and if the JWK is intended for another algorithm or
+    /// another use.
     ///
     /// [RFC 7517 section 4](https://www.rfc-editor.org/rfc/rfc7517#section-4)
     pub fn from_jwk(algorithm: Algorithm, jwk: &Jwk) -> Result<Self> {
@@ -96,12 +96,12 @@ impl VerifyingKey {
         Ok(Self { key_id, ..key })
     }
 
-    /// A shared secret.
+    /// Makes a key of a shared secret.
     ///
     /// # Errors
     ///
     /// If it is shorter than the hash of the algorithm (32, 48 or 64 bytes), is a PEM, or
-    /// `algorithm` is none for shared secrets.
+    /// `algorithm` does not use shared secrets.
     ///
     /// [RFC 7518 section 3.2](https://www.rfc-editor.org/rfc/rfc7518#section-3.2)
     pub fn hmac(algorithm: Algorithm, secret: impl AsRef<[u8]>) -> Result<Self> {
@@ -112,7 +112,7 @@ impl VerifyingKey {
     fn public(algorithm: Algorithm, key: PublicKey) -> Result<Self> {
         if key.key_type() != algorithm.key_type() {
             return Err(Error::usage(format!(
-                "the key is {}, and {algorithm} needs {}",
+                "the key is {}, but {algorithm} needs {}",
                 key.key_type(),
                 algorithm.key_type()
             )));
@@ -146,7 +146,7 @@ impl VerifyingKey {
     ///
     /// # Errors
     ///
-    /// If it is not the key's.
+    /// If the key has not made it.
     pub fn verify(&self, message: &[u8], signature: &[u8]) -> Result<()> {
         let verified = match &*self.material {
             Material::Shared(key) => hmac::verify(key, message, signature),
@@ -166,11 +166,11 @@ impl VerifyingKey {
                 key.verify(message, signature)
             }
         };
-        verified.map_err(|_unspecified| Error::distrusted("the signature is not that of the key"))
+        verified.map_err(|_unspecified| Error::distrusted("the signature was not made by the key"))
     }
 }
 
-/// Of an algorithm for RSA.
+/// The parameters of an RSA algorithm.
 fn rsa(algorithm: Algorithm) -> &'static RsaParameters {
     match algorithm {
         Algorithm::RS384 => &signature::RSA_PKCS1_2048_8192_SHA384,
@@ -182,7 +182,7 @@ fn rsa(algorithm: Algorithm) -> &'static RsaParameters {
     }
 }
 
-/// The algorithm and the identifier alone: a shared secret is one.
+/// Shows only the algorithm and the identifier, as the key may be a secret.
 impl fmt::Debug for VerifyingKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("VerifyingKey")

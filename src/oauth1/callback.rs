@@ -1,4 +1,4 @@
-//! Resource owner authorization: sending the user away, and what the user comes back with.
+//! Resource owner authorization: the redirect to the server, and the callback from it.
 //!
 //! [RFC 5849 section 2.2](https://www.rfc-editor.org/rfc/rfc5849#section-2.2)
 
@@ -51,13 +51,13 @@ impl VerifiedCredentials {
 }
 
 impl TemporaryCredentials {
-    /// The URL to redirect the user to, or to open in a browser. `endpoint` may have a query of
-    /// its own, with what the provider asks for beside (`perms`, `force_login`).
+    /// The URL to redirect the user to, or to open in a browser. `endpoint` may have a query of its
+    /// own with further parameters of the provider (`perms`, `force_login`).
     ///
     /// # Errors
     ///
     /// If the endpoint is not an absolute URL, not HTTPS (loopback is exempt), or has a fragment, a
-    /// user name or a password, or an `oauth_token` already.
+    /// user name, a password or an `oauth_token`.
     ///
     /// [RFC 5849 section 2.2](https://www.rfc-editor.org/rfc/rfc5849#section-2.2)
     pub fn authorization_url(&self, endpoint: &str) -> Result<Url> {
@@ -66,14 +66,14 @@ impl TemporaryCredentials {
         self.checked_authorization_url(endpoint)
     }
 
-    /// The same for an endpoint that has been checked.
+    /// The authorization URL at an endpoint that has been checked.
     pub(crate) fn checked_authorization_url(&self, mut endpoint: Url) -> Result<Url> {
         if endpoint
             .query_pairs()
             .any(|(name, _)| name == "oauth_token")
         {
             return Err(Error::usage(
-                "the authorization endpoint has an oauth_token already",
+                "the authorization endpoint already has a parameter oauth_token; remove it",
             ));
         }
         endpoint
@@ -84,19 +84,18 @@ impl TemporaryCredentials {
 
     /// The verified credentials in the callback: a URL of any scheme, its query, or a form body.
     ///
-    /// What surrounds a callback that was pasted is passed over: white space, one pair of quotes, a
-    /// byte order mark. Checked in this order: that no parameter is repeated, that `oauth_token` is
-    /// that of these credentials, that it is not a refusal (`oauth_problem`, and X's `denied`), that
-    /// there is a verifier.
+    /// White space, one pair of quotes and a byte order mark around a pasted callback are ignored.
+    /// The checks, in this order: no parameter is repeated, `oauth_token` is that of these
+    /// credentials, it is not a refusal (`oauth_problem`, and X's `denied`), there is a verifier.
     ///
     /// # Errors
     ///
-    /// What the callback fails; or the server's own error.
+    /// The first check that fails, or the server's own error.
     ///
     /// [RFC 5849 section 2.2](https://www.rfc-editor.org/rfc/rfc5849#section-2.2)
     pub fn authorization_response(self, callback: &str) -> Result<VerifiedCredentials> {
         let mut parameters = CallbackParameters::in_query(callback)?;
-        // X names the token of a login that the user refused by `denied`, and no other.
+        // X sends only `denied`, with the token, after a login that the user refused.
         let denied = parameters.take("denied")?;
         let is_denied = denied.is_some();
         match parameters.take("oauth_token")?.or(denied) {
@@ -129,19 +128,22 @@ impl TemporaryCredentials {
         }
     }
 
-    /// The same with the verification code that the user was shown and has typed (a callback of
-    /// `oob`). Spaces around it are trimmed.
+    /// The verified credentials with the verification code that the server showed to the user, who
+    /// typed it (for the callback `oob`). Surrounding white space is trimmed.
     ///
     /// # Errors
     ///
-    /// If there is nothing but spaces.
+    /// If it is empty or white space only.
     ///
     /// [RFC 5849 section 2.2](https://www.rfc-editor.org/rfc/rfc5849#section-2.2)
     pub fn verifier(self, verifier: impl Into<Secret>) -> Result<VerifiedCredentials> {
         let verifier = verifier.into();
         let verifier = verifier.expose_secret().trim();
         if verifier.is_empty() {
-            return Err(Error::callback("the verifier is empty"));
+            return Err(Error::callback(
+                "the verifier is empty; ask the user for the code that the \
+                server has shown",
+            ));
         }
         let verifier = verifier.into();
         let (token, token_secret) = self.into_parts();
@@ -222,7 +224,7 @@ mod tests {
             ),
             (
                 "?oauth_token=the+token&oauth_verifier=+",
-                "the verifier is empty",
+                "the verifier is empty; ask the user for the code that the server has shown",
             ),
             (
                 "?oauth_token=the+token&oauth_token=other&oauth_verifier=1",

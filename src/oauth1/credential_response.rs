@@ -1,4 +1,4 @@
-//! The answers of the endpoints for temporary and for token credentials.
+//! Responses of the endpoints for temporary and for token credentials.
 //!
 //! [RFC 5849 section 2.1](https://www.rfc-editor.org/rfc/rfc5849#section-2.1)
 
@@ -17,7 +17,7 @@ use crate::{
 };
 
 impl Signer {
-    /// Reads the answer to a request for temporary credentials that it has signed.
+    /// Reads the response to a request for temporary credentials that this signer has signed.
     ///
     /// ```
     /// use http::{HeaderMap, StatusCode};
@@ -34,8 +34,8 @@ impl Signer {
     ///
     /// # Errors
     ///
-    /// The server's own error, with what it said by the problem reporting extension if it did; or
-    /// what of RFC 5849 the answer breaks, `oauth_callback_confirmed=true` among it.
+    /// The server's own error, with its problem report if there is one; or an error about the part
+    /// of RFC 5849 that the response violates, such as a missing `oauth_callback_confirmed=true`.
     ///
     /// [RFC 5849 section 2.1](https://www.rfc-editor.org/rfc/rfc5849#section-2.1)
     pub fn read_temporary_credentials(
@@ -52,12 +52,12 @@ impl Signer {
         TemporaryCredentials::from_answer(members).map_err(|problem| Error::answer(problem, status))
     }
 
-    /// Reads the answer to a request for token credentials that it has signed.
+    /// Reads the response to a request for token credentials that this signer has signed.
     ///
     /// # Errors
     ///
-    /// The server's own error, with what it said by the problem reporting extension if it did; or
-    /// what of RFC 5849 the answer breaks.
+    /// The server's own error, with its problem report if there is one; or an error about the part
+    /// of RFC 5849 that the response violates.
     ///
     /// [RFC 5849 section 2.3](https://www.rfc-editor.org/rfc/rfc5849#section-2.3)
     pub fn read_token_credentials(
@@ -74,7 +74,7 @@ impl Signer {
         TokenCredentials::from_answer(members).map_err(|problem| Error::answer(problem, status))
     }
 
-    /// The members of an answer, if it is no error.
+    /// The members of a response that is not an error.
     fn members(&self, answer: Answer<'_>) -> Result<Map<String, Value>> {
         let form = answer.read(answer.form_or_json(), |form| {
             let (problem, advice) = problem_in(form.map(|form| &form.members), answer.headers)?;
@@ -89,18 +89,18 @@ impl Signer {
                     .with_error(&redacted(&problem), advice.as_deref(), None),
             )
         })?;
-        // What is not needed is left out instead.
+        // Other members are left out instead.
         let mut needed = [OAUTH_TOKEN, OAUTH_TOKEN_SECRET, SESSION_HANDLE].into_iter();
         match needed.find(|name| form.unreadable.iter().any(|unreadable| unreadable == name)) {
             Some(name) => Err(Error::answer(
-                format!("the {name} of the answer is not UTF-8 in percent-encoding"),
+                format!("the {name} of the response is not percent-encoded UTF-8"),
                 answer.status,
             )),
             None => Ok(form.members),
         }
     }
 
-    /// What was secret in the request.
+    /// The secrets that the request contained.
     fn sent_secrets(&self) -> impl Iterator<Item = &str> {
         [Some(&self.client_secret), Some(&self.token_secret)]
             .into_iter()
@@ -226,7 +226,7 @@ mod tests {
                 assert_eq!(
                     error.to_string(),
                     format!(
-                        "the {name} of the answer is not UTF-8 in percent-encoding (status 200 OK)"
+                        "the {name} of the response is not percent-encoded UTF-8 (status 200 OK)"
                     )
                 );
             }

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use crate::secret::Secret;
 
-/// What a token request is answered with, under the names of the wire.
+/// Members of a credential response, by their names on the wire.
 #[derive(Clone, PartialEq)]
 struct CredentialMembers {
     token: Secret,
@@ -18,7 +18,7 @@ struct CredentialMembers {
 }
 
 impl CredentialMembers {
-    /// Takes them out of an answer, or what was stored; or says in what it is none.
+    /// Takes the members out of a response, or out of stored credentials; or returns what is wrong.
     fn take(mut members: Map<String, Value>) -> Result<Self, &'static str> {
         let mut take = |name: &str| match members.remove(name) {
             Some(Value::String(value)) => Some(Secret::new(value)),
@@ -27,9 +27,9 @@ impl CredentialMembers {
         let token = take(OAUTH_TOKEN).filter(|token| !token.is_empty());
         let token_secret = take(OAUTH_TOKEN_SECRET);
         Ok(Self {
-            token: token.ok_or("the answer has no oauth_token")?,
-            // It may be empty: RSA does without.
-            token_secret: token_secret.ok_or("the answer has no oauth_token_secret")?,
+            token: token.ok_or("the response has no oauth_token")?,
+            // It may be empty: the RSA methods do not use it.
+            token_secret: token_secret.ok_or("the response has no oauth_token_secret")?,
             extra: members,
         })
     }
@@ -64,10 +64,10 @@ pub(super) const OAUTH_TOKEN: &str = "oauth_token";
 pub(super) const OAUTH_TOKEN_SECRET: &str = "oauth_token_secret";
 pub(super) const SESSION_HANDLE: &str = "oauth_session_handle";
 
-/// Temporary credentials: what a login begins with, and what its callback is checked against.
+/// Temporary credentials of a login, which its callback is checked against.
 ///
-/// They belong into the session of the person who was sent away, and nowhere else: out of it, they
-/// are consumed by the answer. They serialise to the names of the wire, secret included.
+/// They belong in the session of the user who was redirected, and nowhere else: taken from it, they
+/// are consumed by the callback. They serialise to the names on the wire, including the secret.
 ///
 /// ```
 /// use oauth_twin::oauth1::TemporaryCredentials;
@@ -77,7 +77,7 @@ pub(super) const SESSION_HANDLE: &str = "oauth_session_handle";
 /// assert_eq!(url.as_str(), "https://photos.example.net/authorize?oauth_token=hh5s93j4hdidpola");
 /// let session = serde_json::to_string(&temporary).unwrap();
 ///
-/// // The callback, in another process perhaps. Somebody else's answer is refused:
+/// // The callback, perhaps in another process. The callback of another login is refused:
 /// let temporary: TemporaryCredentials = serde_json::from_str(&session).unwrap();
 /// let error = temporary
 ///     .authorization_response("https://app.example/ready?oauth_token=other&oauth_verifier=1")
@@ -95,7 +95,7 @@ pub(super) const SESSION_HANDLE: &str = "oauth_session_handle";
 pub struct TemporaryCredentials(CredentialMembers);
 
 impl TemporaryCredentials {
-    /// Those that were kept in a way of one's own.
+    /// Restores credentials that were stored in a format of your own.
     pub fn new(token: impl Into<Secret>, token_secret: impl Into<Secret>) -> Self {
         Self(CredentialMembers {
             token: token.into(),
@@ -114,7 +114,7 @@ impl TemporaryCredentials {
         &self.0.token_secret
     }
 
-    /// Any other member of the server's answer.
+    /// Any other member of the server's response.
     pub fn get(&self, member: &str) -> Option<&Value> {
         self.0.extra.get(member)
     }
@@ -127,20 +127,23 @@ impl TemporaryCredentials {
         };
         // "oauth_callback_confirmed: MUST be present and set to "true". The parameter is used to
         // differentiate from previous versions of the protocol", in which an attacker could have
-        // somebody else grant access to a login of his own.
+        // another user grant access to the attacker's own login.
         if !confirmed {
-            return Err("the answer does not say oauth_callback_confirmed=true");
+            return Err(
+                "the response lacks oauth_callback_confirmed=true; the server may speak \
+                the insecure first version of OAuth 1.0",
+            );
         }
         CredentialMembers::take(members).map(Self)
     }
 
-    /// Token and secret.
+    /// The token and its secret.
     pub(super) fn into_parts(self) -> (Secret, Secret) {
         (self.0.token, self.0.token_secret)
     }
 }
 
-/// The values of other members are left out.
+/// Omits the values of other members.
 impl fmt::Debug for TemporaryCredentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt("TemporaryCredentials", f)
@@ -160,10 +163,10 @@ impl<'de> Deserialize<'de> for TemporaryCredentials {
     }
 }
 
-/// Token credentials: what requests are signed with in the person's place.
+/// Token credentials, which sign requests on behalf of the resource owner.
 ///
-/// They serialise to the names of the wire, with every other member of the server's answer, and
-/// read that back; so they do what Authlib has stored.
+/// They serialise to the names on the wire, with every other member of the server's response, and
+/// deserialise from the same; what Authlib has stored can be read, too.
 ///
 /// ```
 /// use oauth_twin::oauth1::{Signer, TokenCredentials};
@@ -186,7 +189,8 @@ pub struct TokenCredentials {
 }
 
 impl TokenCredentials {
-    /// Those that were kept in a way of one's own, or made on the provider's page.
+    /// Restores credentials that were stored in a format of your own, or created on the provider's
+    /// website.
     pub fn new(token: impl Into<Secret>, token_secret: impl Into<Secret>) -> Self {
         Self {
             members: CredentialMembers {
@@ -198,7 +202,7 @@ impl TokenCredentials {
         }
     }
 
-    /// The same with this session handle.
+    /// Sets the session handle.
     #[must_use]
     pub fn with_session_handle(mut self, session_handle: impl Into<Secret>) -> Self {
         self.session_handle = Some(session_handle.into());
@@ -215,14 +219,14 @@ impl TokenCredentials {
         &self.members.token_secret
     }
 
-    /// `oauth_session_handle`, by which some servers renew the credentials.
+    /// `oauth_session_handle`, with which some servers renew the credentials.
     ///
     /// [OAuth Session Extension](https://oauth.googlecode.com/svn/spec/ext/session/1.0/drafts/1/spec.html)
     pub fn session_handle(&self) -> Option<&Secret> {
         self.session_handle.as_ref()
     }
 
-    /// Any other member of the server's answer, such as `user_id`.
+    /// Any other member of the server's response, such as `user_id`.
     pub fn get(&self, member: &str) -> Option<&Value> {
         self.members.extra.get(member)
     }
@@ -240,7 +244,7 @@ impl TokenCredentials {
     }
 }
 
-/// The values of other members are left out: some servers put tokens there.
+/// Omits the values of other members: some servers put tokens there.
 impl fmt::Debug for TokenCredentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.members.fmt("TokenCredentials", f)

@@ -1,4 +1,4 @@
-//! Signature methods of the caller's own.
+//! Custom signature methods.
 //!
 //! [RFC 5849 section 3.4](https://www.rfc-editor.org/rfc/rfc5849#section-3.4)
 
@@ -7,7 +7,7 @@ use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 
 use crate::{encoding::percent_encode, error::BoxError, secret::Secret};
 
-/// A signature method that this crate does not have.
+/// Signature method that this crate does not provide.
 ///
 /// For a closure there is [`SignatureMethod::from_fn`](super::SignatureMethod::from_fn).
 ///
@@ -34,20 +34,20 @@ pub trait SignatureAlgorithm: Send + Sync {
     /// The value of `oauth_signature_method`.
     fn name(&self) -> &str;
 
-    /// The value of `oauth_signature`, before it is percent-encoded; most methods end in base64.
+    /// The value of `oauth_signature`, before percent-encoding; usually base64.
     ///
     /// # Errors
     ///
-    /// When it cannot sign; nothing is sent then.
+    /// If it cannot sign. Nothing is sent then.
     fn sign(&self, base_string: &str, secrets: SigningSecrets<'_>) -> Result<String, BoxError>;
 
-    /// The value of `oauth_body_hash`, where it is asked for: base64 of the SHA-1 unless told.
+    /// The value of `oauth_body_hash`, where it is required. Defaults to the SHA-1 in base64.
     fn body_hash(&self, body: &[u8]) -> String {
         STANDARD.encode(digest(&SHA1_FOR_LEGACY_USE_ONLY, body))
     }
 }
 
-/// The shared secrets that a request may be signed with.
+/// Shared secrets that sign a request.
 ///
 /// ```
 /// use oauth_twin::oauth1::SigningSecrets;
@@ -73,8 +73,8 @@ impl<'a> SigningSecrets<'a> {
         self.token_secret
     }
 
-    /// Both, each percent-encoded, with `&` between them even when either is empty: the key of
-    /// the HMAC methods and the signature of PLAINTEXT.
+    /// Both secrets, percent-encoded and joined by `&` even when either is empty: the key of the
+    /// HMAC methods and the signature of PLAINTEXT.
     ///
     /// [RFC 5849 section 3.4.2](https://www.rfc-editor.org/rfc/rfc5849#section-3.4.2)
     pub fn key(&self) -> Secret {

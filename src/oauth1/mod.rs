@@ -1,5 +1,4 @@
-//! OAuth 1.0 without I/O: what is signed and how, where the signature is put, and the three steps
-//! by which a person grants access.
+//! OAuth 1.0 without I/O: signatures, their placement in a request, and the three steps of a login.
 //!
 //! [`Signer`] signs any request, for any HTTP library:
 //!
@@ -18,8 +17,8 @@
 //! # Ok::<(), oauth_twin::Error>(())
 //! ```
 //!
-//! [`TemporaryCredentials`], [`VerifiedCredentials`] and [`TokenCredentials`] are what a login goes
-//! through, in that order.
+//! A login goes through [`TemporaryCredentials`], [`VerifiedCredentials`] and [`TokenCredentials`],
+//! in that order.
 //!
 //! [RFC 5849](https://www.rfc-editor.org/rfc/rfc5849)
 

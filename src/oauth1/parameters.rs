@@ -1,4 +1,4 @@
-//! The parameters of a request, collected and normalised.
+//! Parameters of a request, collected and normalised.
 //!
 //! [RFC 5849 section 3.4.1.3](https://www.rfc-editor.org/rfc/rfc5849#section-3.4.1.3)
 
@@ -9,33 +9,33 @@ use crate::{
     error::{Error, Result},
 };
 
-/// So many parameters need no allocation.
+/// Number of parameters that need no allocation.
 const FEW: usize = 32;
 
-/// What the names of the protocol begin with and no others, so that nothing is sorted between them.
+/// Prefix of all names of protocol parameters and of no others, so that no other name sorts between
+/// them.
 const OURS: &str = "oauth_";
 
-/// All parameters, one behind the other in one text, and where each of them stands.
+/// All parameters in one text, with the position of each.
 ///
-/// They are encoded as they are signed, which is twice; encoded once they would be sorted the same,
-/// as `%` becomes `%25` wherever it stands. What is made of them comes behind them in the same text,
-/// which is then the only allocation.
+/// They are encoded twice, as in the base string. They sort as if encoded once, since every `%`
+/// becomes `%25`. The base string is appended to the same text, which is then the only allocation.
 pub(super) struct Parameters {
-    /// `name%3Dvalue%26` for each, but for what came before the first.
+    /// `name%3Dvalue%26` for each, after the bytes that were there before the first.
     pub(super) text: Vec<u8>,
     few: [Pair; FEW],
     count: usize,
-    /// All of them, if there are more than few.
+    /// All parameters, once the array is full.
     many: Vec<Pair>,
 }
 
-/// Where a parameter stands in the text.
+/// Position of a parameter in the text.
 #[derive(Clone, Copy, Default)]
 struct Pair {
-    /// The first eight bytes of the name, by which most names differ already.
+    /// The first eight bytes of the name, which tell most names apart.
     sort: u64,
     start: usize,
-    /// Where the name ends.
+    /// End of the name.
     equals: usize,
     end: usize,
 }
@@ -60,22 +60,22 @@ impl Parameters {
         }
     }
 
-    /// Adds all parameters of the protocol as one, which `append` appends as they are signed.
+    /// Adds all protocol parameters as one; `append` appends them in their signed form.
     pub(super) fn push_ours(&mut self, append: impl FnOnce(&mut Vec<u8>)) {
         let start = self.text.len();
         append(&mut self.text);
         self.add(start, start + OURS.len());
     }
 
-    /// Adds the parameters of a query or a form body, of which none may be the protocol's.
+    /// Adds the parameters of a query or a form body, which must not contain protocol parameters.
     ///
-    /// They are decoded once, `+` as a space, and encoded anew, in one go. Bytes that are no UTF-8
-    /// and a `%` that escapes nothing are taken as they are.
+    /// They are decoded, with `+` as a space, and encoded again in one pass. Bytes that are not
+    /// UTF-8 and a `%` that is not part of an escape are kept.
     pub(super) fn extend_from_form(&mut self, mut form: &[u8], place: &str) -> Result<()> {
         while !form.is_empty() {
             let start = self.text.len();
             let mut equals = None;
-            // To the end of this parameter.
+            // Up to the end of this parameter.
             loop {
                 let (plain, rest) = form.split_at(unreserved(form));
                 self.text.extend_from_slice(plain);
@@ -127,7 +127,7 @@ impl Parameters {
 
     fn add(&mut self, start: usize, equals: usize) {
         let name = &self.text[start..equals];
-        // A name that ends is sorted as if zeros followed, which none has.
+        // A shorter name sorts as if padded with zeros, which no name contains.
         let first = name.first_chunk().copied().unwrap_or_else(|| {
             let mut first = [0; 8];
             first[..name.len()].copy_from_slice(name);
@@ -151,7 +151,7 @@ impl Parameters {
         self.count += 1;
     }
 
-    /// Sorts the parameters and appends them to the text.
+    /// Appends the sorted parameters to the text.
     ///
     /// "The parameters are sorted by name, using ascending byte value ordering. If two or more
     /// parameters share the same name, they are sorted by their value."
@@ -174,20 +174,20 @@ impl Parameters {
             text.extend_from_within(pair.start..pair.end);
         }
         if !pairs.is_empty() {
-            // Nothing follows the last one.
+            // No separator follows the last one.
             text.truncate(text.len() - "%26".len());
         }
     }
 }
 
-/// Needed for few, and so kept out of the sorting's way.
+/// Rarely needed, and so kept out of the hot path.
 #[cold]
 fn compare(a: &Pair, b: &Pair, text: &[u8]) -> Ordering {
     let by_name = text[a.name()].cmp(&text[b.name()]);
     by_name.then_with(|| text[a.value()].cmp(&text[b.value()]))
 }
 
-/// The byte whose escape begins behind a `%`, and what follows it.
+/// The byte of the escape after a `%`, and the remaining input.
 fn escaped(form: &[u8]) -> Option<(u8, &[u8])> {
     let [high, low, rest @ ..] = form else {
         return None;
@@ -205,8 +205,8 @@ fn taken(name: &[u8], place: &str) -> Error {
     let mut name = String::from_utf8_lossy(name).replace("%25", "%");
     name.truncate(64);
     Error::usage(format!(
-        "the {place} of the request has a parameter {name} already; names that begin with oauth_ \
-         are the protocol's"
+        "the {place} of the request already has a parameter {name}; remove it, as names that \
+         begin with oauth_ are reserved for the protocol"
     ))
 }
 
@@ -279,7 +279,7 @@ mod tests {
             let mut expected: Vec<_> = url::form_urlencoded::parse(form.as_bytes())
                 .map(|(name, value)| [name, value].map(|text| crate::encoding::percent_encode(&text)))
                 .collect();
-            // A decoder puts U+FFFD in the place of what is no UTF-8; this is about the rest.
+            // A decoder replaces bytes that are not UTF-8 by U+FFFD; this compares all others.
             prop_assume!(!expected.iter().flatten().any(|text| text.contains("%EF%BF%BD")));
             expected.sort();
             let expected: Vec<_> = expected.iter().map(|pair| pair.join("=")).collect();

@@ -1,4 +1,4 @@
-//! What a server says of a request that it refuses, by the problem reporting extension.
+//! Problem reports of servers that refuse a request.
 //!
 //! [OAuth Problem Reporting](https://wiki.oauth.net/w/page/12238543/ProblemReporting)
 
@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::{encoding::percent_decode, wire::challenge::Challenge};
 
-/// The problems that the extension names.
+/// Problems that the extension registers.
 pub(super) const REGISTERED: [&str; 18] = [
     "version_rejected",
     "parameter_absent",
@@ -29,7 +29,7 @@ pub(super) const REGISTERED: [&str; 18] = [
     "user_refused",
 ];
 
-/// Returns what the server reports, in the body or in the challenge: the problem, and more about it.
+/// Returns the problem that the server reports in the body or in the challenge, and its details.
 pub(super) fn problem_in(
     members: Option<&Map<String, Value>>,
     headers: &HeaderMap,

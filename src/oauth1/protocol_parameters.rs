@@ -1,5 +1,4 @@
-//! The parameters of the protocol, in the two forms they are needed in: as they are put into the
-//! request, and as they are signed.
+//! Protocol parameters in their two forms: as sent in the request, and as signed.
 //!
 //! [RFC 5849 section 3.1](https://www.rfc-editor.org/rfc/rfc5849#section-3.1)
 
@@ -11,28 +10,28 @@ use crate::{
     secret::Secret,
 };
 
-/// Those that are the same in every request of a signer, encoded once for all. The fresh ones are
-/// put between the three parts of each form.
+/// Protocol parameters that are the same in every request of a signer, encoded once. The parameters
+/// of a single request are inserted between the three parts of each form.
 #[derive(Clone)]
 pub(super) struct ProtocolParameters {
-    /// What the header begins with.
+    /// Start of the header.
     pub(super) realm: String,
-    /// As they are put into the request: the nonce, the timestamp and the signature come last.
+    /// As sent: nonce, timestamp and signature come last.
     put: [Secret; 3],
-    /// As they are sorted and signed, so that nonce and timestamp stand among them.
+    /// As signed: in sorted order, with nonce and timestamp in between.
     signed: [Secret; 3],
     marks: Marks,
 }
 
-/// Those that are new with each request, percent-encoded: where they stand in its text, or what
-/// they are.
+/// Protocol parameters of a single request, percent-encoded: the positions of nonce and timestamp
+/// in its text, and the body hash.
 pub(super) struct Fresh {
     pub(super) nonce: Range<usize>,
     pub(super) timestamp: Range<usize>,
     pub(super) body_hash: Option<String>,
 }
 
-/// What stands between a name and its value, behind the value, and behind the last one.
+/// Separators: between a name and its value, after a value, and after the last one.
 #[derive(Clone, Copy)]
 struct Marks {
     equals: &'static str,
@@ -43,7 +42,7 @@ struct Marks {
 impl Marks {
     const HEADER: Self = Self::new("=\"", "\", ", "\"");
     const FORM: Self = Self::new("=", "&", "");
-    /// A form that is encoded as a whole.
+    /// A form that is percent-encoded as a whole.
     const SIGNED: Self = Self::new("%3D", "%26", "");
 
     const fn new(equals: &'static str, next: &'static str, end: &'static str) -> Self {
@@ -63,7 +62,7 @@ impl ProtocolParameters {
         };
         let mut put = String::new();
         let mut signed = [const { String::new() }; 3];
-        // As they are sorted: before the nonce, up to the timestamp, and behind that.
+        // In sorted order: before the nonce, up to the timestamp, and after it.
         for (part, name, value) in [
             (0, "oauth_callback", signer.callback.as_deref()),
             (0, "oauth_consumer_key", Some(&*signer.client_key)),
@@ -98,13 +97,13 @@ impl ProtocolParameters {
         }
     }
 
-    /// At least as long as what is signed, unless the caller has fixed a long nonce.
+    /// An upper bound of the length of the signed form, unless the caller has set a long nonce.
     pub(super) fn estimate(&self) -> usize {
         let signed = self.signed.iter().map(|part| part.expose_secret().len());
         signed.sum::<usize>() + 128
     }
 
-    /// Appends them as they are sorted and signed, with `%26` behind each.
+    /// Appends the signed form, with `%26` after each parameter.
     pub(super) fn append_signed(&self, fresh: &Fresh, text: &mut Vec<u8>) {
         let [first, second, third] = self.signed.each_ref().map(as_bytes);
         if let Some(hash) = &fresh.body_hash {
@@ -118,7 +117,7 @@ impl ProtocolParameters {
         text.extend_from_slice(third);
     }
 
-    /// What is put into the request, behind `start`. `text` is what the fresh ones stand in.
+    /// The form that is sent, after `start`. Nonce and timestamp are positions in `text`.
     pub(super) fn put(
         &self,
         start: [&[u8]; 2],
@@ -131,7 +130,7 @@ impl ProtocolParameters {
             None => String::new(),
         };
         let [first, second, third] = self.put.each_ref().map(as_bytes);
-        // To the byte as long as it need be, as a header is not copied then.
+        // Of exactly this capacity, so that the header is not copied.
         [
             start[0],
             start[1],
@@ -162,7 +161,7 @@ fn quoted(realm: &str) -> String {
     Marks::HEADER.pair("realm", &escaped)
 }
 
-/// Encodes what is encoded already, and so has no character but `%` to be escaped.
+/// Appends an encoded text, encoded once more: only `%` has to be escaped.
 fn append_encoded(text: &mut Vec<u8>, range: Range<usize>) {
     let mut start = range.start;
     loop {

@@ -1,4 +1,4 @@
-//! RSA keys, and signing with them.
+//! RSA keys and their signatures.
 //!
 //! [RFC 5849 section 3.4.3](https://www.rfc-editor.org/rfc/rfc5849#section-3.4.3)
 
@@ -14,7 +14,7 @@ use crate::{
     pem,
 };
 
-/// A private RSA key. Cheap to clone; it is read once and never sent.
+/// Private RSA key. Cheap to clone; it is parsed once and never sent.
 ///
 /// With 2048 to 4096 bits it signs RSA-SHA256 and RSA-SHA512. RSA-SHA1, and keys of 1024 bits and
 /// more, need the feature `rsa-sha1`.
@@ -31,13 +31,13 @@ use crate::{
 #[derive(Clone)]
 pub struct RsaKey(Arc<Halves>);
 
-/// The same key for either library, where it takes it; at least one does.
+/// The key in each library that supports it; at least one does.
 struct Halves {
     ring: Option<KeyPair>,
     legacy: Option<LegacyKey>,
 }
 
-/// What a signature is made of, and a body hash.
+/// Hash algorithm of a signature and of a body hash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Hash {
     Sha1,
@@ -61,7 +61,7 @@ impl RsaKey {
     ///
     /// # Errors
     ///
-    /// If there is none, or it is encrypted, damaged, not RSA or of a size that cannot be used.
+    /// If there is none, or it is encrypted, invalid, not RSA or of an unsupported size.
     pub fn from_pem(pem: impl AsRef<[u8]>) -> Result<Self> {
         let mut der = pem::private_key(pem.as_ref(), "RSA ")?;
         let key = match &der {
@@ -73,7 +73,10 @@ impl RsaKey {
                 let der = key.secret_pkcs8_der();
                 Self::new(KeyPair::from_pkcs8(der).ok(), LegacyKey::from_pkcs8(der))
             }
-            _ => Err(Error::usage("the key in the PEM is not an RSA key")),
+            _ => Err(Error::usage(
+                "the key in the PEM is not an RSA key; the RSA signature \
+                methods need one",
+            )),
         };
         der.zeroize();
         key
@@ -97,7 +100,7 @@ impl RsaKey {
         ring.or_else(legacy).unwrap_or_default()
     }
 
-    /// Whether it can sign with `hash`, or why not.
+    /// Checks that the key can sign with `hash`.
     pub(super) fn check(&self, hash: Hash) -> Result<()> {
         match (hash, &self.0.legacy) {
             (Hash::Sha1, None) => Err(legacy_rsa::no_sha1()),
@@ -105,7 +108,7 @@ impl RsaKey {
         }
     }
 
-    /// RSASSA-PKCS1-v1_5.
+    /// Signs by RSASSA-PKCS1-v1_5.
     pub(super) fn sign(&self, hash: Hash, message: &[u8]) -> Result<Vec<u8>> {
         let ring = match hash {
             Hash::Sha1 => None,

@@ -1,4 +1,4 @@
-//! The signature methods.
+//! Signature methods.
 //!
 //! [RFC 5849 section 3.4](https://www.rfc-editor.org/rfc/rfc5849#section-3.4)
 
@@ -12,12 +12,12 @@ use crate::{
     oauth1::{RsaKey, SignatureAlgorithm, SigningSecrets, rsa_key::Hash},
 };
 
-/// How a request is signed.
+/// Signature method of a request.
 ///
 /// ```
 /// use oauth_twin::oauth1::{SignatureMethod, Signer};
 ///
-/// // NetSuite's, with the account as the realm.
+/// // For NetSuite, with the account as the realm.
 /// let signer = Signer::new("consumer-key")
 ///     .signature_method(SignatureMethod::HmacSha256)
 ///     .realm("1234567_SB1");
@@ -29,34 +29,34 @@ use crate::{
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub enum SignatureMethod {
-    /// `HMAC-SHA1`, by the two shared secrets. The default.
+    /// `HMAC-SHA1` with the two shared secrets. The default.
     #[default]
     HmacSha1,
-    /// `HMAC-SHA256`, by the two shared secrets.
+    /// `HMAC-SHA256` with the two shared secrets.
     HmacSha256,
-    /// `HMAC-SHA512`, by the two shared secrets.
+    /// `HMAC-SHA512` with the two shared secrets.
     HmacSha512,
-    /// `RSA-SHA1`, by the client's private key. It needs the feature `rsa-sha1`.
+    /// `RSA-SHA1` with the client's private key. It needs the feature `rsa-sha1`.
     RsaSha1(RsaKey),
-    /// `RSA-SHA256`, by the client's private key.
+    /// `RSA-SHA256` with the client's private key.
     RsaSha256(RsaKey),
-    /// `RSA-SHA512`, by the client's private key.
+    /// `RSA-SHA512` with the client's private key.
     RsaSha512(RsaKey),
     /// `PLAINTEXT`: the two shared secrets themselves, and so over HTTPS only (loopback is
     /// exempt).
     Plaintext,
-    /// One of the caller's own; see [`own`](Self::own) and [`from_fn`](Self::from_fn).
+    /// A custom method; see [`own`](Self::own) and [`from_fn`](Self::from_fn).
     Own(Arc<dyn SignatureAlgorithm>),
 }
 
 impl SignatureMethod {
-    /// A signature method of the caller's own.
+    /// A custom signature method.
     pub fn own(algorithm: impl SignatureAlgorithm + 'static) -> Self {
         Self::Own(Arc::new(algorithm))
     }
 
-    /// A signature method of the caller's own as a closure, which has the base string and the
-    /// secrets and gives the value of `oauth_signature`.
+    /// A custom signature method from a closure, which receives the base string and the secrets and
+    /// returns the value of `oauth_signature`.
     ///
     /// ```
     /// use oauth_twin::oauth1::SignatureMethod;
@@ -88,7 +88,7 @@ impl SignatureMethod {
         }
     }
 
-    /// Whether this build can sign so.
+    /// Checks that this build can sign by this method.
     ///
     /// # Errors
     ///
@@ -96,7 +96,10 @@ impl SignatureMethod {
     pub fn validate(&self) -> Result<()> {
         match self.rsa() {
             Some((key, hash)) => key.check(hash),
-            None if self.name().is_empty() => Err(Error::usage("the signature method has no name")),
+            None if self.name().is_empty() => Err(Error::usage(
+                "the signature method has an empty \
+                name; give it one",
+            )),
             None => Ok(()),
         }
     }
@@ -119,8 +122,8 @@ impl SignatureMethod {
         }
     }
 
-    /// The value of `oauth_body_hash`: by the hash of the method; by SHA-1, the only one that the
-    /// draft names, where the method has none.
+    /// The value of `oauth_body_hash`: by the hash of the method, or if it has none by SHA-1, the
+    /// only hash that the draft names.
     pub(super) fn body_hash(&self, body: &[u8]) -> String {
         let hash = match self {
             Self::HmacSha1 | Self::RsaSha1(_) | Self::Plaintext => Hash::Sha1,
@@ -132,7 +135,7 @@ impl SignatureMethod {
     }
 }
 
-/// The key, if any, as its size only.
+/// Shows only the size of a key.
 impl fmt::Debug for SignatureMethod {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())?;

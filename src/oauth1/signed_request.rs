@@ -1,4 +1,4 @@
-//! What goes into a signature beside method and URL, and what comes out of it.
+//! Signed requests: their bodies, and the placement of the protocol parameters.
 //!
 //! [RFC 5849 section 3.5](https://www.rfc-editor.org/rfc/rfc5849#section-3.5)
 
@@ -6,7 +6,7 @@ use std::{borrow::Cow, fmt};
 
 use http::HeaderValue;
 
-/// Where the parameters of the protocol are put.
+/// Placement of the protocol parameters in a request.
 ///
 /// ```
 /// use http::{HeaderMap, Method};
@@ -28,20 +28,20 @@ pub enum SignatureType {
     Header,
     /// In the query of the URL.
     Query,
-    /// In the body, which has to be a form, or empty and becomes one.
+    /// In the body, which has to be a form, or empty to become one.
     Body,
 }
 
-/// The body of a request that is to be signed.
+/// Body of a request to be signed.
 ///
-/// Bytes and texts are turned into it; an empty one is no body. They are signed if the
-/// `Content-Type` says that they are a form, and never changed otherwise.
+/// Bytes and text convert into it; empty ones are no body. A body is signed if its `Content-Type`
+/// is that of a form, and is otherwise never changed.
 ///
 /// ```
 /// use http::{HeaderMap, Method};
 /// use oauth_twin::oauth1::{Body, Signer};
 ///
-/// // What is not a form is not signed, and so need not be known.
+/// // A body that is not a form is not signed, and so need not be known.
 /// let signer = Signer::new("key");
 /// let url = "https://api.example/upload";
 /// let signed = signer.sign(&Method::PUT, url, &HeaderMap::new(), Body::Stream)?;
@@ -53,9 +53,9 @@ pub enum SignatureType {
 #[derive(Clone, Copy)]
 #[non_exhaustive]
 pub enum Body<'a> {
-    /// All of it.
+    /// The whole body.
     Bytes(&'a [u8]),
-    /// A body that is only known while it is sent.
+    /// A body whose content is only known while it is sent.
     Stream,
 }
 
@@ -89,14 +89,14 @@ impl<'a> From<&'a String> for Body<'a> {
     }
 }
 
-/// No body if there is none.
+/// Converts `None` into no body.
 impl<'a, B: Into<Self>> From<Option<B>> for Body<'a> {
     fn from(body: Option<B>) -> Self {
         body.map_or(Self::Bytes(b""), Into::into)
     }
 }
 
-/// Without the bytes.
+/// Shows only the length.
 impl fmt::Debug for Body<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -106,7 +106,7 @@ impl fmt::Debug for Body<'_> {
     }
 }
 
-/// What to send, where it differs from what was given to be signed.
+/// Signed request: the parts that differ from the request that was given.
 ///
 /// ```
 /// use http::{HeaderMap, Method};
@@ -124,26 +124,26 @@ impl fmt::Debug for Body<'_> {
 ///
 /// # Security
 ///
-/// It serves one attempt: a server refuses a nonce that it has seen. Another attempt, a redirect
-/// among them, is signed anew.
+/// It is valid for one attempt: a server refuses a nonce that it has seen. Sign again for each
+/// further attempt, including redirects.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SignedRequest<'a> {
-    /// The URL, byte by byte the given one but for parameters at the end of its query.
+    /// The URL: byte for byte the given one, except for parameters at the end of its query.
     pub url: Cow<'a, str>,
     /// The `Authorization` header to set.
     pub authorization: Option<HeaderValue>,
-    /// The body to send in the place of the given one.
+    /// The body that replaces the given one.
     pub body: Option<Vec<u8>>,
     /// The `Content-Type` to set.
     pub content_type: Option<HeaderValue>,
 }
 
-/// Without the query and the body, in which parameters of the protocol may stand.
+/// Omits the query and the body, which may contain protocol parameters.
 impl fmt::Debug for SignedRequest<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let url = self.url.split(['?', '#']).next();
-        // A user name and a password.
+        // A URL with a user name or a password is not shown.
         let url = url.filter(|url| !url.contains('@')).unwrap_or("..");
         f.debug_struct("SignedRequest")
             .field("url", &url)

@@ -15,7 +15,7 @@ use crate::{
     secret::Secret,
 };
 
-/// Signs requests, for any HTTP library.
+/// Signer of requests, for any HTTP library.
 ///
 /// Without a token it signs as the client alone (two-legged). Clone it to sign for another token
 /// or with another setting.
@@ -58,11 +58,11 @@ pub struct Signer {
     pub(super) version: bool,
     pub(super) clock: Clock,
     pub(super) allow_http: bool,
-    /// Made when it is first needed, and again after a change.
+    /// Computed when first needed, and again after a change.
     prepared: OnceLock<Prepared>,
 }
 
-/// What all requests of a signer have in common.
+/// Values that all requests of a signer share.
 #[derive(Clone)]
 pub(super) struct Prepared {
     /// The key of an HMAC method.
@@ -71,7 +71,7 @@ pub(super) struct Prepared {
 }
 
 impl Signer {
-    /// The client that the server knows as `client_key` (its `oauth_consumer_key`).
+    /// Makes a signer for the client with the identifier `client_key` (its `oauth_consumer_key`).
     pub fn new(client_key: impl Into<String>) -> Self {
         Self {
             client_key: client_key.into(),
@@ -94,14 +94,14 @@ impl Signer {
         }
     }
 
-    /// The client's shared secret; the RSA methods do without.
+    /// Sets the client's shared secret, which the RSA methods do not use.
     #[must_use]
     pub fn client_secret(mut self, client_secret: impl Into<Secret>) -> Self {
         self.client_secret = client_secret.into();
         self.changed()
     }
 
-    /// Signs for this token. Verifier and session handle of another are forgotten.
+    /// Sets the token. The verifier and the session handle of a previous token are removed.
     #[must_use]
     pub fn token(mut self, token: impl Into<Secret>, token_secret: impl Into<Secret>) -> Self {
         self.token = Some(token.into());
@@ -110,20 +110,20 @@ impl Signer {
         self.changed()
     }
 
-    /// Signs for these token credentials.
+    /// Sets the token credentials.
     #[must_use]
     pub fn credentials(self, credentials: &TokenCredentials) -> Self {
         self.token(credentials.token(), credentials.token_secret())
     }
 
-    /// Signs for these temporary credentials, without a verifier: for servers that still speak the
-    /// first OAuth 1.0, and for asking again.
+    /// Sets the temporary credentials without a verifier, for servers that still speak the first
+    /// version of OAuth 1.0, and for polling.
     #[must_use]
     pub fn temporary(self, credentials: &TemporaryCredentials) -> Self {
         self.token(credentials.token(), credentials.token_secret())
     }
 
-    /// Signs the request for token credentials: with the temporary ones and the verifier.
+    /// Sets the verified temporary credentials, for the request for token credentials.
     ///
     /// [RFC 5849 section 2.3](https://www.rfc-editor.org/rfc/rfc5849#section-2.3)
     #[must_use]
@@ -132,21 +132,21 @@ impl Signer {
             .verifier(credentials.verifier())
     }
 
-    /// How to sign: [`SignatureMethod::HmacSha1`] unless told.
+    /// Sets the signature method. Defaults to [`SignatureMethod::HmacSha1`].
     #[must_use]
     pub fn signature_method(mut self, method: SignatureMethod) -> Self {
         self.method = method;
         self.changed()
     }
 
-    /// Where the parameters of the protocol are put: [`SignatureType::Header`] unless told.
+    /// Sets the placement of the protocol parameters. Defaults to [`SignatureType::Header`].
     #[must_use]
     pub fn signature_type(mut self, placement: SignatureType) -> Self {
         self.placement = placement;
         self.changed()
     }
 
-    /// The realm, which stands in the header, and nowhere in another placement; it is not signed.
+    /// Sets the realm. It is sent in the header only, not in another placement, and is not signed.
     ///
     /// [RFC 5849 section 3.5.1](https://www.rfc-editor.org/rfc/rfc5849#section-3.5.1)
     #[must_use]
@@ -155,8 +155,8 @@ impl Signer {
         self.changed()
     }
 
-    /// Whether to sign a hash of each body that is not a form, the empty body too
-    /// (`oauth_body_hash`). The hash is that of the signature method.
+    /// Includes a hash of each body that is not a form, even of an empty one (`oauth_body_hash`).
+    /// The hash is that of the signature method.
     ///
     /// [OAuth Request Body Hash](https://datatracker.ietf.org/doc/html/draft-eaton-oauth-bodyhash-00)
     #[must_use]
@@ -165,8 +165,8 @@ impl Signer {
         self
     }
 
-    /// `oauth_callback`, for the request for temporary credentials only: where the person is sent
-    /// back to, or `oob`.
+    /// Sets `oauth_callback`, for the request for temporary credentials only: the URI that the user
+    /// is redirected back to, or `oob`.
     ///
     /// [RFC 5849 section 2.1](https://www.rfc-editor.org/rfc/rfc5849#section-2.1)
     #[must_use]
@@ -175,8 +175,8 @@ impl Signer {
         self.changed()
     }
 
-    /// `oauth_verifier`, for the request for token credentials only; [`verified`](Self::verified)
-    /// sets it.
+    /// Sets `oauth_verifier`, for the request for token credentials only;
+    /// [`verified`](Self::verified) does so, too.
     ///
     /// [RFC 5849 section 2.3](https://www.rfc-editor.org/rfc/rfc5849#section-2.3)
     #[must_use]
@@ -185,7 +185,7 @@ impl Signer {
         self.changed()
     }
 
-    /// `oauth_session_handle`, for the request that renews token credentials only.
+    /// Sets `oauth_session_handle`, for the request that renews token credentials only.
     ///
     /// [OAuth Session Extension](https://oauth.googlecode.com/svn/spec/ext/session/1.0/drafts/1/spec.html)
     #[must_use]
@@ -194,28 +194,28 @@ impl Signer {
         self.changed()
     }
 
-    /// The same nonce for every request, for tests. New and random unless told.
+    /// Fixes the nonce, for tests. Defaults to a new random one for each request.
     #[must_use]
     pub fn nonce(mut self, nonce: impl Into<String>) -> Self {
         self.nonce = Some(nonce.into());
         self
     }
 
-    /// The same timestamp for every request, in seconds since 1970, for tests.
+    /// Fixes the timestamp, in seconds since 1970, for tests.
     #[must_use]
     pub fn timestamp(mut self, timestamp: u64) -> Self {
         self.timestamp = Some(timestamp);
         self
     }
 
-    /// Where the timestamp comes from: the system's clock unless told.
+    /// Sets the source of the timestamp. Defaults to the system clock.
     #[must_use]
     pub fn clock(mut self, clock: Clock) -> Self {
         self.clock = clock;
         self
     }
 
-    /// Leaves out `oauth_version`, which is `1.0` and optional.
+    /// Omits `oauth_version`, which is `1.0` and optional.
     ///
     /// [RFC 5849 section 3.1](https://www.rfc-editor.org/rfc/rfc5849#section-3.1)
     #[must_use]
@@ -224,11 +224,11 @@ impl Signer {
         self.changed()
     }
 
-    /// Lets PLAINTEXT, which is the secrets themselves, go over plain HTTP to other machines.
+    /// Permits PLAINTEXT, which sends the secrets themselves, over plain HTTP to other machines.
     ///
     /// # Security
     ///
-    /// Everybody on the way can read them then.
+    /// Anyone on the network path can read them.
     #[must_use]
     pub fn dangerous_allow_http(mut self) -> Self {
         self.allow_http = true;
@@ -261,7 +261,7 @@ impl Signer {
     }
 }
 
-/// Without secrets, token and verifier.
+/// Redacts secrets, token and verifier.
 impl fmt::Debug for Signer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Signer")

@@ -1,4 +1,4 @@
-//! Signing: the base string, the signature, and where it goes.
+//! Signing: the base string, the signature, and its placement.
 //!
 //! [RFC 5849 section 3.4](https://www.rfc-editor.org/rfc/rfc5849#section-3.4)
 
@@ -22,18 +22,18 @@ use crate::{
 
 const FORM: &str = "application/x-www-form-urlencoded";
 
-/// The signature of HMAC-SHA512 in base64, the longest of an HMAC.
+/// Length of an HMAC-SHA512 in base64, the longest HMAC signature, in bytes.
 const SIGNATURE: usize = 88;
 
-/// A request on its way to its signature.
+/// Request before it is signed.
 struct Unsigned<'a> {
     target: Target<'a>,
-    /// Nonce and timestamp, the parameters, and behind them the base string.
+    /// Nonce and timestamp, the parameters, and after them the base string.
     text: Vec<u8>,
-    /// Where the base string begins.
+    /// Start of the base string.
     base_string: usize,
     fresh: Fresh,
-    /// The form in the body, where there is one.
+    /// The form in the body, if there is one.
     form: Option<&'a [u8]>,
     becomes_form: bool,
 }
@@ -41,16 +41,16 @@ struct Unsigned<'a> {
 impl Signer {
     /// Signs a request with a new nonce.
     ///
-    /// `url` is the URL as it is sent (`url::Url::as_str`, not what was typed). `headers` are those
-    /// that are sent beside; of them `Host`, if it is not the host of the URL, and `Content-Type`
-    /// are looked at.
+    /// `url` is the URL as it is sent (`url::Url::as_str`, not as the user typed it). `headers` are
+    /// the other headers of the request; `Host`, if it differs from the host of the URL, and
+    /// `Content-Type` affect the signature.
     ///
     /// # Errors
     ///
-    /// If the URL is not an absolute `http` or `https` URL; if there are parameters of the protocol
-    /// in URL, form or headers already, or an `Authorization` header in the place of ours; if a
-    /// body is not a form and should hold them, or would have to be signed and is a stream; if
-    /// PLAINTEXT would go over plain HTTP to another machine; if the signature method fails.
+    /// If the URL is not an absolute `http` or `https` URL; if the URL, the form or the headers
+    /// already have protocol parameters, or there is an `Authorization` header where ours would be;
+    /// if the parameters belong in a body that is not a form, or a body to be signed is a stream;
+    /// if PLAINTEXT would go over plain HTTP to another machine; if the signature method fails.
     ///
     /// [RFC 5849 section 3.1](https://www.rfc-editor.org/rfc/rfc5849#section-3.1)
     pub fn sign<'a>(
@@ -93,11 +93,11 @@ impl Signer {
         Ok(signed)
     }
 
-    /// The signature base string, to be compared with what a server says that it has. With a
-    /// nonce and a timestamp that are not fixed it is another one each time.
+    /// The signature base string, for comparison with that of a server. It differs each time unless
+    /// nonce and timestamp are fixed.
     ///
-    /// It has no secret of the client or the token in it, but the token, the verifier and every
-    /// parameter of query and form.
+    /// It does not contain the secrets of the client and the token, but does contain the token, the
+    /// verifier and every parameter of query and form.
     ///
     /// ```
     /// use http::{HeaderMap, Method};
@@ -115,7 +115,7 @@ impl Signer {
     ///
     /// # Errors
     ///
-    /// As [`sign`](Self::sign), but for the signature method.
+    /// As for [`sign`](Self::sign), except those of the signature method.
     ///
     /// [RFC 5849 section 3.4.1](https://www.rfc-editor.org/rfc/rfc5849#section-3.4.1)
     pub fn base_string<'a>(
@@ -138,15 +138,17 @@ impl Signer {
         body: Body<'a>,
     ) -> Result<Unsigned<'a>> {
         if self.client_key.is_empty() {
-            return Err(Error::usage("the client key is empty"));
+            return Err(Error::usage(
+                "the client key is empty; set the one that the server has \
+                issued",
+            ));
         }
         let target = Target::parse(url)?;
         if matches!(self.method, SignatureMethod::Plaintext)
             && !(self.allow_http || target.is_secure())
         {
             return Err(Error::usage(
-                "PLAINTEXT sends the secrets themselves and so needs https, or loopback \
-                 (dangerous_allow_http permits plain http)",
+                "PLAINTEXT sends the secrets themselves, so the URL must be https or on loopback (dangerous_allow_http permits plain http)",
             ));
         }
         self.check_authorization(&target, headers)?;
@@ -164,7 +166,7 @@ impl Signer {
         let query = target.query.unwrap_or_default().as_bytes();
         let ours = &self.prepared().parameters;
         let wire = query.len() + form.map_or(0, <[u8]>::len);
-        // Twice, encoded twice.
+        // Both the parameters and the base string, encoded twice.
         let capacity = 4 * wire + 2 * ours.estimate() + target.estimate() + SIGNATURE;
         let mut parameters = Parameters::with_capacity(capacity);
         let fresh = self.append_fresh(&mut parameters.text, form, body)?;
@@ -203,14 +205,14 @@ impl Signer {
         match body {
             Body::Bytes(form) if is_form => Ok(Some(form)),
             _ if self.placement == SignatureType::Body => Err(Error::usage(
-                "the parameters of OAuth can only be put into a form body, and this body is none; \
-                 put them into the header or the query",
+                "the protocol parameters need a form body, and this body is not a form; use \
+                 SignatureType::Header or SignatureType::Query",
             )),
             Body::Stream if is_form => Err(Error::usage(
-                "a form is signed, and so cannot be a stream; give its bytes",
+                "the form body is a stream and cannot be signed; pass its bytes",
             )),
             Body::Stream if self.include_body => Err(Error::usage(
-                "the body should be hashed (force_include_body), and so cannot be a stream",
+                "the body is a stream and cannot be hashed (force_include_body); pass its bytes",
             )),
             _ => Ok(None),
         }
@@ -219,21 +221,22 @@ impl Signer {
     fn check_authorization(&self, target: &Target<'_>, headers: &HeaderMap) -> Result<()> {
         let mut values = headers.get_all(header::AUTHORIZATION).iter();
         if self.placement == SignatureType::Header {
-            // HTTP libraries make a header of the user name and the password in a URL.
+            // HTTP libraries turn the user name and the password of a URL into a header.
             if values.next().is_some() || target.has_user_info {
                 return Err(Error::usage(
-                    "the request has an Authorization header, or a user name in its URL, already",
+                    "the request already has an Authorization header or a user name in its URL; \
+                     remove it",
                 ));
             }
         } else if values.any(is_oauth) {
             return Err(Error::usage(
-                "the request has an Authorization header with parameters of OAuth already",
+                "the request already has an Authorization header with OAuth parameters; remove it",
             ));
         }
         Ok(())
     }
 
-    /// Makes the parameters that are new with each request.
+    /// Makes the parameters of a single request.
     fn append_fresh(
         &self,
         text: &mut Vec<u8>,
@@ -263,14 +266,14 @@ impl Signer {
         })
     }
 
-    /// Signs the base string and puts the signature behind it, percent-encoded.
+    /// Signs the base string and appends the signature, percent-encoded.
     fn append_signature(&self, unsigned: &mut Unsigned<'_>) -> Result<()> {
         let text = &mut unsigned.text;
         let base_string = &text[unsigned.base_string..];
         if let Some(key) = &self.prepared().hmac_key {
             let tag = hmac::sign(key, base_string);
             let mut signature = [0; SIGNATURE];
-            // It fails only for want of room.
+            // It fails only if the buffer is too small.
             let written = STANDARD.encode_slice(tag, &mut signature);
             percent_encode_onto(&signature[..written.unwrap_or_default()], text);
         } else if let Some((key, hash)) = self.method.rsa() {
@@ -304,16 +307,16 @@ fn append_number(mut number: u64, text: &mut Vec<u8>) {
 }
 
 fn header_value(value: Vec<u8>) -> Result<HeaderValue> {
-    // All but the realm is percent-encoded.
+    // Everything except the realm is percent-encoded.
     let mut value = HeaderValue::try_from(value)
-        .map_err(|_invalid| Error::usage("the realm has a control character"))?;
+        .map_err(|_invalid| Error::usage("the realm contains a control character; remove it"))?;
     value.set_sensitive(true);
     Ok(value)
 }
 
-/// `application/x-www-form-urlencoded`, with whatever parameters.
+/// Whether it is `application/x-www-form-urlencoded`, with any parameters.
 fn is_form(content_type: &HeaderValue) -> bool {
-    // As most write it.
+    // The usual spelling.
     if content_type == FORM {
         return true;
     }

@@ -1,4 +1,4 @@
-//! Where a request goes: the URL taken apart byte by byte, as a URL parser would rewrite it.
+//! Request targets: the parts of a URL byte for byte, as a URL parser would rewrite it.
 //!
 //! [RFC 5849 section 3.4.1.2](https://www.rfc-editor.org/rfc/rfc5849#section-3.4.1.2)
 
@@ -10,7 +10,7 @@ use crate::{
     wire::secure_url::is_secure,
 };
 
-/// The parts of an absolute `http` or `https` URL, none of them changed.
+/// Parts of an absolute `http` or `https` URL, unchanged.
 #[derive(Clone, Copy)]
 pub(super) struct Target<'a> {
     url: &'a str,
@@ -18,13 +18,13 @@ pub(super) struct Target<'a> {
     authority: Authority<'a>,
     pub(super) has_user_info: bool,
     path: &'a str,
-    /// What stands between `?` and `#`.
+    /// The part between `?` and `#`.
     pub(super) query: Option<&'a str>,
-    /// Where the fragment begins, with its `#`; else the end.
+    /// Start of the fragment, at its `#`; without one, the end.
     fragment: usize,
 }
 
-/// A host and, if it is said and not empty, a port.
+/// Host and, if it is present and not empty, port.
 #[derive(Clone, Copy)]
 pub(super) struct Authority<'a> {
     /// An IPv6 address with its brackets.
@@ -33,16 +33,16 @@ pub(super) struct Authority<'a> {
 }
 
 impl<'a> Authority<'a> {
-    /// Reads what stands in a URL, or in a `Host` header.
+    /// Parses the authority of a URL, or a `Host` header.
     pub(super) fn parse(text: &'a str) -> Result<Self> {
-        // As most are: a name and nothing else.
+        // The common case: a name only.
         if !text.is_empty() && unreserved(text.as_bytes()) == text.len() {
             return Ok(Self {
                 host: text,
                 port: None,
             });
         }
-        // The colons of an IPv6 address stand in brackets.
+        // The colons of an IPv6 address are in brackets.
         let end = text.rfind(']').map_or(0, |bracket| bracket + 1);
         let (host, port) = match text[end..].find(':') {
             Some(colon) => (&text[..end + colon], &text[end + colon + 1..]),
@@ -50,33 +50,38 @@ impl<'a> Authority<'a> {
         };
         let in_brackets = host.starts_with('[') && host.ends_with(']');
         if host.is_empty() || host.contains(['[', ']']) != in_brackets {
-            return Err(Error::usage("the host of the request cannot be read"));
+            return Err(Error::usage("the host of the request is invalid"));
         }
         if !host.is_ascii() {
             return Err(Error::usage(
-                "the host of the request is not ASCII; give the URL as it is sent, in the form \
-                 that url::Url has it (xn--)",
+                "the host of the request is not ASCII; pass the URL as url::Url spells it (xn--)",
             ));
         }
         let digits = port.bytes().all(|byte| byte.is_ascii_digit());
         let port = match port.parse() {
             _ if port.is_empty() => None,
             Ok(port) if digits => Some(port),
-            _ => return Err(Error::usage("the port of the request cannot be read")),
+            _ => {
+                return Err(Error::usage(
+                    "the port of the request is invalid; it is a number up \
+                to 65535",
+                ));
+            }
         };
         Ok(Self { host, port })
     }
 }
 
 impl<'a> Target<'a> {
-    /// Takes `url` apart.
+    /// Splits `url` into its parts.
     pub(super) fn parse(url: &'a str) -> Result<Self> {
-        // Such bytes cannot be sent; what they become depends on who sends them.
+        // Such bytes cannot be sent; HTTP libraries differ in how they replace them.
         let unsendable = |byte| byte <= b' ' || byte == 0x7f;
-        // Without stopping at the first one, which would take a test for each byte.
+        // Without an early exit, which would take a branch per byte.
         if url.bytes().fold(false, |any, byte| any | unsendable(byte)) {
             return Err(Error::usage(
-                "the URL of the request has a space or a control character; give it as it is sent",
+                "the URL of the request contains a space or a control character; pass it as \
+                 url::Url spells it",
             ));
         }
         let is = |scheme: &str| {
@@ -88,20 +93,21 @@ impl<'a> Target<'a> {
             (_, true) => (false, &url[7..]),
             _ => {
                 return Err(Error::usage(
-                    "the URL of the request is not an absolute http or https URL",
+                    "the URL of the request must be an absolute http or https URL",
                 ));
             }
         };
-        // Most hosts are a name, which is passed over at once.
+        // Most hosts are a name, which is skipped at once.
         let name = unreserved(rest.as_bytes());
         let end = name + until(&rest[name..], |byte| matches!(byte, b'/' | b'?' | b'#'));
         let (authority, rest) = rest.split_at(end);
         let host = authority[name..].rsplit_once('@');
         let (path, rest) = rest.split_at(until(rest, |byte| matches!(byte, b'?' | b'#')));
-        // A URL parser makes a slash of it, and so may find another host and another path.
+        // A URL parser reads it as a slash, and so may find another host and another path.
         if authority.contains('\\') || path.contains('\\') {
             return Err(Error::usage(
-                "the URL of the request has a backslash before its query; give it as it is sent",
+                "the URL of the request contains a backslash before its query; pass it as \
+                 url::Url spells it",
             ));
         }
         let fragment = rest.find('#').unwrap_or(rest.len());
@@ -117,12 +123,12 @@ impl<'a> Target<'a> {
         })
     }
 
-    /// Whether something secret may be sent there, as the parser sees it that the URL is sent by.
+    /// Whether secrets may be sent there, by the parser that HTTP libraries use.
     pub(super) fn is_secure(&self) -> bool {
         Url::parse(self.url).is_ok_and(|url| is_secure(&url, false))
     }
 
-    /// The URL with `parameters` at the end of its query; every other byte is kept.
+    /// The URL with `parameters` appended to its query; every other byte is kept.
     pub(super) fn with_parameters(&self, parameters: &[u8]) -> String {
         let (start, fragment) = self.url.split_at(self.fragment);
         // Percent-encoded, and so ASCII.
@@ -135,8 +141,8 @@ impl<'a> Target<'a> {
         [start, between, &parameters, fragment].concat()
     }
 
-    /// The base string URI, percent-encoded. `host` is that of the `Host` header, if it is not
-    /// that of the URL.
+    /// Appends the base string URI, percent-encoded. `host` is that of the `Host` header, if it
+    /// differs from that of the URL.
     pub(super) fn base_string_uri(&self, host: Option<Authority<'_>>, to: &mut Vec<u8>) {
         // "The scheme and host MUST be in lowercase."
         to.extend_from_slice(match self.https {
@@ -161,7 +167,7 @@ impl<'a> Target<'a> {
         if self.path.is_empty() {
             to.extend_from_slice(b"%2F");
         }
-        // Whoever sends the URL escapes what is not ASCII, before which the rest stays as it is.
+        // HTTP libraries escape non-ASCII characters; everything else stays as it is.
         if self.path.is_ascii() {
             percent_encode_onto(self.path.as_bytes(), to);
             return;
@@ -178,13 +184,13 @@ impl<'a> Target<'a> {
         }
     }
 
-    /// As long as the base string URI is at most, unless most of it is escaped.
+    /// An upper bound of the length of the base string URI, unless most of it is escaped.
     pub(super) fn estimate(&self) -> usize {
         self.url.len() + self.path.len() / 2 + 64
     }
 }
 
-/// Where the first byte is that ends this part of the URL, else the end.
+/// The position of the first byte that ends this part of the URL, else the end.
 fn until(text: &str, is_end: impl Fn(u8) -> bool) -> usize {
     text.bytes().position(is_end).unwrap_or(text.len())
 }

@@ -1,4 +1,4 @@
-//! What a client is at a server: its identifier, its secret, its redirection URIs.
+//! Client registrations: identifier, secret, redirection URIs.
 //!
 //! [RFC 7591 section 2](https://www.rfc-editor.org/rfc/rfc7591#section-2)
 
@@ -6,11 +6,11 @@ use std::{fmt, sync::Arc};
 
 use crate::{jose::ExternalKey, oauth2::scope::Scope, secret::Secret};
 
-/// Registration of a client at an authorization server: with an
-/// [`AuthorizationServer`](crate::oauth2::AuthorizationServer), all that endpoints are made of.
+/// Registration of a client at an authorization server. Together with an
+/// [`AuthorizationServer`](crate::oauth2::AuthorizationServer), it makes the endpoints.
 ///
-/// Cheap to clone. How the client authenticates is for a
-/// [`ClientAuth`](crate::oauth2::ClientAuth), which works with this.
+/// Cheap to clone. A [`ClientAuth`](crate::oauth2::ClientAuth) authenticates the client with these
+/// values.
 ///
 /// ```
 /// use oauth_twin::oauth2::{AuthorizationServer, ClientRegistration, TokenEndpoint};
@@ -38,8 +38,8 @@ struct Registered {
 }
 
 impl ClientRegistration {
-    /// A client with this identifier. One that is not registered, and has an assertion say who it
-    /// is, begins with [`default`](Self::default).
+    /// Makes the registration of a client with this identifier. Begin with
+    /// [`default`](Self::default) for a client without one, which an assertion identifies.
     pub fn new(client_id: impl Into<String>) -> Self {
         Self::default().with_client_id(client_id)
     }
@@ -56,7 +56,7 @@ impl ClientRegistration {
         self.with(|client| client.client_secret = Some(secret.into()))
     }
 
-    /// Sets the redirection URIs. Requests that name none are made with the first.
+    /// Sets the redirection URIs. The first is the default of requests.
     ///
     /// [RFC 6749 section 3.1.2](https://www.rfc-editor.org/rfc/rfc6749#section-3.1.2)
     #[must_use]
@@ -68,7 +68,7 @@ impl ClientRegistration {
         self.with(|client| client.redirect_uris = redirect_uris.collect())
     }
 
-    /// Sets the scope of requests that name none.
+    /// Sets the default scope of requests.
     ///
     /// [RFC 6749 section 3.3](https://www.rfc-editor.org/rfc/rfc6749#section-3.3)
     #[must_use]
@@ -76,7 +76,7 @@ impl ClientRegistration {
         self.with(|client| client.scope = Some(scope.into()))
     }
 
-    /// Adds a resource of requests that name none.
+    /// Adds a default resource of requests.
     ///
     /// [RFC 8707 section 2](https://www.rfc-editor.org/rfc/rfc8707#section-2)
     #[must_use]
@@ -84,7 +84,7 @@ impl ClientRegistration {
         self.with(|client| client.resource.push(resource.into()))
     }
 
-    /// Sets the key that signs for the client elsewhere; see
+    /// Sets the external key that signs for the client; see
     /// [`EndpointRequest::unsigned`](crate::oauth2::EndpointRequest::unsigned).
     #[must_use]
     pub fn with_external_key(self, key: ExternalKey) -> Self {
@@ -111,27 +111,27 @@ impl ClientRegistration {
         &self.0.redirect_uris
     }
 
-    /// The scope of requests that name none.
+    /// The default scope of requests.
     pub fn scope(&self) -> Option<&Scope> {
         self.0.scope.as_ref()
     }
 
-    /// The resources of requests that name none.
+    /// The default resources of requests.
     pub fn resource(&self) -> &[String] {
         &self.0.resource
     }
 
-    /// The key that signs for the client elsewhere, if there is one.
+    /// The external key that signs for the client, if there is one.
     pub fn external_key(&self) -> Option<&ExternalKey> {
         self.0.external_key.as_ref()
     }
 
-    /// Whether there is an identifier, be it an empty one.
+    /// Whether an identifier was set, even an empty one.
     pub fn has_client_id(&self) -> bool {
         self.0.client_id.is_some()
     }
 
-    /// The redirection URI of requests that name none.
+    /// The default redirection URI of requests.
     pub(crate) fn redirect_uri(&self) -> Option<&str> {
         self.0.redirect_uris.first().map(String::as_str)
     }

@@ -1,4 +1,4 @@
-//! Compliance hooks: where a provider departs from the RFC, and the client has to follow.
+//! Compliance hooks, for providers that deviate from the RFC.
 
 use std::{fmt, sync::Arc};
 
@@ -10,19 +10,19 @@ use crate::{
     oauth2::{request::EndpointRequest, response::EndpointResponse},
 };
 
-/// A change to one of the seven messages of a client that has a token: a plain function on data,
-/// the same in both modes. Hooks run in the order in which they were given.
+/// Compliance hook: a function that changes one of seven kinds of messages. It is the same in both
+/// modes. Hooks run in the order in which they were added.
 ///
 /// ```
 /// use oauth_twin::oauth2::Hook;
 ///
-/// // A server that wants the client's identifier in a header of its own.
+/// // A server that requires the client's identifier in a custom header.
 /// let request = Hook::access_token_request(|request| {
 ///     let id = request.client_id().parse()?;
 ///     request.headers_mut().insert("x-client", id);
 ///     Ok(())
 /// });
-/// // A server that calls the token by another name.
+/// // A server that uses another name for the token.
 /// let response = Hook::access_token_response(|response| {
 ///     if let Some(mut members) = response.json() {
 ///         if let Some(token) = members.remove("accessToken") {
@@ -47,7 +47,7 @@ enum Kind {
     Protected(OnProtected),
 }
 
-/// Which exchange with the server's endpoints a hook is for.
+/// Kind of message to an endpoint that a hook applies to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Message {
     Access,
@@ -72,24 +72,26 @@ macro_rules! hooks {
 }
 
 hooks! {
-    /// Before a token request is authenticated and sent, unless it is a refresh.
+    /// Makes a hook that runs before a token request, other than a refresh, is authenticated and
+    /// sent.
     access_token_request: Request(Access) on EndpointRequest;
-    /// Before its answer is read.
+    /// Makes a hook that runs before the response to a token request, other than a refresh, is
+    /// read.
     access_token_response: Response(Access) on EndpointResponse;
-    /// Before a refresh is authenticated and sent.
+    /// Makes a hook that runs before a refresh is authenticated and sent.
     refresh_token_request: Request(Refresh) on EndpointRequest;
-    /// Before its answer is read.
+    /// Makes a hook that runs before the response to a refresh is read.
     refresh_token_response: Response(Refresh) on EndpointResponse;
-    /// Before a revocation is authenticated and sent.
+    /// Makes a hook that runs before a revocation is authenticated and sent.
     revoke_token_request: Request(Revocation) on EndpointRequest;
-    /// Before an introspection is authenticated and sent.
+    /// Makes a hook that runs before an introspection is authenticated and sent.
     introspect_token_request: Request(Introspection) on EndpointRequest;
-    /// Before a request to an API is sent, after the token was put on it.
+    /// Makes a hook that runs before a request to an API is sent, after the token was added.
     protected_request: Protected on ProtectedRequest;
 }
 
 impl Hook {
-    /// The function, if it is for requests to an API.
+    /// The function, if it applies to requests to an API.
     pub(crate) fn protected(&self) -> Option<&OnProtected> {
         match &self.0 {
             Kind::Protected(hook) => Some(hook),
@@ -108,7 +110,7 @@ impl fmt::Debug for Hook {
     }
 }
 
-/// A request to an API as a hook sees it: all but the body.
+/// Request to an API, without its body, which a hook may change.
 ///
 /// ```
 /// use oauth_twin::oauth2::Hook;
@@ -126,7 +128,7 @@ pub struct ProtectedRequest {
 }
 
 impl ProtectedRequest {
-    /// The request as it is about to be sent.
+    /// Makes a request from its parts.
     pub fn new(method: Method, url: Url, headers: HeaderMap) -> Self {
         Self {
             method,
@@ -135,8 +137,8 @@ impl ProtectedRequest {
         }
     }
 
-    /// Changes the request by those of `hooks` that are for requests to an API, in order. The
-    /// clients of this crate do so by themselves.
+    /// Applies those of `hooks` that are for requests to an API, in order. The clients of this
+    /// crate do so themselves.
     ///
     /// ```
     /// use http::{HeaderMap, Method};
@@ -157,7 +159,7 @@ impl ProtectedRequest {
     ///
     /// # Errors
     ///
-    /// That of the first hook that fails.
+    /// The error of the first hook that fails.
     pub fn apply_hooks(&mut self, hooks: &[Hook]) -> Result<()> {
         let mut hooks = hooks.iter().filter_map(Hook::protected);
         hooks.try_for_each(|hook| called(hook(self)))
@@ -173,28 +175,28 @@ impl ProtectedRequest {
         &self.url
     }
 
-    /// The URL, to be changed. It must stay HTTPS or loopback.
+    /// The URL, mutably. It must stay HTTPS or on loopback.
     pub fn url_mut(&mut self) -> &mut Url {
         &mut self.url
     }
 
-    /// The headers, the token's among them.
+    /// The headers, including that of the token.
     pub fn headers(&self) -> &HeaderMap {
         &self.headers
     }
 
-    /// The headers, to be changed.
+    /// The headers, mutably.
     pub fn headers_mut(&mut self) -> &mut HeaderMap {
         &mut self.headers
     }
 
-    /// The URL and the headers, to be sent.
+    /// Takes the URL and the headers out.
     pub fn into_parts(self) -> (Url, HeaderMap) {
         (self.url, self.headers)
     }
 }
 
-/// Without the query and the values of headers.
+/// Omits the query and the values of headers.
 impl fmt::Debug for ProtectedRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ProtectedRequest")
@@ -205,7 +207,7 @@ impl fmt::Debug for ProtectedRequest {
     }
 }
 
-/// All hooks of a client, in order.
+/// Hooks of a client, in order.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Hooks(pub(crate) Arc<[Hook]>);
 

@@ -1,9 +1,9 @@
-//! OAuth 2.0 without I/O: what is sent, what comes back, and how a token lives.
+//! OAuth 2.0 without I/O: requests, responses and tokens.
 //!
-//! Each file is a piece of the RFC 6749 family. Nothing here knows of a connection: the clients
-//! carry out what is decided here. With any other HTTP library, an [`AuthorizationServer`] and a
-//! [`ClientRegistration`] make an [`AuthorizationEndpoint`], a [`TokenEndpoint`] and others, each of
-//! which builds a `request`, and where there is a response, reads it by `read_response`.
+//! The modules follow the RFC 6749 family, and make no connections: the clients of this crate send
+//! what is built here. With any other HTTP library, an [`AuthorizationServer`] and a
+//! [`ClientRegistration`] make an [`AuthorizationEndpoint`], a [`TokenEndpoint`] and others. Each
+//! builds requests by `request`, and reads responses by `read_response`.
 
 pub(crate) mod assertion;
 pub(crate) mod authorization;

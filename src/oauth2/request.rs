@@ -1,4 +1,4 @@
-//! Requests to endpoints.
+//! Endpoint requests.
 //!
 //! [RFC 6749 section 3](https://www.rfc-editor.org/rfc/rfc6749#section-3)
 
@@ -21,13 +21,13 @@ use crate::{
     wire::{form::Form, secure_url::without_query},
 };
 
-/// A request to an endpoint of the server, before it is sent: what client authentication and
-/// hooks may change.
+/// Request to an endpoint of the server before it is sent, which client authentication and hooks
+/// may change.
 ///
 /// ```
 /// use oauth_twin::{BoxError, oauth2::EndpointRequest};
 ///
-/// // A server that wants its own header instead of a standard method.
+/// // A server that requires a custom header instead of a standard method.
 /// fn by_header(request: &mut EndpointRequest) -> Result<(), BoxError> {
 ///     let id = request.client_id().parse()?;
 ///     request.headers_mut().insert("x-client", id);
@@ -37,33 +37,33 @@ use crate::{
 /// # let _: fn(&mut EndpointRequest) -> _ = by_header;
 /// ```
 ///
-/// With the method `GET` the form goes into the query, else into the body.
+/// With the method `GET` the form is sent in the query, else in the body.
 #[derive(Clone)]
 pub struct EndpointRequest {
     method: Method,
     url: Arc<Url>,
-    /// The usual ones until some are changed.
+    /// The default headers until one is changed.
     headers: Cow<'static, HeaderMap>,
     form: Form,
     server: AuthorizationServer,
     registration: ClientRegistration,
     clock: Clock,
-    /// What a refresh of the token repeats, of a token request.
+    /// The parameters of a token request that a refresh of the token repeats.
     refresh_parameters: Form,
     outstanding: VecDeque<Outstanding>,
     advice: Option<&'static str>,
 }
 
-/// What a request still lacks and cannot make by itself, with the name of the parameter.
+/// Missing parameter that the caller or an external key has to supply, with its name.
 #[derive(Clone)]
 pub(crate) enum Outstanding {
-    /// The signature of a key that is elsewhere.
+    /// A token to be signed by an external key.
     Signature(Cow<'static, str>, SigningInput),
-    /// An assertion of the caller's.
+    /// An assertion from the caller.
     Assertion(Cow<'static, str>),
 }
 
-/// What each request begins with.
+/// Default headers of a request.
 static HEADERS: LazyLock<HeaderMap> = LazyLock::new(|| {
     let json = HeaderValue::from_static("application/json");
     HeaderMap::from_iter([(header::ACCEPT, json)])
@@ -91,17 +91,17 @@ impl EndpointRequest {
         }
     }
 
-    /// What the server is.
+    /// The authorization server.
     pub fn server(&self) -> &AuthorizationServer {
         &self.server
     }
 
-    /// What the client is at the server.
+    /// The registration of the client at the server.
     pub fn registration(&self) -> &ClientRegistration {
         &self.registration
     }
 
-    /// The clock that the time is read from.
+    /// The clock.
     pub fn clock(&self) -> &Clock {
         &self.clock
     }
@@ -116,29 +116,29 @@ impl EndpointRequest {
         self.registration.client_secret()
     }
 
-    /// The method: `POST` unless changed.
+    /// The HTTP method. Defaults to `POST`.
     pub fn method(&self) -> &Method {
         &self.method
     }
 
-    /// The method, to be changed.
+    /// The HTTP method, mutably.
     pub fn method_mut(&mut self) -> &mut Method {
         &mut self.method
     }
 
-    /// The endpoint.
+    /// The URL of the endpoint.
     pub fn url(&self) -> &Url {
         &self.url
     }
 
-    /// The endpoint, to be changed. It must stay HTTPS or loopback.
+    /// The URL of the endpoint, mutably. It must stay HTTPS or on loopback.
     pub fn url_mut(&mut self) -> &mut Url {
         Arc::make_mut(&mut self.url)
     }
 
-    /// All headers of the request: those that were set, and what goes with the body, as it is
-    /// now. `Content-Type` is that of a form unless a hook has set another; a `POST` without a body
-    /// has `Content-Length: 0`.
+    /// All headers of the request: those that were set, and those of the body in its current form.
+    /// `Content-Type` is that of a form unless a hook has set another; a `POST` without a body has
+    /// `Content-Length: 0`.
     ///
     /// [RFC 6749 section 3.2](https://www.rfc-editor.org/rfc/rfc6749#section-3.2)
     pub fn headers(&self) -> HeaderMap {
@@ -149,7 +149,7 @@ impl EndpointRequest {
         } else if self.method == Method::POST {
             // "A user agent SHOULD send Content-Length in a request when the method defines a
             // meaning for enclosed content and it is not sending Transfer-Encoding." Some servers
-            // insist (411).
+            // insist on it (status 411).
             let none = HeaderValue::from_static("0");
             headers.insert(header::CONTENT_LENGTH, none);
         }
@@ -161,7 +161,7 @@ impl EndpointRequest {
         self.headers.get(header::AUTHORIZATION)?.to_str().ok()
     }
 
-    /// The headers that were set, to be changed.
+    /// The headers that were set, mutably.
     pub fn headers_mut(&mut self) -> &mut HeaderMap {
         self.headers.to_mut()
     }
@@ -171,21 +171,21 @@ impl EndpointRequest {
         &self.form
     }
 
-    /// The parameters, to be changed.
+    /// The parameters, mutably.
     pub fn form_mut(&mut self) -> &mut Form {
         &mut self.form
     }
 
-    /// Sends a token as the parameter `name` whose signature comes from a key that is elsewhere:
-    /// that of [`external_key`](ClientRegistration::external_key).
+    /// Adds a token as the parameter `name`, to be signed by the
+    /// [`external_key`](ClientRegistration::external_key).
     pub fn sign_externally(&mut self, name: impl Into<Cow<'static, str>>, input: SigningInput) {
         self.outstanding
             .push_back(Outstanding::Signature(name.into(), input));
     }
 
-    /// What has still to be signed elsewhere before the request can be sent. Clients do that by
-    /// themselves, with their `signer`; whoever sends the request otherwise hands the signature to
-    /// [`sign`](Self::sign), until there is nothing to be signed any more.
+    /// The next input to be signed externally before the request can be sent. Clients do so with
+    /// their `signer`. With another HTTP library, pass each signature to [`sign`](Self::sign) until
+    /// this returns none.
     pub fn unsigned(&self) -> Option<&SigningInput> {
         match self.outstanding()? {
             Outstanding::Signature(_, input) => Some(input),
@@ -193,11 +193,11 @@ impl EndpointRequest {
         }
     }
 
-    /// Takes the signature of what is [`unsigned`](Self::unsigned).
+    /// Adds the signature of the input that [`unsigned`](Self::unsigned) returns.
     ///
     /// # Errors
     ///
-    /// If it is none by the algorithm of the external key.
+    /// If it is not a signature by the algorithm of the external key.
     pub fn sign(&mut self, signature: &[u8]) -> Result<()> {
         let Some(Outstanding::Signature(name, input)) = self.outstanding.front() else {
             return Ok(());
@@ -212,11 +212,13 @@ impl EndpointRequest {
         Ok(())
     }
 
-    /// The same for an assertion of the caller's.
-    #[allow(dead_code, reason = "only assertion clients ask their caller")]
+    /// Adds an assertion from the caller.
+    #[allow(dead_code, reason = "only assertion clients have such a callback")]
     pub(crate) fn assert(&mut self, assertion: Secret) -> Result<()> {
         if assertion.is_empty() {
-            return Err(Error::usage("the assertion is empty"));
+            return Err(Error::usage(
+                "the assertion that the callback returned is empty",
+            ));
         }
         if let Some(Outstanding::Assertion(name)) = self.outstanding.pop_front() {
             self.form.set(name, assertion);
@@ -241,7 +243,7 @@ impl EndpointRequest {
         self.refresh_parameters = parameters;
     }
 
-    /// What to try if the server does not accept the client authentication.
+    /// Advice for the case that the server refuses the client authentication.
     pub(crate) fn advice(&self) -> Option<&'static str> {
         self.advice
     }
@@ -250,7 +252,8 @@ impl EndpointRequest {
         self.advice = Some(advice);
     }
 
-    /// The URL and the body as they are sent, without what is still [`unsigned`](Self::unsigned).
+    /// The URL and the body as they are sent, without parameters that are still
+    /// [`unsigned`](Self::unsigned).
     pub fn url_and_body(&self) -> (Url, Option<Secret>) {
         let mut url = (*self.url).clone();
         if self.has_body() {
@@ -267,8 +270,8 @@ impl EndpointRequest {
         (url, None)
     }
 
-    /// The request as it is sent, without what is still [`unsigned`](Self::unsigned), for HTTP
-    /// libraries that know the types of the crate `http`.
+    /// The request as it is sent, without parameters that are still [`unsigned`](Self::unsigned),
+    /// for HTTP libraries that use the types of the crate `http`.
     ///
     /// ```
     /// use oauth_twin::oauth2::{
@@ -286,11 +289,11 @@ impl EndpointRequest {
     ///
     /// # Errors
     ///
-    /// If the URL is one that the crate `http` does not take, such as one of more than 64 KiB.
+    /// If the crate `http` does not accept the URL, for example if it is longer than 64 KiB.
     pub fn to_http(&self) -> Result<http::Request<Vec<u8>>> {
         let (url, body) = self.url_and_body();
         let uri = http::Uri::try_from(String::from(url)).map_err(|_invalid| {
-            Error::usage("the URL of the request cannot be sent; it may be too long")
+            Error::usage("the URL of the request is invalid or too long for the crate http; use POST for long forms")
         })?;
         let body = body.map(|body| body.expose_secret().as_bytes().to_vec());
         let mut request = http::Request::new(body.unwrap_or_default());
@@ -300,13 +303,13 @@ impl EndpointRequest {
         Ok(request)
     }
 
-    /// Whether the form goes into the body, and not into the query.
+    /// Whether the form is sent in the body, and not in the query.
     fn has_body(&self) -> bool {
         self.method != Method::GET && !self.form.is_empty()
     }
 }
 
-/// Without header values and without the query, which client authentication may have filled.
+/// Omits header values and the query, which client authentication may have set.
 impl fmt::Debug for EndpointRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("EndpointRequest")
@@ -320,24 +323,24 @@ impl fmt::Debug for EndpointRequest {
     }
 }
 
-/// The parameters of a token request while a [`Grant`](crate::oauth2::Grant) fills them in.
+/// Token request to which a [`Grant`](crate::oauth2::Grant) adds its parameters.
 #[derive(Debug)]
 pub struct TokenRequest<'a> {
     pub(super) request: &'a mut EndpointRequest,
 }
 
 impl TokenRequest<'_> {
-    /// What the server is.
+    /// The authorization server.
     pub fn server(&self) -> &AuthorizationServer {
         self.request.server()
     }
 
-    /// What the client is at the server.
+    /// The registration of the client at the server.
     pub fn registration(&self) -> &ClientRegistration {
         self.request.registration()
     }
 
-    /// The clock that the time is read from.
+    /// The clock.
     pub fn clock(&self) -> &Clock {
         self.request.clock()
     }
@@ -352,7 +355,7 @@ impl TokenRequest<'_> {
         self.request.url()
     }
 
-    /// The server's issuer identifier, where known.
+    /// The server's issuer identifier, if it is known.
     pub fn issuer(&self) -> Option<&str> {
         self.server().issuer()
     }
@@ -372,13 +375,13 @@ impl TokenRequest<'_> {
         self.request.form_mut().push(name, value);
     }
 
-    /// Adds a token as the parameter `name` whose signature comes from a key that is elsewhere:
-    /// that of [`external_key`](ClientRegistration::external_key).
+    /// Adds a token as the parameter `name`, to be signed by the
+    /// [`external_key`](ClientRegistration::external_key).
     pub fn sign_externally(&mut self, name: impl Into<Cow<'static, str>>, input: SigningInput) {
         self.request.sign_externally(name, input);
     }
 
-    /// Adds an assertion that the client asks its caller for.
+    /// Adds a parameter for an assertion from the caller.
     pub(crate) fn assert_later(&mut self, name: &'static str) {
         self.request.assert_later(name);
     }
@@ -388,8 +391,8 @@ impl TokenRequest<'_> {
         self.request.form_mut().extend(parameters);
     }
 
-    /// Adds `scope`, or else the client's own, and the client's resources unless the grant has
-    /// named one.
+    /// Adds `scope` or else the client's own, and the client's resources unless the grant has added
+    /// one.
     pub fn push_scope_and_resource(&mut self, scope: Option<&Scope>) {
         let scope = scope.or(self.registration().scope());
         if let Some(scope) = scope.filter(|scope| !scope.is_empty()) {
@@ -399,7 +402,7 @@ impl TokenRequest<'_> {
         self.push_resource();
     }
 
-    /// Adds the client's resources unless the grant has named one.
+    /// Adds the client's resources unless the grant has added one.
     ///
     /// [RFC 8707 section 2.2](https://www.rfc-editor.org/rfc/rfc8707#section-2.2)
     pub fn push_resource(&mut self) {

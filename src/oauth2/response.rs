@@ -1,4 +1,4 @@
-//! The answers of endpoints.
+//! Endpoint responses.
 //!
 //! [RFC 6749 section 5](https://www.rfc-editor.org/rfc/rfc6749#section-5)
 

@@ -6,7 +6,7 @@ use std::fmt;
 
 use crate::error::{Error, Result};
 
-/// What a token is asked for: scope tokens, separated by spaces on the wire.
+/// Scope of a token: scope tokens, separated by spaces on the wire.
 ///
 /// ```
 /// use oauth_twin::oauth2::Scope;
@@ -21,23 +21,23 @@ use crate::error::{Error, Result};
 pub struct Scope(String);
 
 impl Scope {
-    /// The scope as it stands on the wire.
+    /// The scope as on the wire.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Whether nothing is asked for.
+    /// Whether the scope is empty.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Whether the scope may be sent: printable ASCII without `"` and `\`.
+    /// Checks the syntax of the scope: printable ASCII without `"` and `\`.
     ///
-    /// The builder of a client calls it, and so does an authorization request.
+    /// Builders of clients call it, and so do authorization requests.
     ///
     /// # Errors
     ///
-    /// Names the character that is not allowed.
+    /// If there is a character that is not allowed, which the error names.
     pub fn validate(&self) -> Result<()> {
         // scope-token = 1*( %x21 / %x23-5B / %x5D-7E )
         match self
@@ -47,7 +47,7 @@ impl Scope {
         {
             None => Ok(()),
             Some(c) => Err(Error::usage(format!(
-                "the scope holds {c:?}, which RFC 6749 section 3.3 does not allow"
+                "the scope contains {c:?}, which RFC 6749 section 3.3 does not allow; remove it"
             ))),
         }
     }

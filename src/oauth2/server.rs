@@ -1,4 +1,4 @@
-//! What a server is: its issuer identifier, its endpoints, what it supports.
+//! Authorization server metadata: issuer identifier, endpoints, supported features.
 //!
 //! [RFC 8414 section 2](https://www.rfc-editor.org/rfc/rfc8414#section-2)
 
@@ -14,10 +14,10 @@ use crate::{
     wire::secure_url::{check_endpoint_url, parse_endpoint, without_query},
 };
 
-/// Metadata of an authorization server: typed where a client needs it, and open.
+/// Metadata of an authorization server, with typed accessors and open to further members.
 ///
-/// Cheap to clone. It serialises as the JSON object of RFC 8414, and keeps members that it does
-/// not know. URLs are checked when an endpoint is made of it, such as a
+/// Cheap to clone. It serialises to the JSON object of RFC 8414, and keeps unknown members. URLs
+/// are checked when it makes an endpoint, such as a
 /// [`TokenEndpoint`](crate::oauth2::TokenEndpoint), and when a client is built.
 ///
 /// ```
@@ -33,7 +33,7 @@ use crate::{
 /// let kept = serde_json::to_string(&server)?;
 /// assert_eq!(serde_json::from_str::<AuthorizationServer>(&kept)?, server);
 ///
-/// // Many a server that is known by its documentation alone has no issuer identifier.
+/// // Many servers document their endpoints, but no issuer identifier.
 /// let server = AuthorizationServer::default()
 ///     .with_authorization_endpoint("https://github.com/login/oauth/authorize")
 ///     .with_token_endpoint("https://github.com/login/oauth/access_token");
@@ -48,18 +48,18 @@ pub struct AuthorizationServer(Arc<Metadata>);
 #[derive(Clone, Default, PartialEq)]
 struct Metadata {
     members: Map<String, Value>,
-    /// The members that are URLs, parsed once.
+    /// Members that are URLs, parsed once.
     urls: BTreeMap<String, Arc<Url>>,
 }
 
 impl AuthorizationServer {
-    /// A server with this issuer identifier. One whose issuer is not known begins with
-    /// [`default`](Self::default).
+    /// Makes the metadata of a server with this issuer identifier. Begin with
+    /// [`default`](Self::default) if it is not known.
     pub fn new(issuer: impl Into<String>) -> Self {
         Self::default().with_issuer(issuer)
     }
 
-    /// Any member, as it stands in the metadata.
+    /// Any member of the metadata.
     pub fn get(&self, member: &str) -> Option<&Value> {
         self.0.members.get(member)
     }
@@ -78,8 +78,7 @@ impl AuthorizationServer {
         self.get("mtls_endpoint_aliases")?.as_object()
     }
 
-    /// The URL of an endpoint, if there is one and something secret may be sent there; else what
-    /// is wrong with it.
+    /// The checked URL of an endpoint, if there is one; or what is wrong with it.
     pub(crate) fn endpoint(
         &self,
         name: &str,
@@ -94,7 +93,7 @@ impl AuthorizationServer {
         }
     }
 
-    /// The same of an endpoint that a request goes to.
+    /// The checked URL of an endpoint that a request is sent to.
     pub(crate) fn required_endpoint(&self, name: &str, allow_http: bool) -> Result<Arc<Url>> {
         match self.endpoint(name, allow_http) {
             Ok(Some(url)) => Ok(url),
@@ -287,7 +286,8 @@ members! {
     }
     "[RFC 9207 section 3](https://www.rfc-editor.org/rfc/rfc9207#section-3)" {
         flag authorization_response_iss_parameter_supported
-            "Whether the server puts `iss` into every authorization response: one without is refused then."
+            "Whether the server includes `iss` in every authorization response; one without it is \
+             refused then."
             with_authorization_response_iss_parameter_supported;
     }
     "[RFC 9396 section 10](https://www.rfc-editor.org/rfc/rfc9396#section-10)" {
@@ -320,7 +320,7 @@ impl<'de> Deserialize<'de> for AuthorizationServer {
     }
 }
 
-/// Without the query of the URL, in which some servers want a key, and without the values of other
+/// Omits the query of the URL, in which some servers require a key, and the values of other
 /// members.
 impl fmt::Debug for AuthorizationServer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,4 +1,4 @@
-//! The one place that knows of TLS libraries.
+//! TLS configuration. No other module knows of TLS libraries.
 
 #[cfg(not(feature = "rustls"))]
 mod reqwests_own;

@@ -1,6 +1,6 @@
-//! TLS as reqwest sets it up from its own features, or none.
+//! TLS as reqwest configures it from its own features, or none.
 
-/// Leaves the builder as it is.
+/// Returns the builder unchanged.
 macro_rules! preconfigured {
     ($builder:expr) => {
         $crate::error::Result::Ok($builder)
@@ -8,5 +8,5 @@ macro_rules! preconfigured {
 }
 pub(crate) use preconfigured;
 
-/// reqwest brings its provider along.
+/// Does nothing: reqwest has a provider of its own.
 pub(crate) fn install_provider() {}

@@ -7,7 +7,7 @@ use rustls_platform_verifier::BuilderVerifierExt as _;
 
 use crate::error::{Error, Result};
 
-/// Gives reqwest's builder, of either mode, our TLS configuration.
+/// Sets our TLS configuration on reqwest's builder, of either mode.
 macro_rules! preconfigured {
     ($builder:expr) => {
         $crate::tls::config().map(|config| $builder.tls_backend_preconfigured(config))
@@ -15,14 +15,19 @@ macro_rules! preconfigured {
 }
 pub(crate) use preconfigured;
 
-/// The configuration that all clients of the process share: the platform's roots are dear to
-/// load, so they are loaded once.
+/// The configuration that all clients of the process share. Loading the platform's roots is
+/// expensive, so it is done once.
 pub(crate) fn config() -> Result<ClientConfig> {
     static CONFIG: OnceLock<ClientConfig> = OnceLock::new();
     if let Some(config) = CONFIG.get() {
         return Ok(config.clone());
     }
-    let failed = |error: rustls::Error| Error::usage(format!("TLS could not be set up: {error}"));
+    let failed = |error: rustls::Error| {
+        Error::usage(format!(
+            "TLS could not be configured: \
+        {error}"
+        ))
+    };
     let config = ClientConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()
         .map_err(failed)?
@@ -32,17 +37,17 @@ pub(crate) fn config() -> Result<ClientConfig> {
     Ok(CONFIG.get_or_init(|| config).clone())
 }
 
-/// Installs *ring* as the process's provider unless one is installed: with `configure_http` it is
-/// reqwest that sets TLS up, so that roots and client certificates of the caller's count, and
-/// reqwest asks for the process's.
+/// Installs *ring* as the provider of the process unless one is installed. With `configure_http`
+/// reqwest configures TLS itself, so that the caller's roots and client certificates take effect,
+/// and it uses the provider of the process.
 pub(crate) fn install_provider() {
     if CryptoProvider::get_default().is_none() {
-        // It fails if another thread was faster, and then there is one.
+        // It fails if another thread has just installed one.
         let _ = rustls::crypto::ring::default_provider().install_default();
     }
 }
 
-/// The program's own choice, if it made one.
+/// The provider that the program has installed, else *ring*.
 fn provider() -> Arc<CryptoProvider> {
     CryptoProvider::get_default()
         .cloned()

@@ -1,11 +1,10 @@
-//! The right to renew what a store holds.
+//! Leases on stored tokens.
 
 use std::{any::Any, fmt};
 
-/// The right to renew the token of a store, which nobody else has until this is dropped.
+/// Exclusive right to renew the token of a store, until it is dropped.
 ///
-/// A store puts into it whatever gives the right back when it is dropped, such as a locked file or
-/// an owned guard:
+/// A store wraps a value whose drop releases the right, such as a locked file or an owned guard:
 ///
 /// ```
 /// use oauth_twin::Lease;
@@ -24,7 +23,7 @@ use std::{any::Any, fmt};
 /// let lease = Lease::new(());
 /// ```
 pub struct Lease(
-    #[expect(dead_code, reason = "it is only there to be dropped")] Box<dyn Any + Send + Sync>,
+    #[expect(dead_code, reason = "its drop releases the lease")] Box<dyn Any + Send + Sync>,
 );
 
 impl Lease {

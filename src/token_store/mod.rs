@@ -1,6 +1,7 @@
-//! Where a token is kept outside of the client: what stands there, who may replace it, and a file.
+//! Token stores: the stored value, the lease on it, and a store in a file.
 //!
-//! The traits of stores are the modes' own. What a client makes of what it reads is decided here.
+//! The store traits belong to the modes. How a client reconciles a stored token with its own is
+//! decided here.
 
 mod file_token_store;
 mod lease;

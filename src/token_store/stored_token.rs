@@ -1,10 +1,10 @@
-//! What a store holds.
+//! The value that a store holds.
 
 use serde::{Deserialize, Serialize};
 
 use crate::oauth2::token::Token;
 
-/// What a token store holds: the token, and how often it has been replaced.
+/// Content of a token store: the token and its version.
 ///
 /// It serialises to `{"version": 3, "token": {…}}`, for a store that keeps text. A table has a
 /// column for each:
@@ -27,20 +27,20 @@ use crate::oauth2::token::Token;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct StoredToken {
-    /// The token; none after it was revoked, so that nobody goes on with it.
+    /// The token; none once it was revoked, so that no other process uses it any longer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token: Option<Token>,
-    /// Counts what has been stored, from 1.
+    /// The version, counted from 1.
     pub version: u64,
 }
 
 impl StoredToken {
-    /// `token`, as the one of this number.
+    /// Makes a value of a token and its version.
     pub fn new(token: Option<Token>, version: u64) -> Self {
         Self { token, version }
     }
 
-    /// The version that has to be stored for this one to take its place; 0 where nothing is.
+    /// The version that this one replaces; 0 if the store has to be empty.
     pub fn replaces(&self) -> u64 {
         self.version.saturating_sub(1)
     }

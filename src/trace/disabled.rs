@@ -1,4 +1,4 @@
-//! The feature `tracing` is off: nothing is told.
+//! Empty events, for builds without the feature `tracing`.
 
 use std::time::Duration;
 

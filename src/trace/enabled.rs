@@ -1,4 +1,4 @@
-//! What the clients tell `tracing`: never a secret, never a URL with its query.
+//! Events of the clients for `tracing`, without secrets and without the queries of URLs.
 
 use std::time::Duration;
 
@@ -6,34 +6,35 @@ use crate::error::Error;
 
 const TARGET: &str = "oauth_twin";
 
-/// A token was obtained or renewed.
+/// Reports a token that was obtained or renewed.
 pub(crate) fn renewed() {
     tracing::debug!(target: TARGET, "obtained a token");
 }
 
-/// A renewal failed while the old token is still valid.
+/// Reports a failed renewal while the old token is still valid.
 pub(crate) fn renewal_failed(error: &Error) {
-    tracing::warn!(target: TARGET, %error, "the token could not be renewed; the old one goes on");
+    tracing::warn!(target: TARGET, %error, "the token could not be renewed; the old one stays in \
+        use");
 }
 
-/// A renewal after a 401 failed; the caller gets the 401.
+/// Reports a failed renewal after a 401, which the caller then gets.
 pub(crate) fn unauthorized(error: &Error) {
     tracing::warn!(target: TARGET, %error, "the token was refused and could not be renewed");
 }
 
-/// A token request is tried again.
+/// Reports a token request that is retried.
 pub(crate) fn retrying(error: &Error, wait: Duration) {
-    tracing::info!(target: TARGET, %error, ?wait, "trying the token request again");
+    tracing::info!(target: TARGET, %error, ?wait, "retrying the token request");
 }
 
-/// `token_store` or `update_token` did not take a token, and no caller hears of it.
+/// Reports a failure of `token_store` or `update_token` that no caller gets as an error.
 pub(crate) fn update_failed(error: &Error) {
-    tracing::warn!(target: TARGET, %error, "a token is still not stored");
+    tracing::warn!(target: TARGET, %error, "the token could not be stored");
 }
 
-/// The client goes on with what its store holds, which may be that there is no token.
+/// Reports that the client uses the content of its store, which may be no token.
 pub(crate) fn taken() {
-    tracing::debug!(target: TARGET, "took what the token store holds");
+    tracing::debug!(target: TARGET, "loaded the token from the token store");
 }
 
 /// Updates of superseded logins were given up, as `update_token` does not take them.

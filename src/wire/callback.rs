@@ -1,4 +1,4 @@
-//! The parameters with which a user comes back from the authorization server.
+//! Parameters of the callback, by which the authorization server redirects the user back.
 //!
 //! [RFC 6749 section 4.1.2](https://www.rfc-editor.org/rfc/rfc6749#section-4.1.2),
 //! [RFC 5849 section 2.2](https://www.rfc-editor.org/rfc/rfc5849#section-2.2)
@@ -19,20 +19,20 @@ const MAX_LENGTH: usize = 64 * 1024;
 /// Maximum length of a parameter's name in an error, in bytes.
 const MAX_NAME_LENGTH: usize = 40;
 
-/// The parameters of a callback, each of which it has once.
+/// Parameters of a callback, each with a distinct name.
 ///
-/// A value is `None` where it is not UTF-8 in percent-encoding.
+/// A value is `None` if it is not percent-encoded UTF-8.
 pub(crate) struct CallbackParameters(BTreeMap<String, Option<Secret>>);
 
 impl CallbackParameters {
-    /// Reads the query of a callback: of a URL, of any scheme, or of a part of one; or a form body.
+    /// Reads the query of a callback: a URL of any scheme, a part of one, or a form body.
     pub(crate) fn in_query(callback: &str) -> Result<Self> {
         let callback = trimmed(callback)?;
         // Facebook appends `#_=_`. A fragment is no part of a query in any case.
         let callback = callback.split('#').next().unwrap_or_default();
         let is_url = callback.starts_with('/') || has_scheme(callback);
         Self::parse(match callback.split_once('?') {
-            // A value may have a question mark, a name of a parameter has none.
+            // A value may contain a question mark, a name does not.
             Some((start, query)) if is_url || !start.contains('=') => query,
             None if is_url => "",
             _ => callback,
@@ -67,25 +67,26 @@ impl CallbackParameters {
         Ok(Self(found))
     }
 
-    /// Takes out the parameter `name`, if there is one.
+    /// Removes the parameter `name` and returns its value, if there is one.
     pub(crate) fn take(&mut self, name: &str) -> Result<Option<Secret>> {
         match self.0.remove(name) {
             Some(None) => Err(Error::callback(format!(
-                "the parameter `{name}` of the callback is not UTF-8 in percent-encoding"
+                "the parameter `{name}` of the callback is not percent-encoded UTF-8"
             ))),
             value => Ok(value.flatten()),
         }
     }
 
-    /// Takes out the parameter `name`, if there is one that can be read: for what is only shown.
+    /// Removes the parameter `name` and returns its value, if it is readable. For values that are
+    /// only displayed.
     pub(crate) fn take_text(&mut self, name: &str) -> Option<String> {
         let value = self.0.remove(name)??;
         Some(value.expose_secret().to_owned())
     }
 
-    /// The end of an error about a callback that nothing proves to answer this login: the error code
-    /// in the parameter `name`, if it is a `registered` one. Other words may be an attacker's, and
-    /// are not shown.
+    /// The end of an error about a callback that is not proved to belong to this login: the error
+    /// code in the parameter `name`, if it is a `registered` one. Other text may be an attacker's,
+    /// and is not displayed.
     pub(crate) fn unverified_error(&mut self, name: &str, registered: &[&str]) -> String {
         let code = self.take_text(name).unwrap_or_default();
         match registered.contains(&&*code) {
@@ -94,7 +95,7 @@ impl CallbackParameters {
         }
     }
 
-    /// All that have not been taken, as far as they can be read.
+    /// The remaining parameters, as far as they are readable.
     pub(crate) fn into_members(self) -> Map<String, Value> {
         let readable = |(name, value): (String, Option<Secret>)| {
             Some((name, Value::from(value?.expose_secret())))
@@ -103,8 +104,8 @@ impl CallbackParameters {
     }
 }
 
-/// The callback without what surrounds it where it was pasted or read from a file: ASCII white
-/// space, a byte order mark, one matched pair of quotes.
+/// The callback without ASCII white space, a byte order mark and one pair of matching quotes around
+/// it, which pasted text and files may have.
 fn trimmed(callback: &str) -> Result<&str> {
     if callback.len() > MAX_LENGTH {
         return Err(Error::callback("the callback is longer than 64 KiB"));
@@ -121,7 +122,7 @@ fn without_mark(text: &str) -> &str {
     text.strip_prefix('\u{feff}').map_or(text, str::trim_ascii)
 }
 
-/// Whether it begins with a scheme and a path: `https://…`, or as private-use schemes have it,
+/// Whether it begins with a scheme and a path: `https://…`, or with a private-use scheme
 /// `com.example.app:/…`.
 ///
 /// [RFC 8252 section 7.1](https://www.rfc-editor.org/rfc/rfc8252#section-7.1)
@@ -134,7 +135,7 @@ fn has_scheme(callback: &str) -> bool {
     })
 }
 
-/// Whether a name that somebody else chose can be shown in an error.
+/// Whether an untrusted name can be displayed in an error.
 fn is_plain(name: &str) -> bool {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte);
     name.len() <= MAX_NAME_LENGTH && name.bytes().all(is_plain)

@@ -1,10 +1,10 @@
-//! Challenges: what a server that refuses a request asks for.
+//! Challenges of servers that refuse a request.
 //!
 //! [RFC 9110 section 11.6.1](https://www.rfc-editor.org/rfc/rfc9110#section-11.6.1)
 
 use http::{HeaderMap, header::WWW_AUTHENTICATE};
 
-/// Maximum length of a header line that is read, in bytes. A longer one is passed over.
+/// Maximum length of a header line that is read, in bytes. Longer ones are ignored.
 const MAX_LINE_LENGTH: usize = 8 * 1024;
 
 /// Maximum number of challenges that are read.
@@ -35,11 +35,10 @@ pub struct Challenge {
 }
 
 impl Challenge {
-    /// Reads all challenges in `headers`, in their order: several headers, and several challenges in
-    /// one.
+    /// Reads all challenges in `headers`, in order: several headers, and several challenges in one.
     ///
-    /// A parameter that cannot be read is left out. Headers longer than 8 KiB are passed over, and
-    /// challenges after the 32nd.
+    /// Unreadable parameters are left out. Headers longer than 8 KiB and challenges after the 32nd
+    /// are ignored.
     ///
     /// [RFC 9110 section 11.6.1](https://www.rfc-editor.org/rfc/rfc9110#section-11.6.1)
     pub fn all(headers: &HeaderMap) -> Vec<Self> {
@@ -53,32 +52,32 @@ impl Challenge {
         challenges
     }
 
-    /// The authentication scheme, as the server spells it. Its case has no meaning; see
+    /// The authentication scheme, as the server spells it. It is case-insensitive; see
     /// [`is_scheme`](Self::is_scheme).
     pub fn scheme(&self) -> &str {
         &self.scheme
     }
 
-    /// Whether the authentication scheme is `scheme`, in any case.
+    /// Whether the authentication scheme is `scheme`, ignoring case.
     pub fn is_scheme(&self, scheme: &str) -> bool {
         self.scheme.eq_ignore_ascii_case(scheme)
     }
 
-    /// The value of the parameter `name`, which may be in any case, without quotes and escapes. The
-    /// first one, where the server repeats it.
+    /// The value of the parameter `name`, ignoring its case, without quotes and escapes. The first
+    /// value, if the server repeats the parameter.
     pub fn parameter(&self, name: &str) -> Option<&str> {
         self.parameters()
             .find_map(|(given, value)| given.eq_ignore_ascii_case(name).then_some(value))
     }
 
-    /// All parameters, in their order.
+    /// All parameters, in order.
     pub fn parameters(&self) -> impl Iterator<Item = (&str, &str)> {
         self.parameters
             .iter()
             .map(|(name, value)| (&**name, &**value))
     }
 
-    /// The value that some schemes have in the place of parameters.
+    /// The value that some schemes have instead of parameters.
     ///
     /// [RFC 9110 section 11.2](https://www.rfc-editor.org/rfc/rfc9110#section-11.2)
     pub fn token68(&self) -> Option<&str> {
@@ -86,12 +85,12 @@ impl Challenge {
     }
 }
 
-/// What is left of a header line.
+/// Remaining input of a header line.
 struct Reader<'a>(&'a [u8]);
 
 impl<'a> Reader<'a> {
-    /// `#challenge`, where `challenge = auth-scheme [ 1*SP ( token68 / #auth-param ) ]`: whether what
-    /// follows a comma is a challenge or a parameter is known by its equals sign.
+    /// Reads `#challenge`, where `challenge = auth-scheme [ 1*SP ( token68 / #auth-param ) ]`. An
+    /// equals sign tells a parameter after a comma from a challenge.
     fn read_into(mut self, challenges: &mut Vec<Challenge>) {
         let mut challenge: Option<Challenge> = None;
         loop {
@@ -126,7 +125,7 @@ impl<'a> Reader<'a> {
         challenges.extend(challenge);
     }
 
-    /// Passes over bytes, and tells whether there were any.
+    /// Skips bytes, and returns whether there were any.
     fn skip(&mut self, is_skipped: impl Fn(u8) -> bool) -> bool {
         !self.take(is_skipped).is_empty()
     }
@@ -142,7 +141,7 @@ impl<'a> Reader<'a> {
         Some(self.take(is_token)).filter(|token| !token.is_empty())
     }
 
-    /// `BWS "=" BWS`, or nothing of it.
+    /// Reads `BWS "=" BWS`, or nothing.
     fn equals(&mut self) -> bool {
         let rest = self.0.trim_ascii_start().strip_prefix(b"=");
         if let Some(rest) = rest {
@@ -151,7 +150,7 @@ impl<'a> Reader<'a> {
         rest.is_some()
     }
 
-    /// `token / quoted-string`.
+    /// Reads `token / quoted-string`.
     fn value(&mut self) -> Option<String> {
         match self.0 {
             [b'"', rest @ ..] => {
@@ -171,8 +170,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// `1*SP 1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="` up to the next comma, or
-    /// nothing of it.
+    /// Reads `1*SP 1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="` up to the next
+    /// comma, or nothing.
     fn token68(&mut self) -> Option<String> {
         let mut rest = Reader(self.0);
         if !rest.skip(is_space) {
@@ -193,7 +192,7 @@ impl<'a> Reader<'a> {
         Some(lossy(token68))
     }
 
-    /// Passes over what is left up to the next comma that does not stand in a quoted string.
+    /// Skips to the next comma that is not in a quoted string.
     fn skip_element(&mut self) {
         let (mut quoted, mut escaped) = (false, false);
         let end = self.0.iter().position(|byte| {

@@ -1,4 +1,4 @@
-//! The form-encoded parameters of a request to an endpoint.
+//! Form-encoded parameters of a request to an endpoint.
 //!
 //! [RFC 6749 appendix B](https://www.rfc-editor.org/rfc/rfc6749#appendix-B)
 
@@ -6,9 +6,9 @@ use std::{borrow::Cow, fmt};
 
 use crate::{encoding::percent_decode, secret::Secret};
 
-/// Parameters in the order in which they are sent; a name may stand more than once.
+/// Form parameters in the order in which they are sent. A name may occur more than once.
 ///
-/// Values are kept as [`Secret`]s, as one cannot know which of them is one.
+/// All values are [`Secret`]s, as any of them may be one.
 ///
 /// ```
 /// use oauth_twin::oauth2::Form;
@@ -26,29 +26,29 @@ use crate::{encoding::percent_decode, secret::Secret};
 pub struct Form(Vec<(Cow<'static, str>, Secret)>);
 
 impl Form {
-    /// No parameters.
+    /// An empty form.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Adds a parameter, beside any of the same name.
+    /// Adds a parameter, in addition to any of the same name.
     pub fn push(&mut self, name: impl Into<Cow<'static, str>>, value: impl Into<Secret>) {
         self.0.push((name.into(), value.into()));
     }
 
-    /// Sets a parameter, in the place of all of the same name.
+    /// Sets a parameter, which replaces all of the same name.
     pub fn set(&mut self, name: impl Into<Cow<'static, str>>, value: impl Into<Secret>) {
         let name = name.into();
         self.remove(&name);
         self.push(name, value);
     }
 
-    /// Takes out all parameters of that name.
+    /// Removes all parameters of this name.
     pub fn remove(&mut self, name: &str) {
         self.0.retain(|(given, _)| given != name);
     }
 
-    /// The value of the first parameter of that name.
+    /// The value of the first parameter of this name.
     pub fn value(&self, name: &str) -> Option<&Secret> {
         self.iter()
             .find_map(|(given, value)| (given == name).then_some(value))
@@ -69,7 +69,7 @@ impl Form {
         self.0.is_empty()
     }
 
-    /// What [`encode`](Self::encode) made of parameters.
+    /// Reads the output of [`encode`](Self::encode).
     pub(crate) fn decode(encoded: &str) -> Self {
         let mut form = Self::new();
         for (name, value) in url::form_urlencoded::parse(encoded.as_bytes()) {
@@ -88,16 +88,16 @@ impl Form {
     }
 }
 
-/// The names alone.
+/// Shows the names only.
 impl fmt::Debug for Form {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_map().entries(self.iter()).finish()
     }
 }
 
-/// The names and values of an encoded form, in order. There is no value where it is not UTF-8 in
-/// percent-encoding, as a replacement character in a credential would make another credential of
-/// it. A parameter whose name is not is passed over.
+/// The names and values of an encoded form, in order. A value is `None` if it is not
+/// percent-encoded UTF-8, as a replacement character would turn a credential into another one. A
+/// parameter with such a name is skipped.
 pub(crate) fn parameters(form: &[u8]) -> impl Iterator<Item = (String, Option<String>)> {
     let decode = |text: &[u8]| {
         let spaced: Vec<u8> = text

@@ -1,4 +1,4 @@
-//! What OAuth 1.0 and OAuth 2.0 both send and read, and what knows neither.
+//! Messages that OAuth 1.0 and OAuth 2.0 have in common, and their encodings.
 
 pub(crate) mod callback;
 pub(crate) mod challenge;

@@ -1,10 +1,10 @@
-//! What servers say, without what was secret in the request.
+//! Redaction of request secrets in the text of servers.
 
 use std::cmp::Reverse;
 
 use crate::{encoding::percent_encode, secret::Secret};
 
-/// The server's words without the secrets of the request, in whatever encoding it repeats them.
+/// The server's text without the secrets of the request, in any encoding of them.
 pub(crate) fn without_secrets<'a>(
     text: &str,
     secrets: impl IntoIterator<Item = &'a str>,
@@ -12,14 +12,14 @@ pub(crate) fn without_secrets<'a>(
     let encoded = |secret: &str| {
         let form: String = url::form_urlencoded::byte_serialize(secret.as_bytes()).collect();
         let once = percent_encode(secret);
-        // As in a PLAINTEXT signature.
+        // The encoding in a PLAINTEXT signature.
         let twice = percent_encode(&once);
         [secret.to_owned(), form, once, twice].map(Secret::new)
     };
-    // A word of one or two letters is no secret, and replacing it would garble the text.
+    // One or two characters are no secret, and replacing them would garble the text.
     let secrets = secrets.into_iter().filter(|secret| secret.len() > 2);
     let mut secrets: Vec<_> = secrets.flat_map(encoded).collect();
-    // The longest first: one may be a part of another.
+    // Longest first: a secret may be part of another.
     secrets.sort_by_key(|secret| Reverse(secret.expose_secret().len()));
     secrets.iter().fold(text.to_owned(), |text, secret| {
         text.replace(secret.expose_secret(), "[redacted]")

@@ -1,4 +1,4 @@
-//! The answers of endpoints, before it is known what they answer.
+//! Responses of endpoints, of either protocol.
 //!
 //! [RFC 6749 section 5](https://www.rfc-editor.org/rfc/rfc6749#section-5),
 //! [RFC 5849 section 2.1](https://www.rfc-editor.org/rfc/rfc5849#section-2.1)
@@ -15,7 +15,7 @@ use crate::{
     wire::form::parameters,
 };
 
-/// An endpoint's answer, before it is read: what hooks may change.
+/// Response of an endpoint before it is read, which hooks may change.
 ///
 /// ```
 /// use http::{HeaderMap, StatusCode};
@@ -33,7 +33,7 @@ pub struct EndpointResponse {
 }
 
 impl EndpointResponse {
-    /// The answer as it came.
+    /// Makes a response from its parts.
     pub fn new(status: StatusCode, headers: HeaderMap, body: impl Into<Vec<u8>>) -> Self {
         Self {
             status,
@@ -47,7 +47,7 @@ impl EndpointResponse {
         self.status
     }
 
-    /// The status, to be changed.
+    /// The status, mutably.
     pub fn status_mut(&mut self) -> &mut StatusCode {
         &mut self.status
     }
@@ -62,7 +62,7 @@ impl EndpointResponse {
         &self.body
     }
 
-    /// The body, to be changed.
+    /// The body, mutably.
     pub fn body_mut(&mut self) -> &mut Vec<u8> {
         &mut self.body
     }
@@ -72,7 +72,7 @@ impl EndpointResponse {
         Members::from_slice(&self.body).ok()
     }
 
-    /// Puts a JSON object in the place of the body.
+    /// Replaces the body by a JSON object.
     pub fn set_json(&mut self, members: &Map<String, Value>) {
         // A map with strings as keys always serialises.
         if let Ok(body) = serde_json::to_vec(members) {
@@ -80,16 +80,16 @@ impl EndpointResponse {
         }
     }
 
-    /// Turns a form-encoded body into a JSON object of strings; leaves one that begins like JSON
-    /// or HTML, or that repeats a parameter, as it is. A parameter that is not UTF-8 in
-    /// percent-encoding is left out.
+    /// Converts a form-encoded body into a JSON object of strings. A body that begins like JSON or
+    /// HTML, or that repeats a parameter, stays unchanged. A parameter that is not percent-encoded
+    /// UTF-8 is left out.
     pub fn form_to_json(&mut self) {
         if let Ok(form) = form(&self.body) {
             self.set_json(&form.members);
         }
     }
 
-    /// The answer, to be read.
+    /// The response as input for reading.
     pub(crate) fn answer(&self) -> Answer<'_> {
         Answer {
             status: self.status,
@@ -99,7 +99,7 @@ impl EndpointResponse {
     }
 }
 
-/// As HTTP libraries answer that know the types of the crate `http`.
+/// Converts the response of an HTTP library that uses the types of the crate `http`.
 impl<B: Into<Vec<u8>>> From<http::Response<B>> for EndpointResponse {
     fn from(response: http::Response<B>) -> Self {
         let (parts, body) = response.into_parts();
@@ -107,7 +107,7 @@ impl<B: Into<Vec<u8>>> From<http::Response<B>> for EndpointResponse {
     }
 }
 
-/// Without header values and body.
+/// Omits header values and the body.
 impl fmt::Debug for EndpointResponse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("EndpointResponse")
@@ -118,7 +118,7 @@ impl fmt::Debug for EndpointResponse {
     }
 }
 
-/// An answer that is read, whoever has received it.
+/// Response of an endpoint, borrowed to be read.
 #[derive(Clone, Copy)]
 pub(crate) struct Answer<'a> {
     pub(crate) status: StatusCode,
@@ -127,12 +127,12 @@ pub(crate) struct Answer<'a> {
 }
 
 impl Answer<'_> {
-    /// The members of the body, unless they or the headers are an `error`, or the status says that
-    /// they do not count.
+    /// The members of the body, unless they or the headers are an `error`, or the status is not a
+    /// success.
     ///
-    /// The content type is not looked at: some servers say `text/html` or nothing at all, and what
-    /// is a JSON object is no HTML page. Nor is the status before the `error`: some servers, GitHub
-    /// among them, answer one with status 200.
+    /// The content type is ignored: some servers send `text/html` or none at all, and a JSON object
+    /// is not an HTML page. The `error` is checked before the status: some servers, GitHub among
+    /// them, send it with status 200.
     pub(crate) fn read<T>(
         self,
         members: Result<T, String>,
@@ -147,28 +147,29 @@ impl Answer<'_> {
         }
         if status.is_redirection() {
             return Err(Error::answer(
-                "the endpoint redirects, which is not followed; set the URL that it leads to",
+                "the endpoint redirects, and redirects of endpoints are not followed; set the URL \
+                 that it redirects to",
                 status,
             ));
         }
         if !status.is_success() {
-            return Err(Error::answer("the answer is not final", status));
+            return Err(Error::answer("the response is not final", status));
         }
         members.map_err(|problem| self.unreadable(&problem))
     }
 
-    /// The error that this answer is, without what it says.
+    /// The error response with this status and these headers, without a code.
     pub(crate) fn error(self) -> ErrorResponse {
         ErrorResponse::new(self.status, self.headers.clone())
     }
 
-    /// The members of a body that is a JSON object, or in what it is none.
+    /// The members of a body that is a JSON object, or why it is not one.
     pub(crate) fn json(self) -> Result<Map<String, Value>, String> {
         json(self.body)
     }
 
     /// The parameters of a body that is a form, whatever its content type, or the members of the
-    /// JSON object that some servers answer with; or in what it is neither.
+    /// JSON object that some servers send; or why it is neither.
     pub(crate) fn form_or_json(self) -> Result<FormMembers, String> {
         match without_byte_order_mark(self.body).trim_ascii_start() {
             [b'{', ..] => json(self.body).map(|members| FormMembers {
@@ -179,25 +180,26 @@ impl Answer<'_> {
         }
     }
 
-    /// The problem of a body, with what kind of body it is; nothing is quoted of it.
+    /// The error about an unreadable body, with its media type and length; its content is not
+    /// quoted.
     fn unreadable(self, problem: &str) -> Error {
         let what = match self.body {
-            [] => format!("the answer {problem}"),
+            [] => format!("the response {problem}"),
             body => {
                 let kind = content_type(self.headers);
-                format!("the answer {problem} ({kind}, {} bytes)", body.len())
+                format!("the response {problem} ({kind}, {} bytes)", body.len())
             }
         };
         Error::answer(what, self.status)
     }
 }
 
-/// The parameters of a form, each of which it has once.
+/// Parameters of a form, each with a distinct name.
 #[derive(Debug)]
 pub(crate) struct FormMembers {
-    /// Those that are UTF-8 in percent-encoding, as strings.
+    /// The parameters that are percent-encoded UTF-8, as strings.
     pub(crate) members: Map<String, Value>,
-    /// The names of the others.
+    /// The names of the other parameters.
     pub(crate) unreadable: Vec<String>,
 }
 
@@ -210,8 +212,8 @@ fn json(body: &[u8]) -> Result<Map<String, Value>, String> {
     // The error may quote the body.
     Members::from_slice(body).map_err(|error| {
         let problem = match error.classify() {
-            serde_json::error::Category::Data => "is not a JSON object, or repeats a member",
-            serde_json::error::Category::Eof => "is JSON that breaks off",
+            serde_json::error::Category::Data => "is not a JSON object, or has a duplicate member",
+            serde_json::error::Category::Eof => "is truncated JSON",
             _ => "is not JSON",
         };
         let (line, column) = (error.line(), error.column());
@@ -230,7 +232,7 @@ fn form(body: &[u8]) -> Result<FormMembers, &'static str> {
     let (mut members, mut unreadable) = (Map::new(), Vec::new());
     for (name, value) in parameters(body) {
         if members.contains_key(&name) || unreadable.contains(&name) {
-            return Err("is a form that repeats a parameter");
+            return Err("is a form with a duplicate parameter");
         }
         match value {
             Some(value) => drop(members.insert(name, value.into())),
@@ -243,7 +245,7 @@ fn form(body: &[u8]) -> Result<FormMembers, &'static str> {
     })
 }
 
-/// The media type, for messages.
+/// The media type, for error messages.
 fn content_type(headers: &HeaderMap) -> &str {
     headers
         .get(header::CONTENT_TYPE)
@@ -335,23 +337,26 @@ mod tests {
             ),
             (
                 "[7]",
-                "is not a JSON object, or repeats a member, at line 1, column 0 (text/html, 3 bytes)",
+                "is not a JSON object, or has a duplicate member, at line 1, column 0 (text/html, \
+                 3 bytes)",
                 "is neither a form nor a JSON object (text/html, 3 bytes)",
             ),
             (
                 "{\"a\":1",
-                "is JSON that breaks off, at line 1, column 6 (text/html, 6 bytes)",
-                "is JSON that breaks off, at line 1, column 6 (text/html, 6 bytes)",
+                "is truncated JSON, at line 1, column 6 (text/html, 6 bytes)",
+                "is truncated JSON, at line 1, column 6 (text/html, 6 bytes)",
             ),
             (
                 r#"{"a":1,"a":2}"#,
-                "is not a JSON object, or repeats a member, at line 1, column 13 (text/html, 13 bytes)",
-                "is not a JSON object, or repeats a member, at line 1, column 13 (text/html, 13 bytes)",
+                "is not a JSON object, or has a duplicate member, at line 1, column 13 \
+                 (text/html, 13 bytes)",
+                "is not a JSON object, or has a duplicate member, at line 1, column 13 \
+                 (text/html, 13 bytes)",
             ),
             (
                 "a=1&a=2",
                 "is not JSON, at line 1, column 1 (text/html, 7 bytes)",
-                "is a form that repeats a parameter (text/html, 7 bytes)",
+                "is a form with a duplicate parameter (text/html, 7 bytes)",
             ),
         ] {
             let mut response = response(200, body);

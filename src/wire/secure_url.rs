@@ -1,11 +1,11 @@
-//! Where something secret may be sent to.
+//! Checks of URLs that secrets are sent to.
 //!
 //! [RFC 6749 section 3.1.2.1](https://www.rfc-editor.org/rfc/rfc6749#section-3.1.2.1),
 //! [RFC 8252 section 7.3](https://www.rfc-editor.org/rfc/rfc8252#section-7.3)
 
 use url::{Host, Url};
 
-/// Reads the URL of an endpoint; the error says what to do, without the setting's name.
+/// Parses and checks the URL of an endpoint. The error does not name the setting.
 pub(crate) fn check_endpoint(url: &str, allow_http: bool) -> Result<Url, String> {
     let url = parse_endpoint(url)?;
     check_endpoint_url(&url, allow_http)?;
@@ -16,38 +16,37 @@ pub(crate) fn parse_endpoint(url: &str) -> Result<Url, String> {
     Url::parse(url).map_err(|error| format!("is not an absolute URL ({error})"))
 }
 
-/// What is wrong with an endpoint's URL, if anything.
+/// Checks the URL of an endpoint.
 pub(crate) fn check_endpoint_url(url: &Url, allow_http: bool) -> Result<(), String> {
     if !matches!(url.scheme(), "https" | "http") || url.host().is_none() {
         return Err("must be an https URL".to_owned());
     }
     // "The endpoint URI MUST NOT include a fragment component."
     if url.fragment().is_some() {
-        return Err("must not have a fragment (the part behind #)".to_owned());
+        return Err("must not have a fragment (the part after #)".to_owned());
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return Err("must not hold a user name or password".to_owned());
+        return Err("must not contain a user name or a password".to_owned());
     }
     if !is_secure(url, allow_http) {
         return Err(
-            "must be https, or on loopback (dangerous_allow_http permits plain http)".to_owned(),
+            "must be https or on loopback (dangerous_allow_http permits plain http)".to_owned(),
         );
     }
     Ok(())
 }
 
-/// The URL to be shown: without its query, user name and password, which may be secret.
+/// The URL for display: without its query, user name and password, which may be secret.
 pub(crate) fn without_query(url: &Url) -> String {
     let mut url = url.clone();
-    // They fail where a URL cannot have them.
+    // They fail if a URL cannot have them.
     let _ = url.set_username("");
     let _ = url.set_password(None);
     url.set_query(None);
     url.into()
 }
 
-/// Whether something secret may be sent there: HTTPS, or plain HTTP that does not leave the
-/// machine.
+/// Whether secrets may be sent there: by HTTPS, or by plain HTTP on loopback.
 pub(crate) fn is_secure(url: &Url, allow_http: bool) -> bool {
     match url.scheme() {
         "https" => true,
@@ -56,7 +55,7 @@ pub(crate) fn is_secure(url: &Url, allow_http: bool) -> bool {
     }
 }
 
-/// Whether it does not leave the machine.
+/// Whether the host is a loopback address or `localhost`.
 pub(crate) fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => name == "localhost",

@@ -1,11 +1,11 @@
-//! The feature `rsa-sha1` is off: neither SHA-1 nor small keys.
+//! Builds without the feature `rsa-sha1`: neither SHA-1 nor small keys.
 
 use crate::{
     error::{Error, Result},
     oauth1::rsa_key::Hash,
 };
 
-/// A key that cannot be made.
+/// Key type without values.
 pub(super) enum LegacyKey {}
 
 impl LegacyKey {
@@ -26,11 +26,11 @@ impl LegacyKey {
     }
 }
 
-/// Why a key that may be good was not taken.
-pub(super) const REFUSED: &str = "the RSA key cannot be used: it is damaged, or has not 2048 \
-     to 4096 bits, without which oauth-twin needs its feature rsa-sha1";
+/// Error text for a key that may be valid.
+pub(super) const REFUSED: &str = "the RSA key is invalid, or its size is not 2048 to 4096 bits; \
+    smaller and larger keys need the feature rsa-sha1 of oauth-twin";
 
-/// Why nothing can be signed with SHA-1.
+/// The error for a signature with SHA-1.
 pub(super) fn no_sha1() -> Error {
-    Error::usage("RSA-SHA1 needs the feature rsa-sha1 of oauth-twin")
+    Error::usage("RSA-SHA1 needs the feature rsa-sha1 of oauth-twin; enable it in Cargo.toml")
 }

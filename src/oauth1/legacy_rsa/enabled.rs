@@ -1,6 +1,6 @@
-//! The feature `rsa-sha1`: what ring does not sign, on the crate `rsa`.
+//! Builds with the feature `rsa-sha1`: signatures that ring does not support, on the crate `rsa`.
 //!
-//! It signs and never decrypts, and with blinding.
+//! The crate only signs here, with blinding, and never decrypts.
 
 use ring::digest::digest;
 use rsa::{
@@ -13,7 +13,7 @@ use crate::{
     oauth1::rsa_key::Hash,
 };
 
-/// A key of 1024 bits and more, for any hash.
+/// RSA key of 1024 to 8192 bits, for any hash.
 pub(super) struct LegacyKey(PrivateKey);
 
 impl LegacyKey {
@@ -40,7 +40,7 @@ impl LegacyKey {
     }
 }
 
-/// What stands before the hash in the DER of a `DigestInfo`.
+/// The DER of a `DigestInfo` up to the hash.
 ///
 /// [RFC 8017 section 9.2, note 1](https://www.rfc-editor.org/rfc/rfc8017#section-9.2)
 fn prefix(hash: Hash) -> &'static [u8] {
@@ -55,11 +55,10 @@ fn prefix(hash: Hash) -> &'static [u8] {
     }
 }
 
-/// Why a key was not taken.
-pub(super) const REFUSED: &str =
-    "the RSA key cannot be used: it is damaged, or has fewer than 1024 or more than 8192 bits";
+/// Error text for a key.
+pub(super) const REFUSED: &str = "the RSA key is invalid, or its size is not 1024 to 8192 bits";
 
-/// Why this key does not sign with SHA-1.
+/// The error for a signature with SHA-1 by a key that only ring could read.
 pub(super) fn no_sha1() -> Error {
-    Error::usage("the RSA key cannot sign with SHA-1: only ring could read it")
+    Error::usage("the RSA key cannot sign with SHA-1; use RSA-SHA256 or another key")
 }

@@ -1,14 +1,14 @@
-//! Whom a client assertion is for.
+//! Audience of client assertions.
 //!
 //! [RFC 7523 section 3](https://www.rfc-editor.org/rfc/rfc7523#section-3)
 
-/// Whom a client assertion is for (`aud`), as a string.
+/// Audience of a client assertion (`aud`), as a string.
 ///
 /// ```
 /// # #[cfg(feature = "blocking")] {
 /// use oauth_twin::{OAuth2Client, oauth2::{Audience, ClientSecretJwt}};
 ///
-/// // A server that wants its token endpoint there, and not its issuer.
+/// // A server that requires its token endpoint as the audience, and not its issuer.
 /// let builder = OAuth2Client::builder("id")
 ///     .client_secret("a secret of at least thirty-two bytes")
 ///     .token_endpoint_auth_method(ClientSecretJwt::new().audience(Audience::TokenEndpoint));
@@ -19,13 +19,13 @@
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Audience {
-    /// The server's issuer identifier. It is the default where it is known, as a server that
-    /// somebody else runs cannot use such an assertion.
+    /// The server's issuer identifier. The default if it is known, as another server cannot replay
+    /// such an assertion.
     Issuer,
-    /// The URL of the token endpoint, at the other endpoints too. The default where no issuer is
-    /// known; where neither is, it is the endpoint itself.
+    /// The URL of the token endpoint, also at the other endpoints. The default if no issuer is
+    /// known; if neither is, the default is the URL of the endpoint itself.
     TokenEndpoint,
-    /// Whatever else the server wants.
+    /// Another value that the server requires.
     Other(String),
 }
 

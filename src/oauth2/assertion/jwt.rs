@@ -1,4 +1,4 @@
-//! JWTs that say who a client is, or for whom it acts: what all of them have.
+//! JWT assertions: the settings and claims that client authentication and grants have in common.
 //!
 //! [RFC 7523 section 3](https://www.rfc-editor.org/rfc/rfc7523#section-3)
 
@@ -25,7 +25,7 @@ use crate::{
     secret::Secret,
 };
 
-/// The claims that every assertion gets anew.
+/// Claims that each assertion sets itself, and what sets them.
 const OWN_CLAIMS: [(&str, &str); 7] = [
     ("iss", "is set by the client"),
     ("sub", "is set by the client"),
@@ -36,27 +36,27 @@ const OWN_CLAIMS: [(&str, &str); 7] = [
     ("jti", "is new for each request"),
 ];
 
-/// No server accepts an assertion that is good for longer than that, and most of them less.
+/// Maximum lifetime of an assertion. No server accepts a longer one, and most accept less.
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// As many bytes as the claims take at the most that are new for each assertion.
+/// Maximum length of the claims that are new for each assertion, in bytes.
 const NEW_CLAIMS_BYTES: usize = 128;
 
-/// What signs.
+/// Key that signs an assertion.
 #[derive(Clone, Debug)]
 pub(crate) enum AssertionKey {
     Local(SigningKey),
-    /// The one of the registration.
+    /// The external key of the registration.
     External,
 }
 
-/// A token that is signed already, or one that will be.
+/// Assertion, signed or to be signed externally.
 pub(crate) enum Assertion {
     Signed(Secret),
     Unsigned(SigningInput),
 }
 
-/// How assertions are made, of which none is used twice.
+/// Settings of JWT assertions, each of which is used once.
 #[derive(Clone)]
 pub(crate) struct JwtAssertion {
     pub(crate) audience: Option<Audience>,
@@ -64,7 +64,7 @@ pub(crate) struct JwtAssertion {
     pub(crate) not_before: bool,
     header: Map<String, Value>,
     claims: Map<String, Value>,
-    /// From the first assertion on.
+    /// Set by the first assertion.
     encoded_prefix: OnceLock<EncodedPrefix>,
 }
 
@@ -96,40 +96,50 @@ impl JwtAssertion {
         self.claims.contains_key(name)
     }
 
-    /// Whether the settings are good for this server.
+    /// Checks that the settings are valid for this server.
     pub(crate) fn check(&self, server: &AuthorizationServer) -> Result<()> {
         let own = |given| OWN_CLAIMS.iter().find(|(name, _)| name == given);
         if let Some((name, instead)) = self.claims.keys().find_map(own) {
-            return Err(Error::usage(format!("the claim {name} {instead}")));
+            return Err(Error::usage(format!(
+                "the claim {name} {instead}; remove it"
+            )));
         }
         let reserved = |given: &&String| ["alg", "crit"].contains(&given.as_str());
         if let Some(name) = self.header.keys().find(reserved) {
             return Err(Error::usage(format!(
-                "the member {name} of the header is not for the caller to set"
+                "the member {name} of the header cannot be set; remove it"
             )));
         }
         if self.lifetime < Duration::from_secs(1) {
-            return Err(Error::usage("lifetime is shorter than a second"));
+            return Err(Error::usage(
+                "lifetime is shorter than a second; set one of at least a \
+                second",
+            ));
         }
         if self.lifetime > LONGEST {
-            return Err(Error::usage("lifetime is longer than a day"));
+            return Err(Error::usage(
+                "lifetime is longer than a day; set a shorter one",
+            ));
         }
         if matches!(self.audience, Some(Audience::TokenEndpoint))
             && server.token_endpoint().is_none()
         {
             return Err(Error::usage(
-                "Audience::TokenEndpoint needs the token endpoint, which is not known here; name it",
+                "Audience::TokenEndpoint needs the URL of the token endpoint, which is not known; \
+                 set token_endpoint",
             ));
         }
         if matches!(self.audience, Some(Audience::Issuer)) && server.issuer().is_none() {
             return Err(Error::usage(
-                "Audience::Issuer needs the server's issuer, which is not known here; name it",
+                "Audience::Issuer needs the issuer identifier of the server, which is not known; \
+                 set issuer",
             ));
         }
         Ok(())
     }
 
-    /// A new assertion by `issuer` about `subject`, for `request`. The settings have been checked.
+    /// Makes a new assertion by `issuer` about `subject`, for `request`. The settings have been
+    /// checked.
     pub(crate) fn make(
         &self,
         key: &AssertionKey,
@@ -140,7 +150,7 @@ impl JwtAssertion {
         let now = request.clock().unix();
         let id = random::identifier(now)?;
         let mut room = [0; NEW_CLAIMS_BYTES];
-        // It fails only for want of room.
+        // It fails only if the buffer is too small.
         let new = self.new_claims(&id, now, &mut room).unwrap_or_default();
         let claims = LastingClaims {
             aud: self.audience(request.server(), request.url()),
@@ -160,12 +170,12 @@ impl JwtAssertion {
         })
     }
 
-    /// The claims that are new for each assertion: the rest of the JSON object. They are put together
-    /// in `room`, without an allocation.
+    /// The claims that are new for each assertion, as the rest of the JSON object. They are written
+    /// to a buffer, without an allocation.
     fn new_claims<'a>(&self, id: &[u8], now: Duration, room: &'a mut [u8]) -> io::Result<&'a [u8]> {
         let mut json = Cursor::new(&mut *room);
         json.write_all(br#""jti":""#)?;
-        // Letters and digits.
+        // It consists of letters and digits, which need no escape.
         json.write_all(id)?;
         for (name, time) in [
             (r#"","exp":"#, Some(now.saturating_add(self.lifetime))),
@@ -182,7 +192,7 @@ impl JwtAssertion {
         Ok(&room[..length])
     }
 
-    /// What assertions by `key` with these claims begin with.
+    /// The encoded prefix of assertions by `key` with these claims.
     fn beginning(&self, key: &SigningKey, claims: &LastingClaims<'_>) -> Result<Cow<'_, str>> {
         if let Some(encoded_prefix) = self.encoded_prefix.get()
             && encoded_prefix.is_for(key, claims)
@@ -191,7 +201,7 @@ impl JwtAssertion {
         }
         let header = self.with_own_members(key.header()).encode()?;
         let encoded = beginning(&header, claims);
-        // Were it there for others, it would stay.
+        // A prefix for other claims is kept, and not replaced.
         let _ = self.encoded_prefix.set(EncodedPrefix {
             algorithm: key.algorithm(),
             audience: claims.aud.to_owned(),
@@ -218,7 +228,7 @@ impl JwtAssertion {
         }
     }
 
-    /// Whether assertions are for the issuer.
+    /// Whether the audience of assertions is the issuer.
     pub(crate) fn is_for_issuer(&self, server: &AuthorizationServer) -> bool {
         let issuer = server.issuer();
         match &self.audience {
@@ -229,7 +239,7 @@ impl JwtAssertion {
     }
 }
 
-/// The names of the caller's claims alone: some of them are about people.
+/// Shows only the names of the caller's claims: values may be personal data.
 impl fmt::Debug for JwtAssertion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("JwtAssertion")
@@ -241,7 +251,7 @@ impl fmt::Debug for JwtAssertion {
     }
 }
 
-/// The claims that an assertion has like the one before, borrowed from where they stand.
+/// Claims that an assertion has in common with the previous one.
 #[derive(Serialize)]
 struct LastingClaims<'a> {
     aud: &'a str,
@@ -252,7 +262,7 @@ struct LastingClaims<'a> {
     others: &'a Map<String, Value>,
 }
 
-/// What assertions begin with, and which ones.
+/// Encoded prefix of assertions, with the claims that it is for.
 #[derive(Clone)]
 struct EncodedPrefix {
     algorithm: Algorithm,
@@ -264,8 +274,9 @@ struct EncodedPrefix {
 }
 
 impl EncodedPrefix {
-    /// Nothing else can have changed: of a key that is here only the algorithm does, and with the
-    /// caller's claims and members of the header this goes, too.
+    /// Whether the prefix is for this key and these claims. Nothing else can have changed: the
+    /// header depends on the algorithm and the identifier of a local key, and a change of the
+    /// caller's claims or header members discards the prefix.
     fn is_for(&self, key: &SigningKey, claims: &LastingClaims<'_>) -> bool {
         self.algorithm == key.algorithm()
             && self.audience == claims.aud
@@ -274,19 +285,22 @@ impl EncodedPrefix {
     }
 }
 
-/// The key that is elsewhere.
+/// The external key of the registration.
 pub(crate) fn external(registration: &ClientRegistration) -> Result<&ExternalKey> {
-    registration
-        .external_key()
-        .ok_or_else(|| Error::usage("there is no signer, and the key is to be elsewhere; set one"))
+    registration.external_key().ok_or_else(|| {
+        Error::usage(
+            "the private key is external and there is no signer; set \
+            signer",
+        )
+    })
 }
 
-/// The builder methods of a type that has a field `assertion`.
+/// Builder methods of a type that has a field `assertion`.
 macro_rules! asserting {
     ($name:ty) => {
         impl $name {
-            /// Whom the assertion is for (`aud`): the issuer where it is known, else the token
-            /// endpoint, unless told.
+            /// Sets the audience (`aud`). Defaults to the issuer if it is known, else to the token
+            /// endpoint.
             #[must_use]
             pub fn audience(
                 mut self,
@@ -296,23 +310,23 @@ macro_rules! asserting {
                 self
             }
 
-            /// How long an assertion is good for (`exp`), in whole seconds: 60 seconds unless told, and
-            /// a day at most.
+            /// Sets the lifetime of an assertion (`exp`), in whole seconds, at most a day. Defaults
+            /// to 60 seconds.
             #[must_use]
             pub fn lifetime(mut self, lifetime: std::time::Duration) -> Self {
                 self.assertion.lifetime = lifetime;
                 self
             }
 
-            /// Whether the assertion says that it is not good before it was made (`nbf`); no
-            /// unless told.
+            /// Includes the start of validity (`nbf`), which is the time of issue. Defaults to
+            /// `false`.
             #[must_use]
             pub fn not_before(mut self, not_before: bool) -> Self {
                 self.assertion.not_before = not_before;
                 self
             }
 
-            /// Adds a member to the header. `typ` is `JWT` unless told.
+            /// Adds a member to the header. `typ` defaults to `JWT`.
             #[must_use]
             pub fn header(
                 mut self,
@@ -323,7 +337,7 @@ macro_rules! asserting {
                 self
             }
 
-            /// Adds a claim. Those that are new for each assertion have methods of their own.
+            /// Adds a claim, other than those that each assertion sets itself.
             #[must_use]
             pub fn claim(
                 mut self,

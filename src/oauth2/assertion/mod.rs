@@ -1,4 +1,4 @@
-//! Assertions: JWTs that say who a client is, or for whom it acts.
+//! Assertions: JWTs that authenticate a client or grant a token.
 //!
 //! [RFC 7521](https://www.rfc-editor.org/rfc/rfc7521)
 

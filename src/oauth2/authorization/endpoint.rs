@@ -1,4 +1,4 @@
-//! The authorization endpoint: the URL that the person is sent to.
+//! The authorization endpoint, to which the end-user is redirected.
 //!
 //! [RFC 6749 section 3.1](https://www.rfc-editor.org/rfc/rfc6749#section-3.1)
 
@@ -22,28 +22,28 @@ use crate::{
     wire::{form::Form, secure_url::without_query},
 };
 
-/// Where to send the person, and what to remember until they come back.
+/// URL of an authorization request, and the pending login to keep until the callback.
 ///
 /// ```
 /// # fn demo(endpoint: &oauth_twin::oauth2::AuthorizationEndpoint) -> oauth_twin::Result<()> {
 /// use oauth_twin::oauth2::{AuthorizationRequest, AuthorizationUrl};
 ///
 /// let AuthorizationUrl { url, pending } = endpoint.request(AuthorizationRequest::new())?;
-/// // redirect to `url`; keep `pending` in the person's own session
+/// // redirect to `url`; keep `pending` in the user's own session
 /// # Ok(()) }
 /// ```
 #[expect(
     clippy::exhaustive_structs,
-    reason = "it is taken apart, and has nothing else to hold"
+    reason = "it is destructured, and has no further fields"
 )]
 pub struct AuthorizationUrl {
-    /// The URL to redirect the person to, or to open in a browser.
+    /// The URL to redirect the user to, or to open in a browser.
     pub url: Url,
-    /// What the callback is checked against.
+    /// The pending login, which the callback is checked against.
     pub pending: PendingAuthorization,
 }
 
-/// Without the query of the URL, in which the `state` stands.
+/// Omits the query of the URL, which contains the `state`.
 impl fmt::Debug for AuthorizationUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AuthorizationUrl")
@@ -53,7 +53,7 @@ impl fmt::Debug for AuthorizationUrl {
     }
 }
 
-/// A client at an authorization endpoint: builds requests, which the end-user's browser sends.
+/// Client at an authorization endpoint. It builds requests, which the end-user's browser sends.
 ///
 /// ```
 /// use oauth_twin::oauth2::{
@@ -84,11 +84,11 @@ pub struct AuthorizationEndpoint {
 }
 
 impl AuthorizationEndpoint {
-    /// The client at the `authorization_endpoint` of the server.
+    /// Makes the client at the `authorization_endpoint` of the server.
     ///
     /// # Errors
     ///
-    /// If the server's metadata lack that URL, or it is not absolute, not HTTPS (loopback is
+    /// If the server's metadata lacks that URL, or it is not absolute, not HTTPS (loopback is
     /// exempt), or has a fragment, a user name or a password.
     pub fn new(server: &AuthorizationServer, client: &ClientRegistration) -> Result<Self> {
         Self::with_http(server, client, false)
@@ -107,26 +107,27 @@ impl AuthorizationEndpoint {
         })
     }
 
-    /// The clock. Defaults to the system's.
+    /// Sets the clock. Defaults to the system clock.
     #[must_use]
     pub fn clock(mut self, clock: Clock) -> Self {
         self.clock = clock;
         self
     }
 
-    /// The URL of the authorization request, and what to remember of it.
+    /// Builds an authorization request: its URL, and the pending login.
     ///
     /// # Errors
     ///
-    /// If a parameter cannot be sent, is one that has a method of its own, or stands in the
-    /// endpoint's URL already.
+    /// If a parameter cannot be sent, is set by a method of its own, or is already in the
+    /// endpoint's URL.
     ///
     /// [RFC 6749 section 4.1.1](https://www.rfc-editor.org/rfc/rfc6749#section-4.1.1)
     pub fn request(&self, request: AuthorizationRequest) -> Result<AuthorizationUrl> {
         let state = match request.state {
             Some(state) if state.expose_secret().len() < 22 => {
                 return Err(Error::usage(
-                    "a state of one's own has at least 22 characters; leave it out for a random one",
+                    "the state is shorter than 22 characters; pass a longer one, or leave it out \
+                     for a random one",
                 ));
             }
             Some(state) => state,
@@ -181,7 +182,8 @@ impl AuthorizationEndpoint {
             ];
             if OWN.contains(&name) {
                 return Err(Error::usage(format!(
-                    "the parameter {name} of an authorization request is set by its own method"
+                    "the parameter {name} of an authorization request cannot be set by param; use \
+                     its own method"
                 )));
             }
         }
@@ -193,7 +195,7 @@ impl AuthorizationEndpoint {
             .find(|(name, _)| name != "resource" && form.value(name).is_some())
         {
             return Err(Error::usage(format!(
-                "the URL of the authorization endpoint has a parameter {name} already"
+                "the URL of the authorization endpoint already has a parameter {name}; remove it"
             )));
         }
         let mut query = url.query_pairs_mut();
@@ -220,7 +222,7 @@ impl AuthorizationEndpoint {
     }
 }
 
-/// Without the query of the URL, in which some servers want a key.
+/// Omits the query of the URL, in which some servers require a key.
 impl fmt::Debug for AuthorizationEndpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AuthorizationEndpoint")

@@ -7,30 +7,30 @@ use ring::digest::{SHA256, digest};
 
 use crate::{error::Result, random, secret::Secret};
 
-/// How a code is bound to the one who asked for it.
+/// PKCE method, which binds a code to the client that requested it.
 ///
 /// ```
 /// use oauth_twin::oauth2::{AuthorizationRequest, Pkce};
 ///
-/// // For a server that refuses parameters that it does not know.
+/// // For a server that refuses unknown parameters.
 /// let request = AuthorizationRequest::new().pkce(Pkce::Off);
 /// ```
 ///
 /// # Security
 ///
-/// Only [`Pkce::S256`] protects a code that was stolen on its way. The others are for servers
-/// that cannot do better.
+/// Only [`Pkce::S256`] protects an intercepted code. The others are for servers that support
+/// nothing better.
 ///
 /// [RFC 7636 section 4.2](https://www.rfc-editor.org/rfc/rfc7636#section-4.2)
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Pkce {
-    /// The challenge is the SHA-256 of the verifier.
+    /// The SHA-256 of the verifier as the challenge.
     #[default]
     S256,
-    /// The challenge is the verifier itself.
+    /// The verifier itself as the challenge.
     Plain,
-    /// No challenge at all.
+    /// No challenge.
     Off,
 }
 
@@ -49,7 +49,7 @@ impl Pkce {
     }
 }
 
-/// 256 random bits in 43 characters: a `state`, or a verifier.
+/// 256 random bits in 43 characters, for a `state` or a verifier.
 pub(crate) fn random_text() -> Result<Secret> {
     let mut bytes = zeroize::Zeroizing::new([0; 32]);
     random::fill(&mut *bytes)?;

@@ -1,4 +1,4 @@
-//! The authorization request: the URL that the person is sent to.
+//! Authorization requests.
 //!
 //! [RFC 6749 section 4.1.1](https://www.rfc-editor.org/rfc/rfc6749#section-4.1.1)
 
@@ -10,7 +10,8 @@ use crate::{
     wire::form::Form,
 };
 
-/// What to ask the person for. Saying nothing is right: `state` and PKCE come by themselves.
+/// Authorization request to the resource owner. The defaults are secure: `state` and PKCE are
+/// included.
 ///
 /// ```
 /// use std::time::Duration;
@@ -38,7 +39,7 @@ pub struct AuthorizationRequest {
     pub(crate) expires_in: Duration,
 }
 
-/// What the person comes back with.
+/// Response type: the content of the authorization response.
 ///
 /// ```
 /// use oauth_twin::oauth2::{AuthorizationRequest, ResponseType};
@@ -54,7 +55,7 @@ pub enum ResponseType {
     /// A code.
     #[default]
     Code,
-    /// A token, in the fragment of the URL: the implicit grant, which [RFC 9700 section
+    /// A token in the fragment of the URL, by the implicit grant, which [RFC 9700 section
     /// 2.1.2](https://www.rfc-editor.org/rfc/rfc9700#section-2.1.2) advises against.
     Token,
 }
@@ -85,20 +86,19 @@ impl Default for AuthorizationRequest {
 }
 
 impl AuthorizationRequest {
-    /// Asks for a code, for the client's own scope, resource and redirection URI.
+    /// Requests a code, with the scope, resource and redirection URI of the client.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Asks for this scope, instead of the client's.
+    /// Sets the scope, instead of the client's.
     #[must_use]
     pub fn scope(mut self, scope: impl Into<Scope>) -> Self {
         self.scope = Some(scope.into());
         self
     }
 
-    /// Asks for a token for this resource, instead of the client's; call it again for more than
-    /// one.
+    /// Adds a resource that the token is for, instead of the client's.
     ///
     /// [RFC 8707 section 2.1](https://www.rfc-editor.org/rfc/rfc8707#section-2.1)
     #[must_use]
@@ -107,36 +107,35 @@ impl AuthorizationRequest {
         self
     }
 
-    /// Where the person is sent back to, instead of the client's redirection URI.
+    /// Sets the redirection URI, instead of the client's.
     #[must_use]
     pub fn redirect_uri(mut self, redirect_uri: impl Into<String>) -> Self {
         self.redirect_uri = Some(redirect_uri.into());
         self
     }
 
-    /// Adds a parameter, such as `prompt` or `login_hint`; a name may stand more than once.
+    /// Adds a parameter, such as `prompt` or `login_hint`. A name may occur more than once.
     #[must_use]
     pub fn param(mut self, name: impl Into<Cow<'static, str>>, value: impl Into<Secret>) -> Self {
         self.parameters.push(name, value);
         self
     }
 
-    /// Asks for something else than a code.
+    /// Sets the response type. Defaults to a code.
     #[must_use]
     pub fn response_type(mut self, response_type: ResponseType) -> Self {
         self.response_type = response_type;
         self
     }
 
-    /// A `state` of the caller's own, of at least 22 characters that nobody can guess. New and
-    /// random unless told.
+    /// Sets the `state`, of at least 22 unpredictable characters. Defaults to a new random one.
     #[must_use]
     pub fn state(mut self, state: impl Into<Secret>) -> Self {
         self.state = Some(state.into());
         self
     }
 
-    /// A `code_verifier` of the caller's own, 43 to 128 characters. New and random unless told.
+    /// Sets the `code_verifier`, of 43 to 128 characters. Defaults to a new random one.
     ///
     /// [RFC 7636 section 4.1](https://www.rfc-editor.org/rfc/rfc7636#section-4.1)
     #[must_use]
@@ -145,14 +144,14 @@ impl AuthorizationRequest {
         self
     }
 
-    /// How the code is bound to this request: [`Pkce::S256`] unless told.
+    /// Sets the PKCE method. Defaults to [`Pkce::S256`].
     #[must_use]
     pub fn pkce(mut self, pkce: Pkce) -> Self {
         self.pkce = pkce;
         self
     }
 
-    /// How long the person may take: an hour unless told.
+    /// Sets the time within which the login has to be completed. Defaults to an hour.
     #[must_use]
     pub fn expires_in(mut self, expires_in: Duration) -> Self {
         self.expires_in = expires_in;

@@ -1,4 +1,4 @@
-//! The authorization response: what the user comes back with, and whether it answers the request.
+//! Authorization responses, and the checks that they answer the request.
 //!
 //! [RFC 6749 section 4.1.2](https://www.rfc-editor.org/rfc/rfc6749#section-4.1.2),
 //! [RFC 9207](https://www.rfc-editor.org/rfc/rfc9207)
@@ -18,7 +18,7 @@ use crate::{
     wire::callback::CallbackParameters,
 };
 
-/// The error codes that are registered for the authorization endpoint.
+/// Error codes that are registered for the authorization endpoint.
 ///
 /// [IANA: OAuth Extensions Error Registry](https://www.iana.org/assignments/oauth-parameters/oauth-parameters.xhtml#extensions-error)
 const REGISTERED: [&str; 19] = [
@@ -43,11 +43,10 @@ const REGISTERED: [&str; 19] = [
     "invalid_authorization_details",
 ];
 
-/// An authorization request that has not been answered yet: all that its answer is checked
-/// against.
+/// Pending authorization request, which its response is checked against.
 ///
-/// It belongs into the session of the user who was sent away, and nowhere else: out of it, it is
-/// consumed by the answer. It serialises, secrets included.
+/// It belongs in the session of the user who was redirected, and nowhere else: taken from it, it is
+/// consumed by the response. It serialises, including secrets.
 ///
 /// ```
 /// use oauth_twin::oauth2::{
@@ -60,7 +59,7 @@ const REGISTERED: [&str; 19] = [
 /// let created = endpoint.request(AuthorizationRequest::new())?;
 /// let session = serde_json::to_string(&created.pending).unwrap();
 ///
-/// // The callback, in another process perhaps. Somebody else's answer is refused:
+/// // The callback, perhaps in another process. The callback of another login is refused:
 /// let pending: oauth_twin::oauth2::PendingAuthorization = serde_json::from_str(&session).unwrap();
 /// let error = pending
 ///     .authorization_response("https://app.example.com/callback?code=1&state=forged")
@@ -74,8 +73,8 @@ const REGISTERED: [&str; 19] = [
 ///
 /// # Security
 ///
-/// Whoever has it, and the callback, can finish the login. Keep it where only the user's own
-/// browser leads to, and take it out before it is used.
+/// Anyone who has it and the callback can complete the login. Keep it in a session that only the
+/// user's own browser can reach, and remove it from there before use.
 #[derive(Deserialize, Serialize)]
 pub struct PendingAuthorization {
     #[serde(with = "secret::exposed")]
@@ -97,17 +96,18 @@ pub struct PendingAuthorization {
 }
 
 impl PendingAuthorization {
-    /// The grant in the callback: a URL of any scheme, its query, or the form body of a `form_post`.
+    /// The grant in the callback, which is a URL of any scheme, its query, or the form body of a
+    /// `form_post`.
     ///
-    /// What surrounds a callback that was pasted is passed over: white space, one pair of quotes, a
-    /// byte order mark. Checked in this order: that no parameter is repeated, that `state` is that of
-    /// this request, that `iss` is the issuer if both are known, that it is not an error, that there
-    /// is a code. Whether the login has expired is checked when the grant is used, by the clock of the
-    /// client or the [`TokenEndpoint`](crate::oauth2::TokenEndpoint) that sends it.
+    /// White space, one pair of quotes and a byte order mark around a pasted callback are ignored.
+    /// The checks, in this order: no parameter is repeated, `state` is that of this request, `iss`
+    /// is the issuer if both are known, it is not an error, there is a code. The expiry of the
+    /// login is checked when the grant is used, by the clock of the client or the
+    /// [`TokenEndpoint`](crate::oauth2::TokenEndpoint) that sends it.
     ///
     /// # Errors
     ///
-    /// What the callback fails; or the server's own error, such as `access_denied`.
+    /// The first check that fails, or the server's own error, such as `access_denied`.
     ///
     /// [RFC 6749 section 4.1.2](https://www.rfc-editor.org/rfc/rfc6749#section-4.1.2)
     pub fn authorization_response(self, callback: &str) -> Result<AuthorizationCode> {
@@ -115,7 +115,7 @@ impl PendingAuthorization {
         self.check(&mut parameters)?;
         let code = parameters.take("code")?;
         let code = code.ok_or_else(|| Error::callback("the callback has no `code`"))?;
-        // That of the request, or none, whatever the client has by now.
+        // The URI of the request, or none, even if the client's has changed.
         let redirect_uri = self.redirect_uri.unwrap_or_default();
         let mut grant = AuthorizationCode::new(code)
             .redirect_uri(redirect_uri)
@@ -129,23 +129,23 @@ impl PendingAuthorization {
         Ok(grant)
     }
 
-    /// The token in the fragment of the callback, for the implicit grant, after the same checks
-    /// and that the login has not expired, by the system's clock.
+    /// The token in the fragment of the callback, for the implicit grant, after the same checks.
+    /// The expiry of the login is checked by the system clock.
     ///
     /// # Errors
     ///
-    /// What the callback fails; or the server's own error.
+    /// The first check that fails, or the server's own error.
     ///
     /// [RFC 6749 section 4.2.2](https://www.rfc-editor.org/rfc/rfc6749#section-4.2.2)
     pub fn token_from_fragment(self, url: &str) -> Result<Token> {
         self.token_from_fragment_at(url, &Clock::system())
     }
 
-    /// The same by the clock of a client that has another than the system's.
+    /// The token in the fragment of the callback; the expiry of the login is checked by `clock`.
     ///
     /// # Errors
     ///
-    /// What the callback fails; or the server's own error.
+    /// The first check that fails, or the server's own error.
     ///
     /// [RFC 6749 section 4.2.2](https://www.rfc-editor.org/rfc/rfc6749#section-4.2.2)
     pub fn token_from_fragment_at(self, url: &str, clock: &Clock) -> Result<Token> {
@@ -162,7 +162,7 @@ impl PendingAuthorization {
         Token::from_answer(members, now).map_err(Error::callback)
     }
 
-    /// Checks that the parameters answer this request, and takes out those by which they do.
+    /// Checks that the parameters answer this request, and removes those that it has checked.
     fn check(&self, parameters: &mut CallbackParameters) -> Result<()> {
         match parameters.take("state")? {
             None => {
@@ -201,11 +201,11 @@ impl PendingAuthorization {
     fn check_issuer(&self, parameters: &mut CallbackParameters) -> Result<()> {
         match (parameters.take("iss")?, &self.issuer) {
             (Some(iss), Some(issuer)) if iss.expose_secret() != issuer => Err(Error::callback(
-                "the callback comes from another issuer (`iss`) than the login was sent to",
+                "the issuer of the callback (`iss`) is not the one that the user was redirected to",
             )),
-            // Without it only from servers that are not known to send it.
+            // Required only of servers that are known to send it.
             (None, _) if self.iss_required => Err(Error::callback(
-                "the callback does not say from which issuer (`iss`) it comes",
+                "the callback has no issuer (`iss`), which this server always sends",
             )),
             _ => Ok(()),
         }

@@ -1,11 +1,11 @@
-//! The client authentication of a client for which none was set.
+//! Default client authentication.
 
 use std::sync::Arc;
 
 use super::{ClientAuth, jwt::PrivateKeyJwt, none::PublicClient, secret::ClientSecretBasic};
 use crate::oauth2::client::ClientRegistration;
 
-/// What a client does that was not told.
+/// The authentication method of a client for which none was set.
 ///
 /// [RFC 7591 section 2](https://www.rfc-editor.org/rfc/rfc7591#section-2)
 pub(crate) fn default_client_auth(registration: &ClientRegistration) -> Arc<dyn ClientAuth> {

@@ -1,4 +1,4 @@
-//! The identifier of a client in its requests.
+//! Client identifiers in requests.
 
 use crate::{
     error::Error,
@@ -10,7 +10,8 @@ pub(crate) fn identify(request: &mut EndpointRequest) {
     request.form_mut().set("client_id", id);
 }
 
-/// The client's identifier, which every method but [`NoClientAuthentication`] needs.
+/// Checks that there is a client identifier, which every method except [`NoClientAuthentication`]
+/// needs.
 pub(crate) fn identified(registration: &ClientRegistration) -> Result<(), Error> {
     match registration.client_id().is_empty() {
         true => Err(Error::usage("it needs a client_id")),

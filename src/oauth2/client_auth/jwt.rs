@@ -1,4 +1,4 @@
-//! Client authentication by a signed token.
+//! Client authentication by JWT assertion.
 //!
 //! [RFC 7523 section 2.2](https://www.rfc-editor.org/rfc/rfc7523#section-2.2)
 
@@ -21,7 +21,8 @@ use crate::{
 
 const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
-/// `client_secret_jwt`: a token that is signed with the client's secret, which itself is not sent.
+/// `client_secret_jwt`: an assertion that is signed with the client's secret, which itself is not
+/// sent.
 ///
 /// The token is new for each request, at every endpoint.
 ///
@@ -51,7 +52,7 @@ pub struct ClientSecretJwt {
 }
 
 impl ClientSecretJwt {
-    /// Signs by HS256.
+    /// Makes the method with HS256.
     pub fn new() -> Self {
         Self {
             algorithm: Algorithm::HS256,
@@ -60,18 +61,18 @@ impl ClientSecretJwt {
         }
     }
 
-    /// Signs by HS384 or HS512 instead.
+    /// Sets the algorithm: HS384 or HS512 instead of HS256.
     #[must_use]
     pub fn algorithm(mut self, algorithm: Algorithm) -> Self {
         self.algorithm = algorithm;
         self
     }
 
-    /// Takes a secret that is shorter than the hash, too: 32, 48 or 64 bytes.
+    /// Permits a secret that is shorter than the hash of 32, 48 or 64 bytes.
     ///
     /// # Security
     ///
-    /// Whoever sees an assertion can try out short secrets at leisure.
+    /// Anyone who sees an assertion can find a short secret by offline brute force.
     #[must_use]
     pub fn dangerous_allow_short_secret(mut self) -> Self {
         self.allow_short = true;
@@ -113,8 +114,8 @@ impl ClientAuth for ClientSecretJwt {
     }
 }
 
-/// `private_key_jwt`: a token that is signed with the client's private key, whose public half the
-/// server knows.
+/// `private_key_jwt`: an assertion that is signed with the client's private key, whose public key
+/// is registered at the server.
 ///
 /// The token is new for each request, at every endpoint. The client needs no secret.
 ///
@@ -148,7 +149,7 @@ pub struct PrivateKeyJwt {
 }
 
 impl PrivateKeyJwt {
-    /// Signs with `key`, by its algorithm.
+    /// Makes the method with a local key and its algorithm.
     pub fn new(key: SigningKey) -> Self {
         Self {
             key: AssertionKey::Local(key),
@@ -156,7 +157,8 @@ impl PrivateKeyJwt {
         }
     }
 
-    /// Lets the key be elsewhere, in a KMS or an HSM: the client's `signer` signs.
+    /// Makes the method with an external key in a KMS or an HSM, used through the client's
+    /// `signer`.
     pub fn external() -> Self {
         Self {
             key: AssertionKey::External,
@@ -185,8 +187,8 @@ impl ClientAuth for PrivateKeyJwt {
         };
         if algorithm.is_symmetric() {
             return Err(Error::usage(
-                "private_key_jwt needs a private key, and this one is a shared secret; \
-                 ClientSecretJwt signs with the client's secret",
+                "private_key_jwt needs a private key, but this one is a shared secret; use \
+                 ClientSecretJwt",
             )
             .into());
         }
@@ -206,14 +208,15 @@ fn assert(
     let signed = assertion.make(key, request, id, Some(id))?;
     request.advise(match assertion.is_for_issuer(request.server()) {
         true => {
-            "the client assertion was for the issuer; some servers want Audience::TokenEndpoint"
+            "the audience of the client assertion was the issuer; some servers require \
+             Audience::TokenEndpoint"
         }
         false => {
-            "the client assertion was not for the issuer; most servers want that (set issuer, or \
-             Audience::Issuer)"
+            "the audience of the client assertion was not the issuer, which most servers require; \
+             set issuer or Audience::Issuer"
         }
     });
-    // The assertion names the client already; Microsoft wants the parameter all the same.
+    // The assertion already identifies the client, but Microsoft requires the parameter.
     identify(request);
     request
         .form_mut()

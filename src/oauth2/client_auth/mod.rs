@@ -13,9 +13,9 @@ use crate::{
     oauth2::{client::ClientRegistration, request::EndpointRequest, server::AuthorizationServer},
 };
 
-/// How the client says to an endpoint who it is.
+/// Authentication method of a client.
 ///
-/// One setting serves all endpoints. It is asked anew for each attempt. Use one of
+/// One method serves all endpoints, and is called for each attempt. Use one of
 /// [`ClientSecretBasic`], [`ClientSecretPost`], [`ClientSecretJwt`], [`PrivateKeyJwt`],
 /// [`PublicClient`], or a closure of your own:
 ///
@@ -39,19 +39,18 @@ use crate::{
 /// [`ClientSecretJwt`]: crate::oauth2::ClientSecretJwt
 /// [`PrivateKeyJwt`]: crate::oauth2::PrivateKeyJwt
 pub trait ClientAuth: Send + Sync {
-    /// Adds to `request` what authenticates the client.
+    /// Adds the client's authentication to `request`.
     ///
     /// # Errors
     ///
-    /// When it cannot, for example for want of a secret; nothing is sent then.
+    /// If it cannot, for example without a secret. Nothing is sent then.
     fn authenticate(&self, request: &mut EndpointRequest) -> Result<(), BoxError>;
 
-    /// Whether it can do with what the client is registered as at this server; the client is not
-    /// built otherwise.
+    /// Checks the registration of the client at this server. Builders of clients call it.
     ///
     /// # Errors
     ///
-    /// What is missing or cannot be sent. Defaults to none.
+    /// If something is missing or cannot be sent. The default implementation returns none.
     fn check(
         &self,
         registration: &ClientRegistration,

@@ -1,4 +1,4 @@
-//! Client authentication without a secret: the identifier alone, or nothing at all.
+//! Public clients, and clients without any identification.
 //!
 //! [RFC 6749 section 3.2.1](https://www.rfc-editor.org/rfc/rfc6749#section-3.2.1)
 
@@ -11,8 +11,7 @@ use crate::{
     oauth2::{client::ClientRegistration, request::EndpointRequest, server::AuthorizationServer},
 };
 
-/// `none`: a client without a secret, which only gives its identifier. The default of a client
-/// that has no secret.
+/// `none`: the client identifier only. The default of a client without a secret.
 ///
 /// ```
 /// # #[cfg(feature = "blocking")] {
@@ -42,8 +41,8 @@ impl ClientAuth for PublicClient {
     }
 }
 
-/// Says nothing of the client, where a grant says who it is: an assertion of a service account.
-/// `AssertionClient` does so unless it has a `client_id`.
+/// No identification of the client at all, for grants that identify it, such as the assertion of a
+/// service account. The default of an `AssertionClient` without a `client_id`.
 ///
 /// ```
 /// use oauth_twin::oauth2::{

@@ -1,4 +1,4 @@
-//! Client authentication by secret, and none.
+//! Client authentication by secret.
 //!
 //! [RFC 6749 section 2.3](https://www.rfc-editor.org/rfc/rfc6749#section-2.3)
 
@@ -38,9 +38,9 @@ pub struct ClientSecretBasic;
 
 impl ClientAuth for ClientSecretBasic {
     fn authenticate(&self, request: &mut EndpointRequest) -> Result<(), BoxError> {
-        // "The client identifier is encoded using the "application/x-www-form-urlencoded"
-        // encoding algorithm [...]; the client password is encoded using the same algorithm".
-        // A space as %20, not +: Authlib's server decodes only that, and every other both.
+        // "The client identifier is encoded using the "application/x-www-form-urlencoded" encoding
+        // algorithm [...]; the client password is encoded using the same algorithm". A space
+        // becomes %20, not +: Authlib's server decodes only the former, all others decode both.
         let id = percent_encode(request.client_id());
         let secret = Zeroizing::new(percent_encode(required(
             request.client_secret(),
@@ -60,10 +60,11 @@ impl ClientAuth for ClientSecretBasic {
     }
 }
 
-/// `client_secret_basic` for servers that do not decode: identifier and secret as they are.
+/// `client_secret_basic` without form-encoding, for servers that do not decode identifier and
+/// secret.
 ///
-/// The two differ only where identifier or secret hold something else than letters, digits and
-/// `-._~`. Try this when the server answers `invalid_client` to a secret with other characters.
+/// It differs from [`ClientSecretBasic`] only if identifier or secret contain other characters than
+/// letters, digits and `-._~`. Try it if the server responds `invalid_client` to such a secret.
 ///
 /// ```
 /// # #[cfg(feature = "blocking")] {
@@ -97,7 +98,7 @@ impl ClientAuth for ClientSecretBasicRaw {
         required(registration.client_secret(), "client_secret_basic")?;
         if registration.client_id().contains(':') {
             return Err(Error::usage(
-                "a client_id with a colon cannot be sent raw; use ClientSecretBasic",
+                "the client_id contains a colon, which cannot be sent raw; use ClientSecretBasic",
             )
             .into());
         }
@@ -148,7 +149,7 @@ pub(crate) fn required<'a>(
     match client_secret {
         Some(secret) if pem::contains(secret.expose_secret().as_bytes(), b"-----BEGIN ") => {
             Err(Error::usage(
-                "the client_secret is a key in PEM, which is never sent; PrivateKeyJwt signs with it",
+                "the client_secret is a key in PEM, which is never sent; pass it to PrivateKeyJwt",
             ))
         }
         Some(secret) => Ok(secret.expose_secret()),

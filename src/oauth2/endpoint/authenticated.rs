@@ -1,4 +1,4 @@
-//! Endpoints at which a client authenticates, and what they have in common.
+//! Common parts of the endpoints at which a client authenticates.
 //!
 //! [RFC 6749 section 3](https://www.rfc-editor.org/rfc/rfc6749#section-3)
 
@@ -20,7 +20,7 @@ use crate::{
     wire::{form::Form, secure_url::without_query},
 };
 
-/// A client at one endpoint of a server. It is made on demand, of values that are cheap to clone.
+/// Client at one endpoint of a server. It is made on demand from values that are cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Endpoint {
     url: Arc<Url>,
@@ -33,7 +33,7 @@ pub(crate) struct Endpoint {
 }
 
 impl Endpoint {
-    /// `client` at the endpoint that the metadata of `server` names so.
+    /// Makes `client` at the endpoint of this name in the metadata of `server`.
     pub(crate) fn new(
         name: &str,
         server: &AuthorizationServer,
@@ -51,7 +51,7 @@ impl Endpoint {
         })
     }
 
-    /// A request without parameters.
+    /// Makes a request without parameters.
     pub(crate) fn begin(&self) -> EndpointRequest {
         EndpointRequest::new(
             self.method.clone(),
@@ -62,7 +62,7 @@ impl Endpoint {
         )
     }
 
-    /// The request, changed by the hooks and authenticated.
+    /// Applies the hooks to the request and authenticates it.
     pub(crate) fn finish(
         &self,
         mut request: EndpointRequest,
@@ -78,7 +78,7 @@ impl Endpoint {
         Ok(request)
     }
 
-    /// The request with `form`, changed by the hooks and authenticated.
+    /// Makes an authenticated request with `form`, after applying the hooks.
     pub(crate) fn request(&self, form: Form, message: Message) -> Result<EndpointRequest> {
         let mut request = self.begin();
         *request.form_mut() = form;
@@ -86,7 +86,7 @@ impl Endpoint {
     }
 }
 
-/// Without the query of the URL, in which some servers want a key.
+/// Omits the query of the URL, in which some servers require a key.
 impl fmt::Debug for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Endpoint")
@@ -96,15 +96,15 @@ impl fmt::Debug for Endpoint {
     }
 }
 
-/// The constructor and the settings of a type that consists of an [`Endpoint`].
+/// Constructor and settings of a type that wraps an [`Endpoint`].
 macro_rules! authenticated_endpoint {
     ($name:ident at $member:literal) => {
         impl $name {
-            #[doc = concat!("The client at the `", $member, "` of the server.")]
+            #[doc = concat!("Makes the client at the `", $member, "` of the server.")]
             ///
             /// # Errors
             ///
-            /// If the server's metadata lack that URL, or it is not absolute, not HTTPS (loopback
+            /// If the server's metadata lacks that URL, or it is not absolute, not HTTPS (loopback
             /// is exempt), or has a fragment, a user name or a password.
             pub fn new(
                 server: &$crate::oauth2::server::AuthorizationServer,
@@ -113,14 +113,14 @@ macro_rules! authenticated_endpoint {
                 Endpoint::new($member, server, client, false).map(Self)
             }
 
-            /// The clock. Defaults to the system's.
+            /// Sets the clock. Defaults to the system clock.
             #[must_use]
             pub fn clock(mut self, clock: $crate::clock::Clock) -> Self {
                 self.0.clock = clock;
                 self
             }
 
-            /// How the client authenticates. Defaults to
+            /// Sets the client authentication. Defaults to
             /// [`ClientSecretBasic`](crate::oauth2::ClientSecretBasic) if it has a secret,
             /// [`PrivateKeyJwt`](crate::oauth2::PrivateKeyJwt) if it has an external key, else to
             /// [`PublicClient`](crate::oauth2::PublicClient).
@@ -133,18 +133,18 @@ macro_rules! authenticated_endpoint {
                 self
             }
 
-            /// The method of requests. Defaults to `POST`, as the RFC has it.
+            /// Sets the HTTP method of requests. Defaults to `POST`, as the RFC requires.
             ///
             /// # Security
             ///
-            /// With `GET`, everything that is secret stands in the URL, and so in logs.
+            /// With `GET`, all secrets are in the URL, and so in logs.
             #[must_use]
             pub fn method(mut self, method: http::Method) -> Self {
                 self.0.method = method;
                 self
             }
 
-            /// The compliance hooks, in order.
+            /// Sets the compliance hooks, in order.
             #[must_use]
             pub fn compliance_hooks(
                 mut self,

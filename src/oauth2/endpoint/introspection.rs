@@ -25,8 +25,8 @@ use crate::{
     secret::Secret,
 };
 
-/// A client at an introspection endpoint: builds requests and reads answers, and
-/// leaves the sending to you. The clients of this crate do all of it.
+/// Client at an introspection endpoint. It builds requests and reads responses, which you send and
+/// receive with any HTTP library. The clients of this crate use it themselves.
 ///
 /// ```
 /// use http::{HeaderMap, StatusCode};
@@ -53,22 +53,22 @@ pub struct IntrospectionEndpoint(Endpoint);
 authenticated_endpoint!(IntrospectionEndpoint at "introspection_endpoint");
 
 impl IntrospectionEndpoint {
-    /// The request that asks about `token`, authenticated.
+    /// Builds an authenticated request to introspect `token`.
     ///
     /// # Errors
     ///
-    /// If a hook or the client authentication cannot make one.
+    /// If a hook or the client authentication fails.
     ///
     /// [RFC 7662 section 2.1](https://www.rfc-editor.org/rfc/rfc7662#section-2.1)
     pub fn request(&self, token: &Secret, hint: Option<&TokenTypeHint>) -> Result<EndpointRequest> {
         self.0.request(form(token, hint), Message::Introspection)
     }
 
-    /// Reads the answer.
+    /// Reads the response.
     ///
     /// # Errors
     ///
-    /// The server's own error, or one that says in what the answer is none.
+    /// The server's own error, or an error about an invalid response.
     ///
     /// [RFC 7662 section 2.2](https://www.rfc-editor.org/rfc/rfc7662#section-2.2)
     pub fn read_response(
@@ -82,7 +82,7 @@ impl IntrospectionEndpoint {
     }
 }
 
-/// What the server says of a token.
+/// Introspection response: the server's information about a token.
 ///
 /// ```
 /// # fn show(introspection: &oauth_twin::oauth2::Introspection) {
@@ -100,15 +100,15 @@ pub struct Introspection {
 }
 
 impl Introspection {
-    /// The answer, or in what it is none.
+    /// The response with these members, or why they are invalid.
     fn from_members(members: Map<String, Value>) -> Result<Self, String> {
         match members.get("active") {
             Some(Value::Bool(active)) => Ok(Self {
                 active: *active,
                 members,
             }),
-            Some(_) => Err("the member active is not true or false".to_owned()),
-            None => Err("the answer has no member active".to_owned()),
+            Some(_) => Err("the member active is not a boolean".to_owned()),
+            None => Err("the response has no member active".to_owned()),
         }
     }
 
@@ -117,27 +117,27 @@ impl Introspection {
         self.active
     }
 
-    /// Its scope.
+    /// The scope of the token.
     pub fn scope(&self) -> Option<&str> {
         self.text("scope")
     }
 
-    /// The client that it was issued to.
+    /// The client that the token was issued to.
     pub fn client_id(&self) -> Option<&str> {
         self.text("client_id")
     }
 
-    /// The person, readable for people.
+    /// The human-readable name of the resource owner.
     pub fn username(&self) -> Option<&str> {
         self.text("username")
     }
 
-    /// Its type.
+    /// The token type.
     pub fn token_type(&self) -> Option<&str> {
         self.text("token_type")
     }
 
-    /// The subject: whom it speaks for.
+    /// The subject of the token, usually the resource owner.
     pub fn subject(&self) -> Option<&str> {
         self.text("sub")
     }
@@ -152,7 +152,7 @@ impl Introspection {
         self.text("jti")
     }
 
-    /// Whom it is meant for: one or several.
+    /// The audience: one or several.
     pub fn audience(&self) -> Vec<&str> {
         match self.members.get("aud") {
             Some(Value::String(audience)) => vec![audience],
@@ -161,22 +161,22 @@ impl Introspection {
         }
     }
 
-    /// When it expires, to the second.
+    /// The expiry, to the second.
     pub fn expires_at(&self) -> Option<SystemTime> {
         self.time("exp")
     }
 
-    /// When it was issued, to the second.
+    /// The time of issue, to the second.
     pub fn issued_at(&self) -> Option<SystemTime> {
         self.time("iat")
     }
 
-    /// When it becomes valid, to the second.
+    /// The start of validity, to the second.
     pub fn not_before(&self) -> Option<SystemTime> {
         self.time("nbf")
     }
 
-    /// Any member of the answer.
+    /// Any member of the response.
     pub fn get(&self, member: &str) -> Option<&Value> {
         self.members.get(member)
     }
@@ -191,7 +191,7 @@ impl Introspection {
     }
 }
 
-/// The standard members, and the names of the others.
+/// Shows standard members, and only the names of the others.
 impl fmt::Debug for Introspection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Introspection")
@@ -203,7 +203,7 @@ impl fmt::Debug for Introspection {
     }
 }
 
-/// What kind of token it is, so that the server need not search.
+/// Type of a token, as a hint that speeds up the server's lookup.
 ///
 /// ```
 /// use oauth_twin::oauth2::TokenTypeHint;
@@ -219,12 +219,12 @@ pub enum TokenTypeHint {
     AccessToken,
     /// A refresh token.
     RefreshToken,
-    /// A kind that an extension defines.
+    /// A token type of an extension.
     Other(String),
 }
 
 impl TokenTypeHint {
-    /// The hint as it stands on the wire.
+    /// The hint as on the wire.
     pub fn as_str(&self) -> &str {
         match self {
             Self::AccessToken => "access_token",

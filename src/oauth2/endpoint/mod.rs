@@ -1,4 +1,4 @@
-//! Endpoints that a client calls itself: the requests to them, and their responses.
+//! Endpoints that a client calls directly: their requests and responses.
 //!
 //! [RFC 6749 section 3](https://www.rfc-editor.org/rfc/rfc6749#section-3)
 

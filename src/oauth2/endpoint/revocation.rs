@@ -18,8 +18,8 @@ use crate::{
     wire::form::Form,
 };
 
-/// A client at a revocation endpoint: builds requests and reads answers, and leaves the sending to
-/// you. The clients of this crate do all of it.
+/// Client at a revocation endpoint. It builds requests and reads responses, which you send and
+/// receive with any HTTP library. The clients of this crate use it themselves.
 ///
 /// ```
 /// use http::{HeaderMap, StatusCode};
@@ -48,18 +48,18 @@ pub struct RevocationEndpoint(Endpoint);
 authenticated_endpoint!(RevocationEndpoint at "revocation_endpoint");
 
 impl RevocationEndpoint {
-    /// The request that revokes `token`, authenticated.
+    /// Builds an authenticated request to revoke `token`.
     ///
     /// # Errors
     ///
-    /// If a hook or the client authentication cannot make one.
+    /// If a hook or the client authentication fails.
     ///
     /// [RFC 7009 section 2.1](https://www.rfc-editor.org/rfc/rfc7009#section-2.1)
     pub fn request(&self, token: &Secret, hint: Option<&TokenTypeHint>) -> Result<EndpointRequest> {
         self.0.request(form(token, hint), Message::Revocation)
     }
 
-    /// Reads the answer.
+    /// Reads the response.
     ///
     /// # Errors
     ///
@@ -77,12 +77,15 @@ impl RevocationEndpoint {
             // information is conveyed in the response code."
             _ if response.status().is_success() => Ok(()),
             Err(error) => Err(error),
-            Ok(_) => Err(Error::answer("the answer is not final", response.status())),
+            Ok(_) => Err(Error::answer(
+                "the response is not final",
+                response.status(),
+            )),
         }
     }
 }
 
-/// The form that names a token.
+/// The form parameters that name a token.
 pub(crate) fn form(token: &Secret, hint: Option<&TokenTypeHint>) -> Form {
     let mut form = Form::new();
     form.push("token", token);

@@ -1,4 +1,4 @@
-//! The token endpoint: the request to it, and the answer.
+//! The token endpoint: its requests and responses.
 //!
 //! [RFC 6749 section 3.2](https://www.rfc-editor.org/rfc/rfc6749#section-3.2)
 
@@ -19,8 +19,8 @@ use crate::{
     wire::form::Form,
 };
 
-/// A client at a token endpoint: builds requests and reads answers, and leaves the sending to you.
-/// The clients of this crate do all of it.
+/// Client at a token endpoint. It builds requests and reads responses, which you send and receive
+/// with any HTTP library. The clients of this crate use it themselves.
 ///
 /// ```
 /// use http::{HeaderMap, StatusCode};
@@ -53,11 +53,11 @@ pub struct TokenEndpoint(Endpoint);
 authenticated_endpoint!(TokenEndpoint at "token_endpoint");
 
 impl TokenEndpoint {
-    /// The token request for `grant`, authenticated. Make a new one for each attempt.
+    /// Builds an authenticated token request for `grant`. Build a new one for each attempt.
     ///
     /// # Errors
     ///
-    /// If the grant, a hook or the client authentication cannot make one.
+    /// If the grant, a hook or the client authentication fails.
     pub fn request(&self, grant: &dyn Grant) -> Result<EndpointRequest> {
         let mut request = self.0.begin();
         let mut token_request = TokenRequest {
@@ -69,7 +69,7 @@ impl TokenEndpoint {
             .map_err(|error| Error::refused_by("the grant", error))?;
         request.set_refresh_parameters(grant.refresh_parameters());
         let message = message(request.form());
-        // What the server granted it takes back, whatever that is.
+        // The server accepts any scope that it has granted.
         if matches!(message, Message::Access)
             && let Some(scope) = request.form().value("scope")
         {
@@ -78,12 +78,11 @@ impl TokenEndpoint {
         self.0.finish(request, message)
     }
 
-    /// The token in the server's answer to `request`.
+    /// Reads the token in the server's response to `request`.
     ///
     /// # Errors
     ///
-    /// The server's own error, whatever the status it came with, or one that says in what the
-    /// answer is not a token.
+    /// The server's own error, with any status, or an error about an invalid response.
     ///
     /// [RFC 6749 section 5](https://www.rfc-editor.org/rfc/rfc6749#section-5)
     pub fn read_response(
@@ -97,7 +96,7 @@ impl TokenEndpoint {
     }
 }
 
-/// Whether hooks for refreshes count, or those for all other grants.
+/// The kind of message, which selects the hooks: a refresh, or a request by any other grant.
 fn message(form: &Form) -> Message {
     match form.value("grant_type") {
         Some(grant_type) if grant_type.expose_secret() == "refresh_token" => Message::Refresh,

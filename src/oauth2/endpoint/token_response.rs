@@ -1,4 +1,4 @@
-//! The token endpoint's answer.
+//! Responses of the token endpoint.
 //!
 //! [RFC 6749 section 5](https://www.rfc-editor.org/rfc/rfc6749#section-5)
 
@@ -13,7 +13,7 @@ use crate::{
     wire::{redaction::without_secrets, response::Answer},
 };
 
-/// The token in an answer to `request` that came at `now`.
+/// The token in a response to `request` that arrived at `now`.
 pub(crate) fn read(
     request: &EndpointRequest,
     response: &EndpointResponse,
@@ -26,7 +26,7 @@ pub(crate) fn read(
     Ok(token.answering(refresh_token, request.refresh_parameters()))
 }
 
-/// The members of an endpoint's answer, if it is no error.
+/// The members of a response that is not an error.
 pub(crate) fn answer(
     request: &EndpointRequest,
     response: &EndpointResponse,
@@ -37,7 +37,7 @@ pub(crate) fn answer(
     })
 }
 
-/// The error in the answer, if it is one.
+/// The error response, if the response is one.
 fn error_response(
     request: &EndpointRequest,
     answer: Answer<'_>,
@@ -70,9 +70,9 @@ fn error_response(
     }
 }
 
-/// What was secret in the request.
+/// The secrets that the request contained.
 fn secrets(request: &EndpointRequest) -> impl Iterator<Item = &str> {
-    /// Parameters that are no secrets and that a description may well name.
+    /// Parameters that are not secret, and so may appear in a description.
     const OPEN: [&str; 8] = [
         "grant_type",
         "client_id",

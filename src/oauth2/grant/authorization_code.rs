@@ -15,11 +15,11 @@ use crate::{
     wire::form::Form,
 };
 
-/// A code that the server sent along with the person.
+/// Authorization code grant.
 ///
 /// [`PendingAuthorization::authorization_response`](crate::oauth2::PendingAuthorization::authorization_response)
-/// makes one after all checks; this is for a code that came by another way. It cannot be cloned,
-/// as a code is good for one request.
+/// makes one after all checks; use this for a code that was received in another way. It cannot be
+/// cloned, as a code is valid for one request.
 ///
 /// ```no_run
 /// # #[cfg(feature = "blocking")]
@@ -38,7 +38,7 @@ use crate::{
 ///
 /// # Security
 ///
-/// With a code that came by another way it is for the caller to have checked `state` and `iss`.
+/// The caller has to check `state` and `iss` of a code that was received in another way.
 ///
 /// [RFC 6749 section 4.1.3](https://www.rfc-editor.org/rfc/rfc6749#section-4.1.3)
 #[derive(Debug)]
@@ -46,13 +46,13 @@ pub struct AuthorizationCode {
     code: Secret,
     redirect_uri: Option<String>,
     code_verifier: Option<Secret>,
-    /// Of the login, in seconds since 1970.
+    /// Expiry of the login, in seconds since 1970.
     expires_at: Option<u64>,
     options: GrantOptions,
 }
 
 impl AuthorizationCode {
-    /// Sends `code`.
+    /// Makes the grant with `code`.
     pub fn new(code: impl Into<Secret>) -> Self {
         Self {
             code: code.into(),
@@ -63,15 +63,15 @@ impl AuthorizationCode {
         }
     }
 
-    /// The redirection URI of the authorization request, if it was not the client's; empty if that
-    /// had none.
+    /// Sets the redirection URI of the authorization request, if it was not the client's; an empty
+    /// one if the request had none.
     #[must_use]
     pub fn redirect_uri(mut self, redirect_uri: impl Into<String>) -> Self {
         self.redirect_uri = Some(redirect_uri.into());
         self
     }
 
-    /// The verifier whose challenge stood in the authorization request.
+    /// Sets the code verifier of the challenge in the authorization request.
     ///
     /// [RFC 7636 section 4.5](https://www.rfc-editor.org/rfc/rfc7636#section-4.5)
     #[must_use]
@@ -80,7 +80,8 @@ impl AuthorizationCode {
         self
     }
 
-    /// The end of the login, in seconds since 1970. The clock of whoever sends the code judges it.
+    /// Sets the expiry of the login, in seconds since 1970. It is checked by the clock of the
+    /// endpoint that sends the code.
     pub(crate) fn expires_at(mut self, expires_at: u64) -> Self {
         self.expires_at = Some(expires_at);
         self
@@ -110,7 +111,7 @@ impl Grant for AuthorizationCode {
             validate_verifier(code_verifier)?;
             request.push("code_verifier", code_verifier);
         }
-        // The scope was asked for with the code; here it stands only if told.
+        // The scope belongs to the authorization request. It is sent here only if set explicitly.
         if let Some(scope) = &self.options.scope {
             request.push("scope", scope.as_str());
         }
@@ -129,15 +130,15 @@ impl Grant for AuthorizationCode {
     }
 }
 
-/// Whether a login that ends at `expires_at`, in seconds since 1970, is still good.
+/// Checks that a login that expires at `expires_at`, in seconds since 1970, has not expired.
 pub(crate) fn check_expiry(expires_at: u64, now: Duration) -> Result<()> {
     match now.as_secs() < expires_at {
         true => Ok(()),
-        false => Err(Error::callback("the login took too long and has expired")),
+        false => Err(Error::callback("the login has expired; start a new one")),
     }
 }
 
-/// Whether `verifier` may be sent.
+/// Checks the syntax of `verifier`.
 ///
 /// "code-verifier = 43*128unreserved"
 pub(crate) fn validate_verifier(verifier: &Secret) -> Result<()> {
@@ -147,7 +148,7 @@ pub(crate) fn validate_verifier(verifier: &Secret) -> Result<()> {
         return Ok(());
     }
     Err(Error::usage(
-        "a code_verifier has 43 to 128 characters, all of A-Z a-z 0-9 - . _ ~ \
+        "the code_verifier is invalid; it must have 43 to 128 characters of A-Z a-z 0-9 - . _ ~ \
          (RFC 7636 section 4.1)",
     ))
 }

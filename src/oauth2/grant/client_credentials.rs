@@ -14,7 +14,7 @@ use crate::{
     wire::form::Form,
 };
 
-/// The client acts for itself: its own authentication is the grant.
+/// Client credentials grant, by which a client acts on its own behalf.
 ///
 /// ```
 /// # #[cfg(feature = "blocking")] {
@@ -33,7 +33,7 @@ pub struct ClientCredentials {
 }
 
 impl ClientCredentials {
-    /// Asks for the client's own scope and resource.
+    /// Makes the grant with the client's own scope and resource.
     pub fn new() -> Self {
         Self::default()
     }

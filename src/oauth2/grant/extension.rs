@@ -1,4 +1,4 @@
-//! Grants of other specifications.
+//! Extension grants.
 //!
 //! [RFC 6749 section 4.5](https://www.rfc-editor.org/rfc/rfc6749#section-4.5)
 
@@ -14,7 +14,7 @@ use crate::{
     wire::form::Form,
 };
 
-/// Any grant that consists of a `grant_type` and parameters.
+/// Extension grant: any `grant_type` with its parameters.
 ///
 /// ```no_run
 /// # #[cfg(feature = "blocking")]
@@ -40,7 +40,7 @@ pub struct ExtensionGrant {
 }
 
 impl ExtensionGrant {
-    /// Sends this `grant_type`, an absolute URI.
+    /// Makes the grant with this `grant_type`, an absolute URI.
     pub fn new(grant_type: impl Into<String>) -> Self {
         Self {
             grant_type: grant_type.into(),
@@ -49,8 +49,8 @@ impl ExtensionGrant {
         }
     }
 
-    /// Lets the client keep the parameters in memory and send them again when the token has
-    /// expired and there is no refresh token.
+    /// Keeps the parameters in memory, to send them again when the token has expired and there is
+    /// no refresh token.
     #[must_use]
     pub fn keep_for_renewal(mut self) -> Self {
         self.kept = true;
@@ -75,7 +75,7 @@ impl Grant for ExtensionGrant {
         self.kept
     }
 
-    /// Only `resource` and `audience`: the other parameters are the grant itself.
+    /// Repeats only `resource` and `audience`, as the other parameters are the grant itself.
     fn refresh_parameters(&self) -> Form {
         let mut repeated = Form::new();
         for (name, value) in self.options.parameters.iter() {

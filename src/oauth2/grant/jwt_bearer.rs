@@ -1,4 +1,4 @@
-//! Assertions as grants: JWT and SAML 2.0.
+//! JWT bearer grants.
 //!
 //! [RFC 7521 section 4.1](https://www.rfc-editor.org/rfc/rfc7521#section-4.1)
 
@@ -22,10 +22,10 @@ use crate::{
 
 pub(crate) const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 
-/// A token by which its issuer vouches for a subject, as service accounts do.
+/// JWT bearer grant: an assertion of an issuer about a subject, as service accounts use it.
 ///
-/// It is made anew for each request, renewals among them. `AssertionClient` is a client that
-/// consists of it; this is for an `OAuth2Client`, or for any HTTP library.
+/// The assertion is new for each request, including renewals. `AssertionClient` is a client for
+/// this grant alone; use the grant with an `OAuth2Client` or any HTTP library.
 ///
 /// ```
 /// use oauth_twin::{
@@ -56,12 +56,13 @@ pub struct JwtBearer {
 }
 
 impl JwtBearer {
-    /// Vouches as `issuer`, with `key` and by its algorithm.
+    /// Makes the grant of `issuer` with a local key and its algorithm.
     pub fn new(issuer: impl Into<String>, key: SigningKey) -> Self {
         Self::by(issuer.into(), AssertionKey::Local(key))
     }
 
-    /// Lets the key be elsewhere, in a KMS or an HSM: the client's `signer` signs.
+    /// Makes the grant of `issuer` with an external key in a KMS or an HSM, used through the
+    /// client's `signer`.
     pub fn external(issuer: impl Into<String>) -> Self {
         Self::by(issuer.into(), AssertionKey::External)
     }
@@ -78,22 +79,22 @@ impl JwtBearer {
         }
     }
 
-    /// Whom the token is to be for (`sub`). RFC 7523 requires it; Google leaves it out where an
-    /// account acts for itself.
+    /// Sets the subject (`sub`) that the token is for. RFC 7523 requires it; Google omits it for an
+    /// account that acts on its own behalf.
     #[must_use]
     pub fn subject(mut self, subject: impl Into<String>) -> Self {
         self.subject = Some(subject.into());
         self
     }
 
-    /// Sends another `grant_type` than that of RFC 7523.
+    /// Sets a `grant_type` other than that of RFC 7523.
     #[must_use]
     pub fn with_grant_type(mut self, grant_type: impl Into<String>) -> Self {
         self.grant_type = grant_type.into();
         self
     }
 
-    /// Puts the scope into the claim `scope`, as Google wants it, and not into a parameter.
+    /// Sends the scope as the claim `scope`, as Google requires, instead of as a parameter.
     #[must_use]
     pub fn scope_as_claim(mut self, as_claim: bool) -> Self {
         self.scope_as_claim = as_claim;
@@ -149,7 +150,7 @@ impl Grant for JwtBearer {
             external(registration)?;
         }
         if self.scope_as_claim && self.assertion.has_claim("scope") {
-            return Err(Error::usage("the claim scope is set by scope").into());
+            return Err(Error::usage("the claim scope is set by scope; remove it").into());
         }
         Ok(self.assertion.check(server)?)
     }
@@ -159,9 +160,9 @@ impl Grant for JwtBearer {
     }
 }
 
-/// An assertion that the client asks its caller for each time it needs one.
+/// Assertion grant with assertions from a callback, called for each one that is needed.
 #[derive(Clone, Debug)]
-#[allow(dead_code, reason = "only assertion clients ask their caller")]
+#[allow(dead_code, reason = "only assertion clients have such a callback")]
 pub(crate) struct CallersAssertion {
     pub(crate) grant_type: String,
     pub(crate) parameters: Form,

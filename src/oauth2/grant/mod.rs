@@ -1,4 +1,4 @@
-//! Grants: what a token is asked with.
+//! Grants.
 //!
 //! [RFC 6749 section 1.3](https://www.rfc-editor.org/rfc/rfc6749#section-1.3)
 
@@ -16,9 +16,9 @@ use crate::{
     wire::form::Form,
 };
 
-/// What a token is obtained with. The built-in ones are [`ClientCredentials`],
+/// Grant by which a token is obtained. The built-in ones are [`ClientCredentials`],
 /// [`AuthorizationCode`], [`Password`], [`RefreshToken`], [`JwtBearer`] and [`ExtensionGrant`]; a
-/// server's own is a few lines:
+/// custom one is a few lines:
 ///
 /// ```
 /// use oauth_twin::{BoxError, Secret, oauth2::{Grant, TokenRequest}};
@@ -32,7 +32,7 @@ use crate::{
 ///
 ///     fn add_parameters(&self, request: &mut TokenRequest<'_>) -> Result<(), BoxError> {
 ///         request.push("ticket", &self.0);
-///         request.push_scope_and_resource(None);              // the scope and resource that the client has
+///         request.push_scope_and_resource(None);              // the scope and resource of the client
 ///         Ok(())
 ///     }
 /// }
@@ -50,32 +50,32 @@ pub trait Grant: Send + Sync {
     /// The value of the parameter `grant_type`.
     fn grant_type(&self) -> &str;
 
-    /// Adds the grant's parameters. Called anew for each attempt, so that what must not be sent
-    /// twice, such as an assertion, is made here.
+    /// Adds the grant's parameters. It is called for each attempt, so that single-use parameters,
+    /// such as an assertion, can be made here.
     ///
     /// # Errors
     ///
-    /// When the grant cannot be sent as it is; nothing is sent then.
+    /// If the grant cannot be sent. Nothing is sent then.
     fn add_parameters(&self, request: &mut TokenRequest<'_>) -> Result<(), BoxError>;
 
-    /// Whether it is spent once it has been sent, whatever came of it: then it is not sent again
-    /// even where the server says that it has not looked at it. True for a code.
+    /// Whether the grant is used up once it has been sent, whatever the outcome. Such a grant is
+    /// never sent again, even if the server responds that it has not processed it. True for a code.
     fn single_use(&self) -> bool {
         false
     }
 
-    /// Whether the same grant may be sent again when its token has expired: yes for client
+    /// Whether the same grant may be sent again when its token has expired: true for client
     /// credentials, never for a code.
     fn replayable(&self) -> bool {
         false
     }
 
-    /// Whether it can be sent to this server by a client that is registered so; the builder of a
-    /// client asks.
+    /// Checks that a client with this registration can send the grant to this server. Builders of
+    /// clients call it.
     ///
     /// # Errors
     ///
-    /// What is missing or cannot be sent. Defaults to none.
+    /// If something is missing or cannot be sent. The default implementation returns none.
     fn check(
         &self,
         registration: &ClientRegistration,
@@ -85,8 +85,8 @@ pub trait Grant: Send + Sync {
         Ok(())
     }
 
-    /// What is repeated when the token of this grant is refreshed, such as `resource` and
-    /// `audience`. Nothing unless told.
+    /// The parameters that a refresh of the token repeats, such as `resource` and `audience`.
+    /// Defaults to none.
     fn refresh_parameters(&self) -> Form {
         Form::new()
     }

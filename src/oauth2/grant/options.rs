@@ -1,4 +1,4 @@
-//! What grants have in common: scope, resource and further parameters.
+//! Common options of grants: scope, resource and further parameters.
 
 use crate::{oauth2::scope::Scope, wire::form::Form};
 
@@ -9,11 +9,11 @@ pub(crate) struct GrantOptions {
     pub(crate) parameters: Form,
 }
 
-/// The builder methods of a grant that has a field `options`.
+/// Builder methods of a grant that has a field `options`.
 macro_rules! grant_options {
     ($grant:ty) => {
         impl $grant {
-            /// Asks for this scope, instead of the client's.
+            /// Sets the scope, instead of the client's.
             ///
             /// [RFC 6749 section 3.3](https://www.rfc-editor.org/rfc/rfc6749#section-3.3)
             #[must_use]
@@ -22,8 +22,7 @@ macro_rules! grant_options {
                 self
             }
 
-            /// Asks for a token for this resource, instead of the client's; call it again for
-            /// more than one.
+            /// Adds a resource that the token is for, instead of the client's.
             ///
             /// [RFC 8707 section 2](https://www.rfc-editor.org/rfc/rfc8707#section-2)
             #[must_use]
@@ -31,8 +30,8 @@ macro_rules! grant_options {
                 self.param("resource", resource.into())
             }
 
-            /// Adds a parameter that the server wants beside the standard ones, such as
-            /// `audience`. It is sent again whenever the token is renewed.
+            /// Adds a parameter beyond the standard ones, such as `audience`. It is repeated when
+            /// the token is renewed.
             #[must_use]
             pub fn param(
                 mut self,

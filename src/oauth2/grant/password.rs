@@ -15,7 +15,8 @@ use crate::{
     wire::form::Form,
 };
 
-/// A person's name and password, for servers that offer nothing better.
+/// Password grant, with the credentials of the resource owner, for servers that support nothing
+/// better.
 ///
 /// ```no_run
 /// # #[cfg(feature = "blocking")]
@@ -30,9 +31,8 @@ use crate::{
 ///
 /// # Security
 ///
-/// The password goes through the program's hands. [RFC 9700 section
-/// 2.4](https://www.rfc-editor.org/rfc/rfc9700#section-2.4) forbids the grant where there is a
-/// choice.
+/// The program handles the user's password. [RFC 9700 section
+/// 2.4](https://www.rfc-editor.org/rfc/rfc9700#section-2.4) forbids the grant.
 ///
 /// [RFC 6749 section 4.3](https://www.rfc-editor.org/rfc/rfc6749#section-4.3)
 #[derive(Clone, Debug)]
@@ -44,7 +44,7 @@ pub struct Password {
 }
 
 impl Password {
-    /// Sends the name and the password, once.
+    /// Makes the grant with a user name and a password, which are sent once.
     pub fn new(username: impl Into<String>, password: impl Into<Secret>) -> Self {
         Self {
             username: username.into(),
@@ -54,8 +54,8 @@ impl Password {
         }
     }
 
-    /// Lets the client keep the password in memory and send it again when the token has expired
-    /// and there is no refresh token.
+    /// Keeps the password in memory, to send it again when the token has expired and there is no
+    /// refresh token.
     #[must_use]
     pub fn keep_for_renewal(mut self) -> Self {
         self.kept = true;

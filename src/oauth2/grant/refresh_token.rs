@@ -1,4 +1,4 @@
-//! Refreshing an access token.
+//! Refresh token grant.
 //!
 //! [RFC 6749 section 6](https://www.rfc-editor.org/rfc/rfc6749#section-6)
 
@@ -16,9 +16,9 @@ use crate::{
     wire::form::Form,
 };
 
-/// A refresh token, sent to get a new access token.
+/// Refresh token grant, which obtains a new access token.
 ///
-/// Clients do so by themselves; this is for a refresh token that came from elsewhere.
+/// Clients refresh their tokens themselves; use this for a refresh token from elsewhere.
 ///
 /// ```no_run
 /// # #[cfg(feature = "blocking")]
@@ -39,7 +39,8 @@ pub struct RefreshToken {
 }
 
 impl RefreshToken {
-    /// Sends `refresh_token`, without a scope: the new token has that of the old.
+    /// Makes the grant with `refresh_token` and no scope, so that the new token has the scope of
+    /// the old one.
     pub fn new(refresh_token: impl Into<Secret>) -> Self {
         Self {
             refresh_token: refresh_token.into(),
@@ -47,9 +48,9 @@ impl RefreshToken {
         }
     }
 
-    /// The refresh of `token` as the clients of this crate do it: without a scope, which means the
-    /// one that was granted, and with what the token was asked for with; if that is not known, what
-    /// `grant` repeats. None if the token has no refresh token.
+    /// Makes the grant that the clients of this crate refresh `token` by: without a scope, which means
+    /// the granted one, and with the parameters that the token was requested with, or if these are not
+    /// known, those that `grant` repeats. None if the token has no refresh token.
     ///
     /// ```
     /// use http::{HeaderMap, StatusCode};
@@ -95,7 +96,7 @@ impl Grant for RefreshToken {
 
     fn add_parameters(&self, request: &mut TokenRequest<'_>) -> Result<(), BoxError> {
         request.push("refresh_token", &self.refresh_token);
-        // Never the client's own, which may be more than was granted.
+        // Never the client's own scope, which may exceed the granted one.
         if let Some(scope) = &self.options.scope {
             request.push("scope", scope.as_str());
         }

@@ -1,4 +1,4 @@
-//! Ready-made fixes for providers that depart from the RFC, as data: each is a list of [`Hook`]s.
+//! Compliance fixes for providers that deviate from the RFC. Each is a list of [`Hook`]s.
 //!
 //! ```
 //! # #[cfg(feature = "blocking")] {
@@ -8,8 +8,8 @@
 //! # }
 //! ```
 //!
-//! What providers do that needs no fix, as it is tolerated from everybody: errors with status 200,
-//! a missing `token_type`, `expires_in` as a string, `scope` as an array, `#_=_` behind a callback.
+//! Some deviations are tolerated from all providers and need no fix: errors with status 200, a
+//! missing `token_type`, `expires_in` as a string, `scope` as an array, `#_=_` after a callback.
 
 use serde_json::{Map, Value};
 
@@ -18,7 +18,7 @@ use crate::{
     oauth2::{hook::Hook, request::EndpointRequest, response::EndpointResponse},
 };
 
-/// The hooks that one provider needs.
+/// Hooks that a provider needs.
 ///
 /// ```
 /// use oauth_twin::oauth2::{Hook, compliance::ComplianceFix};
@@ -54,8 +54,8 @@ impl IntoIterator for ComplianceFix {
     }
 }
 
-/// GitHub answers in a form to whoever does not ask for JSON loudly enough, and separates scopes
-/// by commas.
+/// Fix for GitHub, which responds with a form unless JSON is requested explicitly, and separates
+/// scopes by commas.
 pub fn github() -> ComplianceFix {
     on_token_responses(|response| {
         response.form_to_json();
@@ -63,11 +63,11 @@ pub fn github() -> ComplianceFix {
     })
 }
 
-/// Slack says `ok: false` with status 200, has the person's token in `authed_user`, calls its
-/// token types `bot` and `user`, and separates scopes by commas.
+/// Fix for Slack, which responds `ok: false` with status 200, sends the user's token in
+/// `authed_user`, has the token types `bot` and `user`, and separates scopes by commas.
 ///
-/// The bot's token is the token; where there is none, that of the person is. `authed_user` stays
-/// readable by `Token::get`.
+/// The token is the bot's, or if there is none, the user's. `authed_user` stays available from
+/// `Token::get`.
 pub fn slack() -> ComplianceFix {
     on_token_responses(|response| {
         change(response, |members| {
@@ -86,7 +86,7 @@ pub fn slack() -> ComplianceFix {
     })
 }
 
-/// Facebook has answered in a form, and calls `expires_in` `expires`.
+/// Fix for Facebook, which has responded with a form, and has `expires` instead of `expires_in`.
 pub fn facebook() -> ComplianceFix {
     on_token_responses(|response| {
         response.form_to_json();
@@ -94,7 +94,7 @@ pub fn facebook() -> ComplianceFix {
     })
 }
 
-/// Azure AD's endpoints of version 1 want a `resource` in every token request.
+/// Fix for the version 1 endpoints of Azure AD, which require a `resource` in every token request.
 pub fn azure(resource: impl Into<String>) -> ComplianceFix {
     let resource = resource.into();
     let set = move |request: &mut EndpointRequest| -> Result<(), BoxError> {
@@ -107,7 +107,8 @@ pub fn azure(resource: impl Into<String>) -> ComplianceFix {
     ])
 }
 
-/// Fitbit's errors are a list: `{"errors":[{"errorType":"invalid_grant","message":"…"}]}`.
+/// Fix for Fitbit, whose errors are a list:
+/// `{"errors":[{"errorType":"invalid_grant","message":"…"}]}`.
 pub fn fitbit() -> ComplianceFix {
     on_token_responses(|response| {
         change(response, |members| {
@@ -121,8 +122,8 @@ pub fn fitbit() -> ComplianceFix {
     })
 }
 
-/// Stack Exchange answers in a form, calls `expires_in` `expires`, and wants the `site` in every
-/// request to its API.
+/// Fix for Stack Exchange, which responds with a form, has `expires` instead of `expires_in`, and
+/// requires the `site` in every request to its API.
 pub fn stack_exchange(site: impl Into<String>) -> ComplianceFix {
     let site = site.into();
     let mut fix = facebook();
@@ -138,7 +139,7 @@ pub fn stack_exchange(site: impl Into<String>) -> ComplianceFix {
     fix
 }
 
-/// LinkedIn wants the version of its protocol in a header of every request to its API.
+/// Fix for LinkedIn, which requires its protocol version in a header of every request to its API.
 pub fn linkedin() -> ComplianceFix {
     ComplianceFix::from([Hook::protected_request(|request| {
         let version = http::HeaderValue::from_static("2.0.0");
@@ -150,7 +151,7 @@ pub fn linkedin() -> ComplianceFix {
     })])
 }
 
-/// Mailchimp says `expires_in: 0` of tokens that do not expire.
+/// Fix for Mailchimp, which sends `expires_in: 0` for tokens that do not expire.
 pub fn mailchimp() -> ComplianceFix {
     on_token_responses(|response| {
         change(response, |members| {
@@ -161,8 +162,8 @@ pub fn mailchimp() -> ComplianceFix {
     })
 }
 
-/// Instagram's errors are `{"error_type":"…","error_message":"…"}`. Its API wants the token in the
-/// query: set `TokenPlacement::Query`.
+/// Fix for Instagram, whose errors are `{"error_type":"…","error_message":"…"}`. Its API requires
+/// the token in the query: set `TokenPlacement::Query`.
 pub fn instagram() -> ComplianceFix {
     on_token_responses(|response| {
         change(response, |members| {
@@ -172,7 +173,7 @@ pub fn instagram() -> ComplianceFix {
     })
 }
 
-/// The same hook for the answer to every token request.
+/// One hook for the responses to all token requests.
 fn on_token_responses(fix: fn(&mut EndpointResponse)) -> ComplianceFix {
     let hook = move |response: &mut EndpointResponse| -> Result<(), BoxError> {
         fix(response);
@@ -184,7 +185,7 @@ fn on_token_responses(fix: fn(&mut EndpointResponse)) -> ComplianceFix {
     ])
 }
 
-/// Changes the members of an answer that is a JSON object.
+/// Changes the members of a response that is a JSON object.
 fn change(response: &mut EndpointResponse, change: impl FnOnce(&mut Map<String, Value>)) {
     if let Some(mut members) = response.json() {
         change(&mut members);

@@ -1,4 +1,4 @@
-//! Service accounts, as Google hands them out.
+//! Google service accounts.
 //!
 //! [Google Cloud: service account keys](https://cloud.google.com/iam/docs/keys-create-delete)
 
@@ -12,7 +12,7 @@ use crate::{
     secret::Secret,
 };
 
-/// The file with the key of a service account.
+/// Key file of a service account.
 ///
 /// ```
 /// use oauth_twin::oauth2::ServiceAccount;
@@ -27,7 +27,7 @@ use crate::{
 ///
 /// # Security
 ///
-/// Read only files that you trust: requests go where the file says.
+/// Read only files that you trust: the file determines where requests are sent.
 #[derive(Clone, Debug)]
 pub struct ServiceAccount {
     client_email: String,
@@ -36,17 +36,17 @@ pub struct ServiceAccount {
 }
 
 impl ServiceAccount {
-    /// Reads the file.
+    /// Reads the key file.
     ///
     /// # Errors
     ///
-    /// What is wrong with it: not JSON, the file of another kind of account, members that are
-    /// missing, a key that cannot be read.
+    /// If it is not JSON, the file of another type of account, lacks members, or its key is
+    /// invalid.
     pub fn from_json(json: impl AsRef<[u8]>) -> Result<Self> {
         let refused = |problem: &str| Error::usage(format!("the service account file {problem}"));
         let mut members = Members::from_slice(json.as_ref())
-            .map_err(|_error| refused("is not a JSON object whose members stand once each"))?;
-        // From here on it is overwritten when it is dropped.
+            .map_err(|_error| refused("is not a JSON object, or has a duplicate member"))?;
+        // From here on the key is overwritten when it is dropped.
         let private_key = match members.remove("private_key") {
             Some(Value::String(key)) => Secret::new(key),
             _ => Secret::default(),
@@ -55,23 +55,29 @@ impl ServiceAccount {
             Some("service_account") => {}
             Some("authorized_user") => {
                 return Err(refused(
-                    "is of the type authorized_user: the login of a person, with a refresh token, \
-                     which OAuth2Client uses (RefreshToken)",
+                    "is of the type authorized_user: the login of a user, with a refresh token; \
+                     use OAuth2Client with RefreshToken",
                 ));
             }
             Some("external_account" | "external_account_authorized_user") => {
                 return Err(refused(
                     "is of the type external_account: workload identity federation, which has no \
-                     key and exchanges tokens",
+                     key and is not supported here",
                 ));
             }
-            // Google's files for web and desktop programs have no type.
+            // Google's files for web and desktop applications have no type.
             None if members.contains_key("installed") || members.contains_key("web") => {
                 return Err(refused(
-                    "is an OAuth client's, with client_id and client_secret, for OAuth2Client",
+                    "is that of an OAuth client, with client_id and client_secret; use \
+                     OAuth2Client",
                 ));
             }
-            _ => return Err(refused("does not say that its type is service_account")),
+            _ => {
+                return Err(refused(
+                    "has no type service_account; download the key of a service \
+                account",
+                ));
+            }
         }
         let names = ["client_email", "private_key", "private_key_id", "token_uri"];
         let values = names.map(|name| {
@@ -94,10 +100,10 @@ impl ServiceAccount {
                 .collect();
             return Err(refused(&format!("lacks {}", missing.join(", "))));
         };
-        // Files that came through an environment variable have their line breaks escaped twice.
+        // Files that were passed in an environment variable have their line breaks escaped twice.
         let pem = Secret::new(pem.replace("\\n", "\n"));
         let key = SigningKey::from_pem(Algorithm::RS256, pem.expose_secret())
-            .map_err(|error| refused(&format!("has a private_key that is none: {error}")))?;
+            .map_err(|error| refused(&format!("has an invalid private_key: {error}")))?;
         Ok(Self {
             client_email: client_email.to_owned(),
             token_uri: token_uri.to_owned(),
@@ -105,12 +111,12 @@ impl ServiceAccount {
         })
     }
 
-    /// Who the account is.
+    /// The email address of the account, which is its issuer identifier.
     pub fn client_email(&self) -> &str {
         &self.client_email
     }
 
-    /// The token endpoint, which assertions are for.
+    /// The token endpoint, which is the audience of assertions.
     pub fn token_uri(&self) -> &str {
         &self.token_uri
     }
@@ -120,8 +126,8 @@ impl ServiceAccount {
         &self.key
     }
 
-    /// The grant by which the account gets a token, with the scope where Google wants it. Give it
-    /// a [`subject`](JwtBearer::subject) to act for a person of one's domain.
+    /// The grant by which the account gets a token, with the scope as a claim, as Google requires.
+    /// Set a [`subject`](JwtBearer::subject) to act on behalf of a user of your domain.
     ///
     /// [Google: domain-wide delegation](https://developers.google.com/identity/protocols/oauth2/service-account#delegatingauthority)
     pub fn grant(&self) -> JwtBearer {
@@ -142,7 +148,7 @@ mod tests {
     };
 
     const FILE: &str = include_str!("../../../tests/vectors/service_account.json");
-    const PERSON: &str = include_str!("../../../tests/vectors/authorized_user.json");
+    const AUTHORIZED_USER: &str = include_str!("../../../tests/vectors/authorized_user.json");
 
     fn changed(member: &str, value: Value) -> String {
         let mut file: Value = serde_json::from_str(FILE).expect("the file");
@@ -201,14 +207,17 @@ mod tests {
             ("", "is not a JSON object"),
             ("[]", "is not a JSON object"),
             (&two, "is not a JSON object"),
-            ("{}", "does not say that its type is service_account"),
+            (
+                "{}",
+                "has no type service_account; download the key of a service account",
+            ),
             (r#"{"installed":{"client_id":"a"}}"#, "is an OAuth client's"),
-            (PERSON, "is of the type authorized_user"),
+            (AUTHORIZED_USER, "is of the type authorized_user"),
             (
                 &changed("type", "external_account".into()),
                 "is of the type external_account",
             ),
-            (&changed("type", 7.into()), "does not say that its type"),
+            (&changed("type", 7.into()), "has no type"),
             (&changed("token_uri", Value::Null), "lacks token_uri"),
             (&changed("client_email", "".into()), "lacks client_email"),
             (&changed("private_key", json!(["x"])), "lacks private_key"),

@@ -1,4 +1,4 @@
-//! What is known of single providers, as data.
+//! Specifics of providers.
 
 pub mod fixes;
 pub(crate) mod google;

@@ -1,4 +1,4 @@
-//! Bearer tokens on requests, and the challenge that answers a bad one.
+//! Bearer tokens in requests, and the challenge of a server that refuses one.
 //!
 //! [RFC 6750](https://www.rfc-editor.org/rfc/rfc6750)
 
@@ -12,7 +12,7 @@ use crate::{
     wire::challenge::Challenge,
 };
 
-/// Where the token stands in a request to an API.
+/// Placement of the token in a request to an API.
 ///
 /// ```
 /// # #[cfg(feature = "blocking")] {
@@ -29,19 +29,20 @@ pub enum TokenPlacement {
     /// In the `Authorization` header.
     #[default]
     Header,
-    /// In the body, which has to be a form or empty; other bodies are an error.
+    /// In the body, which has to be a form or empty. Other bodies are an error.
     Body,
     /// In the query of the URL.
     ///
     /// # Security
     ///
-    /// URLs end up in logs and histories, and reqwest's `Response` knows its URL.
+    /// URLs end up in logs and histories, and reqwest's `Response` contains its URL.
     Query,
 }
 
-/// The token on a request of any HTTP library. The clients of this crate place it by themselves.
+/// Placement of the token in a request of any HTTP library. The clients of this crate place it
+/// themselves.
 impl Token {
-    /// The value of the `Authorization` header, which is marked as sensitive.
+    /// The value of the `Authorization` header, marked as sensitive.
     ///
     /// ```
     /// use http::{Request, header::AUTHORIZATION};
@@ -56,19 +57,23 @@ impl Token {
     ///
     /// # Errors
     ///
-    /// If the token is no bearer token, or holds what a header cannot carry.
+    /// If the token is not a bearer token, or contains characters that a header cannot carry.
     ///
     /// [RFC 6750 section 2.1](https://www.rfc-editor.org/rfc/rfc6750#section-2.1)
     pub fn authorization_header(&self) -> Result<HeaderValue> {
         let value = Zeroizing::new(format!("Bearer {}", self.usable()?));
-        let mut value = HeaderValue::try_from(value.as_str())
-            .map_err(|_invalid| Error::usage("the access token cannot be put into a header"))?;
+        let mut value = HeaderValue::try_from(value.as_str()).map_err(|_invalid| {
+            Error::usage(
+                "the access token contains characters that a header \
+                cannot carry",
+            )
+        })?;
         value.set_sensitive(true);
         Ok(value)
     }
 
-    /// Adds the token to the query of `url`, the rest of which stays as it was. Such a request
-    /// should have the header `Cache-Control: no-store`.
+    /// Adds the token to the query of `url`, which is otherwise unchanged. Such a request should
+    /// have the header `Cache-Control: no-store`.
     ///
     /// ```
     /// use oauth_twin::Token;
@@ -82,7 +87,7 @@ impl Token {
     ///
     /// # Errors
     ///
-    /// If the token is no bearer token, or the query has an `access_token` already.
+    /// If the token is not a bearer token, or the query already has an `access_token`.
     ///
     /// # Security
     ///
@@ -92,7 +97,7 @@ impl Token {
     pub fn add_to_query(&self, url: &mut Url) -> Result<()> {
         if url.query_pairs().any(|(name, _)| name == "access_token") {
             return Err(Error::usage(
-                "the URL has an access_token already; take it out, or call withhold_token",
+                "the URL already has a parameter access_token; remove it, or call withhold_token",
             ));
         }
         let access_token = self.usable()?;
@@ -115,13 +120,13 @@ impl Token {
     ///
     /// # Errors
     ///
-    /// If the token is no bearer token, or the form has an `access_token` already.
+    /// If the token is not a bearer token, or the form already has an `access_token`.
     ///
     /// [RFC 6750 section 2.2](https://www.rfc-editor.org/rfc/rfc6750#section-2.2)
     pub fn add_to_form(&self, form: &mut Vec<u8>) -> Result<()> {
         if url::form_urlencoded::parse(form).any(|(name, _)| name == "access_token") {
             return Err(Error::usage(
-                "the body has an access_token already; take it out, or call withhold_token",
+                "the body already has a parameter access_token; remove it, or call withhold_token",
             ));
         }
         let access_token = self.usable()?;
@@ -134,31 +139,31 @@ impl Token {
         Ok(())
     }
 
-    /// The access token, if it may be put on a request.
+    /// The access token, if it may be used in a request.
     fn usable(&self) -> Result<&str> {
         // "The client MUST NOT use an access token if it does not understand the token type."
         if !self.token_type().eq_ignore_ascii_case("bearer") {
             let token_type: String = self.token_type().chars().take(40).collect();
             return Err(Error::usage(format!(
-                "the token is of type {token_type:?}, which this client cannot use; it can use bearer"
+                "the token type {token_type:?} is not supported; only bearer tokens are"
             )));
         }
         let access_token = self.access_token().expose_secret();
-        // Visible ASCII only: HeaderValue itself would let a tab, a space and UTF-8 through.
+        // Visible ASCII only: HeaderValue itself would accept a tab, a space and UTF-8.
         if access_token.is_empty() || !access_token.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(Error::usage(
-                "the access token is empty or holds characters that a header cannot carry",
+                "the access token is empty or contains characters that a header cannot carry",
             ));
         }
         Ok(access_token)
     }
 }
 
-/// Whether a 401 with these headers says that the token is the reason: it says `invalid_token`,
-/// or says nothing. Challenges of other schemes alone are not about the token.
+/// Whether a 401 with these headers is about the token: its challenge says `invalid_token`, or
+/// gives no reason. Challenges of other schemes alone are not about the token.
 ///
 /// [RFC 6750 section 3](https://www.rfc-editor.org/rfc/rfc6750#section-3)
-#[allow(dead_code, reason = "only the clients ask for now")]
+#[allow(dead_code, reason = "only the clients need it")]
 pub(crate) fn is_invalid_token(headers: &HeaderMap) -> bool {
     let challenges = Challenge::all(headers);
     if !challenges.is_empty() && !challenges.iter().any(|one| one.is_scheme("bearer")) {

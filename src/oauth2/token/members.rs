@@ -1,4 +1,4 @@
-//! The members of a token's JSON object, read as leniently as servers need it.
+//! Members of a token's JSON object, read as leniently as servers require.
 //!
 //! [RFC 6749 section 5.1](https://www.rfc-editor.org/rfc/rfc6749#section-5.1)
 
@@ -10,11 +10,11 @@ use serde_json::{Map, Value};
 use super::Token;
 use crate::{clock::Clock, wire::form::Form};
 
-/// The last second of the year 9999: later times cannot be told from "never" and might overflow.
+/// The last second of the year 9999. Later times cannot be told from "never" and might overflow.
 pub(crate) const LATEST: u64 = 253_402_300_799;
 
 impl Token {
-    /// The token that an answer which came at `now` holds, or in what it is none.
+    /// The token in a response that arrived at `now`, or why there is none.
     pub(crate) fn from_answer(
         mut members: Map<String, Value>,
         now: Duration,
@@ -22,23 +22,23 @@ impl Token {
         let now = now.as_secs();
         let expires_in = ExpiresIn::take(&mut members);
         let expires_at = take_time(&mut members, "expires_at");
-        // Not for the server to say.
+        // The server must not set these members.
         members.remove("issued_at");
         members.remove("refresh_parameters");
-        // The server's clock may differ from ours: what it says relative to now goes first.
+        // The server's clock may differ from ours, so relative times take precedence.
         let expires_at = expires_in
             .map(|expires_in| expires_in.from(now))
             .or(expires_at);
         Self::from_members(members, Some(now), expires_at)
     }
 
-    /// The token that was stored as `members`.
+    /// The token that was stored as `members`, or why they are invalid.
     pub(super) fn from_stored(mut members: Map<String, Value>) -> Result<Self, String> {
         let expires_in = ExpiresIn::take(&mut members);
         let expires_at = take_time(&mut members, "expires_at");
         let issued_at = take_time(&mut members, "issued_at");
         let refresh_parameters = take_text(&mut members, "refresh_parameters")?;
-        // An answer that was stored as it came is taken to have come now.
+        // A response that was stored as received is treated as received now.
         let expires_at = expires_at.or_else(|| {
             let issued_at = issued_at.unwrap_or_else(|| Clock::system().unix().as_secs());
             Some(expires_in?.from(issued_at))
@@ -54,7 +54,7 @@ impl Token {
         expires_at: Option<u64>,
     ) -> Result<Self, String> {
         let access_token =
-            take_text(&mut members, "access_token")?.ok_or("the answer has no access_token")?;
+            take_text(&mut members, "access_token")?.ok_or("the response has no access_token")?;
         // RFC 6749 requires a token_type. Facebook, Slack and Stack Exchange send none.
         let token_type = take_text(&mut members, "token_type")?;
         let refresh_token = take_text(&mut members, "refresh_token")?;
@@ -114,7 +114,7 @@ impl<'de> Deserialize<'de> for Token {
     }
 }
 
-/// A text, or none if it is absent, null or empty.
+/// Removes a string; none if it is absent, null or empty.
 pub(crate) fn take_text(
     members: &mut Map<String, Value>,
     name: &str,
@@ -126,10 +126,10 @@ pub(crate) fn take_text(
     }
 }
 
-/// The member `expires_in`.
+/// Member `expires_in`.
 enum ExpiresIn {
     Seconds(u64),
-    /// It is negative: the token has expired.
+    /// A negative number: the token has expired.
     Over,
 }
 
@@ -142,7 +142,7 @@ impl ExpiresIn {
         })
     }
 
-    /// The end of a token that was issued at `issued_at`.
+    /// The expiry of a token that was issued at `issued_at`.
     fn from(self, issued_at: u64) -> u64 {
         match self {
             Self::Seconds(seconds) => issued_at.saturating_add(seconds).min(LATEST),
@@ -151,22 +151,22 @@ impl ExpiresIn {
     }
 }
 
-/// A time in seconds since 1970. Apigee and others store milliseconds: what would be beyond the
-/// year 9999 as seconds is taken for them.
+/// Removes a time in seconds since 1970. Apigee and others send milliseconds: a number that would be
+/// after the year 9999 in seconds is read as such.
 fn take_time(members: &mut Map<String, Value>, name: &str) -> Option<u64> {
     time(&members.remove(name)?)
 }
 
-/// The same of a value.
+/// The time that a value stands for.
 pub(crate) fn time(value: &Value) -> Option<u64> {
-    // Casts of floats saturate: negative is 0, absurdly large is the maximum.
+    // Casts of floats saturate: a negative number becomes 0, a large one the maximum.
     let time = number(value)? as u64;
     let seconds = if time > LATEST { time / 1000 } else { time };
     Some(seconds.min(LATEST))
 }
 
-/// A number. Facebook and others send `expires_in` as a string, PayPal did; a float has been seen
-/// too. What cannot be read counts as not said: a token is not thrown away for it.
+/// The number that a value stands for. Facebook and others send `expires_in` as a string, PayPal did;
+/// floats occur, too. An unreadable value counts as absent: the token is still usable.
 fn number(value: &Value) -> Option<f64> {
     let number: f64 = match value {
         // Whole numbers up to 2^53 are exact as floats, and later times are all the same.
@@ -177,7 +177,7 @@ fn number(value: &Value) -> Option<f64> {
     (!number.is_nan()).then_some(number)
 }
 
-/// Twitch sends an array in the place of words separated by spaces.
+/// Removes the scope. Twitch sends an array instead of words separated by spaces.
 pub(crate) fn take_scope(members: &mut Map<String, Value>) -> Result<Option<String>, String> {
     match members.remove("scope") {
         None | Some(Value::Null) => Ok(None),

@@ -1,4 +1,4 @@
-//! Access tokens: what they are made of, how long they live, where they stand in a request.
+//! Access tokens: their members, their refresh, and their placement in a request.
 
 pub(crate) mod bearer;
 pub(crate) mod members;

@@ -1,11 +1,11 @@
-//! Refreshing a token: when, and what the new one keeps of the old.
+//! Refreshes of tokens: their triggers, and the parts of the old token that the new one inherits.
 //!
 //! [RFC 6749 section 6](https://www.rfc-editor.org/rfc/rfc6749#section-6)
 
 use super::Token;
 use crate::{secret::Secret, wire::form::Form};
 
-/// What makes a client renew its token.
+/// Events that trigger the renewal of a token.
 ///
 /// ```
 /// # #[cfg(feature = "blocking")] {
@@ -18,39 +18,39 @@ use crate::{secret::Secret, wire::form::Form};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum RefreshPolicy {
-    /// Its expiry, and a 401 that says or may mean that the token is not valid.
+    /// Expiry, and a 401 that says or may mean that the token is invalid.
     #[default]
     ExpiryAndUnauthorized,
-    /// Its expiry only.
+    /// Expiry only.
     Expiry,
-    /// A 401 only; an expired token is sent.
+    /// A 401 only. An expired token is sent.
     Unauthorized,
-    /// Nothing but a call of `refresh_token`; an expired token is sent.
+    /// No event; only a call of `refresh_token` renews. An expired token is sent.
     Never,
 }
 
 impl RefreshPolicy {
-    /// Whether expiry makes the client renew the token.
+    /// Whether expiry triggers a renewal.
     pub fn by_time(self) -> bool {
         matches!(self, Self::ExpiryAndUnauthorized | Self::Expiry)
     }
 
-    /// Whether a 401 makes the client renew the token.
+    /// Whether a 401 triggers a renewal.
     pub fn on_unauthorized(self) -> bool {
         matches!(self, Self::ExpiryAndUnauthorized | Self::Unauthorized)
     }
 }
 
-/// What a refresh sends of a token.
+/// Parameters of a refresh request.
 pub(crate) struct Refresh {
     pub(crate) refresh_token: Secret,
     pub(crate) parameters: Form,
 }
 
-/// What goes from one token to the next.
+/// Inheritance from one token to the next.
 impl Token {
-    /// The refresh of this token: with what the token was asked for; if that is not known, with
-    /// `parameters`.
+    /// The refresh of this token, with the parameters that the token was requested with, or if these
+    /// are not known, with `parameters`.
     ///
     /// Without a scope: "if omitted is treated as equal to the scope originally granted by the
     /// resource owner". What the server said that it granted is not always what it takes back.
@@ -64,8 +64,8 @@ impl Token {
         })
     }
 
-    /// The token of an answer, with what its request leaves to it: the refresh token that was
-    /// sent, if the answer has no other, and what the next refresh repeats.
+    /// The token of a response, completed from its request: with the refresh token that was sent,
+    /// if the response has no other, and with the parameters that the next refresh repeats.
     ///
     /// "The authorization server MAY issue a new refresh token".
     pub(crate) fn answering(mut self, sent: Option<&Secret>, parameters: &Form) -> Self {
@@ -73,11 +73,11 @@ impl Token {
         self.with_refresh_parameters(parameters.clone())
     }
 
-    /// The renewed token with what the server left out, as it was in `old`. The clients of this
-    /// crate do so by themselves.
+    /// The renewed token, completed from `old` by the members that the server omitted. The clients
+    /// of this crate do so themselves.
     ///
-    /// "The authorization server MAY issue a new refresh token"; if it does not, the old one goes
-    /// on. A `scope` that is left out is the same as before.
+    /// "The authorization server MAY issue a new refresh token"; if it does not, the old one stays
+    /// valid. An omitted `scope` is unchanged.
     ///
     /// ```
     /// use oauth_twin::Token;

@@ -1,4 +1,4 @@
-//! Access tokens, as they are answered, kept and stored.
+//! Access tokens.
 //!
 //! [RFC 6749 section 5.1](https://www.rfc-editor.org/rfc/rfc6749#section-5.1)
 
@@ -16,11 +16,11 @@ use crate::{
     wire::form::Form,
 };
 
-/// An access token with all that the server said of it.
+/// Access token with all members of the server's response.
 ///
-/// It serialises to the names of the wire, with the absolute times `expires_at` and `issued_at`
-/// in seconds since 1970 in the place of `expires_in`, and reads that back; so it does what
-/// Authlib has stored. Members that OAuth does not define are kept.
+/// It serialises to the names on the wire, with the absolute times `expires_at` and `issued_at` in
+/// seconds since 1970 instead of `expires_in`, and deserialises from the same; what Authlib has
+/// stored can be read, too. Members that OAuth does not define are kept.
 ///
 /// ```
 /// use std::time::Duration;
@@ -37,7 +37,7 @@ use crate::{
 /// assert_eq!(serde_json::to_value(&token)?["expires_at"], 1700000000);
 ///
 /// let made = Token::new("2YotnFZFEjr1zCsicMWpAA").with_refresh_token("tGzv3JOkF0XG5Qx2TlKWIA");
-/// assert!(!made.is_expired(Duration::ZERO));           // no expiry known: never by time
+/// assert!(!made.is_expired(Duration::ZERO));           // without a known expiry it never expires
 /// # Ok::<(), serde_json::Error>(())
 /// ```
 ///
@@ -58,7 +58,7 @@ pub struct Token {
 }
 
 impl Token {
-    /// A bearer token of which nothing else is known.
+    /// Makes a bearer token without any other members.
     pub fn new(access_token: impl Into<Secret>) -> Self {
         Self {
             access_token: access_token.into(),
@@ -73,43 +73,43 @@ impl Token {
         }
     }
 
-    /// The same with this refresh token.
+    /// Sets the refresh token.
     #[must_use]
     pub fn with_refresh_token(mut self, refresh_token: impl Into<Secret>) -> Self {
         self.refresh_token = Some(refresh_token.into());
         self
     }
 
-    /// The same with this expiry, to the second.
+    /// Sets the expiry, to the second.
     #[must_use]
     pub fn with_expires_at(mut self, expires_at: SystemTime) -> Self {
         self.expires_at = Some(since_epoch(expires_at).as_secs().min(LATEST));
         self
     }
 
-    /// The same with this time of issue, to the second.
+    /// Sets the time of issue, to the second.
     #[must_use]
     pub fn with_issued_at(mut self, issued_at: SystemTime) -> Self {
         self.issued_at = Some(since_epoch(issued_at).as_secs().min(LATEST));
         self
     }
 
-    /// The same with this scope.
+    /// Sets the scope.
     #[must_use]
     pub fn with_scope(mut self, scope: impl Into<String>) -> Self {
         self.scope = Some(scope.into());
         self
     }
 
-    /// The same with this type, as the server spells it.
+    /// Sets the token type, as the server spells it.
     #[must_use]
     pub fn with_token_type(mut self, token_type: impl Into<String>) -> Self {
         self.token_type = token_type.into();
         self
     }
 
-    /// The same with these parameters for a refresh. Clients, and
-    /// [`TokenEndpoint`](crate::oauth2::TokenEndpoint), set them themselves.
+    /// Sets the parameters of a refresh. Clients and
+    /// [`TokenEndpoint`](crate::oauth2::TokenEndpoint) set them themselves.
     #[must_use]
     pub fn with_refresh_parameters(mut self, parameters: Form) -> Self {
         self.refresh_parameters = parameters;
@@ -121,7 +121,7 @@ impl Token {
         &self.access_token
     }
 
-    /// Its type as the server spells it; `Bearer` if the server did not say.
+    /// The token type, as the server spells it. Defaults to `Bearer`.
     ///
     /// [RFC 6749 section 7.1](https://www.rfc-editor.org/rfc/rfc6749#section-7.1)
     pub fn token_type(&self) -> &str {
@@ -133,30 +133,31 @@ impl Token {
         self.refresh_token.as_ref()
     }
 
-    /// The ID token as it came. It is not validated here.
+    /// The ID token as received. It is not validated here.
     pub fn id_token(&self) -> Option<&Secret> {
         self.id_token.as_ref()
     }
 
-    /// The scope that was granted, if the server told.
+    /// The granted scope, if the server returned it.
     pub fn scope(&self) -> Option<&str> {
         self.scope.as_deref()
     }
 
-    /// When it expires, to the second, if the server told.
+    /// The expiry, to the second, if it is known.
     pub fn expires_at(&self) -> Option<SystemTime> {
         self.expires_at.map(at)
     }
 
-    /// When it was issued, to the second, if known.
+    /// The time of issue, to the second, if it is known.
     pub fn issued_at(&self) -> Option<SystemTime> {
         self.issued_at.map(at)
     }
 
-    /// What a refresh repeats of the request for this token, such as `resource` and `audience`.
+    /// The parameters of the token request that a refresh repeats, such as `resource` and
+    /// `audience`.
     ///
     /// They are stored with the token, form-encoded as its member `refresh_parameters`, so that a
-    /// token which was loaded again is refreshed as the one that was saved.
+    /// token is refreshed in the same way after it was stored and loaded.
     ///
     /// ```
     /// use oauth_twin::{Token, oauth2::Form};
@@ -173,15 +174,15 @@ impl Token {
         &self.refresh_parameters
     }
 
-    /// Whether it has expired, or will within `leeway`, by the system's clock. A token whose
-    /// expiry is not known never has.
+    /// Whether the token has expired, or will within `leeway`, by the system clock. A token without
+    /// a known expiry never expires.
     pub fn is_expired(&self, leeway: Duration) -> bool {
         let now = Clock::system().unix();
         self.expires_at
             .is_some_and(|at| Duration::from_secs(at).saturating_sub(leeway) <= now)
     }
 
-    /// Any other member of the server's answer.
+    /// Any other member of the server's response.
     pub fn get(&self, member: &str) -> Option<&Value> {
         self.extra.get(member)
     }
@@ -195,7 +196,7 @@ impl Token {
     }
 }
 
-/// The values of other members are left out: some servers put tokens there.
+/// Omits the values of other members: some servers put tokens there.
 impl fmt::Debug for Token {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Token")

@@ -1,4 +1,4 @@
-//! Files with the rights that their folder hands down.
+//! Files with the permissions that they inherit from their folder.
 
 use std::{
     fs::{DirBuilder, File, FileType, OpenOptions},
@@ -6,26 +6,26 @@ use std::{
     path::Path,
 };
 
-/// To read a file.
+/// Options to read a file.
 pub(super) fn reading() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.read(true);
     options
 }
 
-/// To make a file with, or to lock one.
+/// Options to create or to lock a file.
 pub(super) fn writing() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.write(true);
     options
 }
 
-/// Makes a folder and those above it that are missing.
+/// Creates a folder and its missing parents.
 pub(super) fn create_folder(folder: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).create(folder)
 }
 
-/// A folder cannot be opened to be synced.
+/// Does nothing: a folder cannot be opened to be synced.
 pub(super) fn sync_folder(_folder: &Path) -> io::Result<()> {
     Ok(())
 }

@@ -10,33 +10,33 @@ use std::{
     path::Path,
 };
 
-/// To read a file.
+/// Options to read a file.
 pub(super) fn reading() -> OpenOptions {
     let mut options = non_blocking();
     options.read(true);
     options
 }
 
-/// To make a file with, or to lock one.
+/// Options to create or to lock a file.
 pub(super) fn writing() -> OpenOptions {
     let mut options = non_blocking();
     options.write(true).mode(0o600);
     options
 }
 
-/// A FIFO whose other end nobody has opened does not block; regular files do not care.
+/// Options that do not block on a FIFO without a writer, and do not affect regular files.
 fn non_blocking() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.custom_flags(libc::O_NONBLOCK);
     options
 }
 
-/// Makes a folder and those above it that are missing.
+/// Creates a folder and its missing parents.
 pub(super) fn create_folder(folder: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(folder)
 }
 
-/// Sees that a change of names in a folder outlasts a crash of the system.
+/// Syncs a folder, so that renames in it survive a system crash.
 pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
