@@ -22,55 +22,55 @@ pub(crate) fn jitter(wait: Duration) -> Result<Duration> {
 
 /// Length of an identifier in characters: 130 bits. It consists of letters and digits, and has
 /// between 20 and 30 of them, which oauthlib's servers require of a nonce by default.
-pub(crate) const LENGTH: usize = 26;
+pub(crate) const IDENTIFIER_LENGTH: usize = 26;
 
 /// Characters of an identifier, each of which encodes five bits.
 const ALPHABET: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
 
 /// Random bytes of one identifier: five bits of the first, and 125 of the others.
-const BYTES: usize = 17;
+const ENTROPY_BYTES: usize = 17;
 
 /// Number of identifiers that one call of the operating system provides for.
-const BATCH: usize = 64;
+const POOL_IDENTIFIERS: usize = 64;
 
 /// Random bytes from the operating system; the unused ones are at the front.
 struct Pool {
-    bytes: [[u8; BYTES]; BATCH],
+    bytes: [[u8; ENTROPY_BYTES]; POOL_IDENTIFIERS],
     left: usize,
 }
 
 thread_local! {
     // One per thread: no lock, and no bytes that two threads could both use.
     static POOL: RefCell<Pool> = const {
-        RefCell::new(Pool { bytes: [[0; BYTES]; BATCH], left: 0 })
+        RefCell::new(Pool { bytes: [[0; ENTROPY_BYTES]; POOL_IDENTIFIERS], left: 0 })
     };
 }
 
 /// A unique and unpredictable identifier in ASCII, for a request at the time `now`.
-pub(crate) fn identifier(now: Duration) -> Result<[u8; LENGTH]> {
+pub(crate) fn identifier(now: Duration) -> Result<[u8; IDENTIFIER_LENGTH]> {
     let bytes = match POOL.try_with(|pool| take(&mut pool.borrow_mut())) {
         Ok(taken) => taken?,
         // The thread is ending.
         Err(_destroyed) => {
-            let mut bytes = [0; BYTES];
+            let mut bytes = [0; ENTROPY_BYTES];
             fill(&mut bytes)?;
             bytes
         }
     };
-    Ok(spell(bytes, now))
+    Ok(encode(bytes, now))
 }
 
-fn take(pool: &mut Pool) -> Result<[u8; BYTES]> {
+fn take(pool: &mut Pool) -> Result<[u8; ENTROPY_BYTES]> {
     if pool.left == 0 {
         fill(pool.bytes.as_flattened_mut())?;
-        pool.left = BATCH;
+        pool.left = POOL_IDENTIFIERS;
     }
     pool.left -= 1;
     Ok(pool.bytes[pool.left])
 }
 
-fn spell([first, others @ ..]: [u8; BYTES], now: Duration) -> [u8; LENGTH] {
-    let mut identifier = [ALPHABET[usize::from(first & 31)]; LENGTH];
+fn encode([first, others @ ..]: [u8; ENTROPY_BYTES], now: Duration) -> [u8; IDENTIFIER_LENGTH] {
+    let mut identifier = [ALPHABET[usize::from(first & 31)]; IDENTIFIER_LENGTH];
     // A forked process inherits the pool of its parent. It does not sign in the same nanosecond.
     let mut bits = u128::from_le_bytes(others) ^ u128::from(now.subsec_nanos());
     for character in &mut identifier[1..] {
@@ -107,7 +107,7 @@ mod tests {
     #[test]
     fn the_time_tells_two_equal_pools_apart() {
         let apart: HashSet<_> = [0, 1, 31, 32, 999_999_999]
-            .map(|nanos| spell([7; BYTES], Duration::from_nanos(nanos)))
+            .map(|nanos| encode([7; ENTROPY_BYTES], Duration::from_nanos(nanos)))
             .into();
         assert_eq!(apart.len(), 5);
     }

@@ -14,7 +14,7 @@ impl From<reqwest::Error> for Error {
         Cause {
             status,
             is_transient: match kind {
-                ErrorKind::Transport => !is_distrusted(&source),
+                ErrorKind::Transport => !is_untrusted(&source),
                 _ => status.is_some_and(|status| status.is_server_error() || status == 429),
             },
             outcome_unknown: match kind {
@@ -152,7 +152,7 @@ fn is_unreadable(error: &reqwest::Error) -> bool {
 
 /// Whether the TLS authentication of the server failed, which a retry does not change. TLS
 /// libraries report it as an I/O error of the kind "invalid data".
-fn is_distrusted(error: &reqwest::Error) -> bool {
+fn is_untrusted(error: &reqwest::Error) -> bool {
     let mut cause = error.source();
     while let Some(error) = cause {
         cause = match error.downcast_ref::<io::Error>() {

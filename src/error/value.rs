@@ -149,7 +149,7 @@ impl Error {
     }
 
     /// A received token that cannot be trusted. `what` must not quote it.
-    pub(crate) fn distrusted(what: impl Into<String>) -> Self {
+    pub(crate) fn untrusted(what: impl Into<String>) -> Self {
         Self::callback(what)
     }
 

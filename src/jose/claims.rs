@@ -52,7 +52,7 @@ impl Claims {
     /// type.
     pub fn from_slice(payload: &[u8]) -> Result<Self> {
         let Ok(Members(members)) = serde_json::from_slice(payload) else {
-            return Err(Error::distrusted(
+            return Err(Error::untrusted(
                 "the payload is not a JSON object, or has a duplicate member",
             ));
         };
@@ -72,7 +72,7 @@ impl Claims {
             ("iat", is_time),
         ] {
             if members.get(name).is_some_and(|value| !is_good(value)) {
-                return Err(Error::distrusted(format!(
+                return Err(Error::untrusted(format!(
                     "the claim {name} has the wrong type"
                 )));
             }

@@ -130,7 +130,7 @@ impl Claims {
     ///
     /// [RFC 7519 section 4.1](https://www.rfc-editor.org/rfc/rfc7519#section-4.1)
     pub fn validate(&self, expected: &ClaimsValidation) -> Result<()> {
-        let refused = |problem: &str| Err(Error::distrusted(problem));
+        let refused = |problem: &str| Err(Error::untrusted(problem));
         for (name, wanted, is) in [
             ("iss", &expected.issuer, self.issuer()),
             ("sub", &expected.subject, self.subject()),

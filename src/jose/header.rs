@@ -103,7 +103,7 @@ impl Header {
                 "the header has a crit, and no critical extensions are supported; remove it",
             ));
         }
-        Ok(encoded_header(&json(&Whole(self))))
+        Ok(encoded_header(&json(&CompleteHeader(self))))
     }
 
     /// The header of a received token, or why it cannot be trusted.
@@ -132,9 +132,9 @@ impl Header {
 }
 
 /// Header with all members, `alg` included.
-struct Whole<'a>(&'a Header);
+struct CompleteHeader<'a>(&'a Header);
 
-impl Serialize for Whole<'_> {
+impl Serialize for CompleteHeader<'_> {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         let mut all = to.serialize_map(None)?;
         all.serialize_entry("alg", self.0.algorithm.as_str())?;

@@ -151,7 +151,7 @@ impl Jwk {
         let mut members = Map::new();
         for name in names {
             let value = self.text(name).or_else(|| self.secret(name));
-            let value = value.ok_or_else(|| self.lacks(name))?;
+            let value = value.ok_or_else(|| self.missing_member(name))?;
             members.insert((*name).to_owned(), value.into());
         }
         Ok(URL_SAFE_NO_PAD.encode(digest(&SHA256, &json(&members))))
@@ -238,7 +238,7 @@ impl Jwk {
         found.map(|(_, secret)| secret.expose_secret())
     }
 
-    pub(super) fn lacks(&self, member: &str) -> Error {
+    pub(super) fn missing_member(&self, member: &str) -> Error {
         Error::usage(format!(
             "the JWK of type {} has no {member}, or one that is not base64url",
             self.key_type

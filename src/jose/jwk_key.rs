@@ -82,7 +82,7 @@ impl Jwk {
             ("EC" | "OKP", Some(_)) => Err(Error::usage(
                 "the curve of the JWK (crv) is not supported; use P-256, P-384 or Ed25519",
             )),
-            ("EC" | "OKP", None) => Err(self.lacks("crv")),
+            ("EC" | "OKP", None) => Err(self.missing_member("crv")),
             ("oct", _) => Err(Error::usage(
                 "the JWK is a shared secret, which is only for HS256, HS384 and HS512",
             )),
@@ -98,7 +98,7 @@ impl Jwk {
         let mut point = vec![4];
         for name in ["x", "y"] {
             let coordinate = padded(&self.number(name)?, length);
-            point.extend_from_slice(&coordinate.ok_or_else(|| self.lacks(name))?);
+            point.extend_from_slice(&coordinate.ok_or_else(|| self.missing_member(name))?);
         }
         Ok(point)
     }
@@ -107,7 +107,9 @@ impl Jwk {
     fn number(&self, name: &str) -> Result<Zeroizing<Vec<u8>>> {
         let text = self.text(name).or_else(|| self.secret(name));
         let bytes = text.and_then(|text| URL_SAFE_NO_PAD.decode(text).ok());
-        bytes.map(Zeroizing::new).ok_or_else(|| self.lacks(name))
+        bytes
+            .map(Zeroizing::new)
+            .ok_or_else(|| self.missing_member(name))
     }
 }
 

@@ -32,9 +32,9 @@ use crate::{
 pub struct SigningInput(Zeroizing<String>);
 
 impl SigningInput {
-    /// `beginning` is encoded already: a header, or more.
-    pub(crate) fn new(beginning: &str, payload: &[u8]) -> Self {
-        Self(Zeroizing::new(text(input(beginning, payload, 0))))
+    /// Appends the encoded payload to an encoded prefix: a header, or a header and more.
+    pub(crate) fn new(prefix: &str, payload: &[u8]) -> Self {
+        Self(Zeroizing::new(text(input(prefix, payload, 0))))
     }
 
     /// The bytes to sign.
@@ -75,7 +75,7 @@ pub(super) fn encoded_header(json: &[u8]) -> String {
 
 /// The encoded header and claims that several tokens have in common, as their prefix. Their other
 /// claims are then passed as the payload, without its opening brace.
-pub(crate) fn beginning(header: &str, claims: &impl Serialize) -> String {
+pub(crate) fn encoded_prefix(header: &str, claims: &impl Serialize) -> String {
     let mut object = json(claims);
     // More members follow instead of the closing brace.
     object.pop();
@@ -87,30 +87,30 @@ pub(crate) fn beginning(header: &str, claims: &impl Serialize) -> String {
 }
 
 /// The signed token of an encoded prefix and the rest of its payload, in a single allocation.
-pub(crate) fn signed(beginning: &str, payload: &[u8], key: &SigningKey) -> Result<Secret> {
-    let room = 1 + encoded_len(key.signature_len());
-    let mut token = input(beginning, payload, room);
+pub(crate) fn signed(prefix: &str, payload: &[u8], key: &SigningKey) -> Result<Secret> {
+    let spare = 1 + encoded_len(key.signature_len());
+    let mut token = input(prefix, payload, spare);
     let end = token.len();
-    token.resize(end + room, b'.');
-    let (message, room) = token.split_at_mut(end);
-    key.sign_for(message, |signature| encode(signature, &mut room[1..]))?;
+    token.resize(end + spare, b'.');
+    let (message, spare) = token.split_at_mut(end);
+    key.sign_with(message, |signature| encode(signature, &mut spare[1..]))?;
     Ok(Secret::new(text(token)))
 }
 
-/// The prefix and the encoded payload, with space for `room` more bytes.
-fn input(beginning: &str, payload: &[u8], room: usize) -> Vec<u8> {
-    let end = beginning.len() + encoded_len(payload.len());
-    let mut input = Vec::with_capacity(end + room);
-    input.extend_from_slice(beginning.as_bytes());
+/// The prefix and the encoded payload, with capacity for `spare` more bytes.
+fn input(prefix: &str, payload: &[u8], spare: usize) -> Vec<u8> {
+    let end = prefix.len() + encoded_len(payload.len());
+    let mut input = Vec::with_capacity(end + spare);
+    input.extend_from_slice(prefix.as_bytes());
     input.resize(end, 0);
-    encode(payload, &mut input[beginning.len()..]);
+    encode(payload, &mut input[prefix.len()..]);
     input
 }
 
-/// Fills `room` with `bytes` in base64url.
-fn encode(bytes: &[u8], room: &mut [u8]) {
-    let written = URL_SAFE_NO_PAD.encode_slice(bytes, room);
-    debug_assert_eq!(written, Ok(room.len()));
+/// Fills `buffer` with `bytes` in base64url.
+fn encode(bytes: &[u8], buffer: &mut [u8]) {
+    let written = URL_SAFE_NO_PAD.encode_slice(bytes, buffer);
+    debug_assert_eq!(written, Ok(buffer.len()));
 }
 
 /// The length of `bytes` bytes in base64url.
@@ -161,7 +161,7 @@ impl<'a> Jws<'a> {
     /// If it is malformed, or has an unknown algorithm, `none` included, or a critical extension.
     pub fn parse(token: &'a str) -> Result<Self> {
         let not_compact =
-            || Error::distrusted("the token does not consist of three parts separated by dots");
+            || Error::untrusted("the token does not consist of three parts separated by dots");
         let (signed, signature) = token.rsplit_once('.').ok_or_else(not_compact)?;
         let (header, payload) = signed.split_once('.').ok_or_else(not_compact)?;
         if payload.contains('.') {
@@ -170,10 +170,10 @@ impl<'a> Jws<'a> {
         let decoded = |part: &str| {
             URL_SAFE_NO_PAD
                 .decode(part)
-                .map_err(|_error| Error::distrusted("the token has a part that is not base64url"))
+                .map_err(|_error| Error::untrusted("the token has a part that is not base64url"))
         };
         Ok(Self {
-            header: Header::received(&decoded(header)?).map_err(Error::distrusted)?,
+            header: Header::received(&decoded(header)?).map_err(Error::untrusted)?,
             payload: decoded(payload)?,
             signature: decoded(signature)?,
             signed,
@@ -194,7 +194,7 @@ impl<'a> Jws<'a> {
     /// [RFC 8725 section 3.1](https://www.rfc-editor.org/rfc/rfc8725#section-3.1)
     pub fn verify(&self, key: &VerifyingKey) -> Result<&[u8]> {
         if self.header.algorithm() != key.algorithm() {
-            return Err(Error::distrusted(format!(
+            return Err(Error::untrusted(format!(
                 "the token names the algorithm {}, but the key verifies {}",
                 self.header.algorithm(),
                 key.algorithm()
@@ -213,7 +213,7 @@ impl<'a> Jws<'a> {
     /// If none of them has signed it, the algorithm is not allowed, or no key fits the token.
     pub fn verify_with(&self, keys: &JwkSet, allowed: &[Algorithm]) -> Result<&[u8]> {
         if !allowed.contains(&self.header.algorithm()) {
-            return Err(Error::distrusted(format!(
+            return Err(Error::untrusted(format!(
                 "the token names the algorithm {}, which is not allowed",
                 self.header.algorithm()
             )));
@@ -225,7 +225,7 @@ impl<'a> Jws<'a> {
                 return Ok(payload);
             }
         }
-        Err(Error::distrusted(match tried {
+        Err(Error::untrusted(match tried {
             true => "no key of the set has signed the token",
             false => "no key of the set has the kid and the algorithm of the token",
         }))

@@ -65,4 +65,4 @@ pub use {
     verifying_key::VerifyingKey,
 };
 
-pub(crate) use jws::{beginning, signed};
+pub(crate) use jws::{encoded_prefix, signed};

@@ -62,29 +62,29 @@ impl PrivateKey {
 
     /// Reads a key in any of the three formats.
     pub(super) fn from_der(der: &[u8]) -> Result<Self> {
-        let mut key = Der::sequence(der).ok_or_else(damaged)?;
-        key.read(INTEGER).ok_or_else(damaged)?;
+        let mut key = Der::sequence(der).ok_or_else(invalid_key)?;
+        key.read(INTEGER).ok_or_else(invalid_key)?;
         match key.tag() {
             Some(SEQUENCE) => Self::from_pkcs8(key),
             Some(OCTET_STRING) => Self::from_sec1(der, None),
             Some(INTEGER) => Self::from_pkcs1(der),
-            _ => Err(damaged()),
+            _ => Err(invalid_key()),
         }
     }
 
     /// Reads PKCS#8; `key` begins after the version.
     fn from_pkcs8(mut key: Der<'_>) -> Result<Self> {
-        let algorithm = key.nested(SEQUENCE).ok_or_else(damaged)?;
-        let inner = key.read(OCTET_STRING).ok_or_else(damaged)?;
+        let algorithm = key.nested(SEQUENCE).ok_or_else(invalid_key)?;
+        let inner = key.read(OCTET_STRING).ok_or_else(invalid_key)?;
         match key_type(algorithm).map_err(Error::usage)? {
             KeyType::Rsa => Self::from_pkcs1(inner),
             KeyType::Ed25519 => {
-                let seed = Der::only(inner, OCTET_STRING).ok_or_else(damaged)?;
+                let seed = Der::only(inner, OCTET_STRING).ok_or_else(invalid_key)?;
                 // Optional attributes precede the public key.
                 key.optional(CONTEXT_0);
                 let public = match key.optional(PRIMITIVE_1) {
                     Some([0, public @ ..]) => Some(public),
-                    Some(_) => return Err(damaged()),
+                    Some(_) => return Err(invalid_key()),
                     None => None,
                 };
                 Self::ed25519(seed, public)
@@ -94,10 +94,10 @@ impl PrivateKey {
     }
 
     fn from_pkcs1(der: &[u8]) -> Result<Self> {
-        let mut key = Der::sequence(der).ok_or_else(damaged)?;
-        key.read(INTEGER).ok_or_else(damaged)?;
-        let n = key.unsigned().ok_or_else(damaged)?;
-        let e = key.unsigned().ok_or_else(damaged)?;
+        let mut key = Der::sequence(der).ok_or_else(invalid_key)?;
+        key.read(INTEGER).ok_or_else(invalid_key)?;
+        let n = key.unsigned().ok_or_else(invalid_key)?;
+        let e = key.unsigned().ok_or_else(invalid_key)?;
         check_size(n, e)?;
         let key = rsa::KeyPair::from_der(der).map_err(|error| rejected_as("RSA", error))?;
         Ok(Self::Rsa(Box::new(key)))
@@ -105,9 +105,9 @@ impl PrivateKey {
 
     /// Reads SEC1. The curve is named in the key itself, or in the PKCS#8 around it.
     fn from_sec1(der: &[u8], outer: Option<KeyType>) -> Result<Self> {
-        let mut key = Der::sequence(der).ok_or_else(damaged)?;
-        key.read(INTEGER).ok_or_else(damaged)?;
-        let private = key.read(OCTET_STRING).ok_or_else(damaged)?;
+        let mut key = Der::sequence(der).ok_or_else(invalid_key)?;
+        key.read(INTEGER).ok_or_else(invalid_key)?;
+        let private = key.read(OCTET_STRING).ok_or_else(invalid_key)?;
         let named = match key.nested(CONTEXT_0) {
             Some(mut parameters) => {
                 let name = parameters.read(OBJECT_IDENTIFIER).ok_or_else(|| {
@@ -121,7 +121,7 @@ impl PrivateKey {
             None => None,
         };
         let curve = match (outer, named) {
-            (Some(outer), Some(inner)) if outer != inner => return Err(damaged()),
+            (Some(outer), Some(inner)) if outer != inner => return Err(invalid_key()),
             (outer, inner) => outer.or(inner).ok_or_else(|| {
                 Error::usage("the EC key does not name its curve; convert it to PKCS#8")
             })?,
@@ -141,9 +141,9 @@ impl PrivateKey {
     /// An EC key with its private scalar and its uncompressed public point.
     pub(super) fn ec(curve: KeyType, private: &[u8], public: &[u8]) -> Result<Self> {
         let (Some(algorithm), Some(length)) = (ecdsa(curve), curve.coordinate()) else {
-            return Err(damaged());
+            return Err(invalid_key());
         };
-        let private = padded(private, length).ok_or_else(damaged)?;
+        let private = padded(private, length).ok_or_else(invalid_key)?;
         let random = SystemRandom::new();
         let key =
             EcdsaKeyPair::from_private_key_and_public_key(algorithm, &private, public, &random)
@@ -208,7 +208,7 @@ pub(super) fn padded(bytes: &[u8], length: usize) -> Option<Zeroizing<Vec<u8>>> 
     Some(padded)
 }
 
-fn damaged() -> Error {
+fn invalid_key() -> Error {
     Error::usage("the private key is invalid, or in another format than PKCS#8, PKCS#1 or SEC1")
 }
 

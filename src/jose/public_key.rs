@@ -67,7 +67,7 @@ impl PublicKey {
 
     /// Reads a SubjectPublicKeyInfo, a PKCS#1 key or a certificate.
     pub(super) fn from_der(der: &[u8]) -> Result<Self> {
-        let key = Der::sequence(der).ok_or_else(damaged)?;
+        let key = Der::sequence(der).ok_or_else(invalid_key)?;
         if key.tag() == Some(INTEGER) {
             return Self::from_pkcs1(der);
         }
@@ -78,8 +78,8 @@ impl PublicKey {
     }
 
     fn from_info(mut info: Der<'_>) -> Result<Self> {
-        let algorithm = info.nested(SEQUENCE).ok_or_else(damaged)?;
-        let key = info.bits().ok_or_else(damaged)?;
+        let algorithm = info.nested(SEQUENCE).ok_or_else(invalid_key)?;
+        let key = info.bits().ok_or_else(invalid_key)?;
         match key_type(algorithm).map_err(Error::usage)? {
             KeyType::Rsa => Self::from_pkcs1(key),
             curve => Self::point(curve, key),
@@ -87,12 +87,12 @@ impl PublicKey {
     }
 
     fn from_pkcs1(der: &[u8]) -> Result<Self> {
-        let mut key = Der::sequence(der).ok_or_else(damaged)?;
-        let n = key.unsigned().ok_or_else(damaged)?;
-        let e = key.unsigned().ok_or_else(damaged)?;
+        let mut key = Der::sequence(der).ok_or_else(invalid_key)?;
+        let n = key.unsigned().ok_or_else(invalid_key)?;
+        let e = key.unsigned().ok_or_else(invalid_key)?;
         match key.is_end() {
             true => Self::rsa(n, e),
-            false => Err(damaged()),
+            false => Err(invalid_key()),
         }
     }
 
@@ -131,7 +131,7 @@ impl PublicKey {
         };
         match expected {
             true => Ok(Self::Point(curve, point.to_vec())),
-            false => Err(damaged()),
+            false => Err(invalid_key()),
         }
     }
 }
@@ -202,7 +202,7 @@ pub(super) fn bits(number: &[u8]) -> usize {
     number.len() * 8 - zeros as usize
 }
 
-fn damaged() -> Error {
+fn invalid_key() -> Error {
     Error::usage(
         "the public key is invalid, or in another format than SubjectPublicKeyInfo, PKCS#1 or a \
          certificate",

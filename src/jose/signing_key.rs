@@ -208,26 +208,30 @@ impl SigningKey {
     ///
     /// [RFC 7518 section 3.1](https://www.rfc-editor.org/rfc/rfc7518#section-3.1)
     pub fn sign(&self, message: &[u8]) -> Result<Vec<u8>> {
-        self.sign_for(message, <[u8]>::to_vec)
+        self.sign_with(message, <[u8]>::to_vec)
     }
 
-    /// Signs `message` and passes the signature to `taker` without a copy.
-    pub(super) fn sign_for<T>(&self, message: &[u8], taker: impl FnOnce(&[u8]) -> T) -> Result<T> {
+    /// Signs `message` and passes the signature to `consume` without a copy.
+    pub(super) fn sign_with<T>(
+        &self,
+        message: &[u8],
+        consume: impl FnOnce(&[u8]) -> T,
+    ) -> Result<T> {
         let key = match &*self.secret {
-            KeyMaterial::Shared(key) => return Ok(taker(hmac::sign(key, message).as_ref())),
+            KeyMaterial::Shared(key) => return Ok(consume(hmac::sign(key, message).as_ref())),
             KeyMaterial::Private(key) => key,
         };
         let random = SystemRandom::new();
         match key {
-            PrivateKey::Ed25519(key) => Ok(taker(key.sign(message).as_ref())),
+            PrivateKey::Ed25519(key) => Ok(consume(key.sign(message).as_ref())),
             PrivateKey::Ec(_, key) => match key.sign(&random, message) {
-                Ok(signature) => Ok(taker(signature.as_ref())),
+                Ok(signature) => Ok(consume(signature.as_ref())),
                 Err(_unspecified) => Err(Error::random()),
             },
             PrivateKey::Rsa(key) => {
                 let mut signature = vec![0; key.public().modulus_len()];
                 match key.sign(padding(self.algorithm), &random, message, &mut signature) {
-                    Ok(()) => Ok(taker(&signature)),
+                    Ok(()) => Ok(consume(&signature)),
                     // The consistency of the key is not checked before.
                     Err(_unspecified) => Err(Error::usage(
                         "the RSA key is inconsistent; generate \

@@ -166,7 +166,7 @@ impl VerifyingKey {
                 key.verify(message, signature)
             }
         };
-        verified.map_err(|_unspecified| Error::distrusted("the signature was not made by the key"))
+        verified.map_err(|_unspecified| Error::untrusted("the signature was not made by the key"))
     }
 }
 

@@ -10,11 +10,11 @@ use crate::{
 };
 
 /// Number of parameters that need no allocation.
-const FEW: usize = 32;
+const INLINE_PARAMETERS: usize = 32;
 
 /// Prefix of all names of protocol parameters and of no others, so that no other name sorts between
 /// them.
-const OURS: &str = "oauth_";
+const PROTOCOL_PREFIX: &str = "oauth_";
 
 /// All parameters in one text, with the position of each.
 ///
@@ -23,30 +23,30 @@ const OURS: &str = "oauth_";
 pub(super) struct Parameters {
     /// `name%3Dvalue%26` for each, after the bytes that were there before the first.
     pub(super) text: Vec<u8>,
-    few: [Pair; FEW],
+    inline: [Span; INLINE_PARAMETERS],
     count: usize,
-    /// All parameters, once the array is full.
-    many: Vec<Pair>,
+    /// All parameters, once there are more than fit inline.
+    spilled: Vec<Span>,
 }
 
 /// Position of a parameter in the text.
 #[derive(Clone, Copy, Default)]
-struct Pair {
+struct Span {
     /// The first eight bytes of the name, which tell most names apart.
-    sort: u64,
+    sort_key: u64,
     start: usize,
     /// End of the name.
-    equals: usize,
+    name_end: usize,
     end: usize,
 }
 
-impl Pair {
+impl Span {
     fn name(&self) -> Range<usize> {
-        self.start..self.equals
+        self.start..self.name_end
     }
 
     fn value(&self) -> Range<usize> {
-        self.equals + "%3D".len()..self.end - "%26".len()
+        self.name_end + "%3D".len()..self.end - "%26".len()
     }
 }
 
@@ -54,17 +54,17 @@ impl Parameters {
     pub(super) fn with_capacity(bytes: usize) -> Self {
         Self {
             text: Vec::with_capacity(bytes),
-            few: [Pair::default(); FEW],
+            inline: [Span::default(); INLINE_PARAMETERS],
             count: 0,
-            many: Vec::new(),
+            spilled: Vec::new(),
         }
     }
 
     /// Adds all protocol parameters as one; `append` appends them in their signed form.
-    pub(super) fn push_ours(&mut self, append: impl FnOnce(&mut Vec<u8>)) {
+    pub(super) fn push_protocol_parameters(&mut self, append: impl FnOnce(&mut Vec<u8>)) {
         let start = self.text.len();
         append(&mut self.text);
-        self.add(start, start + OURS.len());
+        self.add(start, start + PROTOCOL_PREFIX.len());
     }
 
     /// Adds the parameters of a query or a form body, which must not contain protocol parameters.
@@ -74,7 +74,7 @@ impl Parameters {
     pub(super) fn extend_from_form(&mut self, mut form: &[u8], place: &str) -> Result<()> {
         while !form.is_empty() {
             let start = self.text.len();
-            let mut equals = None;
+            let mut name_end = None;
             // Up to the end of this parameter.
             loop {
                 let (plain, rest) = form.split_at(unreserved(form));
@@ -86,8 +86,8 @@ impl Parameters {
                 form = rest;
                 match byte {
                     b'&' => break,
-                    b'=' if equals.is_none() => {
-                        equals = Some(self.text.len());
+                    b'=' if name_end.is_none() => {
+                        name_end = Some(self.text.len());
                         self.text.extend_from_slice(b"%3D");
                     }
                     b'+' => self.push_byte(b' '),
@@ -104,16 +104,16 @@ impl Parameters {
             if self.text.len() == start {
                 continue;
             }
-            let equals = equals.unwrap_or_else(|| {
+            let name_end = name_end.unwrap_or_else(|| {
                 self.text.extend_from_slice(b"%3D");
                 self.text.len() - "%3D".len()
             });
-            let name = &self.text[start..equals];
-            if name.starts_with(OURS.as_bytes()) {
-                return Err(taken(name, place));
+            let name = &self.text[start..name_end];
+            if name.starts_with(PROTOCOL_PREFIX.as_bytes()) {
+                return Err(reserved_name(name, place));
             }
             self.text.extend_from_slice(b"%26");
-            self.add(start, equals);
+            self.add(start, name_end);
         }
         Ok(())
     }
@@ -125,27 +125,27 @@ impl Parameters {
         }
     }
 
-    fn add(&mut self, start: usize, equals: usize) {
-        let name = &self.text[start..equals];
+    fn add(&mut self, start: usize, name_end: usize) {
+        let name = &self.text[start..name_end];
         // A shorter name sorts as if padded with zeros, which no name contains.
         let first = name.first_chunk().copied().unwrap_or_else(|| {
             let mut first = [0; 8];
             first[..name.len()].copy_from_slice(name);
             first
         });
-        let pair = Pair {
-            sort: u64::from_be_bytes(first),
+        let pair = Span {
+            sort_key: u64::from_be_bytes(first),
             start,
-            equals,
+            name_end,
             end: self.text.len(),
         };
-        match self.few.get_mut(self.count) {
+        match self.inline.get_mut(self.count) {
             Some(place) => *place = pair,
             None => {
-                if self.many.is_empty() {
-                    self.many.extend_from_slice(&self.few);
+                if self.spilled.is_empty() {
+                    self.spilled.extend_from_slice(&self.inline);
                 }
-                self.many.push(pair);
+                self.spilled.push(pair);
             }
         }
         self.count += 1;
@@ -158,15 +158,15 @@ impl Parameters {
     pub(super) fn append_normalised(&mut self) {
         let Self {
             text,
-            few,
+            inline,
             count,
-            many,
+            spilled,
         } = self;
-        let pairs = match many.is_empty() {
-            true => &mut few[..*count],
-            false => &mut many[..],
+        let pairs = match spilled.is_empty() {
+            true => &mut inline[..*count],
+            false => &mut spilled[..],
         };
-        pairs.sort_unstable_by(|a, b| match a.sort.cmp(&b.sort) {
+        pairs.sort_unstable_by(|a, b| match a.sort_key.cmp(&b.sort_key) {
             Ordering::Equal => compare(a, b, text),
             order => order,
         });
@@ -182,7 +182,7 @@ impl Parameters {
 
 /// Rarely needed, and so kept out of the hot path.
 #[cold]
-fn compare(a: &Pair, b: &Pair, text: &[u8]) -> Ordering {
+fn compare(a: &Span, b: &Span, text: &[u8]) -> Ordering {
     let by_name = text[a.name()].cmp(&text[b.name()]);
     by_name.then_with(|| text[a.value()].cmp(&text[b.value()]))
 }
@@ -201,7 +201,7 @@ fn digit(hex: u8) -> Option<u8> {
 }
 
 /// "each parameter MUST NOT appear more than once per request".
-fn taken(name: &[u8], place: &str) -> Error {
+fn reserved_name(name: &[u8], place: &str) -> Error {
     let mut name = String::from_utf8_lossy(name).replace("%25", "%");
     name.truncate(64);
     Error::usage(format!(
@@ -254,7 +254,12 @@ mod tests {
 
     #[test]
     fn many_parameters_are_sorted_as_few_are() {
-        for count in [FEW - 1, FEW, FEW + 1, 3 * FEW] {
+        for count in [
+            INLINE_PARAMETERS - 1,
+            INLINE_PARAMETERS,
+            INLINE_PARAMETERS + 1,
+            3 * INLINE_PARAMETERS,
+        ] {
             let form: Vec<_> = (0..count).rev().map(|n| format!("p{n:03}=1")).collect();
             let mut sorted = form.clone();
             sorted.reverse();

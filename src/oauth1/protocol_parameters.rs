@@ -17,15 +17,15 @@ pub(super) struct ProtocolParameters {
     /// Start of the header.
     pub(super) realm: String,
     /// As sent: nonce, timestamp and signature come last.
-    put: [Secret; 3],
+    sent: [Secret; 3],
     /// As signed: in sorted order, with nonce and timestamp in between.
     signed: [Secret; 3],
-    marks: Marks,
+    separators: Separators,
 }
 
 /// Protocol parameters of a single request, percent-encoded: the positions of nonce and timestamp
 /// in its text, and the body hash.
-pub(super) struct Fresh {
+pub(super) struct RequestParameters {
     pub(super) nonce: Range<usize>,
     pub(super) timestamp: Range<usize>,
     pub(super) body_hash: Option<String>,
@@ -33,13 +33,13 @@ pub(super) struct Fresh {
 
 /// Separators: between a name and its value, after a value, and after the last one.
 #[derive(Clone, Copy)]
-struct Marks {
+struct Separators {
     equals: &'static str,
     next: &'static str,
     end: &'static str,
 }
 
-impl Marks {
+impl Separators {
     const HEADER: Self = Self::new("=\"", "\", ", "\"");
     const FORM: Self = Self::new("=", "&", "");
     /// A form that is percent-encoded as a whole.
@@ -56,11 +56,11 @@ impl Marks {
 
 impl ProtocolParameters {
     pub(super) fn new(signer: &Signer) -> Self {
-        let marks = match signer.placement {
-            SignatureType::Header => Marks::HEADER,
-            SignatureType::Query | SignatureType::Body => Marks::FORM,
+        let separators = match signer.placement {
+            SignatureType::Header => Separators::HEADER,
+            SignatureType::Query | SignatureType::Body => Separators::FORM,
         };
-        let mut put = String::new();
+        let mut sent = String::new();
         let mut signed = [const { String::new() }; 3];
         // In sorted order: before the nonce, up to the timestamp, and after it.
         for (part, name, value) in [
@@ -73,16 +73,16 @@ impl ProtocolParameters {
             (2, "oauth_version", signer.version.then_some("1.0")),
         ] {
             if let Some(value) = value.map(percent_encode) {
-                put += &marks.pair(name, &value);
-                signed[part] += &Marks::SIGNED.pair(name, &percent_encode(&value));
+                sent += &separators.pair(name, &value);
+                signed[part] += &Separators::SIGNED.pair(name, &percent_encode(&value));
             }
         }
-        let Marks { equals, next, .. } = marks;
+        let Separators { equals, next, .. } = separators;
         let [first, second, third] = signed;
         Self {
             realm: signer.realm.as_deref().map_or_else(String::new, quoted),
-            put: [
-                put + "oauth_nonce" + equals,
+            sent: [
+                sent + "oauth_nonce" + equals,
                 [next, "oauth_timestamp", equals].concat(),
                 [next, "oauth_signature", equals].concat(),
             ]
@@ -93,7 +93,7 @@ impl ProtocolParameters {
                 "%26".to_owned() + &third,
             ]
             .map(Secret::new),
-            marks,
+            separators,
         }
     }
 
@@ -104,44 +104,44 @@ impl ProtocolParameters {
     }
 
     /// Appends the signed form, with `%26` after each parameter.
-    pub(super) fn append_signed(&self, fresh: &Fresh, text: &mut Vec<u8>) {
+    pub(super) fn append_signed(&self, request: &RequestParameters, text: &mut Vec<u8>) {
         let [first, second, third] = self.signed.each_ref().map(as_bytes);
-        if let Some(hash) = &fresh.body_hash {
-            let pair = Marks::SIGNED.pair("oauth_body_hash", &percent_encode(hash));
+        if let Some(hash) = &request.body_hash {
+            let pair = Separators::SIGNED.pair("oauth_body_hash", &percent_encode(hash));
             text.extend_from_slice(pair.as_bytes());
         }
         text.extend_from_slice(first);
-        append_encoded(text, fresh.nonce.clone());
+        append_encoded(text, request.nonce.clone());
         text.extend_from_slice(second);
-        text.extend_from_within(fresh.timestamp.clone());
+        text.extend_from_within(request.timestamp.clone());
         text.extend_from_slice(third);
     }
 
     /// The form that is sent, after `start`. Nonce and timestamp are positions in `text`.
-    pub(super) fn put(
+    pub(super) fn to_sent(
         &self,
         start: [&[u8]; 2],
-        fresh: &Fresh,
+        request: &RequestParameters,
         text: &[u8],
         signature: &[u8],
     ) -> Vec<u8> {
-        let body_hash = match &fresh.body_hash {
-            Some(hash) => self.marks.pair("oauth_body_hash", hash),
+        let body_hash = match &request.body_hash {
+            Some(hash) => self.separators.pair("oauth_body_hash", hash),
             None => String::new(),
         };
-        let [first, second, third] = self.put.each_ref().map(as_bytes);
+        let [first, second, third] = self.sent.each_ref().map(as_bytes);
         // Of exactly this capacity, so that the header is not copied.
         [
             start[0],
             start[1],
             body_hash.as_bytes(),
             first,
-            &text[fresh.nonce.clone()],
+            &text[request.nonce.clone()],
             second,
-            &text[fresh.timestamp.clone()],
+            &text[request.timestamp.clone()],
             third,
             signature,
-            self.marks.end.as_bytes(),
+            self.separators.end.as_bytes(),
         ]
         .concat()
     }
@@ -158,7 +158,7 @@ fn as_bytes(secret: &Secret) -> &[u8] {
 /// `realm="Example", `.
 fn quoted(realm: &str) -> String {
     let escaped = realm.replace('\\', r"\\").replace('"', r#"\""#);
-    Marks::HEADER.pair("realm", &escaped)
+    Separators::HEADER.pair("realm", &escaped)
 }
 
 /// Appends an encoded text, encoded once more: only `%` has to be escaped.

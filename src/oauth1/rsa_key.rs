@@ -29,10 +29,10 @@ use crate::{
 ///
 /// [RFC 5849 section 3.4.3](https://www.rfc-editor.org/rfc/rfc5849#section-3.4.3)
 #[derive(Clone)]
-pub struct RsaKey(Arc<Halves>);
+pub struct RsaKey(Arc<Backends>);
 
 /// The key in each library that supports it; at least one does.
-struct Halves {
+struct Backends {
     ring: Option<KeyPair>,
     legacy: Option<LegacyKey>,
 }
@@ -84,8 +84,8 @@ impl RsaKey {
 
     fn new(ring: Option<KeyPair>, legacy: Option<LegacyKey>) -> Result<Self> {
         match (&ring, &legacy) {
-            (None, None) => Err(Error::usage(legacy_rsa::REFUSED)),
-            _ => Ok(Self(Arc::new(Halves { ring, legacy }))),
+            (None, None) => Err(Error::usage(legacy_rsa::UNSUPPORTED)),
+            _ => Ok(Self(Arc::new(Backends { ring, legacy }))),
         }
     }
 
@@ -103,7 +103,7 @@ impl RsaKey {
     /// Checks that the key can sign with `hash`.
     pub(super) fn check(&self, hash: Hash) -> Result<()> {
         match (hash, &self.0.legacy) {
-            (Hash::Sha1, None) => Err(legacy_rsa::no_sha1()),
+            (Hash::Sha1, None) => Err(legacy_rsa::sha1_unsupported()),
             _ => Ok(()),
         }
     }
@@ -124,7 +124,7 @@ impl RsaKey {
         }
         match &self.0.legacy {
             Some(key) => key.sign(hash, message),
-            None => Err(legacy_rsa::no_sha1()),
+            None => Err(legacy_rsa::sha1_unsupported()),
         }
     }
 }

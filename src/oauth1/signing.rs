@@ -15,7 +15,7 @@ use crate::{
         Body, SignatureMethod, SignatureType, SignedRequest, Signer,
         nonce::nonce,
         parameters::Parameters,
-        protocol_parameters::Fresh,
+        protocol_parameters::RequestParameters,
         target::{Authority, Target},
     },
 };
@@ -23,7 +23,7 @@ use crate::{
 const FORM: &str = "application/x-www-form-urlencoded";
 
 /// Length of an HMAC-SHA512 in base64, the longest HMAC signature, in bytes.
-const SIGNATURE: usize = 88;
+const MAX_SIGNATURE_BYTES: usize = 88;
 
 /// Request before it is signed.
 struct Unsigned<'a> {
@@ -32,7 +32,7 @@ struct Unsigned<'a> {
     text: Vec<u8>,
     /// Start of the base string.
     base_string: usize,
-    fresh: Fresh,
+    request_parameters: RequestParameters,
     /// The form in the body, if there is one.
     form: Option<&'a [u8]>,
     becomes_form: bool,
@@ -64,8 +64,8 @@ impl Signer {
         let signature = unsigned.text.len();
         self.append_signature(&mut unsigned)?;
         let (text, signature) = unsigned.text.split_at(signature);
-        let ours = &self.prepared().parameters;
-        let put = |start| ours.put(start, &unsigned.fresh, text, signature);
+        let protocol = &self.prepared().parameters;
+        let sent = |start| protocol.to_sent(start, &unsigned.request_parameters, text, signature);
         let mut signed = SignedRequest {
             url: Cow::Borrowed(url),
             authorization: None,
@@ -74,16 +74,17 @@ impl Signer {
         };
         match self.placement {
             SignatureType::Header => {
-                signed.authorization = Some(header_value(put([b"OAuth ", ours.realm.as_bytes()]))?);
+                signed.authorization =
+                    Some(header_value(sent([b"OAuth ", protocol.realm.as_bytes()]))?);
             }
             SignatureType::Query => {
-                signed.url = unsigned.target.with_parameters(&put([b"", b""])).into();
+                signed.url = unsigned.target.with_parameters(&sent([b"", b""])).into();
             }
             SignatureType::Body => {
                 let form = unsigned.form.unwrap_or_default();
                 signed.body = Some(match form {
-                    [] | [.., b'&'] => put([form, b""]),
-                    _ => put([form, b"&"]),
+                    [] | [.., b'&'] => sent([form, b""]),
+                    _ => sent([form, b"&"]),
                 });
                 signed.content_type = unsigned
                     .becomes_form
@@ -164,15 +165,17 @@ impl Signer {
         let form = self.form(body, is_form || becomes_form)?;
 
         let query = target.query.unwrap_or_default().as_bytes();
-        let ours = &self.prepared().parameters;
+        let protocol = &self.prepared().parameters;
         let wire = query.len() + form.map_or(0, <[u8]>::len);
         // Both the parameters and the base string, encoded twice.
-        let capacity = 4 * wire + 2 * ours.estimate() + target.estimate() + SIGNATURE;
+        let capacity = 4 * wire + 2 * protocol.estimate() + target.estimate() + MAX_SIGNATURE_BYTES;
         let mut parameters = Parameters::with_capacity(capacity);
-        let fresh = self.append_fresh(&mut parameters.text, form, body)?;
+        let request_parameters =
+            self.append_request_parameters(&mut parameters.text, form, body)?;
         parameters.extend_from_form(query, "query")?;
         parameters.extend_from_form(form.unwrap_or_default(), "body")?;
-        parameters.push_ours(|text| ours.append_signed(&fresh, text));
+        parameters
+            .push_protocol_parameters(|text| protocol.append_signed(&request_parameters, text));
 
         let base_string = parameters.text.len();
         let text = &mut parameters.text;
@@ -194,7 +197,7 @@ impl Signer {
             target,
             text: parameters.text,
             base_string,
-            fresh,
+            request_parameters,
             form,
             becomes_form,
         })
@@ -237,12 +240,12 @@ impl Signer {
     }
 
     /// Makes the parameters of a single request.
-    fn append_fresh(
+    fn append_request_parameters(
         &self,
         text: &mut Vec<u8>,
         form: Option<&[u8]>,
         body: Body<'_>,
-    ) -> Result<Fresh> {
+    ) -> Result<RequestParameters> {
         let now = self.clock.unix();
         let start = text.len();
         match &self.nonce {
@@ -259,7 +262,7 @@ impl Signer {
             }
             _ => None,
         };
-        Ok(Fresh {
+        Ok(RequestParameters {
             timestamp: nonce.end..text.len(),
             nonce,
             body_hash,
@@ -272,7 +275,7 @@ impl Signer {
         let base_string = &text[unsigned.base_string..];
         if let Some(key) = &self.prepared().hmac_key {
             let tag = hmac::sign(key, base_string);
-            let mut signature = [0; SIGNATURE];
+            let mut signature = [0; MAX_SIGNATURE_BYTES];
             // It fails only if the buffer is too small.
             let written = STANDARD.encode_slice(tag, &mut signature);
             percent_encode_onto(&signature[..written.unwrap_or_default()], text);

@@ -162,7 +162,7 @@ impl ProtectedRequest {
     /// The error of the first hook that fails.
     pub fn apply_hooks(&mut self, hooks: &[Hook]) -> Result<()> {
         let mut hooks = hooks.iter().filter_map(Hook::protected);
-        hooks.try_for_each(|hook| called(hook(self)))
+        hooks.try_for_each(|hook| hook_result(hook(self)))
     }
 
     /// The method.
@@ -218,19 +218,19 @@ impl Hooks {
 
     pub(crate) fn on_request(&self, of: Message, request: &mut EndpointRequest) -> Result<()> {
         self.0.iter().try_for_each(|hook| match &hook.0 {
-            Kind::Request(message, hook) if *message == of => called(hook(request)),
+            Kind::Request(message, hook) if *message == of => hook_result(hook(request)),
             _ => Ok(()),
         })
     }
 
     pub(crate) fn on_response(&self, of: Message, response: &mut EndpointResponse) -> Result<()> {
         self.0.iter().try_for_each(|hook| match &hook.0 {
-            Kind::Response(message, hook) if *message == of => called(hook(response)),
+            Kind::Response(message, hook) if *message == of => hook_result(hook(response)),
             _ => Ok(()),
         })
     }
 }
 
-fn called(result: Result<(), BoxError>) -> Result<()> {
+fn hook_result(result: Result<(), BoxError>) -> Result<()> {
     result.map_err(|error| Error::refused_by("a compliance hook", error))
 }

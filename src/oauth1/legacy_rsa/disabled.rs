@@ -27,10 +27,10 @@ impl LegacyKey {
 }
 
 /// Error text for a key that may be valid.
-pub(super) const REFUSED: &str = "the RSA key is invalid, or its size is not 2048 to 4096 bits; \
+pub(super) const UNSUPPORTED: &str = "the RSA key is invalid, or its size is not 2048 to 4096 bits; \
     smaller and larger keys need the feature rsa-sha1 of oauth-twin";
 
 /// The error for a signature with SHA-1.
-pub(super) fn no_sha1() -> Error {
+pub(super) fn sha1_unsupported() -> Error {
     Error::usage("RSA-SHA1 needs the feature rsa-sha1 of oauth-twin; enable it in Cargo.toml")
 }

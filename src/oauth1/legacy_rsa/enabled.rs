@@ -56,9 +56,9 @@ fn prefix(hash: Hash) -> &'static [u8] {
 }
 
 /// Error text for a key.
-pub(super) const REFUSED: &str = "the RSA key is invalid, or its size is not 1024 to 8192 bits";
+pub(super) const UNSUPPORTED: &str = "the RSA key is invalid, or its size is not 1024 to 8192 bits";
 
 /// The error for a signature with SHA-1 by a key that only ring could read.
-pub(super) fn no_sha1() -> Error {
+pub(super) fn sha1_unsupported() -> Error {
     Error::usage("the RSA key cannot sign with SHA-1; use RSA-SHA256 or another key")
 }

@@ -16,7 +16,7 @@ use url::Url;
 
 use crate::{
     error::{Error, Result},
-    jose::{Algorithm, ExternalKey, Header, SigningInput, SigningKey, beginning, signed},
+    jose::{Algorithm, ExternalKey, Header, SigningInput, SigningKey, encoded_prefix, signed},
     oauth2::{
         assertion::audience::Audience, client::ClientRegistration, request::EndpointRequest,
         server::AuthorizationServer,
@@ -26,7 +26,7 @@ use crate::{
 };
 
 /// Claims that each assertion sets itself, and what sets them.
-const OWN_CLAIMS: [(&str, &str); 7] = [
+const RESERVED_CLAIMS: [(&str, &str); 7] = [
     ("iss", "is set by the client"),
     ("sub", "is set by the client"),
     ("aud", "is set by audience"),
@@ -37,10 +37,10 @@ const OWN_CLAIMS: [(&str, &str); 7] = [
 ];
 
 /// Maximum lifetime of an assertion. No server accepts a longer one, and most accept less.
-const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
+const MAX_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Maximum length of the claims that are new for each assertion, in bytes.
-const NEW_CLAIMS_BYTES: usize = 128;
+const MAX_NEW_CLAIMS_BYTES: usize = 128;
 
 /// Key that signs an assertion.
 #[derive(Clone, Debug)]
@@ -98,7 +98,7 @@ impl JwtAssertion {
 
     /// Checks that the settings are valid for this server.
     pub(crate) fn check(&self, server: &AuthorizationServer) -> Result<()> {
-        let own = |given| OWN_CLAIMS.iter().find(|(name, _)| name == given);
+        let own = |given| RESERVED_CLAIMS.iter().find(|(name, _)| name == given);
         if let Some((name, instead)) = self.claims.keys().find_map(own) {
             return Err(Error::usage(format!(
                 "the claim {name} {instead}; remove it"
@@ -116,7 +116,7 @@ impl JwtAssertion {
                 second",
             ));
         }
-        if self.lifetime > LONGEST {
+        if self.lifetime > MAX_LIFETIME {
             return Err(Error::usage(
                 "lifetime is longer than a day; set a shorter one",
             ));
@@ -149,10 +149,10 @@ impl JwtAssertion {
     ) -> Result<Assertion> {
         let now = request.clock().unix();
         let id = random::identifier(now)?;
-        let mut room = [0; NEW_CLAIMS_BYTES];
+        let mut buffer = [0; MAX_NEW_CLAIMS_BYTES];
         // It fails only if the buffer is too small.
-        let new = self.new_claims(&id, now, &mut room).unwrap_or_default();
-        let claims = LastingClaims {
+        let new = self.new_claims(&id, now, &mut buffer).unwrap_or_default();
+        let claims = StableClaims {
             aud: self.audience(request.server(), request.url()),
             iss: issuer,
             sub: subject,
@@ -160,20 +160,25 @@ impl JwtAssertion {
         };
         Ok(match key {
             AssertionKey::Local(key) => {
-                Assertion::Signed(signed(&self.beginning(key, &claims)?, new, key)?)
+                Assertion::Signed(signed(&self.prefix(key, &claims)?, new, key)?)
             }
             AssertionKey::External => {
-                let header = self.with_own_members(external(request.registration())?.header());
-                let beginning = beginning(&header.encode()?, &claims);
-                Assertion::Unsigned(SigningInput::new(&beginning, new))
+                let header = self.with_header_members(external(request.registration())?.header());
+                let prefix = encoded_prefix(&header.encode()?, &claims);
+                Assertion::Unsigned(SigningInput::new(&prefix, new))
             }
         })
     }
 
     /// The claims that are new for each assertion, as the rest of the JSON object. They are written
     /// to a buffer, without an allocation.
-    fn new_claims<'a>(&self, id: &[u8], now: Duration, room: &'a mut [u8]) -> io::Result<&'a [u8]> {
-        let mut json = Cursor::new(&mut *room);
+    fn new_claims<'a>(
+        &self,
+        id: &[u8],
+        now: Duration,
+        buffer: &'a mut [u8],
+    ) -> io::Result<&'a [u8]> {
+        let mut json = Cursor::new(&mut *buffer);
         json.write_all(br#""jti":""#)?;
         // It consists of letters and digits, which need no escape.
         json.write_all(id)?;
@@ -189,18 +194,18 @@ impl JwtAssertion {
         }
         json.write_all(b"}")?;
         let length = json.position() as usize;
-        Ok(&room[..length])
+        Ok(&buffer[..length])
     }
 
     /// The encoded prefix of assertions by `key` with these claims.
-    fn beginning(&self, key: &SigningKey, claims: &LastingClaims<'_>) -> Result<Cow<'_, str>> {
+    fn prefix(&self, key: &SigningKey, claims: &StableClaims<'_>) -> Result<Cow<'_, str>> {
         if let Some(encoded_prefix) = self.encoded_prefix.get()
             && encoded_prefix.is_for(key, claims)
         {
             return Ok(encoded_prefix.encoded.as_str().into());
         }
-        let header = self.with_own_members(key.header()).encode()?;
-        let encoded = beginning(&header, claims);
+        let header = self.with_header_members(key.header()).encode()?;
+        let encoded = encoded_prefix(&header, claims);
         // A prefix for other claims is kept, and not replaced.
         let _ = self.encoded_prefix.set(EncodedPrefix {
             algorithm: key.algorithm(),
@@ -212,7 +217,7 @@ impl JwtAssertion {
         Ok(encoded.into())
     }
 
-    fn with_own_members(&self, header: Header) -> Header {
+    fn with_header_members(&self, header: Header) -> Header {
         let mut header = header.with_typ("JWT");
         for (name, value) in &self.header {
             header = header.with(name, value.clone());
@@ -253,7 +258,7 @@ impl fmt::Debug for JwtAssertion {
 
 /// Claims that an assertion has in common with the previous one.
 #[derive(Serialize)]
-struct LastingClaims<'a> {
+struct StableClaims<'a> {
     aud: &'a str,
     iss: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -277,7 +282,7 @@ impl EncodedPrefix {
     /// Whether the prefix is for this key and these claims. Nothing else can have changed: the
     /// header depends on the algorithm and the identifier of a local key, and a change of the
     /// caller's claims or header members discards the prefix.
-    fn is_for(&self, key: &SigningKey, claims: &LastingClaims<'_>) -> bool {
+    fn is_for(&self, key: &SigningKey, claims: &StableClaims<'_>) -> bool {
         self.algorithm == key.algorithm()
             && self.audience == claims.aud
             && self.issuer == claims.iss
@@ -296,7 +301,7 @@ pub(crate) fn external(registration: &ClientRegistration) -> Result<&ExternalKey
 }
 
 /// Builder methods of a type that has a field `assertion`.
-macro_rules! asserting {
+macro_rules! assertion_options {
     ($name:ty) => {
         impl $name {
             /// Sets the audience (`aud`). Defaults to the issuer if it is known, else to the token
@@ -350,7 +355,7 @@ macro_rules! asserting {
         }
     };
 }
-pub(crate) use asserting;
+pub(crate) use assertion_options;
 
 #[cfg(test)]
 mod tests;

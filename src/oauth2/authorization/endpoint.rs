@@ -171,7 +171,7 @@ impl AuthorizationEndpoint {
             form.push("resource", resource.as_str());
         }
         for (name, _) in request.parameters.iter() {
-            const OWN: [&str; 7] = [
+            const RESERVED: [&str; 7] = [
                 "response_type",
                 "client_id",
                 "redirect_uri",
@@ -180,7 +180,7 @@ impl AuthorizationEndpoint {
                 "code_challenge",
                 "code_challenge_method",
             ];
-            if OWN.contains(&name) {
+            if RESERVED.contains(&name) {
                 return Err(Error::usage(format!(
                     "the parameter {name} of an authorization request cannot be set by param; use \
                      its own method"

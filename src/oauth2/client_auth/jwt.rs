@@ -6,11 +6,11 @@ use crate::{
     error::{BoxError, Error, Result},
     jose::{Algorithm, SigningKey},
     oauth2::{
-        assertion::jwt::{Assertion, AssertionKey, JwtAssertion, asserting, external},
+        assertion::jwt::{Assertion, AssertionKey, JwtAssertion, assertion_options, external},
         client::ClientRegistration,
         client_auth::{
             ClientAuth,
-            identity::{identified, identify},
+            identity::{add_client_id, require_client_id},
             secret::required,
         },
         request::EndpointRequest,
@@ -88,7 +88,7 @@ impl ClientSecretJwt {
     }
 }
 
-asserting!(ClientSecretJwt);
+assertion_options!(ClientSecretJwt);
 
 impl Default for ClientSecretJwt {
     fn default() -> Self {
@@ -108,7 +108,7 @@ impl ClientAuth for ClientSecretJwt {
         registration: &ClientRegistration,
         server: &AuthorizationServer,
     ) -> Result<(), BoxError> {
-        identified(registration)?;
+        require_client_id(registration)?;
         self.key(registration)?;
         Ok(self.assertion.check(server)?)
     }
@@ -167,7 +167,7 @@ impl PrivateKeyJwt {
     }
 }
 
-asserting!(PrivateKeyJwt);
+assertion_options!(PrivateKeyJwt);
 
 impl ClientAuth for PrivateKeyJwt {
     fn authenticate(&self, request: &mut EndpointRequest) -> Result<(), BoxError> {
@@ -180,7 +180,7 @@ impl ClientAuth for PrivateKeyJwt {
         registration: &ClientRegistration,
         server: &AuthorizationServer,
     ) -> Result<(), BoxError> {
-        identified(registration)?;
+        require_client_id(registration)?;
         let algorithm = match &self.key {
             AssertionKey::Local(key) => key.algorithm(),
             AssertionKey::External => external(registration)?.algorithm(),
@@ -217,7 +217,7 @@ fn assert(
         }
     });
     // The assertion already identifies the client, but Microsoft requires the parameter.
-    identify(request);
+    add_client_id(request);
     request
         .form_mut()
         .set("client_assertion_type", Secret::known(ASSERTION_TYPE));

@@ -4,7 +4,7 @@
 
 use super::{
     ClientAuth,
-    identity::{identified, identify},
+    identity::{add_client_id, require_client_id},
 };
 use crate::{
     error::BoxError,
@@ -28,7 +28,7 @@ pub struct PublicClient;
 
 impl ClientAuth for PublicClient {
     fn authenticate(&self, request: &mut EndpointRequest) -> Result<(), BoxError> {
-        identify(request);
+        add_client_id(request);
         Ok(())
     }
 
@@ -37,11 +37,11 @@ impl ClientAuth for PublicClient {
         registration: &ClientRegistration,
         _server: &AuthorizationServer,
     ) -> Result<(), BoxError> {
-        Ok(identified(registration)?)
+        Ok(require_client_id(registration)?)
     }
 }
 
-/// No identification of the client at all, for grants that identify it, such as the assertion of a
+/// No identification of the client at all, for grants that add_client_id it, such as the assertion of a
 /// service account. The default of an `AssertionClient` without a `client_id`.
 ///
 /// ```

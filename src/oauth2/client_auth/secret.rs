@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use super::{
     ClientAuth,
-    identity::{identified, identify},
+    identity::{add_client_id, require_client_id},
 };
 use crate::{
     encoding::percent_encode,
@@ -54,7 +54,7 @@ impl ClientAuth for ClientSecretBasic {
         registration: &ClientRegistration,
         _server: &AuthorizationServer,
     ) -> Result<(), BoxError> {
-        identified(registration)?;
+        require_client_id(registration)?;
         required(registration.client_secret(), "client_secret_basic")?;
         Ok(())
     }
@@ -94,7 +94,7 @@ impl ClientAuth for ClientSecretBasicRaw {
         registration: &ClientRegistration,
         _server: &AuthorizationServer,
     ) -> Result<(), BoxError> {
-        identified(registration)?;
+        require_client_id(registration)?;
         required(registration.client_secret(), "client_secret_basic")?;
         if registration.client_id().contains(':') {
             return Err(Error::usage(
@@ -126,7 +126,7 @@ pub struct ClientSecretPost;
 impl ClientAuth for ClientSecretPost {
     fn authenticate(&self, request: &mut EndpointRequest) -> Result<(), BoxError> {
         let secret = Secret::from(required(request.client_secret(), "client_secret_post")?);
-        identify(request);
+        add_client_id(request);
         request.form_mut().set("client_secret", secret);
         Ok(())
     }
@@ -136,7 +136,7 @@ impl ClientAuth for ClientSecretPost {
         registration: &ClientRegistration,
         _server: &AuthorizationServer,
     ) -> Result<(), BoxError> {
-        identified(registration)?;
+        require_client_id(registration)?;
         required(registration.client_secret(), "client_secret_post")?;
         Ok(())
     }

@@ -73,7 +73,7 @@ fn error_response(
 /// The secrets that the request contained.
 fn secrets(request: &EndpointRequest) -> impl Iterator<Item = &str> {
     /// Parameters that are not secret, and so may appear in a description.
-    const OPEN: [&str; 8] = [
+    const NOT_SECRET: [&str; 8] = [
         "grant_type",
         "client_id",
         "scope",
@@ -88,7 +88,7 @@ fn secrets(request: &EndpointRequest) -> impl Iterator<Item = &str> {
     request
         .form()
         .iter()
-        .filter(|(name, _)| !OPEN.contains(name))
+        .filter(|(name, _)| !NOT_SECRET.contains(name))
         .map(|(_, value)| value)
         .chain(request.client_secret())
         .map(Secret::expose_secret)

@@ -8,7 +8,7 @@ use crate::{
     error::{BoxError, Error},
     jose::SigningKey,
     oauth2::{
-        assertion::jwt::{Assertion, AssertionKey, JwtAssertion, asserting, external},
+        assertion::jwt::{Assertion, AssertionKey, JwtAssertion, assertion_options, external},
         client::ClientRegistration,
         grant::{
             Grant,
@@ -58,16 +58,16 @@ pub struct JwtBearer {
 impl JwtBearer {
     /// Makes the grant of `issuer` with a local key and its algorithm.
     pub fn new(issuer: impl Into<String>, key: SigningKey) -> Self {
-        Self::by(issuer.into(), AssertionKey::Local(key))
+        Self::with_assertion_key(issuer.into(), AssertionKey::Local(key))
     }
 
     /// Makes the grant of `issuer` with an external key in a KMS or an HSM, used through the
     /// client's `signer`.
     pub fn external(issuer: impl Into<String>) -> Self {
-        Self::by(issuer.into(), AssertionKey::External)
+        Self::with_assertion_key(issuer.into(), AssertionKey::External)
     }
 
-    fn by(issuer: String, key: AssertionKey) -> Self {
+    fn with_assertion_key(issuer: String, key: AssertionKey) -> Self {
         Self {
             issuer,
             subject: None,
@@ -102,7 +102,7 @@ impl JwtBearer {
     }
 }
 
-asserting!(JwtBearer);
+assertion_options!(JwtBearer);
 grant_options!(JwtBearer);
 
 impl Grant for JwtBearer {

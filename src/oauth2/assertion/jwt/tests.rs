@@ -124,17 +124,17 @@ fn what_was_sent_is_not_kept_for_another_subject_or_scope() {
 }
 
 #[test]
-fn the_latest_of_all_times_finds_room() {
+fn the_latest_time_fits() {
     let assertion = JwtAssertion {
         not_before: true,
         ..JwtAssertion::default()
     };
-    let id = [b'a'; random::LENGTH];
-    let mut room = [0; NEW_CLAIMS_BYTES];
-    let claims = assertion.new_claims(&id, Duration::MAX, &mut room);
+    let id = [b'a'; random::IDENTIFIER_LENGTH];
+    let mut buffer = [0; MAX_NEW_CLAIMS_BYTES];
+    let claims = assertion.new_claims(&id, Duration::MAX, &mut buffer);
     assert!(
         claims
-            .expect("room")
+            .expect("buffer")
             .ends_with(b",\"nbf\":18446744073709551615}")
     );
 }
