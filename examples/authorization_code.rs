@@ -1,5 +1,5 @@
-//! Users log in, in the two shapes there are: a web back end, which serves many of them with one
-//! client and keeps nothing in it, and a script, which serves one and keeps their token.
+//! Logins in a web back end, where one stateless client serves many users, and in a script, where
+//! the client keeps the token of a single user.
 //!
 //! ```sh
 //! cargo run --example authorization_code --features blocking,async
@@ -27,32 +27,32 @@ async fn web(provider: &Provider) -> Outcome {
         .redirect_uri(REDIRECT_URI)
         .clock(provider.clock())
         .build()?;
-    // What a web framework keeps: a session for each browser, a row for each user.
+    // State of the web framework: a session for each browser, a row for each user.
     let mut session: HashMap<&str, String> = HashMap::new();
     let mut rows: HashMap<&str, String> = HashMap::new();
 
-    // "Log in" was clicked: state and PKCE come by themselves.
+    // The user clicks "Log in": state and PKCE are included.
     let AuthorizationUrl { url, pending, .. } =
         client.create_authorization_url(AuthorizationRequest::new().scope("profile"))?;
     session.insert("login", serde_json::to_string(&pending)?);
-    let callback = provider.user_logs_in(&url); // redirect to `url`, and they come back
+    let callback = provider.user_logs_in(&url); // redirect to `url`, then the callback
 
-    // Somebody else's answer is not taken.
+    // A forged callback is refused.
     let forged = format!("{REDIRECT_URI}?code=stolen&state=forged");
     let pending = serde_json::from_str(&session["login"])?;
     let error = client
         .complete_authorization(pending, &forged)
         .await
-        .expect_err("it is forged");
+        .expect_err("a forged callback");
     println!("web: a forged callback: {error}");
 
-    // The right one: taken out of the session, checked, exchanged.
-    let pending = session.remove("login").ok_or("no login was begun")?;
+    // The right one: removed from the session, checked, exchanged.
+    let pending = session.remove("login").ok_or("no login in progress")?;
     let pending = serde_json::from_str(&pending)?;
     let login = client.complete_authorization(pending, &callback).await?;
     rows.insert("alice", serde_json::to_string(&*login.token)?);
 
-    // A later request of that user.
+    // A later request of the same user.
     let row: Token = serde_json::from_str(&rows["alice"])?;
     let answer = client
         .for_token(row)
@@ -75,7 +75,7 @@ fn script(provider: &Provider) -> Outcome {
         .build()?;
     let AuthorizationUrl { url, pending, .. } =
         client.create_authorization_url(AuthorizationRequest::new())?;
-    let callback = provider.user_logs_in(&url); // open `url`, paste what comes back
+    let callback = provider.user_logs_in(&url); // open `url`, paste the callback
 
     client.fetch_token(pending.authorization_response(&callback)?)?;
     let answer = client.get(provider.url("/me")).send()?;
@@ -85,7 +85,7 @@ fn script(provider: &Provider) -> Outcome {
     let closed = client
         .get(provider.url("/me"))
         .send()
-        .expect_err("it is closed");
+        .expect_err("a closed client");
     assert_eq!(closed.kind(), ErrorKind::Closed);
     Ok(())
 }

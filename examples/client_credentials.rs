@@ -1,4 +1,4 @@
-//! A token by client credentials: the baseline, in both modes.
+//! Client credentials: the baseline of the examples, in both modes.
 //!
 //! ```sh
 //! cargo run --example client_credentials --features blocking,async
@@ -9,7 +9,7 @@ mod provider;
 use oauth_twin::{AsyncOAuth2Client, OAuth2Client, Result, oauth2::ClientCredentials};
 use provider::{CLIENT_ID, CLIENT_SECRET, Provider};
 
-/// From a script.
+/// The blocking client, in a script.
 fn blocking(token_endpoint: &str, api: &str) -> Result<String> {
     let client = OAuth2Client::builder(CLIENT_ID)
         .client_secret(CLIENT_SECRET)
@@ -22,7 +22,7 @@ fn blocking(token_endpoint: &str, api: &str) -> Result<String> {
     Ok(report)
 }
 
-/// From a service.
+/// The async client, in a service.
 async fn asynchronous(token_endpoint: &str, api: &str) -> Result<String> {
     let client = AsyncOAuth2Client::builder(CLIENT_ID)
         .client_secret(CLIENT_SECRET)

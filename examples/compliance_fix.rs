@@ -1,5 +1,6 @@
-//! A provider that is off the standard: it answers token requests in a form and calls `expires_in`
-//! `expires`. It differs from `client_credentials.rs` by the line with the fix, ready-made or own.
+//! A provider that deviates from the standard: it responds to token requests with a form, and with
+//! `expires` instead of `expires_in`. The example differs from `client_credentials.rs` by the fix,
+//! ready-made or custom.
 //!
 //! ```sh
 //! cargo run --example compliance_fix --features blocking,async
@@ -13,7 +14,7 @@ use oauth_twin::{
 };
 use provider::{CLIENT_ID, CLIENT_SECRET, Provider};
 
-/// With the fix that is built in.
+/// A client with the ready-made fix.
 fn blocking(provider: &Provider) -> Result<String> {
     let client = OAuth2Client::builder(CLIENT_ID)
         .client_secret(CLIENT_SECRET)
@@ -26,7 +27,7 @@ fn blocking(provider: &Provider) -> Result<String> {
     Ok(answer.error_for_status()?.text()?)
 }
 
-/// With one's own, which does the same.
+/// A client with a custom fix, which does the same.
 async fn asynchronous(provider: &Provider) -> Result<String> {
     let client = AsyncOAuth2Client::builder(CLIENT_ID)
         .client_secret(CLIENT_SECRET)
@@ -53,14 +54,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let runtime = tokio::runtime::Runtime::new()?;
     println!("{}", runtime.block_on(asynchronous(&provider))?);
 
-    // Without a fix the answer is refused, and what is wrong with it is said.
+    // Without a fix the response is refused with an error that names the problem.
     let client = OAuth2Client::builder(CLIENT_ID)
         .token_endpoint(provider.url("/token-as-form"))
         .build()?;
     let error = client
         .fetch_token(ClientCredentials::new())
-        .expect_err("it is no JSON");
+        .expect_err("a form");
     assert_eq!(error.kind(), ErrorKind::Answer);
-    println!("without it: {error}");
+    println!("without a fix: {error}");
     Ok(())
 }

@@ -1,5 +1,6 @@
-//! Client authentication of one's own: a provider that wants the credentials, and all parameters,
-//! in the URL. It differs from `client_credentials.rs` by [`in_the_uri`] and the line that uses it.
+//! Custom client authentication, for a provider that requires the credentials and all parameters in
+//! the URL. The example differs from `client_credentials.rs` by [`in_the_uri`] and the line that
+//! uses it.
 //!
 //! ```sh
 //! cargo run --example custom_client_auth --features blocking,async
@@ -13,7 +14,7 @@ use oauth_twin::{
 };
 use provider::{CLIENT_ID, CLIENT_SECRET, Provider};
 
-/// A plain function on data, the same in both modes.
+/// The authentication: a function on the request, the same in both modes.
 fn in_the_uri(request: &mut EndpointRequest) -> Result<(), BoxError> {
     let mut form = std::mem::take(request.form_mut());
     form.set("client_id", request.client_id().to_owned());

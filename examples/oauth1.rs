@@ -1,5 +1,5 @@
-//! OAuth 1.0 in a web back end, async: one client for many users, whose credentials it does not
-//! keep. Two logins overlap. `oauth1_blocking.rs` is a script for one user.
+//! OAuth 1.0 in a web back end, async: one stateless client serves many users. Two logins overlap.
+//! `oauth1_blocking.rs` is a script for a single user.
 //!
 //! ```sh
 //! cargo run --example oauth1 --features blocking,async
@@ -21,36 +21,39 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .redirect_uri(REDIRECT_URI)
         .build()?;
 
-    // Jane and Joe each want to log in. What belongs to a login is kept in the user's session.
+    // Jane and Joe log in. The state of a login is kept in the user's session.
     let mut sessions = Vec::new();
     for name in ["Jane", "Joe"] {
         let temporary = client.request_temporary_credentials().await?;
         let url = client.authorization_url(&temporary)?;
         println!(
-            "{name} is sent to {}{}",
+            "{name} is redirected to {}{}",
             url.origin().ascii_serialization(),
             url.path()
         );
         sessions.push((name, serde_json::to_string(&temporary)?, url));
     }
 
-    // Each comes back, the last one first.
+    // The callbacks, in reverse order.
     for (name, session, url) in sessions.into_iter().rev() {
         let callback = provider.user_agrees(&url);
         let temporary: TemporaryCredentials = serde_json::from_str(&session)?;
         let verified = temporary.authorization_response(&callback)?;
         let credentials = client.exchange(verified).await?;
         let row = serde_json::to_string(&credentials)?;
-        println!("{name} is back; {} bytes go into the database", row.len());
+        println!(
+            "{name} is logged in; {} bytes go into the database",
+            row.len()
+        );
 
-        // A later request of that user.
+        // A later request of the same user.
         let user = client.for_token(serde_json::from_str(&row)?);
         let photos = user.get(provider.url("/photos?size=original"));
         let photos = photos.send().await?.error_for_status()?;
         println!("{name} has {}", photos.text().await?);
     }
 
-    // The client itself speaks for nobody.
+    // The client itself has no user.
     let refused = client.get(provider.url("/photos")).send().await?;
     println!(
         "without a user: {}, {}",

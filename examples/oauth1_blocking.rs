@@ -1,5 +1,5 @@
-//! OAuth 1.0 in a script, blocking: one user, whose credentials the client keeps, and which the
-//! next run begins with. `oauth1.rs` is a web back end for many.
+//! OAuth 1.0 in a script, blocking: the client keeps the credentials of a single user, and the next
+//! run restores them. `oauth1.rs` is a web back end for many users.
 //!
 //! ```sh
 //! cargo run --example oauth1_blocking --features blocking,async
@@ -37,7 +37,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let stored = serde_json::to_string(&*credentials)?;
     client.close()?;
 
-    // All further runs begin with what was stored.
+    // All further runs use the stored credentials.
     let client = builder(&provider)
         .token(serde_json::from_str(&stored)?)
         .build()?;
@@ -49,7 +49,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     })?;
     println!("{photos}");
 
-    // What a wrong secret comes to.
+    // The error for a wrong secret.
     let forger = builder(&provider).client_secret("a guess").build()?;
     let error = forger.fetch_request_token().expect_err("a wrong secret");
     println!("with a wrong secret: {error}");

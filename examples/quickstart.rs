@@ -1,10 +1,10 @@
-//! How a token lives, in both modes, against a provider on this machine:
+//! The life of a token, in both modes, against a provider on this machine:
 //!
 //! ```sh
 //! cargo run --example quickstart --features blocking,async
 //! ```
 //!
-//! It needs no account and no network, and it fails if anything is not as it says.
+//! It needs no account and no network, and fails if any line that it prints is not true.
 
 mod provider;
 
@@ -33,7 +33,7 @@ fn main() -> Outcome {
     println!(
         "Two OAuth providers, each with an API, on {} and {}.\n\
          Tokens live {} s, by a clock that is moved by hand, so nothing waits.\n\
-         At the right, counted by the provider: tokens issued, API calls refused.",
+         On the right, counted by the provider: tokens issued, API calls refused.",
         first.address(),
         second.address(),
         LIFETIME.as_secs()
@@ -42,7 +42,7 @@ fn main() -> Outcome {
     in_plain_main(&Story(&first))?;
     heading("AsyncOAuth2Client, in a tokio runtime");
     Runtime::new()?.block_on(in_a_runtime(&Story(&second)))?;
-    println!("\nEach line was checked, the counts at the providers.");
+    println!("\nEach line was checked, with the counts at the providers.");
     Ok(())
 }
 
@@ -76,7 +76,11 @@ fn in_plain_main(story: &Story<'_>) -> Outcome {
 
     story.pass(6);
     client.get(&report).send()?.error_for_status()?;
-    story.line("a call", "200, with a token renewed before its end", [2, 0])?;
+    story.line(
+        "a call",
+        "200, with a token renewed before it expired",
+        [2, 0],
+    )?;
 
     story.pass(12);
     thread::scope(|scope| {
@@ -91,18 +95,14 @@ fn in_plain_main(story: &Story<'_>) -> Outcome {
 
     story.0.revoke_all();
     client.get(&report).send()?.error_for_status()?;
-    story.line(
-        "all tokens revoked",
-        "401, renewed, sent again: 200",
-        [4, 1],
-    )?;
+    story.line("all tokens revoked", "401, renewed, retried: 200", [4, 1])?;
 
-    // A user logs in: state, PKCE and the callback's checks come by themselves.
+    // A user logs in: state, PKCE and the checks of the callback are automatic.
     let pending = client
         .create_authorization_url(AuthorizationRequest::new())?
         .pending;
     let forged = client.complete_authorization(pending, "?code=1&state=forged");
-    story.forged(&forged.expect_err("it is forged"))?;
+    story.forged(&forged.expect_err("a forged callback"))?;
     let created = client.create_authorization_url(AuthorizationRequest::new())?;
     let callback = story.0.user_logs_in(&created.url);
     let login = client.complete_authorization(created.pending, &callback)?;
@@ -117,7 +117,7 @@ fn in_plain_main(story: &Story<'_>) -> Outcome {
     story.line("revoked", &format!("active: {}", said.is_active()), [5, 1])?;
 
     client.close()?;
-    let error = client.get(&report).send().expect_err("it is closed");
+    let error = client.get(&report).send().expect_err("a closed client");
     story.closed(&error)
 }
 
@@ -152,7 +152,11 @@ async fn in_a_runtime(story: &Story<'_>) -> Outcome {
 
     story.pass(6);
     client.get(&report).send().await?.error_for_status()?;
-    story.line("a call", "200, with a token renewed before its end", [2, 0])?;
+    story.line(
+        "a call",
+        "200, with a token renewed before it expired",
+        [2, 0],
+    )?;
 
     story.pass(12);
     let mut calls = JoinSet::new();
@@ -166,20 +170,16 @@ async fn in_a_runtime(story: &Story<'_>) -> Outcome {
 
     story.0.revoke_all();
     client.get(&report).send().await?.error_for_status()?;
-    story.line(
-        "all tokens revoked",
-        "401, renewed, sent again: 200",
-        [4, 1],
-    )?;
+    story.line("all tokens revoked", "401, renewed, retried: 200", [4, 1])?;
 
-    // A user logs in: state, PKCE and the callback's checks come by themselves.
+    // A user logs in: state, PKCE and the checks of the callback are automatic.
     let pending = client
         .create_authorization_url(AuthorizationRequest::new())?
         .pending;
     let forged = client
         .complete_authorization(pending, "?code=1&state=forged")
         .await;
-    story.forged(&forged.expect_err("it is forged"))?;
+    story.forged(&forged.expect_err("a forged callback"))?;
     let created = client.create_authorization_url(AuthorizationRequest::new())?;
     let callback = story.0.user_logs_in(&created.url);
     let login = client
@@ -196,19 +196,23 @@ async fn in_a_runtime(story: &Story<'_>) -> Outcome {
     story.line("revoked", &format!("active: {}", said.is_active()), [5, 1])?;
 
     client.close().await?;
-    let error = client.get(&report).send().await.expect_err("it is closed");
+    let error = client
+        .get(&report)
+        .send()
+        .await
+        .expect_err("a closed client");
     story.closed(&error)
 }
 
-/// How often `update_token` was called.
+/// Number of calls of `update_token`.
 static UPDATES: AtomicUsize = AtomicUsize::new(0);
 
-/// What `update_token` does here; a program of yours would store the token.
+/// The callback `update_token`, which prints the token. A real program would store it.
 fn show(update: &TokenUpdate) {
     UPDATES.fetch_add(1, Ordering::SeqCst);
     let token = update.token.access_token();
     let end = match &update.previous_access_token {
-        Some(old) => format!(", in the place of {old:?}"),
+        Some(old) => format!(", which replaces {old:?}"),
         None => String::new(),
     };
     println!("    update_token      a token: {token:?}{end}");
@@ -218,7 +222,7 @@ fn heading(client: &str) {
     println!("\n{client:<72}issued refused");
 }
 
-/// Tells what happens, and checks it.
+/// Prints a step and checks the counts.
 struct Story<'a>(&'a Provider);
 
 impl Story<'_> {
@@ -253,7 +257,7 @@ impl Story<'_> {
 
     fn forged(&self, error: &oauth_twin::Error) -> Outcome {
         if error.kind() != ErrorKind::Answer {
-            return Err("the forged callback was taken".into());
+            return Err("the forged callback was accepted".into());
         }
         self.line(
             "a forged callback",

@@ -1,6 +1,6 @@
-//! A service account: the token comes for an assertion that is signed with the account's private
-//! key, which itself is never sent. It differs from `client_credentials.rs` by the lines that build
-//! the client.
+//! A service account: the grant is an assertion that is signed with the account's private key,
+//! which itself is never sent. The example differs from `client_credentials.rs` by the lines that
+//! build the client.
 //!
 //! ```sh
 //! cargo run --example service_account --features blocking,async
@@ -55,7 +55,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         count.issued, count.assertions
     );
 
-    // By another key it is refused, whatever the header and the claims say.
+    // An assertion by another key is refused, whatever its header and its claims say.
     let account = ServiceAccount::from_json(provider.service_account())?;
     let key_id = account.signing_key().key_id().ok_or("no key_id")?;
     let impostor = AssertionClient::from_service_account(provider.service_account())?
@@ -66,6 +66,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         .build()?;
     let error = impostor.ensure_active_token().expect_err("another key");
     assert_eq!(error.kind(), ErrorKind::Server);
-    println!("by another key: {error}");
+    println!("with another key: {error}");
     Ok(())
 }

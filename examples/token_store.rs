@@ -1,5 +1,5 @@
-//! A program that stays logged in between runs, and may run several times at once: a token in a
-//! file, in both modes.
+//! A token in a file, for a program that stays logged in between runs and may run several times at
+//! once, in both modes.
 //!
 //! ```sh
 //! cargo run --example token_store --features blocking,async
@@ -14,7 +14,7 @@ use oauth_twin::{
 };
 use provider::{CLIENT_ID, CLIENT_SECRET, LIFETIME, Provider};
 
-/// A run from a script.
+/// A run with the blocking client.
 fn blocking(token_endpoint: &str, api: &str, clock: &Clock, file: &Path) -> Result<String> {
     let client = OAuth2Client::builder(CLIENT_ID)
         .client_secret(CLIENT_SECRET)
@@ -28,7 +28,7 @@ fn blocking(token_endpoint: &str, api: &str, clock: &Clock, file: &Path) -> Resu
     Ok(report)
 }
 
-/// A run from a service.
+/// A run with the async client.
 async fn asynchronous(
     token_endpoint: String,
     api: String,

@@ -1,5 +1,5 @@
-//! An OAuth 1.0 provider and an API on loopback, for the examples: it verifies each signature
-//! (HMAC-SHA1) and each nonce, takes a user through the three steps, and tells photos.
+//! An OAuth 1.0 provider and an API on loopback, for the examples. It verifies each signature
+//! (HMAC-SHA1) and each nonce, serves the three steps of a login, and lists photos.
 
 #![allow(unreachable_pub, reason = "an example has no outside")]
 
@@ -19,51 +19,50 @@ use signature::Found;
 pub const CLIENT_KEY: &str = "dpf43f3p2l4k3l03";
 pub const CLIENT_SECRET: &str = "kd94hf93k423kf44";
 
-/// Where users are sent back to.
+/// Redirection URI of the client.
 pub const REDIRECT_URI: &str = "https://printer.example.com/ready";
 
 pub struct Provider {
     server: MockServer,
-    book: Arc<Mutex<Book>>,
+    records: Arc<Mutex<Records>>,
 }
 
 #[derive(Default)]
-struct Book {
-    /// Temporary and token credentials: the secret that goes with each token.
+struct Records {
+    /// Temporary and token credentials: the secret of each token.
     secrets: HashMap<String, String>,
-    /// What verifies a login, by its temporary token.
+    /// Verification codes of logins, by their temporary tokens.
     verifiers: HashMap<String, String>,
     nonces: HashSet<String>,
 }
 
-type Endpoint = fn(&mut Book, &Found) -> Result<String, &'static str>;
+type Endpoint = fn(&mut Records, &Found) -> Result<String, &'static str>;
 
 impl Provider {
-    /// Starts it on a free port of 127.0.0.1.
+    /// Starts the provider on a free port of 127.0.0.1.
     pub fn start() -> Self {
-        let book = Arc::new(Mutex::new(Book::default()));
+        let records = Arc::new(Mutex::new(Records::default()));
         let server = MockServer::start();
         let endpoints: [(&str, Endpoint); 3] = [
-            ("/request_token", Book::temporary_credentials),
-            ("/access_token", Book::token_credentials),
-            ("/photos", Book::photos),
+            ("/request_token", Records::temporary_credentials),
+            ("/access_token", Records::token_credentials),
+            ("/photos", Records::photos),
         ];
         for (path, answer) in endpoints {
-            let book = book.clone();
+            let records = records.clone();
             server.mock(|when, then| {
                 when.path(path);
-                then.respond_with(move |request| respond(&mut lock(&book), request, answer));
+                then.respond_with(move |request| respond(&mut lock(&records), request, answer));
             });
         }
-        Self { server, book }
+        Self { server, records }
     }
 
     pub fn url(&self, path: &str) -> String {
         self.server.url(path)
     }
 
-    /// What a user does in their browser: opens the URL, logs in, agrees, and is sent back. The
-    /// URL that they come back with.
+    /// Acts as the user's browser: opens the URL, logs in, consents, and returns the callback.
     pub fn user_agrees(&self, url: &Url) -> String {
         let (_, token) = url
             .query_pairs()
@@ -71,7 +70,7 @@ impl Provider {
             .expect("a token");
         let verifier = random_text();
         let callback = format!("{REDIRECT_URI}?oauth_token={token}&oauth_verifier={verifier}");
-        lock(&self.book)
+        lock(&self.records)
             .verifiers
             .insert(token.into_owned(), verifier);
         callback
@@ -79,9 +78,9 @@ impl Provider {
 }
 
 /// Verifies the signature and the nonce before anything else.
-fn respond(book: &mut Book, request: &HttpMockRequest, answer: Endpoint) -> HttpMockResponse {
-    let done = match book.verified(request) {
-        Some(found) => answer(book, &found),
+fn respond(records: &mut Records, request: &HttpMockRequest, answer: Endpoint) -> HttpMockResponse {
+    let done = match records.verified(request) {
+        Some(found) => answer(records, &found),
         None => Err("signature_invalid"),
     };
     let (status, body) = match done {
@@ -92,7 +91,7 @@ fn respond(book: &mut Book, request: &HttpMockRequest, answer: Endpoint) -> Http
     response.expect("a response").into()
 }
 
-impl Book {
+impl Records {
     fn verified(&mut self, request: &HttpMockRequest) -> Option<Found> {
         let header = |name: &str| {
             let headers = request.headers();
@@ -106,7 +105,7 @@ impl Book {
             let secrets = [CLIENT_SECRET, token_secret];
             signature::verify(&method, url.as_str(), authorization.as_deref(), "", secrets)
         };
-        // The first look is only for the token.
+        // The first pass only reads the token.
         let token = verify("")?.own("oauth_token").map(str::to_owned);
         let secret = match token {
             Some(token) => self.secrets.get(&token)?,
@@ -152,8 +151,8 @@ impl Book {
     }
 }
 
-fn lock(book: &Mutex<Book>) -> MutexGuard<'_, Book> {
-    book.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock(records: &Mutex<Records>) -> MutexGuard<'_, Records> {
+    records.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn random_text() -> String {

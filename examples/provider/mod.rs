@@ -1,7 +1,7 @@
-//! An OAuth provider and an API on loopback, for the examples: it checks the client's secret and a
+//! An OAuth provider and an API on loopback, for the examples. It checks the client's secret and a
 //! user's code with its PKCE verifier, or a service account's assertion; issues random tokens that
-//! expire, rotates refresh tokens, introspects and revokes, checks tokens at the API, and counts what
-//! it is asked.
+//! expire, rotates refresh tokens, introspects and revokes, checks tokens at the API, and counts
+//! requests.
 
 #![allow(
     dead_code,
@@ -37,74 +37,74 @@ use service_accounts::{ACCOUNT, JWT_BEARER, SCOPE, ServiceAccounts};
 pub const CLIENT_ID: &str = "quickstart";
 pub const CLIENT_SECRET: &str = "correct horse battery staple";
 
-/// How long a token lives.
+/// Lifetime of a token.
 pub const LIFETIME: Duration = Duration::from_secs(10);
 
-/// Where users are sent back to.
+/// Redirection URI of the client.
 pub const REDIRECT_URI: &str = "https://app.example/callback";
 
 pub struct Provider {
     server: MockServer,
-    desk: Arc<Desk>,
+    endpoints: Arc<Endpoints>,
 }
 
-/// What the endpoints share.
-struct Desk {
+/// State that the endpoints share.
+struct Endpoints {
     token_endpoint: String,
     time: Arc<Time>,
-    book: Mutex<Book>,
+    records: Mutex<Records>,
 }
 
 #[derive(Default)]
-struct Book {
-    /// The access tokens that are valid.
+struct Records {
+    /// Valid access tokens.
     tokens: HashMap<String, Issued>,
-    /// The refresh tokens that are valid, and whose they are.
+    /// Valid refresh tokens, with their resource owners.
     refresh_tokens: HashMap<String, &'static str>,
-    /// The codes that nobody has come back with yet, and their PKCE challenges.
+    /// Codes that were not exchanged yet, with their PKCE challenges.
     codes: HashMap<String, String>,
     service_accounts: ServiceAccounts,
     count: Count,
 }
 
-type Endpoint = fn(&Desk, &HttpMockRequest) -> HttpMockResponse;
+type Endpoint = fn(&Endpoints, &HttpMockRequest) -> HttpMockResponse;
 
 struct Issued {
     whose: &'static str,
     until: SystemTime,
 }
 
-/// How often the provider was asked.
+/// Counts of the provider.
 #[derive(Clone, Copy, Default)]
 pub struct Count {
-    /// Tokens that were issued.
+    /// Issued tokens.
     pub issued: usize,
-    /// API calls that were answered.
+    /// API calls with a valid token.
     pub served: usize,
     /// API calls that were refused with a 401.
     pub refused: usize,
-    /// Assertions that were good, each used once.
+    /// Valid assertions, each used once.
     pub assertions: usize,
 }
 
 impl Provider {
-    /// Starts it on a free port of 127.0.0.1.
+    /// Starts the provider on a free port of 127.0.0.1.
     pub fn start() -> Self {
         let server = MockServer::start();
-        let desk = Arc::new(Desk {
+        let endpoints = Arc::new(Endpoints {
             token_endpoint: server.url("/token"),
             time: Arc::new(Time::new()),
-            book: Mutex::default(),
+            records: Mutex::default(),
         });
-        let at = desk.clone();
+        let at = endpoints.clone();
         server.mock(|when, then| {
             when.method(POST).path("/token");
-            // Long enough for callers to find a renewal under way.
+            // Long enough for other callers to find a renewal in progress.
             then.delay(Duration::from_millis(100))
                 .respond_with(move |request| at.token(request));
         });
-        // One that wants everything in the URL, and one that answers in a form.
-        let (at, form) = (desk.clone(), desk.clone());
+        // One that requires everything in the URL, and one that responds with a form.
+        let (at, form) = (endpoints.clone(), endpoints.clone());
         server.mock(|when, then| {
             when.method(POST).path("/token-by-uri");
             then.respond_with(move |request| at.token_by_uri(request));
@@ -114,20 +114,20 @@ impl Provider {
             then.respond_with(move |request| form.token_as_form(request));
         });
         let endpoints: [(&str, Endpoint); 5] = [
-            ("/authorize", Desk::authorize),
-            ("/introspect", Desk::introspect),
-            ("/revoke", Desk::revoke),
-            ("/reports/7", Desk::report),
-            ("/me", Desk::report),
+            ("/authorize", Endpoints::authorize),
+            ("/introspect", Endpoints::introspect),
+            ("/revoke", Endpoints::revoke),
+            ("/reports/7", Endpoints::report),
+            ("/me", Endpoints::report),
         ];
         for (path, answer) in endpoints {
-            let at = desk.clone();
+            let at = endpoints.clone();
             server.mock(|when, then| {
                 when.path(path);
                 then.respond_with(move |request| answer(&at, request));
             });
         }
-        Self { server, desk }
+        Self { server, endpoints }
     }
 
     pub fn url(&self, path: &str) -> String {
@@ -138,38 +138,37 @@ impl Provider {
         self.server.address().to_string()
     }
 
-    /// What a user does in their browser: opens the URL, logs in, agrees, and is sent back. The
-    /// URL that they come back with.
+    /// Acts as the user's browser: opens the URL, logs in, consents, and returns the callback.
     pub fn user_logs_in(&self, url: &Url) -> String {
         let asked = url.query_pairs().into_owned().collect();
-        self.desk.logged_in(&asked).expect("a login")
+        self.endpoints.logged_in(&asked).expect("a login")
     }
 
-    /// The time that tokens expire by.
+    /// The clock that tokens expire by.
     pub fn clock(&self) -> Clock {
-        self.desk.clock()
+        self.endpoints.clock()
     }
 
     pub fn advance(&self, time: Duration) {
-        self.desk.time.advance(time);
+        self.endpoints.time.advance(time);
     }
 
     /// Makes all tokens invalid, whatever their expiry.
     pub fn revoke_all(&self) {
-        self.desk.book().tokens.clear();
+        self.endpoints.records().tokens.clear();
     }
 
     pub fn count(&self) -> Count {
-        self.desk.book().count
+        self.endpoints.records().count
     }
 
-    /// The file with the key of a service account.
+    /// The key file of a service account.
     pub fn service_account(&self) -> String {
-        service_accounts::file(&self.desk.token_endpoint)
+        service_accounts::file(&self.endpoints.token_endpoint)
     }
 }
 
-impl Desk {
+impl Endpoints {
     /// The token endpoint.
     fn token(&self, request: &HttpMockRequest) -> HttpMockResponse {
         let asked = parameters(request.body_ref());
@@ -185,14 +184,14 @@ impl Desk {
         }
     }
 
-    /// The same for a service account, of which the assertion says all.
+    /// The token endpoint for the assertions of a service account.
     fn token_for_assertion(&self, asked: &HashMap<String, String>) -> HttpMockResponse {
         let assertion = asked.get("assertion").map_or("", |assertion| assertion);
         let here_and_now = ClaimsValidation::new()
             .audience(&self.token_endpoint)
             .clock(self.clock());
-        let mut book = self.book();
-        let claims = match book.service_accounts.check(assertion, here_and_now) {
+        let mut records = self.records();
+        let claims = match records.service_accounts.check(assertion, here_and_now) {
             Ok(claims) => claims,
             Err(problem) => {
                 let problem = problem.to_string();
@@ -200,14 +199,14 @@ impl Desk {
                 return answer(400, &body).into();
             }
         };
-        book.count.assertions += 1;
+        records.count.assertions += 1;
         if claims.get("scope").is_none_or(|scope| scope != SCOPE) {
             return refusal(400, "invalid_scope", "");
         }
-        answer(200, &self.issued(&mut book, ACCOUNT)).into()
+        answer(200, &self.issued(&mut records, ACCOUNT)).into()
     }
 
-    /// The same for a client that puts everything into the URL.
+    /// The token endpoint for a client that sends everything in the URL.
     fn token_by_uri(&self, request: &HttpMockRequest) -> HttpMockResponse {
         let uri = request.uri();
         let parameters = parameters(uri.query().unwrap_or_default().as_bytes());
@@ -221,7 +220,7 @@ impl Desk {
         }
     }
 
-    /// The same with an answer that is no JSON.
+    /// The token endpoint that responds with a form.
     fn token_as_form(&self, request: &HttpMockRequest) -> HttpMockResponse {
         let Ok(token) = self.granted(&parameters(request.body_ref())) else {
             return refusal(400, "invalid_request", "");
@@ -234,47 +233,49 @@ impl Desk {
         Response::new(body).into()
     }
 
-    /// A token for what was asked with, or the error.
+    /// A token for the grant, or the error code.
     fn granted(&self, asked: &HashMap<String, String>) -> Result<Value, &'static str> {
         let given = |name: &str| asked.get(name).map_or("", |value| value);
-        let mut book = self.book();
+        let mut records = self.records();
         let whose = match given("grant_type") {
             "client_credentials" => "the client",
             "authorization_code" => {
-                let challenge = book.codes.remove(given("code")).ok_or("invalid_grant")?;
+                let challenge = records.codes.remove(given("code")).ok_or("invalid_grant")?;
                 let hash = digest(&SHA256, given("code_verifier").as_bytes());
                 if challenge != BASE64_URL_SAFE_NO_PAD.encode(hash) {
                     return Err("invalid_grant");
                 }
                 "alice"
             }
-            "refresh_token" => book
+            "refresh_token" => records
                 .refresh_tokens
                 .remove(given("refresh_token"))
                 .ok_or("invalid_grant")?,
             _ => return Err("unsupported_grant_type"),
         };
-        let mut body = self.issued(&mut book, whose);
+        let mut body = self.issued(&mut records, whose);
         if whose != "the client" {
             let refresh_token = random_text();
-            book.refresh_tokens.insert(refresh_token.clone(), whose);
+            records.refresh_tokens.insert(refresh_token.clone(), whose);
             body["refresh_token"] = refresh_token.into();
         }
         Ok(body)
     }
 
     /// A new token.
-    fn issued(&self, book: &mut Book, whose: &'static str) -> Value {
-        book.count.issued += 1;
+    fn issued(&self, records: &mut Records, whose: &'static str) -> Value {
+        records.count.issued += 1;
         let token = random_text();
         let until = self.time.now() + LIFETIME;
-        book.tokens.insert(token.clone(), Issued { whose, until });
+        records
+            .tokens
+            .insert(token.clone(), Issued { whose, until });
         json!({
             "access_token": token, "token_type": "Bearer", "expires_in": LIFETIME.as_secs(),
         })
     }
 
-    /// The authorization endpoint, where everybody is Alice and agrees.
+    /// The authorization endpoint, where every user is Alice and consents.
     fn authorize(&self, request: &HttpMockRequest) -> HttpMockResponse {
         let uri = request.uri();
         let asked = parameters(uri.query().unwrap_or_default().as_bytes());
@@ -287,14 +288,14 @@ impl Desk {
         answer.into()
     }
 
-    /// The URL that a user comes back with.
+    /// The callback URL of a login.
     fn logged_in(&self, asked: &HashMap<String, String>) -> Option<String> {
         let given = |name: &str| asked.get(name).map_or("", |value| value);
         let right = (given("client_id"), given("redirect_uri")) == (CLIENT_ID, REDIRECT_URI)
             && (given("response_type"), given("code_challenge_method")) == ("code", "S256");
         let code = random_text();
         let challenge = given("code_challenge").to_owned();
-        self.book().codes.insert(code.clone(), challenge);
+        self.records().codes.insert(code.clone(), challenge);
         let state = given("state");
         right.then(|| format!("{REDIRECT_URI}?code={code}&state={state}"))
     }
@@ -306,7 +307,7 @@ impl Desk {
         }
         let asked = parameters(request.body_ref());
         let token = asked.get("token").map_or("", |token| token);
-        let body = match self.book().tokens.get(token) {
+        let body = match self.records().tokens.get(token) {
             Some(issued) if self.time.now() < issued.until => {
                 json!({ "active": true, "username": issued.whose, "client_id": CLIENT_ID })
             }
@@ -315,18 +316,18 @@ impl Desk {
         answer(200, &body).into()
     }
 
-    /// The revocation endpoint: a user's tokens go together.
+    /// The revocation endpoint, which revokes all tokens of a user together.
     fn revoke(&self, request: &HttpMockRequest) -> HttpMockResponse {
         if !is_client(&header(request, "authorization").unwrap_or_default()) {
             return refusal(401, "invalid_client", "Basic");
         }
         let asked = parameters(request.body_ref());
         let token = asked.get("token").map_or("", |token| token);
-        let mut book = self.book();
-        if let Some(whose) = book.refresh_tokens.remove(token) {
-            book.tokens.retain(|_, issued| issued.whose != whose);
+        let mut records = self.records();
+        if let Some(whose) = records.refresh_tokens.remove(token) {
+            records.tokens.retain(|_, issued| issued.whose != whose);
         }
-        book.tokens.remove(token);
+        records.tokens.remove(token);
         answer(200, &Value::Null).into()
     }
 
@@ -335,15 +336,15 @@ impl Desk {
         let now = self.time.now();
         let authorization = header(request, "authorization").unwrap_or_default();
         let token = authorization.strip_prefix("Bearer ").unwrap_or_default();
-        let mut book = self.book();
-        let whose = match book.tokens.get(token) {
+        let mut records = self.records();
+        let whose = match records.tokens.get(token) {
             Some(issued) if now < issued.until => issued.whose,
             _ => {
-                book.count.refused += 1;
+                records.count.refused += 1;
                 return refusal(401, "invalid_token", r#"Bearer error="invalid_token""#);
             }
         };
-        book.count.served += 1;
+        records.count.served += 1;
         let body = match request.uri().path() {
             "/me" => json!({ "name": whose }),
             _ => json!({ "id": 7, "title": "Harvest" }),
@@ -356,12 +357,12 @@ impl Desk {
         Clock::from_fn(move || time.now())
     }
 
-    fn book(&self) -> MutexGuard<'_, Book> {
-        self.book.lock().unwrap_or_else(PoisonError::into_inner)
+    fn records(&self) -> MutexGuard<'_, Records> {
+        self.records.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// A clock that stands until it is moved, so that nobody has to wait for a token to expire.
+/// A clock that is advanced by hand, so that no example waits for a token to expire.
 struct Time {
     start: SystemTime,
     passed: AtomicU64,
@@ -388,7 +389,7 @@ fn parameters(form: &[u8]) -> HashMap<String, String> {
     url::form_urlencoded::parse(form).into_owned().collect()
 }
 
-/// 256 bits.
+/// 256 random bits.
 fn random_text() -> String {
     let mut random = [0; 32];
     SystemRandom::new().fill(&mut random).expect("randomness");

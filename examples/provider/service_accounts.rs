@@ -1,4 +1,4 @@
-//! The service accounts of the provider, of whose keys it has the public halves.
+//! Service accounts of the provider, which has their public keys.
 
 use std::{collections::HashSet, time::Duration};
 
@@ -13,17 +13,17 @@ pub const SCOPE: &str = "reports:read";
 
 pub const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 
-/// The file with the account's key, as Google hands it out.
+/// The key file of the account, in Google's format.
 const FILE: &str = include_str!("../../tests/vectors/service_account.json");
 
-/// The file for a provider with this token endpoint.
+/// The key file for a provider with this token endpoint.
 pub fn file(token_endpoint: &str) -> String {
     FILE.replace("https://oauth2.googleapis.com/token", token_endpoint)
 }
 
 pub struct ServiceAccounts {
     public_key: Jwk,
-    /// The assertions that were used. They never leave, as the provider does not live long.
+    /// Used assertions. They are never removed, as the provider is short-lived.
     seen: HashSet<String>,
 }
 
@@ -39,7 +39,8 @@ impl Default for ServiceAccounts {
 }
 
 impl ServiceAccounts {
-    /// What an assertion claims, if it is the account's, for here and for now, and new.
+    /// The claims of an assertion, if it is signed by the account, for this provider, valid now,
+    /// and new.
     ///
     /// [RFC 7523 section 3](https://www.rfc-editor.org/rfc/rfc7523#section-3)
     pub fn check(
@@ -49,7 +50,7 @@ impl ServiceAccounts {
     ) -> Result<Claims, BoxError> {
         let jws = Jws::parse(assertion)?;
         if jws.header().key_id() != self.public_key.key_id() {
-            return Err("nobody has a key of that name".into());
+            return Err("no account has a key with this kid".into());
         }
         let key = VerifyingKey::from_jwk(Algorithm::RS256, &self.public_key)?;
         let claims = Claims::from_slice(jws.verify(&key)?)?;
@@ -60,7 +61,7 @@ impl ServiceAccounts {
             .ok_or("no exp")?
             .duration_since(issued_at)?;
         if life > Duration::from_secs(3600) {
-            return Err("good for more than an hour".into());
+            return Err("valid for more than an hour".into());
         }
         if !self.seen.insert(claims.id().ok_or("no jti")?.to_owned()) {
             return Err("the assertion was used before".into());

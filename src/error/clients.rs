@@ -205,6 +205,6 @@ mod tests {
     #[test]
     fn configuration_names_every_problem() {
         let error = Error::configuration(vec!["a: bad".into(), "b: worse".into()]);
-        assert_eq!(error.to_string(), "bad settings: a: bad; b: worse");
+        assert_eq!(error.to_string(), "invalid settings: a: bad; b: worse");
     }
 }

@@ -334,7 +334,7 @@ mod tests {
         let response = response("1").with_error("bad\r\ncode", Some("a\nb\u{1b}[31m"), None);
         assert_eq!(
             response.to_string(),
-            "the server answered bad  code: a b [31m"
+            "the server responded with the error bad  code: a b [31m"
         );
         let long = "x".repeat(10_000);
         let response = response.with_error("e", Some(&long), None);
@@ -347,7 +347,7 @@ mod tests {
         let response = response("1").with_error(text, Some(text), Some(text));
         assert_eq!(
             response.to_string(),
-            "the server answered abcd e f g: abcd e f g"
+            "the server responded with the error abcd e f g: abcd e f g"
         );
         assert_eq!(response.uri(), Some("abcd e f g"));
         // Letters of any script stay.

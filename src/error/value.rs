@@ -239,15 +239,18 @@ mod tests {
         let error = Error::failed_in("a hook", "no such file".into());
         assert_eq!(
             format!("{error:?}"),
-            "Error { kind: Usage, message: a hook could not make the request, \
+            "Error { kind: Usage, message: a hook could not complete the request, \
              source: no such file }"
         );
     }
 
     #[test]
     fn an_answer_that_broke_off_after_success_leaves_the_outcome_unknown() {
-        let error = Error::answer("the answer is not JSON", StatusCode::OK);
-        assert_eq!(error.to_string(), "the answer is not JSON (status 200 OK)");
+        let error = Error::answer("the response is not JSON", StatusCode::OK);
+        assert_eq!(
+            error.to_string(),
+            "the response is not JSON (status 200 OK)"
+        );
         assert!(error.outcome_unknown());
         assert!(!Error::answer("a redirect", StatusCode::FOUND).outcome_unknown());
         assert!(!Error::usage("x").outcome_unknown());
@@ -265,7 +268,10 @@ mod tests {
             let status = StatusCode::from_u16(status).expect("a status");
             let response = ErrorResponse::new(status, http::HeaderMap::new());
             let error = Error::refused(response.with_error("invalid_grant", None, None));
-            assert_eq!(error.to_string(), "the server answered invalid_grant");
+            assert_eq!(
+                error.to_string(),
+                "the server responded with the error invalid_grant"
+            );
             assert_eq!(error.kind(), ErrorKind::Server);
             assert_eq!(error.status(), Some(status));
             assert_eq!(error.is_transient(), transient, "{status}");

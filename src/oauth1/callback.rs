@@ -236,11 +236,11 @@ mod tests {
             ),
             (
                 "?oauth_token=the+token&oauth_verifier=%FF",
-                "the parameter `oauth_verifier` of the callback is not UTF-8 in percent-encoding",
+                "the parameter `oauth_verifier` of the callback is not percent-encoded UTF-8",
             ),
             (
                 "?oauth_token=the+token%ZZ&oauth_verifier=1",
-                "the parameter `oauth_token` of the callback is not UTF-8 in percent-encoding",
+                "the parameter `oauth_token` of the callback is not percent-encoded UTF-8",
             ),
             (
                 "?oauth_problem=user_refused&oauth_problem_advice=call+0900",

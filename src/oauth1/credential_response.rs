@@ -167,17 +167,14 @@ mod tests {
             ("<html a=hunter2>", "is neither a form nor a JSON object"),
             ("hunter2", "is neither a form nor a JSON object"),
             (r#"["hunter2"]"#, "is neither a form nor a JSON object"),
-            (
-                r#"{"hunter2""#,
-                "is JSON that breaks off, at line 1, column 10",
-            ),
+            (r#"{"hunter2""#, "is truncated JSON, at line 1, column 10"),
             (
                 r#"{"oauth_token":"hunter2","oauth_token":"b"}"#,
-                "is not a JSON object, or repeats a member, at line 1, column 43",
+                "is not a JSON object, or has a duplicate member, at line 1, column 43",
             ),
             (
                 "oauth_token=hunter2&oauth_token=b",
-                "is a form that repeats a parameter",
+                "is a form with a duplicate parameter",
             ),
         ] {
             let error = token(200, &headers, body).expect_err(body);
@@ -189,21 +186,21 @@ mod tests {
             assert_eq!(error.kind(), ErrorKind::Answer);
         }
         for (status, body, problem) in [
-            (200, "", "the answer has no body (status 200 OK)"),
+            (200, "", "the response has no body (status 200 OK)"),
             (
                 200,
                 "oauth_token=hunter2",
-                "the answer has no oauth_token_secret (status 200 OK)",
+                "the response has no oauth_token_secret (status 200 OK)",
             ),
             (
                 200,
                 "oauth_token_secret=hunter2",
-                "the answer has no oauth_token (status 200 OK)",
+                "the response has no oauth_token (status 200 OK)",
             ),
             (
                 302,
                 "oauth_token=hunter2&oauth_token_secret=b",
-                "the endpoint redirects, which is not followed; set the URL that it leads to \
+                "the endpoint redirects, and redirects of endpoints are not followed; set the URL that it redirects to \
                  (status 302 Found)",
             ),
         ] {
@@ -236,7 +233,10 @@ mod tests {
             assert_eq!(credentials.get("screen_name"), None);
             let body = format!("oauth_problem=nonce_used&oauth_problem_advice={bad}");
             let error = token(401, &none, &body).expect_err(bad);
-            assert_eq!(error.to_string(), "the server answered nonce_used");
+            assert_eq!(
+                error.to_string(),
+                "the server responded with the error nonce_used"
+            );
         }
         let body = b"oauth_token=a&oauth_token_secret=\xff";
         let error = signer().read_token_credentials(StatusCode::OK, &none, body);
@@ -254,7 +254,7 @@ mod tests {
             let error = temporary(200, &body).expect_err(confirmed);
             assert_eq!(
                 error.to_string(),
-                "the answer does not say oauth_callback_confirmed=true (status 200 OK)"
+                "the response lacks oauth_callback_confirmed=true (status 200 OK)"
             );
         }
     }

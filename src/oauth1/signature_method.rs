@@ -96,10 +96,9 @@ impl SignatureMethod {
     pub fn validate(&self) -> Result<()> {
         match self.rsa() {
             Some((key, hash)) => key.check(hash),
-            None if self.name().is_empty() => Err(Error::usage(
-                "the signature method has an empty \
-                name; give it one",
-            )),
+            None if self.name().is_empty() => {
+                Err(Error::usage("the signature method has an empty name"))
+            }
             None => Ok(()),
         }
     }

@@ -47,7 +47,7 @@ impl Scope {
         {
             None => Ok(()),
             Some(c) => Err(Error::usage(format!(
-                "the scope contains {c:?}, which RFC 6749 section 3.3 does not allow; remove it"
+                "the scope contains {c:?}, which RFC 6749 section 3.3 does not allow"
             ))),
         }
     }

@@ -282,7 +282,7 @@ mod tests {
             let mut parameters = CallbackParameters::in_query(&callback).expect(value);
             assert_eq!(
                 parameters.take("code").expect_err(value).to_string(),
-                "the parameter `code` of the callback is not UTF-8 in percent-encoding"
+                "the parameter `code` of the callback is not percent-encoded UTF-8"
             );
             assert_eq!(parameters.take_text("error_description"), None);
             assert_eq!(parameters.into_members().len(), 1);

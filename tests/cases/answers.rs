@@ -102,7 +102,10 @@ async fn a_byte_order_mark_before_any_other_answer_is_passed_over() -> TestResul
     let server = answering(401, format!("{MARK}oauth_problem=nonce_used"));
     let client = oauth1_builder(&server).build()?;
     let error = client.fetch_request_token().await.unwrap_err();
-    assert_eq!(error.to_string(), "the server answered nonce_used");
+    assert_eq!(
+        error.to_string(),
+        "the server responded with the error nonce_used"
+    );
     Ok(())
 }
 
@@ -251,9 +254,7 @@ async fn credentials_that_cannot_be_decoded_are_an_error() -> TestResult {
             let error = client.fetch_request_token().await.unwrap_err();
             assert_eq!(
                 error.to_string(),
-                format!(
-                    "the {name} of the answer is not UTF-8 in percent-encoding (status 200 OK)"
-                )
+                format!("the {name} of the response is not percent-encoded UTF-8 (status 200 OK)")
             );
         }
         let server = answering(200, format!("x=a&access_token={bad}"));
@@ -272,7 +273,7 @@ async fn credentials_that_cannot_be_decoded_are_an_error() -> TestResult {
         let error = completed(&client, &callback).await.unwrap_err();
         assert_eq!(
             error.to_string(),
-            "the parameter `code` of the callback is not UTF-8 in percent-encoding"
+            "the parameter `code` of the callback is not percent-encoded UTF-8"
         );
         assert_eq!(server.requests_in_all(), 0);
     }
@@ -285,7 +286,7 @@ async fn credentials_that_cannot_be_decoded_are_an_error() -> TestResult {
 async fn messages_have_no_characters_that_change_how_they_are_read() -> TestResult {
     let odd = "a\u{202e}b\u{2066}c\u{2069}\u{200f}\u{feff}d\u{2028}e\u{2029}f\u{85}g\nh\u{1b}i";
     let plain = "abcd e f g h i";
-    let said = format!("the server answered {plain}: {plain}");
+    let said = format!("the server responded with the error {plain}: {plain}");
     let body = json!({"error": odd, "error_description": odd, "error_uri": odd});
     let server = answering(400, body.to_string());
     let client = builder(&server).build()?;

@@ -461,7 +461,7 @@ async fn when_the_function_fails_nothing_is_sent() -> TestResult {
     assert_eq!(error.kind(), ErrorKind::Usage);
     assert_eq!(
         error.to_string(),
-        "the function that makes the assertion could not make the request"
+        "the function that makes the assertion could not complete the request"
     );
     assert_eq!(cause(&error), "the identity provider is down");
     assert_eq!(server.requests_in_all(), 0);
@@ -476,7 +476,10 @@ async fn an_empty_assertion_is_not_sent() -> TestResult {
         .assertion(|| Ok::<Secret, BoxError>("".into()))
         .build()?;
     let error = client.refresh_token().await.unwrap_err();
-    assert_eq!(error.to_string(), "the assertion is empty");
+    assert_eq!(
+        error.to_string(),
+        "the assertion that the callback returned is empty"
+    );
     assert_eq!(server.requests_in_all(), 0);
     Ok(())
 }
@@ -541,7 +544,7 @@ async fn the_server_s_refusal_comes_out_and_repeats_no_assertion() -> TestResult
     assert_eq!(error.code(), Some(&ErrorCode::InvalidGrant));
     assert_eq!(
         error.to_string(),
-        "the server answered invalid_grant: bad audience in [redacted]"
+        "the server responded with the error invalid_grant: bad audience in [redacted]"
     );
     assert!(!format!("{error:?}").contains("eyJ"));
     assert!(!error.needs_login(), "there is nobody who could");

@@ -77,11 +77,11 @@ async fn each_bad_setting_is_named() {
             good().header("alg", "none"),
         ),
         (
-            "the assertion cannot be made: lifetime is shorter than a second",
+            "the assertion cannot be made: lifetime is shorter than a second, the minimum",
             good().lifetime(Duration::from_millis(999)),
         ),
         (
-            "the assertion cannot be made: lifetime is longer than a day",
+            "the assertion cannot be made: lifetime is longer than a day, the maximum",
             good().lifetime(Duration::MAX),
         ),
         (

@@ -304,7 +304,7 @@ async fn the_default_and_the_grant_are_looked_at_too() -> TestResult {
     ] {
         let error = builder.build().expect_err(problem).to_string();
         assert!(
-            error.starts_with(&format!("bad settings: {problem}")),
+            error.starts_with(&format!("invalid settings: {problem}")),
             "{error}"
         );
         assert!(!error.contains("MII"));
@@ -389,7 +389,10 @@ async fn a_refusal_hints_at_the_audience_and_repeats_no_assertion() -> TestResul
         assert!(response.hint().unwrap().ends_with(hint), "{error}");
         assert_eq!(response.description(), Some("no [redacted]"));
         let text = error.to_string();
-        assert!(text.starts_with("the server answered invalid_client: no [redacted] (the client"));
+        assert!(text.starts_with(
+            "the server responded with the error invalid_client: no \
+            [redacted] (the client"
+        ));
         assert!(!format!("{error:?}").contains("eyJ"), "{error:?}");
     }
     Ok(())
@@ -469,7 +472,7 @@ async fn what_cannot_be_used_is_named_when_the_client_is_built() {
             client(&server, PrivateKeyJwt::external()),
         ),
         (
-            "lifetime is shorter than a second",
+            "lifetime is shorter than a second, the minimum",
             client(&server, PrivateKeyJwt::new(pair()).lifetime(Duration::ZERO)),
         ),
         (
@@ -500,7 +503,7 @@ async fn what_cannot_be_used_is_named_when_the_client_is_built() {
         assert_eq!(error.kind(), ErrorKind::Usage);
         let text = error.to_string();
         assert!(
-            text.starts_with("bad settings: token_endpoint_auth_method cannot be used: "),
+            text.starts_with("invalid settings: token_endpoint_auth_method cannot be used: "),
             "{text}"
         );
         assert!(text.contains(problem), "{problem}: {text}");

@@ -158,7 +158,7 @@ async fn failures_that_no_caller_gets_are_told_and_secrets_are_not() -> TestResu
     reader.ensure_active_token().await.unwrap_err();
     shelf.put(Some(Token::new("planted-other")));
     reader.ensure_active_token().await?;
-    let lines = lines_with("took what the token store holds").await;
+    let lines = lines_with("loaded the token from the token store").await;
     assert!(lines[0].starts_with("DEBUG"), "{lines:?}");
 
     let log = log().lock().unwrap();

@@ -265,6 +265,6 @@ fn bad_settings<T: Debug>(built: Result<T, Error>) -> String {
     let error = built.expect_err("a bad setting");
     assert_eq!(error.kind(), ErrorKind::Usage);
     let text = error.to_string();
-    let problems = text.strip_prefix("bad settings: ");
+    let problems = text.strip_prefix("invalid settings: ");
     problems.expect("bad settings").to_owned()
 }

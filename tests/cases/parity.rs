@@ -136,7 +136,7 @@ async fn every_endpoint_has_to_be_https_without_a_fragment() {
         ] {
             let error = set(OAuth2Client::builder("id"), url).build().unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Usage);
-            let said = format!("bad settings: {name} {problem}");
+            let said = format!("invalid settings: {name} {problem}");
             assert!(error.to_string().starts_with(&said), "{error}");
         }
         let good = set(OAuth2Client::builder("id"), "https://id.example/x");

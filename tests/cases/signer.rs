@@ -189,7 +189,7 @@ async fn the_builder_may_name_its_key() -> TestResult {
     let error = builder().build().unwrap_err();
     assert_eq!(
         error.to_string(),
-        "bad settings: signer has nothing to sign beside signing_key"
+        "invalid settings: signer has nothing to sign beside signing_key"
     );
     let both = builder().token_endpoint_auth_method(PrivateKeyJwt::external());
     assert!(both.build().is_ok());
@@ -218,7 +218,7 @@ async fn signs_both_of_one_request() -> TestResult {
 #[test]
 async fn when_it_fails_nothing_is_sent() -> TestResult {
     for (kms, text) in [
-        (Kms::Fails, "the signer could not make the request"),
+        (Kms::Fails, "the signer could not complete the request"),
         (
             Kms::GivesNonsense,
             "the signer gave 63 bytes, which are no signature by ES256",
@@ -258,7 +258,10 @@ async fn its_own_error_is_the_source() -> TestResult {
         (error.kind(), error.code(), error.needs_login()),
         (ErrorKind::Usage, None, false)
     );
-    assert_eq!(cause(&error), "the server answered invalid_grant");
+    assert_eq!(
+        cause(&error),
+        "the server responded with the error invalid_grant"
+    );
     assert_eq!(server.requests_in_all(), 0);
     Ok(())
 }

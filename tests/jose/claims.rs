@@ -71,13 +71,13 @@ fn what_is_not_expected_is_refused() {
         (
             "aud",
             json!("report"),
-            "the token is for somebody else (aud)",
+            "the token is for another recipient (aud)",
         ),
-        ("aud", json!([]), "the token is for somebody else (aud)"),
+        ("aud", json!([]), "the token is for another recipient (aud)"),
         (
             "aud",
             json!(["a", "b"]),
-            "the token is for somebody else (aud)",
+            "the token is for another recipient (aud)",
         ),
         ("exp", json!(NOW - 10), "the token has expired"),
         ("exp", json!(0), "the token has expired"),
@@ -102,7 +102,7 @@ fn what_is_missing_is_refused() {
     for (member, problem) in [
         ("iss", "the claim iss is not the expected one"),
         ("sub", "the claim sub is not the expected one"),
-        ("aud", "the token is for somebody else (aud)"),
+        ("aud", "the token is for another recipient (aud)"),
         ("exp", "the token has no expiry (exp)"),
     ] {
         let mut members = good();
@@ -117,7 +117,10 @@ fn what_is_missing_is_refused() {
     let error = for_somebody
         .validate(&anybody)
         .expect_err("nobody is expected");
-    assert_eq!(error.to_string(), "the token is for somebody else (aud)");
+    assert_eq!(
+        error.to_string(),
+        "the token is for another recipient (aud)"
+    );
     assert!(
         for_somebody
             .validate(&anybody.dangerous_any_audience())
@@ -149,7 +152,7 @@ fn registered_claims_have_their_types() {
         let error = claims(&with(member, value.clone())).expect_err(member);
         assert_eq!(
             error.to_string(),
-            format!("the claim {member} is not of its type")
+            format!("the claim {member} has the wrong type")
         );
     }
     for payload in ["", "[]", "null", "7", "{", r#"{"a":1,"a":1}"#] {

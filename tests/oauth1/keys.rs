@@ -49,7 +49,10 @@ fn what_is_no_key_is_refused_and_not_quoted() {
             "there is no RSA private key in the PEM",
         ),
         (encrypted, "the RSA private key is encrypted"),
-        (other, "the key in the PEM is not an RSA key"),
+        (
+            other,
+            "the key in the PEM is not an RSA key; the RSA signature methods need one",
+        ),
         (&damaged, "the RSA key cannot be used"),
     ] {
         let error = RsaKey::from_pem(pem).expect_err(pem);

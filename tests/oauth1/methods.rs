@@ -50,7 +50,7 @@ fn own_methods() {
             .sign(&Method::GET, url, &HeaderMap::new(), "")
             .expect_err(url)
             .to_string(),
-        "the signature method could not make the request"
+        "the signature method could not complete the request"
     );
     let signer = signer.token("t", "s");
     let signed = signer

@@ -86,7 +86,7 @@ fn what_cannot_be_signed_right_is_refused() {
             url,
             &none,
             "".into(),
-            "the client key is empty",
+            "the client key is empty; set the one that the server has issued",
         ),
         (&header, "/p", &none, "".into(), "not an absolute"),
         (

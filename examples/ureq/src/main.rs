@@ -1,5 +1,5 @@
-//! A login with `ureq` in the place of the clients: the protocol is this crate's, every byte is sent
-//! by another library. Such a program has neither reqwest nor tokio.
+//! A login with `ureq` instead of the clients: this crate provides the protocol, and another
+//! library the I/O. Such a program needs neither reqwest nor tokio.
 //!
 //! ```sh
 //! cargo run --manifest-path examples/ureq/Cargo.toml
@@ -22,13 +22,13 @@ use oauth_twin::{
 use provider::{CLIENT_ID, CLIENT_SECRET, LIFETIME, Provider, REDIRECT_URI};
 use ureq::Agent;
 
-/// How long before its end a token is renewed.
+/// Time before its expiry at which a token is renewed.
 const LEEWAY: Duration = Duration::from_secs(2);
 
-/// No answer of an endpoint may be larger, in bytes.
+/// Maximum size of an endpoint's response, in bytes.
 const ANSWER_LIMIT: u64 = 1024 * 1024;
 
-/// What a program has in the place of a client.
+/// State of the program, which replaces a client.
 struct Api {
     agent: Agent,
     token_endpoint: TokenEndpoint,
@@ -37,14 +37,14 @@ struct Api {
 }
 
 impl Api {
-    /// Trades the answer to the authorization request for a token.
+    /// Exchanges the authorization response for a token.
     fn log_in(
         token_endpoint: TokenEndpoint,
         grant: &dyn Grant,
         clock: Clock,
     ) -> Result<Self, BoxError> {
         let agent = Agent::config_builder()
-            // An error status is an answer, and has a body. A code must not be sent elsewhere.
+            // An error status is a response with a body. A code must not be sent to a redirect.
             .http_status_as_error(false)
             .max_redirects(0)
             .timeout_global(Some(Duration::from_secs(30)))
@@ -59,11 +59,11 @@ impl Api {
         })
     }
 
-    /// Sends a `GET` with the token, which is refreshed when it is due, and once more if the server
-    /// says that it is invalid.
+    /// Sends a `GET` with the token, which is refreshed when it is about to expire. If the server
+    /// responds that it is invalid, it is refreshed and the request is retried once.
     fn get(&mut self, url: &str) -> Result<Response<ureq::Body>, BoxError> {
         if self.is_due() {
-            println!("the token is due");
+            println!("the token is about to expire");
             self.refresh()?;
         }
         let response = self.send(url)?;
@@ -86,7 +86,8 @@ impl Api {
         expires_at.is_some_and(|expires_at| self.clock.now() + LEEWAY >= expires_at)
     }
 
-    /// The new token keeps what the server leaves out, such as a refresh token that goes on.
+    /// Refreshes the token. The new one inherits the members that the server omits, such as the
+    /// refresh token.
     fn refresh(&mut self) -> Result<(), BoxError> {
         let grant = RefreshToken::of(&self.token, None).ok_or("there is no refresh token")?;
         let token = fetch_token(&self.agent, &self.token_endpoint, &grant)?;
@@ -95,7 +96,7 @@ impl Api {
     }
 }
 
-/// A token by `grant`: the endpoint builds the request and reads the answer.
+/// Fetches a token by `grant`: the endpoint builds the request and reads the response.
 fn fetch_token(
     agent: &Agent,
     endpoint: &TokenEndpoint,
@@ -106,14 +107,14 @@ fn fetch_token(
     Ok(endpoint.read_response(&request, response)?)
 }
 
-/// Sends a request to an endpoint, whichever it is.
+/// Sends a request to any endpoint.
 fn ask(agent: &Agent, request: &EndpointRequest) -> Result<EndpointResponse, BoxError> {
     let (parts, mut body) = agent.run(request.to_http()?)?.into_parts();
     let body = body.with_config().limit(ANSWER_LIMIT).read_to_vec()?;
     Ok(Response::from_parts(parts, body).into())
 }
 
-/// Whether the challenge says that the token is the reason.
+/// Whether the challenge is about the token.
 fn is_invalid_token(response: &Response<ureq::Body>) -> bool {
     let challenges = Challenge::all(response.headers());
     let error = |challenge: &Challenge| challenge.parameter("error") == Some("invalid_token");
@@ -131,11 +132,11 @@ fn main() -> Result<(), BoxError> {
         .with_scope("profile");
     let token_endpoint = TokenEndpoint::new(&server, &client)?.clock(provider.clock());
 
-    // The login: state and PKCE come by themselves.
+    // The login: state and PKCE are included.
     let AuthorizationUrl { url, pending, .. } = AuthorizationEndpoint::new(&server, &client)?
         .clock(provider.clock())
         .request(AuthorizationRequest::new())?;
-    let callback = provider.user_logs_in(&url); // open `url`, and they come back
+    let callback = provider.user_logs_in(&url); // open `url`, then the callback
     let code = pending.authorization_response(&callback)?;
     let mut api = Api::log_in(token_endpoint, &code, provider.clock())?;
 
@@ -144,21 +145,21 @@ fn main() -> Result<(), BoxError> {
     println!("{}", answer.body_mut().read_to_string()?);
     assert_eq!(provider.count().issued, 1);
 
-    // The same when the token is about to expire: it is refreshed before it is refused.
+    // A request when the token is about to expire: it is refreshed first.
     provider.advance(LIFETIME - LEEWAY);
     let mut answer = api.get(&provider.url("/reports/7"))?;
     println!("{}", answer.body_mut().read_to_string()?);
     assert_eq!((provider.count().issued, provider.count().refused), (2, 0));
 
-    // The same when the server has revoked it: the challenge says so.
+    // A request when the server has revoked the token: the challenge says so.
     provider.revoke_all();
     let answer = api.get(&provider.url("/reports/7"))?;
     assert_eq!(answer.status(), StatusCode::OK);
     assert_eq!((provider.count().issued, provider.count().refused), (3, 1));
 
-    // A refusal of an endpoint is an error that can be acted on.
+    // The refusal of an endpoint is an error with the server's code.
     let refused = fetch_token(&api.agent, &api.token_endpoint, &RefreshToken::new("spent"));
-    let error = refused.err().ok_or("a spent refresh token was taken")?;
+    let error = refused.err().ok_or("a used refresh token was accepted")?;
     let error = error.downcast::<oauth_twin::Error>()?;
     println!("{error}");
     assert!(error.needs_login() && !error.is_transient());

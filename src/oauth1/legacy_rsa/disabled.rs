@@ -32,5 +32,5 @@ pub(super) const UNSUPPORTED: &str = "the RSA key is invalid, or its size is not
 
 /// The error for a signature with SHA-1.
 pub(super) fn sha1_unsupported() -> Error {
-    Error::usage("RSA-SHA1 needs the feature rsa-sha1 of oauth-twin; enable it in Cargo.toml")
+    Error::usage("RSA-SHA1 needs the feature rsa-sha1 of oauth-twin")
 }

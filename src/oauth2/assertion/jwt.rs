@@ -100,26 +100,21 @@ impl JwtAssertion {
     pub(crate) fn check(&self, server: &AuthorizationServer) -> Result<()> {
         let own = |given| RESERVED_CLAIMS.iter().find(|(name, _)| name == given);
         if let Some((name, instead)) = self.claims.keys().find_map(own) {
-            return Err(Error::usage(format!(
-                "the claim {name} {instead}; remove it"
-            )));
+            return Err(Error::usage(format!("the claim {name} {instead}")));
         }
         let reserved = |given: &&String| ["alg", "crit"].contains(&given.as_str());
         if let Some(name) = self.header.keys().find(reserved) {
             return Err(Error::usage(format!(
-                "the member {name} of the header cannot be set; remove it"
+                "the member {name} of the header cannot be set"
             )));
         }
         if self.lifetime < Duration::from_secs(1) {
             return Err(Error::usage(
-                "lifetime is shorter than a second; set one of at least a \
-                second",
+                "lifetime is shorter than a second, the minimum",
             ));
         }
         if self.lifetime > MAX_LIFETIME {
-            return Err(Error::usage(
-                "lifetime is longer than a day; set a shorter one",
-            ));
+            return Err(Error::usage("lifetime is longer than a day, the maximum"));
         }
         if matches!(self.audience, Some(Audience::TokenEndpoint))
             && server.token_endpoint().is_none()

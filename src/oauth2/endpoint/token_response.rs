@@ -140,7 +140,10 @@ mod tests {
             assert_eq!(error.kind(), ErrorKind::Server);
             assert_eq!(error.code(), Some(&ErrorCode::InvalidGrant));
             assert_eq!(error.status().map(|status| status.as_u16()), Some(status));
-            assert_eq!(error.to_string(), "the server answered invalid_grant: gone");
+            assert_eq!(
+                error.to_string(),
+                "the server responded with the error invalid_grant: gone"
+            );
             assert_eq!(
                 error.response().and_then(ErrorResponse::uri),
                 Some("https://e")
@@ -156,9 +159,15 @@ mod tests {
     #[test]
     fn odd_errors() {
         let error = answer(200, r#"{"error":{"message":"m","type":"T"}}"#).expect_err("an error");
-        assert_eq!(error.to_string(), "the server answered T: m");
+        assert_eq!(
+            error.to_string(),
+            "the server responded with the error T: m"
+        );
         let error = answer(400, r#"{"error":true}"#).expect_err("an error");
-        assert_eq!(error.to_string(), "the server answered unknown_error");
+        assert_eq!(
+            error.to_string(),
+            "the server responded with the error unknown_error"
+        );
         assert!(answer(200, r#"{"error":null,"access_token":"a"}"#).is_ok());
         assert!(answer(200, r#"{"error":"","access_token":"a"}"#).is_ok());
     }
@@ -170,7 +179,7 @@ mod tests {
         let error = answer(400, body).expect_err("an error");
         assert_eq!(
             error.to_string(),
-            "the server answered bad [redacted]: token [redacted] of [redacted], Basic [redacted]"
+            "the server responded with the error bad [redacted]: token [redacted] of [redacted], Basic [redacted]"
         );
     }
 
@@ -237,7 +246,7 @@ mod tests {
         let error = answer(204, "").expect_err("nothing");
         assert_eq!(
             error.to_string(),
-            "the answer has no body (status 204 No Content)"
+            "the response has no body (status 204 No Content)"
         );
     }
 

@@ -150,7 +150,7 @@ impl Grant for JwtBearer {
             external(registration)?;
         }
         if self.scope_as_claim && self.assertion.has_claim("scope") {
-            return Err(Error::usage("the claim scope is set by scope; remove it").into());
+            return Err(Error::usage("the claim scope is set by scope").into());
         }
         Ok(self.assertion.check(server)?)
     }

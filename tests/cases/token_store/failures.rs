@@ -113,7 +113,7 @@ async fn a_token_that_could_not_be_stored_is_in_use_and_stored_later() -> TestRe
     let source = cause(&error);
     assert_eq!(
         format!("{error}: {source}"),
-        "the client goes on with what it has, but token_store did not take it: the disk is full"
+        "the client's token is usable, but token_store failed to save it: the disk is full"
     );
     let text = client.get(server.url("/api")).send().await?.text().await?;
     assert_eq!((&*text, &*shelf.held()), ("Bearer t1", "1:t0"));

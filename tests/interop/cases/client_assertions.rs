@@ -261,10 +261,10 @@ impl Wrong {
 }
 
 /// What the library adds to the server's word.
-const NOT_FOR_THE_ISSUER: &str = "(the client assertion was not for the issuer; most servers want \
-                                  that (set issuer, or Audience::Issuer))";
-const FOR_THE_ISSUER: &str =
-    "(the client assertion was for the issuer; some servers want Audience::TokenEndpoint)";
+const NOT_FOR_THE_ISSUER: &str = "(the audience of the client assertion was not the issuer, which \
+    most servers require; set issuer or Audience::Issuer)";
+const FOR_THE_ISSUER: &str = "(the audience of the client assertion was the issuer; some servers require \
+     Audience::TokenEndpoint)";
 
 /// The server's word, which is the same whatever is wrong.
 fn is_refused(error: &Error) -> bool {

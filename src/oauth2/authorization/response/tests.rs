@@ -100,7 +100,7 @@ fn an_error_is_the_server_s() {
     assert_eq!(error.kind(), ErrorKind::Server);
     assert_eq!(
         error.to_string(),
-        "the server answered access_denied: The person refused"
+        "the server responded with the error access_denied: The person refused"
     );
     assert_eq!(error.status(), None);
 }
@@ -170,7 +170,7 @@ fn a_code_that_cannot_be_decoded_is_not_sent() {
         let error = refusal(&format!("?code={code}&state=the-state"));
         assert_eq!(
             error.to_string(),
-            "the parameter `code` of the callback is not UTF-8 in percent-encoding"
+            "the parameter `code` of the callback is not percent-encoded UTF-8"
         );
     }
     let token = "https://app.example/cb#access_token=%FF&state=the-state";
