@@ -1,5 +1,5 @@
-//! Percent-encoding as RFC 3986 has it, which OAuth 1.0 signs with and which every server
-//! understands in a form-encoded credential; and the byte order mark, which no text needs.
+//! Percent-encoding of RFC 3986, which OAuth 1.0 signatures use and every server accepts in a
+//! form-encoded credential; and removal of byte order marks.
 
 /// The unreserved characters `A-Z a-z 0-9 - . _ ~`.
 const UNRESERVED: [bool; 256] = {
@@ -15,11 +15,11 @@ const UNRESERVED: [bool; 256] = {
 
 const HEX: &[u8; 16] = b"0123456789ABCDEF";
 
-/// How many of the first bytes stand for themselves.
+/// The number of leading bytes that are unreserved.
 pub(crate) fn unreserved(bytes: &[u8]) -> usize {
     let reserved = |byte: &u8| !UNRESERVED[usize::from(*byte)];
     let (chunks, rest) = bytes.as_chunks::<8>();
-    // Eight at a time, as the loop costs as much as the test.
+    // Eight at a time, as the loop is as expensive as the test.
     for (n, chunk) in chunks.iter().enumerate() {
         if let Some(at) = chunk.iter().position(reserved) {
             return n * 8 + at;
@@ -35,13 +35,13 @@ pub(crate) fn escape(byte: u8) -> [u8; 3] {
     [b'%', digit(byte >> 4), digit(byte & 15)]
 }
 
-/// `byte` as `%XX` when that is percent-encoded in turn.
+/// `byte` as `%XX`, percent-encoded once more.
 pub(crate) fn escape_twice(byte: u8) -> [u8; 5] {
     let [percent, high, low] = escape(byte);
     [percent, b'2', b'5', high, low]
 }
 
-/// Encodes as [`percent_encode`] does, onto the end of `to`.
+/// Appends the output of [`percent_encode`] to `to`.
 pub(crate) fn percent_encode_onto(mut bytes: &[u8], to: &mut Vec<u8>) {
     loop {
         let (plain, rest) = bytes.split_at(unreserved(bytes));
@@ -54,7 +54,8 @@ pub(crate) fn percent_encode_onto(mut bytes: &[u8], to: &mut Vec<u8>) {
     }
 }
 
-/// Encodes all but the unreserved characters `A-Z a-z 0-9 - . _ ~`, upper-case hex, UTF-8.
+/// Percent-encodes UTF-8, except the unreserved characters `A-Z a-z 0-9 - . _ ~`, with upper-case
+/// hexadecimal digits.
 ///
 /// [RFC 3986 section 2.3](https://www.rfc-editor.org/rfc/rfc3986#section-2.3)
 pub(crate) fn percent_encode(text: &str) -> String {
@@ -69,8 +70,8 @@ pub(crate) fn percent_encode(text: &str) -> String {
     encoded
 }
 
-/// Decodes `%XX`. `None` if a percent sign stands before anything else than two hexadecimal digits,
-/// or if the bytes are not UTF-8: what was meant is then unknown.
+/// Decodes `%XX`. `None` if a percent sign is not followed by two hexadecimal digits, or if the
+/// bytes are not UTF-8, as the intended text is then unknown.
 ///
 /// [RFC 3986 section 2.1](https://www.rfc-editor.org/rfc/rfc3986#section-2.1)
 pub(crate) fn percent_decode(text: &[u8]) -> Option<String> {
@@ -86,7 +87,7 @@ pub(crate) fn percent_decode(text: &[u8]) -> Option<String> {
     String::from_utf8(decoded).ok()
 }
 
-/// The text behind a UTF-8 byte order mark, which some servers and editors put before it.
+/// The text without the UTF-8 byte order mark that some servers and editors put before it.
 ///
 /// "In the interests of interoperability, implementations that parse JSON texts MAY ignore the
 /// presence of a byte order mark rather than treating it as an error."

@@ -1,4 +1,4 @@
-//! JSON objects as they come from outside.
+//! Untrusted JSON objects.
 
 use std::fmt;
 
@@ -10,11 +10,12 @@ use serde_json::{Map, Value};
 
 use crate::encoding::without_byte_order_mark;
 
-/// The members of a JSON object, without duplicates: which of two access tokens would be meant?
+/// Members of a JSON object, without duplicates, as with two access tokens the intended one is
+/// unknown.
 pub(crate) struct Members(pub(crate) Map<String, Value>);
 
 impl Members {
-    /// Reads a body or a file, which may begin with a byte order mark.
+    /// Parses a body or a file, which may begin with a byte order mark.
     pub(crate) fn from_slice(json: &[u8]) -> serde_json::Result<Map<String, Value>> {
         serde_json::from_slice(without_byte_order_mark(json)).map(|Self(members)| members)
     }

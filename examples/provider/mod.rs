@@ -45,11 +45,11 @@ pub const REDIRECT_URI: &str = "https://app.example/callback";
 
 pub struct Provider {
     server: MockServer,
-    endpoints: Arc<Endpoints>,
+    state: Arc<ProviderState>,
 }
 
 /// State that the endpoints share.
-struct Endpoints {
+struct ProviderState {
     token_endpoint: String,
     time: Arc<Time>,
     records: Mutex<Records>,
@@ -67,7 +67,7 @@ struct Records {
     count: Count,
 }
 
-type Endpoint = fn(&Endpoints, &HttpMockRequest) -> HttpMockResponse;
+type Endpoint = fn(&ProviderState, &HttpMockRequest) -> HttpMockResponse;
 
 struct Issued {
     whose: &'static str,
@@ -91,12 +91,12 @@ impl Provider {
     /// Starts the provider on a free port of 127.0.0.1.
     pub fn start() -> Self {
         let server = MockServer::start();
-        let endpoints = Arc::new(Endpoints {
+        let state = Arc::new(ProviderState {
             token_endpoint: server.url("/token"),
             time: Arc::new(Time::new()),
             records: Mutex::default(),
         });
-        let at = endpoints.clone();
+        let at = state.clone();
         server.mock(|when, then| {
             when.method(POST).path("/token");
             // Long enough for other callers to find a renewal in progress.
@@ -104,7 +104,7 @@ impl Provider {
                 .respond_with(move |request| at.token(request));
         });
         // One that requires everything in the URL, and one that responds with a form.
-        let (at, form) = (endpoints.clone(), endpoints.clone());
+        let (at, form) = (state.clone(), state.clone());
         server.mock(|when, then| {
             when.method(POST).path("/token-by-uri");
             then.respond_with(move |request| at.token_by_uri(request));
@@ -114,20 +114,20 @@ impl Provider {
             then.respond_with(move |request| form.token_as_form(request));
         });
         let endpoints: [(&str, Endpoint); 5] = [
-            ("/authorize", Endpoints::authorize),
-            ("/introspect", Endpoints::introspect),
-            ("/revoke", Endpoints::revoke),
-            ("/reports/7", Endpoints::report),
-            ("/me", Endpoints::report),
+            ("/authorize", ProviderState::authorize),
+            ("/introspect", ProviderState::introspect),
+            ("/revoke", ProviderState::revoke),
+            ("/reports/7", ProviderState::report),
+            ("/me", ProviderState::report),
         ];
         for (path, answer) in endpoints {
-            let at = endpoints.clone();
+            let at = state.clone();
             server.mock(|when, then| {
                 when.path(path);
                 then.respond_with(move |request| answer(&at, request));
             });
         }
-        Self { server, endpoints }
+        Self { server, state }
     }
 
     pub fn url(&self, path: &str) -> String {
@@ -141,34 +141,34 @@ impl Provider {
     /// Acts as the user's browser: opens the URL, logs in, consents, and returns the callback.
     pub fn user_logs_in(&self, url: &Url) -> String {
         let asked = url.query_pairs().into_owned().collect();
-        self.endpoints.logged_in(&asked).expect("a login")
+        self.state.logged_in(&asked).expect("a login")
     }
 
     /// The clock that tokens expire by.
     pub fn clock(&self) -> Clock {
-        self.endpoints.clock()
+        self.state.clock()
     }
 
     pub fn advance(&self, time: Duration) {
-        self.endpoints.time.advance(time);
+        self.state.time.advance(time);
     }
 
     /// Makes all tokens invalid, whatever their expiry.
     pub fn revoke_all(&self) {
-        self.endpoints.records().tokens.clear();
+        self.state.records().tokens.clear();
     }
 
     pub fn count(&self) -> Count {
-        self.endpoints.records().count
+        self.state.records().count
     }
 
     /// The key file of a service account.
     pub fn service_account(&self) -> String {
-        service_accounts::file(&self.endpoints.token_endpoint)
+        service_accounts::file(&self.state.token_endpoint)
     }
 }
 
-impl Endpoints {
+impl ProviderState {
     /// The token endpoint.
     fn token(&self, request: &HttpMockRequest) -> HttpMockResponse {
         let asked = parameters(request.body_ref());

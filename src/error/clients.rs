@@ -72,7 +72,7 @@ impl Error {
             }
     }
 
-    /// The same error for a client without an end-user, such as a service account.
+    /// Marks the error as one of a client without an end-user, such as a service account.
     pub(crate) fn unattended(self) -> Self {
         match self.response().cloned() {
             Some(mut response) => {

@@ -60,8 +60,8 @@ impl ErrorResponse {
         callback.with_error(code, description, uri)
     }
 
-    /// The same response with the members `error`, `error_description` and `error_uri`, sanitized
-    /// for a single log line.
+    /// Sets the members `error`, `error_description` and `error_uri`, sanitized for a single log
+    /// line.
     pub(crate) fn with_error(
         self,
         code: &str,
@@ -76,7 +76,7 @@ impl ErrorResponse {
         }
     }
 
-    /// The same response with advice for the caller.
+    /// Sets the advice for the caller.
     pub(crate) fn with_hint(self, hint: Option<&'static str>) -> Self {
         Self { hint, ..self }
     }

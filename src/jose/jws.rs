@@ -60,7 +60,7 @@ impl SigningInput {
     ///
     /// # Errors
     ///
-    /// As [`SigningKey::sign`].
+    /// As for [`SigningKey::sign`].
     pub fn sign(&self, key: &SigningKey) -> Result<Secret> {
         Ok(self.with_signature(&key.sign(self.as_bytes())?))
     }

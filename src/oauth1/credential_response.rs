@@ -200,7 +200,8 @@ mod tests {
             (
                 302,
                 "oauth_token=hunter2&oauth_token_secret=b",
-                "the endpoint redirects, and redirects of endpoints are not followed; set the URL that it redirects to \
+                "the endpoint redirects, and redirects of endpoints are not followed; set \
+                 the URL that it redirects to \
                  (status 302 Found)",
             ),
         ] {

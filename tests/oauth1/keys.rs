@@ -41,12 +41,12 @@ fn what_is_no_key_is_refused_and_not_quoted() {
     let encrypted = "-----BEGIN ENCRYPTED PRIVATE KEY-----\naHVudGVyMg==\n-----END ENCRYPTED PRIVATE KEY-----\n";
     let other = "-----BEGIN EC PRIVATE KEY-----\naHVudGVyMg==\n-----END EC PRIVATE KEY-----\n";
     for (pem, problem) in [
-        ("", "there is no RSA private key in the PEM"),
-        ("hunter2", "there is no RSA private key in the PEM"),
-        (public, "there is no RSA private key in the PEM"),
+        ("", "the PEM contains no RSA private key"),
+        ("hunter2", "the PEM contains no RSA private key"),
+        (public, "the PEM contains no RSA private key"),
         (
             "-----BEGIN PRIVATE KEY-----\nhunter2",
-            "there is no RSA private key in the PEM",
+            "the PEM contains no RSA private key",
         ),
         (encrypted, "the RSA private key is encrypted"),
         (

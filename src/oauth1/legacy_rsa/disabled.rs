@@ -27,8 +27,8 @@ impl LegacyKey {
 }
 
 /// Error text for a key that may be valid.
-pub(super) const UNSUPPORTED: &str = "the RSA key is invalid, or its size is not 2048 to 4096 bits; \
-    smaller and larger keys need the feature rsa-sha1 of oauth-twin";
+pub(super) const UNSUPPORTED: &str = "the RSA key is invalid, or its size is not 2048 to 4096 \
+    bits; smaller and larger keys need the feature rsa-sha1 of oauth-twin";
 
 /// The error for a signature with SHA-1.
 pub(super) fn sha1_unsupported() -> Error {

@@ -202,8 +202,8 @@ fn assert(
     key: &AssertionKey,
     request: &mut EndpointRequest,
 ) -> Result<(), BoxError> {
-    // "The subject MUST be the "client_id" of the OAuth client", and OpenID Connect says the same of
-    // the issuer.
+    // "The subject MUST be the "client_id" of the OAuth client", and OpenID Connect requires the
+    // same of the issuer.
     let id = request.client_id();
     let signed = assertion.make(key, request, id, Some(id))?;
     request.advise(match assertion.is_for_issuer(request.server()) {

@@ -41,7 +41,7 @@ impl ClientAuth for PublicClient {
     }
 }
 
-/// No identification of the client at all, for grants that add_client_id it, such as the assertion of a
+/// No identification of the client at all, for grants that identify it, such as the assertion of a
 /// service account. The default of an `AssertionClient` without a `client_id`.
 ///
 /// ```

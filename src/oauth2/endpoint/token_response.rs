@@ -179,7 +179,8 @@ mod tests {
         let error = answer(400, body).expect_err("an error");
         assert_eq!(
             error.to_string(),
-            "the server responded with the error bad [redacted]: token [redacted] of [redacted], Basic [redacted]"
+            "the server responded with the error bad [redacted]: token [redacted] of [redacted], \
+             Basic [redacted]"
         );
     }
 

@@ -181,7 +181,7 @@ mod tests {
         }
     }
 
-    /// Whatever else the client knows of the server.
+    /// Independent of other knowledge of the client about the server.
     #[test]
     fn its_assertions_are_for_the_token_uri() {
         let account = ServiceAccount::from_json(FILE).expect("an account");
@@ -227,7 +227,7 @@ mod tests {
             ),
             (
                 &changed("private_key", "hunter2".into()),
-                "has a private_key that is none: there is no private key in the PEM",
+                "has an invalid private_key: the PEM contains no private key",
             ),
         ] {
             let error = ServiceAccount::from_json(file).expect_err(problem);

@@ -263,8 +263,8 @@ impl Wrong {
 /// What the library adds to the server's word.
 const NOT_FOR_THE_ISSUER: &str = "(the audience of the client assertion was not the issuer, which \
     most servers require; set issuer or Audience::Issuer)";
-const FOR_THE_ISSUER: &str = "(the audience of the client assertion was the issuer; some servers require \
-     Audience::TokenEndpoint)";
+const FOR_THE_ISSUER: &str = "(the audience of the client assertion was the issuer; some servers \
+    require Audience::TokenEndpoint)";
 
 /// The server's word, which is the same whatever is wrong.
 fn is_refused(error: &Error) -> bool {
