@@ -56,8 +56,8 @@ impl Clock {
         }
     }
 
-    /// Time since some moment before, which never falls: for measuring waits. A clock of one's own
-    /// that is set back stands until it has caught up.
+    /// Monotonic time since an arbitrary moment, for measuring waits. If a custom clock is set back,
+    /// its time stands still until it has caught up.
     pub fn monotonic(&self) -> Duration {
         static START: LazyLock<Instant> = LazyLock::new(Instant::now);
         match &self.0 {

@@ -1,4 +1,4 @@
-//! What the life of a token, and of a client, fails with.
+//! Errors of the life of a token and of a client.
 
 use std::time::Duration;
 
@@ -9,7 +9,8 @@ impl Error {
         Cause::new(ErrorKind::Token, what).into()
     }
 
-    /// The store failed before anything was renewed; without a source, somebody else was too slow.
+    /// A failure of the store before anything was renewed. Without a source, the holder of the
+    /// lease was too slow.
     pub(crate) fn store(what: &'static str, source: Option<BoxError>) -> Self {
         Cause {
             is_transient: source.is_none(),
@@ -19,7 +20,7 @@ impl Error {
         .into()
     }
 
-    /// The server issued a token that is of no use, and may issue a better one later.
+    /// An unusable token from the server, which may issue a usable one later.
     pub(crate) fn useless_token(what: &'static str) -> Self {
         Cause {
             is_transient: true,
@@ -28,7 +29,7 @@ impl Error {
         .into()
     }
 
-    /// The same error for somebody who has not tried, as it is too early to try again.
+    /// Returns the error of an earlier attempt, as it is too early for the next one.
     pub(crate) fn paced(self, left: Duration) -> Self {
         Self(self.0, Some(left))
     }

@@ -34,7 +34,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[derive(Clone)]
 pub struct Error(
     pub(super) Arc<Cause>,
-    /// The wait that is left, if the error is that of an earlier attempt.
+    /// Remaining wait, if the error is that of an earlier attempt.
     pub(super) Option<Duration>,
 );
 

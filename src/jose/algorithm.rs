@@ -231,10 +231,10 @@ mod tests {
             ("nOnE", "never accepted"),
             ("ES512", "ring"),
             ("ES256K", "ring"),
-            ("rs256", "not known"),
-            ("HS1", "not known"),
-            ("RSA-OAEP", "not known"),
-            ("", "not known"),
+            ("rs256", "unknown"),
+            ("HS1", "unknown"),
+            ("RSA-OAEP", "unknown"),
+            ("", "unknown"),
         ] {
             let error = name.parse::<Algorithm>().expect_err(name);
             assert!(error.to_string().contains(word), "{name}: {error}");

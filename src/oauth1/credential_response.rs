@@ -181,7 +181,7 @@ mod tests {
             let length = body.len();
             assert_eq!(
                 error.to_string(),
-                format!("the answer {problem} (text/html, {length} bytes) (status 200 OK)")
+                format!("the response {problem} (text/html, {length} bytes) (status 200 OK)")
             );
             assert_eq!(error.kind(), ErrorKind::Answer);
         }
@@ -255,7 +255,8 @@ mod tests {
             let error = temporary(200, &body).expect_err(confirmed);
             assert_eq!(
                 error.to_string(),
-                "the response lacks oauth_callback_confirmed=true (status 200 OK)"
+                "the response lacks oauth_callback_confirmed=true; the server may speak the insecure \
+                 first version of OAuth 1.0 (status 200 OK)"
             );
         }
     }

@@ -273,7 +273,7 @@ mod tests {
             let mut parameters = Parameters::with_capacity(0);
             let error = parameters.extend_from_form(form.as_bytes(), "query");
             let error = error.expect_err(form).to_string();
-            assert!(error.starts_with("the query of the request has a parameter oauth_"));
+            assert!(error.starts_with("the query of the request already has a parameter oauth_"));
         }
     }
 

@@ -13,8 +13,7 @@ pub(crate) fn renewed() {
 
 /// Reports a failed renewal while the old token is still valid.
 pub(crate) fn renewal_failed(error: &Error) {
-    tracing::warn!(target: TARGET, %error, "the token could not be renewed; the old one stays in \
-        use");
+    tracing::warn!(target: TARGET, %error, "renewal failed; the old token stays in use");
 }
 
 /// Reports a failed renewal after a 401, which the caller then gets.
@@ -37,7 +36,7 @@ pub(crate) fn taken() {
     tracing::debug!(target: TARGET, "loaded the token from the token store");
 }
 
-/// Updates of superseded logins were given up, as `update_token` does not take them.
+/// Reports tokens of superseded logins that `update_token` failed to save until they were dropped.
 pub(crate) fn updates_dropped(count: usize) {
-    tracing::error!(target: TARGET, count, "tokens of superseded logins were never told");
+    tracing::error!(target: TARGET, count, "tokens of superseded logins were dropped, as update_token failed");
 }

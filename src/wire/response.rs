@@ -365,14 +365,14 @@ mod tests {
             let error = answer.read(answer.json(), |_| None).expect_err(body);
             assert_eq!(
                 error.to_string(),
-                format!("the answer {json} (status 200 OK)")
+                format!("the response {json} (status 200 OK)")
             );
             let error = answer
                 .read(answer.form_or_json(), |_| None)
                 .expect_err(body);
             assert_eq!(
                 error.to_string(),
-                format!("the answer {form_or_json} (status 200 OK)")
+                format!("the response {form_or_json} (status 200 OK)")
             );
         }
     }

@@ -501,7 +501,8 @@ async fn a_function_that_calls_its_client_gets_an_error() -> TestResult {
     let error = client.refresh_token().await.unwrap_err();
     assert_eq!(
         cause(&error),
-        "set_token was called from a callback of the client, which it would wait for"
+        "set_token was called from a callback of the same client, and would wait for that callback \
+         for ever; call it after the callback has returned"
     );
     held.lock().unwrap().take();
     Ok(())

@@ -85,7 +85,7 @@ async fn each_bad_setting_is_named() {
             good().lifetime(Duration::MAX),
         ),
         (
-            "the assertion cannot be made: Audience::Issuer needs the server's issuer",
+            "the assertion cannot be made: Audience::Issuer needs the issuer identifier",
             good().audience(Audience::Issuer),
         ),
         ("grant_type is empty", good().grant_type("")),
@@ -158,7 +158,7 @@ async fn the_endpoint_has_to_be_safe() {
         ),
         (
             "https://a:b@id.example/",
-            "token_endpoint must not hold a user name",
+            "token_endpoint must not contain a user name",
         ),
     ] {
         let builder = AssertionClient::builder(url)

@@ -173,7 +173,7 @@ async fn a_callback_that_is_not_right_sends_nothing() -> TestResult {
         ("?code=&state=STATE", "no `code`"),
         (
             "?code=c&state=STATE&iss=https%3A%2F%2Fevil.example",
-            "another issuer",
+            "the issuer of the callback",
         ),
         ("?error=access_denied&state=STATE", "access_denied"),
         ("?error=access_denied&code=c&state=STATE", "access_denied"),
@@ -187,7 +187,7 @@ async fn a_callback_that_is_not_right_sends_nothing() -> TestResult {
         ),
         (
             "?code=%FF%FE&state=%FF",
-            "`state` of the callback is not UTF-8",
+            "`state` of the callback is not percent-encoded UTF-8",
         ),
         (&format!("?code={huge}&state=STATE"), "64 KiB"),
     ] {

@@ -282,7 +282,7 @@ async fn the_default_and_the_grant_are_looked_at_too() -> TestResult {
             plain().client_secret("Bag Attributes\n-----BEGIN PRIVATE KEY-----\nMII"),
         ),
         (
-            "grant cannot be sent: there is no signer",
+            "grant cannot be sent: the private key is external and there is no signer",
             plain().grant(JwtBearer::external("robot")),
         ),
         (
@@ -391,7 +391,7 @@ async fn a_refusal_hints_at_the_audience_and_repeats_no_assertion() -> TestResul
         let text = error.to_string();
         assert!(text.starts_with(
             "the server responded with the error invalid_client: no \
-            [redacted] (the client"
+             [redacted] (the audience of the client assertion"
         ));
         assert!(!format!("{error:?}").contains("eyJ"), "{error:?}");
     }
@@ -442,11 +442,11 @@ async fn what_cannot_be_used_is_named_when_the_client_is_built() {
             client(&server, ClientSecretJwt::new()),
         ),
         (
-            "has 6 bytes, and HS256 needs at least 32",
+            "has 6 bytes; HS256 needs at least 32",
             secret("secret", ClientSecretJwt::new()),
         ),
         (
-            "has 40 bytes, and HS384 needs at least 48",
+            "has 40 bytes; HS384 needs at least 48",
             secret(
                 &SECRET[..40],
                 ClientSecretJwt::new().algorithm(Algorithm::HS384),
@@ -476,7 +476,7 @@ async fn what_cannot_be_used_is_named_when_the_client_is_built() {
             client(&server, PrivateKeyJwt::new(pair()).lifetime(Duration::ZERO)),
         ),
         (
-            "Audience::Issuer needs the server's issuer",
+            "Audience::Issuer needs the issuer identifier",
             client(
                 &server,
                 PrivateKeyJwt::new(pair()).audience(Audience::Issuer),

@@ -114,7 +114,7 @@ async fn failures_that_no_caller_gets_are_told_and_secrets_are_not() -> TestResu
     early.get(server.url("/api")).send().await?;
     let lines = lines_with("early-failure").await;
     assert!(
-        lines[0].starts_with("WARN") && lines[0].contains("the old one goes on"),
+        lines[0].starts_with("WARN") && lines[0].contains("the old token stays in use"),
         "{lines:?}"
     );
 
@@ -149,7 +149,7 @@ async fn failures_that_no_caller_gets_are_told_and_secrets_are_not() -> TestResu
         .build()?;
     hook.refresh_token().await.unwrap_err();
     hook.refresh_token().await?;
-    let lines = lines_with("is still not stored").await;
+    let lines = lines_with("the token could not be stored").await;
     assert!(lines[0].starts_with("WARN"), "{lines:?}");
 
     let spent = Token::new("planted-access").with_expires_at(std::time::UNIX_EPOCH);

@@ -37,7 +37,7 @@ async fn each_bad_setting_is_named() {
             good().access_token_endpoint("https://api.example/access_token#x"),
         ),
         (
-            "access_token_endpoint must not hold a user name",
+            "access_token_endpoint must not contain a user name",
             good().access_token_endpoint("https://a:b@api.example/access_token"),
         ),
         ("redirect_uri is neither", good().redirect_uri("ready")),

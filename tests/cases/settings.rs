@@ -71,7 +71,7 @@ async fn each_bad_setting_is_named() {
             good().token_endpoint("https://a/#b"),
         ),
         (
-            "token_endpoint must not hold a user name",
+            "token_endpoint must not contain a user name",
             good().token_endpoint("https://a:b@c/"),
         ),
         (

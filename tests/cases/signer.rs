@@ -221,7 +221,8 @@ async fn when_it_fails_nothing_is_sent() -> TestResult {
         (Kms::Fails, "the signer could not complete the request"),
         (
             Kms::GivesNonsense,
-            "the signer gave 63 bytes, which are no signature by ES256",
+            "the signer returned 63 bytes, which are not a signature by ES256; check the \
+             algorithm of its key",
         ),
     ] {
         let server = provider(600);

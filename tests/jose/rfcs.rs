@@ -69,7 +69,7 @@ fn sets() {
     // RFC 7517 appendix A.1: the EC key is there for encryption, the RSA key for RS256.
     let error = VerifyingKey::from_jwk(Algorithm::ES256, &set.keys()[0]).expect_err("enc");
     assert!(
-        error.to_string().contains("not there for signatures"),
+        error.to_string().contains("not intended for signatures"),
         "{error}"
     );
     assert!(VerifyingKey::from_jwk(Algorithm::RS256, &set.keys()[1]).is_ok());
@@ -131,7 +131,8 @@ fn a_header_is_for_the_algorithm_of_its_key() {
     let error = claims.sign_with_header(&Header::new(Algorithm::HS384), &key);
     assert_eq!(
         error.unwrap_err().to_string(),
-        "the header is for HS384, and the key for HS256"
+        "the header names the algorithm HS384, but the key signs by HS256; use a key of that \
+         algorithm"
     );
     // Nothing else can be put in its place.
     let header = key.header().with("alg", "none");

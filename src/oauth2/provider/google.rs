@@ -211,7 +211,10 @@ mod tests {
                 "{}",
                 "has no type service_account; download the key of a service account",
             ),
-            (r#"{"installed":{"client_id":"a"}}"#, "is an OAuth client's"),
+            (
+                r#"{"installed":{"client_id":"a"}}"#,
+                "is that of an OAuth client",
+            ),
             (AUTHORIZED_USER, "is of the type authorized_user"),
             (
                 &changed("type", "external_account".into()),

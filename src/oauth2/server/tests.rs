@@ -71,7 +71,7 @@ fn an_endpoint_is_checked_when_it_is_made() {
         ),
         (
             json!("https://a:b@id.example/"),
-            "must not hold a user name",
+            "must not contain a user name",
         ),
         (json!("ftp://id.example/"), "must be an https URL"),
     ] {
