@@ -361,8 +361,8 @@ async fn a_refusal_hints_at_the_audience_and_repeats_no_assertion() -> TestResul
         Reply::json(401, answer)
     });
     let key = signing_key(Algorithm::ES256, "p-256");
-    let at_issuer = "some servers want Audience::TokenEndpoint";
-    let elsewhere = "most servers want that (set issuer, or Audience::Issuer)";
+    let at_issuer = "some servers require Audience::TokenEndpoint";
+    let elsewhere = "which most servers require; set issuer or Audience::Issuer";
     for (issuer, audience, hint) in [
         (Some("https://id.example"), None, at_issuer),
         (

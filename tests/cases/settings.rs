@@ -33,7 +33,7 @@ async fn each_bad_setting_is_named() {
             good().token_endpoint_auth_method(ClientSecretPost),
         ),
         (
-            "token_endpoint_auth_method cannot be used: a client_id with a colon",
+            "token_endpoint_auth_method cannot be used: the client_id contains a colon",
             OAuth2Client::builder("i:d")
                 .client_secret("s")
                 .token_endpoint_auth_method(ClientSecretBasicRaw),

@@ -247,7 +247,9 @@ fn the_wrong_half_of_a_key_is_named_as_such() {
     );
     let error = VerifyingKey::from_pem(Algorithm::RS256, text(rsa, "pkcs8_pem")).unwrap_err();
     assert!(
-        error.to_string().contains("in the place of a public one"),
+        error
+            .to_string()
+            .contains("a private key instead of a public key"),
         "{error}"
     );
     let error = SigningKey::from_jwk(Algorithm::RS256, &jwk(&rsa["public_jwk"])).unwrap_err();
