@@ -1,4 +1,4 @@
-//! What providers want of refreshes.
+//! Requirements of providers for refreshes.
 
 use url::Url;
 
@@ -11,8 +11,8 @@ const NEEDS_SCOPE: [&str; 3] = [
     "login.partner.microsoftonline.cn",
 ];
 
-/// Whether refreshes at this token endpoint have to name the scope that was granted. The clients of
-/// this crate try it the other way round, too, where a server says that the scope is wrong.
+/// Whether refreshes at this token endpoint have to include the granted scope. The clients of this
+/// crate also try the opposite if a server responds that the scope is wrong.
 ///
 /// ```
 /// use oauth_twin::{oauth2::refresh_needs_scope, url::Url};

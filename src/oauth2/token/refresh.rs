@@ -53,7 +53,7 @@ impl Token {
     /// are not known, with `parameters`.
     ///
     /// Without a scope: "if omitted is treated as equal to the scope originally granted by the
-    /// resource owner". What the server said that it granted is not always what it takes back.
+    /// resource owner". Some servers refuse the scope that they said they had granted.
     pub(crate) fn refresh(&self, parameters: impl FnOnce() -> Form) -> Option<Refresh> {
         Some(Refresh {
             refresh_token: self.refresh_token.clone()?,

@@ -30,7 +30,7 @@ pub(super) fn sync_folder(_folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Whether `file` is the one at `path`, which cannot be told.
+/// Whether `file` is the one at `path`, which is not known here.
 pub(super) fn is_same(_file: &File, _path: &Path) -> bool {
     false
 }
@@ -40,7 +40,7 @@ pub(super) fn is_mount_point(_path: &Path) -> bool {
     false
 }
 
-/// The name of a kind of file that is no regular one.
+/// The name of a type of file other than a regular one.
 pub(super) fn name(kind: FileType) -> &'static str {
     if kind.is_dir() {
         "a folder"

@@ -49,11 +49,11 @@ pub(super) fn is_same(file: &File, path: &Path) -> bool {
     }
 }
 
-/// Whether something is mounted at this very path, which has no links in it.
+/// Whether there is a mount point at exactly this path, which contains no links.
 ///
-/// Linux lists its mounts; elsewhere single files are not mounted. The number of the device tells
-/// nothing: it is the same for a mount from the same disk, and may differ without one in an
-/// overlay.
+/// Linux lists its mounts; elsewhere single files are not mounted. The device number is no
+/// evidence: it is the same for a mount from the same disk, and may differ in an overlay without
+/// one.
 pub(super) fn is_mount_point(path: &Path) -> bool {
     let mounts = fs::read("/proc/self/mountinfo").unwrap_or_default();
     let path = escaped(path.as_os_str().as_bytes());
@@ -63,7 +63,7 @@ pub(super) fn is_mount_point(path: &Path) -> bool {
     })
 }
 
-/// A path as that list has it.
+/// A path, escaped as in that list.
 fn escaped(path: &[u8]) -> Vec<u8> {
     let escaped = path.iter().map(|byte| match byte {
         b' ' | b'\t' | b'\n' | b'\\' => format!("\\{byte:03o}").into_bytes(),
@@ -72,7 +72,7 @@ fn escaped(path: &[u8]) -> Vec<u8> {
     escaped.flatten().collect()
 }
 
-/// The name of a kind of file that is no regular one.
+/// The name of a type of file other than a regular one.
 pub(super) fn name(kind: FileType) -> &'static str {
     if kind.is_dir() {
         "a folder"
