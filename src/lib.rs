@@ -45,6 +45,11 @@ mod blocking;
 #[doc = include_str!("../docs/providers.md")]
 mod providers {}
 
+/// The examples of the guide to the life of a token, tested as documentation tests.
+#[cfg(all(doctest, feature = "async", feature = "blocking"))]
+#[doc = include_str!("../docs/lifecycle.md")]
+mod lifecycle_guide {}
+
 pub use {
     clock::Clock,
     error::{BoxError, Error, ErrorCode, ErrorKind, ErrorResponse, Result},
