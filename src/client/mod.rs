@@ -1,7 +1,7 @@
 //! The clients: the one code path, written as async code and compiled once per mode.
 //!
-//! Everything that differs between the modes comes from the parent, under the same names. What is
-//! decided is decided below, without I/O; here it is carried out.
+//! Everything that differs between the modes comes from the parent, under the same names. The
+//! decisions are made in `lifecycle`, without I/O; the clients carry them out.
 
 use super::{
     Assert, Sign, Signal, Store, UpdateHook, execute, http, http_base, http_client, in_callback,

@@ -13,7 +13,8 @@ use crate::error::Result;
 
 paired! {
     /// A request that gets the client's token, or its OAuth 1.0 signature, when it is sent:
-    /// reqwest's own builder, with the same methods, and [`reqwest`](Self::reqwest) for the rest of them.
+    /// reqwest's own builder, with its most used methods, and [`reqwest`](Self::reqwest) for all
+    /// others.
     ///
     #[doc = by_mode!(
         include_str!("../../docs/examples/blocking/request_builder.md"),
@@ -23,15 +24,15 @@ paired! {
     /// The token goes into the `Authorization` header
     /// ([RFC 6750 section 2.1](https://www.rfc-editor.org/rfc/rfc6750#section-2.1)) unless another
     /// placement is set; the body is not touched then, and never buffered. A signature goes where
-    /// the client has its `signature_type`, and covers method, URL and a form body as they are
+    /// the client's `signature_type` says, and covers method, URL and a form body as they are
     /// sent.
     ///
     /// # Security
     ///
-    /// A request with an `Authorization` header of the caller's own, or to a URL that is neither
-    /// HTTPS nor loopback, is an error and is not sent. A redirect that leaves the origin is
-    /// followed without the token; one that leaves HTTPS is returned as it is, and so is one
-    /// within an origin after another was visited. Redirects of signed requests are returned.
+    /// A request with an `Authorization` header of its own, or to a URL that is neither HTTPS nor
+    /// loopback, is an error and is not sent. A redirect that leaves the origin is followed
+    /// without the token; one that leaves HTTPS is returned as it is, and so is one within an
+    /// origin after another was visited. Redirects of signed requests are returned.
     #[must_use = "a request does nothing until it is sent"]
     pub struct RequestBuilder | AsyncRequestBuilder {
         client: RequestingClient,
@@ -49,27 +50,27 @@ impl RequestBuilder {
         }
     }
 
-    /// Adds to the query of the URL.
+    /// Adds parameters to the query of the URL.
     pub fn query<T: Serialize + ?Sized>(self, query: &T) -> Self {
         self.reqwest(|builder| builder.query(query))
     }
 
-    /// Sends `json` as JSON.
+    /// Sets the body to JSON.
     pub fn json<T: Serialize + ?Sized>(self, json: &T) -> Self {
         self.reqwest(|builder| builder.json(json))
     }
 
-    /// Sends `form` form-encoded.
+    /// Sets the body to a form.
     pub fn form<T: Serialize + ?Sized>(self, form: &T) -> Self {
         self.reqwest(|builder| builder.form(form))
     }
 
-    /// Sends `body`, which may be a stream.
+    /// Sets the body, which may be a stream.
     pub fn body(self, body: impl Into<http::Body>) -> Self {
         self.reqwest(|builder| builder.body(body))
     }
 
-    /// Sends a multipart form.
+    /// Sets the body to a multipart form.
     pub fn multipart(self, form: http::Form) -> Self {
         self.reqwest(|builder| builder.multipart(form))
     }
@@ -83,12 +84,13 @@ impl RequestBuilder {
         self.reqwest(|builder| builder.header(name, value))
     }
 
-    /// Sets headers, in the place of those of the same names.
+    /// Sets headers, which replace those of the same names.
     pub fn headers(self, headers: HeaderMap) -> Self {
         self.reqwest(|builder| builder.headers(headers))
     }
 
-    /// The time within which the answer has to be there, the body included.
+    /// The timeout of the whole of `send` and of reading the response: waiting for a renewal,
+    /// renewing, sending and the one retry included.
     pub fn timeout(self, timeout: Duration) -> Self {
         self.reqwest(|builder| builder.timeout(timeout))
     }
@@ -98,7 +100,7 @@ impl RequestBuilder {
         self.reqwest(|builder| builder.version(version))
     }
 
-    /// Changes reqwest's builder inside: everything that it can do, this one can.
+    /// Changes the inner builder, with all methods of reqwest.
     pub fn reqwest(
         mut self,
         change: impl FnOnce(http::RequestBuilder) -> http::RequestBuilder,
@@ -107,7 +109,7 @@ impl RequestBuilder {
         self
     }
 
-    /// Sends the request without a token or a signature, on the client's connections.
+    /// Leaves out the token or the signature; the request uses the client's connections.
     pub fn withhold_token(mut self) -> Self {
         self.withhold_token = true;
         self
@@ -116,16 +118,19 @@ impl RequestBuilder {
 
 #[maybe_async]
 impl RequestBuilder {
-    /// Obtains or renews the token if need be, puts it on the request and sends that.
+    /// Sends the request with the token, which is obtained or renewed first if necessary.
     ///
-    /// A 401 that is about the token is answered by one more try with a renewed one, if there is
-    /// something to renew it with and the body is no stream; otherwise the 401 is returned. Like
-    /// reqwest, it does not make an error of an error status.
+    /// After a 401 that is about the token, the token is renewed and the request sent once more, if
+    /// something can renew it and the body is no stream; otherwise the 401 is returned. As in
+    /// reqwest, an error status is not an error.
+    ///
+    /// A new token that `token_store` or `update_token` did not take is used all the same, with a
+    /// `tracing` event.
     ///
     /// # Errors
     ///
     /// If there is no usable token and none can be obtained, if the request must not be sent with
-    /// a token, or if the transport fails.
+    /// a token, if its timeout ends first, or if the transport fails.
     pub async fn send(self) -> Result<http::Response> {
         let request = self.inner?.build()?;
         match self.withhold_token {
@@ -143,7 +148,7 @@ impl fmt::Debug for RequestBuilder {
     }
 }
 
-/// The verbs of a client that has a `session`.
+/// The request methods of a client that has a `session`.
 macro_rules! verbs {
     ($client:ident) => {
         verbs! {

@@ -1,5 +1,5 @@
-//! The connections of a client and its children: one half for the server's endpoints, one for
-//! API calls, as they follow redirects differently.
+//! The connections of a client and its children: separate ones for the server's endpoints and for
+//! API calls, which follow redirects differently.
 
 use std::{sync::Arc, time::Duration};
 
@@ -23,35 +23,35 @@ use crate::{
 pub(super) type ConfigureHttp =
     Arc<dyn Fn(http::ClientBuilder) -> http::ClientBuilder + Send + Sync>;
 
-/// No answer of an endpoint may be larger, in bytes after decompression.
+/// Size limit of an endpoint's response, in bytes after decompression.
 const ANSWER_LIMIT: usize = 1024 * 1024;
 
 /// APIs such as GitHub's refuse requests without one.
 const USER_AGENT: &str = concat!("oauth-twin/", env!("CARGO_PKG_VERSION"));
 
-/// How long a connection may take to be made.
+/// Timeout for establishing a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// As many redirects as browsers follow, halved.
 const REDIRECT_LIMIT: usize = 10;
 
-/// reqwest takes a proxy from each of these, in either case.
+/// Environment variables from which reqwest takes a proxy, in lower or upper case.
 const PROXY_VARIABLES: [&str; 3] = ["http_proxy", "https_proxy", "all_proxy"];
 
 pub(super) struct Transport {
     connections: Connections,
-    /// The same without the proxy of the environment, where that names one: a secret on its way to
-    /// loopback stays on the machine.
+    /// The same without the proxy of the environment, if that names one: secrets that are sent to
+    /// loopback stay on the machine.
     direct: Option<Connections>,
     allow_http: bool,
 }
 
-/// Which redirects of API calls reqwest follows.
+/// Redirects of API calls that reqwest follows.
 #[derive(Clone, Copy)]
 pub(super) enum Follow {
-    /// A signature is good for one request.
+    /// None: a signature is valid for one request.
     Nothing,
-    /// Those that take no token out of its origin.
+    /// All that take no token out of its origin.
     Bearer(TokenPlacement),
 }
 
@@ -61,7 +61,7 @@ struct Connections {
 }
 
 impl Transport {
-    /// Sets up both halves. `timeout` is that of a whole call of an endpoint.
+    /// Sets up both kinds. `timeout` is that of a whole call of an endpoint.
     pub(super) fn new(
         configure: Option<&ConfigureHttp>,
         timeout: Duration,
@@ -85,7 +85,7 @@ impl Transport {
         })
     }
 
-    /// Begins an API call, which [`resources`](Self::resources) executes.
+    /// Creates an API call, which [`resources`](Self::resources) executes.
     pub(super) fn request(&self, method: Method, url: impl IntoUrl) -> http::RequestBuilder {
         self.connections.resources.request(method, url)
     }
@@ -131,8 +131,8 @@ impl Connections {
                 false => builder,
             };
             match configure {
-                // Then reqwest sets up TLS itself: roots and certificates that are added to a
-                // builder with a configuration of ours would be ignored in silence.
+                // Then reqwest configures TLS itself: it would silently ignore roots and
+                // certificates that are added to a builder with our configuration.
                 Some(configure) => {
                     tls::install_provider();
                     Ok(configure(builder))
@@ -142,7 +142,7 @@ impl Connections {
         };
         let endpoints = base()?
             // A code and an assertion must not be sent twice, which reqwest does where HTTP/2 says
-            // that the server has not looked at them. Our own repetition makes new ones.
+            // that the server has not processed them. Our own repetition makes new ones.
             .retry(reqwest::retry::never())
             .redirect(Policy::none())
             .referer(false)
@@ -165,7 +165,7 @@ impl Connections {
 
 #[maybe_async]
 impl Transport {
-    /// Sends a request to an endpoint and reads the answer, within `limit`.
+    /// Sends a request to an endpoint and reads the response, within `limit`.
     pub(super) async fn ask(
         &self,
         request: &EndpointRequest,
@@ -201,15 +201,15 @@ impl Transport {
     }
 }
 
-/// reqwest drops the token where a redirect leaves the origin. Where it would leave HTTPS, the
-/// redirect itself is handed to the caller.
+/// reqwest drops the token if a redirect leaves the origin. A redirect that would leave HTTPS is
+/// returned to the caller.
 ///
 /// So is one within an origin after another was visited: reqwest takes the headers of each hop from
-/// the first request and looks only whether that hop changes the origin, so the token would be
-/// back.
+/// the first request and checks only whether that hop changes the origin, so the token would be
+/// sent again.
 ///
-/// A token that stands elsewhere than in the header reqwest would take along, so nothing is followed
-/// out of the origin.
+/// reqwest keeps a token that is not in the header, so such a request is not followed out of the
+/// origin.
 fn redirect(
     attempt: Attempt<'_>,
     allow_http: bool,

@@ -1,4 +1,4 @@
-//! The settings of an assertion client.
+//! Builder of an assertion client.
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -36,8 +36,8 @@ use crate::{
 };
 
 paired! {
-    /// The settings of an assertion client. None of them fails; [`build`](Self::build) reports
-    /// every bad one by its name.
+    /// Settings of an assertion client. Setters cannot fail; [`build`](Self::build) reports every
+    /// invalid setting by name.
     ///
     #[doc = by_mode!(
         include_str!("../../../docs/examples/blocking/assertion_client_builder.md"),
@@ -90,7 +90,7 @@ impl AssertionClientBuilder {
         }
     }
 
-    /// Who vouches (`iss`): the service account, the client.
+    /// The issuer (`iss`): the service account, the client.
     ///
     /// [RFC 7523 section 3](https://www.rfc-editor.org/rfc/rfc7523#section-3)
     pub fn issuer(mut self, issuer: impl Into<String>) -> Self {
@@ -98,8 +98,8 @@ impl AssertionClientBuilder {
         self
     }
 
-    /// For whom the token is to be (`sub`). It is left out unless told, which Google wants and the
-    /// RFC does not know.
+    /// The subject (`sub`): the user or account that the token is for. Defaults to none, as Google
+    /// expects; the RFC requires one.
     ///
     /// [RFC 7523 section 3](https://www.rfc-editor.org/rfc/rfc7523#section-3)
     pub fn subject(mut self, subject: impl Into<String>) -> Self {
@@ -107,7 +107,7 @@ impl AssertionClientBuilder {
         self
     }
 
-    /// Whom the assertion is for (`aud`): the token endpoint unless told.
+    /// The audience (`aud`). Defaults to the token endpoint.
     ///
     /// [RFC 7523 section 3](https://www.rfc-editor.org/rfc/rfc7523#section-3)
     pub fn audience(mut self, audience: impl Into<Audience>) -> Self {
@@ -115,13 +115,13 @@ impl AssertionClientBuilder {
         self
     }
 
-    /// What signs the assertions, by its algorithm.
+    /// The key that signs the assertions, by its algorithm.
     pub fn signing_key(mut self, key: SigningKey) -> Self {
         self.signing_key = Some(key);
         self
     }
 
-    /// The key's identifier at the server, in the place of the one that it has.
+    /// The key's identifier at the server. Defaults to that of the key.
     ///
     /// [RFC 7515 section 4.1.4](https://www.rfc-editor.org/rfc/rfc7515#section-4.1.4)
     pub fn key_id(mut self, key_id: impl Into<String>) -> Self {
@@ -129,40 +129,40 @@ impl AssertionClientBuilder {
         self
     }
 
-    /// Adds a member to the header of the assertions. `typ` is `JWT` unless told.
+    /// Adds a member to the header of the assertions. `typ` defaults to `JWT`.
     pub fn header(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
         self.header.push((name.into(), value.into()));
         self
     }
 
-    /// Adds a claim. Those that are new for each assertion have methods of their own.
+    /// Adds a claim. Claims that are new for each assertion have methods of their own.
     pub fn claim(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
         self.claims.push((name.into(), value.into()));
         self
     }
 
-    /// How long an assertion is good for (`exp`), in whole seconds: 60 seconds unless told, and a
-    /// day at most.
+    /// The lifetime of an assertion (`exp`), in whole seconds, at most a day. Defaults to 60
+    /// seconds.
     pub fn lifetime(mut self, lifetime: Duration) -> Self {
         self.lifetime = Some(lifetime);
         self
     }
 
-    /// Whether an assertion says that it is not good before it was made (`nbf`); no unless told.
+    /// Whether an assertion has the claim `nbf`, the time of its creation. Defaults to `false`.
     pub fn not_before(mut self, not_before: bool) -> Self {
         self.not_before = not_before;
         self
     }
 
-    /// Puts the scope into the claim `scope`, as Google wants it, and not into a parameter.
+    /// Whether the scope is the claim `scope`, as for Google, instead of a parameter.
     pub fn scope_as_claim(mut self, as_claim: bool) -> Self {
         self.scope_as_claim = as_claim;
         self
     }
 
-    /// The `grant_type`: that of RFC 7523, `urn:ietf:params:oauth:grant-type:jwt-bearer`, unless
-    /// told. For SAML 2.0 it is `urn:ietf:params:oauth:grant-type:saml2-bearer`, and
-    /// [`assertion`](Self::assertion) gives the assertion in base64url.
+    /// The `grant_type`. Defaults to that of RFC 7523,
+    /// `urn:ietf:params:oauth:grant-type:jwt-bearer`. For SAML 2.0 it is
+    /// `urn:ietf:params:oauth:grant-type:saml2-bearer`, with an [`assertion`](Self::assertion) in base64url.
     ///
     /// [RFC 7522 section 2.1](https://www.rfc-editor.org/rfc/rfc7522#section-2.1)
     pub fn grant_type(mut self, grant_type: impl Into<String>) -> Self {
@@ -170,7 +170,7 @@ impl AssertionClientBuilder {
         self
     }
 
-    /// Adds a parameter to the token requests that the server wants beside the standard ones.
+    /// Adds a parameter to the token requests, beside the standard ones.
     pub fn param(
         mut self,
         name: impl Into<std::borrow::Cow<'static, str>>,
@@ -180,8 +180,7 @@ impl AssertionClientBuilder {
         self
     }
 
-    /// The client's identifier, where the server wants one beside the assertion. Without, nothing
-    /// is said of the client.
+    /// The client identifier, if the server requires one beside the assertion. Defaults to none.
     ///
     /// [RFC 7521 section 4.1](https://www.rfc-editor.org/rfc/rfc7521#section-4.1)
     pub fn client_id(mut self, client_id: impl Into<String>) -> Self {
@@ -189,16 +188,15 @@ impl AssertionClientBuilder {
         self
     }
 
-    /// The client's secret, where the server wants that the client authenticates beside the
-    /// assertion.
+    /// The client secret, if the server requires client authentication beside the assertion.
     pub fn client_secret(mut self, secret: impl Into<Secret>) -> Self {
         self.client = self.client.with_client_secret(secret);
         self
     }
 
-    /// How the client authenticates beside the assertion:
-    /// [`ClientSecretBasic`](crate::oauth2::ClientSecretBasic) if it has a secret, else it only
-    /// gives its identifier, if it has one, unless told.
+    /// The client authentication beside the assertion. Defaults to
+    /// [`ClientSecretBasic`](crate::oauth2::ClientSecretBasic) if the client has a secret, else to
+    /// the identifier alone, if it has one.
     ///
     /// [RFC 6749 section 2.3](https://www.rfc-editor.org/rfc/rfc6749#section-2.3)
     pub fn token_endpoint_auth_method(mut self, auth: impl ClientAuth + 'static) -> Self {
@@ -211,12 +209,12 @@ impl AssertionClientBuilder {
         self
     }
 
-    /// Makes the client. Nothing is sent yet.
+    /// Creates the client. Nothing is sent yet.
     ///
     /// # Errors
     ///
-    /// Of [`ErrorKind::Usage`](crate::ErrorKind::Usage), with every bad setting by its name; or
-    /// if TLS cannot be set up.
+    /// [`ErrorKind::Usage`](crate::ErrorKind::Usage), which names every invalid setting; or if TLS
+    /// cannot be set up.
     pub fn build(self) -> Result<AssertionClient> {
         let (settings, grant) = self.settings()?;
         let transport = self.http.transport(Follow::Bearer(self.tokens.placement))?;
@@ -231,7 +229,7 @@ impl AssertionClientBuilder {
         let grant = self.grant(&mut problems);
         self.check(&mut problems);
         let Some(grant) = grant.filter(|_| problems.is_empty()) else {
-            // Where there is no grant, a problem was noted.
+            // Without a grant, a problem was noted.
             return Err(problems.into_error());
         };
         let (server, client) = (self.server.clone(), self.client.clone());
@@ -245,7 +243,7 @@ impl AssertionClientBuilder {
         Ok((settings, grant))
     }
 
-    /// Notes what is wrong with all but the token endpoint's URL and the assertion.
+    /// Notes the problems of all settings but the token endpoint's URL and the assertion.
     fn check(&self, problems: &mut Problems) {
         let client = &self.client;
         let id_is_empty = client.has_client_id() && client.client_id().is_empty();
@@ -281,7 +279,7 @@ impl AssertionClientBuilder {
         }
     }
 
-    /// What the token is asked with.
+    /// The grant of the token requests.
     fn grant(&self, problems: &mut Problems) -> Option<Arc<dyn Grant>> {
         if self.assertion.is_some() {
             return Some(self.callers_assertion(problems));
@@ -367,7 +365,7 @@ impl AssertionClientBuilder {
 token_settings!(AssertionClientBuilder);
 http_settings!(AssertionClientBuilder);
 
-/// Without the query of the endpoint, in which some servers want a key.
+/// Without the query of the endpoint, in which some servers expect a key.
 impl fmt::Debug for AssertionClientBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct(by_mode!(

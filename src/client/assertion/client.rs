@@ -16,7 +16,7 @@ use crate::{
 };
 
 paired! {
-    /// A client that obtains its tokens by assertions, as service accounts do.
+    /// A client that obtains its tokens with assertions, such as a service account.
     ///
     /// Cheap to clone: clones are the same client, with one token and one set of connections.
     ///
@@ -25,14 +25,14 @@ paired! {
         include_str!("../../../docs/examples/async/assertion_client.md")
     )]
     ///
-    /// The token is fetched at the first request and lives by the same rules as that of an OAuth
+    /// The token is obtained at the first request and follows the same rules as that of an OAuth
     /// 2.0 client: one renewal for all clones, tasks and threads, and with a `token_store` for all
-    /// processes; early, to its end, told to `update_token`. Each renewal sends a new assertion;
-    /// refresh tokens that the server may give are not used.
+    /// processes; before the expiry, to its end, passed to `update_token`. Each renewal sends a new
+    /// assertion; refresh tokens of the server are not used.
     ///
     /// # Security
     ///
-    /// Endpoint and requests with a token have to be HTTPS, or loopback. The private key is never
+    /// The endpoint and requests with a token must be HTTPS or loopback. The private key is never
     /// sent.
     ///
     /// [RFC 7521 section 4.1](https://www.rfc-editor.org/rfc/rfc7521#section-4.1),
@@ -44,21 +44,21 @@ paired! {
 }
 
 impl AssertionClient {
-    /// Begins a client that sends its assertions to this token endpoint.
+    /// Creates a builder for a client that sends its assertions to this token endpoint.
     pub fn builder(token_endpoint: impl Into<String>) -> AssertionClientBuilder {
         AssertionClientBuilder::new(token_endpoint.into())
     }
 
-    /// Begins a client of a service account, from the file with its key that Google hands out.
+    /// Creates a builder for the client of a service account, from the key file of Google.
     ///
     /// # Errors
     ///
-    /// What is wrong with the file: not JSON, the file of another kind of account, members that
-    /// are missing, a key that cannot be read.
+    /// If the file is invalid: no JSON, another kind of account, missing members, an unreadable
+    /// key.
     ///
     /// # Security
     ///
-    /// Read only files that you trust: requests go where the file says.
+    /// Read only files that you trust: requests are sent to the URL in the file.
     pub fn from_service_account(json: impl AsRef<[u8]>) -> Result<AssertionClientBuilder> {
         let account = ServiceAccount::from_json(json)?;
         Ok(Self::builder(account.token_uri())
@@ -72,27 +72,26 @@ impl AssertionClient {
         Self { session }
     }
 
-    /// The token that the client holds, expired or not; none before the first request and after
-    /// `close`.
+    /// The current token, expired or not; none before the first request and after `close`.
     pub fn token(&self) -> Option<Arc<Token>> {
         self.session.token()
     }
 
-    /// Gives the client a token from elsewhere. A renewal that is under way does not replace it;
-    /// what that brings is told to `update_token` all the same, marked as superseded.
+    /// Replaces the token of the client. A renewal in flight does not replace the new token; its
+    /// result is passed to `update_token` all the same, marked as superseded.
     ///
     #[doc = by_mode!(
-        "A `token_store` has it when this returns.",
-        "A `token_store` gets it by a task of its own, or outside of a runtime before the next \
-         renewal; `close` waits for it, and tells if it fails."
+        "A `token_store` has the token when this returns.",
+        "A `token_store` gets the token by a task of its own, or outside of a runtime with the \
+         next renewal; `close` waits for it, and reports a failure."
     )]
     ///
     /// # Errors
     ///
     #[doc = by_mode!(
-        "If the client is closed, or from within `update_token`; or if `token_store` did not take \
-         the token, which is in use then all the same.",
-        "If the client is closed, or from within `update_token`."
+        "If the client is closed, or within `update_token`; or if `token_store` did not take the \
+         token, which is in use all the same.",
+        "If the client is closed, or within `update_token`."
     )]
     pub fn set_token(&self, token: Token) -> Result<()> {
         self.session.set_token(token)
@@ -101,14 +100,17 @@ impl AssertionClient {
 
 #[maybe_async]
 impl AssertionClient {
-    /// Obtains a new token now, whatever the age of the one there is; joins a renewal that is
-    /// under way.
+    /// Obtains a new token now, whatever the age of the old one; joins a renewal in flight.
     ///
     /// # Errors
     ///
-    /// The server's refusal, or that of the transport; or of [`ErrorKind::Update`] if the new
-    /// token is in use but `token_store` or `update_token` failed. If `token_store` cannot be read
-    /// or leased, [`ErrorKind::Store`].
+    /// The error of the server or of the transport. While a `Retry-After` of the server lasts, up
+    /// to five minutes, nothing is sent and the last error is returned at once, with
+    /// [`retry_after`](crate::Error::retry_after).
+    ///
+    /// [`ErrorKind::Update`] if the new token is in use but `token_store` or `update_token`
+    /// failed; [`token`](Self::token) returns it. [`ErrorKind::Store`] if `token_store` cannot be
+    /// read or leased.
     ///
     /// [`ErrorKind::Update`]: crate::ErrorKind::Update
     /// [`ErrorKind::Store`]: crate::ErrorKind::Store
@@ -116,27 +118,32 @@ impl AssertionClient {
         self.session.refresh_token().await
     }
 
-    /// A token that is not expired: the one there is, or a new one. Requests call it by
-    /// themselves.
+    /// Returns the token, obtaining a new one if it has expired or is about to. Requests do the
+    /// same by themselves.
     ///
     /// # Errors
     ///
-    /// As [`refresh_token`](Self::refresh_token), if there is no token that could still be used.
+    /// Those of [`refresh_token`](Self::refresh_token), if there is no valid token. After a failed
+    /// attempt the next one waits, from 1 second doubling to 30 or as long as `Retry-After` says;
+    /// until then the last error is returned at once, with
+    /// [`retry_after`](crate::Error::retry_after).
+    ///
+    /// Of a renewal before the expiry only [`ErrorKind::Update`](crate::ErrorKind::Update).
     pub async fn ensure_active_token(&self) -> Result<Arc<Token>> {
         self.session.ensure_active_token().await
     }
 
-    /// Puts the token on a request that is sent with a client of the caller's own.
+    /// Adds the token to a request that is sent with an HTTP client of your own.
     ///
     /// # Errors
     ///
-    /// As for a request of this client: no usable token, a URL that is neither HTTPS nor
-    /// loopback, an `Authorization` header that is there already.
+    /// Those of a request of this client: no usable token, a URL that is neither HTTPS nor
+    /// loopback, an `Authorization` header that is present already.
     pub async fn authorize(&self, request: &mut http::Request) -> Result<()> {
         self.session.authorize(request).await
     }
 
-    /// The `Authorization` header's value, for anything else.
+    /// Returns the value of the `Authorization` header, for other uses.
     ///
     /// # Errors
     ///
@@ -144,20 +151,22 @@ impl AssertionClient {
     ///
     /// # Security
     ///
-    /// It is for the caller to send it over HTTPS, and to the token's audience only.
+    /// The calling code must send it over HTTPS, and to the token's audience only.
     pub async fn authorization_header(&self) -> Result<HeaderValue> {
         self.session.authorization_header().await
     }
 
-    /// Closes the client and all its clones: waits for a renewal that is under way, gives
-    /// `token_store` and `update_token` what they have not taken yet, and lets go of token, key and
-    /// connections. Later calls fail as closed. Closing again is fine.
+    /// Closes the client and all its clones. Waits for a renewal in flight, passes to `token_store`
+    /// and `update_token` what they have not taken yet, within the `close_timeout`, and releases
+    /// token, key and connections. No token request of this client begins after it has returned.
+    /// Later calls return [`ErrorKind::Closed`](crate::ErrorKind::Closed). `close` may be called
+    /// again.
     ///
     /// # Errors
     ///
-    /// If `token_store` or `update_token` fails once more, or if the renewal lasts longer than the
-    /// close timeout. Callers are refused then too, and what is left is kept, so that `close` can
-    /// be called again.
+    /// If `token_store` or `update_token` fails once more, or if the `close_timeout` ends first.
+    /// Calls are refused then, too, and what is left is kept for another `close`. Within
+    /// `update_token`, [`ErrorKind::Reentrant`](crate::ErrorKind::Reentrant).
     ///
     /// # Security
     ///

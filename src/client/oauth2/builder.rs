@@ -1,4 +1,4 @@
-//! The settings of an OAuth 2.0 client.
+//! Builder of an OAuth 2.0 client.
 
 use std::{fmt, sync::Arc};
 
@@ -21,8 +21,8 @@ use crate::{
 };
 
 paired! {
-    /// The settings of a client. None of them fails; [`build`](Self::build) reports every bad one
-    /// by its name.
+    /// Settings of an OAuth 2.0 client. Setters cannot fail; [`build`](Self::build) reports every
+    /// invalid setting by name.
     ///
     #[doc = by_mode!(
         include_str!("../../../docs/examples/blocking/oauth2_client_builder.md"),
@@ -53,14 +53,14 @@ impl OAuth2ClientBuilder {
         }
     }
 
-    /// The client's secret. Without one the client is public.
+    /// The secret of the client. A client without one is public.
     pub fn client_secret(mut self, secret: impl Into<Secret>) -> Self {
         self.client = self.client.with_client_secret(secret);
         self
     }
 
-    /// Metadata of the server, kept from an earlier run or made by hand. They replace all that
-    /// was set of the server before; what is set afterwards changes them.
+    /// The metadata of the server, kept from an earlier run or made by hand. They replace all
+    /// earlier settings of the server; later settings change them.
     ///
     #[doc = by_mode!(
         include_str!("../../../docs/examples/blocking/server.md"),
@@ -81,8 +81,8 @@ impl OAuth2ClientBuilder {
         self
     }
 
-    /// Whether the server puts `iss` into every callback, as its metadata says: one without is
-    /// refused then. An `iss` that is there is compared with the issuer in any case.
+    /// Whether the server adds `iss` to every callback, as its metadata says: a callback without
+    /// it is then refused. An `iss` that is present is always compared with the issuer.
     ///
     /// [RFC 9207 section 2.4](https://www.rfc-editor.org/rfc/rfc9207#section-2.4)
     pub fn authorization_response_iss_parameter_supported(mut self, supported: bool) -> Self {
@@ -92,7 +92,7 @@ impl OAuth2ClientBuilder {
         self
     }
 
-    /// The URL of the token endpoint. Without one, tokens can be used and not renewed.
+    /// The URL of the token endpoint. Without one, tokens can be used but not renewed.
     ///
     /// [RFC 6749 section 3.2](https://www.rfc-editor.org/rfc/rfc6749#section-3.2)
     pub fn token_endpoint(mut self, url: impl Into<String>) -> Self {
@@ -100,17 +100,17 @@ impl OAuth2ClientBuilder {
         self
     }
 
-    /// The method of token requests. Defaults to `POST`, as the RFC has it.
+    /// The HTTP method of token requests. Defaults to `POST`, as in the RFC.
     ///
     /// # Security
     ///
-    /// With `GET`, everything that is secret stands in the URL, and so in logs.
+    /// With `GET`, all secrets are in the URL, and so in logs.
     pub fn token_endpoint_method(mut self, method: Method) -> Self {
         self.token_endpoint_method = method;
         self
     }
 
-    /// The URL of the authorization endpoint, to which people are sent.
+    /// The URL of the authorization endpoint, to which users are redirected.
     ///
     /// [RFC 6749 section 3.1](https://www.rfc-editor.org/rfc/rfc6749#section-3.1)
     pub fn authorization_endpoint(mut self, url: impl Into<String>) -> Self {
@@ -118,7 +118,7 @@ impl OAuth2ClientBuilder {
         self
     }
 
-    /// Where people are sent back to: an absolute URI without fragment, as registered.
+    /// The redirection URI, to which users return: absolute, without fragment, as registered.
     ///
     /// [RFC 6749 section 3.1.2](https://www.rfc-editor.org/rfc/rfc6749#section-3.1.2)
     pub fn redirect_uri(mut self, uri: impl Into<String>) -> Self {
@@ -142,22 +142,22 @@ impl OAuth2ClientBuilder {
         self
     }
 
-    /// How the client authenticates at the revocation endpoint. Defaults to what it does at the
-    /// token endpoint.
+    /// The client authentication at the revocation endpoint. Defaults to that at the token
+    /// endpoint.
     pub fn revocation_endpoint_auth_method(mut self, auth: impl ClientAuth + 'static) -> Self {
         self.authentication.revocation = Some(Arc::new(auth));
         self
     }
 
-    /// How the client authenticates at the introspection endpoint. Defaults to what it does at the
-    /// token endpoint.
+    /// The client authentication at the introspection endpoint. Defaults to that at the token
+    /// endpoint.
     pub fn introspection_endpoint_auth_method(mut self, auth: impl ClientAuth + 'static) -> Self {
         self.authentication.introspection = Some(Arc::new(auth));
         self
     }
 
-    /// How the client authenticates. Defaults to
-    /// [`ClientSecretBasic`](crate::oauth2::ClientSecretBasic) if it has a secret,
+    /// The client authentication at the token endpoint. Defaults to
+    /// [`ClientSecretBasic`](crate::oauth2::ClientSecretBasic) if the client has a secret, to
     /// [`PrivateKeyJwt`](crate::oauth2::PrivateKeyJwt) if it has a [`signer`](Self::signer), else to
     /// [`PublicClient`](crate::oauth2::PublicClient).
     ///
@@ -167,19 +167,20 @@ impl OAuth2ClientBuilder {
         self
     }
 
-    /// What the first token is obtained with, at the first request, and later ones when there is
-    /// no refresh token.
+    /// The grant of the first token, which is obtained at the first request, and of later ones if
+    /// there is no refresh token. It must be one that can be sent again; give others to
+    /// `fetch_token`.
     pub fn grant(mut self, grant: impl Grant + 'static) -> Self {
         self.grant = Some(Arc::new(grant));
         self
     }
 
-    /// Makes the client. Nothing is sent yet.
+    /// Creates the client. Nothing is sent yet.
     ///
     /// # Errors
     ///
-    /// Of [`ErrorKind::Usage`](crate::ErrorKind::Usage), with every bad setting by its name; or
-    /// if TLS cannot be set up.
+    /// [`ErrorKind::Usage`](crate::ErrorKind::Usage), which names every invalid setting; or if TLS
+    /// cannot be set up.
     pub fn build(self) -> Result<OAuth2Client> {
         let settings = self.settings()?;
         let transport = self.http.transport(Follow::Bearer(self.tokens.placement))?;
@@ -191,7 +192,7 @@ impl OAuth2ClientBuilder {
 token_settings!(OAuth2ClientBuilder);
 http_settings!(OAuth2ClientBuilder);
 
-/// Without the query of the endpoint, in which some servers want a key.
+/// Without the query of the endpoint, in which some servers expect a key.
 impl fmt::Debug for OAuth2ClientBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct(by_mode!("OAuth2ClientBuilder", "AsyncOAuth2ClientBuilder"))

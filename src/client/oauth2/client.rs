@@ -21,7 +21,7 @@ use crate::{
 };
 
 paired! {
-    /// An OAuth 2.0 client whose token comes by itself and stays fresh.
+    /// An OAuth 2.0 client that obtains and renews its token by itself.
     ///
     /// Cheap to clone: clones are the same client, with one token and one set of connections.
     ///
@@ -31,16 +31,16 @@ paired! {
     )]
     ///
     /// One renewal serves any number of clones, tasks, threads and [`for_token`](Self::for_token)
-    /// children, and with a [`token_store`] any number of processes. It begins [`leeway`] before
-    /// the token expires, by one caller, while the others go on with the old token. A renewed token
-    /// is published first, then told to [`update_token`]; if that fails, the caller that renewed
-    /// gets the error, and it is tried again before the next renewal and by [`close`](Self::close).
+    /// children, and with a [`token_store`] any number of processes. One caller begins it
+    /// [`leeway`] before the token expires, while the others use the old token. The new token is
+    /// in use first, and is then passed to [`token_store`] and [`update_token`]. If one of these
+    /// fails, a token method of the caller that renewed returns the error, a request is sent all
+    /// the same, and the token is passed on with the next renewal and by [`close`](Self::close).
     ///
     /// # Security
     ///
-    /// Endpoints and requests with a token have to be HTTPS, or loopback. No redirect of an
-    /// endpoint is followed, no answer of one may be larger than 1 MiB or last longer than the
-    /// timeout.
+    /// Endpoints and requests with a token must be HTTPS or loopback. Redirects of endpoints are
+    /// not followed; their responses are limited to 1 MiB and to the timeout.
     ///
     #[doc = by_mode!(
         "[`leeway`]: crate::OAuth2ClientBuilder::leeway\n\
@@ -57,7 +57,7 @@ paired! {
 }
 
 impl OAuth2Client {
-    /// Begins a client with this identifier at the server.
+    /// Creates a builder for the client with this identifier at the server.
     pub fn builder(client_id: impl Into<String>) -> OAuth2ClientBuilder {
         OAuth2ClientBuilder::new(client_id.into())
     }
@@ -66,41 +66,45 @@ impl OAuth2Client {
         Self { session }
     }
 
-    /// The token that the client holds, expired or not; none after `close`, nor before a
-    /// `token_store` has been read.
+    /// The current token, expired or not; none after `close`, nor before a `token_store` has been
+    /// read.
     pub fn token(&self) -> Option<Arc<Token>> {
         self.session.token()
     }
 
-    /// Gives the client a token from elsewhere. A renewal that is under way does not replace it;
-    /// what that brings is told to `update_token` all the same, marked as superseded.
+    /// Replaces the token of the client and its clones; children with the same token keep it. A
+    /// renewal in flight does not replace the new token; its result is passed to `update_token`
+    /// all the same, marked as superseded unless a child still uses it.
     ///
     #[doc = by_mode!(
-        "A `token_store` has it when this returns.",
-        "A `token_store` gets it by a task of its own, or outside of a runtime before the next \
-         renewal; `close` waits for it, and tells if it fails."
+        "A `token_store` has the token when this returns.",
+        "A `token_store` gets the token by a task of its own, or outside of a runtime with the \
+         next renewal; `close` waits for it, and reports a failure."
     )]
     ///
     /// # Errors
     ///
     #[doc = by_mode!(
-        "If the client is closed, or from within `update_token`; or if `token_store` did not take \
-         the token, which is in use then all the same.",
-        "If the client is closed, or from within `update_token`."
+        "If the client is closed, or within `update_token`; or if `token_store` did not take the \
+         token, which is in use all the same.",
+        "If the client is closed, or within `update_token`."
     )]
     pub fn set_token(&self, token: Token) -> Result<()> {
         self.session.set_token(token)
     }
 
-    /// A client for the token of another person: the same settings, connections and
-    /// `update_token`, and a token of its own.
+    /// Creates a client for the token of another user, with the same settings, connections and
+    /// `update_token`.
     ///
-    /// Cheap, so that a web back end makes one per request. Children with equal refresh tokens
-    /// share their token: twenty requests that each load the same row make one renewal, and for a
-    /// minute after it a child with the spent refresh token gets the new token. For such children
-    /// `set_token` and `fetch_token` on one count for all. A refresh repeats what the
-    /// token was asked for with ([`Token::refresh_parameters`]), or else the client's own
-    /// `resource`.
+    /// Cheap, so that a web back end creates one per request. Children with equal refresh tokens
+    /// share one token, and so does the client itself if its token has the same refresh token:
+    /// twenty requests that each load the same row make one renewal, and for a minute after it a
+    /// child with the old refresh token gets the new token. `set_token` and `fetch_token` change
+    /// the token of the child that they are called on, with its clones; the others keep theirs. A
+    /// refresh repeats the parameters of the token's own request
+    /// ([`Token::refresh_parameters`]), or else sends the client's `resource`.
+    ///
+    /// `close` of the client also waits for the renewals of its children, and for their updates.
     ///
     #[doc = by_mode!(
         include_str!("../../../docs/examples/blocking/for_token.md"),
@@ -114,37 +118,43 @@ impl OAuth2Client {
 
 #[maybe_async]
 impl OAuth2Client {
-    /// Obtains a token with `grant` and keeps it, in the place of the one there was.
+    /// Obtains a token with `grant`, which replaces that of the client and its clones; children
+    /// with the old token keep it.
     ///
-    /// A grant that may be sent again serves for renewals too. `update_token` is not called: the
-    /// token is returned. A `token_store` has it by then.
+    /// A grant that can be sent again serves for renewals too. `update_token` is not called, as the
+    /// token is returned. A `token_store` has the token by then.
     ///
     /// # Errors
     ///
-    /// The server's refusal, or that of the transport; the client keeps its old token then. Of
+    /// The error of the server or of the transport; the client then keeps its old token.
     /// [`ErrorKind::Update`](crate::ErrorKind::Update) if the new token is in use but `token_store`
     /// did not take it.
     pub async fn fetch_token(&self, grant: impl Grant + 'static) -> Result<Arc<Token>> {
         self.session.fetch_token(Arc::new(grant)).await
     }
 
-    /// Obtains a token with `grant` and leaves the client as it is.
+    /// Obtains a token with `grant` and leaves the client unchanged.
     ///
     /// # Errors
     ///
-    /// The server's refusal, or that of the transport.
+    /// The error of the server or of the transport.
     pub async fn exchange(&self, grant: impl Grant + 'static) -> Result<Token> {
         self.session.exchange(Arc::new(grant)).await
     }
 
-    /// Renews the token now, whatever its age; joins a renewal that is under way.
+    /// Renews the token now, whatever its age; joins a renewal in flight.
     ///
     /// # Errors
     ///
-    /// The server's refusal, or that of the transport; or of [`ErrorKind::Update`] if the new
-    /// token is in use but `token_store` or `update_token` failed. If `token_store` cannot be read
-    /// or leased, [`ErrorKind::Store`]. Without a refresh token, and without a grant that may be
-    /// sent again, [`ErrorKind::Token`].
+    /// The error of the server or of the transport. While a `Retry-After` of the server lasts, up
+    /// to five minutes, nothing is sent and the last error is returned at once, with
+    /// [`retry_after`](crate::Error::retry_after); after the server has refused the refresh token,
+    /// that error, until there is another token.
+    ///
+    /// [`ErrorKind::Update`] if the new token is in use but `token_store` or `update_token`
+    /// failed; [`token`](Self::token) returns it. [`ErrorKind::Store`] if `token_store` cannot be
+    /// read or leased. [`ErrorKind::Token`] without a refresh token and without a grant that can
+    /// be sent again.
     ///
     /// [`ErrorKind::Update`]: crate::ErrorKind::Update
     /// [`ErrorKind::Store`]: crate::ErrorKind::Store
@@ -153,26 +163,31 @@ impl OAuth2Client {
         self.session.refresh_token().await
     }
 
-    /// A token that is not expired: the one there is, or a renewed one. Requests call it by
+    /// Returns the token, renewing it if it has expired or is about to. Requests do the same by
     /// themselves.
     ///
     /// # Errors
     ///
-    /// As [`refresh_token`](Self::refresh_token), if the token has expired.
+    /// Those of [`refresh_token`](Self::refresh_token), if the token has expired. After a failed
+    /// attempt the next one waits, from 1 second doubling to 30 or as long as `Retry-After` says;
+    /// until then the last error is returned at once, with
+    /// [`retry_after`](crate::Error::retry_after).
+    ///
+    /// Of a renewal before the expiry only [`ErrorKind::Update`](crate::ErrorKind::Update).
     pub async fn ensure_active_token(&self) -> Result<Arc<Token>> {
         self.session.ensure_active_token().await
     }
 
     /// Revokes the client's own token, the refresh token if there is one, and forgets it. With a
-    /// `token_store` that is the one there, which is renewed by no other process meanwhile and then
-    /// gone there, too.
+    /// `token_store` this is the stored token, which no other process renews meanwhile, and which is
+    /// removed from the store.
     ///
     /// # Errors
     ///
-    /// The server's refusal, or that of the transport; the client keeps its token then. Of
+    /// The error of the server or of the transport; the client then keeps its token.
     /// [`ErrorKind::Store`](crate::ErrorKind::Store) if `token_store` could not be read or leased,
-    /// and of [`ErrorKind::Update`](crate::ErrorKind::Update) if the token was revoked but still stands
-    /// there.
+    /// [`ErrorKind::Update`](crate::ErrorKind::Update) if the token was revoked but is still
+    /// stored.
     ///
     /// [RFC 7009 section 2](https://www.rfc-editor.org/rfc/rfc7009#section-2)
     pub async fn revoke_token(&self) -> Result<()> {
@@ -183,7 +198,7 @@ impl OAuth2Client {
     ///
     /// # Errors
     ///
-    /// The server's refusal, or that of the transport.
+    /// The error of the server or of the transport.
     ///
     /// [RFC 7009 section 2.1](https://www.rfc-editor.org/rfc/rfc7009#section-2.1)
     pub async fn revoke(
@@ -194,22 +209,22 @@ impl OAuth2Client {
         self.session.revoke(token.into(), hint).await
     }
 
-    /// Asks the server about the client's own access token, which is not renewed for it.
+    /// Introspects the client's own access token, without renewing it.
     ///
     /// # Errors
     ///
-    /// The server's refusal, or that of the transport.
+    /// The error of the server or of the transport.
     ///
     /// [RFC 7662 section 2](https://www.rfc-editor.org/rfc/rfc7662#section-2)
     pub async fn introspect_token(&self) -> Result<Introspection> {
         self.session.introspect_token().await
     }
 
-    /// Asks the server about any token.
+    /// Introspects any token.
     ///
     /// # Errors
     ///
-    /// The server's refusal, or that of the transport.
+    /// The error of the server or of the transport.
     ///
     /// [RFC 7662 section 2.1](https://www.rfc-editor.org/rfc/rfc7662#section-2.1)
     pub async fn introspect(
@@ -220,17 +235,17 @@ impl OAuth2Client {
         self.session.introspect(token.into(), hint).await
     }
 
-    /// Puts the token on a request that is sent with a client of the caller's own.
+    /// Adds the token to a request that is sent with an HTTP client of your own.
     ///
     /// # Errors
     ///
-    /// As for a request of this client: no usable token, a URL that is neither HTTPS nor
-    /// loopback, an `Authorization` header that is there already.
+    /// Those of a request of this client: no usable token, a URL that is neither HTTPS nor
+    /// loopback, an `Authorization` header that is present already.
     pub async fn authorize(&self, request: &mut http::Request) -> Result<()> {
         self.session.authorize(request).await
     }
 
-    /// The `Authorization` header's value, for anything else.
+    /// Returns the value of the `Authorization` header, for other uses.
     ///
     /// # Errors
     ///
@@ -238,26 +253,30 @@ impl OAuth2Client {
     ///
     /// # Security
     ///
-    /// It is for the caller to send it over HTTPS, and to the token's audience only.
+    /// The calling code must send it over HTTPS, and to the token's audience only.
     pub async fn authorization_header(&self) -> Result<HeaderValue> {
         self.session.authorization_header().await
     }
 
-    /// Closes the client and all its clones: waits for a renewal that is under way, gives
-    /// `token_store` and `update_token` what they have not taken yet, and lets go of token and
-    /// connections. Later calls fail as closed. Parent and children stay open; connections end with
-    /// the last of them. Closing again is fine.
+    /// Closes the client and all its clones. Waits for the renewals in flight, and passes to
+    /// `token_store` and `update_token` what they have not taken yet: for this client and all its
+    /// children, side by side, within the `close_timeout`. No token request of this client begins
+    /// after it has returned.
+    ///
+    /// Later calls return [`ErrorKind::Closed`](crate::ErrorKind::Closed). The parent and the
+    /// children stay open; connections end with the last of them. Closing a child settles that
+    /// child alone. `close` may be called again.
     ///
     /// # Errors
     ///
-    /// If `token_store` or `update_token` fails once more, or if the renewal lasts longer than the
-    /// close timeout. Callers are refused then too, and what is left is kept, so that `close` can
-    /// be called again.
+    /// If `token_store` or `update_token` fails once more, or if the `close_timeout` ends first.
+    /// Calls are refused then, too, and what is left is kept for another `close`. Within
+    /// `update_token`, [`ErrorKind::Reentrant`](crate::ErrorKind::Reentrant).
     ///
     /// # Security
     ///
-    /// The client's secrets are overwritten in memory. The header that was made of the token, the
-    /// buffers of reqwest and further members of an answer are freed and not overwritten.
+    /// The client's secrets are overwritten in memory. The header made of the token, the buffers
+    /// of reqwest and additional members of a response are freed and not overwritten.
     pub async fn close(&self) -> Result<()> {
         self.session.close().await
     }

@@ -1,4 +1,4 @@
-//! From what the builder was told to what a client works with, naming all that is wrong.
+//! Settings of an OAuth 2.0 client from its builder, with every problem by name.
 
 use reqwest::Method;
 use serde_json::Value;
@@ -20,7 +20,7 @@ const ENDPOINTS: [&str; 4] = [
 ];
 
 impl OAuth2ClientBuilder {
-    /// The settings, if all of them are good.
+    /// The settings, if all of them are valid.
     pub(in super::super) fn settings(&self) -> Result<Settings> {
         let mut problems = Problems::default();
         self.check(&mut problems);
@@ -34,7 +34,7 @@ impl OAuth2ClientBuilder {
         Ok(settings)
     }
 
-    /// Notes what is wrong with all but the endpoints' URLs.
+    /// Notes the problems of all settings but the endpoints' URLs.
     fn check(&self, problems: &mut Problems) {
         let (server, client) = (&self.server, &self.client);
         if client.client_id().is_empty() {
@@ -61,7 +61,7 @@ impl OAuth2ClientBuilder {
                 problems.add(name, &format!("cannot be used: {error}"));
             }
         }
-        // What is wrong with the default is wrong with what it was chosen for.
+        // A problem of the default is a problem of the setting that it was chosen for.
         if self.authentication.token.is_none()
             && !client.client_id().is_empty()
             && let Err(error) = default_client_auth(client).check(client, server)

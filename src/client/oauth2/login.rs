@@ -1,4 +1,4 @@
-//! A person's login: sent away with a URL, back with a callback.
+//! Login of a user: from the authorization URL to the callback.
 
 use std::{fmt, sync::Arc};
 
@@ -15,7 +15,7 @@ use crate::{
 };
 
 paired! {
-    /// What came of a login: the person's token, and a client for it.
+    /// Result of a login: the user's token, and a client for it.
     ///
     #[doc = by_mode!(
         include_str!("../../../docs/examples/blocking/login.md"),
@@ -23,7 +23,7 @@ paired! {
     )]
     #[non_exhaustive]
     pub struct Login | AsyncLogin {
-        /// The person's token, to be stored.
+        /// The user's token, to be stored.
         pub token: Arc<Token>,
         /// A [`for_token`](OAuth2Client::for_token) child with it.
         pub client: OAuth2Client,
@@ -39,8 +39,8 @@ impl fmt::Debug for Login {
 }
 
 impl OAuth2Client {
-    /// Where to send a person, and what to remember of it. Nothing is sent, and the client keeps
-    /// nothing.
+    /// Creates the URL to redirect the user to, and the pending login to be kept. Nothing is sent,
+    /// and the client keeps nothing.
     ///
     /// # Errors
     ///
@@ -59,13 +59,13 @@ impl OAuth2Client {
 
 #[maybe_async]
 impl OAuth2Client {
-    /// Completes a person's login: checks the callback, a URL, a query or a form body, and
-    /// exchanges its code. The client itself is left as it is, so that logins can overlap.
+    /// Completes the login of a user: checks the callback (a URL, a query or a form body) and
+    /// exchanges its code. The client itself is unchanged, so that logins can overlap.
     ///
     /// # Errors
     ///
-    /// If the callback is not the answer to `pending`, before anything is sent; the server's own
-    /// error, in the callback or at the token endpoint; or that of the transport.
+    /// If the callback does not answer `pending`, before anything is sent; the error of the server,
+    /// in the callback or at the token endpoint; or that of the transport.
     ///
     /// [RFC 6749 section 4.1.3](https://www.rfc-editor.org/rfc/rfc6749#section-4.1.3)
     pub async fn complete_authorization(
@@ -79,7 +79,7 @@ impl OAuth2Client {
         let token = live.call().request_token(&grant).await?;
         let client = self.for_token(token.clone());
         let issued = Arc::new(token);
-        // The server may have issued a refresh token that a child has already, with an older token.
+        // A child may have the same refresh token already, with an older access token.
         if client.token().is_some_and(|current| current != issued) {
             client.set_token((*issued).clone())?;
         }

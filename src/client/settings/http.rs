@@ -44,7 +44,7 @@ impl HttpSettings {
         problems.note_if_zero("timeout", self.timeout);
     }
 
-    /// Notes what is wrong with the URLs of endpoints.
+    /// Notes invalid URLs of endpoints.
     pub(in super::super) fn check_endpoints(
         &self,
         server: &AuthorizationServer,
@@ -58,7 +58,7 @@ impl HttpSettings {
         }
     }
 
-    /// A URL, if there is one and it is good.
+    /// A URL, if there is one and it is valid.
     pub(in super::super) fn url(
         &self,
         name: &str,
@@ -79,13 +79,17 @@ impl HttpSettings {
 macro_rules! http_settings {
     ($builder:ident) => {
         impl $builder {
-            /// The time within which a call of one of the server's endpoints ends, repetitions
-            /// included. Defaults to 30 seconds. It does not hold for requests to an API: these
-            /// wait up to 30 seconds for each sign of life, and reqwest's own `timeout` limits
-            /// them as a whole.
+            /// The timeout of a call of one of the server's endpoints, repetitions included.
+            /// Defaults to 30 seconds.
             ///
-            /// A request that renews the token early waits no longer for it than this, or than
-            /// its own timeout, and then goes on with the old token; the renewal goes on, too.
+            /// It does not limit requests to an API: these fail after 30 seconds without a byte,
+            /// and the request's own `timeout` limits the whole of `send`, including the wait for
+            /// a renewal, the renewal and the one retry. Without it a request waits for a renewal
+            /// for two of these timeouts and a second, or with a `token_store` for three and 41
+            /// seconds.
+            ///
+            /// A request that renews a token early waits for half of its limit, and then uses the
+            /// old token while the renewal continues.
             pub fn timeout(mut self, timeout: std::time::Duration) -> Self {
                 self.http.timeout = timeout;
                 self
@@ -95,9 +99,9 @@ macro_rules! http_settings {
             /// pool.
             ///
             /// It is called for each of the inner clients: one for endpoints and one for API
-            /// calls, and the same again for loopback where the environment names a proxy, as
-            /// nothing goes to loopback through that one. Redirects, `Referer` and the timeouts
-            /// of endpoints are set after it. With this, reqwest sets TLS up itself, and the
+            /// calls, and the same again for loopback if the environment names a proxy, which is
+            /// not used for loopback. Redirects, `Referer` and the timeouts of endpoints are set
+            /// after it. With this setting reqwest configures TLS itself, and the
             /// platform's roots are loaded again for each client; under the feature `rustls`,
             /// *ring* is installed as the process's provider if there is none.
             pub fn configure_http(
@@ -108,8 +112,8 @@ macro_rules! http_settings {
                 self
             }
 
-            /// The clock that every expiry is judged by, that of a pending login included, and that
-            /// timestamps are taken from. Defaults to the system's.
+            /// The clock for every expiry, including that of a pending login, and for timestamps.
+            /// Defaults to the system's.
             pub fn clock(mut self, clock: $crate::clock::Clock) -> Self {
                 self.http.clock = clock;
                 self
@@ -119,7 +123,7 @@ macro_rules! http_settings {
             ///
             /// # Security
             ///
-            /// Whoever sits on the way reads secrets and tokens and can change answers. Loopback
+            /// Anyone on the network path can read secrets and tokens and change responses. Loopback
             /// needs no permission.
             pub fn dangerous_allow_http(mut self) -> Self {
                 self.http.allow_http = true;

@@ -1,5 +1,4 @@
-//! The settings of clients: what builders collect, each with its methods, and what sessions work
-//! with.
+//! The settings of clients: those of the builders, with their methods, and those of sessions.
 
 mod http;
 mod problems;

@@ -1,4 +1,4 @@
-//! What is wrong with settings, all of it in one error.
+//! Problems of settings, reported in one error.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use reqwest::Url;
 
 use crate::error::{Error, Result};
 
-/// What is wrong, each with the name of the setting.
+/// The problems, each with the name of the setting.
 #[derive(Default)]
 pub(in super::super) struct Problems(Vec<String>);
 

@@ -40,16 +40,16 @@ pub(in super::super) struct Settings {
     pub(in super::super) close_timeout: Duration,
     pub(in super::super) hook: Option<UpdateHook>,
     pub(in super::super) store: Option<Store>,
-    /// What signs in the place of a key that is here.
+    /// Signer that replaces a local key: a KMS, an HSM.
     pub(in super::super) sign: Option<Sign>,
-    /// What makes assertions.
+    /// Source of assertions.
     pub(in super::super) assert: Option<Assert>,
     pub(in super::super) clock: Clock,
     allow_http: bool,
 }
 
-/// How the client authenticates: at the token endpoint, and where there is nothing else at the
-/// others as well.
+/// Authentication of the client: at the token endpoint, and at each other endpoint that has none
+/// of its own.
 #[derive(Clone, Default)]
 pub(in super::super) struct Authentication {
     pub(in super::super) token: Option<Arc<dyn ClientAuth>>,
@@ -57,7 +57,7 @@ pub(in super::super) struct Authentication {
     pub(in super::super) introspection: Option<Arc<dyn ClientAuth>>,
 }
 
-/// Who a client is, to be shown.
+/// Identity of a client, for `Debug` and for errors.
 pub(in super::super) enum Identity {
     Client,
     /// The issuer of assertions, if it is known.
@@ -65,8 +65,8 @@ pub(in super::super) enum Identity {
 }
 
 impl Settings {
-    /// The settings of a client that refreshes its tokens. What only some clients have is set
-    /// afterwards.
+    /// The settings of a client that refreshes its tokens. Settings that only some clients have
+    /// are set afterwards.
     pub(in super::super) fn new(
         server: AuthorizationServer,
         client: ClientRegistration,
@@ -99,7 +99,7 @@ impl Settings {
     }
 }
 
-/// The endpoints, made of what is known when they are called.
+/// The endpoints, made for each call.
 impl Settings {
     /// Whether the server is known to refuse refreshes that name no scope.
     pub(in super::super) fn refreshes_with_scope(&self) -> bool {

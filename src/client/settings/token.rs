@@ -62,7 +62,7 @@ impl TokenSettings {
 macro_rules! token_settings {
     ($builder:ident) => {
         impl $builder {
-            /// Where the token stands in requests. Defaults to the header.
+            /// The place of the token in requests. Defaults to the header.
             ///
             /// [RFC 6750 section 2](https://www.rfc-editor.org/rfc/rfc6750#section-2)
             pub fn token_placement(mut self, placement: $crate::oauth2::TokenPlacement) -> Self {
@@ -70,14 +70,14 @@ macro_rules! token_settings {
                 self
             }
 
-            /// Adds a change to a message, for a server that departs from the RFC. Hooks run in
-            /// the order in which they are added.
+            /// Adds a hook that changes a message, for a server that departs from the RFC. Hooks
+            /// run in the order in which they are added.
             pub fn compliance_hook(mut self, hook: $crate::oauth2::Hook) -> Self {
                 self.tokens.hooks.push(hook);
                 self
             }
 
-            /// Adds the hooks that a provider is known to need.
+            /// Adds the hooks that a provider needs.
             pub fn compliance_fix(
                 mut self,
                 fix: $crate::oauth2::compliance::ComplianceFix,
@@ -86,7 +86,7 @@ macro_rules! token_settings {
                 self
             }
 
-            /// The scope of grants that name none: a string, or several.
+            /// The scope of grants without one of their own: a string, or several.
             ///
             /// [RFC 6749 section 3.3](https://www.rfc-editor.org/rfc/rfc6749#section-3.3)
             pub fn scope(mut self, scope: impl Into<$crate::oauth2::Scope>) -> Self {
@@ -94,7 +94,7 @@ macro_rules! token_settings {
                 self
             }
 
-            /// The resource that tokens are for; call it again for more than one.
+            /// The resource that tokens are for. Call it again to add another.
             ///
             /// [RFC 8707 section 2](https://www.rfc-editor.org/rfc/rfc8707#section-2)
             pub fn resource(mut self, resource: impl Into<String>) -> Self {
@@ -102,27 +102,27 @@ macro_rules! token_settings {
                 self
             }
 
-            /// A token to begin with, such as that of the last run.
+            /// The initial token, such as that of the last run.
             pub fn token(mut self, token: $crate::oauth2::Token) -> Self {
                 self.tokens.token = Some(token);
                 self
             }
 
-            /// How long before it expires a token is renewed, and never more than half of its life.
-            /// Defaults to 60 seconds.
+            /// The time before its expiry at which a token is renewed, at most half of its
+            /// lifetime. Defaults to 60 seconds.
             pub fn leeway(mut self, leeway: std::time::Duration) -> Self {
                 self.tokens.leeway = leeway;
                 self
             }
 
-            /// What makes the client renew its token. Defaults to its expiry and a 401.
+            /// The occasions to renew the token. Defaults to its expiry and a 401.
             pub fn refresh_policy(mut self, policy: $crate::oauth2::RefreshPolicy) -> Self {
                 self.tokens.policy = policy;
                 self
             }
 
-            /// How long `close` waits for a renewal that is under way, and then for
-            /// `token_store` and `update_token`. Defaults to 60 seconds each.
+            /// The time limit of `close` for everything together: renewals in flight,
+            /// `token_store` and `update_token`. Defaults to 60 seconds.
             pub fn close_timeout(mut self, timeout: std::time::Duration) -> Self {
                 self.tokens.close_timeout = timeout;
                 self
