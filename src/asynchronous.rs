@@ -1,4 +1,4 @@
-//! The async seam: all that differs from `blocking.rs`, under the same names.
+//! The async seam: everything that differs from `blocking.rs`, under the same names.
 
 use std::{
     future::Future,
@@ -64,8 +64,7 @@ pub fn async_http_client_builder() -> Result<reqwest::ClientBuilder> {
     crate::tls::preconfigured!(reqwest::ClientBuilder::new())
 }
 
-/// What all our clients begin with. An answer may stall for as long as reqwest's blocking client
-/// lets it.
+/// Common base of all clients. A response may stall as long as in reqwest's blocking client.
 fn http_base() -> http::ClientBuilder {
     http::ClientBuilder::new().read_timeout(Duration::from_secs(30))
 }

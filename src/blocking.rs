@@ -1,4 +1,4 @@
-//! The blocking seam: all that differs from `asynchronous.rs`, under the same names.
+//! The blocking seam: everything that differs from `asynchronous.rs`, under the same names.
 
 use std::{
     io::Read as _,
@@ -62,7 +62,7 @@ pub fn http_client_builder() -> Result<reqwest::blocking::ClientBuilder> {
     crate::tls::preconfigured!(reqwest::blocking::ClientBuilder::new())
 }
 
-/// What all our clients begin with: as reqwest has it, an answer may stall for 30 seconds.
+/// Common base of all clients. By reqwest's default, a response may stall for 30 seconds.
 fn http_base() -> http::ClientBuilder {
     http::ClientBuilder::new()
 }
@@ -91,7 +91,7 @@ fn read_capped(response: http::Response, limit: usize) -> Result<Option<Vec<u8>>
     let read = off_runtime(|| response.take(limit as u64 + 1).read_to_end(&mut body));
     read.map_err(|error| match error.downcast::<reqwest::Error>() {
         Ok(error) => error.into(),
-        // reqwest wraps an error of its own, whatever happened.
+        // reqwest wraps one of its own errors in any case.
         Err(_other) => Error::interrupted("the answer broke off"),
     })?;
     Ok((body.len() <= limit).then_some(body))

@@ -1,4 +1,4 @@
-//! The caller's own code that clients call, and the builders' methods that take it.
+//! Callbacks of the user's own code, and the builder methods that set them.
 
 use std::{future::Future, pin::Pin, sync::Arc};
 
@@ -13,8 +13,8 @@ use crate::{
     secret::Secret,
 };
 
-/// What [`update_token`](AsyncOAuth2ClientBuilder::update_token) takes: a closure, or an async
-/// closure. `Kind` only tells the two apart.
+/// Argument of [`update_token`](AsyncOAuth2ClientBuilder::update_token): a closure or an async
+/// closure. `Kind` only distinguishes the two.
 pub trait UpdateToken<Kind>: Send + Sync + 'static {
     /// Makes one kind of both.
     #[doc(hidden)]
@@ -40,8 +40,8 @@ where
     }
 }
 
-/// What [`assertion`](AsyncAssertionClientBuilder::assertion) takes: a closure, or an async
-/// closure. `Kind` only tells the two apart.
+/// Argument of [`assertion`](AsyncAssertionClientBuilder::assertion): a closure or an async
+/// closure. `Kind` only distinguishes the two.
 pub trait MakeAssertion<Kind>: Send + Sync + 'static {
     /// Makes one kind of both.
     #[doc(hidden)]
@@ -67,7 +67,7 @@ where
     }
 }
 
-/// A private key that is elsewhere, in a KMS or an HSM, and signs there.
+/// A private key in a KMS or an HSM, which signs there.
 ///
 /// ```
 /// use oauth_twin::{AsyncOAuth2Client, AsyncExternalSigner, BoxError, jose::{Algorithm, ExternalKey}};
@@ -97,37 +97,43 @@ where
 /// # Ok::<(), oauth_twin::Error>(())
 /// ```
 pub trait AsyncExternalSigner: Send + Sync {
-    /// The key's algorithm and identifier. It is asked once.
+    /// The algorithm and the identifier of the key. Called once.
     fn key(&self) -> ExternalKey;
 
-    /// The signature of `message`, which is not hashed yet: as JWS has it, or for an ECDSA key in
-    /// DER. It is dropped at the end of the client's timeout.
+    /// Signs `message`, which is not hashed yet. Returns the signature in the format of JWS, or of
+    /// an ECDSA key in DER. The future is dropped at the end of the client's timeout.
     ///
-    /// Calls of the client that it signs for are errors if they would wait for the signature
-    /// itself.
+    /// Calls of the same client within it are errors if they would wait for the signature itself.
     ///
     /// # Errors
     ///
-    /// Whatever went wrong; nothing is sent then.
+    /// Any failure to sign; nothing is sent then.
     fn sign(&self, message: &[u8]) -> impl Future<Output = Result<Vec<u8>, BoxError>> + Send;
 }
 
 macro_rules! callbacks {
     ($builder:ident, $signs:literal) => {
         impl $builder {
-            /// Calls `update` with every token that the client obtained by itself or by
-            /// `refresh_token`: a closure, or an async closure. The token is in use by then;
-            /// store it.
+            /// Calls `update`, a closure or an async closure, with every token that the client or a
+            /// child of it obtained by itself or by `refresh_token`. The token is in use and in the
+            /// `token_store` by then; store it.
             ///
-            /// Within `update`, requests and `ensure_active_token` work and use the new token;
-            /// methods that would wait for the hook itself, such as `refresh_token`, `set_token`
-            /// and `close` of the same client, are errors.
+            /// Updates of one token come one after the other. An error or a panic of `update` is
+            /// [`ErrorKind::Update`](crate::ErrorKind::Update) for a token method of the caller
+            /// that renewed; an API request is sent all the same, with a `tracing` event. The
+            /// update is kept and passed on with the next renewal and by `close`; consecutive ones
+            /// are merged. An `update` that hangs holds up no other caller and no later renewal.
+            ///
+            /// Within `update`, requests and `ensure_active_token` work and use the new token.
+            /// Methods that would wait for `update` itself, such as `refresh_token` and
+            /// `set_token` for the same token, and `close`, are
+            /// [`ErrorKind::Reentrant`](crate::ErrorKind::Reentrant).
             pub fn update_token<Kind>(mut self, update: impl UpdateToken<Kind>) -> Self {
                 self.tokens.update = Some(update.into_hook());
                 self
             }
 
-            /// What signs in the place of a key that is here: a KMS, an HSM.
+            /// Sets a signer that replaces a local private key: a KMS, an HSM.
             ///
             #[doc = $signs]
             pub fn signer(mut self, signer: impl AsyncExternalSigner + 'static) -> Self {
@@ -148,8 +154,8 @@ fn sign<S: AsyncExternalSigner + 'static>(signer: Arc<S>) -> Sign {
 
 callbacks!(
     AsyncOAuth2ClientBuilder,
-    "It signs client assertions: a client without a secret authenticates by `private_key_jwt` then, \
-     unless told otherwise. It signs for [`JwtBearer::external`](crate::oauth2::JwtBearer), too."
+    "It signs client assertions, so that the client authentication of a client without a secret \
+     defaults to `private_key_jwt`, and for [`JwtBearer::external`](crate::oauth2::JwtBearer)."
 );
 callbacks!(
     AsyncAssertionClientBuilder,
@@ -158,12 +164,11 @@ callbacks!(
 );
 
 impl AsyncAssertionClientBuilder {
-    /// Asks `make` for the assertion, anew for each token request and for each renewal: a closure,
-    /// or an async closure. It is for SAML 2.0, see
-    /// [`grant_type`](Self::grant_type), and for JWTs that are made elsewhere.
+    /// Calls `make`, a closure or an async closure, for a new assertion for each token request: for
+    /// SAML 2.0, see [`grant_type`](Self::grant_type), and for JWTs from other sources.
     ///
-    /// An async closure is dropped at the end of the timeout. Calls of the same client within it are
-    /// errors if they would wait for the assertion itself.
+    /// The future of an async closure is dropped at the end of the timeout. Calls of the same client
+    /// within it are errors if they would wait for the assertion itself.
     pub fn assertion<Kind>(self, make: impl MakeAssertion<Kind>) -> Self {
         self.made_by(make.into_assert())
     }

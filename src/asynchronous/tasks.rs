@@ -1,4 +1,4 @@
-//! Running and waiting: tasks, timers, signals, and the caller's own code.
+//! Running and waiting: tasks, timers, signals, and the user's own code.
 
 use std::{
     any::Any,
@@ -42,7 +42,7 @@ where
     tokio::time::timeout(limit, running).await.ok()
 }
 
-/// What `work` gives, which is dropped after `limit`.
+/// The result of `work`, which is dropped after `limit`.
 pub(super) async fn with_timeout<T, F>(
     limit: Duration,
     work: impl FnOnce() -> F,
@@ -53,7 +53,7 @@ where
     tokio::time::timeout(limit, work()).await.ok()
 }
 
-/// Goes on with `work` where nobody can wait for it, if a runtime is at hand.
+/// Runs `work` in a task that nobody waits for, if there is a runtime.
 pub(super) fn spawn_and_forget(
     work: impl Future<Output = Result<()>> + Send + 'static,
 ) -> Result<()> {
@@ -61,7 +61,7 @@ pub(super) fn spawn_and_forget(
     Ok(())
 }
 
-/// The same.
+/// The same for work that is created by a closure.
 pub(super) fn run_in_background<F>(work: impl FnOnce() -> F)
 where
     F: Future<Output = Result<()>> + Send + 'static,
@@ -76,7 +76,7 @@ where
     }
 }
 
-/// Does the same with all `items` at once; the first error, if there is one.
+/// Does `work` with all `items` at once; returns the first error, if there is one.
 pub(super) async fn side_by_side<T, F>(items: Vec<T>, work: impl Fn(T) -> F) -> Result<()>
 where
     F: Future<Output = Result<()>> + Send + 'static,
@@ -120,7 +120,7 @@ impl<T: Clone> Signal<T> {
 
     pub(super) async fn wait_for(&self, limit: Duration) -> Option<T> {
         let mut receiver = self.0.subscribe();
-        // The sender is this very value, so it does not go before the value is there.
+        // The sender is this value itself, so it is not dropped before the value is set.
         let set = receiver.wait_for(Option::is_some);
         let value = tokio::time::timeout(limit, set).await.ok()?.ok()?;
         value.clone()
@@ -136,7 +136,7 @@ fn callbacks() -> Vec<usize> {
     CALLBACKS.try_with(Vec::clone).unwrap_or_default()
 }
 
-/// Runs code of the caller's under these marks. A panic is an error.
+/// Runs code of the user's under these marks. A panic is an error.
 pub(super) async fn in_callback<T, F>(
     own: &[usize],
     work: impl FnOnce() -> F,
@@ -155,7 +155,7 @@ pub(super) fn is_in_callback(mark: usize) -> bool {
     CALLBACKS.try_with(is_one).unwrap_or(false)
 }
 
-/// What `work` gives, or the panic that it ended with.
+/// The result of `work`, or the panic that it ended with.
 pub(super) async fn catch_panic<T>(
     mut work: Pin<&mut impl Future<Output = T>>,
 ) -> Result<T, Box<dyn Any + Send>> {

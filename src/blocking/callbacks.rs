@@ -1,4 +1,4 @@
-//! The caller's own code that clients call, and the builders' methods that take it.
+//! Callbacks of the user's own code, and the builder methods that set them.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::{
     secret::Secret,
 };
 
-/// A private key that is elsewhere, in a KMS or an HSM, and signs there.
+/// A private key in a KMS or an HSM, which signs there.
 ///
 /// ```
 /// use oauth_twin::{BoxError, OAuth2Client, ExternalSigner, jose::{Algorithm, ExternalKey}};
@@ -40,31 +40,37 @@ use crate::{
 /// # Ok::<(), oauth_twin::Error>(())
 /// ```
 pub trait ExternalSigner: Send + Sync {
-    /// The key's algorithm and identifier. It is asked once.
+    /// The algorithm and the identifier of the key. Called once.
     fn key(&self) -> ExternalKey;
 
-    /// The signature of `message`, which is not hashed yet: as JWS has it, or for an ECDSA key in
-    /// DER. It is called on a thread of its own, and waited for no longer than the client's
-    /// timeout; the thread ends when it returns, so give it a timeout, too.
+    /// Signs `message`, which is not hashed yet. Returns the signature in the format of JWS, or of
+    /// an ECDSA key in DER. It is called on a thread of its own, and waited for until the client's
+    /// timeout; the thread ends when it returns, so it needs a timeout of its own.
     ///
-    /// Calls of the client that it signs for are errors if they would wait for the signature
-    /// itself.
+    /// Calls of the same client within it are errors if they would wait for the signature itself.
     ///
     /// # Errors
     ///
-    /// Whatever went wrong; nothing is sent then.
+    /// Any failure to sign; nothing is sent then.
     fn sign(&self, message: &[u8]) -> Result<Vec<u8>, BoxError>;
 }
 
 macro_rules! callbacks {
     ($builder:ident, $signs:literal) => {
         impl $builder {
-            /// Calls `update` with every token that the client obtained by itself or by
-            /// `refresh_token`. The token is in use by then; store it.
+            /// Calls `update` with every token that the client or a child of it obtained by itself
+            /// or by `refresh_token`. The token is in use and in the `token_store` by then; store it.
             ///
-            /// Within `update`, requests and `ensure_active_token` work and use the new token;
-            /// methods that would wait for the hook itself, such as `refresh_token`, `set_token`
-            /// and `close` of the same client, are errors.
+            /// Updates of one token come one after the other. An error or a panic of `update` is
+            /// [`ErrorKind::Update`](crate::ErrorKind::Update) for a token method of the caller
+            /// that renewed; an API request is sent all the same, with a `tracing` event. The
+            /// update is kept and passed on with the next renewal and by `close`; consecutive ones
+            /// are merged. An `update` that hangs holds up no other caller and no later renewal.
+            ///
+            /// Within `update`, requests and `ensure_active_token` work and use the new token.
+            /// Methods that would wait for `update` itself, such as `refresh_token` and
+            /// `set_token` for the same token, and `close`, are
+            /// [`ErrorKind::Reentrant`](crate::ErrorKind::Reentrant).
             pub fn update_token(
                 mut self,
                 update: impl Fn(TokenUpdate) -> Result<(), BoxError> + Send + Sync + 'static,
@@ -73,7 +79,7 @@ macro_rules! callbacks {
                 self
             }
 
-            /// What signs in the place of a key that is here: a KMS, an HSM.
+            /// Sets a signer that replaces a local private key: a KMS, an HSM.
             ///
             #[doc = $signs]
             pub fn signer(mut self, signer: impl ExternalSigner + 'static) -> Self {
@@ -87,8 +93,8 @@ macro_rules! callbacks {
 
 callbacks!(
     OAuth2ClientBuilder,
-    "It signs client assertions: a client without a secret authenticates by `private_key_jwt` then, \
-     unless told otherwise. It signs for [`JwtBearer::external`](crate::oauth2::JwtBearer), too."
+    "It signs client assertions, so that the client authentication of a client without a secret \
+     defaults to `private_key_jwt`, and for [`JwtBearer::external`](crate::oauth2::JwtBearer)."
 );
 callbacks!(
     AssertionClientBuilder,
@@ -97,12 +103,12 @@ callbacks!(
 );
 
 impl AssertionClientBuilder {
-    /// Asks `make` for the assertion, anew for each token request and for each renewal. It is for
-    /// SAML 2.0, see [`grant_type`](Self::grant_type), and for JWTs that are made elsewhere.
+    /// Calls `make` for a new assertion for each token request: for SAML 2.0, see
+    /// [`grant_type`](Self::grant_type), and for JWTs from other sources.
     ///
-    /// It is called on a thread of its own, and waited for no longer than the timeout; the thread
-    /// ends when it returns, so give it a timeout, too. Calls of the same client within it are errors
-    /// if they would wait for the assertion itself.
+    /// It is called on a thread of its own, and waited for until the timeout; the thread ends when it
+    /// returns, so it needs a timeout of its own. Calls of the same client within it are errors if
+    /// they would wait for the assertion itself.
     pub fn assertion(
         self,
         make: impl Fn() -> Result<Secret, BoxError> + Send + Sync + 'static,

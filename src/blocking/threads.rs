@@ -1,4 +1,4 @@
-//! Running and waiting: threads, signals, and the caller's own code.
+//! Running and waiting: threads, signals, and the user's own code.
 
 use std::{
     cell::RefCell,
@@ -13,12 +13,12 @@ pub(super) fn sleep(time: Duration) {
     std::thread::sleep(time);
 }
 
-/// What is done has run to its end: nobody can drop a thread.
+/// Returns `done`, which has run to its end: a thread cannot be dropped.
 pub(super) fn run_to_completion<T>(done: Result<T>) -> Result<T> {
     done
 }
 
-/// What `work` gives, waited for no longer than `limit`: on a thread of its own, where it goes on.
+/// The result of `work`, waited for until `limit`, on a thread of its own, where it continues.
 pub(super) fn run_detached_for<T: Send + 'static>(
     limit: Duration,
     work: impl FnOnce() -> Result<T> + Send + 'static,
@@ -27,7 +27,7 @@ pub(super) fn run_detached_for<T: Send + 'static>(
     let marks = CALLBACKS.with_borrow(Vec::clone);
     let spawned = std::thread::Builder::new().spawn(move || {
         CALLBACKS.set(marks);
-        // Whoever waited may have gone.
+        // The waiting caller may have returned.
         let _ = sender.send(work());
     });
     let Ok(thread) = spawned else {
@@ -51,12 +51,12 @@ pub(super) fn with_timeout<T: Send + 'static>(
     run_detached_for(limit, work)
 }
 
-/// The work is done.
+/// Returns `done`: the work has ended already.
 pub(super) fn spawn_and_forget(done: Result<()>) -> Result<()> {
     done
 }
 
-/// Goes on with `work` on a thread that nobody waits for, if the system gives one.
+/// Runs `work` on a thread that nobody waits for, if the system provides one.
 pub(super) fn run_in_background(work: impl FnOnce() -> Result<()> + Send + 'static) {
     let _ = std::thread::Builder::new().spawn(|| {
         if let Err(error) = work() {
@@ -65,7 +65,7 @@ pub(super) fn run_in_background(work: impl FnOnce() -> Result<()> + Send + 'stat
     });
 }
 
-/// Does the same with all `items` at once, on some threads; the first error, if there is one.
+/// Does `work` with all `items` at once, on some threads; returns an error, if there is one.
 pub(super) fn side_by_side<T: Send>(
     items: Vec<T>,
     work: impl Fn(T) -> Result<()> + Sync,
@@ -134,7 +134,7 @@ impl<T: Clone> Signal<T> {
     }
 }
 
-/// Waits that are beyond all times are made of shorter ones.
+/// Longest single wait; longer ones consist of several.
 const LONGEST_WAIT: Duration = Duration::from_secs(3600);
 
 thread_local! {
@@ -142,7 +142,7 @@ thread_local! {
     static CALLBACKS: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Runs code of the caller's under these marks. A panic is an error.
+/// Runs code of the user's under these marks. A panic is an error.
 pub(super) fn in_callback<T>(
     own: &[usize],
     work: impl FnOnce() -> Result<T, BoxError>,

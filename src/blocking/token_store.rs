@@ -1,4 +1,4 @@
-//! Where a token is kept outside of the client.
+//! Store of a token outside of the client.
 
 use std::{sync::Arc, time::Duration};
 
@@ -8,13 +8,14 @@ use crate::{
     token_store::{FileTokenStore, Lease, StoredToken},
 };
 
-/// Keeps the token of a client outside of it: for the next run of the program, for other
-/// processes, for other machines. [`FileTokenStore`] is one.
+/// Store of a client's token outside of it: for the next run of the program, for other processes,
+/// for other machines. [`FileTokenStore`] is one.
 ///
-/// A client reads it when it first needs a token, and again before each renewal. It renews under
-/// the lease and stores the new token under the next version, before `update_token` is told; so of
-/// any number of processes one renews, and the others take what it has stored. A token that is
-/// fresh is used without looking into the store.
+/// A client loads the token when it first needs one, and again before each renewal. It renews under
+/// the lease, uses the new token, and saves it under the next version before `update_token` is
+/// called; so of any number of processes one renews, and the others load the new token. The lease is
+/// kept until the token is saved or its time ends, and a failed save is repeated meanwhile. A fresh
+/// token is used without loading.
 ///
 /// ```
 /// use std::{sync::{Arc, Mutex, atomic::{AtomicBool, Ordering}}, time::Duration};
@@ -60,43 +61,44 @@ use crate::{
 /// # Ok::<(), oauth_twin::Error>(())
 /// ```
 ///
-/// Each call is made on a thread of its own and waited for no longer than 10 seconds, or the
-/// client's timeout if that is shorter; the thread ends when the call returns, so give it a
-/// timeout, too. What calls fail with becomes the source of the client's error, so it must tell no
-/// secret. Within them, calls of the same client that would wait for its token are errors.
+/// Each call is made on a thread of its own and waited for until 10 seconds, or until the client's
+/// timeout if that is shorter; the thread ends when the call returns, so it needs a timeout of its
+/// own. Their errors become sources of the client's errors, so they must contain no secret. Within
+/// them, calls of the same client that would wait for its token are errors.
 ///
 /// # Security
 ///
-/// A store holds the token of one client for one purpose: give each account, each scope and each
-/// server its own.
+/// A store holds the token of one client for one purpose: use one store for each account, each
+/// scope and each server.
 pub trait TokenStore: Send + Sync {
-    /// What is stored; nothing, if nothing ever was. It must not come from a copy that lags behind:
-    /// an earlier version is news, and its refresh token is spent.
+    /// Returns what is stored, or none if nothing ever was. It must not read from a replica that
+    /// lags behind: an earlier version would be used, and its refresh token is used up.
     ///
     /// # Errors
     ///
-    /// Whatever went wrong; the client renews nothing then. A store that is only there to save
-    /// requests may say that nothing is stored instead.
+    /// Any failure to read; the client then renews nothing. A store that only saves requests may
+    /// return none instead.
     fn load(&self) -> Result<Option<StoredToken>, BoxError>;
 
-    /// Stores `next` if the version that is stored is [`next.replaces()`](StoredToken::replaces),
-    /// in one step, and tells whether it did.
+    /// Stores `next` if the stored version is [`next.replaces()`](StoredToken::replaces), in one
+    /// step, and returns whether it did.
     ///
     /// # Errors
     ///
-    /// Whatever went wrong. The client goes on with the token, says that it is not stored, and
-    /// tries again before the next renewal and when it is closed.
+    /// Any failure to store. The client uses the token, reports
+    /// [`ErrorKind::Update`](crate::ErrorKind::Update), and repeats the save while the lease lasts,
+    /// with the next renewal, and when it is closed.
     fn save(&self, next: &StoredToken) -> Result<bool, BoxError>;
 
-    /// The right to renew, unless somebody else has it: not waited for, as the client asks again.
-    /// Where nothing else tells that its holder is no more, it ends by itself after `time`: twice
-    /// the client's timeout and 30 seconds.
+    /// Acquires the right to renew, or returns none at once if another process holds it; the client
+    /// calls again. If the end of its holder cannot be detected otherwise, the lease ends by itself
+    /// after `time`: twice the client's timeout and 30 seconds.
     ///
     /// A refresh token is spent under it, so it is also the proof that a new token can be stored.
     ///
     /// # Errors
     ///
-    /// Whatever went wrong; the client renews nothing then.
+    /// Any failure to acquire it; the client then renews nothing.
     fn lease(&self, time: Duration) -> Result<Option<Lease>, BoxError>;
 }
 
@@ -128,7 +130,7 @@ impl TokenStore for FileTokenStore {
     }
 }
 
-/// Any store, by one type.
+/// Store of any type.
 pub(super) trait AnyStore: Send + Sync {
     fn load(self: Arc<Self>) -> Result<Option<StoredToken>, BoxError>;
     fn save(self: Arc<Self>, next: StoredToken) -> Result<bool, BoxError>;
@@ -152,12 +154,15 @@ impl<S: TokenStore + 'static> AnyStore for S {
 macro_rules! stored {
     ($builder:ident) => {
         impl $builder {
-            /// Where the token is kept outside of the client: a
+            /// Sets the store of the token outside of the client: a
             /// [`FileTokenStore`](crate::FileTokenStore), or a store of your own. The client
-            /// takes its token from there and puts each new one there, also that of `set_token`
-            /// and of `fetch_token`; after `revoke_token` none. Children have no store.
+            /// loads its token from it and saves each new one, including those of `set_token` and
+            /// `fetch_token`; after `revoke_token` none. Children have no store of their own; one
+            /// with the client's refresh token shares its token and its store.
             ///
-            /// `token` is none until the store has been read, which `ensure_active_token` does.
+            /// The lease of a renewal is kept until the new token is saved, and a failed save is
+            /// repeated meanwhile. `token` is none until the store has been read, for example by
+            /// `ensure_active_token`.
             pub fn token_store(mut self, store: impl TokenStore + 'static) -> Self {
                 self.tokens.store = Some(Arc::new(store));
                 self

@@ -1,5 +1,5 @@
-//! What authorises requests to an API, a bearer token or an OAuth 1.0 signature, and the one loop
-//! that sends them.
+//! Authorization of requests to an API, by a bearer token or an OAuth 1.0 signature, and the one
+//! loop that sends them.
 
 mod bearer;
 mod signed;
@@ -10,7 +10,7 @@ use super::{execute, http, maybe_async, oauth1::session::SignedSession, session:
 use crate::error::Result;
 use {bearer::Bearer, signed::Signed};
 
-/// Whose request it is.
+/// Client of a request.
 pub(super) enum RequestingClient {
     Bearer(Session),
     Signed(SignedSession),
@@ -29,7 +29,7 @@ impl From<&SignedSession> for RequestingClient {
 }
 
 impl RequestingClient {
-    /// Begins a request on the connections of the client.
+    /// Creates a request on the connections of the client.
     pub(super) fn request(
         &self,
         method: Method,
@@ -41,7 +41,7 @@ impl RequestingClient {
         })
     }
 
-    /// What authorises one request, with all that it takes to send it.
+    /// The authorizer of one request.
     pub(super) fn authorizer(self) -> Result<Authorizer> {
         Ok(match self {
             Self::Bearer(session) => Authorizer::Bearer(Bearer::new(session)?),
@@ -52,31 +52,31 @@ impl RequestingClient {
 
 #[maybe_async]
 impl RequestingClient {
-    /// Sends a request as it is.
+    /// Sends a request unchanged.
     pub(super) async fn execute(self, request: http::Request) -> Result<http::Response> {
         self.authorizer()?.execute(request).await
     }
 }
 
-/// What authorises one request, each time that it is sent.
+/// Authorizer of one request, each time that it is sent.
 pub(super) enum Authorizer {
     Bearer(Bearer),
     Signed(Signed),
 }
 
-/// What a response asks for.
+/// Step that follows a response.
 pub(super) enum Next {
-    /// Nothing: it is the answer.
+    /// Return the response.
     Done,
-    /// The request once more, like this.
+    /// Send this request.
     Again(http::Request),
-    /// A new token, and then this.
+    /// Renew the token, and send this request.
     Renew(http::Request),
 }
 
 #[maybe_async]
 impl Authorizer {
-    /// Sends a request, and again for as long as the response asks for it.
+    /// Sends a request, repeatedly if the response asks for it.
     pub(super) async fn send(mut self, mut request: http::Request) -> Result<http::Response> {
         loop {
             self.authorize(&mut request).await?;
@@ -100,7 +100,7 @@ impl Authorizer {
         }
     }
 
-    /// Obtains another token than that which was refused; whether there is one.
+    /// Obtains a token other than the refused one; whether there is one.
     async fn renew(&mut self) -> bool {
         match self {
             Self::Bearer(bearer) => bearer.renew().await,

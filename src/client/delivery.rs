@@ -1,4 +1,4 @@
-//! Handing a new token to `token_store` and `update_token`, each until it is taken.
+//! Delivery of a new token to `token_store` and `update_token`, until each has taken it.
 
 use std::{sync::Arc, time::Duration};
 
@@ -15,10 +15,10 @@ use crate::{
     trace,
 };
 
-/// The first wait before a token is stored again that the store did not take, doubled each time.
+/// First wait before a failed save is repeated, doubled each time.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 
-/// What a slot owes, to be delivered by the rules of its client.
+/// Outbox of a slot, to be delivered by the rules of its client.
 #[derive(Clone)]
 pub(super) struct Delivery {
     shared: Arc<Shared>,
@@ -30,7 +30,7 @@ impl Delivery {
         Self { shared, slot }
     }
 
-    /// The store of the slot in which the token is by now.
+    /// The store of the slot that holds the token by now.
     fn store_sync(&self) -> StoreSync {
         let slot = self.slot.forwarded().unwrap_or_else(|| self.slot.clone());
         StoreSync::new(self.shared.clone(), slot)
@@ -39,18 +39,17 @@ impl Delivery {
 
 #[maybe_async]
 impl Delivery {
-    /// Stores what is not stored yet, then tells `update_token` what it has not taken yet. What
-    /// somebody else is at is waited for until the deadline; what fails is tried again some time
-    /// later.
+    /// Stores what is not stored yet, then passes on to `update_token` what it has not taken yet.
+    /// A delivery by another caller is waited for until the deadline; a failure is retried later.
     pub(super) async fn run(self, deadline: Deadline) -> Result<()> {
         let stored = self.clone().store().await;
-        // Whatever the store does: the hook may be all that keeps the token.
+        // Whatever the store does: the hook may be the only one that keeps the token.
         let told = self.tell(deadline).await;
         stored.and(told)
     }
 
-    /// Stores what is not stored yet. While the lease of the renewal lasts, what failed is tried
-    /// again.
+    /// Stores what is not stored yet. A failure is retried in the background while the lease of the
+    /// renewal lasts.
     pub(super) async fn store(self) -> Result<()> {
         let sync = self.store_sync();
         let saved = sync.clone().save().await;
@@ -83,10 +82,10 @@ impl Delivery {
         }
     }
 
-    /// Waits for a renewal that is in flight, and sees that nothing is left to be done.
+    /// Waits for a renewal in flight, and delivers the outbox.
     pub(super) async fn settle(self, deadline: Deadline) -> Result<()> {
         let settled = self.clone().settle_all(deadline).await;
-        // Whoever has to wait for the lease need not wait for this client any more.
+        // Other processes need not wait for this client any more.
         drop(self.slot.take_lease());
         settled
     }
@@ -112,8 +111,7 @@ impl Delivery {
     }
 }
 
-/// Stores again and again what the store did not take, as long as the lease lasts under which it
-/// was renewed.
+/// Repeats a failed save as long as the lease lasts under which the token was renewed.
 #[maybe_async]
 async fn keep_saving(sync: StoreSync) -> Result<()> {
     let mut wait = FIRST_WAIT;

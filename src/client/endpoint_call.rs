@@ -1,5 +1,5 @@
-//! One exchange with an endpoint of the server: a request, its answer, and another try where the
-//! first was certainly not carried out.
+//! One exchange with an endpoint of the server: a request, its response, and another attempt if the
+//! first was certainly not processed.
 
 use std::time::{Duration, Instant};
 
@@ -24,22 +24,22 @@ use crate::{
     trace,
 };
 
-/// How often a request is sent within one call, at the most.
+/// Limit of attempts within one call.
 const ATTEMPTS: u32 = 3;
 /// The wait before the second attempt, which doubles.
 const FIRST_WAIT: Duration = Duration::from_millis(250);
-/// A server that asks for a longer wait than this is not waited for within a call.
+/// Longest `Retry-After` that is waited for within a call.
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
-/// When a request may be sent again within one call.
+/// Cases in which a request may be sent again within one call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Repetition {
-    /// If it was not sent at all: a code is good for one request.
+    /// Nothing was sent: a code is valid for one request.
     Unsent,
-    /// Or if the server was too busy for it: a refresh token may be good for one request, and a
-    /// proxy says 503 after the server has seen it.
+    /// Or the server was too busy for it: a refresh token may be valid for one request, and a proxy
+    /// may answer 503 after the server has processed it.
     Refused,
-    /// Or if the server or a proxy could not carry it out: nothing is lost by another.
+    /// Or the server or a proxy could not process it: nothing is lost by another one.
     Unavailable,
 }
 
@@ -52,7 +52,7 @@ impl Repetition {
         }
     }
 
-    /// Whether the request was certainly not carried out.
+    /// Whether the request was certainly not processed.
     fn is_certain(self, error: &Error) -> bool {
         let is_busy = error.status() == Some(StatusCode::TOO_MANY_REQUESTS);
         match self {
@@ -62,7 +62,7 @@ impl Repetition {
         }
     }
 
-    /// The error as it is for this kind of request.
+    /// The error for this kind of request.
     fn told(self, error: Error) -> Error {
         match error.status() {
             Some(StatusCode::SERVICE_UNAVAILABLE) if self != Self::Unavailable => error.ambiguous(),
@@ -71,12 +71,12 @@ impl Repetition {
     }
 }
 
-/// A call of one of the server's endpoints.
+/// Call of one of the server's endpoints.
 pub(super) struct EndpointCall<'a> {
     shared: &'a Shared,
-    /// Marks the callbacks that the call waits for.
+    /// The slot that marks the callbacks for which the call waits.
     slot: &'a Slot<Waiting>,
-    /// The renewal that it is a part of.
+    /// The renewal that the call is a part of.
     claim: Option<&'a Claim<Waiting>>,
 }
 
@@ -89,7 +89,7 @@ impl<'a> EndpointCall<'a> {
         }
     }
 
-    /// The same for a renewal, which sends nothing any more once it has been abandoned.
+    /// The same for a renewal, which sends nothing once it has been abandoned.
     pub(super) fn for_claim(shared: &'a Shared, claim: &'a Claim<Waiting>) -> Self {
         Self {
             shared,
@@ -129,7 +129,7 @@ impl EndpointCall<'_> {
         .await
     }
 
-    /// Asks about `token`.
+    /// Introspects `token`.
     pub(super) async fn introspect(
         &self,
         token: &Secret,
@@ -144,8 +144,8 @@ impl EndpointCall<'_> {
         .await
     }
 
-    /// Asks an endpoint, again only where the request was certainly not carried out, and within
-    /// the timeout in all.
+    /// Calls an endpoint, repeatedly only if the request was certainly not processed, and within
+    /// the timeout for all attempts.
     async fn exchange<T>(
         &self,
         repetition: Repetition,
@@ -177,7 +177,7 @@ impl EndpointCall<'_> {
                 return Err(repetition.told(error));
             }
             let wait = match error.retry_after() {
-                // Those who were sent away together do not come back together.
+                // Clients that were refused together do not come back together.
                 Some(wait) => wait.saturating_add(random::jitter(FIRST_WAIT)?),
                 None => random::jitter(FIRST_WAIT * 2_u32.pow(attempt - 1))?,
             };
@@ -193,7 +193,7 @@ impl EndpointCall<'_> {
 
 #[maybe_async]
 impl EndpointCall<'_> {
-    /// Asks the caller's own code for what a request lacks, for no longer than `limit`.
+    /// Completes a request by the user's own code, within `limit`.
     async fn complete(
         &self,
         request: &mut EndpointRequest,

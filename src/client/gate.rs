@@ -1,4 +1,4 @@
-//! Lets the requests of an open client through, and tells when the last of them has ended.
+//! Gate for the endpoint calls of an open client, which reports when the last of them has ended.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -11,7 +11,7 @@ use crate::{
     lifecycle::single_flight::{Outcome, Waiter as _},
 };
 
-/// What stands between a client and its endpoints.
+/// Gate between a client and its endpoints.
 #[derive(Debug, Default)]
 pub(super) struct Gate(Mutex<GateState>);
 
@@ -19,16 +19,16 @@ pub(super) struct Gate(Mutex<GateState>);
 struct GateState {
     is_closed: bool,
     under_way: usize,
-    /// Settled when nothing is under way any more.
+    /// Settled when no call is in progress any more.
     idle: Option<Waiting>,
 }
 
-/// A request that is under way, with all its attempts.
+/// Endpoint call in progress, with all its attempts.
 #[derive(Debug)]
 pub(super) struct Passage<'a>(&'a Gate);
 
 impl Gate {
-    /// Lets a request through.
+    /// Lets a call pass, unless the gate is closed.
     pub(super) fn pass(&self) -> Result<Passage<'_>> {
         let mut state = self.lock();
         if state.is_closed {
@@ -38,7 +38,7 @@ impl Gate {
         Ok(Passage(self))
     }
 
-    /// Lets nothing through any more.
+    /// Lets no further call pass.
     pub(super) fn close(&self) {
         self.lock().is_closed = true;
     }
@@ -62,7 +62,7 @@ impl Gate {
 
 #[maybe_async]
 impl Gate {
-    /// Waits for what is under way; whether it has ended before the deadline.
+    /// Waits for the calls in progress; whether they have ended before the deadline.
     pub(super) async fn is_idle(&self, deadline: Deadline) -> bool {
         match self.idle() {
             None => true,

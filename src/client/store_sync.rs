@@ -1,4 +1,4 @@
-//! The token store: one of all who share it renews, and the others take what it has stored.
+//! The token store: of all processes that share it one renews, and the others load the new token.
 
 use std::{
     sync::Arc,
@@ -27,28 +27,28 @@ use crate::{
     trace,
 };
 
-/// How long a call of the store may last.
+/// Timeout of a call of the store.
 pub(super) const CALL: Duration = Duration::from_secs(10);
 
-/// How long to wait for a lease before it is asked for again, doubled each time …
+/// Wait before a lease is requested again, doubled each time …
 const FIRST_WAIT: Duration = Duration::from_millis(10);
 /// … up to this.
 const LONGEST_WAIT: Duration = Duration::from_millis(250);
 
-/// How often somebody else may store something before ours is.
+/// How often other processes may store a token before ours is stored.
 const REFUSALS: u32 = 10;
 
 /// How often the slot may change while its store is read.
 const READINGS: u32 = 3;
 
-/// The store of a slot, by the rules of its client.
+/// Store of a slot, by the rules of its client.
 #[derive(Clone)]
 pub(super) struct StoreSync {
     shared: Arc<Shared>,
     slot: Arc<Slot<Waiting>>,
 }
 
-/// How long a lease that another process holds has been waited for.
+/// Wait for a lease that another process holds.
 pub(super) struct Patience {
     began: Instant,
     wait: Duration,
@@ -73,8 +73,8 @@ impl StoreSync {
         store.filter(|_| self.slot.is_stored())
     }
 
-    /// How long a lease is asked for: under it, the store is read, the token is asked for, at most
-    /// in two ways, and stored.
+    /// The time of a lease: long enough to read the store, to request the token in two ways, and
+    /// to store it.
     fn lease_time(&self) -> Duration {
         self.shared.settings.timeout.saturating_mul(2) + 3 * CALL
     }
@@ -87,7 +87,7 @@ impl StoreSync {
         self.lease_lasts(Duration::ZERO)
     }
 
-    /// Whether the lease of the last renewal lasts for as much again.
+    /// Whether the lease of the last renewal lasts for more than `time`.
     pub(super) fn lease_lasts(&self, time: Duration) -> bool {
         self.slot
             .lease_left(self.shared.now())
@@ -171,7 +171,7 @@ impl StoreSync {
         Ok(())
     }
 
-    /// Brings the store up to date. What fails is tried again some time later.
+    /// Stores what is not stored yet. A failure is retried later.
     pub(super) async fn save(self) -> Result<()> {
         let mut refusals = 0;
         while refusals < REFUSALS {
@@ -185,7 +185,7 @@ impl StoreSync {
                 Due::Mine(unsaved, progress) => {
                     let sync = self.clone();
                     let put = move || sync.put(unsaved, progress);
-                    // A store that is late keeps its turn.
+                    // A store that is late keeps its right to store.
                     let saved = run_detached_for(self.call_limit(), put).await;
                     if !saved.unwrap_or_else(|| Err(Error::unsaved(LATE)))? {
                         refusals += 1;
@@ -197,7 +197,7 @@ impl StoreSync {
         Err(Error::unsaved("others stored theirs again and again"))
     }
 
-    /// Gives the store what is not stored yet; whether it took it.
+    /// Saves once; whether the store took it.
     async fn put(self, unsaved: Unsaved, progress: InProgress<Waiting>) -> Result<bool> {
         let (Some(store), Some(next)) = (self.store(), unsaved.next.clone()) else {
             return Ok(false);

@@ -1,4 +1,4 @@
-//! How callers wait, and for how long.
+//! Waits of callers, and their limits.
 
 use std::{
     sync::Arc,
@@ -11,7 +11,7 @@ use crate::{
     lifecycle::single_flight::{Outcome, Waiter},
 };
 
-/// What callers of one mode wait for: the outcome of what is in flight.
+/// Signal that callers of one mode wait for: the outcome of a flight.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Waiting(Arc<Signal<Result<Outcome>>>);
 
@@ -22,7 +22,7 @@ impl Waiter for Waiting {
 }
 
 impl Waiting {
-    /// The outcome, if it is there.
+    /// The outcome, if there is one yet.
     pub(super) fn outcome(&self) -> Option<Result<Outcome>> {
         self.0.get()
     }
@@ -46,17 +46,17 @@ pub(super) fn renewal_timed_out() -> Error {
     Error::timed_out("timed out waiting for the renewal of the token")
 }
 
-/// When a caller goes on, whatever it waits for.
+/// End of a caller's wait, whatever it waits for.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Deadline(Option<Instant>);
 
 impl Deadline {
-    /// None, if `limit` is beyond all times.
+    /// None, if `limit` is too long for an `Instant`.
     pub(super) fn after(limit: Duration) -> Self {
         Self(Instant::now().checked_add(limit))
     }
 
-    /// Half way to it.
+    /// The deadline at half of the remaining time.
     pub(super) fn half(self) -> Self {
         Self::after(self.left() / 2)
     }

@@ -29,16 +29,16 @@ use crate::{
     trace,
 };
 
-/// A request with a token, as often as it is sent.
+/// Authorizer of one request with a bearer token.
 pub(in super::super) struct Bearer {
     session: Session,
     live: Live,
     deadline: Option<Deadline>,
-    /// The token that the request has.
+    /// The token of the request.
     token: Option<Arc<Published>>,
-    /// The token that the request had before, which was refused.
+    /// The earlier token of the request, which was refused.
     refused: Option<Arc<Published>>,
-    /// The request without a token, to be sent again.
+    /// A copy of the request without a token, to be sent again.
     kept: Option<http::Request>,
     url: Option<Url>,
 }
@@ -60,15 +60,15 @@ impl Bearer {
         &self.live.shared.transport
     }
 
-    /// What the response asks for.
+    /// The step that follows the response.
     pub(super) fn next(&mut self, response: &http::Response) -> Next {
         let is_refused = self
             .url
             .as_ref()
             .is_some_and(|url| is_refusal(response, url));
         if let (Some(_), Some(token)) = (&self.refused, &self.token) {
-            // A new token did not help, so the token was not the reason: spare the server a
-            // renewal for each of the 401s that are to be expected now.
+            // A new token did not help, so the token was not the reason: no renewal for each of the
+            // 401s that will follow.
             self.live
                 .slot
                 .note_refusal(is_refused, token, self.live.shared.now());
@@ -94,7 +94,7 @@ impl Bearer {
 
 #[maybe_async]
 impl Bearer {
-    /// Puts the token on the request, which is kept as it was if a refusal could be answered.
+    /// Adds the token to the request; keeps a copy of the request if it could be retried.
     pub(in super::super) async fn authorize(&mut self, request: &mut http::Request) -> Result<()> {
         self.check(request)?;
         let own_limit = request.timeout().copied();
@@ -111,7 +111,7 @@ impl Bearer {
             self.kept = request.try_clone();
         }
         if own_limit.is_some() {
-            // Whatever was waited for is part of it.
+            // The wait for the token is part of the timeout.
             *request.timeout_mut() = Some(deadline.left());
         }
         self.live.place(request, &token)?;
@@ -119,7 +119,7 @@ impl Bearer {
         Ok(())
     }
 
-    /// Obtains another token than that which was refused; whether there is one.
+    /// Obtains a token other than the refused one; whether there is one.
     pub(super) async fn renew(&mut self) -> bool {
         let (Some(refused), Some(deadline)) = (self.token.take(), self.deadline) else {
             return false;
@@ -155,7 +155,7 @@ impl Session {
 }
 
 impl Live {
-    /// Puts the token on the request, where it belongs, and shows it to the hooks.
+    /// Adds the token to the request by its placement, and applies the hooks.
     fn place(&self, request: &mut http::Request, published: &Published) -> Result<()> {
         let Settings {
             placement, hooks, ..
@@ -197,8 +197,8 @@ impl Live {
     }
 }
 
-/// The form that a token may be added to: one that is there in full, or none on a method that has
-/// a body.
+/// The form to which a token may be added: one that is complete, or an empty body of a method that
+/// has one.
 ///
 /// [RFC 6750 section 2.2](https://www.rfc-editor.org/rfc/rfc6750#section-2.2)
 fn form_body(request: &http::Request) -> Result<&[u8]> {
@@ -228,8 +228,8 @@ fn not_a_form() -> Error {
     )
 }
 
-/// Whether the server that was meant refused the token; another one, to which it redirected, has
-/// not got it.
+/// Whether the intended server refused the token; a server to which it redirected has not received
+/// the token.
 fn is_refusal(response: &http::Response, sent_to: &Url) -> bool {
     response.status() == StatusCode::UNAUTHORIZED
         && response.url().origin() == sent_to.origin()

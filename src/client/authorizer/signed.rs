@@ -1,4 +1,4 @@
-//! Sending signed requests: what is signed is what is sent.
+//! Signed requests, which are sent exactly as they are signed.
 //!
 //! [RFC 5849 section 3](https://www.rfc-editor.org/rfc/rfc5849#section-3)
 
@@ -20,11 +20,11 @@ use crate::error::Result;
 /// As many redirects as for requests with a bearer token.
 const REDIRECT_LIMIT: usize = 10;
 
-/// A request with a signature, signed anew each time that it is sent.
+/// Authorizer of one signed request, which is signed anew each time that it is sent.
 pub(in super::super) struct Signed {
     live: OpenSession,
     redirects_left: usize,
-    /// The request without a signature, to follow a redirect.
+    /// A copy of the request without a signature, to follow a redirect.
     kept: Option<http::Request>,
 }
 
@@ -55,7 +55,7 @@ impl Signed {
         sign(&self.live.signer, request)
     }
 
-    /// A redirect is returned, or followed within the origin if the client is set so.
+    /// A redirect is returned, or followed within the origin if the client is configured so.
     pub(super) fn next(&mut self, response: &http::Response) -> Next {
         match self
             .kept

@@ -1,4 +1,4 @@
-//! The settings of an OAuth 1.0 client.
+//! Builder of an OAuth 1.0 client.
 
 use std::fmt;
 
@@ -20,8 +20,8 @@ use crate::{
 };
 
 paired! {
-    /// The settings of an OAuth 1.0 client. None of them fails; [`build`](Self::build) reports
-    /// every bad one by its name.
+    /// Settings of an OAuth 1.0 client. Setters cannot fail; [`build`](Self::build) reports every
+    /// invalid setting by name.
     ///
     #[doc = by_mode!(
         include_str!("../../../docs/examples/blocking/oauth1_client_builder.md"),
@@ -64,13 +64,13 @@ impl OAuth1ClientBuilder {
         }
     }
 
-    /// The client's shared secret. The RSA methods do without.
+    /// The client's shared secret. The RSA methods need none.
     pub fn client_secret(mut self, secret: impl Into<Secret>) -> Self {
         self.client_secret = Some(secret.into());
         self
     }
 
-    /// The URL that temporary credentials (the "request token") are asked for at.
+    /// The URL of the endpoint for temporary credentials (the "request token").
     ///
     /// [RFC 5849 section 2.1](https://www.rfc-editor.org/rfc/rfc5849#section-2.1)
     pub fn request_token_endpoint(mut self, url: impl Into<String>) -> Self {
@@ -78,8 +78,8 @@ impl OAuth1ClientBuilder {
         self
     }
 
-    /// The URL that people are sent to. It may have a query with what the provider asks for
-    /// beside.
+    /// The URL to which users are redirected. It may have a query with additional parameters of
+    /// the provider.
     ///
     /// [RFC 5849 section 2.2](https://www.rfc-editor.org/rfc/rfc5849#section-2.2)
     pub fn authorization_endpoint(mut self, url: impl Into<String>) -> Self {
@@ -87,7 +87,7 @@ impl OAuth1ClientBuilder {
         self
     }
 
-    /// The URL that token credentials (the "access token") are asked for at.
+    /// The URL of the endpoint for token credentials (the "access token").
     ///
     /// [RFC 5849 section 2.3](https://www.rfc-editor.org/rfc/rfc5849#section-2.3)
     pub fn access_token_endpoint(mut self, url: impl Into<String>) -> Self {
@@ -95,9 +95,9 @@ impl OAuth1ClientBuilder {
         self
     }
 
-    /// Where people are sent back to: an absolute URI, or `oob` if they are shown a verifier to be
-    /// typed, which it is unless told. It goes along with the request for temporary credentials,
-    /// as `oauth_callback`, and nowhere else.
+    /// The callback URI, to which users return: absolute, or `oob` if the provider shows the user
+    /// a verifier to type. Defaults to `oob`. It is sent with the request for temporary
+    /// credentials, as `oauth_callback`, and nowhere else.
     ///
     /// [RFC 5849 section 2.1](https://www.rfc-editor.org/rfc/rfc5849#section-2.1)
     pub fn redirect_uri(mut self, uri: impl Into<String>) -> Self {
@@ -105,14 +105,14 @@ impl OAuth1ClientBuilder {
         self
     }
 
-    /// Token credentials to begin with, such as those of the last run. Without any the client
-    /// signs for itself alone (two-legged).
+    /// The initial token credentials, such as those of the last run. Without any the client signs
+    /// for itself alone (two-legged).
     pub fn token(mut self, token: TokenCredentials) -> Self {
         self.token = Some(token);
         self
     }
 
-    /// How requests are signed: HMAC-SHA1 unless told.
+    /// The signature method. Defaults to HMAC-SHA1.
     ///
     /// [RFC 5849 section 3.4](https://www.rfc-editor.org/rfc/rfc5849#section-3.4)
     pub fn signature_method(mut self, method: SignatureMethod) -> Self {
@@ -120,8 +120,8 @@ impl OAuth1ClientBuilder {
         self
     }
 
-    /// Where the parameters of the protocol stand: in the header unless told. In the body only
-    /// where that is a form, or empty; other bodies are an error then, and nothing is sent.
+    /// The place of the protocol parameters. Defaults to the header. In the body they need a form
+    /// or an empty body; other bodies are then an error, and nothing is sent.
     ///
     /// [RFC 5849 section 3.5](https://www.rfc-editor.org/rfc/rfc5849#section-3.5)
     pub fn signature_type(mut self, placement: SignatureType) -> Self {
@@ -138,7 +138,7 @@ impl OAuth1ClientBuilder {
     }
 
     /// Whether a hash of each body that is not a form is signed (`oauth_body_hash`). Bodies that
-    /// are streams, multipart forms among them, are an error then.
+    /// are streams, such as multipart forms, are then an error. Defaults to `false`.
     ///
     /// [OAuth Request Body Hash](https://datatracker.ietf.org/doc/html/draft-eaton-oauth-bodyhash-00)
     pub fn force_include_body(mut self, include: bool) -> Self {
@@ -146,20 +146,20 @@ impl OAuth1ClientBuilder {
         self
     }
 
-    /// Whether redirects of API calls are followed as long as they stay within the origin, up to
-    /// ten, each signed anew; no unless told. All others are returned as they are, and so is one
-    /// that asks for a stream to be sent again.
+    /// Whether up to ten redirects of an API call are followed within the origin, each signed
+    /// anew. Defaults to `false`. All others are returned as they are, and so is one that asks for
+    /// a stream to be sent again.
     pub fn follow_same_origin_redirects(mut self, follow: bool) -> Self {
         self.follow_redirects = follow;
         self
     }
 
-    /// Makes the client. Nothing is sent yet.
+    /// Creates the client. Nothing is sent yet.
     ///
     /// # Errors
     ///
-    /// Of [`ErrorKind::Usage`](crate::ErrorKind::Usage), with every bad setting by its name; or
-    /// if TLS cannot be set up.
+    /// [`ErrorKind::Usage`](crate::ErrorKind::Usage), which names every invalid setting; or if TLS
+    /// cannot be set up.
     pub fn build(self) -> Result<OAuth1Client> {
         let settings = self.settings()?;
         let transport = self.http.transport(Follow::Nothing)?;
@@ -217,7 +217,7 @@ impl OAuth1ClientBuilder {
         })
     }
 
-    /// What signs for the client alone.
+    /// The signer of the client alone, without a token.
     fn signer(&self) -> Signer {
         let mut signer = Signer::new(&self.client_key)
             .signature_method(self.method.clone())

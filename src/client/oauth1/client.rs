@@ -17,20 +17,20 @@ use crate::{
 };
 
 paired! {
-    /// An OAuth 1.0 client: it signs what is sent, and does the three steps by which a person
+    /// An OAuth 1.0 client, which signs requests and performs the three steps by which a user
     /// grants access.
     ///
-    /// Cheap to clone: clones are the same client, with one person's credentials and one set of
+    /// Cheap to clone: clones are the same client, with the credentials of one user and one set of
     /// connections.
     ///
-    /// A script is one person's, and the client keeps the credentials:
+    /// In a script for a single user, the client keeps the credentials:
     ///
     #[doc = by_mode!(
         include_str!("../../../docs/examples/blocking/oauth1_client.md"),
         include_str!("../../../docs/examples/async/oauth1_client.md")
     )]
     ///
-    /// A web back end serves many people with one client, which keeps nothing of them:
+    /// In a web back end, one client serves many users and keeps nothing of them:
     ///
     #[doc = by_mode!(
         include_str!("../../../docs/examples/blocking/oauth1_client_2.md"),
@@ -39,9 +39,9 @@ paired! {
     ///
     /// # Security
     ///
-    /// Endpoints and signed requests have to be HTTPS, or loopback. Redirects are not followed, as
-    /// a signature is good for one request; no answer of an endpoint may be larger than 1 MiB or
-    /// last longer than the timeout, and none is asked twice by itself.
+    /// Endpoints and signed requests must be HTTPS or loopback. Redirects are not followed, as a
+    /// signature is valid for one request. Responses of endpoints are limited to 1 MiB and to the
+    /// timeout, and requests to them are not repeated.
     ///
     /// [RFC 5849](https://www.rfc-editor.org/rfc/rfc5849)
     #[derive(Clone)]
@@ -51,7 +51,7 @@ paired! {
 }
 
 impl OAuth1Client {
-    /// Begins a client that the server knows by this key (its `oauth_consumer_key`).
+    /// Creates a builder for the client with this key at the server (its `oauth_consumer_key`).
     pub fn builder(client_key: impl Into<String>) -> OAuth1ClientBuilder {
         OAuth1ClientBuilder::new(client_key.into())
     }
@@ -60,13 +60,12 @@ impl OAuth1Client {
         Self { session }
     }
 
-    /// The token credentials that the client signs with; none if it signs for itself alone, or
-    /// after `close`.
+    /// The current token credentials; none if the client signs for itself alone, or after `close`.
     pub fn token(&self) -> Option<Arc<TokenCredentials>> {
         self.session.token()
     }
 
-    /// Gives the client token credentials from elsewhere.
+    /// Replaces the token credentials.
     ///
     /// # Errors
     ///
@@ -75,14 +74,14 @@ impl OAuth1Client {
         self.session.set_token(token).map(drop)
     }
 
-    /// A client for the token credentials of another person: the same settings and connections.
-    /// Cheap, so that a web back end makes one per request.
+    /// Creates a client for the token credentials of another user, with the same settings and
+    /// connections. Cheap, so that a web back end creates one per request.
     #[must_use]
     pub fn for_token(&self, token: TokenCredentials) -> Self {
         Self::new(self.session.child(token))
     }
 
-    /// Where to send the person that these temporary credentials are for.
+    /// The URL to redirect the user of these temporary credentials to.
     ///
     /// # Errors
     ///
@@ -94,23 +93,23 @@ impl OAuth1Client {
         live.shared.settings.authorization_url(temporary)
     }
 
-    /// Where to send the client's own person, after `fetch_request_token`.
+    /// The URL to redirect the client's own user to, after `fetch_request_token`.
     ///
     /// # Errors
     ///
-    /// If no login is under way, there is no `authorization_endpoint`, or the client is closed.
+    /// If no login is pending, there is no `authorization_endpoint`, or the client is closed.
     ///
     /// [RFC 5849 section 2.2](https://www.rfc-editor.org/rfc/rfc5849#section-2.2)
     pub fn create_authorization_url(&self) -> Result<Url> {
         self.session.create_authorization_url()
     }
 
-    /// Takes the callback, a URL or its query, that the client's own person came back with.
+    /// Reads the callback of the client's own user, a URL or its query.
     ///
     /// # Errors
     ///
-    /// If it is not the answer to this login, which is then still under way; the server's own
-    /// error, which ends it; or if none is under way.
+    /// If it does not answer this login, which is then still pending; the error of the server,
+    /// which ends the login; or if none is pending.
     ///
     /// [RFC 5849 section 2.2](https://www.rfc-editor.org/rfc/rfc5849#section-2.2)
     pub fn parse_authorization_response(&self, callback: &str) -> Result<()> {
@@ -118,11 +117,11 @@ impl OAuth1Client {
             .verify(|temporary| temporary.authorization_response(callback))
     }
 
-    /// Takes the verifier that the client's own person was shown and has typed.
+    /// Sets the verifier that the client's own user was shown and has typed.
     ///
     /// # Errors
     ///
-    /// If it is empty, or no login is under way.
+    /// If it is empty, or no login is pending.
     ///
     /// [RFC 5849 section 2.2](https://www.rfc-editor.org/rfc/rfc5849#section-2.2)
     pub fn set_verifier(&self, verifier: impl Into<Secret>) -> Result<()> {
@@ -130,13 +129,13 @@ impl OAuth1Client {
             .verify(|temporary| temporary.verifier(verifier))
     }
 
-    /// Signs a request that is sent with a client of the caller's own, which must not change it
-    /// after that. Each attempt has to be signed anew.
+    /// Signs a request that is sent with an HTTP client of your own, which must not change it
+    /// afterwards. Each attempt has to be signed anew.
     ///
     /// # Errors
     ///
-    /// As for a request of this client: a URL that is neither HTTPS nor loopback, an
-    /// `Authorization` header that is there already, a body that cannot be signed.
+    /// Those of a request of this client: a URL that is neither HTTPS nor loopback, an
+    /// `Authorization` header that is present already, a body that cannot be signed.
     pub fn authorize(&self, request: &mut http::Request) -> Result<()> {
         let live = self.session.live()?;
         live.shared.transport.check(request.url())?;
@@ -146,11 +145,11 @@ impl OAuth1Client {
 
 #[maybe_async]
 impl OAuth1Client {
-    /// Asks for temporary credentials, and keeps nothing.
+    /// Requests temporary credentials, and keeps nothing.
     ///
     /// # Errors
     ///
-    /// The server's refusal, or that of the transport; or if the server does not confirm the
+    /// The error of the server or of the transport; or if the server does not confirm the
     /// callback.
     ///
     /// [RFC 5849 section 2.1](https://www.rfc-editor.org/rfc/rfc5849#section-2.1)
@@ -158,12 +157,12 @@ impl OAuth1Client {
         self.session.live()?.request_temporary_credentials().await
     }
 
-    /// Exchanges verified credentials for the person's token credentials, and keeps nothing.
+    /// Exchanges verified credentials for the user's token credentials, and keeps nothing.
     ///
     /// # Errors
     ///
-    /// The server's refusal, or that of the transport. If the outcome is unknown the verifier may
-    /// be spent, and the person has to begin again.
+    /// The error of the server or of the transport. If the outcome is unknown, the verifier may be
+    /// used up, and the user has to log in again.
     ///
     /// [RFC 5849 section 2.3](https://www.rfc-editor.org/rfc/rfc5849#section-2.3)
     pub async fn exchange(&self, verified: VerifiedCredentials) -> Result<TokenCredentials> {
@@ -171,23 +170,23 @@ impl OAuth1Client {
         live.request_token_credentials(&verified).await
     }
 
-    /// Begins the login of the client's own person: asks for temporary credentials and keeps them.
+    /// Begins the login of the client's own user: requests temporary credentials and keeps them.
     ///
     /// # Errors
     ///
-    /// As [`request_temporary_credentials`](Self::request_temporary_credentials).
+    /// Those of [`request_temporary_credentials`](Self::request_temporary_credentials).
     ///
     /// [RFC 5849 section 2.1](https://www.rfc-editor.org/rfc/rfc5849#section-2.1)
     pub async fn fetch_request_token(&self) -> Result<()> {
         self.session.fetch_request_token().await
     }
 
-    /// Completes the login of the client's own person, and keeps the token credentials, in the
-    /// place of those there were.
+    /// Completes the login of the client's own user, and keeps the token credentials, which
+    /// replace the old ones.
     ///
     /// # Errors
     ///
-    /// As [`exchange`](Self::exchange); or if there is no verifier yet.
+    /// Those of [`exchange`](Self::exchange); or if there is no verifier yet.
     ///
     /// [RFC 5849 section 2.3](https://www.rfc-editor.org/rfc/rfc5849#section-2.3)
     pub async fn fetch_access_token(&self) -> Result<Arc<TokenCredentials>> {
@@ -198,17 +197,17 @@ impl OAuth1Client {
     ///
     /// # Errors
     ///
-    /// The server's refusal, or that of the transport; or if there are none, or none with a
-    /// session handle.
+    /// The error of the server or of the transport; or if there are no token credentials, or none
+    /// with a session handle.
     ///
     /// [OAuth Session Extension](https://oauth.googlecode.com/svn/spec/ext/session/1.0/drafts/1/spec.html)
     pub async fn refresh_token(&self) -> Result<Arc<TokenCredentials>> {
         self.session.refresh_token().await
     }
 
-    /// Closes the client and all its clones, and lets go of credentials and connections. Later
-    /// calls fail as closed. Parent and children stay open; connections end with the last of
-    /// them. Closing again is fine.
+    /// Closes the client and all its clones, and releases credentials and connections. Later calls
+    /// return [`ErrorKind::Closed`](crate::ErrorKind::Closed). The parent and the children stay
+    /// open; connections end with the last of them. `close` may be called again.
     ///
     /// # Errors
     ///
@@ -216,7 +215,7 @@ impl OAuth1Client {
     ///
     /// # Security
     ///
-    /// The client's secrets are overwritten in memory; the key that *ring* made of them, and the
+    /// The client's secrets are overwritten in memory; the key of *ring* made of them, and the
     /// buffers of reqwest, are freed and not overwritten.
     pub async fn close(&self) -> Result<()> {
         self.session.abandon();

@@ -1,5 +1,5 @@
-//! What an OAuth 1.0 client is made of: connections and settings that are shared with its
-//! children, and the credentials of one person, or of nobody.
+//! Inside of an OAuth 1.0 client: connections and settings that are shared with its children, and
+//! the credentials of one user, or of none.
 
 use std::{
     fmt,
@@ -17,12 +17,12 @@ use crate::{
     wire::response::EndpointResponse,
 };
 
-/// A client's inside. Clones are the same client.
+/// Handle of a client. Clones are the same client.
 #[derive(Clone)]
-pub(in super::super::super) struct SignedSession(Arc<RwLock<Option<Person>>>);
+pub(in super::super::super) struct SignedSession(Arc<RwLock<Option<SignedState>>>);
 
-/// What an open client holds.
-struct Person {
+/// State of an open client.
+struct SignedState {
     shared: Arc<SignedShared>,
     /// Signs with the token, if there is one.
     signer: Arc<Signer>,
@@ -30,7 +30,7 @@ struct Person {
     login: LoginProgress,
 }
 
-/// How far a login of the client's own person has come.
+/// Progress of the login of the client's own user.
 #[derive(Default)]
 enum LoginProgress {
     #[default]
@@ -39,7 +39,7 @@ enum LoginProgress {
     Verified(VerifiedCredentials),
 }
 
-/// What a client shares with its children.
+/// Connections and settings that a client shares with its children.
 pub(in super::super) struct SignedShared {
     pub(in super::super) settings: SignedSettings,
     pub(in super::super) transport: Transport,
@@ -57,7 +57,7 @@ pub(in super::super) struct SignedSettings {
     pub(in super::super) follow_redirects: bool,
 }
 
-/// What a request needs.
+/// Connections, settings and signer for one request.
 pub(in super::super) struct OpenSession {
     pub(in super::super) shared: Arc<SignedShared>,
     pub(in super::super) signer: Arc<Signer>,
@@ -78,16 +78,16 @@ impl SignedSession {
 
     fn open(shared: Arc<SignedShared>, token: Option<TokenCredentials>) -> Self {
         let token = token.map(Arc::new);
-        let person = Person {
+        let state = SignedState {
             signer: signer(&shared, token.as_deref()),
             shared,
             token,
             login: LoginProgress::None,
         };
-        Self(Arc::new(RwLock::new(Some(person))))
+        Self(Arc::new(RwLock::new(Some(state))))
     }
 
-    /// A client for somebody else's token, on the same connections.
+    /// A client for the token of another user, on the same connections.
     pub(in super::super) fn child(&self, token: TokenCredentials) -> Self {
         match self.live() {
             Ok(live) => Self::open(live.shared, Some(token)),
@@ -96,11 +96,11 @@ impl SignedSession {
     }
 
     pub(in super::super) fn live(&self) -> Result<OpenSession> {
-        let person = self.read();
-        let person = person.as_ref().ok_or_else(Error::closed)?;
+        let state = self.read();
+        let state = state.as_ref().ok_or_else(Error::closed)?;
         Ok(OpenSession {
-            shared: person.shared.clone(),
-            signer: person.signer.clone(),
+            shared: state.shared.clone(),
+            signer: state.signer.clone(),
         })
     }
 
@@ -112,17 +112,17 @@ impl SignedSession {
         &self,
         token: TokenCredentials,
     ) -> Result<Arc<TokenCredentials>> {
-        let mut person = self.write();
-        let person = person.as_mut().ok_or_else(Error::closed)?;
+        let mut state = self.write();
+        let state = state.as_mut().ok_or_else(Error::closed)?;
         let token = Arc::new(token);
-        person.signer = signer(&person.shared, Some(&token));
-        person.token = Some(token.clone());
+        state.signer = signer(&state.shared, Some(&token));
+        state.token = Some(token.clone());
         Ok(token)
     }
 
     pub(in super::super) fn create_authorization_url(&self) -> Result<Url> {
         match self.read().as_ref().ok_or_else(Error::closed)? {
-            Person {
+            SignedState {
                 shared,
                 login: LoginProgress::Begun(temporary),
                 ..
@@ -131,49 +131,49 @@ impl SignedSession {
         }
     }
 
-    /// Completes the login that was begun. What is not the answer to it leaves it as it was.
+    /// Completes the pending login. A callback that does not answer it leaves it unchanged.
     pub(in super::super) fn verify(
         &self,
         verify: impl FnOnce(TemporaryCredentials) -> Result<VerifiedCredentials>,
     ) -> Result<()> {
-        let mut person = self.write();
-        let person = person.as_mut().ok_or_else(Error::closed)?;
-        let LoginProgress::Begun(temporary) = std::mem::take(&mut person.login) else {
+        let mut state = self.write();
+        let state = state.as_mut().ok_or_else(Error::closed)?;
+        let LoginProgress::Begun(temporary) = std::mem::take(&mut state.login) else {
             return Err(not_begun());
         };
         let kept = TemporaryCredentials::new(temporary.token(), temporary.token_secret());
         match verify(temporary) {
             Ok(verified) => {
-                person.login = LoginProgress::Verified(verified);
+                state.login = LoginProgress::Verified(verified);
                 Ok(())
             }
             Err(error) => {
                 if error.kind() == ErrorKind::Answer {
-                    person.login = LoginProgress::Begun(kept);
+                    state.login = LoginProgress::Begun(kept);
                 }
                 Err(error)
             }
         }
     }
 
-    /// Lets go of everything.
+    /// Releases everything.
     pub(in super::super::super) fn abandon(&self) {
         *self.write() = None;
     }
 
     fn set_login(&self, login: LoginProgress) -> Result<()> {
-        let mut person = self.write();
-        person.as_mut().ok_or_else(Error::closed)?.login = login;
+        let mut state = self.write();
+        state.as_mut().ok_or_else(Error::closed)?.login = login;
         Ok(())
     }
 
     fn take_verified(&self) -> Result<VerifiedCredentials> {
-        let mut person = self.write();
-        let person = person.as_mut().ok_or_else(Error::closed)?;
-        match std::mem::take(&mut person.login) {
+        let mut state = self.write();
+        let state = state.as_mut().ok_or_else(Error::closed)?;
+        match std::mem::take(&mut state.login) {
             LoginProgress::Verified(verified) => Ok(verified),
             other => {
-                person.login = other;
+                state.login = other;
                 Err(Error::usage(
                     "there is no verified login; call parse_authorization_response, or \
                      set_verifier, first",
@@ -182,11 +182,11 @@ impl SignedSession {
         }
     }
 
-    fn read(&self) -> RwLockReadGuard<'_, Option<Person>> {
+    fn read(&self) -> RwLockReadGuard<'_, Option<SignedState>> {
         self.0.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn write(&self) -> RwLockWriteGuard<'_, Option<Person>> {
+    fn write(&self) -> RwLockWriteGuard<'_, Option<SignedState>> {
         self.0.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -206,14 +206,14 @@ impl SignedSession {
         run_to_completion(self.clone().refresh_to_the_end()).await
     }
 
-    /// A verifier is good for one request, so what it brings is kept even if the caller has gone.
+    /// A verifier is valid for one request, so its token is kept even if the caller is dropped.
     async fn fetch_to_the_end(self) -> Result<Arc<TokenCredentials>> {
         let live = self.live()?;
         let verified = self.take_verified()?;
         match live.request_token_credentials(&verified).await {
             Ok(token) => self.set_token(token),
             Err(error) => {
-                // Nothing has been sent, so the verifier is not spent.
+                // Nothing has been sent, so the verifier is not used up.
                 if error.is_unsent() || error.kind() == ErrorKind::Usage {
                     self.set_login(LoginProgress::Verified(verified))?;
                 }
@@ -235,7 +235,7 @@ impl SignedSession {
         };
         let signer = (*live.signer).clone().session_handle(session_handle);
         let token = live.token_credentials(&signer).await?;
-        // A server that says nothing of the session goes on with it.
+        // Without a new handle the old one remains valid.
         let token = match token.session_handle() {
             Some(_) => token,
             None => token.with_session_handle(session_handle),
@@ -271,7 +271,7 @@ impl OpenSession {
         signer.read_token_credentials(answer.status(), answer.headers(), answer.body())
     }
 
-    /// Sends once: whether the server has used up a verifier or a nonce is not known afterwards.
+    /// Sends once: afterwards it is unknown whether the server has used up a verifier or a nonce.
     async fn ask(&self, url: &Url, signer: &Signer) -> Result<EndpointResponse> {
         let mut request = http::Request::new(Method::POST, url.clone());
         sign(signer, &mut request)?;
@@ -310,10 +310,10 @@ fn not_begun() -> Error {
 impl fmt::Debug for SignedSession {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &*self.read() {
-            Some(person) => f
+            Some(state) => f
                 .debug_struct("Open")
-                .field("client_key", &person.shared.settings.client_key)
-                .field("token", &person.token)
+                .field("client_key", &state.shared.settings.client_key)
+                .field("token", &state.token)
                 .finish_non_exhaustive(),
             None => f.write_str("Closed"),
         }

@@ -15,7 +15,7 @@ use crate::{
     oauth1::{Body, Signer},
 };
 
-/// Signs the request as it stands, and puts the signature where the signer has it.
+/// Signs the request as it is, and adds the signature at the place of the signer.
 pub(in super::super) fn sign(signer: &Signer, request: &mut http::Request) -> Result<()> {
     let body = match request.body() {
         None => Body::Bytes(&[]),
@@ -30,7 +30,7 @@ pub(in super::super) fn sign(signer: &Signer, request: &mut http::Request) -> Re
             .map_err(|_| Error::usage("the parameters of OAuth do not fit into the URL"))?;
     }
     if let Some(body) = body {
-        // It has grown.
+        // The body has grown.
         request.headers_mut().remove(CONTENT_LENGTH);
         *request.body_mut() = Some(body.into());
     }
