@@ -1,4 +1,4 @@
-//! What a caller is to do: use the token, wait, renew it, or give up.
+//! Actions of a caller: use the token, wait, renew it, or fail.
 
 use std::{sync::Arc, time::Duration};
 
@@ -14,35 +14,35 @@ use crate::{
     oauth2::grant::Grant,
 };
 
-/// What the handle of a caller has, of which others on the same slot may have another.
+/// Properties of a caller's handle, in which handles on the same slot may differ.
 pub(crate) struct Caller {
-    /// Sent anew when there is no refresh token. Only ever the client's own: a child of it acts
-    /// for somebody else.
+    /// Sent again if there is no refresh token. Only of the client itself: a child acts for another
+    /// user.
     pub(crate) grant: Option<Arc<dyn Grant>>,
     /// Whether there is a token endpoint at all.
     pub(crate) can_ask: bool,
 }
 
-/// What the caller is to do.
+/// Action of a caller.
 pub(crate) enum Action<W: Waiter> {
     Use(Arc<Published>),
     Wait(W),
-    /// Read the token store, and look again.
+    /// Read the token store, and decide again.
     Load(Claim<W>),
-    /// Renew; with a token to go on with if that fails, or none.
+    /// Renew; with the old token if it can be used when that fails.
     Renew(Claim<W>, Option<Arc<Published>>),
-    /// Look again at this slot, with which the other has become one.
+    /// Decide again by this slot, with which the other was merged.
     Follow(Arc<Slot<W>>),
     Fail(Error),
 }
 
 impl<W: Waiter> Slot<W> {
-    /// Whether a token that a server refuses could be renewed.
+    /// Whether a token could be renewed after a refusal by a server.
     pub(crate) fn may_retry(&self, caller: &Caller) -> bool {
         self.rules.policy.on_unauthorized() && self.read().is_renewable(caller, &self.rules)
     }
 
-    /// Decides what the caller does; if it leads, nobody else will until the [`Claim`] is dropped.
+    /// Decides the action of the caller. If it leads, no other does until the [`Claim`] is dropped.
     pub(crate) fn next(self: &Arc<Self>, need: &Need, caller: &Caller, now: Now) -> Action<W> {
         let mut state = self.write();
         if let Some(slot) = &state.forwarded {
@@ -74,7 +74,7 @@ impl<W: Waiter> Slot<W> {
         }
     }
 
-    /// What to do to read the token store, whatever is known of it.
+    /// The action to read the token store, whatever is known of it.
     pub(crate) fn reload(self: &Arc<Self>, now: Now) -> Action<W> {
         let mut state = self.write();
         if let Some(slot) = &state.forwarded {
@@ -118,8 +118,8 @@ impl<W: Waiter> Slot<W> {
         claim
     }
 
-    /// What a claim renews by now, after the store was read under it. False if its flight has been
-    /// abandoned, or if the slot has become one with another.
+    /// Updates a claim after the store was read under it. False if its flight has been abandoned, or
+    /// if the slot was merged with another.
     pub(crate) fn update_claim(&self, claim: &mut Claim<W>) -> bool {
         let state = self.read();
         claim.old = state.published.clone();
@@ -128,7 +128,7 @@ impl<W: Waiter> Slot<W> {
         state.is_current(claim) && state.forwarded.is_none()
     }
 
-    /// Whether the flight of a claim still is the one that counts.
+    /// Whether the flight of a claim is the current one.
     pub(super) fn is_led_by(&self, claim: &Claim<W>) -> bool {
         let state = self.read();
         state
@@ -137,8 +137,8 @@ impl<W: Waiter> Slot<W> {
             .is_some_and(|flight| flight.id == claim.id)
     }
 
-    /// Ends the flight of a claim whose attempt has failed. The next attempt waits if the server
-    /// was asked, unless the error is about a token that is not in use any more.
+    /// Ends the flight of a claim whose attempt has failed. The next attempt waits if a request was
+    /// sent, unless the error is about a token that is not in use any more.
     pub(crate) fn fail(
         &self,
         claim: &Claim<W>,
@@ -164,7 +164,7 @@ impl<W: Waiter> Slot<W> {
         result
     }
 
-    /// The flight has ended, if it still is the one that counts.
+    /// Ends the flight, if it is the current one.
     pub(super) fn end(&self, flight: u64) {
         let mut state = self.write();
         if state
@@ -215,7 +215,7 @@ impl<W: Waiter> State<W> {
         }
     }
 
-    /// Whether there may be a way to another token.
+    /// Whether there may be a way to obtain another token.
     fn is_renewable(&self, caller: &Caller, rules: &Rules) -> bool {
         let published = self.published.as_ref();
         let refresh_token = published.and_then(|published| published.token.refresh_token());
@@ -233,7 +233,7 @@ impl<W: Waiter> State<W> {
         error.unwrap_or_else(expired)
     }
 
-    /// A flight that should have ended long ago leads to nothing: whoever leads it has vanished.
+    /// Abandons a flight that has exceeded its limit: its leader has vanished.
     fn abandon_overdue(&mut self, limit: Duration, now: Now) {
         let is_overdue = |flight: &Flight<W>| flight.started.saturating_add(limit) <= now.monotonic;
         if self.flight.as_ref().is_some_and(is_overdue) {

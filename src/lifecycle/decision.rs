@@ -1,4 +1,4 @@
-//! What a token's life asks for: the decision, without carrying it out.
+//! Decisions in the life of a token, without carrying them out.
 
 use std::time::{Duration, SystemTime};
 
@@ -30,13 +30,13 @@ pub struct Lifetime {
 
 impl Lifetime {
     /// The lifetime of a token that is renewed `leeway` before its end, but never in the first half
-    /// of its life, so that a token of five seconds is not renewed on every request. Of a token
+    /// of its lifetime, so that a token of five seconds is not renewed on every request. For a token
     /// without `issued_at` the leeway alone counts; one without `expires_at` never ends.
     pub fn new(token: &Token, leeway: Duration) -> Self {
         Self::restored(token, leeway)
     }
 
-    /// Whether the token can be used and nothing is to be done for it.
+    /// Whether the token can be used and need not be renewed.
     pub fn is_fresh(self, now: SystemTime) -> bool {
         self.is_fresh_at(since_epoch(now))
     }
@@ -46,13 +46,13 @@ impl Lifetime {
         self.is_alive_at(since_epoch(now))
     }
 
-    /// Of a token that was restored, in whole seconds.
+    /// The lifetime of a restored token, in whole seconds.
     pub(super) fn restored(token: &Token, leeway: Duration) -> Self {
         let [issued_at, expires_at] = times(token);
         Self::between(issued_at, expires_at, leeway)
     }
 
-    /// Of a token that came in an answer at `received`, to the millisecond.
+    /// The lifetime of a token from a response at `received`, to the millisecond.
     pub(super) fn received(token: &Token, leeway: Duration, received: Duration) -> Self {
         let [issued_at, expires_at] = times(token);
         match (issued_at, expires_at) {
@@ -86,7 +86,7 @@ impl Lifetime {
         }
     }
 
-    /// Whether the token can be used and nothing is to be done for it.
+    /// Whether the token can be used and need not be renewed.
     pub(super) fn is_fresh_at(self, now: Duration) -> bool {
         self.renew_at.is_none_or(|renew_at| now < renew_at)
     }
@@ -115,22 +115,22 @@ fn times(token: &Token) -> [Option<Duration>; 2] {
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct TokenState {
-    /// The token's, if there is a token.
+    /// The lifetime of the token, if there is a token.
     pub(super) lifetime: Option<Lifetime>,
     pub(super) policy: RefreshPolicy,
     /// Whether there is something to renew it with.
     pub(super) renewable: bool,
     /// Whether a renewal is in flight.
     pub(super) in_flight: bool,
-    /// Whether an attempt failed so recently that the next has to wait.
+    /// Whether the next attempt has to wait, as one failed recently.
     pub(super) paced: bool,
     /// Whether another process is renewing the token early.
     pub(super) deferred: bool,
 }
 
 impl TokenState {
-    /// The state of a token, or of none, that is to be renewed `leeway` before its end and that
-    /// nothing can renew. Setters say more.
+    /// The state of a token, or of none, that is to be renewed `leeway` before its end. It is neither
+    /// renewable, nor in flight, nor paced; setters change that.
     pub fn new(token: Option<&Token>, leeway: Duration) -> Self {
         Self {
             lifetime: token.map(|token| Lifetime::new(token, leeway)),
@@ -142,13 +142,13 @@ impl TokenState {
         }
     }
 
-    /// What makes the client renew the token. Defaults to its expiry and a 401.
+    /// The occasions to renew the token. Defaults to its expiry and a 401.
     #[must_use]
     pub fn policy(self, policy: RefreshPolicy) -> Self {
         Self { policy, ..self }
     }
 
-    /// Whether there is a refresh token, or a grant that may be sent again.
+    /// Whether there is a refresh token, or a grant that can be sent again.
     #[must_use]
     pub fn renewable(self, renewable: bool) -> Self {
         Self { renewable, ..self }
@@ -160,19 +160,19 @@ impl TokenState {
         Self { in_flight, ..self }
     }
 
-    /// Whether an attempt failed so recently that the next has to wait.
+    /// Whether the next attempt has to wait, as one failed recently.
     #[must_use]
     pub fn paced(self, paced: bool) -> Self {
         Self { paced, ..self }
     }
 
-    /// What the life of the token asks for.
+    /// Decides what to do with the token.
     pub fn decide(self, now: SystemTime) -> Decision {
         decide(self, since_epoch(now))
     }
 }
 
-/// What the life of a token asks for.
+/// Decision in the life of a token.
 ///
 /// ```
 /// use std::time::{Duration, SystemTime};
@@ -182,7 +182,7 @@ impl TokenState {
 /// match state.decide(SystemTime::now()) {
 ///     Decision::Use => println!("send the request"),
 ///     Decision::RenewEarly | Decision::Renew => println!("ask the token endpoint first"),
-///     Decision::Wait => println!("wait for whoever is asking it"),
+///     Decision::Wait => println!("wait for the renewal in flight"),
 ///     _ => println!("give up"),
 /// }
 /// ```
@@ -193,15 +193,15 @@ pub enum Decision {
     Use,
     /// Renew the token, and use the old one if that fails or takes too long.
     RenewEarly,
-    /// Obtain a token, or renew it: there is none that could be used.
+    /// Obtain or renew the token: there is no usable one.
     Renew,
     /// Wait for the renewal in flight.
     Wait,
-    /// Fail with the error of the last attempt, as the next has to wait.
+    /// Fail with the error of the last attempt, as the next one has to wait.
     Paced,
-    /// Fail: there is no token and no way to get one.
+    /// Fail: there is no token, and none can be obtained.
     NoToken,
-    /// Fail: the token has expired and there is no way to renew it.
+    /// Fail: the token has expired, and cannot be renewed.
     Expired,
 }
 
@@ -224,8 +224,8 @@ pub(super) fn decide(state: TokenState, now: Duration) -> Decision {
                 Decision::Use
             }
         }
-        // With `expires_in: 0` a server means all kinds of things: where nothing can be renewed,
-        // the token is used until it is refused.
+        // Servers send `expires_in: 0` with various meanings: a token that cannot be renewed is
+        // used until it is refused.
         Some(lifetime) if lifetime.is_zero && !renewable => Decision::Use,
         _ if in_flight => Decision::Wait,
         _ if paced => Decision::Paced,

@@ -1,12 +1,12 @@
 //! Life of a token: a state machine without I/O, which the clients carry out.
 //!
-//! [`TokenState`] decides what a token asks for, for whoever sends requests without the clients of
-//! this crate.
+//! [`TokenState`] decides what to do with a token, for programs that send requests without the
+//! clients of this crate.
 //!
-//! Inside, a slot holds the token that is in use. Callers say what they need and are told what to
-//! do: use the token, wait, renew it, or give up. Whoever renews holds a claim; what the renewal
-//! brings is published in the table of slots, which knows each by its refresh token, and is then
-//! owed to the token store and to `update_token`.
+//! Inside, a slot holds the token that is in use. Callers say what they need and get an action: use
+//! the token, wait, renew it, or fail. The caller that renews holds a claim. The new token is
+//! published in the table of slots, which finds each by its refresh token, and is then delivered to
+//! the token store and to `update_token`.
 
 pub(crate) mod action;
 pub(crate) mod decision;

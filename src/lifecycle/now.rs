@@ -7,9 +7,9 @@ use crate::clock::Clock;
 /// Time of an event, by both kinds of clock.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Now {
-    /// Since 1970, by the wall clock, which may be set back: it judges expiry.
+    /// Since 1970, by the wall clock, which may be set back: for expiry.
     pub(crate) unix: Duration,
-    /// Since some moment before, never falling: it judges waits.
+    /// Since some moment before, never falling: for waits.
     pub(crate) monotonic: Duration,
 }
 

@@ -1,4 +1,4 @@
-//! What a slot has yet to tell `update_token`: one update after the other, each until it is taken.
+//! Updates that a slot has yet to deliver to `update_token`: in order, each until it is taken.
 
 use std::{collections::VecDeque, sync::Arc};
 
@@ -8,15 +8,15 @@ use super::{
     update::TokenUpdate,
 };
 
-/// How many updates of superseded logins are kept that the hook does not take.
+/// Limit of undelivered updates of superseded logins.
 pub(super) const SUPERSEDED: usize = 64;
 
 /// The updates of a slot.
 #[derive(Debug)]
 pub(super) struct Outbox<W> {
-    /// Not told yet; the last of them is merged with the next.
+    /// Undelivered; the last one is merged with the next.
     updates: VecDeque<TokenUpdate>,
-    /// Set while one is told, so that they are told one after the other.
+    /// Set while one is delivered, so that they are delivered one after the other.
     pub(super) telling: Option<W>,
 }
 
@@ -30,7 +30,7 @@ impl<W> Default for Outbox<W> {
 }
 
 impl<W> Outbox<W> {
-    /// Adds an update; the oldest of a superseded login that is dropped for it comes back.
+    /// Adds an update; returns the oldest of a superseded login if it is dropped for it.
     #[must_use]
     pub(super) fn add(&mut self, mut update: TokenUpdate) -> Option<TokenUpdate> {
         let follows = |earlier: &TokenUpdate| !earlier.superseded;
@@ -49,7 +49,7 @@ impl<W> Outbox<W> {
         self.updates.remove(oldest)
     }
 
-    /// Another token has taken the place of those that are to be told.
+    /// Marks all updates: another token has replaced theirs.
     pub(super) fn supersede(&mut self) {
         for update in &mut self.updates {
             update.superseded = true;
@@ -60,7 +60,7 @@ impl<W> Outbox<W> {
         self.updates.is_empty()
     }
 
-    /// An update that was not taken. What came meanwhile is merged with it.
+    /// Puts back an update that was not taken, merged with the next one.
     fn put_back(&mut self, update: TokenUpdate) {
         let next = self.updates.pop_front();
         match next {
@@ -76,16 +76,16 @@ impl<W> Outbox<W> {
     }
 }
 
-/// Who does the next thing that is to be stored or told.
+/// Next delivery of a slot, and the caller that does it.
 pub(crate) enum Due<T, W: Waiter> {
     Nothing,
     Mine(T, InProgress<W>),
-    /// Somebody else is at it: until then.
+    /// Another caller does it; settled when it has ended.
     Busy(W),
 }
 
-/// The two things that a slot owes, each done by one caller at a time. Storing waits for no hook, as
-/// a login that is to be stored would wait for it, too.
+/// Kind of delivery, each done by one caller at a time. Saving does not wait for a hook, as a login
+/// that is to be saved would wait for it, too.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Task {
     Save,
@@ -93,7 +93,7 @@ pub(super) enum Task {
 }
 
 impl<W: Waiter> Slot<W> {
-    /// The next update that is to be told. It goes back unless it is [`InProgress::done`].
+    /// Takes the next update. It goes back unless it is [`InProgress::done`].
     pub(crate) fn take_update(self: &Arc<Self>) -> Due<TokenUpdate, W> {
         let mut state = self.write();
         if let Some(other) = &state.outbox.telling {
@@ -136,8 +136,8 @@ impl<W: Waiter> State<W> {
     }
 }
 
-/// The right to store or to tell. If a hook fails, panics or is cut off, what it was told is to be
-/// told again; what is to be stored stays so until it is saved.
+/// Right to save or to call the hook. If a hook fails, panics or is cut off, its update is delivered
+/// again; an unsaved token stays so until it is saved.
 pub(crate) struct InProgress<W: Waiter> {
     slot: Arc<Slot<W>>,
     task: Task,

@@ -1,4 +1,4 @@
-//! How long attempts to get a token wait after one that failed.
+//! Wait after failed attempts to get a token.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::{error::Error, random};
 pub(crate) struct Pacing {
     failures: u32,
     until: Duration,
-    /// Until when the server asked to be left alone.
+    /// End of the `Retry-After` of the server.
     retry_after: Duration,
     error: Option<Error>,
 }
@@ -22,7 +22,7 @@ impl Pacing {
     /// … up to this.
     const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(300);
 
-    /// An attempt failed at `now`, and the server may have said when to come back.
+    /// Notes an attempt that failed at `now`, perhaps with a `Retry-After`.
     pub(crate) fn fail(&mut self, now: Duration, error: Error) {
         let retry_after = error.retry_after().unwrap_or_default();
         let retry_after = retry_after.min(Self::LONGEST_RETRY_AFTER);
@@ -30,7 +30,7 @@ impl Pacing {
             .saturating_mul(1 << self.failures.min(10))
             .min(Self::LAST)
             .max(retry_after);
-        // Up to a quarter more, so that those who failed together do not come back together.
+        // Up to a quarter more, so that clients that failed together do not retry together.
         let more = random::jitter(wait / 4).unwrap_or_default();
         self.failures = self.failures.saturating_add(1);
         self.until = now.saturating_add(wait).saturating_add(more);
@@ -38,12 +38,12 @@ impl Pacing {
         self.error = Some(error);
     }
 
-    /// The error of the last attempt, if the next has to wait, with the time that is left.
+    /// The error of the last attempt, if the next one has to wait, with the remaining time.
     pub(crate) fn error(&self, now: Duration) -> Option<Error> {
         self.error_until(self.until, now)
     }
 
-    /// The same for an attempt that the caller demands: it heeds the server's wish alone.
+    /// The same for an explicit attempt, which heeds `Retry-After` alone.
     pub(crate) fn server_wish(&self, now: Duration) -> Option<Error> {
         self.error_until(self.retry_after, now)
     }

@@ -12,18 +12,18 @@ use crate::{error::Result, oauth2::token::Token};
 pub(crate) struct Published {
     pub(crate) token: Arc<Token>,
     pub(crate) lifetime: Lifetime,
-    /// Made once, cloned per request; or why the token cannot be put on one.
+    /// Made once, cloned per request; or the error of a token that cannot be sent.
     header: Result<HeaderValue>,
 }
 
 impl Published {
-    /// A token that came from elsewhere.
+    /// A token from the caller or a store.
     pub(crate) fn restored(token: Arc<Token>, leeway: Duration) -> Self {
         let lifetime = Lifetime::restored(&token, leeway);
         Self::new(token, lifetime)
     }
 
-    /// A token that came in an answer at `received`.
+    /// A token from a response at `received`.
     pub(crate) fn received(token: Arc<Token>, leeway: Duration, received: Duration) -> Self {
         let lifetime = Lifetime::received(&token, leeway, received);
         Self::new(token, lifetime)
@@ -42,12 +42,12 @@ impl Published {
         self.lifetime.is_alive_at(now)
     }
 
-    /// Whether it can be used and nothing is to be done for it.
+    /// Whether it can be used and need not be renewed.
     pub(crate) fn is_fresh(&self, now: Duration) -> bool {
         self.lifetime.is_fresh_at(now)
     }
 
-    /// Whether a request would look the same with either.
+    /// Whether both have the same access token.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         self.token.access_token() == other.token.access_token()
     }

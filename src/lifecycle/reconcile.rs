@@ -1,4 +1,4 @@
-//! What a slot and its token store know of each other.
+//! Reconciliation of a slot and its token store.
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
@@ -15,24 +15,24 @@ use crate::{
     token_store::{Lease, StoredToken},
 };
 
-/// How many attempts to store something are remembered whose outcome is unknown.
+/// Limit of remembered saves of unknown outcome.
 const ATTEMPTS: usize = 16;
 
-/// Whose doing it is that the client holds something else than its store.
+/// Origin of a difference between the client and its store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Origin {
-    /// A renewal brought it. If somebody else has stored another in the meantime, that one counts.
+    /// A renewal. If another process has stored a token in the meantime, that one counts.
     Renewal,
-    /// A revocation ended it. Another one that was stored in the meantime counts, as it lives.
+    /// A revocation. Another token that was stored in the meantime counts, as it is valid.
     Revocation,
-    /// The caller: a login, a token from elsewhere. It counts, whatever is stored.
+    /// The caller: a login, `set_token`. It counts, whatever is stored.
     Caller,
 }
 
-/// Whether `stored` takes the place of the client's `own` token.
+/// Whether `stored` replaces the client's `own` token.
 ///
-/// `known` is the version that the client has read or stored last, and `unsaved` what of its own
-/// is not stored yet.
+/// `known` is the version that the client has read or stored last, and `unsaved` the origin of its
+/// own unsaved token.
 pub(super) fn supersedes_local(
     known: Option<u64>,
     unsaved: Option<Origin>,
@@ -43,7 +43,7 @@ pub(super) fn supersedes_local(
     match unsaved {
         Some(Origin::Caller) => false,
         Some(Origin::Renewal | Origin::Revocation) => other_version,
-        // A store that lost everything and began anew may have come to the same version.
+        // A store that lost everything and began again may have reached the same version.
         None => {
             let stored = stored.token.as_ref();
             other_version || own.map(Token::access_token) != stored.map(Token::access_token)
@@ -51,7 +51,7 @@ pub(super) fn supersedes_local(
     }
 }
 
-/// A lease that was taken for a renewal, and how long it lasts by monotonic time.
+/// Lease of a renewal, and its end by monotonic time.
 #[derive(Debug)]
 pub(crate) struct HeldLease {
     #[expect(dead_code, reason = "it is only there to be dropped")]
@@ -64,26 +64,26 @@ impl HeldLease {
         Self { lease, until }
     }
 
-    /// How much of its time is left.
+    /// The remaining time.
     pub(crate) fn left(&self, now: Now) -> Duration {
         self.until.saturating_sub(now.monotonic)
     }
 }
 
-/// What a slot knows of its store.
+/// Knowledge of a slot about its store.
 #[derive(Debug)]
 pub(super) struct StoreState<W> {
-    /// The version that the store is known to hold, once it was read.
+    /// The version in the store, once it was read.
     version: Option<u64>,
-    /// The store does not hold what the slot does, which is a token or none.
+    /// The origin of the slot's token, or of none, if it is not saved.
     unsaved: Option<Origin>,
-    /// What the store was given without saying that it took it: it may yet.
+    /// Saves of unknown outcome: the store may still take them.
     attempted: VecDeque<StoredToken>,
-    /// Set while something is stored, so that it is done one after the other.
+    /// Set during a save, so that saves are done one after the other.
     pub(super) saving: Option<W>,
-    /// The lease under which a token was renewed that is not stored yet.
+    /// The lease under which the unsaved token was renewed.
     pub(super) lease: Option<HeldLease>,
-    /// While another process renews early.
+    /// Active while another process renews early.
     pub(super) deferred: Pacing,
 }
 
@@ -110,17 +110,16 @@ impl<W> StoreState<W> {
         self.unsaved.is_none()
     }
 
-    /// Notes that the slot holds something else than the store.
+    /// Notes that the slot differs from the store.
     pub(super) fn save(&mut self, origin: Origin) {
         self.unsaved = Some(match (origin, self.unsaved) {
-            // What descends from a token of the caller's counts like that one.
+            // The successor of a token from the caller counts like that one.
             (Origin::Renewal, Some(Origin::Caller)) => Origin::Caller,
             _ => origin,
         });
     }
 
-    /// The same store for another slot: what is known of it goes along, what is being done does
-    /// not.
+    /// The same store for another slot: the knowledge goes along, operations in progress do not.
     pub(super) fn moved(self, origin: Origin) -> Self {
         Self {
             unsaved: Some(origin),
@@ -131,31 +130,31 @@ impl<W> StoreState<W> {
     }
 }
 
-/// What a slot was like when its store was asked.
+/// State of a slot before its store was read.
 pub(crate) struct Asked {
     generation: u64,
     version: Option<u64>,
 }
 
-/// What is to be stored.
+/// Token, or none, that is to be saved.
 pub(crate) struct Unsaved {
-    /// Nothing as long as the store has not been read.
+    /// None as long as the store has not been read.
     pub(crate) next: Option<StoredToken>,
     published: Option<Arc<Published>>,
 }
 
-/// What a slot makes of what its store holds.
+/// Result of comparing a slot with its store.
 pub(super) enum Reading {
-    /// The slot has changed since the store was asked: nothing was learnt.
+    /// The slot has changed since the store was read: there is no result.
     Changed,
-    /// The slot goes on with what it has.
+    /// The slot keeps its token.
     Known,
-    /// What is stored counts.
+    /// The stored token, or none, counts.
     Adopt(Option<Token>),
 }
 
 impl<W: Waiter> State<W> {
-    /// Learns what the store holds.
+    /// Compares the slot with what the store holds.
     pub(super) fn read(&mut self, asked: &Asked, stored: Option<StoredToken>) -> Reading {
         let own = self
             .published
@@ -169,21 +168,21 @@ impl<W: Waiter> State<W> {
             return Reading::Changed;
         }
         let Some(stored) = stored else {
-            // It may have lost its token, which is no reason to lose ours.
+            // The store may have lost its token, which is no reason to lose ours.
             store.version = Some(0);
             return Reading::Known;
         };
         let known = store.version.replace(stored.version);
         let access_token = own.as_deref().map(Token::access_token);
         let is_own = access_token == stored.token.as_ref().map(Token::access_token);
-        // What we stored ourselves, later than it was waited for, is not somebody else's.
+        // A save of our own that completed late is not that of another process.
         let is_late = store.attempted.contains(&stored);
         let adopt = !is_late && supersedes_local(known, store.unsaved, own.as_deref(), &stored);
         if adopt || (is_late && is_own) {
             store.unsaved = None;
         }
         match adopt {
-            // What was stored and not told of may be our own all the same.
+            // A save of unknown outcome may be our own all the same.
             true if !is_own => self.outbox.supersede(),
             true => {}
             false => return Reading::Known,
@@ -193,7 +192,7 @@ impl<W: Waiter> State<W> {
 }
 
 impl<W: Waiter> Slot<W> {
-    /// To be taken before the store is asked.
+    /// To be called before the store is read.
     pub(crate) fn asked(&self) -> Asked {
         let state = self.read();
         Asked {
@@ -202,7 +201,7 @@ impl<W: Waiter> Slot<W> {
         }
     }
 
-    /// What is to be stored, if anything is.
+    /// Takes the token to be saved, if there is one.
     pub(crate) fn take_unsaved(self: &Arc<Self>) -> Due<Unsaved, W> {
         let mut state = self.write();
         let published = state.published.clone();
@@ -227,7 +226,7 @@ impl<W: Waiter> Slot<W> {
         Due::Mine(unsaved, progress)
     }
 
-    /// The store did not say that it took `next`.
+    /// Notes that the outcome of saving `next` is unknown.
     pub(crate) fn unanswered(&self, next: StoredToken) {
         if let Some(store) = &mut self.write().store
             && !store.attempted.contains(&next)
@@ -237,8 +236,7 @@ impl<W: Waiter> Slot<W> {
         }
     }
 
-    /// The store holds it now. The lease of the renewal that brought it comes back, to be given
-    /// back.
+    /// Notes that the store has the token. Returns the lease of its renewal, to be released.
     pub(crate) fn saved(&self, saved: &Unsaved, next: &StoredToken) -> Option<HeldLease> {
         let mut state = self.write();
         let published = state.published.as_ref().map(Arc::as_ptr);
@@ -256,20 +254,20 @@ impl<W: Waiter> Slot<W> {
         lease
     }
 
-    /// The lease of an earlier renewal whose token is not stored yet, for the next renewal or to be
-    /// given back.
+    /// Takes the lease of an earlier renewal whose token is not saved yet, for the next renewal or to
+    /// be released.
     pub(crate) fn take_lease(&self) -> Option<HeldLease> {
         self.write().store.as_mut()?.lease.take()
     }
 
-    /// How long the lease lasts of an earlier renewal whose token is not stored yet.
+    /// The remaining time of the lease of an earlier renewal whose token is not saved yet.
     pub(crate) fn lease_left(&self, now: Now) -> Option<Duration> {
         let state = self.read();
         let lease = state.store.as_ref()?.lease.as_ref()?;
         Some(lease.left(now))
     }
 
-    /// Another process renews early: it is looked for what comes of that a little later.
+    /// Notes that another process renews early: the store is read again a little later.
     pub(crate) fn defer(&self, now: Now) {
         if let Some(store) = &mut self.write().store {
             let error = crate::error::Error::store("another process renews the token", None);

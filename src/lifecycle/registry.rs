@@ -1,5 +1,5 @@
-//! The slots that something is in flight for, or that owe their store or hook something: they stay
-//! until that is done, and whoever closes the client finds them here.
+//! Slots with a flight or with undelivered tokens: they stay until all is delivered, and `close`
+//! finds them here.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -14,9 +14,9 @@ pub(crate) struct Registry<W: Waiter>(Mutex<Entries<W>>);
 
 #[derive(Debug)]
 struct Entries<W: Waiter> {
-    /// By their identifier.
+    /// All of them, by their identifier.
     slots: HashMap<usize, Arc<Slot<W>>>,
-    /// Those among them whose token is in use by nobody, the oldest first.
+    /// Those whose token no handle uses, the oldest first.
     superseded: VecDeque<usize>,
 }
 
@@ -38,7 +38,7 @@ impl<W: Waiter> Registry<W> {
             .or_insert_with(|| slot.clone());
     }
 
-    /// Whoever calls this holds the slot itself, so this is never its end.
+    /// The caller holds the slot itself, so this never drops it.
     pub(super) fn remove(&self, slot: &Slot<W>) {
         let mut entries = self.lock();
         if entries.slots.remove(&slot.id()).is_some() {
@@ -46,7 +46,7 @@ impl<W: Waiter> Registry<W> {
         }
     }
 
-    /// Bounds what is owed for superseded logins: the oldest slot of one is given up.
+    /// Limits the superseded logins with undelivered tokens: the oldest one is dropped.
     #[must_use]
     pub(super) fn supersede(&self, slot: &Slot<W>) -> Option<Arc<Slot<W>>> {
         let mut entries = self.lock();

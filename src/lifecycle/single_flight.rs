@@ -1,5 +1,5 @@
-//! What is in flight for a slot, a renewal or the first look into its store: one caller leads it,
-//! any number wait for it.
+//! Flight of a slot, a renewal or the first load of its store: one caller leads it, any number wait
+//! for it.
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -9,35 +9,35 @@ use crate::{
     oauth2::grant::Grant,
 };
 
-/// How callers wait for something in flight. Each mode of the clients has its own.
+/// Signal for callers that wait for a flight. Each mode of the clients has its own.
 pub(crate) trait Waiter: Clone + Default + fmt::Debug + Send + Sync {
-    /// Lets go whoever waits, now and later. The first outcome counts.
+    /// Releases all waiting callers, now and later. The first outcome counts.
     fn settle(&self, outcome: Result<Outcome>);
 }
 
-/// What came of a flight, if it did not fail.
+/// Outcome of a flight that did not fail.
 #[derive(Clone, Debug)]
 pub(crate) enum Outcome {
-    /// A token, renewed here or by somebody else who shares the store.
+    /// A token, renewed here or by another process that shares the store.
     Token(Arc<Published>),
-    /// Another token counts by now, which is as good as a renewed one.
+    /// Another token is in use by now, which is as good as a renewed one.
     Superseded,
-    /// Nothing was renewed: whoever waits decides anew.
+    /// Nothing was renewed: waiting callers decide again.
     Unchanged,
 }
 
-/// What a caller needs of the slot.
+/// Need of a caller.
 #[derive(Clone, Debug)]
 pub(crate) enum Need {
-    /// A token that can be used.
+    /// A usable token.
     Usable,
-    /// A renewed one, whatever the time.
+    /// A renewed token, whatever the time.
     Renewed,
-    /// Another one than this, which a server refused.
+    /// A token other than this one, which a server refused.
     Other(Arc<Published>),
 }
 
-/// A flight as the slot knows it.
+/// Flight in the slot.
 #[derive(Debug)]
 pub(super) struct Flight<W> {
     pub(super) id: u64,
@@ -46,8 +46,8 @@ pub(super) struct Flight<W> {
     pub(super) waiter: W,
 }
 
-/// The right to renew, and what the renewal starts from. When it is dropped, in whatever way, the
-/// slot is free for the next and nobody waits any longer.
+/// Right to renew, with the state that the renewal starts from. When it is dropped, in whatever way,
+/// the slot is free for the next one and no caller waits any longer.
 pub(crate) struct Claim<W: Waiter> {
     pub(crate) slot: Arc<Slot<W>>,
     pub(super) id: u64,
@@ -56,7 +56,7 @@ pub(crate) struct Claim<W: Waiter> {
     pub(super) generation: u64,
     /// The token that is renewed.
     pub(crate) old: Option<Arc<Published>>,
-    /// What may be sent where there is no refresh token, or where it is refused.
+    /// Sent if there is no refresh token, or if it is refused.
     pub(crate) grant: Option<Arc<dyn Grant>>,
     /// Why the refresh token must not be sent again.
     pub(crate) refusal: Option<Error>,
@@ -82,18 +82,18 @@ impl<W: Waiter> Claim<W> {
         }
     }
 
-    /// What others wait for.
+    /// The signal that others wait for.
     pub(crate) fn waiter(&self) -> W {
         self.waiter.clone()
     }
 
-    /// Whether nobody else leads by now, as this has lasted too long.
+    /// Whether the flight has not been abandoned.
     pub(crate) fn is_leading(&self) -> bool {
         self.slot.is_led_by(self)
     }
 
-    /// Ends the flight. The slot is free for the next one before anybody hears of it: nobody is to
-    /// join what has ended.
+    /// Ends the flight. The slot is free before the waiting callers are released, so that none joins
+    /// a flight that has ended.
     pub(crate) fn finish(&self, outcome: Result<Outcome>) {
         self.slot.end(self.id);
         self.waiter.settle(outcome);
@@ -102,7 +102,7 @@ impl<W: Waiter> Claim<W> {
 
 impl<W: Waiter> Drop for Claim<W> {
     fn drop(&mut self) {
-        // Keeps what was settled before: this is for a panic and for a runtime that shuts down.
+        // Keeps an earlier outcome: this is for a panic and for a runtime that shuts down.
         self.finish(Err(Error::interrupted(
             "the renewal was cut off before its end",
         )));

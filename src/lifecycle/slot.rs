@@ -1,8 +1,7 @@
-//! The token slot: the published token, at most one renewal in flight, and what has not been stored
-//! and told yet.
+//! The token slot: the published token, at most one renewal in flight, and the undelivered tokens.
 //!
-//! Its lock is held for as long as it takes to look or to swap a pointer, never across I/O, so a
-//! renewal holds up nobody who has a token to go on with.
+//! Its lock is held only to read or to swap a pointer, never across I/O, so that a renewal does not
+//! delay callers with a usable token.
 
 use std::{
     sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
@@ -23,14 +22,14 @@ use crate::{
     oauth2::token::{Token, refresh::RefreshPolicy},
 };
 
-/// The rules that a client has.
+/// Rules of a client.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rules {
     pub(crate) leeway: Duration,
     pub(crate) policy: RefreshPolicy,
     /// Whether refresh tokens count, or the grant alone.
     pub(crate) use_refresh_tokens: bool,
-    /// How long a renewal may be in flight before the next caller leads another.
+    /// Limit of a renewal in flight, after which the next caller leads another.
     pub(crate) flight_limit: Duration,
 }
 
@@ -43,8 +42,8 @@ impl Rules {
         timeout: Duration,
         has_store: bool,
     ) -> Self {
-        // The token may be asked for in two ways, under a lease that is waited for, between calls
-        // of the store.
+        // The token may be requested in two ways, under a lease that is waited for, between calls of
+        // the store.
         let with_store = match has_store {
             true => timeout.saturating_add(Duration::from_secs(40)),
             false => Duration::ZERO,
@@ -77,15 +76,15 @@ pub(super) struct State<W: Waiter> {
     pub(super) flight: Option<Flight<W>>,
     pub(super) flights: u64,
     pub(super) pacing: Pacing,
-    /// Why the refresh token must not be sent again.
+    /// The refusal after which the refresh token must not be sent again.
     pub(super) refusal: Option<Error>,
     pub(super) outbox: Outbox<W>,
     pub(super) store: Option<StoreState<W>>,
     /// The handles that point here.
     pub(super) handles: usize,
-    /// The last of them was pointed elsewhere: the token is not in use.
+    /// The last handle was pointed to another slot: the token is not in use.
     pub(super) superseded: bool,
-    /// The slot with which this one has become one.
+    /// The slot with which this one was merged.
     pub(super) forwarded: Option<Arc<Slot<W>>>,
 }
 
@@ -121,8 +120,8 @@ impl<W: Waiter> Slot<W> {
         std::ptr::from_ref(self).addr()
     }
 
-    /// Marks those among them that complete a request, and so must not make another that has to be
-    /// completed. No other slot is there.
+    /// Marks the callbacks that complete a request, and so must not send another one that has to be
+    /// completed. No other slot has this address.
     pub(crate) fn completing(&self) -> usize {
         self.id() + 1
     }
@@ -131,7 +130,7 @@ impl<W: Waiter> Slot<W> {
         self.read().published.clone()
     }
 
-    /// The token if nothing is to be done for it: the fast path.
+    /// The token if it need not be renewed: the fast path.
     pub(crate) fn fresh(&self, now: Duration) -> Option<Arc<Published>> {
         let state = self.read();
         let published = state.published.as_ref()?;
@@ -139,7 +138,7 @@ impl<W: Waiter> Slot<W> {
         is_fresh.then(|| published.clone())
     }
 
-    /// The slot with which this one has become one.
+    /// The slot with which this one was merged.
     pub(crate) fn forwarded(&self) -> Option<Arc<Self>> {
         self.read().forwarded.clone()
     }
@@ -149,7 +148,7 @@ impl<W: Waiter> Slot<W> {
         self.read().store.is_some()
     }
 
-    /// A renewed token was refused too, or was not.
+    /// Notes whether a renewed token was refused, too.
     pub(crate) fn note_refusal(&self, refused: bool, published: &Published, now: Now) {
         let mut state = self.write();
         let is_published = state.published.as_ref();
@@ -161,14 +160,14 @@ impl<W: Waiter> Slot<W> {
         }
     }
 
-    /// Whether the published token still is this one.
+    /// Whether this is the published token.
     pub(crate) fn holds(&self, published: &Arc<Published>) -> bool {
         let held = &self.read().published;
         held.as_ref()
             .is_some_and(|held| Arc::ptr_eq(held, published))
     }
 
-    /// What callers wait for, if something is in flight.
+    /// The signal of the flight, if there is one.
     pub(crate) fn in_flight(&self) -> Option<W> {
         self.read()
             .flight
@@ -176,19 +175,19 @@ impl<W: Waiter> Slot<W> {
             .map(|flight| flight.waiter.clone())
     }
 
-    /// Whether nothing is in flight, nor to be stored or told, nor under way.
+    /// Whether nothing is in flight, undelivered or in delivery.
     pub(crate) fn is_settled(&self) -> bool {
         self.read().is_settled()
     }
 
-    /// Whether something is to be stored or told.
+    /// Whether something is undelivered.
     pub(crate) fn owes(&self) -> bool {
         let state = self.read();
         let is_saved = state.store.as_ref().is_none_or(StoreState::is_saved);
         !state.outbox.is_empty() || !is_saved
     }
 
-    /// The registry forgets a slot that owes nothing any more.
+    /// Removes the slot from the registry once everything is delivered.
     pub(super) fn check_settled(&self, state: &State<W>) {
         if state.is_settled() {
             self.registry.remove(self);
@@ -210,7 +209,7 @@ impl<W: Waiter> State<W> {
         self.generation == claim.generation && flight.is_some_and(|flight| flight.id == claim.id)
     }
 
-    /// Takes a token in use. Another token is no reason to wait any longer.
+    /// Puts a token, or none, in use. It ends any wait after failures.
     pub(super) fn publish(&mut self, published: Option<Arc<Published>>) {
         self.generation += 1;
         self.pacing = Pacing::default();

@@ -25,14 +25,14 @@ use crate::{
     token_store::StoredToken,
 };
 
-/// How long a spent refresh token leads to the token that took its place, by monotonic time:
-/// requests that loaded their row before the renewal are done by then.
+/// Time for which a used refresh token leads to its successor, by monotonic time: requests that
+/// loaded their row before the renewal are done by then.
 const SPENT: Duration = Duration::from_secs(60);
 
-/// How many spent refresh tokens are followed from one row.
+/// Limit of used refresh tokens that are followed from one row.
 const LONGEST_TRAIL: usize = 64;
 
-/// The SHA-256 of a refresh token, so that no secret stands in a key.
+/// SHA-256 of a refresh token, so that a key is no secret.
 type Key = [u8; 32];
 
 /// All slots of a client and its children.
@@ -41,7 +41,7 @@ pub(crate) struct Slots<W: Waiter> {
     rules: Rules,
     table: Mutex<Table<W>>,
     registry: Arc<Registry<W>>,
-    /// How many updates of superseded logins were given up.
+    /// Number of dropped updates of superseded logins.
     dropped: AtomicUsize,
 }
 
@@ -49,25 +49,25 @@ pub(crate) struct Slots<W: Waiter> {
 #[derive(Debug)]
 struct Table<W: Waiter> {
     entries: HashMap<Key, Entry<W>>,
-    /// The keys in the order in which they are looked at, so that each insertion looks at two.
+    /// The keys in the order in which they are swept, two with each insertion.
     order: VecDeque<Key>,
 }
 
 #[derive(Debug)]
 enum Entry<W: Waiter> {
-    /// The refresh token is in use, as long as somebody holds the slot.
+    /// The refresh token is in use, as long as the slot exists.
     Live(Weak<Slot<W>>),
-    /// It was spent; until that time it leads to the token that took its place.
+    /// It was used; until that time it leads to its successor.
     Spent(Arc<Published>, Duration),
 }
 
-/// What came of reading a store.
+/// Result of reading a store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Learned {
-    /// The slot has changed since the store was asked.
+    /// The slot has changed since the store was read.
     Changed,
     Known,
-    /// What is stored is in use now.
+    /// The stored token is in use now.
     Adopted,
 }
 
@@ -84,13 +84,13 @@ impl<W: Waiter> Slots<W> {
         }
     }
 
-    /// How many updates of superseded logins were given up since this was asked last: the hook did
-    /// not take them.
+    /// The number of dropped updates of superseded logins since the last call: the hook did not take
+    /// them.
     pub(crate) fn take_dropped(&self) -> usize {
         self.dropped.swap(0, Ordering::Relaxed)
     }
 
-    /// The slots that something is in flight for, or that owe something.
+    /// The slots with a flight or with something undelivered.
     pub(crate) fn owing(&self) -> Vec<Arc<Slot<W>>> {
         self.registry.slots()
     }
@@ -103,12 +103,12 @@ impl<W: Waiter> Slots<W> {
         }
     }
 
-    /// The slot for one more handle with a token that was kept elsewhere.
+    /// The slot for one more handle with this token.
     pub(crate) fn find(&self, token: Token, now: Now) -> Arc<Slot<W>> {
         self.locate(token, now).0
     }
 
-    /// The same, and whether it was found by a refresh token that is spent.
+    /// The same, and whether it was found by a used refresh token.
     fn locate(&self, token: Token, now: Now) -> (Arc<Slot<W>>, bool) {
         let Some(key) = key(&token) else {
             return (self.slot(Some(self.restored(token)), None), false);
@@ -119,7 +119,7 @@ impl<W: Waiter> Slots<W> {
                 let mut state = slot.write();
                 state.handles += 1;
                 state.superseded = false;
-                // A spent refresh token comes with a stale row, whatever its times say.
+                // A used refresh token comes with a stale row, whatever its times say.
                 if !spent && state.flight.is_none() && is_newer(&token, state.own()) {
                     state.publish(Some(self.restored(token)));
                 }
@@ -141,9 +141,8 @@ impl<W: Waiter> Slots<W> {
         }
     }
 
-    /// Points a handle from `slot` to that of a token which its caller gave it, or to one without a
-    /// token. Others on `slot` go on with what they have; its store goes along with the handle that
-    /// has one.
+    /// Points a handle from `slot` to that of a token from the caller, or to one without a token.
+    /// Other handles on `slot` keep its token; the store goes along with the handle that has one.
     pub(crate) fn replace(
         &self,
         slot: &Arc<Slot<W>>,
@@ -190,12 +189,12 @@ impl<W: Waiter> Slots<W> {
         next
     }
 
-    /// A handle points to `slot` no longer, as it is closed or has gone.
+    /// Notes that a handle of `slot` was closed or dropped.
     pub(crate) fn forget_handle(&self, slot: &Arc<Slot<W>>) {
         self.leave(slot, &mut slot.write(), false);
     }
 
-    /// Points a handle from a slot to the one with which that has become one.
+    /// Points a handle from a slot to the one with which it was merged.
     pub(crate) fn follow(&self, from: &Arc<Slot<W>>, to: &Arc<Slot<W>>) {
         self.leave(from, &mut from.write(), false);
         to.write().handles += 1;
@@ -210,9 +209,9 @@ impl<W: Waiter> Slots<W> {
         }
     }
 
-    /// Publishes the token that the renewal of `claim` brought, unless another has been published
-    /// meanwhile, and notes what is to be stored and told. The flight ends; with a problem, if the
-    /// token is not what was needed and is there so that nothing is lost.
+    /// Publishes the new token of `claim`, unless another was published meanwhile, and notes what is
+    /// to be delivered. The flight ends; with `problem`, if the token is not the needed one and is
+    /// kept so that nothing is lost.
     pub(crate) fn publish(
         &self,
         claim: &Claim<W>,
@@ -264,8 +263,8 @@ impl<W: Waiter> Slots<W> {
         outcome
     }
 
-    /// Learns what the store of `slot` holds, and takes it if that is news. Checking and taking are
-    /// one step.
+    /// Compares the slot with what its store holds, and uses that if it is newer. Both are one
+    /// step.
     pub(crate) fn learn(
         &self,
         slot: &Arc<Slot<W>>,
@@ -314,11 +313,11 @@ impl<W: Waiter> Slots<W> {
     }
 }
 
-/// What a refresh token leads to.
+/// Result of the lookup of a refresh token.
 enum Found<W: Waiter> {
-    /// A slot in use, and whether it was found by a spent refresh token.
+    /// A slot in use, and whether it was found by a used refresh token.
     Slot(Arc<Slot<W>>, bool),
-    /// A token that took its place and is in use by nobody.
+    /// A successor that no slot uses.
     Token(Arc<Published>),
     Nothing,
 }
@@ -345,8 +344,8 @@ impl<W: Waiter> Table<W> {
         last.map_or(Found::Nothing, Found::Token)
     }
 
-    /// `new` has taken the place of `old` in `slot`. Where the new refresh token has a slot already,
-    /// the two become one.
+    /// Moves the key of `slot` from `old` to `new`. If the new refresh token has a slot already, the
+    /// two are merged.
     fn rotate(
         &mut self,
         slot: &Arc<Slot<W>>,
@@ -375,7 +374,7 @@ impl<W: Waiter> Table<W> {
         }
     }
 
-    /// Dead entries go a few at a time, so that no insertion takes long.
+    /// Removes dead entries a few at a time, so that no insertion takes long.
     fn insert(&mut self, key: Key, entry: Entry<W>, now: Now) {
         for _ in 0..2 {
             let Some(key) = self.order.pop_front() else {
@@ -395,8 +394,8 @@ impl<W: Waiter> Table<W> {
     }
 }
 
-/// The handles of `slot` follow to `other`, whose refresh token it has come to. The store goes
-/// along.
+/// Forwards the handles of `slot` to `other`, which has the same refresh token by now. The store
+/// goes along.
 fn merge<W: Waiter>(
     slot: &Arc<Slot<W>>,
     state: &mut State<W>,
@@ -420,7 +419,7 @@ fn merge<W: Waiter>(
     state.forwarded = Some(other);
 }
 
-/// The slot that others have been forwarded to.
+/// The slot at the end of the forwarding.
 fn to_the_end<W: Waiter>(mut slot: Arc<Slot<W>>) -> Arc<Slot<W>> {
     loop {
         let Some(next) = slot.forwarded() else {
@@ -443,13 +442,13 @@ fn key(token: &Token) -> Option<Key> {
     token.refresh_token().map(Secret::digest)
 }
 
-/// Whether a row is newer than what is in use. One with the same access token never is: what is in
-/// use knows its times better.
+/// Whether a row is newer than the token in use. One with the same access token never is: the token
+/// in use has more precise times.
 fn is_newer(token: &Token, own: Option<&Token>) -> bool {
     own.is_none_or(|own| age(token) > age(own) && token.access_token() != own.access_token())
 }
 
-/// Whether what is in use is newer than `token`.
+/// Whether the token in use is newer than `token`.
 fn is_newer_than(own: Option<&Token>, token: &Token) -> bool {
     own.is_some_and(|own| age(own) > age(token))
 }

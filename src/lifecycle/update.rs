@@ -1,13 +1,14 @@
-//! What `update_token` is told.
+//! Argument of `update_token`.
 
 use std::sync::Arc;
 
 use crate::{oauth2::token::Token, secret::Secret};
 
-/// A token that the client obtained by itself or by `refresh_token`, handed to `update_token` so
-/// that it can be stored.
+/// A token that the client obtained by itself or by `refresh_token`, passed to `update_token` to be
+/// stored.
 ///
-/// The row to be replaced is found by the tokens that were used until now:
+/// The row to be replaced is found by the previous tokens. Delivery is at least once, so storing the
+/// same update again must do no harm:
 ///
 /// ```
 /// use oauth_twin::{BoxError, TokenUpdate};
@@ -33,11 +34,12 @@ pub struct TokenUpdate {
     pub token: Arc<Token>,
     /// The access token that it replaces, if there was one.
     pub previous_access_token: Option<Secret>,
-    /// The refresh token of the token that it replaces, if there was one: spent now, unless the
+    /// The refresh token of the token that it replaces, if there was one: used up now, unless the
     /// new token has the same.
     pub previous_refresh_token: Option<Secret>,
-    /// Whether `set_token` or `fetch_token` gave the client another token in the meantime. The
-    /// client does not use this one then; it is told so that nothing the server issued is lost.
+    /// Whether another token is in use in the meantime, by `set_token`, `fetch_token` or the
+    /// `token_store`, so that no client uses this one. It is reported so that no token of the server
+    /// is lost.
     pub superseded: bool,
 }
 
@@ -51,8 +53,8 @@ impl TokenUpdate {
         }
     }
 
-    /// This update in the place of `earlier`, which nobody has stored: the row still holds what
-    /// stood there before both.
+    /// This update instead of `earlier`, which is not stored: the row still has the token from before
+    /// both.
     pub(crate) fn after(mut self, earlier: Self) -> Self {
         self.previous_access_token = earlier.previous_access_token;
         self.previous_refresh_token = earlier.previous_refresh_token;
