@@ -1,5 +1,4 @@
-//! What a client asks endpoints for when its caller says so: a token by a grant, revocation,
-//! introspection.
+//! Endpoint calls that the caller requests: a token by a grant, revocation, introspection.
 
 use std::sync::Arc;
 
@@ -24,7 +23,7 @@ impl Session {
         run_to_completion(self.clone().fetch(grant)).await
     }
 
-    /// Obtains a token by the caller's grant and keeps it.
+    /// Obtains a token with the caller's grant and keeps it.
     async fn fetch(self, grant: Arc<dyn Grant>) -> Result<Arc<Token>> {
         let live = self.live()?;
         let _passage = live.gate.pass()?;
@@ -77,17 +76,17 @@ impl Session {
         live.call().introspect(&token, hint.as_ref()).await
     }
 
-    /// Revokes the client's own token, that which lasts longest, and forgets both.
+    /// Revokes the client's own refresh token, or else its access token, and forgets both.
     async fn revoke_own(self) -> Result<()> {
         loop {
             let live = self.live()?;
             let _passage = live.gate.pass()?;
             let deadline = Deadline::after(live.shared.settings.rules.flight_limit);
-            // What a renewal that is under way brings is to be revoked, too.
+            // The token of a renewal in flight is to be revoked, too.
             if let Some(flight) = live.slot.in_flight() {
                 flight.has_ended(deadline).await;
             }
-            // So is what another process has stored, and none may renew it meanwhile.
+            // So is the stored token of another process, and none may renew it meanwhile.
             let sync = live.store_sync();
             let _lease = sync.lease(&live.gate).await?;
             sync.reload().await?;

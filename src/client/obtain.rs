@@ -1,5 +1,4 @@
-//! Getting a token for a caller: the one in use, or a renewed one, by leading the renewal or by
-//! waiting for it.
+//! A token for a caller: the one in use or a renewed one, by leading the renewal or waiting for it.
 
 use std::{
     ops::ControlFlow::{self, Break, Continue},
@@ -25,10 +24,10 @@ use crate::{
     trace,
 };
 
-/// A token that a caller got.
+/// Token of a caller.
 pub(super) struct Obtained {
     pub(super) published: Arc<Published>,
-    /// Why the token, which is new and usable, is not stored, or not told to `update_token`.
+    /// The failed delivery of the token, which is new and usable.
     undelivered: Option<Error>,
 }
 
@@ -41,7 +40,7 @@ impl Obtained {
         }
     }
 
-    /// The token for a request, which is sent whatever became of the delivery.
+    /// The token for a request, which is sent even if the delivery failed.
     pub(super) fn for_request(self) -> Arc<Published> {
         if let Some(error) = &self.undelivered {
             trace::update_failed(error);
@@ -49,7 +48,7 @@ impl Obtained {
         self.published
     }
 
-    /// The token for whoever asked for it.
+    /// The token for the caller of a token method.
     pub(super) fn delivered(self) -> Result<Arc<Token>> {
         match self.undelivered {
             Some(error) => Err(error),
@@ -71,11 +70,11 @@ impl Session {
         self.usable(deadline).await?.delivered()
     }
 
-    /// Reads the store, so that the slot holds what it does.
+    /// Reads the store into the slot.
     pub(super) async fn reload(&self) -> Result<()> {
         loop {
             let live = self.live()?;
-            // Within a callback, what is published counts, and nothing is waited for.
+            // Within a callback, the published token counts, and there is no wait.
             if !live.slot.is_stored() || is_in_callback(live.slot.id()) {
                 return Ok(());
             }
@@ -91,14 +90,14 @@ impl Session {
                 }
                 _ => return Ok(()),
             };
-            // What is just published is newer than what is stored.
+            // A token that was just published is newer than the stored one.
             if let Ok(Outcome::Token(_)) = outcome {
                 return Ok(());
             }
         }
     }
 
-    /// A token that can be used, waited for until the deadline.
+    /// A usable token, waited for until the deadline.
     pub(super) async fn usable(&self, deadline: Deadline) -> Result<Obtained> {
         let live = self.live()?;
         match live.slot.fresh(live.shared.settings.clock.unix()) {
@@ -107,11 +106,11 @@ impl Session {
         }
     }
 
-    /// The token that is needed, by leading a renewal, waiting for one, or not at all.
+    /// The needed token: the current one, or by leading a renewal or waiting for one.
     pub(super) async fn obtain(&self, mut need: Need, deadline: Deadline) -> Result<Obtained> {
         let mut waited = false;
         loop {
-            // A call that was under way when the client was closed renews nothing any more.
+            // A call in progress when the client is closed renews nothing any more.
             let live = self.live()?;
             if is_in_callback(live.slot.id()) {
                 return live.in_callback();
@@ -132,7 +131,7 @@ impl Session {
             };
             waited = true;
             if !self.points_to(&live.slot) {
-                // Another token was set meanwhile: what came of this one is not for this caller.
+                // Another token was set meanwhile: this outcome is not for this caller.
                 need = Need::Usable;
                 continue;
             }
@@ -147,14 +146,13 @@ impl Session {
 }
 
 impl Live {
-    /// When a call of the client's own goes on, whatever it waits for: later than a renewal may
-    /// last.
+    /// The end of a call's wait if it has no limit of its own: later than a renewal may last.
     pub(super) fn deadline(&self) -> Deadline {
         Deadline::after(self.shared.settings.rules.flight_limit)
     }
 
-    /// A callback runs within a renewal or after it: it gets what is published, and waits for
-    /// nothing.
+    /// The token within a callback, which runs in a renewal or after it: the published one, without
+    /// waiting.
     fn in_callback(&self) -> Result<Obtained> {
         let completing = is_in_callback(self.slot.completing());
         let now = self.shared.settings.clock.unix();
@@ -164,7 +162,7 @@ impl Live {
         Ok(Obtained::in_use(published))
     }
 
-    /// Whether the client still was open when the claim was made. If it was, `close` waits for it.
+    /// The claim, if the client was open when it was made. In that case `close` waits for it.
     fn is_open(&self, claim: Claim<Waiting>) -> Result<Claim<Waiting>> {
         match self.gate.is_closed() {
             true => Err(Error::closed()),
@@ -175,7 +173,7 @@ impl Live {
 
 #[maybe_async]
 impl Live {
-    /// Reads the store, for all who wait for it.
+    /// Reads the store, for all callers that wait for it.
     async fn load(&self, claim: Claim<Waiting>, deadline: Deadline) -> Result<Outcome> {
         let claim = self.is_open(claim)?;
         let sync = self.store_sync();
@@ -183,8 +181,8 @@ impl Live {
         loaded.unwrap_or_else(|| Err(Error::timed_out("timed out waiting for token_store")))
     }
 
-    /// Renews for all who wait, until the deadline, or with an old token to go on with until half
-    /// way to it. What is begun goes on after that.
+    /// Renews for all callers, until the deadline, or with a usable old token until half of the time.
+    /// The renewal continues after that.
     async fn renew(
         &self,
         claim: Claim<Waiting>,

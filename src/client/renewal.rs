@@ -1,4 +1,4 @@
-//! Renewing a token: by one caller for all, to the end, published before it is delivered.
+//! Renewal of a token: by one caller for all, to its end, published before it is delivered.
 
 use std::{
     ops::ControlFlow::{self, Break, Continue},
@@ -25,7 +25,7 @@ use crate::{
     trace,
 };
 
-/// What a renewal came to.
+/// Result of a renewal.
 pub(super) struct Renewed {
     pub(super) outcome: Outcome,
     pub(super) delivered: Result<()>,
@@ -42,7 +42,7 @@ impl Renewed {
 /// A renewal that is in flight.
 pub(super) struct Renewal {
     live: Live,
-    /// Whether the server was asked.
+    /// Whether a token request was sent.
     has_asked: bool,
     claim: Claim<Waiting>,
 }
@@ -57,12 +57,12 @@ impl Renewal {
     }
 }
 
-/// Something that ends a renewal without a new token, or what it goes on with.
+/// Outcome that ends a renewal without a new token, or the value for its next step.
 type Step<T> = ControlFlow<Outcome, T>;
 
 #[maybe_async]
 impl Renewal {
-    /// Answer, publish, end of the flight, delivery.
+    /// Request, publication, end of the flight, delivery.
     pub(super) async fn run(mut self, deadline: Deadline) -> Result<Renewed> {
         let obtained = self.obtain().await;
         let (slot, now) = (self.claim.slot.clone(), self.live.shared.now());
@@ -88,7 +88,7 @@ impl Renewal {
         self.live.shared.tell_dropped();
         let delivery = Delivery::new(self.live.shared.clone(), slot);
         let delivered = delivery.run(deadline).await;
-        // Somebody else's token may have turned out to count.
+        // The stored token of another process may be in use by now.
         let outcome = match outcome? {
             Outcome::Token(published) if !self.claim.slot.holds(&published) => Outcome::Superseded,
             outcome => outcome,
@@ -96,7 +96,7 @@ impl Renewal {
         Ok(Renewed { outcome, delivered })
     }
 
-    /// A new token and the lease that it was renewed under; or what somebody else has stored.
+    /// A new token and the lease that it was renewed under; or the stored token of another process.
     async fn obtain(&mut self) -> Result<Step<(Token, Option<HeldLease>)>> {
         let sync = StoreSync::new(self.live.shared.clone(), self.claim.slot.clone());
         if sync.store().is_none() {
@@ -111,12 +111,12 @@ impl Renewal {
             Ok(token) => return Ok(Continue((token, Some(lease)))),
             Err(error) => error,
         };
-        // As long as the lease lasts for as much again.
+        // If the lease lasts for another attempt.
         let timeout = self.live.shared.settings.timeout;
         if !error.needs_login() || lease.left(self.live.shared.now()) < timeout + 2 * CALL {
             return Err(error);
         }
-        // Somebody who heeds no lease may have spent the refresh token and stored another.
+        // A process without the lease may have used the refresh token and stored another.
         if let Break(outcome) = self.look(&sync).await? {
             return Ok(Break(outcome));
         }
@@ -126,7 +126,7 @@ impl Renewal {
         Ok(Continue((self.request().await?, Some(lease))))
     }
 
-    /// The lease, unless there is what is as good as a renewed token.
+    /// The lease, unless there is a token as good as a renewed one.
     async fn lease(&mut self, sync: &StoreSync) -> Result<Step<HeldLease>> {
         let mut patience = Patience::new();
         loop {
@@ -134,7 +134,7 @@ impl Renewal {
                 return Ok(Break(outcome));
             }
             if self.live.gate.is_closed() {
-                // Others decide anew.
+                // Waiting callers decide again.
                 return Ok(Break(Outcome::Unchanged));
             }
             if let Some(refusal) = &self.claim.refusal {
@@ -146,7 +146,7 @@ impl Renewal {
             }
             let lease = sync.try_lease().await?;
             if let Some(lease) = lease {
-                // Once more, as somebody else may have had it a moment ago.
+                // Once more, as another process may have renewed a moment ago.
                 let looked = self.look(sync).await?;
                 return Ok(looked.map_continue(|()| lease));
             }
@@ -161,7 +161,7 @@ impl Renewal {
         }
     }
 
-    /// Reads the store: what it holds is what is renewed, unless it is what is needed.
+    /// Reads the store: its token is renewed, unless it is the needed one already.
     async fn look(&mut self, sync: &StoreSync) -> Result<Step<()>> {
         sync.reload().await?;
         let slot = self.claim.slot.clone();
@@ -173,14 +173,14 @@ impl Renewal {
             }));
         }
         if was_logged_in && self.claim.old.is_none() {
-            // Nobody is logged in, and nothing that the caller gave us may log in again.
+            // The user was logged out, and a grant from the caller must not log in again.
             self.claim.grant = self.live.log_out();
         }
         match self.claim.old.clone() {
             Some(stored) if self.is_needed(&stored) => {
                 return Ok(Break(Outcome::Token(stored)));
             }
-            // From now on, what somebody else stores is as good as a renewed one.
+            // From now on, a token that another process stores is as good as a renewed one.
             stored => {
                 if let Need::Renewed = self.claim.need {
                     self.claim.need = stored.map_or(Need::Usable, Need::Other);
@@ -190,7 +190,7 @@ impl Renewal {
         Ok(Continue(()))
     }
 
-    /// A new token by the refresh token, or by the grant that may be sent again.
+    /// Requests a token with the refresh token, or with the grant that can be sent again.
     async fn request(&mut self) -> Result<Token> {
         self.has_asked = true;
         if let Some(refresh) = self.refresh() {
@@ -256,7 +256,7 @@ impl Renewal {
         }
     }
 
-    /// Whether there is something to ask for a token with.
+    /// Whether there is a refresh token or a grant to send.
     fn can_request(&self) -> bool {
         let can_ask = self.live.shared.settings.has_token_endpoint();
         can_ask && (self.claim.grant.is_some() || self.refresh().is_some())
@@ -270,7 +270,7 @@ impl Renewal {
         RefreshToken::of(&old.token, self.claim.grant.as_deref())
     }
 
-    /// Whether a token of the store is what the caller needs.
+    /// Whether the stored token is the one that the caller needs.
     fn is_needed(&self, stored: &Published) -> bool {
         let now = self.live.shared.settings.clock.unix();
         match &self.claim.need {

@@ -1,5 +1,5 @@
-//! What every client with a token is made of: a handle that can be closed, on a slot that may be
-//! shared, on connections and settings that are.
+//! Inside of every client with a token: a handle that can be closed, on a slot that may be shared, on
+//! shared connections and settings.
 
 use std::{
     fmt,
@@ -24,7 +24,7 @@ use crate::{
     oauth2::{grant::Grant, token::Token},
 };
 
-/// A client's inside. Clones are the same client.
+/// Handle of a client. Clones are the same client.
 #[derive(Clone)]
 pub(in super::super) struct Session(Arc<Handle>);
 
@@ -32,26 +32,26 @@ struct Handle(RwLock<HandleState>);
 
 enum HandleState {
     Open(Live),
-    /// Closed to callers; something was left to be done, which another `close` tries again.
+    /// Closed to callers, with undelivered tokens, which another `close` delivers.
     Closing(Live),
     Closed,
 }
 
-/// What an open client holds.
+/// State of an open client.
 #[derive(Clone)]
 pub(in super::super) struct Live {
     pub(super) shared: Arc<Shared>,
     pub(super) slot: Arc<Slot<Waiting>>,
     pub(super) gate: Arc<Gate>,
     kind: Arc<HandleKind>,
-    /// What the token may be asked for with anew.
+    /// The grant that can be sent again.
     grant: Arc<Mutex<Option<Arc<dyn Grant>>>>,
 }
 
-/// What a handle was made with.
+/// Properties of a handle from its creation.
 struct HandleKind {
-    /// The grant that it goes back to when it is given another token. Only ever the client's own: a
-    /// child of it acts for somebody else.
+    /// The grant to return to with another token. Only of the client itself: a child acts for another
+    /// user.
     grant: Option<Arc<dyn Grant>>,
     is_child: bool,
     has_store: bool,
@@ -100,7 +100,7 @@ impl Session {
         Self::open(shared, slot, kind)
     }
 
-    /// What is needed to do anything.
+    /// The state, if the client is open.
     pub(super) fn live(&self) -> Result<Live> {
         match &*self.0.read() {
             HandleState::Open(live) => Ok(live.clone()),
@@ -108,7 +108,7 @@ impl Session {
         }
     }
 
-    /// The same for what must not be done from within `update_token`.
+    /// The same for methods that must not be called within `update_token`.
     pub(super) fn live_outside_hook(&self, method: &'static str) -> Result<Live> {
         let live = self.live()?;
         if is_in_callback(live.slot.id()) {
@@ -154,7 +154,7 @@ impl Session {
         self.replace(None, grant)
     }
 
-    /// Whether the handle, which may be closed by now, still has this slot.
+    /// Whether the handle, which may be closed by now, points to this slot.
     pub(super) fn points_to(&self, slot: &Arc<Slot<Waiting>>) -> bool {
         match &*self.0.read() {
             HandleState::Open(live) | HandleState::Closing(live) => Arc::ptr_eq(&live.slot, slot),
@@ -162,7 +162,7 @@ impl Session {
         }
     }
 
-    /// Points the handle to the slot with which its own has become one.
+    /// Points the handle to the slot with which its own was merged.
     pub(super) fn follow(&self, slot: Arc<Slot<Waiting>>) {
         let mut state = self.0.write();
         if let Some(live) = state.live_mut()
@@ -184,7 +184,7 @@ impl Session {
         }
     }
 
-    /// Refuses callers from now on; what is left to be done comes back, unless it is done.
+    /// Refuses callers from now on. Returns the state, unless the client was settled before.
     fn begin_close(&self) -> Option<Live> {
         let mut state = self.0.write();
         let live = match std::mem::replace(&mut *state, HandleState::Closed) {
@@ -233,7 +233,7 @@ impl HandleState {
         }
     }
 
-    /// The slot loses a handle.
+    /// Removes the handle from its slot.
     fn let_go(self) {
         if let Self::Open(live) | Self::Closing(live) = self {
             live.shared.slots.forget_handle(&live.slot);
@@ -241,8 +241,8 @@ impl HandleState {
     }
 }
 
-/// The last clone has gone without `close`. A renewal goes on by itself; a token that is not
-/// stored yet is told once more, as far as that is possible here.
+/// The last clone is dropped without `close`. A renewal continues by itself; an undelivered token is
+/// delivered once more, as far as possible.
 impl Drop for Handle {
     fn drop(&mut self) {
         let state = std::mem::replace(&mut *self.write(), HandleState::Closed);
@@ -253,7 +253,7 @@ impl Drop for Handle {
         {
             let deadline = Deadline::after(live.shared.settings.close_timeout);
             let delivery = Delivery::new(live.shared.clone(), live.slot.clone());
-            // Nobody is there to hear of it.
+            // No caller is left to get the error.
             let _ = spawn_and_forget(delivery.run(deadline));
         }
         state.let_go();
@@ -261,7 +261,7 @@ impl Drop for Handle {
 }
 
 impl Live {
-    /// Goes back to the grant that the client was made with, which comes back.
+    /// Returns to the grant that the client was created with.
     pub(super) fn log_out(&self) -> Option<Arc<dyn Grant>> {
         self.set_grant(self.kind.grant.clone());
         self.kind.grant.clone()
@@ -284,7 +284,7 @@ impl Live {
         StoreSync::new(self.shared.clone(), self.slot.clone())
     }
 
-    /// What the handle has beside the slot.
+    /// The properties of the handle beside the slot.
     pub(super) fn caller(&self) -> Caller {
         Caller {
             grant: self.grant().clone(),
@@ -295,8 +295,8 @@ impl Live {
 
 #[maybe_async]
 impl Live {
-    /// Waits for what is under way, and sees that nothing is left to be done: for this client, and
-    /// for its children if it is none itself.
+    /// Waits for calls and renewals in flight, and delivers the outboxes: of this client, and unless
+    /// it is a child, of all its children.
     async fn settle(self) -> Result<()> {
         let deadline = Deadline::after(self.shared.settings.close_timeout);
         if !self.gate.is_idle(deadline).await {

@@ -1,4 +1,4 @@
-//! What a client shares with its children.
+//! Settings, connections and slots that a client shares with its children.
 
 use std::sync::atomic::AtomicBool;
 
@@ -8,7 +8,7 @@ use crate::{
     trace,
 };
 
-/// What a client shares with its children.
+/// Settings, connections and slots that a client shares with its children.
 pub(super) struct Shared {
     pub(super) settings: Settings,
     pub(super) transport: Transport,
@@ -36,7 +36,7 @@ impl Shared {
         std::ptr::from_ref(self).addr()
     }
 
-    /// Says that updates of superseded logins were given up, if any were.
+    /// Emits an event if updates of superseded logins were dropped.
     pub(super) fn tell_dropped(&self) {
         match self.slots.take_dropped() {
             0 => {}
