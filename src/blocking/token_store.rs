@@ -94,7 +94,8 @@ pub trait TokenStore: Send + Sync {
     /// calls again. If the end of its holder cannot be detected otherwise, the lease ends by itself
     /// after `time`: twice the client's timeout and 30 seconds.
     ///
-    /// A refresh token is spent under it, so it is also the proof that a new token can be stored.
+    /// A refresh token is used under the lease, which is also the proof that a new token can be
+    /// stored.
     ///
     /// # Errors
     ///

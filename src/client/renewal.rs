@@ -32,7 +32,7 @@ pub(super) struct Renewed {
 }
 
 impl Renewed {
-    /// Nothing new was published.
+    /// A result without a new token.
     fn without_delivery(outcome: Outcome) -> Self {
         let delivered = Ok(());
         Self { outcome, delivered }
@@ -214,8 +214,8 @@ impl Renewal {
 
 #[maybe_async]
 impl Renewal {
-    /// A new token by the refresh token: without a scope, or with the one that was granted, and
-    /// the other way round if the server says that the scope is the reason why not.
+    /// A new token by the refresh token: without a scope, or with the granted one, and a second
+    /// attempt the other way round if the server refuses the scope.
     async fn refreshed(&self, refresh: RefreshToken) -> Result<Token> {
         let granted = self.claim.old.as_ref().and_then(|old| old.token.scope());
         let with_scope = |refresh: RefreshToken, sends_scope: bool| match granted {
@@ -240,8 +240,8 @@ impl Renewal {
 }
 
 impl Renewal {
-    /// The token of an answer. If that cannot be put on a request, the old one with the refresh
-    /// token of the answer, so that this is not lost, and what is wrong.
+    /// The token of a response. If it cannot be sent, the old one with the refresh token of the
+    /// response, so that this is not lost, and the error.
     fn usable(&self, token: Token) -> Result<(Token, Option<Error>)> {
         let Err(problem) = token.authorization_header() else {
             return Ok((token, None));

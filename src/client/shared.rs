@@ -13,7 +13,7 @@ pub(super) struct Shared {
     pub(super) settings: Settings,
     pub(super) transport: Transport,
     pub(super) slots: Slots<Waiting>,
-    /// Whether refreshes name the scope that was granted; what works is remembered.
+    /// Whether refreshes name the granted scope; the successful way is remembered.
     pub(super) sends_scope: AtomicBool,
 }
 
