@@ -19,6 +19,7 @@ pub(crate) mod registry;
 pub(crate) mod single_flight;
 pub(crate) mod slot;
 pub(crate) mod slots;
+mod table;
 pub(crate) mod update;
 
 pub use decision::{Decision, Lifetime, TokenState};
