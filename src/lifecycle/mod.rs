@@ -20,6 +20,8 @@ pub(crate) mod single_flight;
 pub(crate) mod slot;
 pub(crate) mod slots;
 mod table;
+#[cfg(test)]
+mod testing;
 pub(crate) mod update;
 
 pub use decision::{Decision, Lifetime, TokenState};

@@ -155,8 +155,8 @@ impl<W: Waiter> Slot<W> {
         let is_published = state.published.as_ref();
         if is_published.is_some_and(|current| current.is_same(published)) {
             match refused {
-                true => state.pacing.fail(now.monotonic, refused_as_issued()),
-                false => state.pacing = Pacing::default(),
+                true => state.pacing.refuse(now.monotonic, refused_as_issued()),
+                false => state.pacing.accept(),
             }
         }
     }

@@ -204,10 +204,14 @@ impl<W: Waiter> Slots<W> {
         }
         let published = Published::received(token, self.rules.leeway, now.unix);
         let published = Arc::new(published);
+        let mut pacing = std::mem::take(&mut state.pacing);
         state.publish(Some(published.clone()));
-        if !published.is_alive(now.unix) {
-            state.pacing.fail(now.monotonic, expired_as_issued());
+        match published.is_alive(now.unix) {
+            true => pacing.renew(),
+            // It counts as one more failure.
+            false => pacing.fail(now.monotonic, expired_as_issued()),
         }
+        state.pacing = pacing;
         if let Some(store) = &mut state.store {
             store.save(Origin::Renewal);
             store.lease = lease;
