@@ -12,7 +12,7 @@ use super::{
     registry::Registry,
     single_flight::{Claim, Outcome, Waiter},
     slot::{Rules, Slot, State, expired_as_issued},
-    table::{Found, Table, is_newer, is_newer_than, key},
+    table::{Found, Table, is_newer, is_newer_than, key, to_the_end},
     update::TokenUpdate,
 };
 use crate::{oauth2::token::Token, token_store::StoredToken};
@@ -69,20 +69,20 @@ impl<W: Waiter> Slots<W> {
 
     /// The slot for one more handle with a token that was kept elsewhere.
     pub(crate) fn find(&self, token: Token, now: Now) -> Arc<Slot<W>> {
-        self.locate(token, now).0
+        self.locate(&mut self.lock(), token, now).0
     }
 
     /// The same, and whether it was found by a refresh token that is spent.
-    fn locate(&self, token: Token, now: Now) -> (Arc<Slot<W>>, bool) {
+    fn locate(&self, table: &mut Table<W>, token: Token, now: Now) -> (Arc<Slot<W>>, bool) {
         let Some(key) = key(&token) else {
             return (self.slot(Some(self.restored(token)), None), false);
         };
-        let mut table = self.lock();
         match table.lookup(key, now) {
             Found::Slot(slot, spent) => {
                 let mut state = slot.write();
                 state.handles += 1;
                 state.superseded = false;
+                self.registry.reuse(&slot);
                 // A spent refresh token comes with a stale row, whatever its times say.
                 if !spent && state.flight.is_none() && is_newer(&token, state.own()) {
                     state.publish(Some(self.restored(token)));
@@ -119,18 +119,20 @@ impl<W: Waiter> Slots<W> {
             Some(_) => Origin::Caller,
             None => Origin::Revocation,
         };
+        let mut table = self.lock();
         let (next, is_spent) = match &token {
-            Some(token) => self.locate(token.clone(), now),
+            Some(token) => self.locate(&mut table, token.clone(), now),
             None => (self.slot(None, None), false),
         };
-        let _table = self.lock();
+        let slot = to_the_end(slot.clone());
         let mut store = None;
-        if !Arc::ptr_eq(slot, &next) {
+        if !Arc::ptr_eq(&slot, &next) {
             let mut state = slot.write();
             if has_store {
                 store = state.store.take();
+                slot.check_settled(&state);
             }
-            self.leave(slot, &mut state, true);
+            self.leave(&slot, &mut state, true);
         } else {
             slot.write().handles -= 1;
         }
@@ -156,13 +158,9 @@ impl<W: Waiter> Slots<W> {
 
     /// A handle points to `slot` no longer, as it is closed or has gone.
     pub(crate) fn forget_handle(&self, slot: &Arc<Slot<W>>) {
-        self.leave(slot, &mut slot.write(), false);
-    }
-
-    /// Points a handle from a slot to the one with which that has become one.
-    pub(crate) fn follow(&self, from: &Arc<Slot<W>>, to: &Arc<Slot<W>>) {
-        self.leave(from, &mut from.write(), false);
-        to.write().handles += 1;
+        let _table = self.lock();
+        let slot = to_the_end(slot.clone());
+        self.leave(&slot, &mut slot.write(), false);
     }
 
     fn leave(&self, slot: &Arc<Slot<W>>, state: &mut State<W>, for_another_token: bool) {
@@ -196,6 +194,9 @@ impl<W: Waiter> Slots<W> {
                 .add(TokenUpdate::new(token.clone(), old, superseded));
             self.note_dropped(dropped.is_some());
             self.registry.add(slot);
+            if state.superseded {
+                self.note_dropped(self.registry.supersede(slot).is_some());
+            }
         }
         if !is_current {
             drop(state);
@@ -237,6 +238,17 @@ impl<W: Waiter> Slots<W> {
         now: Now,
     ) -> Learned {
         let mut table = self.lock();
+        // A row that is stale gets the new token.
+        let newer = stored.as_ref().and_then(|stored| {
+            let token = stored.token.as_ref()?;
+            Some((table.successor(token, now)?, stored.version))
+        });
+        let stored = match &newer {
+            Some((newer, version)) => {
+                Some(StoredToken::new(Some((*newer.token).clone()), *version))
+            }
+            None => stored,
+        };
         let mut state = slot.write();
         let token = match state.read(asked, stored) {
             Reading::Changed => return Learned::Changed,
@@ -244,10 +256,16 @@ impl<W: Waiter> Slots<W> {
             Reading::Adopt(token) => token,
         };
         let old = state.published.take();
-        let published = token.map(|token| self.restored(token));
+        if let (Some(store), Some(_)) = (&mut state.store, &newer) {
+            store.save(Origin::Renewal);
+            self.registry.add(slot);
+        }
+        let newer = newer.map(|(newer, _)| newer);
+        let published = newer.or_else(|| token.map(|token| self.restored(token)));
         state.publish(published.clone());
-        if let Some(published) = published {
-            table.rotate(slot, &mut state, old.as_deref(), &published, now);
+        match published {
+            Some(published) => table.rotate(slot, &mut state, old.as_deref(), &published, now),
+            None => table.forget(old.as_deref()),
         }
         slot.check_settled(&state);
         Learned::Adopted
@@ -276,3 +294,6 @@ impl<W: Waiter> Slots<W> {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests;

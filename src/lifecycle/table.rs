@@ -9,6 +9,7 @@ use std::{
 use super::now::Now;
 use super::{
     published::Published,
+    reconcile::Origin,
     single_flight::Waiter,
     slot::{Slot, State},
 };
@@ -110,9 +111,30 @@ impl<W: Waiter> Table<W> {
         }
     }
 
+    /// What took the place of `token`, if its refresh token is spent.
+    pub(super) fn successor(&self, token: &Token, now: Now) -> Option<Arc<Published>> {
+        match self.lookup(key(token)?, now) {
+            Found::Slot(slot, true) => slot.published(),
+            Found::Token(published) => Some(published),
+            Found::Slot(_, false) | Found::Nothing => None,
+        }
+    }
+
+    /// The token is in use no longer, and nothing has taken its place.
+    pub(super) fn forget(&mut self, old: Option<&Published>) {
+        if let Some(key) = old.and_then(|old| key(&old.token)) {
+            self.entries.remove(&key);
+        }
+    }
+
     /// The refresh token is in use in `slot`.
     pub(super) fn add(&mut self, key: Key, slot: &Arc<Slot<W>>, now: Now) {
         self.insert(key, Entry::Live(Arc::downgrade(slot)), now);
+    }
+
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.entries.len().max(self.order.len())
     }
 
     /// Dead entries go a few at a time, so that no insertion takes long.
@@ -148,20 +170,34 @@ fn merge<W: Waiter>(
     if state.store.is_some() && into.store.is_some() {
         return;
     }
-    if into.own() != Some(&*new.token) && !is_newer_than(into.own(), &new.token) {
+    let is_same = into.published.as_ref().is_some_and(|own| own.is_same(new));
+    let has_newer = is_newer_than(into.own(), &new.token);
+    // What a renewal brings that is in flight there is newer than both.
+    if !is_same && !has_newer && into.flight.is_none() {
         into.publish(Some(new.clone()));
     }
-    into.superseded = false;
-    if let Some(store) = state.store.take() {
+    into.handles += std::mem::take(&mut state.handles);
+    if into.handles > 0 {
+        into.superseded = false;
+        slot.registry.reuse(&other);
+    }
+    if let Some(mut store) = state.store.take() {
+        if has_newer && !is_same {
+            store.save(Origin::Renewal);
+        }
+        // What is being stored is that of the other slot.
+        store.saving = None;
+        if !store.is_saved() {
+            slot.registry.add(&other);
+        }
         into.store = Some(store);
-        slot.registry.add(&other);
     }
     drop(into);
     state.forwarded = Some(other);
 }
 
 /// The slot that others have been forwarded to.
-fn to_the_end<W: Waiter>(mut slot: Arc<Slot<W>>) -> Arc<Slot<W>> {
+pub(super) fn to_the_end<W: Waiter>(mut slot: Arc<Slot<W>>) -> Arc<Slot<W>> {
     loop {
         let Some(next) = slot.forwarded() else {
             return slot;
