@@ -239,28 +239,19 @@ impl<W: Waiter> Slots<W> {
     ) -> Learned {
         let mut table = self.lock();
         // A row that is stale gets the new token.
-        let newer = stored.as_ref().and_then(|stored| {
-            let token = stored.token.as_ref()?;
-            Some((table.successor(token, now)?, stored.version))
-        });
-        let stored = match &newer {
-            Some((newer, version)) => {
-                Some(StoredToken::new(Some((*newer.token).clone()), *version))
-            }
-            None => stored,
-        };
+        let row = stored.as_ref().and_then(|stored| stored.token.as_ref());
+        let newer = row.and_then(|row| table.successor(row, now));
         let mut state = slot.write();
-        let token = match state.read(asked, stored) {
+        let reading = state.read(asked, stored, newer.as_deref());
+        if !state.is_saved() {
+            self.registry.add(slot);
+        }
+        let token = match reading {
             Reading::Changed => return Learned::Changed,
             Reading::Known => return Learned::Known,
             Reading::Adopt(token) => token,
         };
         let old = state.published.take();
-        if let (Some(store), Some(_)) = (&mut state.store, &newer) {
-            store.save(Origin::Renewal);
-            self.registry.add(slot);
-        }
-        let newer = newer.map(|(newer, _)| newer);
         let published = newer.or_else(|| token.map(|token| self.restored(token)));
         state.publish(published.clone());
         match published {

@@ -52,6 +52,9 @@ impl Recorder {
     }
 }
 
+pub(super) type TestSlots = Slots<Recorder>;
+pub(super) type TestSlot = Arc<Slot<Recorder>>;
+
 /// The wall clock when the monotonic one stands at zero.
 pub(super) const START: u64 = 1_000_000;
 /// How long a token lives, in seconds.
@@ -73,7 +76,7 @@ pub(super) fn rules() -> Rules {
     Rules::new(seconds(60), RefreshPolicy::default(), seconds(10), false)
 }
 
-pub(super) fn slots() -> Slots<Recorder> {
+pub(super) fn slots() -> TestSlots {
     Slots::new(rules())
 }
 
@@ -111,7 +114,7 @@ pub(super) fn caller() -> Caller {
     }
 }
 
-pub(super) fn next(slot: &Arc<Slot<Recorder>>, need: &Need, now: Now) -> Action<Recorder> {
+pub(super) fn next(slot: &TestSlot, need: &Need, now: Now) -> Action<Recorder> {
     slot.next(need, &caller(), now)
 }
 
@@ -130,12 +133,12 @@ pub(super) fn name(action: &Action<Recorder>) -> &'static str {
 }
 
 /// What a caller is to do; should it lead, it gives up at once.
-pub(super) fn asked(slot: &Arc<Slot<Recorder>>, need: &Need, now: Now) -> &'static str {
+pub(super) fn asked(slot: &TestSlot, need: &Need, now: Now) -> &'static str {
     name(&next(slot, need, now))
 }
 
 /// The claim of a caller that leads.
-pub(super) fn lead(slot: &Arc<Slot<Recorder>>, need: &Need, now: Now) -> Claim<Recorder> {
+pub(super) fn lead(slot: &TestSlot, need: &Need, now: Now) -> Claim<Recorder> {
     match next(slot, need, now) {
         Action::Renew(claim, _) | Action::Load(claim) => claim,
         other => panic!("{} in the place of a claim", name(&other)),
@@ -143,20 +146,13 @@ pub(super) fn lead(slot: &Arc<Slot<Recorder>>, need: &Need, now: Now) -> Claim<R
 }
 
 /// A renewal from the beginning to the end, told to the hook.
-pub(super) fn renew(
-    slots: &Slots<Recorder>,
-    slot: &Arc<Slot<Recorder>>,
-    token: Token,
-    now: Now,
-) -> Outcome {
+pub(super) fn renew(slots: &TestSlots, slot: &TestSlot, token: Token, now: Now) -> Outcome {
     let claim = lead(slot, &Need::Renewed, now);
     slots.publish(&claim, token, None, true, now)
 }
 
 /// The next update of a slot, which is begun to be told.
-pub(super) fn begin_telling(
-    slot: &Arc<Slot<Recorder>>,
-) -> Option<(TokenUpdate, InProgress<Recorder>)> {
+pub(super) fn begin_telling(slot: &TestSlot) -> Option<(TokenUpdate, InProgress<Recorder>)> {
     match slot.take_update() {
         Due::Mine(update, progress) => Some((update, progress)),
         Due::Nothing | Due::Busy(_) => None,
@@ -164,7 +160,7 @@ pub(super) fn begin_telling(
 }
 
 /// All updates of a slot, which the hook takes: access token, previous access token, superseded.
-pub(super) fn told(slot: &Arc<Slot<Recorder>>) -> Vec<(String, String, bool)> {
+pub(super) fn told(slot: &TestSlot) -> Vec<(String, String, bool)> {
     let mut told = Vec::new();
     while let Some((update, progress)) = begin_telling(slot) {
         let previous = update.previous_access_token.as_ref();

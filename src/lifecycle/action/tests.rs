@@ -4,8 +4,8 @@ use super::*;
 use crate::{
     error::ErrorKind,
     lifecycle::testing::{
-        FLIGHT_LIMIT, LIFE, Recorder, asked, at, begin_telling, caller, held, lead, name, next,
-        refusal, renew, slots, token, token_until, told, transient,
+        FLIGHT_LIMIT, LIFE, Recorder, TestSlot, TestSlots, asked, at, begin_telling, caller, held,
+        lead, name, next, refusal, renew, slots, token, token_until, told, transient,
     },
     oauth2::grant::client_credentials::ClientCredentials,
     token_store::StoredToken,
@@ -244,9 +244,7 @@ fn a_refused_grant_is_asked_again_after_a_wait() {
 
 #[test]
 fn a_success_a_login_and_another_token_end_the_wait() {
-    type Change = fn(&Slots, &Arc<Slot<Recorder>>) -> Arc<Slot<Recorder>>;
-    type Slots = crate::lifecycle::slots::Slots<Recorder>;
-    let changes: [Change; 3] = [
+    let changes: [fn(&TestSlots, &TestSlot) -> TestSlot; 3] = [
         |slots, slot| {
             renew(slots, slot, token("b", "s", LIFE), at(LIFE));
             slot.clone()

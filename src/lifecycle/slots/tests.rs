@@ -8,14 +8,11 @@ use crate::lifecycle::{
     outbox::{Due, SUPERSEDED},
     single_flight::Need,
     testing::{
-        LIFE, Recorder, access_token, asked, at, begin_telling, caller, held, lead, renew, slots,
-        token, token_until, told,
+        LIFE, TestSlot, TestSlots, access_token, asked, at, begin_telling, caller, held, lead,
+        renew, slots, token, token_until, told,
     },
 };
 use crate::token_store::Lease;
-
-type TestSlots = Slots<Recorder>;
-type TestSlot = Arc<Slot<Recorder>>;
 
 /// A slot with a token that its store holds in version 3.
 fn stored(slots: &TestSlots, token: Token, now: Now) -> TestSlot {
@@ -476,7 +473,12 @@ fn a_store_that_goes_back_to_a_spent_refresh_token_gets_the_new_one() {
     renew(&slots, &slot, token("b", "s", 10), at(10));
     told(&slot);
     assert!(save(&slot).is_some());
-    load(&slots, &slot, Some(token("a", "r", 0)), 5, at(11));
+    // A renewal in flight goes on.
+    let claim = lead(&slot, &Need::Renewed, at(11));
+    let learned = load(&slots, &slot, Some(token("a", "r", 0)), 5, at(11));
+    assert!(learned == Learned::Known && claim.is_leading());
+    drop(claim);
+    assert!(owes(&slots, &slot));
     assert_eq!(held(&slot).as_deref(), Some("b"));
     assert_eq!(
         save(&slot),
