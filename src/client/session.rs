@@ -171,7 +171,6 @@ impl Session {
                 .forwarded()
                 .is_some_and(|next| Arc::ptr_eq(&next, &slot))
         {
-            live.shared.slots.follow(&live.slot, &slot);
             live.slot = slot;
         }
     }

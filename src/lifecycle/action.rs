@@ -173,8 +173,8 @@ impl<W: Waiter> Slot<W> {
             .is_some_and(|current| current.id == flight)
         {
             state.flight = None;
-            self.check_settled(&state);
         }
+        self.check_settled(&state);
     }
 }
 
@@ -251,3 +251,6 @@ pub(crate) fn expired() -> Error {
 pub(crate) fn no_token() -> Error {
     Error::token("there is no token; set one, call fetch_token, or give the builder a grant")
 }
+
+#[cfg(test)]
+mod tests;

@@ -19,6 +19,9 @@ pub(crate) mod registry;
 pub(crate) mod single_flight;
 pub(crate) mod slot;
 pub(crate) mod slots;
+mod table;
+#[cfg(test)]
+mod testing;
 pub(crate) mod update;
 
 pub use decision::{Decision, Lifetime, TokenState};

@@ -166,3 +166,142 @@ impl<W: Waiter> Drop for InProgress<W> {
         self.waiter.settle(Ok(Outcome::Unchanged));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lifecycle::single_flight::Need;
+    use crate::{
+        lifecycle::testing::{
+            Recorder, access_token, at, begin_telling, lead, renew, slots, token,
+        },
+        oauth2::token::Token,
+    };
+
+    fn update(new: &str, old: &str, superseded: bool) -> TokenUpdate {
+        let old = Token::new(old).with_refresh_token(old);
+        TokenUpdate::new(Arc::new(Token::new(new)), Some(&old), superseded)
+    }
+
+    /// New and previous access token, and whether it is superseded.
+    fn texts(outbox: &Outbox<Recorder>) -> Vec<String> {
+        let text = |update: &TokenUpdate| {
+            let new = access_token(&update.token);
+            let old = update.previous_access_token.as_ref();
+            let old = old.map_or("", |old| old.expose_secret());
+            let refresh = update.previous_refresh_token.as_ref();
+            assert_eq!(refresh.map_or("", |refresh| refresh.expose_secret()), old);
+            format!("{old}{}{new}", if update.superseded { "!" } else { ">" })
+        };
+        outbox.updates.iter().map(text).collect()
+    }
+
+    #[test]
+    fn consecutive_renewals_are_merged_and_superseded_ones_are_not() {
+        for (updates, expected) in [
+            (&["a>b", "b>c", "c>d"][..], &["a>d"][..]),
+            (&["a!b", "b>c", "c>d"], &["a!b", "b>d"]),
+            (&["a!b", "b!c"], &["a!b", "b!c"]),
+            (&["a>b", "b!c", "b>d"], &["a>b", "b!c", "b>d"]),
+        ] {
+            let mut outbox = Outbox::default();
+            for text in updates {
+                let (old, new) = (&text[..1], &text[2..]);
+                let dropped = outbox.add(update(new, old, text.contains('!')));
+                assert!(dropped.is_none());
+            }
+            assert_eq!(texts(&outbox), expected, "{updates:?}");
+        }
+    }
+
+    #[test]
+    fn what_was_not_taken_is_told_first_and_merged_with_what_came_meanwhile() {
+        for (back, next, expected) in [
+            ("a>b", &["b>c", "c>d"][..], &["a>d"][..]),
+            ("a>b", &[], &["a>b"]),
+            ("a!b", &["x>y"], &["a!b", "x>y"]),
+            ("a>b", &["b!c", "b>d"], &["a>b", "b!c", "b>d"]),
+        ] {
+            let of = |text: &str| update(&text[2..], &text[..1], text.contains('!'));
+            let mut outbox = Outbox::default();
+            for text in next {
+                assert!(outbox.add(of(text)).is_none());
+            }
+            outbox.put_back(of(back));
+            assert_eq!(texts(&outbox), expected, "{back} {next:?}");
+        }
+    }
+
+    #[test]
+    fn of_superseded_updates_64_are_kept_and_the_oldest_goes() {
+        let mut outbox = Outbox::<Recorder>::default();
+        for n in 0..SUPERSEDED {
+            assert!(outbox.add(update("b", &n.to_string(), true)).is_none());
+        }
+        // One that is in use does not count.
+        assert!(outbox.add(update("c", "b", false)).is_none());
+        let dropped = outbox.add(update("b", "x", true)).expect("one too many");
+        assert_eq!(dropped.previous_access_token, Some("0".into()));
+        assert_eq!(outbox.updates.len(), SUPERSEDED + 1);
+        outbox.supersede();
+        assert!(outbox.updates.iter().all(|update| update.superseded));
+        assert!(!outbox.is_empty());
+    }
+
+    #[test]
+    fn one_update_is_told_at_a_time_and_again_until_it_is_taken() {
+        let slots = slots();
+        let slot = slots.find(token("a", "r", 0), at(0));
+        assert!(matches!(slot.take_update(), Due::Nothing));
+        renew(&slots, &slot, token("b", "s", 1), at(1));
+        let (first, progress) = begin_telling(&slot).expect("an update");
+        let Due::Busy(other) = slot.take_update() else {
+            panic!("two at a time");
+        };
+        // A hook that hangs holds up no renewal, and keeps its turn.
+        renew(&slots, &slot, token("c", "t", 2), at(2));
+        renew(&slots, &slot, token("d", "u", 3), at(3));
+        assert!(begin_telling(&slot).is_none() && !other.is_settled());
+        assert!(!slot.is_settled() && slot.owes());
+        // It fails, or panics.
+        drop(progress);
+        assert!(other.is_settled());
+        let (second, progress) = begin_telling(&slot).expect("an update");
+        assert_eq!(access_token(&second.token), "d");
+        assert_eq!(second.previous_refresh_token, first.previous_refresh_token);
+        progress.done();
+        assert!(begin_telling(&slot).is_none() && slot.is_settled());
+        assert!(slots.owing().is_empty());
+    }
+
+    #[test]
+    fn what_is_told_when_a_renewal_comes_is_not_told_twice() {
+        let slots = slots();
+        let slot = slots.find(token("a", "r", 0), at(0));
+        renew(&slots, &slot, token("b", "s", 1), at(1));
+        let (_, progress) = begin_telling(&slot).expect("an update");
+        renew(&slots, &slot, token("c", "t", 2), at(2));
+        progress.done();
+        let (update, progress) = begin_telling(&slot).expect("an update");
+        assert_eq!(access_token(&update.token), "c");
+        assert_eq!(update.previous_access_token, Some("b".into()));
+        assert!(!slot.is_settled());
+        // While it is told, nothing else is owed: the slot is not settled all the same.
+        assert!(!slot.owes());
+        assert_eq!(slots.owing().len(), 1);
+        progress.done();
+        assert!(slots.owing().is_empty());
+    }
+
+    #[test]
+    fn where_there_is_no_hook_nothing_is_owed() {
+        let slots = slots();
+        let slot = slots.find(token("a", "r", 0), at(0));
+        let claim = lead(&slot, &Need::Renewed, at(1));
+        assert_eq!(slots.owing().len(), 1);
+        slots
+            .publish(&claim, token("b", "s", 1), None, None, false, at(1))
+            .unwrap();
+        assert!(slot.is_settled() && slots.owing().is_empty());
+    }
+}

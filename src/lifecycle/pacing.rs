@@ -12,6 +12,8 @@ pub(crate) struct Pacing {
     /// End of the `Retry-After` of the server.
     retry_after: Duration,
     error: Option<Error>,
+    /// Whether the last token was refused as soon as it was issued.
+    is_refused: bool,
 }
 
 impl Pacing {
@@ -36,6 +38,36 @@ impl Pacing {
         self.until = now.saturating_add(wait).saturating_add(more);
         self.retry_after = now.saturating_add(retry_after);
         self.error = Some(error);
+        self.is_refused = false;
+    }
+
+    /// An attempt brought a token that is refused, which is no better than none. Many requests may
+    /// say so of the same token.
+    pub(crate) fn refuse(&mut self, now: Duration, error: Error) {
+        if !self.is_active(now) {
+            self.fail(now, error);
+            self.is_refused = true;
+        }
+    }
+
+    /// The token that was refused before is not refused any more, or another is not.
+    pub(crate) fn accept(&mut self) {
+        if self.is_refused {
+            *self = Self::default();
+        }
+    }
+
+    /// An attempt brought a token, which ends the wait. If the last one was refused, the failures
+    /// count until this one is not.
+    pub(crate) fn renew(&mut self) {
+        *self = match self.is_refused {
+            true => Self {
+                failures: self.failures,
+                is_refused: true,
+                ..Self::default()
+            },
+            false => Self::default(),
+        };
     }
 
     /// The error of the last attempt, if the next one has to wait, with the remaining time.

@@ -154,8 +154,14 @@ pub(super) enum Reading {
 }
 
 impl<W: Waiter> State<W> {
-    /// Compares the slot with what the store holds.
-    pub(super) fn read(&mut self, asked: &Asked, stored: Option<StoredToken>) -> Reading {
+    /// Learns what the store holds, and what has taken the place of that, if its refresh token is
+    /// spent.
+    pub(super) fn read(
+        &mut self,
+        asked: &Asked,
+        stored: Option<StoredToken>,
+        newer: Option<&Published>,
+    ) -> Reading {
         let own = self
             .published
             .as_ref()
@@ -175,11 +181,16 @@ impl<W: Waiter> State<W> {
         let known = store.version.replace(stored.version);
         let access_token = own.as_deref().map(Token::access_token);
         let is_own = access_token == stored.token.as_ref().map(Token::access_token);
-        // A save of our own that completed late is not that of another process.
-        let is_late = store.attempted.contains(&stored);
+        let is_outdated =
+            newer.is_some_and(|newer| access_token == Some(newer.token.access_token()));
+        // What we stored ourselves, later than it was waited for, is not somebody else's.
+        let is_late = is_outdated || store.attempted.contains(&stored);
         let adopt = !is_late && supersedes_local(known, store.unsaved, own.as_deref(), &stored);
         if adopt || (is_late && is_own) {
             store.unsaved = None;
+        }
+        if newer.is_some() && (adopt || is_outdated) {
+            store.save(Origin::Renewal);
         }
         match adopt {
             // A save of unknown outcome may be our own all the same.
@@ -277,39 +288,4 @@ impl<W: Waiter> Slot<W> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_whole_table() {
-        let [own, other] = ["own", "other"].map(Token::new);
-        let stored = |token: &Token| StoredToken::new(Some(token.clone()), 3);
-        let revoked = StoredToken::new(None, 3);
-        let [caller, renewal, revocation] =
-            [Origin::Caller, Origin::Renewal, Origin::Revocation].map(Some);
-        for (known, unsaved, held, stored, expected) in [
-            (None, None, None, stored(&other), true),
-            (None, None, None, revoked.clone(), true),
-            (None, caller, Some(&own), stored(&other), false),
-            (Some(3), None, Some(&own), stored(&own), false),
-            (Some(3), None, Some(&own), stored(&other), true),
-            (Some(3), None, Some(&own), revoked.clone(), true),
-            (Some(3), None, None, revoked.clone(), false),
-            (Some(2), None, Some(&own), stored(&other), true),
-            (Some(4), None, Some(&own), stored(&other), true),
-            (Some(3), renewal, Some(&own), stored(&other), false),
-            (Some(2), renewal, Some(&own), stored(&other), true),
-            (Some(2), renewal, Some(&own), revoked.clone(), true),
-            (Some(3), revocation, None, stored(&other), false),
-            (Some(2), revocation, None, stored(&other), true),
-            (Some(3), caller, Some(&own), stored(&other), false),
-            (Some(2), caller, Some(&own), stored(&other), false),
-        ] {
-            assert_eq!(
-                supersedes_local(known, unsaved, held, &stored),
-                expected,
-                "{known:?} {unsaved:?} {held:?} {stored:?}"
-            );
-        }
-    }
-}
+mod tests;

@@ -61,6 +61,11 @@ impl<W: Waiter> Registry<W> {
         entries.slots.remove(&oldest)
     }
 
+    /// The token of a slot is in use again.
+    pub(super) fn reuse(&self, slot: &Slot<W>) {
+        self.lock().superseded.retain(|id| *id != slot.id());
+    }
+
     /// All of them.
     pub(crate) fn slots(&self) -> Vec<Arc<Slot<W>>> {
         self.lock().slots.values().cloned().collect()

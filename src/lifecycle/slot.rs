@@ -154,8 +154,8 @@ impl<W: Waiter> Slot<W> {
         let is_published = state.published.as_ref();
         if is_published.is_some_and(|current| current.is_same(published)) {
             match refused {
-                true => state.pacing.fail(now.monotonic, refused_as_issued()),
-                false => state.pacing = Pacing::default(),
+                true => state.pacing.refuse(now.monotonic, refused_as_issued()),
+                false => state.pacing.accept(),
             }
         }
     }
@@ -183,8 +183,7 @@ impl<W: Waiter> Slot<W> {
     /// Whether something is undelivered.
     pub(crate) fn owes(&self) -> bool {
         let state = self.read();
-        let is_saved = state.store.as_ref().is_none_or(StoreState::is_saved);
-        !state.outbox.is_empty() || !is_saved
+        !state.outbox.is_empty() || !state.is_saved()
     }
 
     /// Removes the slot from the registry once everything is delivered.
@@ -221,11 +220,16 @@ impl<W: Waiter> State<W> {
     }
 
     fn is_settled(&self) -> bool {
-        let store = self.store.as_ref();
+        let is_saving = |store: &StoreState<W>| store.saving.is_some();
         self.flight.is_none()
             && self.outbox.is_empty()
             && self.outbox.telling.is_none()
-            && store.is_none_or(|store| store.is_saved() && store.saving.is_none())
+            && self.is_saved()
+            && !self.store.as_ref().is_some_and(is_saving)
+    }
+
+    pub(super) fn is_saved(&self) -> bool {
+        self.store.as_ref().is_none_or(StoreState::is_saved)
     }
 
     pub(super) fn own(&self) -> Option<&Token> {

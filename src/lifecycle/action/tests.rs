@@ -1,0 +1,472 @@
+use std::sync::Arc;
+
+use super::*;
+use crate::{
+    error::ErrorKind,
+    lifecycle::testing::{
+        FLIGHT_LIMIT, LIFE, Recorder, TestSlot, TestSlots, asked, at, begin_telling, caller, held,
+        lead, name, next, refusal, renew, slots, token, token_until, told, transient,
+    },
+    oauth2::grant::client_credentials::ClientCredentials,
+    token_store::StoredToken,
+};
+
+fn with_grant() -> Caller {
+    let grant: Arc<dyn Grant> = Arc::new(ClientCredentials::new());
+    let grant = Some(grant);
+    Caller { grant, ..caller() }
+}
+
+fn refused(slot: &Slot<Recorder>) -> Need {
+    Need::Other(slot.published().expect("a token"))
+}
+
+#[test]
+fn a_fresh_token_is_used_and_an_old_one_is_renewed_by_one_caller() {
+    let slots = slots();
+    let slot = slots.find(token("a", "r", 0), at(0));
+    assert_eq!(asked(&slot, &Need::Usable, at(LIFE - 61)), "use");
+    assert!(slot.fresh(at(LIFE - 61).unix).is_some());
+    let now = at(LIFE - 60);
+    assert!(slot.fresh(now.unix).is_none());
+    let claim = match next(&slot, &Need::Usable, now) {
+        Action::Renew(claim, Some(old)) => {
+            assert!(slot.holds(&old));
+            claim
+        }
+        other => panic!("{}", name(&other)),
+    };
+    // All others go on with the old one at once.
+    assert_eq!(asked(&slot, &Need::Usable, at(LIFE - 40)), "use");
+    // A failure before the end of the old token changes nothing for those that have it.
+    let failed = slot.fail(&claim, transient(None), true, now);
+    assert!(failed.is_err());
+    assert_eq!(asked(&slot, &Need::Usable, now), "use");
+    assert_eq!(asked(&slot, &Need::Usable, at(LIFE - 58)), "renew early");
+}
+
+#[test]
+fn after_the_end_of_a_token_everybody_waits_for_one_attempt() {
+    let slots = slots();
+    let slot = slots.find(token("a", "r", 0), at(0));
+    let now = at(LIFE);
+    let claim = lead(&slot, &Need::Usable, now);
+    assert!(claim.is_leading());
+    let others =
+        [Need::Usable, Need::Renewed, refused(&slot)].map(|need| match next(&slot, &need, now) {
+            Action::Wait(waiter) => waiter,
+            other => panic!("{}", name(&other)),
+        });
+    assert!(others.iter().all(|other| !other.is_settled()));
+    slots
+        .publish(&claim, token("b", "s", LIFE), None, None, true, now)
+        .unwrap();
+    for other in others {
+        assert_eq!(other.access_token().as_deref(), Some("b"));
+    }
+    // The flight has ended, though nothing is stored or told.
+    assert!(slot.in_flight().is_none() && slot.owes());
+    assert_eq!(held(&slot).as_deref(), Some("b"));
+}
+
+#[test]
+fn those_who_wait_share_the_error() {
+    let slots = slots();
+    let slot = slots.find(token("a", "r", 0), at(0));
+    let claim = lead(&slot, &Need::Usable, at(LIFE));
+    let other = claim.waiter();
+    let _ = slot.fail(&claim, transient(None), true, at(LIFE));
+    let outcome = other.outcome().expect("an outcome");
+    assert_eq!(outcome.expect_err("an error").kind(), ErrorKind::Server);
+    assert!(slot.in_flight().is_none() && slot.is_settled());
+}
+
+#[test]
+fn a_claim_that_is_dropped_leaves_nobody_behind() {
+    let slots = slots();
+    let slot = slots.find(token("a", "r", 0), at(0));
+    let claim = lead(&slot, &Need::Usable, at(LIFE));
+    let other = claim.waiter();
+    drop(claim);
+    let outcome = other.outcome().expect("an outcome");
+    assert_eq!(
+        outcome.expect_err("an error").kind(),
+        ErrorKind::Interrupted
+    );
+    // Whether the server was asked is not known: the next caller tries at once.
+    assert_eq!(asked(&slot, &Need::Usable, at(LIFE)), "renew");
+    // What was settled before stays.
+    let claim = lead(&slot, &Need::Usable, at(LIFE));
+    let other = claim.waiter();
+    slots
+        .publish(&claim, token("b", "s", LIFE), None, None, true, at(LIFE))
+        .unwrap();
+    drop(claim);
+    assert_eq!(other.access_token().as_deref(), Some("b"));
+}
+
+#[test]
+fn an_overdue_flight_is_abandoned_and_its_late_result_is_told_as_superseded() {
+    let slots = slots();
+    let slot = slots.find(token("a", "r", 0), at(0));
+    let first = lead(&slot, &Need::Usable, at(LIFE));
+    let just_before = at(LIFE + FLIGHT_LIMIT - 1);
+    assert_eq!(asked(&slot, &Need::Usable, just_before), "wait");
+    let now = at(LIFE + FLIGHT_LIMIT);
+    let second = lead(&slot, &Need::Usable, now);
+    assert!(!first.is_leading() && second.is_leading());
+
+    let late = slots
+        .publish(&first, token("late", "l", LIFE), None, None, true, now)
+        .unwrap();
+    assert!(matches!(late, Outcome::Superseded));
+    assert!(matches!(
+        first.waiter().outcome(),
+        Some(Ok(Outcome::Superseded))
+    ));
+    // It ends neither the other flight nor takes the place of what that brings.
+    assert!(second.is_leading() && held(&slot).as_deref() == Some("a"));
+    slots
+        .publish(&second, token("b", "s", LIFE + 21), None, None, true, now)
+        .unwrap();
+    assert_eq!(held(&slot).as_deref(), Some("b"));
+    let updates = [("late", "a", true), ("b", "a", false)];
+    let updates = updates.map(|(new, old, late)| (new.to_owned(), old.to_owned(), late));
+    assert_eq!(told(&slot), updates);
+}
+
+#[test]
+fn an_overdue_flight_that_fails_late_says_nothing_of_the_token() {
+    let slots = slots();
+    let slot = slots.find(token("a", "r", 0), at(0));
+    let first = lead(&slot, &Need::Usable, at(LIFE));
+    let now = at(LIFE + FLIGHT_LIMIT);
+    let second = lead(&slot, &Need::Usable, now);
+    let late = slot.fail(&first, refusal(), true, now);
+    assert!(matches!(late, Ok(Outcome::Superseded)));
+    assert!(second.is_leading());
+    let _ = slot.fail(&second, transient(None), false, now);
+    assert_eq!(asked(&slot, &Need::Usable, now), "renew");
+}
+
+#[test]
+fn a_flight_that_was_abandoned_for_nobody_is_not_kept() {
+    let slots = slots();
+    let slot = slots.find(token("a", "r", 0), at(0));
+    let claim = lead(&slot, &Need::Renewed, at(0));
+    // The token is fresh: nobody leads another.
+    let now = at(FLIGHT_LIMIT);
+    assert_eq!(asked(&slot, &Need::Usable, now), "use");
+    assert!(slot.in_flight().is_none() && slot.is_settled());
+    drop(claim);
+    assert!(slots.owing().is_empty());
+}
+
+#[test]
+fn after_a_failure_the_next_attempt_waits_and_callers_get_the_last_error() {
+    for (need, retry_after, wait, last) in [
+        (Need::Usable, None, 1, "fail"),
+        (Need::Usable, Some("60"), 60, "fail"),
+        (Need::Usable, Some("31536000"), 300, "fail"),
+        // Demanded: only the server's wish counts.
+        (Need::Renewed, None, 0, "renew"),
+        (Need::Renewed, Some("60"), 60, "fail"),
+        (Need::Renewed, Some("31536000"), 300, "fail"),
+    ] {
+        let slots = slots();
+        let slot = slots.find(token("a", "r", 0), at(0));
+        let claim = lead(&slot, &Need::Usable, at(LIFE));
+        let _ = slot.fail(&claim, transient(retry_after), true, at(LIFE));
+        let what = format!("{need:?} {retry_after:?}");
+        assert_eq!(asked(&slot, &need, at(LIFE)), last, "{what}");
+        if wait > 1 {
+            let action = next(&slot, &need, at(LIFE + wait - 1));
+            assert_eq!(name(&action), "fail", "{what}");
+            let Action::Fail(error) = action else { return };
+            let left = error.retry_after().expect("when to try again");
+            assert!(left >= Duration::from_secs(1), "{what} {left:?}");
+        }
+        assert_eq!(
+            asked(&slot, &need, at(LIFE + wait + wait / 4 + 1)),
+            "renew",
+            "{what}"
+        );
+    }
+}
+
+#[test]
+fn a_failure_without_a_request_delays_nobody() {
+    let slots = slots();
+    let slot = slots.find(token("a", "r", 0), at(0));
+    for has_asked in [false, true] {
+        let claim = lead(&slot, &Need::Usable, at(LIFE));
+        let _ = slot.fail(&claim, refusal(), has_asked, at(LIFE));
+        let expected = if has_asked { "log in" } else { "renew" };
+        assert_eq!(asked(&slot, &Need::Usable, at(LIFE)), expected);
+    }
+}
+
+#[test]
+fn after_a_refusal_there_is_no_attempt_until_the_token_changes() {
+    let slots = slots();
+    let slot = slots.find(token("a", "r", 0), at(0));
+    let claim = lead(&slot, &Need::Usable, at(LIFE));
+    let _ = slot.fail(&claim, refusal(), true, at(LIFE));
+    for now in [LIFE, LIFE + 100, LIFE + 1_000_000] {
+        for need in [Need::Usable, Need::Renewed, refused(&slot)] {
+            assert_eq!(asked(&slot, &need, at(now)), "log in", "{need:?} {now}");
+        }
+    }
+    // The client's own grant is another way.
+    let now = at(LIFE + 100);
+    let action = slot.next(&Need::Usable, &with_grant(), now);
+    let Action::Renew(claim, None) = action else {
+        panic!("{}", name(&action));
+    };
+    assert!(claim.refusal.is_some() && claim.grant.is_some());
+    // That is refused, which is nothing that the refresh token were to blame for.
+    let _ = slot.fail(&claim, refusal(), true, now);
+    assert_eq!(asked(&slot, &Need::Usable, at(LIFE + 1000)), "log in");
+    drop(claim);
+
+    // Another token for the same refresh token ends it.
+    let next = slots.find(token("b", "r", LIFE), at(LIFE));
+    assert!(Arc::ptr_eq(&next, &slot));
+    assert_eq!(asked(&slot, &Need::Usable, at(LIFE)), "use");
+    assert_eq!(asked(&slot, &Need::Renewed, at(LIFE)), "renew");
+}
+
+#[test]
+fn a_refused_grant_is_asked_again_after_a_wait() {
+    let slots = slots();
+    let slot = slots.first(None, false, at(0));
+    let lead = |now| slot.next(&Need::Usable, &with_grant(), now);
+    let action = lead(at(0));
+    let Action::Renew(claim, None) = action else {
+        panic!("{}", name(&action));
+    };
+    let _ = slot.fail(&claim, refusal(), true, at(0));
+    assert_eq!(name(&lead(at(0))), "log in");
+    assert_eq!(name(&lead(at(2))), "renew");
+}
+
+#[test]
+fn a_success_a_login_and_another_token_end_the_wait() {
+    let changes: [fn(&TestSlots, &TestSlot) -> TestSlot; 3] = [
+        |slots, slot| {
+            renew(slots, slot, token("b", "s", LIFE), at(LIFE));
+            slot.clone()
+        },
+        |slots, slot| slots.replace(slot, Some(token("b", "s", LIFE)), false, at(LIFE)),
+        |slots, slot| slots.replace(slot, Some(token("b", "r", LIFE)), false, at(LIFE)),
+    ];
+    for change in changes {
+        let slots = slots();
+        let slot = slots.find(token("a", "r", 0), at(0));
+        for failure in [None, None, None] {
+            let claim = lead(&slot, &Need::Renewed, at(LIFE));
+            let _ = slot.fail(&claim, transient(failure), true, at(LIFE));
+        }
+        let slot = change(&slots, &slot);
+        assert_eq!(held(&slot).as_deref(), Some("b"));
+        assert_eq!(asked(&slot, &refused(&slot), at(LIFE)), "renew");
+        // The next wait begins anew.
+        let claim = lead(&slot, &Need::Renewed, at(LIFE));
+        let _ = slot.fail(&claim, transient(None), true, at(LIFE));
+        assert_eq!(asked(&slot, &refused(&slot), at(LIFE)), "fail");
+        assert_eq!(asked(&slot, &refused(&slot), at(LIFE + 2)), "renew");
+    }
+}
+
+#[test]
+fn a_token_that_is_born_expired_is_used_once_and_paced() {
+    for expires in [LIFE, LIFE - 1] {
+        let slots = slots();
+        let slot = slots.find(token("a", "r", 0), at(0));
+        let claim = lead(&slot, &Need::Usable, at(LIFE));
+        let other = claim.waiter();
+        let born_expired = |name| token_until(name, Some("r"), LIFE, expires);
+        slots
+            .publish(&claim, born_expired("b"), None, None, false, at(LIFE))
+            .unwrap();
+        assert_eq!(other.access_token().as_deref(), Some("b"));
+        assert_eq!(asked(&slot, &Need::Usable, at(LIFE)), "fail");
+        // The second in a row, and so on: from one second to thirty.
+        let mut now = LIFE + 2;
+        for wait in [2, 4, 8, 16, 30, 30] {
+            let claim = lead(&slot, &Need::Usable, at(now));
+            slots
+                .publish(&claim, born_expired("c"), None, None, false, at(now))
+                .unwrap();
+            assert_eq!(
+                asked(&slot, &Need::Usable, at(now + wait - 1)),
+                "fail",
+                "{wait}"
+            );
+            now += wait + wait / 4 + 1;
+        }
+        renew(&slots, &slot, token("d", "r", now), at(now));
+        assert_eq!(asked(&slot, &Need::Usable, at(now)), "use");
+    }
+}
+
+#[test]
+fn what_is_born_expired_and_cannot_be_renewed_is_used_until_it_is_refused() {
+    let slots = slots();
+    let zero = slots.find(token_until("a", None, 5, 5), at(5));
+    for now in [5, 6, 1_000_000] {
+        assert_eq!(asked(&zero, &Need::Usable, at(now)), "use");
+    }
+    assert_eq!(asked(&zero, &refused(&zero), at(6)), "log in");
+    let negative = slots.find(token_until("a", None, 5, 4), at(5));
+    assert_eq!(asked(&negative, &Need::Usable, at(5)), "log in");
+}
+
+#[test]
+fn a_token_that_is_refused_as_it_is_issued_is_paced() {
+    let slots = slots();
+    let slot = slots.find(token("a", "r", 0), at(0));
+    let mut now = 0;
+    for wait in [1, 2, 4, 8, 16, 30, 30] {
+        let name = format!("issued at {now}");
+        renew(&slots, &slot, token(&name, "r", now), at(now));
+        let published = slot.published().expect("a token");
+        // By many at the same time.
+        for _ in 0..20 {
+            slot.note_refusal(true, &published, at(now));
+        }
+        let last = at(now + wait - 1);
+        assert_eq!(
+            asked(&slot, &Need::Other(published.clone()), last),
+            "fail",
+            "{wait}"
+        );
+        // It may be good for another API.
+        assert_eq!(asked(&slot, &Need::Usable, last), "use");
+        now += wait + wait / 4 + 1;
+        assert_eq!(
+            asked(&slot, &Need::Other(published), at(now)),
+            "renew",
+            "{wait}"
+        );
+    }
+    let published = slot.published().expect("a token");
+    slot.note_refusal(true, &published, at(now));
+    slot.note_refusal(false, &published, at(now));
+    assert_eq!(asked(&slot, &refused(&slot), at(now)), "renew");
+}
+
+#[test]
+fn a_token_that_was_of_use_does_not_end_the_wait_after_a_failure() {
+    let slots = slots();
+    let slot = slots.find(token("a", "r", 0), at(0));
+    let claim = lead(&slot, &Need::Renewed, at(0));
+    let _ = slot.fail(&claim, transient(Some("60")), true, at(0));
+    slot.note_refusal(false, &slot.published().expect("a token"), at(0));
+    assert_eq!(asked(&slot, &refused(&slot), at(59)), "fail");
+}
+
+#[test]
+fn what_was_refused_is_only_renewed_while_it_is_in_use() {
+    let slots = slots();
+    let slot = slots.find(token("a", "r", 0), at(0));
+    let old = refused(&slot);
+    renew(&slots, &slot, token("b", "s", 1), at(1));
+    assert_eq!(asked(&slot, &old, at(1)), "use");
+    let Need::Other(published) = &old else { return };
+    slot.note_refusal(true, published, at(1));
+    assert_eq!(asked(&slot, &refused(&slot), at(1)), "renew");
+    assert!(slot.may_retry(&caller()));
+}
+
+#[test]
+fn nothing_renews_a_token_that_is_not_renewable() {
+    let slots = slots();
+    let nobody = Caller {
+        grant: None,
+        can_ask: false,
+    };
+    let slot = slots.find(token("a", "r", 0), at(0));
+    assert!(!slot.may_retry(&nobody));
+    for need in [Need::Usable, Need::Renewed, refused(&slot)] {
+        let action = slot.next(&need, &nobody, at(LIFE));
+        assert_eq!(name(&action), "log in", "{need:?}");
+    }
+    let empty = slots.first(None, false, at(0));
+    for need in [Need::Usable, Need::Renewed] {
+        assert_eq!(asked(&empty, &need, at(0)), "log in", "{need:?}");
+    }
+    assert!(slots.owing().is_empty());
+}
+
+#[test]
+fn the_store_is_read_first_by_one_for_all() {
+    let slots = slots();
+    let slot = slots.first(None, true, at(0));
+    let Action::Load(claim) = next(&slot, &Need::Usable, at(0)) else {
+        panic!("nothing is known of the store");
+    };
+    assert_eq!(asked(&slot, &Need::Usable, at(0)), "wait");
+    assert_eq!(name(&slot.reload(at(0))), "wait");
+    let stored = StoredToken::new(Some(token("a", "r", 0)), 7);
+    slots.learn(&slot, &slot.asked(), Some(stored), at(0));
+    assert_eq!(asked(&slot, &Need::Usable, at(0)), "use");
+    claim.finish(Ok(Outcome::Unchanged));
+    assert!(slots.owing().is_empty());
+    assert_eq!(name(&slot.reload(at(0))), "load");
+    // A store may have what renews a token.
+    assert_eq!(asked(&slot, &Need::Usable, at(LIFE)), "renew");
+    assert!(slot.is_stored());
+}
+
+#[test]
+fn a_store_that_holds_nothing_is_looked_into_once() {
+    let slots = slots();
+    let slot = slots.first(None, true, at(0));
+    let claim = lead(&slot, &Need::Usable, at(0));
+    slots.learn(&slot, &slot.asked(), None, at(0));
+    claim.finish(Ok(Outcome::Unchanged));
+    // The renewal looks again, and fails without a request.
+    assert_eq!(asked(&slot, &Need::Usable, at(0)), "renew");
+}
+
+#[test]
+fn while_another_process_renews_early_nobody_else_does() {
+    let slots = slots();
+    let slot = slots.first(None, true, at(0));
+    let stored = StoredToken::new(Some(token("a", "r", 0)), 7);
+    slots.learn(&slot, &slot.asked(), Some(stored), at(0));
+    let now = at(LIFE - 30);
+    let claim = lead(&slot, &Need::Usable, now);
+    slot.defer(now);
+    claim.finish(Ok(Outcome::Unchanged));
+    assert_eq!(asked(&slot, &Need::Usable, now), "use");
+    assert_eq!(asked(&slot, &Need::Usable, at(LIFE - 28)), "renew early");
+    slot.defer(at(LIFE - 1));
+    assert_eq!(asked(&slot, &Need::Usable, at(LIFE)), "renew");
+}
+
+#[test]
+fn the_result_of_a_renewal_counts_for_the_token_that_it_began_from() {
+    let slots = slots();
+    let slot = slots.find(token("a", "r", 0), at(0));
+    let claim = lead(&slot, &Need::Renewed, at(1));
+    let other = claim.waiter();
+    // The caller sets another access token for the same refresh token.
+    let same = slots.replace(&slot, Some(token("b", "r", 1)), false, at(1));
+    assert!(Arc::ptr_eq(&same, &slot));
+    slots
+        .publish(&claim, token("c", "r", 1), None, None, true, at(1))
+        .unwrap();
+    assert!(matches!(other.outcome(), Some(Ok(Outcome::Superseded))));
+    assert_eq!(held(&slot).as_deref(), Some("b"));
+    let (update, progress) = begin_telling(&slot).expect("an update");
+    assert!(update.superseded);
+    progress.done();
+    // So does its failure.
+    let claim = lead(&slot, &Need::Renewed, at(2));
+    slots.replace(&slot, Some(token("d", "r", 2)), false, at(2));
+    let failed = slot.fail(&claim, refusal(), true, at(2));
+    assert!(matches!(failed, Ok(Outcome::Superseded)));
+    assert_eq!(asked(&slot, &Need::Renewed, at(2)), "renew");
+}

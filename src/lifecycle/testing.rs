@@ -1,0 +1,192 @@
+//! What the tests of the state machine share: a waiter that records what it is told, tokens with
+//! chosen times, and failures.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, UNIX_EPOCH},
+};
+
+use http::{HeaderMap, StatusCode, header::RETRY_AFTER};
+
+use super::now::Now;
+use super::{
+    action::{Action, Caller},
+    outbox::{Due, InProgress},
+    single_flight::{Claim, Need, Outcome, Waiter},
+    slot::{Rules, Slot},
+    slots::Slots,
+    update::TokenUpdate,
+};
+use crate::{
+    error::{Error, ErrorResponse, Result},
+    oauth2::token::{Token, refresh::RefreshPolicy},
+};
+
+/// A waiter that records the outcome.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Recorder(Arc<Mutex<Option<Result<Outcome>>>>);
+
+impl Waiter for Recorder {
+    fn settle(&self, outcome: Result<Outcome>) {
+        let mut recorded = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        recorded.get_or_insert(outcome);
+    }
+}
+
+impl Recorder {
+    pub(super) fn outcome(&self) -> Option<Result<Outcome>> {
+        let recorded = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        recorded.clone()
+    }
+
+    pub(super) fn is_settled(&self) -> bool {
+        self.outcome().is_some()
+    }
+
+    /// The access token that the flight brought.
+    pub(super) fn access_token(&self) -> Option<String> {
+        match self.outcome() {
+            Some(Ok(Outcome::Token(published))) => Some(access_token(&published.token)),
+            _ => None,
+        }
+    }
+}
+
+pub(super) type TestSlots = Slots<Recorder>;
+pub(super) type TestSlot = Arc<Slot<Recorder>>;
+
+/// The wall clock when the monotonic one stands at zero.
+pub(super) const START: u64 = 1_000_000;
+/// How long a token lives, in seconds.
+pub(super) const LIFE: u64 = 1000;
+/// How long a flight may last, in seconds: two requests of 10 seconds, and one second.
+pub(super) const FLIGHT_LIMIT: u64 = 21;
+
+/// The time when both clocks have gone on by `seconds`.
+pub(super) fn at(seconds: u64) -> Now {
+    let monotonic = Duration::from_secs(seconds);
+    Now {
+        unix: Duration::from_secs(START) + monotonic,
+        monotonic,
+    }
+}
+
+pub(super) fn rules() -> Rules {
+    let seconds = Duration::from_secs;
+    Rules::new(seconds(60), RefreshPolicy::default(), seconds(10), false)
+}
+
+pub(super) fn slots() -> TestSlots {
+    Slots::new(rules())
+}
+
+/// A token that was issued at `issued`, to live until `expires`.
+pub(super) fn token_until(access: &str, refresh: Option<&str>, issued: u64, expires: u64) -> Token {
+    let time = |seconds| UNIX_EPOCH + Duration::from_secs(START + seconds);
+    let token = Token::new(access)
+        .with_issued_at(time(issued))
+        .with_expires_at(time(expires));
+    match refresh {
+        Some(refresh) => token.with_refresh_token(refresh),
+        None => token,
+    }
+}
+
+/// A token that was issued at `issued`.
+pub(super) fn token(access: &str, refresh: &str, issued: u64) -> Token {
+    token_until(access, Some(refresh), issued, issued + LIFE)
+}
+
+pub(super) fn access_token(token: &Token) -> String {
+    token.access_token().expose_secret().to_owned()
+}
+
+/// The access token that a slot has.
+pub(super) fn held(slot: &Slot<Recorder>) -> Option<String> {
+    Some(access_token(&slot.published()?.token))
+}
+
+/// A caller with a token endpoint and no grant of its own.
+pub(super) fn caller() -> Caller {
+    Caller {
+        grant: None,
+        can_ask: true,
+    }
+}
+
+pub(super) fn next(slot: &TestSlot, need: &Need, now: Now) -> Action<Recorder> {
+    slot.next(need, &caller(), now)
+}
+
+/// What an action is, in a word.
+pub(super) fn name(action: &Action<Recorder>) -> &'static str {
+    match action {
+        Action::Use(_) => "use",
+        Action::Wait(_) => "wait",
+        Action::Load(_) => "load",
+        Action::Renew(_, Some(_)) => "renew early",
+        Action::Renew(_, None) => "renew",
+        Action::Follow(_) => "follow",
+        Action::Fail(error) if error.needs_login() => "log in",
+        Action::Fail(_) => "fail",
+    }
+}
+
+/// What a caller is to do; should it lead, it gives up at once.
+pub(super) fn asked(slot: &TestSlot, need: &Need, now: Now) -> &'static str {
+    name(&next(slot, need, now))
+}
+
+/// The claim of a caller that leads.
+pub(super) fn lead(slot: &TestSlot, need: &Need, now: Now) -> Claim<Recorder> {
+    match next(slot, need, now) {
+        Action::Renew(claim, _) | Action::Load(claim) => claim,
+        other => panic!("{} in the place of a claim", name(&other)),
+    }
+}
+
+/// A renewal from the beginning to the end, told to the hook.
+pub(super) fn renew(slots: &TestSlots, slot: &TestSlot, token: Token, now: Now) -> Outcome {
+    let claim = lead(slot, &Need::Renewed, now);
+    slots
+        .publish(&claim, token, None, None, true, now)
+        .expect("without a problem")
+}
+
+/// The next update of a slot, which is begun to be told.
+pub(super) fn begin_telling(slot: &TestSlot) -> Option<(TokenUpdate, InProgress<Recorder>)> {
+    match slot.take_update() {
+        Due::Mine(update, progress) => Some((update, progress)),
+        Due::Nothing | Due::Busy(_) => None,
+    }
+}
+
+/// All updates of a slot, which the hook takes: access token, previous access token, superseded.
+pub(super) fn told(slot: &TestSlot) -> Vec<(String, String, bool)> {
+    let mut told = Vec::new();
+    while let Some((update, progress)) = begin_telling(slot) {
+        let previous = update.previous_access_token.as_ref();
+        let previous = previous.map(|previous| previous.expose_secret().to_owned());
+        told.push((
+            access_token(&update.token),
+            previous.unwrap_or_default(),
+            update.superseded,
+        ));
+        progress.done();
+    }
+    told
+}
+
+/// What a server answers that is ill.
+pub(super) fn transient(retry_after: Option<&'static str>) -> Error {
+    let mut headers = HeaderMap::new();
+    if let Some(retry_after) = retry_after {
+        headers.insert(RETRY_AFTER, retry_after.parse().expect("a header"));
+    }
+    Error::refused(ErrorResponse::new(StatusCode::SERVICE_UNAVAILABLE, headers))
+}
+
+/// What a server answers to a refresh token that it does not know.
+pub(super) fn refusal() -> Error {
+    Error::refused(ErrorResponse::in_callback("invalid_grant", None, None))
+}
