@@ -89,7 +89,7 @@ async fn failures_that_no_caller_gets_are_told_and_secrets_are_not() -> TestResu
             }
             "/token" => {
                 let body = json!({"error": marker, "error_description": "not planted-refresh"});
-                Reply::json(if marker == "retried" { 503 } else { 400 }, body)
+                Reply::json(if marker == "retried" { 429 } else { 400 }, body)
             }
             "/api" => Reply::text(200, ""),
             _ => Reply::text(401, ""),
@@ -134,7 +134,7 @@ async fn failures_that_no_caller_gets_are_told_and_secrets_are_not() -> TestResu
     client(&server, &clock)?.refresh_token().await?;
     let lines = lines_with("retried").await;
     assert!(
-        lines[0].starts_with("INFO") && lines[0].contains("again"),
+        lines[0].starts_with("INFO") && lines[0].contains("retrying"),
         "{lines:?}"
     );
 
