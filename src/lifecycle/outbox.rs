@@ -301,7 +301,7 @@ mod tests {
         assert_eq!(slots.owing().len(), 1);
         slots
             .publish(&claim, token("b", "s", 1), None, None, false, at(1))
-            .unwrap();
+            .expect("without a problem");
         assert!(slot.is_settled() && slots.owing().is_empty());
     }
 }

@@ -141,14 +141,17 @@ async fn failures_that_no_caller_gets_are_told_and_secrets_are_not() -> TestResu
     let server = provider(600);
     let calls = AtomicUsize::new(0);
     let hook = builder(&server)
-        .token(Token::new("planted-access").with_refresh_token("planted-refresh"))
+        .token(
+            Token::new("planted-access")
+                .with_refresh_token("planted-refresh")
+                .with_expires_at(std::time::UNIX_EPOCH),
+        )
         .update_token(move |_| match calls.fetch_add(1, Ordering::SeqCst) {
-            0 | 1 => Err("update-failure".into()),
+            0 => Err("update-failure".into()),
             _ => Ok(()),
         })
         .build()?;
-    hook.refresh_token().await.unwrap_err();
-    hook.refresh_token().await?;
+    hook.get(server.url("/api")).send().await?;
     let lines = lines_with("the token could not be stored").await;
     assert!(lines[0].starts_with("WARN"), "{lines:?}");
 

@@ -60,7 +60,7 @@ fn after_the_end_of_a_token_everybody_waits_for_one_attempt() {
     assert!(others.iter().all(|other| !other.is_settled()));
     slots
         .publish(&claim, token("b", "s", LIFE), None, None, true, now)
-        .unwrap();
+        .expect("without a problem");
     for other in others {
         assert_eq!(other.access_token().as_deref(), Some("b"));
     }
@@ -100,7 +100,7 @@ fn a_claim_that_is_dropped_leaves_nobody_behind() {
     let other = claim.waiter();
     slots
         .publish(&claim, token("b", "s", LIFE), None, None, true, at(LIFE))
-        .unwrap();
+        .expect("without a problem");
     drop(claim);
     assert_eq!(other.access_token().as_deref(), Some("b"));
 }
@@ -118,7 +118,7 @@ fn an_overdue_flight_is_abandoned_and_its_late_result_is_told_as_superseded() {
 
     let late = slots
         .publish(&first, token("late", "l", LIFE), None, None, true, now)
-        .unwrap();
+        .expect("without a problem");
     assert!(matches!(late, Outcome::Superseded));
     assert!(matches!(
         first.waiter().outcome(),
@@ -128,7 +128,7 @@ fn an_overdue_flight_is_abandoned_and_its_late_result_is_told_as_superseded() {
     assert!(second.is_leading() && held(&slot).as_deref() == Some("a"));
     slots
         .publish(&second, token("b", "s", LIFE + 21), None, None, true, now)
-        .unwrap();
+        .expect("without a problem");
     assert_eq!(held(&slot).as_deref(), Some("b"));
     let updates = [("late", "a", true), ("b", "a", false)];
     let updates = updates.map(|(new, old, late)| (new.to_owned(), old.to_owned(), late));
@@ -288,7 +288,7 @@ fn a_token_that_is_born_expired_is_used_once_and_paced() {
         let born_expired = |name| token_until(name, Some("r"), LIFE, expires);
         slots
             .publish(&claim, born_expired("b"), None, None, false, at(LIFE))
-            .unwrap();
+            .expect("without a problem");
         assert_eq!(other.access_token().as_deref(), Some("b"));
         assert_eq!(asked(&slot, &Need::Usable, at(LIFE)), "fail");
         // The second in a row, and so on: from one second to thirty.
@@ -297,7 +297,7 @@ fn a_token_that_is_born_expired_is_used_once_and_paced() {
             let claim = lead(&slot, &Need::Usable, at(now));
             slots
                 .publish(&claim, born_expired("c"), None, None, false, at(now))
-                .unwrap();
+                .expect("without a problem");
             assert_eq!(
                 asked(&slot, &Need::Usable, at(now + wait - 1)),
                 "fail",
@@ -457,7 +457,7 @@ fn the_result_of_a_renewal_counts_for_the_token_that_it_began_from() {
     assert!(Arc::ptr_eq(&same, &slot));
     slots
         .publish(&claim, token("c", "r", 1), None, None, true, at(1))
-        .unwrap();
+        .expect("without a problem");
     assert!(matches!(other.outcome(), Some(Ok(Outcome::Superseded))));
     assert_eq!(held(&slot).as_deref(), Some("b"));
     let (update, progress) = begin_telling(&slot).expect("an update");

@@ -286,7 +286,7 @@ fn the_lease_is_kept_until_the_token_is_stored() {
                 false,
                 at(now),
             )
-            .unwrap();
+            .expect("without a problem");
     };
     publish("b", 1);
     assert_eq!(slot.lease_left(at(40)), Some(Duration::from_secs(60)));
@@ -310,7 +310,7 @@ fn the_lease_is_kept_until_the_token_is_stored() {
     let late = lease(&returned, 100);
     slots
         .publish(&claim, token("d", "d", 3), None, Some(late), true, at(3))
-        .unwrap();
+        .expect("without a problem");
     assert_eq!(back(), 3);
     assert_eq!(held(&slot).as_deref(), Some("x"));
     assert!(told(&slot)[0].2);

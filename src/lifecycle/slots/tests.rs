@@ -91,7 +91,7 @@ fn a_row_does_not_disturb_a_renewal() {
     assert_eq!(held(&slot).as_deref(), Some("a"));
     let outcome = slots
         .publish(&claim, token("b", "s", 10), None, None, true, at(10))
-        .unwrap();
+        .expect("without a problem");
     assert!(matches!(outcome, Outcome::Token(_)));
 }
 
@@ -269,7 +269,7 @@ fn updates_of_a_login_that_was_replaced_are_told_as_superseded() {
     drop(progress);
     let outcome = slots
         .publish(&claim, token("c", "t", 2), None, None, true, at(2))
-        .unwrap();
+        .expect("without a problem");
     assert!(matches!(outcome, Outcome::Superseded));
     assert_eq!(
         told(&slot),
@@ -293,7 +293,7 @@ fn a_handle_that_is_closed_supersedes_nothing() {
     slots.forget_handle(&slot);
     let outcome = slots
         .publish(&claim, token("b", "s", 1), None, None, true, at(1))
-        .unwrap();
+        .expect("without a problem");
     assert!(matches!(outcome, Outcome::Token(_)));
     assert_eq!(told(&slot), [("b".into(), "a".into(), false)]);
 }
@@ -308,7 +308,7 @@ fn come_together(slots: &TestSlots, by_renewal: bool) -> [TestSlot; 2] {
             let lease = HeldLease::new(Lease::new(()), Duration::from_secs(100));
             slots
                 .publish(&claim, token("b", "s", 10), None, Some(lease), true, at(10))
-                .unwrap();
+                .expect("without a problem");
             slot
         }
         false => stored(slots, token("b", "s", 10), at(10)),
@@ -382,7 +382,7 @@ fn those_that_become_one_do_not_disturb_a_renewal() {
     assert!(slot.forwarded().is_some());
     let outcome = slots
         .publish(&claim, token("d", "t", 11), None, None, false, at(11))
-        .unwrap();
+        .expect("without a problem");
     assert!(matches!(outcome, Outcome::Token(_)));
     assert_eq!(held(&child).as_deref(), Some("d"));
     assert!(save(&child).is_some());
@@ -402,7 +402,7 @@ fn a_store_that_is_being_written_goes_along_and_is_written_again() {
     let claim = lead(&slot, &Need::Renewed, at(2));
     slots
         .publish(&claim, token("c", "t", 2), None, None, false, at(2))
-        .unwrap();
+        .expect("without a problem");
     drop(claim);
     assert!(child.is_stored());
     let next = late.next.clone().expect("a version");
