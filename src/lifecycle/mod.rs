@@ -13,6 +13,8 @@ pub(crate) mod decision;
 pub(crate) mod now;
 pub(crate) mod outbox;
 pub(crate) mod pacing;
+#[cfg(test)]
+mod properties;
 pub(crate) mod published;
 pub(crate) mod reconcile;
 pub(crate) mod registry;

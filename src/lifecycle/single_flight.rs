@@ -108,3 +108,48 @@ impl<W: Waiter> Drop for Claim<W> {
         )));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        error::ErrorKind,
+        lifecycle::testing::{LIFE, asked, at, lead, slots, token, transient},
+    };
+
+    #[test]
+    fn those_who_wait_share_the_error() {
+        let slots = slots();
+        let slot = slots.find(token("a", "r", 0), at(0));
+        let claim = lead(&slot, &Need::Usable, at(LIFE));
+        let other = claim.waiter();
+        let _ = slot.fail(&claim, transient(None), true, at(LIFE));
+        let outcome = other.outcome().expect("an outcome");
+        assert_eq!(outcome.expect_err("an error").kind(), ErrorKind::Server);
+        assert!(slot.in_flight().is_none() && slot.is_settled());
+    }
+
+    #[test]
+    fn a_claim_that_is_dropped_leaves_nobody_behind() {
+        let slots = slots();
+        let slot = slots.find(token("a", "r", 0), at(0));
+        let claim = lead(&slot, &Need::Usable, at(LIFE));
+        let other = claim.waiter();
+        drop(claim);
+        let outcome = other.outcome().expect("an outcome");
+        assert_eq!(
+            outcome.expect_err("an error").kind(),
+            ErrorKind::Interrupted
+        );
+        // Whether the server was asked is not known: the next caller tries at once.
+        assert_eq!(asked(&slot, &Need::Usable, at(LIFE)), "renew");
+        // What was settled before stays.
+        let claim = lead(&slot, &Need::Usable, at(LIFE));
+        let other = claim.waiter();
+        slots
+            .publish(&claim, token("b", "s", LIFE), None, None, true, at(LIFE))
+            .expect("without a problem");
+        drop(claim);
+        assert_eq!(other.access_token().as_deref(), Some("b"));
+    }
+}

@@ -90,6 +90,10 @@ impl<W: Waiter> Slots<W> {
                 // A spent refresh token comes with a stale row, whatever its times say.
                 if !spent && state.flight.is_none() && is_newer(&token, state.own()) {
                     state.publish(Some(self.restored(token)));
+                    if let Some(store) = &mut state.store {
+                        store.save(Origin::Renewal);
+                        self.registry.add(&slot);
+                    }
                 }
                 drop(state);
                 (slot, spent)
@@ -251,8 +255,9 @@ impl<W: Waiter> Slots<W> {
         let newer = row.and_then(|row| table.successor(row, now));
         let mut state = slot.write();
         let reading = state.read(asked, stored, newer.as_deref());
-        if !state.is_saved() {
-            self.registry.add(slot);
+        match state.is_saved() {
+            true => slot.check_settled(&state),
+            false => self.registry.add(slot),
         }
         let token = match reading {
             Reading::Changed => return Learned::Changed,

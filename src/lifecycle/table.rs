@@ -175,6 +175,9 @@ fn merge<W: Waiter>(
     // What a renewal brings that is in flight there is newer than both.
     if !is_same && !has_newer && into.flight.is_none() {
         into.publish(Some(new.clone()));
+        if let Some(store) = &mut into.store {
+            store.save(Origin::Renewal);
+        }
     }
     into.handles += std::mem::take(&mut state.handles);
     if into.handles > 0 {
@@ -187,10 +190,10 @@ fn merge<W: Waiter>(
         }
         // What is being stored is that of the other slot.
         store.saving = None;
-        if !store.is_saved() {
-            slot.registry.add(&other);
-        }
         into.store = Some(store);
+    }
+    if !into.is_saved() {
+        slot.registry.add(&other);
     }
     drop(into);
     state.forwarded = Some(other);
@@ -233,3 +236,6 @@ pub(super) fn is_newer_than(own: Option<&Token>, token: &Token) -> bool {
 fn age(token: &Token) -> (Option<u64>, Option<u64>) {
     (token.issued_at_unix(), token.expires_at_unix())
 }
+
+#[cfg(test)]
+mod tests;

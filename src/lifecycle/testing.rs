@@ -14,12 +14,13 @@ use super::{
     outbox::{Due, InProgress},
     single_flight::{Claim, Need, Outcome, Waiter},
     slot::{Rules, Slot},
-    slots::Slots,
+    slots::{Learned, Slots},
     update::TokenUpdate,
 };
 use crate::{
     error::{Error, ErrorResponse, Result},
     oauth2::token::{Token, refresh::RefreshPolicy},
+    token_store::StoredToken,
 };
 
 /// A waiter that records the outcome.
@@ -37,6 +38,11 @@ impl Recorder {
     pub(super) fn outcome(&self) -> Option<Result<Outcome>> {
         let recorded = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         recorded.clone()
+    }
+
+    /// Whether both wait for the same.
+    pub(super) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
     }
 
     pub(super) fn is_settled(&self) -> bool {
@@ -189,4 +195,38 @@ pub(super) fn transient(retry_after: Option<&'static str>) -> Error {
 /// What a server answers to a refresh token that it does not know.
 pub(super) fn refusal() -> Error {
     Error::refused(ErrorResponse::in_callback("invalid_grant", None, None))
+}
+
+/// A slot with a token that its store holds in version 3.
+pub(super) fn stored(slots: &TestSlots, token: Token, now: Now) -> TestSlot {
+    let slot = slots.first(None, true, now);
+    let learned = load(slots, &slot, Some(token), 3, now);
+    assert_eq!(learned, Learned::Adopted);
+    slot
+}
+
+pub(super) fn load(
+    slots: &TestSlots,
+    slot: &TestSlot,
+    token: Option<Token>,
+    version: u64,
+    now: Now,
+) -> Learned {
+    let stored = StoredToken::new(token, version);
+    slots.learn(slot, &slot.asked(), Some(stored), now)
+}
+
+/// Begins to store what is not stored yet, and lets the store take it.
+pub(super) fn save(slot: &TestSlot) -> Option<StoredToken> {
+    let Due::Mine(unsaved, progress) = slot.take_unsaved() else {
+        return None;
+    };
+    let next = unsaved.next.clone()?;
+    slot.saved(&unsaved, &next);
+    progress.done();
+    Some(next)
+}
+
+pub(super) fn owes(slots: &TestSlots, slot: &TestSlot) -> bool {
+    slots.owing().iter().any(|owing| Arc::ptr_eq(owing, slot))
 }

@@ -2,13 +2,11 @@ use std::sync::Arc;
 
 use super::*;
 use crate::{
-    error::ErrorKind,
     lifecycle::testing::{
         FLIGHT_LIMIT, LIFE, Recorder, TestSlot, TestSlots, asked, at, begin_telling, caller, held,
         lead, name, next, refusal, renew, slots, token, token_until, told, transient,
     },
     oauth2::grant::client_credentials::ClientCredentials,
-    token_store::StoredToken,
 };
 
 fn with_grant() -> Caller {
@@ -67,42 +65,6 @@ fn after_the_end_of_a_token_everybody_waits_for_one_attempt() {
     // The flight has ended, though nothing is stored or told.
     assert!(slot.in_flight().is_none() && slot.owes());
     assert_eq!(held(&slot).as_deref(), Some("b"));
-}
-
-#[test]
-fn those_who_wait_share_the_error() {
-    let slots = slots();
-    let slot = slots.find(token("a", "r", 0), at(0));
-    let claim = lead(&slot, &Need::Usable, at(LIFE));
-    let other = claim.waiter();
-    let _ = slot.fail(&claim, transient(None), true, at(LIFE));
-    let outcome = other.outcome().expect("an outcome");
-    assert_eq!(outcome.expect_err("an error").kind(), ErrorKind::Server);
-    assert!(slot.in_flight().is_none() && slot.is_settled());
-}
-
-#[test]
-fn a_claim_that_is_dropped_leaves_nobody_behind() {
-    let slots = slots();
-    let slot = slots.find(token("a", "r", 0), at(0));
-    let claim = lead(&slot, &Need::Usable, at(LIFE));
-    let other = claim.waiter();
-    drop(claim);
-    let outcome = other.outcome().expect("an outcome");
-    assert_eq!(
-        outcome.expect_err("an error").kind(),
-        ErrorKind::Interrupted
-    );
-    // Whether the server was asked is not known: the next caller tries at once.
-    assert_eq!(asked(&slot, &Need::Usable, at(LIFE)), "renew");
-    // What was settled before stays.
-    let claim = lead(&slot, &Need::Usable, at(LIFE));
-    let other = claim.waiter();
-    slots
-        .publish(&claim, token("b", "s", LIFE), None, None, true, at(LIFE))
-        .expect("without a problem");
-    drop(claim);
-    assert_eq!(other.access_token().as_deref(), Some("b"));
 }
 
 #[test]
@@ -397,53 +359,6 @@ fn nothing_renews_a_token_that_is_not_renewable() {
         assert_eq!(asked(&empty, &need, at(0)), "log in", "{need:?}");
     }
     assert!(slots.owing().is_empty());
-}
-
-#[test]
-fn the_store_is_read_first_by_one_for_all() {
-    let slots = slots();
-    let slot = slots.first(None, true, at(0));
-    let Action::Load(claim) = next(&slot, &Need::Usable, at(0)) else {
-        panic!("nothing is known of the store");
-    };
-    assert_eq!(asked(&slot, &Need::Usable, at(0)), "wait");
-    assert_eq!(name(&slot.reload(at(0))), "wait");
-    let stored = StoredToken::new(Some(token("a", "r", 0)), 7);
-    slots.learn(&slot, &slot.asked(), Some(stored), at(0));
-    assert_eq!(asked(&slot, &Need::Usable, at(0)), "use");
-    claim.finish(Ok(Outcome::Unchanged));
-    assert!(slots.owing().is_empty());
-    assert_eq!(name(&slot.reload(at(0))), "load");
-    // A store may have what renews a token.
-    assert_eq!(asked(&slot, &Need::Usable, at(LIFE)), "renew");
-    assert!(slot.is_stored());
-}
-
-#[test]
-fn a_store_that_holds_nothing_is_looked_into_once() {
-    let slots = slots();
-    let slot = slots.first(None, true, at(0));
-    let claim = lead(&slot, &Need::Usable, at(0));
-    slots.learn(&slot, &slot.asked(), None, at(0));
-    claim.finish(Ok(Outcome::Unchanged));
-    // The renewal looks again, and fails without a request.
-    assert_eq!(asked(&slot, &Need::Usable, at(0)), "renew");
-}
-
-#[test]
-fn while_another_process_renews_early_nobody_else_does() {
-    let slots = slots();
-    let slot = slots.first(None, true, at(0));
-    let stored = StoredToken::new(Some(token("a", "r", 0)), 7);
-    slots.learn(&slot, &slot.asked(), Some(stored), at(0));
-    let now = at(LIFE - 30);
-    let claim = lead(&slot, &Need::Usable, now);
-    slot.defer(now);
-    claim.finish(Ok(Outcome::Unchanged));
-    assert_eq!(asked(&slot, &Need::Usable, now), "use");
-    assert_eq!(asked(&slot, &Need::Usable, at(LIFE - 28)), "renew early");
-    slot.defer(at(LIFE - 1));
-    assert_eq!(asked(&slot, &Need::Usable, at(LIFE)), "renew");
 }
 
 #[test]

@@ -5,10 +5,14 @@ use std::sync::{
 
 use super::*;
 use crate::lifecycle::{
+    action::Action,
     outbox::Due,
-    single_flight::Need,
+    single_flight::{Need, Outcome},
     slots::Learned,
-    testing::{Recorder, TestSlot, TestSlots, asked, at, held, lead, renew, slots, token, told},
+    testing::{
+        LIFE, Recorder, TestSlot, TestSlots, asked, at, held, lead, name, next, renew, slots,
+        token, told,
+    },
 };
 
 /// A slot with the token `a` that its store holds in version 3.
@@ -351,4 +355,51 @@ fn the_whole_table() {
             "{known:?} {unsaved:?} {held:?} {stored:?}"
         );
     }
+}
+
+#[test]
+fn the_store_is_read_first_by_one_for_all() {
+    let slots = slots();
+    let slot = slots.first(None, true, at(0));
+    let Action::Load(claim) = next(&slot, &Need::Usable, at(0)) else {
+        panic!("nothing is known of the store");
+    };
+    assert_eq!(asked(&slot, &Need::Usable, at(0)), "wait");
+    assert_eq!(name(&slot.reload(at(0))), "wait");
+    let stored = StoredToken::new(Some(token("a", "r", 0)), 7);
+    slots.learn(&slot, &slot.asked(), Some(stored), at(0));
+    assert_eq!(asked(&slot, &Need::Usable, at(0)), "use");
+    claim.finish(Ok(Outcome::Unchanged));
+    assert!(slots.owing().is_empty());
+    assert_eq!(name(&slot.reload(at(0))), "load");
+    // A store may have what renews a token.
+    assert_eq!(asked(&slot, &Need::Usable, at(LIFE)), "renew");
+    assert!(slot.is_stored());
+}
+
+#[test]
+fn a_store_that_holds_nothing_is_looked_into_once() {
+    let slots = slots();
+    let slot = slots.first(None, true, at(0));
+    let claim = lead(&slot, &Need::Usable, at(0));
+    slots.learn(&slot, &slot.asked(), None, at(0));
+    claim.finish(Ok(Outcome::Unchanged));
+    // The renewal looks again, and fails without a request.
+    assert_eq!(asked(&slot, &Need::Usable, at(0)), "renew");
+}
+
+#[test]
+fn while_another_process_renews_early_nobody_else_does() {
+    let slots = slots();
+    let slot = slots.first(None, true, at(0));
+    let stored = StoredToken::new(Some(token("a", "r", 0)), 7);
+    slots.learn(&slot, &slot.asked(), Some(stored), at(0));
+    let now = at(LIFE - 30);
+    let claim = lead(&slot, &Need::Usable, now);
+    slot.defer(now);
+    claim.finish(Ok(Outcome::Unchanged));
+    assert_eq!(asked(&slot, &Need::Usable, now), "use");
+    assert_eq!(asked(&slot, &Need::Usable, at(LIFE - 28)), "renew early");
+    slot.defer(at(LIFE - 1));
+    assert_eq!(asked(&slot, &Need::Usable, at(LIFE)), "renew");
 }

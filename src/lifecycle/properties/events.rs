@@ -1,0 +1,238 @@
+//! What may happen, and the reference model, which knows how many handles and flights there can be.
+
+use Demand::{Other, Renewed, Usable};
+use proptest::prelude::*;
+use proptest_state_machine::ReferenceStateMachine;
+
+/// As many handles as there may be at a time.
+const HANDLES: usize = 5;
+
+/// One of several, by its number modulo how many there are.
+pub(super) type Index = u8;
+
+/// What a caller asks for.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Demand {
+    Usable,
+    Renewed,
+    Other,
+}
+
+/// The refresh token of an answer.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Rotation {
+    Rotated,
+    Kept,
+    /// One that was issued before, to whomever.
+    Known(Index),
+}
+
+/// How long a token lives.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Life {
+    Seconds(u64),
+    /// It has expired before it was issued.
+    Negative,
+    Endless,
+}
+
+/// How a renewal fails.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Failure {
+    Transient,
+    RetryAfter,
+    Refusal,
+    /// Before the server was asked.
+    Unsent,
+}
+
+/// A token that a user has.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Row {
+    Login,
+    /// As it was issued, or stored.
+    Known(Index),
+    /// Another access token for a refresh token that was issued.
+    Newer(Index),
+}
+
+/// How it ends that something is stored.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Saving {
+    Answered,
+    /// It is taken, but nobody hears of it.
+    Unanswered,
+    Failed,
+    /// Whoever stored it has vanished.
+    CutOff,
+}
+
+/// What another process does to the store.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum External {
+    Login,
+    Renewal,
+    Revocation,
+    Loss,
+    /// A backup, or somebody who heeds no version.
+    Back(Index),
+    Lease,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Event {
+    Ask(Index, Demand),
+    Reload(Index),
+    /// A flight of a client with a store goes on: it reads, and asks the server.
+    Proceed(Index),
+    Answer(Index, Rotation, Life),
+    Fail(Index, Failure),
+    /// The leader is cut off. One that hangs is left where it is.
+    CutOff(Index),
+    /// A renewed token is refused, or is not.
+    Refuse(Index, bool),
+    Set(Index, Row),
+    Forget(Index),
+    Child(Row),
+    Close(Index),
+    /// A hook that hangs is one that does not end.
+    BeginTelling(Index),
+    /// It takes the update; or it fails, or panics.
+    EndTelling(Index, bool),
+    BeginSaving(Index),
+    EndSaving(Index, Saving),
+    External(External),
+    /// Milliseconds by both clocks.
+    Pass(u32),
+    /// The wall clock is set, by so many seconds.
+    SetClock(i64),
+}
+
+/// What the reference model starts with, and how many children there are by now.
+#[derive(Clone, Debug)]
+pub(super) struct Reference {
+    pub(super) has_store: bool,
+    pub(super) has_hook: bool,
+    /// The first of them is the client.
+    pub(super) handles: usize,
+}
+
+impl ReferenceStateMachine for Reference {
+    type State = Self;
+    type Transition = Event;
+
+    fn init_state() -> BoxedStrategy<Self> {
+        let reference = |(has_store, has_hook)| Self {
+            has_store,
+            has_hook,
+            handles: 1,
+        };
+        any::<(bool, bool)>().prop_map(reference).boxed()
+    }
+
+    /// One number for an event, as making a strategy of each choice takes longer than all else.
+    fn transitions(state: &Self) -> BoxedStrategy<Event> {
+        let (has_store, has_hook) = (state.has_store, state.has_hook);
+        let event = move |number: u32| {
+            let [weight, index, choice, other] = number.to_be_bytes();
+            event(has_store, has_hook, weight, [index, choice, other])
+        };
+        any::<u32>().prop_map(event).boxed()
+    }
+
+    fn preconditions(state: &Self, event: &Event) -> bool {
+        match event {
+            Event::Child(_) => state.handles < HANDLES,
+            Event::Close(_) => state.handles > 1,
+            _ => true,
+        }
+    }
+
+    fn apply(mut state: Self, event: &Event) -> Self {
+        match event {
+            Event::Child(_) => state.handles += 1,
+            Event::Close(_) => state.handles -= 1,
+            _ => {}
+        }
+        state
+    }
+}
+
+/// The event that `weight` leads to, with choices of its own. Without a store, or a hook, time passes
+/// in the place of what they do.
+fn event(has_store: bool, has_hook: bool, weight: u8, choices: [u8; 3]) -> Event {
+    let [index, choice, other] = choices;
+    let row = match choice % 3 {
+        0 => Row::Login,
+        1 => Row::Known(other),
+        _ => Row::Newer(other),
+    };
+    match weight % 60 {
+        0..12 => Event::Ask(
+            index,
+            one_of(&[Usable, Usable, Usable, Renewed, Other], choice),
+        ),
+        12..20 => Event::Answer(index, rotation(choice), one_of(LIVES, other)),
+        20..26 if has_store => Event::Proceed(index),
+        26..29 if has_store => Event::BeginSaving(index),
+        29..32 if has_store => Event::EndSaving(index, one_of(SAVINGS, choice)),
+        32..34 if has_store => Event::External(external(choice, other)),
+        34 if has_store => Event::Reload(index),
+        35..38 if has_hook => Event::BeginTelling(index),
+        38..40 if has_hook => Event::EndTelling(index, choice % 2 == 0),
+        40..42 => Event::Fail(index, one_of(FAILURES, choice)),
+        42 => Event::CutOff(index),
+        43 => Event::Refuse(index, choice % 2 == 0),
+        44..46 => Event::Set(index, row),
+        46 => Event::Forget(index),
+        47..50 => Event::Child(row),
+        50 => Event::Close(index),
+        51 => Event::SetClock(one_of(&[-5000, -90, -1, 30, 5000], choice)),
+        _ => Event::Pass(one_of(&[100, 700, 1_500, 20_000, 59_000, 400_000], choice)),
+    }
+}
+
+const LIVES: &[Life] = &[
+    Life::Seconds(90),
+    Life::Seconds(0),
+    Life::Seconds(1),
+    Life::Seconds(1000),
+    Life::Negative,
+    Life::Endless,
+];
+const FAILURES: &[Failure] = &[
+    Failure::Transient,
+    Failure::RetryAfter,
+    Failure::Refusal,
+    Failure::Unsent,
+];
+const SAVINGS: &[Saving] = &[
+    Saving::Answered,
+    Saving::Answered,
+    Saving::Unanswered,
+    Saving::Failed,
+    Saving::CutOff,
+];
+
+fn rotation(choice: u8) -> Rotation {
+    match choice % 5 {
+        0..3 => Rotation::Rotated,
+        3 => Rotation::Kept,
+        _ => Rotation::Known(choice / 5),
+    }
+}
+
+fn external(choice: u8, index: Index) -> External {
+    match choice % 6 {
+        0 => External::Login,
+        1 => External::Renewal,
+        2 => External::Revocation,
+        3 => External::Loss,
+        4 => External::Back(index),
+        _ => External::Lease,
+    }
+}
+
+fn one_of<T: Copy>(these: &[T], choice: u8) -> T {
+    these[usize::from(choice) % these.len()]
+}

@@ -1,0 +1,254 @@
+//! Callers, those among them that renew, and what the server answers.
+
+use std::{sync::Arc, time::Duration};
+
+use super::{
+    events::{Demand, Failure, Index, Life, Rotation},
+    world::{Attempt, Failed, Issued, Stage, World, refresh_token, take},
+};
+use crate::{
+    error::Error,
+    lifecycle::{
+        action::Action,
+        reconcile::{Asked, HeldLease},
+        single_flight::{Claim, Need, Outcome},
+        slots::Learned,
+        testing::{Recorder, TestSlot, access_token, caller, refusal, transient},
+    },
+    oauth2::token::Token,
+    token_store::{Lease, StoredToken},
+};
+
+impl World {
+    pub(super) fn ask(&mut self, handle: Index, demand: Demand) {
+        let need = match (demand, self.handle(handle).published()) {
+            (Demand::Renewed, _) => Need::Renewed,
+            (Demand::Other, Some(published)) => Need::Other(published),
+            _ => Need::Usable,
+        };
+        let action = self.handle(handle).next(&need, &caller(), self.now);
+        self.carry_out(handle, &need, action);
+    }
+
+    pub(super) fn carry_out(&mut self, handle: Index, need: &Need, action: Action<Recorder>) {
+        let slot = self.handle(handle).clone();
+        match action {
+            Action::Use(published) => self.check_usable(&slot, &published),
+            Action::Fail(error) => self.check_error(&slot, &error),
+            Action::Wait(waiter) => {
+                self.check_young(&slot, &waiter);
+                self.waiters.push(waiter);
+            }
+            Action::Follow(to) => {
+                let at = usize::from(handle) % self.handles.len();
+                self.handles[at] = to.clone();
+                let action = to.next(need, &caller(), self.now);
+                self.carry_out(handle, need, action);
+            }
+            Action::Load(claim) => {
+                let stage = Stage::Loading(slot.asked(), self.row.clone());
+                self.begin(claim, stage);
+            }
+            Action::Renew(claim, fallback) => {
+                if let Some(old) = fallback {
+                    assert!(old.is_alive(self.now.unix), "the old token has expired");
+                }
+                self.check_pace(&slot, need);
+                if slot.is_stored() {
+                    self.begin(claim, Stage::Reading);
+                } else {
+                    let stage = self.request(&claim, None);
+                    self.begin(claim, stage);
+                }
+            }
+        }
+    }
+
+    fn begin(&mut self, claim: Claim<Recorder>, stage: Stage) {
+        let started = self.now.monotonic;
+        self.flights.push(Attempt {
+            claim,
+            started,
+            stage,
+        });
+    }
+
+    /// Sends the refresh token.
+    fn request(&self, claim: &Claim<Recorder>, lease: Option<HeldLease>) -> Stage {
+        let old = claim.old.as_ref().expect("a token that can be renewed");
+        let refresh_token = refresh_token(&old.token).expect("a refresh token");
+        self.check_request(&refresh_token);
+        Stage::Requesting(refresh_token, lease)
+    }
+
+    pub(super) fn proceed(&mut self, flight: Index) {
+        let at = self.flights.iter().enumerate();
+        let mut waiting: Vec<_> = at
+            .filter(|(_, flight)| !matches!(flight.stage, Stage::Requesting(..)))
+            .map(|(at, _)| at)
+            .collect();
+        let Some(at) = take(&mut waiting, flight) else {
+            return;
+        };
+        let mut flight = self.flights.remove(at);
+        if let Stage::Loading(asked, row) = &flight.stage {
+            self.learn(&flight.claim.slot, asked, row.clone());
+            flight.claim.finish(Ok(Outcome::Unchanged));
+            return;
+        }
+        // The abandoned goes on, as it does not know.
+        let slot = flight.claim.slot.clone();
+        self.read(&slot);
+        if !slot.update_claim(&mut flight.claim) {
+            flight.claim.finish(Ok(Outcome::Superseded));
+            return;
+        }
+        let old = flight.claim.old.clone();
+        let now = self.now;
+        match (&old, &flight.claim.need) {
+            (Some(stored), Need::Usable) if stored.is_fresh(now.unix) => {
+                return flight.claim.finish(Ok(Outcome::Token(stored.clone())));
+            }
+            (Some(stored), Need::Other(refused))
+                if !refused.is_same(stored) && stored.is_alive(now.unix) =>
+            {
+                return flight.claim.finish(Ok(Outcome::Token(stored.clone())));
+            }
+            _ => {}
+        }
+        let can_refresh = old.is_some_and(|old| old.token.refresh_token().is_some());
+        if let Some(refusal) = flight.claim.refusal.clone() {
+            let _ = slot.fail(&flight.claim, refusal, false, now);
+        } else if !can_refresh {
+            let error = Error::token("there is no refresh token");
+            let _ = slot.fail(&flight.claim, error, false, now);
+        } else if let Some(lease) = self.take_lease(&slot) {
+            flight.stage = self.request(&flight.claim, Some(lease));
+            self.flights.push(flight);
+        } else {
+            slot.defer(now);
+            flight.claim.finish(Ok(Outcome::Unchanged));
+        }
+    }
+
+    /// The lease, unless somebody has it. That of an earlier renewal serves as well.
+    fn take_lease(&self, slot: &TestSlot) -> Option<HeldLease> {
+        if let Some(lease) = slot.take_lease() {
+            return Some(lease);
+        }
+        let is_free = !self.is_leased_elsewhere && Arc::strong_count(&self.lease) == 1;
+        let until = self.now.monotonic + Duration::from_secs(60);
+        is_free.then(|| HeldLease::new(Lease::new(self.lease.clone()), until))
+    }
+
+    pub(super) fn read(&mut self, slot: &TestSlot) {
+        self.learn(slot, &slot.asked(), self.row.clone());
+    }
+
+    fn learn(&mut self, slot: &TestSlot, asked: &Asked, row: Option<StoredToken>) {
+        let old = slot.published();
+        if self.slots.learn(slot, asked, row, self.now) == Learned::Adopted {
+            let new = slot.published();
+            if let Some(new) = new.as_ref().and_then(|new| refresh_token(&new.token)) {
+                self.check_unspent(&new);
+                self.spent.remove(&new);
+            }
+            match (old, new) {
+                (Some(old), Some(new)) => self.rotate(&old.token, &new.token),
+                (Some(old), None) => self.revoked.extend(refresh_token(&old.token)),
+                (None, _) => {}
+            }
+        }
+    }
+
+    /// From now on it is known that the refresh token of `old` is spent.
+    fn rotate(&mut self, old: &Token, new: &Token) {
+        let [old, new] = [old, new].map(refresh_token);
+        if let Some(old) = old.filter(|old| Some(old) != new.as_ref()) {
+            self.spent.insert(old, self.now.monotonic);
+        }
+    }
+
+    /// A flight that has sent its request.
+    fn take_request(&mut self, flight: Index) -> Option<(Claim<Recorder>, Option<HeldLease>)> {
+        let at = self.flights.iter().enumerate();
+        let mut sent: Vec<_> = at
+            .filter(|(_, flight)| matches!(flight.stage, Stage::Requesting(..)))
+            .map(|(at, _)| at)
+            .collect();
+        let flight = self.flights.remove(take(&mut sent, flight)?);
+        match flight.stage {
+            Stage::Requesting(_, lease) => Some((flight.claim, lease)),
+            Stage::Loading(..) | Stage::Reading => None,
+        }
+    }
+
+    pub(super) fn answer(&mut self, flight: Index, rotation: Rotation, life: Life) {
+        let Some((claim, lease)) = self.take_request(flight) else {
+            return;
+        };
+        let old = claim.old.clone().expect("a token that was renewed");
+        let refresh_token = match rotation {
+            Rotation::Rotated => None,
+            Rotation::Kept => refresh_token(&old.token),
+            Rotation::Known(index) => refresh_token(self.known(index)),
+        };
+        let token = self.make(refresh_token, life);
+        let slot = claim.slot.clone();
+        let outcome = (self.slots)
+            .publish(&claim, token.clone(), None, lease, self.has_hook, self.now)
+            .expect("without a problem");
+        let is_published = slot
+            .published()
+            .is_some_and(|published| *published.token == token);
+        match &outcome {
+            Outcome::Token(published) => assert!(*published.token == token && is_published),
+            Outcome::Superseded => {}
+            Outcome::Unchanged => panic!("there is a token"),
+        }
+        assert!(claim.waiter().is_settled() && !claim.is_leading());
+        if is_published {
+            self.rotate(&old.token, &token);
+            // The server may issue a refresh token again.
+            if let Some(issued) = self::refresh_token(&token) {
+                self.spent.remove(&issued);
+            }
+            self.failed.remove(&slot.id());
+        }
+        if self.has_hook {
+            let issued = Issued {
+                slot: Arc::downgrade(&slot),
+                superseded: matches!(outcome, Outcome::Superseded),
+            };
+            self.issued.insert(access_token(&token), issued);
+        }
+    }
+
+    pub(super) fn fail(&mut self, flight: Index, failure: Failure) {
+        let Some((claim, _lease)) = self.take_request(flight) else {
+            return;
+        };
+        let (error, has_asked, retry_after) = match failure {
+            Failure::Transient => (transient(None), true, 0),
+            Failure::RetryAfter => (transient(Some("60")), true, 60),
+            Failure::Refusal => (refusal(), true, 0),
+            Failure::Unsent => (transient(None), false, 0),
+        };
+        let slot = claim.slot.clone();
+        let result = slot.fail(&claim, error, has_asked, self.now);
+        assert!(claim.waiter().is_settled() && !claim.is_leading());
+        if result.is_err() && has_asked {
+            let token = slot.published();
+            if let Failure::Refusal = failure {
+                let refused = token.as_ref().and_then(|old| refresh_token(&old.token));
+                self.refused.extend(refused);
+            }
+            let failed = Failed {
+                at: self.now.monotonic,
+                retry_after: Duration::from_secs(retry_after),
+                token,
+            };
+            self.failed.insert(slot.id(), failed);
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! What holds whatever happens.
+
+use std::{sync::Arc, time::Duration};
+
+use super::world::{Stage, World, refresh_token};
+use crate::{
+    error::Error,
+    lifecycle::{
+        published::Published,
+        single_flight::Need,
+        table::to_the_end,
+        testing::{FLIGHT_LIMIT, Recorder, TestSlot, access_token},
+    },
+};
+
+/// How long a spent refresh token is remembered.
+const SPENT: Duration = Duration::from_secs(60);
+/// The longest wait after a failure, which is the bound of `Retry-After` and a quarter.
+const LONGEST_WAIT: Duration = Duration::from_secs(375);
+
+/// At each event.
+impl World {
+    /// Nobody gets an expired token. One that was born expired is used as long as nothing can renew
+    /// it.
+    pub(super) fn check_usable(&self, slot: &TestSlot, published: &Published) {
+        let token = &published.token;
+        let is_zero = token.issued_at() == token.expires_at();
+        let refresh_token = refresh_token(token);
+        let is_renewable = slot.is_stored()
+            || refresh_token.is_some_and(|refresh_token| !self.refused.contains(&refresh_token));
+        assert!(
+            published.is_alive(self.now.unix) || (is_zero && !is_renewable),
+            "an expired token is used"
+        );
+    }
+
+    /// An error says that nothing helps, or when to try again.
+    pub(super) fn check_error(&self, slot: &TestSlot, error: &Error) {
+        let left = error.retry_after();
+        assert!(
+            error.needs_login() || left.is_some_and(|left| left <= LONGEST_WAIT),
+            "{error:?}"
+        );
+        let own = slot.published();
+        let refresh_token = own.and_then(|own| refresh_token(&own.token));
+        let has_way = refresh_token.is_some_and(|token| !self.refused.contains(&token));
+        assert!(!has_way || left.is_some(), "there is a way to a new token");
+    }
+
+    /// A flight that is overdue is not waited for.
+    pub(super) fn check_young(&self, slot: &TestSlot, waiter: &Recorder) {
+        let mut flights = self.flights.iter();
+        let flight = flights
+            .find(|flight| flight.claim.waiter().is(waiter))
+            .expect("a flight that somebody leads");
+        let limit = flight.started + Duration::from_secs(FLIGHT_LIMIT);
+        assert!(self.now.monotonic < limit, "it is overdue");
+        assert!(Arc::ptr_eq(&flight.claim.slot, slot) && flight.claim.is_leading());
+    }
+
+    /// After a failure, the next attempt waits, unless the token has changed.
+    pub(super) fn check_pace(&self, slot: &TestSlot, need: &Need) {
+        let Some(failed) = self.failed.get(&slot.id()) else {
+            return;
+        };
+        let is_same = match (&failed.token, slot.published()) {
+            (Some(one), Some(other)) => Arc::ptr_eq(one, &other),
+            (one, other) => one.is_none() && other.is_none(),
+        };
+        let wait = match need {
+            Need::Renewed => failed.retry_after,
+            _ => failed.retry_after.max(Duration::from_secs(1)),
+        };
+        let next = failed.at + wait;
+        assert!(!is_same || self.now.monotonic >= next, "it is too early");
+    }
+
+    /// A refresh token is in one request at a time, and in none once its successor is known.
+    pub(super) fn check_request(&self, refresh_token: &str) {
+        self.check_unspent(refresh_token);
+        let is_sent = self.flights.iter().any(|flight| match &flight.stage {
+            Stage::Requesting(sent, _) => sent == refresh_token && flight.claim.is_leading(),
+            Stage::Loading(..) | Stage::Reading => false,
+        });
+        let is_revoked = self.revoked.contains(refresh_token);
+        assert!(!is_sent || is_revoked, "{refresh_token} is sent twice");
+    }
+
+    pub(super) fn check_unspent(&self, refresh_token: &str) {
+        let until = self.spent.get(refresh_token).map(|since| *since + SPENT);
+        assert!(
+            until.is_none_or(|until| until <= self.now.monotonic),
+            "{refresh_token} is spent"
+        );
+    }
+}
+
+/// After each event.
+impl World {
+    pub(super) fn check(&self) {
+        self.check_waiters();
+        self.check_handles();
+        self.check_flights();
+        self.check_registry();
+    }
+
+    /// Whoever waits for a flight that has ended has heard of it.
+    fn check_waiters(&self) {
+        for waiter in &self.waiters {
+            let is_led = || {
+                let mut flights = self.flights.iter();
+                flights.any(|flight| flight.claim.waiter().is(waiter))
+            };
+            assert!(waiter.is_settled() || is_led(), "a waiter is left behind");
+        }
+    }
+
+    /// Each refresh token has one slot, which counts its handles; the client has the store.
+    fn check_handles(&self) {
+        let ends: Vec<_> = self.handles.iter().cloned().map(to_the_end).collect();
+        for (at, slot) in ends.iter().enumerate() {
+            let state = slot.read();
+            let handles = ends.iter().filter(|end| Arc::ptr_eq(end, slot)).count();
+            assert_eq!(state.handles, handles, "handles of a slot");
+            assert!(!state.superseded, "a token in use is superseded");
+            let Some(own) = state.own().and_then(refresh_token) else {
+                continue;
+            };
+            for other in &ends[..at] {
+                if !Arc::ptr_eq(slot, other) {
+                    let other = other.published();
+                    let other = other.and_then(|other| refresh_token(&other.token));
+                    assert_ne!(other, Some(own.clone()), "a refresh token has two slots");
+                }
+            }
+        }
+        let seen = self.seen.iter().filter_map(std::sync::Weak::upgrade);
+        let stored = seen.filter(|slot| slot.is_stored()).collect::<Vec<_>>();
+        let has_store = stored.iter().map(Arc::as_ptr).collect::<Vec<_>>();
+        match self.has_store {
+            true => assert_eq!(has_store, [Arc::as_ptr(&ends[0])], "whose the store is"),
+            false => assert!(has_store.is_empty()),
+        }
+    }
+
+    /// A slot has one flight at most.
+    fn check_flights(&self) {
+        let leading = self
+            .flights
+            .iter()
+            .filter(|flight| flight.claim.is_leading());
+        let mut slots: Vec<_> = leading.map(|flight| flight.claim.slot.id()).collect();
+        let count = slots.len();
+        slots.sort_unstable();
+        slots.dedup();
+        assert_eq!(slots.len(), count, "two flights for one slot");
+    }
+
+    /// The registry has what is owed or in flight, and nothing else.
+    fn check_registry(&self) {
+        let owing = self.slots.owing();
+        for slot in self.seen.iter().filter_map(std::sync::Weak::upgrade) {
+            let is_kept = owing.iter().any(|owing| Arc::ptr_eq(owing, &slot));
+            let mut flights = self.flights.iter();
+            // A flight that was abandoned may yet bring something.
+            let is_led = flights.any(|flight| Arc::ptr_eq(&flight.claim.slot, &slot));
+            assert!(is_kept || slot.is_settled(), "what is owed is forgotten");
+            assert!(
+                !is_kept || !slot.is_settled() || is_led,
+                "what is settled is kept: {slot:?}"
+            );
+        }
+    }
+}
+
+/// In the end.
+impl World {
+    /// What was issued was told, or something that came after it for the same slot and stands for
+    /// both; and the store has what the client has.
+    pub(super) fn check_delivered(&self) {
+        assert!(
+            self.slots.owing().is_empty(),
+            "something is left to be done"
+        );
+        assert_eq!(self.slots.take_dropped(), 0);
+        let number = |name: &String| name.parse::<u32>().expect("a number");
+        for (name, issued) in &self.issued {
+            let stands_for_both = |other: &String| {
+                let after = self.issued.get(other);
+                after.is_some_and(|after| after.slot.ptr_eq(&issued.slot))
+                    && number(other) > number(name)
+                    && !issued.superseded
+            };
+            assert!(
+                self.told.contains(name) || self.told.iter().any(stands_for_both),
+                "{name} is lost"
+            );
+        }
+        // A store that lost everything is no reason to store anything.
+        if let Some(row) = self.row.as_ref().filter(|_| self.has_store) {
+            let own = to_the_end(self.handles[0].clone()).published();
+            let own = own.map(|own| access_token(&own.token));
+            let stored = row.token.as_ref().map(access_token);
+            assert_eq!(stored, own, "the store has another");
+        }
+    }
+}

@@ -1,0 +1,334 @@
+//! Callers, a server, a store and a hook around the slots, and what each of them knows.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{Arc, Weak},
+    time::{Duration, UNIX_EPOCH},
+};
+
+use super::events::{Event, External, Index, Life, Row, Saving};
+use crate::{
+    lifecycle::{
+        now::Now,
+        outbox::{Due, InProgress},
+        published::Published,
+        reconcile::{Asked, HeldLease, Unsaved},
+        single_flight::{Claim, Need},
+        slot::Slot,
+        table::to_the_end,
+        testing::{self, Recorder, TestSlot, TestSlots, access_token, at},
+    },
+    oauth2::token::Token,
+    token_store::StoredToken,
+};
+
+/// A flight and how far it has come.
+pub(super) struct Attempt {
+    pub(super) claim: Claim<Recorder>,
+    /// By monotonic time.
+    pub(super) started: Duration,
+    pub(super) stage: Stage,
+}
+
+pub(super) enum Stage {
+    /// The store is being read, and held this.
+    Loading(Asked, Option<StoredToken>),
+    /// The store is to be read next, as in each renewal of a client that has one.
+    Reading,
+    /// The server was sent this refresh token.
+    Requesting(String, Option<HeldLease>),
+}
+
+/// A failed attempt, by monotonic time.
+pub(super) struct Failed {
+    pub(super) at: Duration,
+    pub(super) retry_after: Duration,
+    /// The token that was to be renewed.
+    pub(super) token: Option<Arc<Published>>,
+}
+
+/// A token that an answer brought, which the hook is to be told.
+pub(super) struct Issued {
+    pub(super) slot: Weak<Slot<Recorder>>,
+    pub(super) superseded: bool,
+}
+
+/// An update that the hook is told.
+type Telling = (String, InProgress<Recorder>);
+/// What the store is given.
+type SavingNow = (TestSlot, Unsaved, InProgress<Recorder>);
+
+pub(super) struct World {
+    pub(super) slots: TestSlots,
+    pub(super) has_store: bool,
+    pub(super) has_hook: bool,
+    pub(super) now: Now,
+    /// The first of them is the client, which has the store if there is one.
+    pub(super) handles: Vec<TestSlot>,
+    /// All slots that there have been.
+    pub(super) seen: Vec<Weak<Slot<Recorder>>>,
+    pub(super) flights: Vec<Attempt>,
+    pub(super) waiters: Vec<Recorder>,
+    telling: Vec<Telling>,
+    saving: Vec<SavingNow>,
+    /// Every token that there has been.
+    tokens: Vec<Token>,
+    /// Since when it is known, by monotonic time, that another took the place of a refresh token.
+    pub(super) spent: HashMap<String, Duration>,
+    /// What was revoked elsewhere.
+    pub(super) revoked: HashSet<String>,
+    pub(super) refused: HashSet<String>,
+    pub(super) failed: HashMap<usize, Failed>,
+    pub(super) issued: HashMap<String, Issued>,
+    pub(super) told: HashSet<String>,
+    pub(super) row: Option<StoredToken>,
+    pub(super) lease: Arc<()>,
+    pub(super) is_leased_elsewhere: bool,
+}
+
+impl World {
+    pub(super) fn new(has_store: bool, has_hook: bool) -> Self {
+        let slots = testing::slots();
+        let slot = slots.first(None, has_store, at(0));
+        let mut world = Self {
+            slots,
+            has_store,
+            has_hook,
+            now: at(10_000),
+            seen: vec![Arc::downgrade(&slot)],
+            handles: vec![slot],
+            flights: Vec::new(),
+            waiters: Vec::new(),
+            telling: Vec::new(),
+            saving: Vec::new(),
+            tokens: Vec::new(),
+            spent: HashMap::new(),
+            revoked: HashSet::new(),
+            refused: HashSet::new(),
+            failed: HashMap::new(),
+            issued: HashMap::new(),
+            told: HashSet::new(),
+            row: None,
+            lease: Arc::new(()),
+            is_leased_elsewhere: false,
+        };
+        let login = world.token(Row::Login);
+        match has_store {
+            true => world.row = Some(StoredToken::new(Some(login), 1)),
+            false => world.set(0, Some(login)),
+        }
+        world
+    }
+
+    pub(super) fn apply(&mut self, event: Event) {
+        match event {
+            Event::Ask(handle, demand) => self.ask(handle, demand),
+            Event::Reload(handle) => {
+                let action = self.handle(handle).reload(self.now);
+                self.carry_out(handle, &Need::Usable, action);
+            }
+            Event::Proceed(flight) => self.proceed(flight),
+            Event::Answer(flight, rotation, life) => self.answer(flight, rotation, life),
+            Event::Fail(flight, failure) => self.fail(flight, failure),
+            Event::CutOff(flight) => drop(take(&mut self.flights, flight)),
+            Event::Refuse(handle, refused) => {
+                let slot = self.handle(handle).clone();
+                if let Some(published) = slot.published() {
+                    slot.note_refusal(refused, &published, self.now);
+                    if !refused {
+                        self.failed.remove(&slot.id());
+                    }
+                }
+            }
+            Event::Set(handle, row) => {
+                let token = self.token(row);
+                self.set(handle, Some(token));
+            }
+            Event::Forget(handle) => self.set(handle, None),
+            Event::Child(row) => {
+                let token = self.token(row);
+                let slot = self.slots.find(token, self.now);
+                self.see(&slot);
+                self.handles.push(slot);
+            }
+            Event::Close(handle) => {
+                let child = 1 + usize::from(handle) % (self.handles.len() - 1);
+                let slot = self.handles.remove(child);
+                self.slots.forget_handle(&slot);
+            }
+            Event::BeginTelling(slot) => {
+                let mut owing = self.slots.owing();
+                if let Some(slot) = take(&mut owing, slot)
+                    && let Due::Mine(update, progress) = slot.take_update()
+                {
+                    self.telling.push((access_token(&update.token), progress));
+                }
+            }
+            Event::EndTelling(telling, is_taken) => {
+                if let Some((name, progress)) = take(&mut self.telling, telling)
+                    && is_taken
+                {
+                    self.told.insert(name);
+                    progress.done();
+                }
+            }
+            Event::BeginSaving(slot) => {
+                let mut owing = self.slots.owing();
+                if let Some(slot) = take(&mut owing, slot)
+                    && let Due::Mine(unsaved, progress) = slot.take_unsaved()
+                {
+                    self.saving.push((slot, unsaved, progress));
+                }
+            }
+            Event::EndSaving(saving, how) => {
+                if let Some(saving) = take(&mut self.saving, saving) {
+                    self.save(saving, how);
+                }
+            }
+            Event::External(what) => self.act_externally(what),
+            Event::Pass(millis) => {
+                let time = Duration::from_millis(millis.into());
+                self.now.monotonic += time;
+                self.now.unix += time;
+            }
+            Event::SetClock(seconds) => {
+                let by = Duration::from_secs(seconds.unsigned_abs());
+                self.now.unix = match seconds < 0 {
+                    true => self.now.unix.saturating_sub(by),
+                    false => self.now.unix + by,
+                };
+            }
+        }
+    }
+
+    pub(super) fn handle(&self, index: Index) -> &TestSlot {
+        &self.handles[usize::from(index) % self.handles.len()]
+    }
+
+    fn see(&mut self, slot: &TestSlot) {
+        let slot = Arc::downgrade(slot);
+        if !self.seen.iter().any(|seen| seen.ptr_eq(&slot)) {
+            self.seen.push(slot);
+        }
+    }
+
+    fn set(&mut self, handle: Index, token: Option<Token>) {
+        let at = usize::from(handle) % self.handles.len();
+        let slot = self.handles[at].clone();
+        let has_store = self.has_store && at == 0;
+        let next = self.slots.replace(&slot, token, has_store, self.now);
+        self.see(&next);
+        self.handles[at] = next;
+    }
+
+    fn save(&mut self, (slot, unsaved, progress): SavingNow, how: Saving) {
+        let Some(next) = unsaved.next.clone() else {
+            progress.done();
+            return self.read(&slot);
+        };
+        let is_free = self.row.as_ref().map_or(0, |row| row.version) == next.replaces();
+        let is_taken = is_free && !matches!(how, Saving::Failed);
+        if is_taken {
+            self.row = Some(next.clone());
+        }
+        match how {
+            Saving::CutOff => return,
+            Saving::Answered if is_taken => drop(slot.saved(&unsaved, &next)),
+            Saving::Answered => self.read(&slot),
+            Saving::Unanswered | Saving::Failed => slot.unanswered(next),
+        }
+        progress.done();
+    }
+
+    fn act_externally(&mut self, what: External) {
+        let version = self.row.as_ref().map_or(0, |row| row.version) + 1;
+        let old = self.row.as_ref().and_then(|row| row.token.clone());
+        let token = match what {
+            External::Lease => {
+                self.is_leased_elsewhere = !self.is_leased_elsewhere;
+                return;
+            }
+            External::Loss => {
+                self.row = None;
+                return;
+            }
+            External::Revocation => {
+                self.revoked.extend(old.as_ref().and_then(refresh_token));
+                None
+            }
+            External::Login => Some(self.token(Row::Login)),
+            External::Back(index) => Some(self.known(index).clone()),
+            External::Renewal if old.is_some() => Some(self.make(None, Life::Seconds(90))),
+            External::Renewal => return,
+        };
+        self.row = Some(StoredToken::new(token, version));
+    }
+
+    /// A token that a user has.
+    fn token(&mut self, row: Row) -> Token {
+        match row {
+            Row::Login => self.make(None, Life::Seconds(90)),
+            Row::Known(index) => self.known(index).clone(),
+            Row::Newer(index) => {
+                let refresh_token = refresh_token(self.known(index));
+                self.make(refresh_token, Life::Seconds(90))
+            }
+        }
+    }
+
+    pub(super) fn known(&self, index: Index) -> &Token {
+        &self.tokens[usize::from(index) % self.tokens.len()]
+    }
+
+    pub(super) fn make(&mut self, refresh_token: Option<String>, life: Life) -> Token {
+        let number = self.tokens.len();
+        let issued_at = UNIX_EPOCH + self.now.unix;
+        let token = Token::new(number.to_string())
+            .with_refresh_token(refresh_token.unwrap_or_else(|| format!("r{number}")))
+            .with_issued_at(issued_at);
+        let token = match life {
+            Life::Seconds(life) => token.with_expires_at(issued_at + Duration::from_secs(life)),
+            Life::Negative => token.with_expires_at(issued_at - Duration::from_secs(5)),
+            Life::Endless => token,
+        };
+        self.tokens.push(token.clone());
+        token
+    }
+
+    /// All is done that is owed; afterwards, nothing may be left.
+    pub(super) fn wind_up(mut self) {
+        self.is_leased_elsewhere = false;
+        self.flights.clear();
+        self.telling.clear();
+        self.saving.clear();
+        self.check();
+        if self.has_store {
+            let slot = to_the_end(self.handles[0].clone());
+            self.read(&slot);
+        }
+        for slot in self.slots.owing() {
+            while let Due::Mine(update, progress) = slot.take_update() {
+                self.told.insert(access_token(&update.token));
+                progress.done();
+            }
+            while let Due::Mine(unsaved, progress) = slot.take_unsaved() {
+                self.save((slot.clone(), unsaved, progress), Saving::Answered);
+            }
+        }
+        self.check();
+        self.check_delivered();
+        self.handles.clear();
+        let left = self.seen.iter().filter(|slot| slot.strong_count() > 0);
+        assert_eq!(left.count(), 0, "slots that nobody has are kept");
+    }
+}
+
+/// One of several, if there is any.
+pub(super) fn take<T>(from: &mut Vec<T>, index: Index) -> Option<T> {
+    (!from.is_empty()).then(|| from.swap_remove(usize::from(index) % from.len()))
+}
+
+pub(super) fn refresh_token(token: &Token) -> Option<String> {
+    let refresh_token = token.refresh_token()?;
+    Some(refresh_token.expose_secret().to_owned())
+}
