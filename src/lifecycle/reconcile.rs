@@ -183,7 +183,7 @@ impl<W: Waiter> State<W> {
         let is_own = access_token == stored.token.as_ref().map(Token::access_token);
         let is_outdated =
             newer.is_some_and(|newer| access_token == Some(newer.token.access_token()));
-        // What we stored ourselves, later than it was waited for, is not somebody else's.
+        // A save of our own that completed late is not that of another process.
         let is_late = is_outdated || store.attempted.contains(&stored);
         let adopt = !is_late && supersedes_local(known, store.unsaved, own.as_deref(), &stored);
         if adopt || (is_late && is_own) {

@@ -28,17 +28,17 @@ pub(crate) struct Slots<W: Waiter> {
     /// Its lock is taken before that of a slot.
     table: Mutex<Table<W>>,
     registry: Arc<Registry<W>>,
-    /// How many updates of superseded logins were given up.
+    /// Number of dropped updates of superseded logins.
     dropped: AtomicUsize,
 }
 
-/// What came of reading a store.
+/// Result of reading a store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Learned {
-    /// The slot has changed since the store was asked.
+    /// The slot has changed since the store was read.
     Changed,
     Known,
-    /// What is stored is in use now.
+    /// The stored token is in use now.
     Adopted,
 }
 
@@ -52,13 +52,13 @@ impl<W: Waiter> Slots<W> {
         }
     }
 
-    /// How many updates of superseded logins were given up since this was asked last: the hook did
-    /// not take them.
+    /// The number of dropped updates of superseded logins since the last call: the hook did not take
+    /// them.
     pub(crate) fn take_dropped(&self) -> usize {
         self.dropped.swap(0, Ordering::Relaxed)
     }
 
-    /// The slots that something is in flight for, or that owe something.
+    /// The slots with a flight or with something undelivered.
     pub(crate) fn owing(&self) -> Vec<Arc<Slot<W>>> {
         self.registry.slots()
     }
@@ -71,12 +71,12 @@ impl<W: Waiter> Slots<W> {
         }
     }
 
-    /// The slot for one more handle with a token that was kept elsewhere.
+    /// The slot for one more handle with this token.
     pub(crate) fn find(&self, token: Token, now: Now) -> Arc<Slot<W>> {
         self.locate(&mut self.lock(), token, now).0
     }
 
-    /// The same, and whether it was found by a refresh token that is spent.
+    /// The same, and whether it was found by a used refresh token.
     fn locate(&self, table: &mut Table<W>, token: Token, now: Now) -> (Arc<Slot<W>>, bool) {
         let Some(key) = key(&token) else {
             return (self.slot(Some(self.restored(token)), None), false);
@@ -87,7 +87,7 @@ impl<W: Waiter> Slots<W> {
                 state.handles += 1;
                 state.superseded = false;
                 self.registry.reuse(&slot);
-                // A spent refresh token comes with a stale row, whatever its times say.
+                // A used refresh token comes with a stale row, whatever its times say.
                 if !spent && state.flight.is_none() && is_newer(&token, state.own()) {
                     state.publish(Some(self.restored(token)));
                     if let Some(store) = &mut state.store {
@@ -113,9 +113,8 @@ impl<W: Waiter> Slots<W> {
         }
     }
 
-    /// Points a handle from `slot` to that of a token which its caller gave it, or to one without a
-    /// token. Others on `slot` go on with what they have; its store goes along with the handle that
-    /// has one.
+    /// Points a handle from `slot` to that of a token from the caller, or to one without a token.
+    /// Other handles on `slot` keep its token; the store goes along with the handle that has one.
     pub(crate) fn replace(
         &self,
         slot: &Arc<Slot<W>>,
@@ -164,7 +163,7 @@ impl<W: Waiter> Slots<W> {
         next
     }
 
-    /// A handle points to `slot` no longer, as it is closed or has gone.
+    /// Notes that a handle of `slot` was closed or dropped.
     pub(crate) fn forget_handle(&self, slot: &Arc<Slot<W>>) {
         let _table = self.lock();
         let slot = to_the_end(slot.clone());
@@ -240,8 +239,8 @@ impl<W: Waiter> Slots<W> {
         outcome
     }
 
-    /// Learns what the store of `slot` holds, and takes it if that is news. Checking and taking are
-    /// one step.
+    /// Compares the slot with what its store holds, and uses that if it is newer. Both are one
+    /// step.
     pub(crate) fn learn(
         &self,
         slot: &Arc<Slot<W>>,

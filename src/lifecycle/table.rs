@@ -1,4 +1,4 @@
-//! Which slot a refresh token leads to, while it is in use and for some time after it was spent.
+//! Table of refresh tokens: the slot of each, while it is in use and for some time after its use.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -15,29 +15,29 @@ use super::{
 };
 use crate::{oauth2::token::Token, secret::Secret};
 
-/// How long a spent refresh token leads to the token that took its place, by monotonic time:
-/// requests that loaded their row before the renewal are done by then.
+/// Time for which a used refresh token leads to its successor, by monotonic time: requests that
+/// loaded their row before the renewal are done by then.
 const SPENT: Duration = Duration::from_secs(60);
 
-/// How many spent refresh tokens are followed from one row.
+/// Limit of used refresh tokens that are followed from one row.
 const LONGEST_TRAIL: usize = 64;
 
-/// The SHA-256 of a refresh token, so that no secret stands in a key.
+/// SHA-256 of a refresh token, so that a key is no secret.
 type Key = [u8; 32];
 
 /// The refresh tokens that are known.
 #[derive(Debug)]
 pub(super) struct Table<W: Waiter> {
     entries: HashMap<Key, Entry<W>>,
-    /// The keys in the order in which they are looked at, so that each insertion looks at two.
+    /// The keys in the order in which they are swept, two with each insertion.
     order: VecDeque<Key>,
 }
 
 #[derive(Debug)]
 enum Entry<W: Waiter> {
-    /// The refresh token is in use, as long as somebody holds the slot.
+    /// The refresh token is in use, as long as the slot exists.
     Live(Weak<Slot<W>>),
-    /// It was spent; until that time it leads to the token that took its place.
+    /// It was used; until that time it leads to its successor.
     Spent(Arc<Published>, Duration),
 }
 
@@ -50,11 +50,11 @@ impl<W: Waiter> Default for Table<W> {
     }
 }
 
-/// What a refresh token leads to.
+/// Result of the lookup of a refresh token.
 pub(super) enum Found<W: Waiter> {
-    /// A slot in use, and whether it was found by a spent refresh token.
+    /// A slot in use, and whether it was found by a used refresh token.
     Slot(Arc<Slot<W>>, bool),
-    /// A token that took its place and is in use by nobody.
+    /// A successor that no slot uses.
     Token(Arc<Published>),
     Nothing,
 }
@@ -81,8 +81,8 @@ impl<W: Waiter> Table<W> {
         last.map_or(Found::Nothing, Found::Token)
     }
 
-    /// `new` has taken the place of `old` in `slot`. Where the new refresh token has a slot already,
-    /// the two become one.
+    /// Moves the key of `slot` from `old` to `new`. If the new refresh token has a slot already, the
+    /// two are merged.
     pub(super) fn rotate(
         &mut self,
         slot: &Arc<Slot<W>>,
@@ -111,7 +111,7 @@ impl<W: Waiter> Table<W> {
         }
     }
 
-    /// What took the place of `token`, if its refresh token is spent.
+    /// The successor of `token`, if its refresh token was used.
     pub(super) fn successor(&self, token: &Token, now: Now) -> Option<Arc<Published>> {
         match self.lookup(key(token)?, now) {
             Found::Slot(slot, true) => slot.published(),
@@ -120,14 +120,14 @@ impl<W: Waiter> Table<W> {
         }
     }
 
-    /// The token is in use no longer, and nothing has taken its place.
+    /// Notes that the token is no longer in use, without a successor.
     pub(super) fn forget(&mut self, old: Option<&Published>) {
         if let Some(key) = old.and_then(|old| key(&old.token)) {
             self.entries.remove(&key);
         }
     }
 
-    /// The refresh token is in use in `slot`.
+    /// Notes that `slot` uses the refresh token.
     pub(super) fn add(&mut self, key: Key, slot: &Arc<Slot<W>>, now: Now) {
         self.insert(key, Entry::Live(Arc::downgrade(slot)), now);
     }
@@ -137,7 +137,7 @@ impl<W: Waiter> Table<W> {
         self.entries.len().max(self.order.len())
     }
 
-    /// Dead entries go a few at a time, so that no insertion takes long.
+    /// Removes dead entries a few at a time, so that no insertion takes long.
     fn insert(&mut self, key: Key, entry: Entry<W>, now: Now) {
         for _ in 0..2 {
             let Some(key) = self.order.pop_front() else {
@@ -157,8 +157,8 @@ impl<W: Waiter> Table<W> {
     }
 }
 
-/// The handles of `slot` follow to `other`, whose refresh token it has come to. The store goes
-/// along.
+/// Forwards the handles of `slot` to `other`, which has the same refresh token by now. The store
+/// goes along.
 fn merge<W: Waiter>(
     slot: &Arc<Slot<W>>,
     state: &mut State<W>,
@@ -172,7 +172,7 @@ fn merge<W: Waiter>(
     }
     let is_same = into.published.as_ref().is_some_and(|own| own.is_same(new));
     let has_newer = is_newer_than(into.own(), &new.token);
-    // What a renewal brings that is in flight there is newer than both.
+    // The token of a renewal in flight there will be newer than both.
     if !is_same && !has_newer && into.flight.is_none() {
         into.publish(Some(new.clone()));
         if let Some(store) = &mut into.store {
@@ -188,7 +188,7 @@ fn merge<W: Waiter>(
         if has_newer && !is_same {
             store.save(Origin::Renewal);
         }
-        // What is being stored is that of the other slot.
+        // A save in progress is that of the other slot.
         store.saving = None;
         into.store = Some(store);
     }
@@ -199,7 +199,7 @@ fn merge<W: Waiter>(
     state.forwarded = Some(other);
 }
 
-/// The slot that others have been forwarded to.
+/// The slot at the end of the forwarding.
 pub(super) fn to_the_end<W: Waiter>(mut slot: Arc<Slot<W>>) -> Arc<Slot<W>> {
     loop {
         let Some(next) = slot.forwarded() else {
@@ -222,13 +222,13 @@ pub(super) fn key(token: &Token) -> Option<Key> {
     token.refresh_token().map(Secret::digest)
 }
 
-/// Whether a row is newer than what is in use. One with the same access token never is: what is in
-/// use knows its times better.
+/// Whether a row is newer than the token in use. One with the same access token never is: the token
+/// in use has more precise times.
 pub(super) fn is_newer(token: &Token, own: Option<&Token>) -> bool {
     own.is_none_or(|own| age(token) > age(own) && token.access_token() != own.access_token())
 }
 
-/// Whether what is in use is newer than `token`.
+/// Whether the token in use is newer than `token`.
 pub(super) fn is_newer_than(own: Option<&Token>, token: &Token) -> bool {
     own.is_some_and(|own| age(own) > age(token))
 }

@@ -147,7 +147,7 @@ pub(super) fn asked(slot: &TestSlot, need: &Need, now: Now) -> &'static str {
 pub(super) fn lead(slot: &TestSlot, need: &Need, now: Now) -> Claim<Recorder> {
     match next(slot, need, now) {
         Action::Renew(claim, _) | Action::Load(claim) => claim,
-        other => panic!("{} in the place of a claim", name(&other)),
+        other => panic!("{} instead of a claim", name(&other)),
     }
 }
 
