@@ -28,9 +28,7 @@ fn close_waits_for_the_renewals_of_handlers_that_were_dropped() -> TestResult {
     const HANDLERS: usize = 50;
     let (gate, updates) = (Gate::new(), Updates::default());
     let server = gated(&gate);
-    let parent = builder(&server)
-        .update_token(recording(&updates))
-        .build()?;
+    let parent = builder(&server).update_token(recording(&updates)).build()?;
     let runtime = current_thread()?;
     runtime.block_on(async {
         let handlers = (0..HANDLERS).map(|n| {

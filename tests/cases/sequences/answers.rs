@@ -27,7 +27,10 @@ async fn a_token_is_never_put_beside_the_caller_s_own_authorization() -> TestRes
         for request in requests {
             let error = request.form(&[("a", "b")]).send().await.unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Usage, "{placement:?}");
-            assert!(error.to_string().contains("Authorization header"), "{error}");
+            assert!(
+                error.to_string().contains("Authorization header"),
+                "{error}"
+            );
         }
         let method = oauth_twin::reqwest::Method::POST;
         let mut request = http::Request::new(method, url.parse()?);
@@ -35,7 +38,10 @@ async fn a_token_is_never_put_beside_the_caller_s_own_authorization() -> TestRes
         request.headers_mut().insert("authorization", mine);
         let error = client.authorize(&mut request).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Usage, "{placement:?}");
-        assert_eq!((request.url().query(), request.body().is_none()), (None, true));
+        assert_eq!(
+            (request.url().query(), request.body().is_none()),
+            (None, true)
+        );
         assert_eq!(server.requests_in_all(), 0, "{placement:?}");
     }
     Ok(())
@@ -61,7 +67,10 @@ async fn an_empty_scope_is_none_and_a_refresh_sends_none() -> TestResult {
             assert_eq!(token.scope(), granted);
         }
         for request in &server.requests("/token")[1..] {
-            let parameters = (request.parameter("refresh_token"), request.parameter("scope"));
+            let parameters = (
+                request.parameter("refresh_token"),
+                request.parameter("scope"),
+            );
             assert_eq!(parameters, (Some("r1".into()), None), "{scope:?}");
         }
     }
@@ -77,21 +86,36 @@ async fn a_store_on_a_fifo_is_an_error_at_once() -> TestResult {
     let path = folder.file("token.json");
     let made = std::process::Command::new("mkfifo").arg(&path).status()?;
     assert!(made.success());
+    // Lets go whoever waits for a writer at the end, so that this fails and does not hang.
+    let _writer = Writer(path.clone());
     let server = provider(600);
     let client = with_credentials(&server)
         .token_store(FileTokenStore::new(&path))
         .build()?;
     let begun = Instant::now();
-    let error = client.ensure_active_token().await.unwrap_err();
+    let outcome = client.ensure_active_token().await;
+    // A call of the store may last for ten seconds.
+    assert_within(seconds(8), begun);
+    let error = outcome.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Store);
     assert!(!error.is_transient(), "it is not the time that it took");
     let source = cause(&error);
     assert!(source.contains("token.json"), "{source}");
     assert_eq!(server.count("/token"), 0);
-    // A call of the store may last for ten seconds.
-    assert_within(seconds(8), begun);
     client.close().await?;
     Ok(())
+}
+
+/// What opens a FIFO for writing when it is dropped.
+#[cfg(unix)]
+struct Writer(std::path::PathBuf);
+
+#[cfg(unix)]
+impl Drop for Writer {
+    fn drop(&mut self) {
+        let mut options = std::fs::OpenOptions::new();
+        drop(options.read(true).write(true).open(&self.0));
+    }
 }
 
 /// An answer whose access token has a line break, while the old token is still valid.
@@ -130,7 +154,12 @@ async fn a_token_that_no_header_can_carry_replaces_nothing() -> TestResult {
     let stored = shelf.load().await.expect("a store").expect("a row");
     assert_eq!(kept(&client.token().expect("a token")), "t0 r1");
     assert_eq!(kept(&stored.token.expect("a token")), "t0 r1");
-    let told: Vec<_> = updates.lock().unwrap().iter().map(|u| kept(&u.token)).collect();
+    let told: Vec<_> = updates
+        .lock()
+        .unwrap()
+        .iter()
+        .map(|u| kept(&u.token))
+        .collect();
     assert_eq!(told, ["t0 r1"]);
 
     clock.advance(seconds(2));

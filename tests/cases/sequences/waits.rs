@@ -122,5 +122,8 @@ async fn a_request_s_own_timeout_bounds_the_renewal_after_a_401() -> TestResult 
 fn assert_timed_out(error: &Error) {
     assert_eq!(error.kind(), ErrorKind::Interrupted);
     assert!(error.is_transient() && !error.needs_login());
-    assert!(error.to_string().contains("the renewal of the token"), "{error}");
+    assert!(
+        error.to_string().contains("the renewal of the token"),
+        "{error}"
+    );
 }

@@ -94,7 +94,10 @@ async fn a_negative_lifetime_is_over() -> TestResult {
     let client = builder(&server).clock(clock.clock()).build()?;
     let mut token = client.exchange(ClientCredentials::new()).await?;
     let row = serde_json::to_value(&token)?;
-    assert!(row["expires_at"].as_u64() < row["issued_at"].as_u64(), "{row}");
+    assert!(
+        row["expires_at"].as_u64() < row["issued_at"].as_u64(),
+        "{row}"
+    );
     token = Token::new(access_token(&token))
         .with_issued_at(token.issued_at().expect("a time"))
         .with_expires_at(token.expires_at().expect("a time"));
