@@ -15,6 +15,7 @@ async fn a_hook_that_never_returns_prevents_no_renewal() -> TestResult {
     let client = with_first_token(&server, &clock, 10)
         // A call waits for twice that and a second.
         .timeout(seconds(2))
+        .close_timeout(seconds(1))
         .update_token(move |_: TokenUpdate| {
             counter.fetch_add(1, Ordering::SeqCst);
             async move {
