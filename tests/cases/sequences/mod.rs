@@ -15,7 +15,7 @@
 //! | L11 | [`answers`]: `a_token_is_never_put_beside_the_caller_s_own_authorization` |
 //! | L12 | [`answers`]: `an_empty_scope_is_none_and_a_refresh_sends_none` |
 //! | L13 | [`answers`]: `a_store_on_a_fifo_is_an_error_at_once` |
-//! | L14 | [`hooks`]: `updates_of_superseded_logins_that_nobody_takes_are_bounded` |
+//! | L14 | [`hooks`]: `updates_of_superseded_logins_that_nobody_takes_are_bounded`; `events`: `updates_that_are_given_up_are_told` |
 //! | L15 | [`answers`]: `a_token_that_no_header_can_carry_replaces_nothing` |
 //! | L16 | [`close`]: `after_close_no_token_request_begins` |
 
