@@ -181,8 +181,9 @@ impl Live {
         loaded.unwrap_or_else(|| Err(Error::timed_out("timed out waiting for token_store")))
     }
 
-    /// Renews for all callers, until the deadline, or with a usable old token until half of the time.
-    /// The renewal continues after that.
+    /// Renews for all callers, until the deadline. After half of the time the caller uses a usable
+    /// old token, or stops waiting for a store or hook of the new one: the rest of a request's own
+    /// limit is for the request. The renewal continues after that.
     async fn renew(
         &self,
         claim: Claim<Waiting>,
@@ -191,16 +192,17 @@ impl Live {
     ) -> Result<ControlFlow<Obtained, Outcome>> {
         let claim = self.is_open(claim)?;
         let flight = claim.waiter();
-        let deadline = match old {
-            Some(_) => deadline.half(),
-            None => deadline,
-        };
+        let half = deadline.half();
         let live = self.clone();
         let renewal = Renewal::new(live, claim);
-        let renewed = run_detached_for(deadline.left(), move || renewal.run(deadline)).await;
+        let renewed = run_detached_for(half.left(), move || renewal.run(half)).await;
         let now = self.shared.settings.clock.unix();
         let old = old.filter(|old| old.is_alive(now));
-        let outcome = match (renewed, flight.outcome()) {
+        let ended = match (&renewed, &old) {
+            (None, None) => Some(flight.until(deadline).await),
+            _ => flight.outcome(),
+        };
+        let outcome = match (renewed, ended) {
             (Some(Ok(renewed)), _) => match (renewed.outcome, renewed.delivered) {
                 (Outcome::Token(published), delivered) => {
                     return Ok(Break(Obtained {
@@ -224,10 +226,10 @@ impl Live {
                 }));
             }
             (None, Some(outcome)) => outcome,
-            (None, None) => match &old {
-                Some(old) => return Ok(Break(Obtained::in_use(old.clone()))),
-                None => Err(renewal_timed_out()),
-            },
+            (None, None) => {
+                let old = old.map(Obtained::in_use).map(Break);
+                return old.ok_or_else(renewal_timed_out);
+            }
         };
         match (outcome, old) {
             (Err(error), Some(old)) => {

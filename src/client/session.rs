@@ -108,6 +108,12 @@ impl Session {
         }
     }
 
+    /// The same for a call that began before the client was closed.
+    fn live_or_closing(&self) -> Result<Live> {
+        let live = self.0.read().live().cloned();
+        live.ok_or_else(Error::closed)
+    }
+
     /// The same for methods that must not be called within `update_token`.
     pub(super) fn live_outside_hook(&self, method: &'static str) -> Result<Live> {
         let live = self.live()?;
@@ -135,13 +141,13 @@ impl Session {
         token: Option<Token>,
         grant: Option<Arc<dyn Grant>>,
     ) -> Result<Arc<Slot<Waiting>>> {
+        // The clock may be the caller's code, which no lock is held for.
+        let now = self.live_or_closing()?.shared.now();
         let mut state = self.0.write();
         let live = state.live_mut().ok_or_else(Error::closed)?;
         let shared = &live.shared;
         let has_store = live.kind.has_store;
-        let slot = shared
-            .slots
-            .replace(&live.slot, token, has_store, shared.now());
+        let slot = shared.slots.replace(&live.slot, token, has_store, now);
         live.slot = slot.clone();
         live.set_grant(grant);
         shared.tell_dropped();
@@ -156,10 +162,10 @@ impl Session {
 
     /// Whether the handle, which may be closed by now, points to this slot.
     pub(super) fn points_to(&self, slot: &Arc<Slot<Waiting>>) -> bool {
-        match &*self.0.read() {
-            HandleState::Open(live) | HandleState::Closing(live) => Arc::ptr_eq(&live.slot, slot),
-            HandleState::Closed => true,
-        }
+        let state = self.0.read();
+        state
+            .live()
+            .is_none_or(|live| Arc::ptr_eq(&live.slot, slot))
     }
 
     /// Points the handle to the slot with which its own was merged.
@@ -225,6 +231,13 @@ impl Handle {
 }
 
 impl HandleState {
+    fn live(&self) -> Option<&Live> {
+        match self {
+            Self::Open(live) | Self::Closing(live) => Some(live),
+            Self::Closed => None,
+        }
+    }
+
     fn live_mut(&mut self) -> Option<&mut Live> {
         match self {
             Self::Open(live) | Self::Closing(live) => Some(live),

@@ -91,6 +91,11 @@ impl Lifetime {
         self.renew_at.is_none_or(|renew_at| now < renew_at)
     }
 
+    /// Whether the server said that the token expires as it is issued.
+    pub(super) fn is_zero(self) -> bool {
+        self.is_zero
+    }
+
     /// Whether the token can still be used.
     pub(super) fn is_alive_at(self, now: Duration) -> bool {
         self.expires_at.is_none_or(|expires_at| now < expires_at)

@@ -214,15 +214,19 @@ impl<W: Waiter> Slots<W> {
         }
         let published = Published::received(token, self.rules.leeway, now.unix);
         let published = Arc::new(published);
+        let is_usable_once = published.lifetime.is_zero() || !self.rules.policy.by_time();
+        let has_expired = !published.is_alive(now.unix);
+        let expired = has_expired.then(expired_as_issued);
         let mut pacing = std::mem::take(&mut state.pacing);
         state.publish(Some(published.clone()));
-        match (&problem, published.is_alive(now.unix)) {
-            (Some(problem), _) => pacing.fail(now.monotonic, problem.clone()),
-            (None, true) => pacing.renew(),
+        match problem.as_ref().or(expired.as_ref()) {
             // It counts as one more failure.
-            (None, false) => pacing.fail(now.monotonic, expired_as_issued()),
+            Some(problem) => pacing.fail(now.monotonic, problem.clone()),
+            None => pacing.renew(),
         }
         state.pacing = pacing;
+        // A lifetime of zero may mean anything, a negative one means that the token has expired.
+        let problem = problem.or(expired.filter(|_| !is_usable_once));
         if let Some(store) = &mut state.store {
             store.save(Origin::Renewal);
             store.lease = lease;

@@ -3,4 +3,5 @@
 mod assertion;
 mod cancellation;
 mod runtime;
+mod sequences;
 mod with;

@@ -168,3 +168,21 @@ async fn failures_that_no_caller_gets_are_told_and_secrets_are_not() -> TestResu
     assert!(!log.contains("planted"), "{log}");
     Ok(())
 }
+
+/// The hook fails for ever, and more logins come and go than are kept.
+#[maybe_async]
+#[test]
+async fn updates_that_are_given_up_are_told() -> TestResult {
+    let _ = log();
+    let server = provider(600);
+    let client = builder(&server)
+        .update_token(|_| Err("disk full".into()))
+        .build()?;
+    for login in 0..=65 {
+        client.set_token(Token::new("t0").with_refresh_token(format!("r-{login}")))?;
+        client.refresh_token().await.unwrap_err();
+    }
+    let lines = lines_with("superseded logins").await;
+    assert!(lines[0].starts_with("ERROR"), "{lines:?}");
+    Ok(())
+}

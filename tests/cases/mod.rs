@@ -18,8 +18,8 @@ use super::{
     mode::{
         AssertionClient, AssertionClientBuilder, CLIENT, CROWD, ExternalSigner, OAUTH1_CLIENT,
         OAuth1Client, OAuth1ClientBuilder, OAuth2Client, OAuth2ClientBuilder, Task, TokenClient,
-        TokenResult, TokenStore, at_once, http, maybe_async, own_client, received, run_blocking,
-        sleep, spawn, streaming_body, test,
+        TokenResult, TokenStore, at_once, http, maybe_async, own_client, received, run_alone,
+        run_blocking, sleep, spawn, streaming_body, test,
     },
     support,
 };
@@ -81,6 +81,7 @@ mod request_budget;
 mod requests;
 mod revocation;
 mod secrets;
+pub mod sequences;
 mod server;
 mod settings;
 mod signer;
@@ -107,6 +108,21 @@ pub fn provider(expires_in: u64) -> Server {
         "/token" => {
             let n = issued.fetch_add(1, Ordering::SeqCst) + 1;
             Reply::json(200, tokens(n, expires_in))
+        }
+        _ => Reply::authorization_of(request),
+    })
+}
+
+/// The same, but it answers the first token request when `gate` is open.
+pub fn first_held(gate: &Gate) -> Server {
+    let (gate, issued) = (gate.clone(), AtomicUsize::new(0));
+    Server::start(move |request: &Request| match &*request.path {
+        "/token" => {
+            let n = issued.fetch_add(1, Ordering::SeqCst) + 1;
+            if n == 1 {
+                gate.wait();
+            }
+            Reply::json(200, tokens(n, 600))
         }
         _ => Reply::authorization_of(request),
     })

@@ -100,6 +100,17 @@ pub async fn run_blocking<T: Send + 'static>(wait: impl FnOnce() -> T + Send + '
     tokio::task::spawn_blocking(wait).await.expect("a thread")
 }
 
+/// Runs `job` to its end on a thread of its own, for code that cannot wait otherwise.
+pub fn run_alone<T: Send, F: Future<Output = T>>(job: impl FnOnce() -> F + Send) -> T {
+    let run = || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build();
+        runtime.expect("a runtime").block_on(job())
+    };
+    std::thread::scope(|scope| scope.spawn(run).join()).expect("a thread")
+}
+
 pub async fn sleep(time: Duration) {
     tokio::time::sleep(time).await;
 }

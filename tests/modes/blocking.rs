@@ -87,6 +87,11 @@ pub fn run_blocking<T>(wait: impl FnOnce() -> T) -> T {
     wait()
 }
 
+/// Runs `job` to its end on a thread of its own.
+pub fn run_alone<T: Send>(job: impl FnOnce() -> T + Send) -> T {
+    std::thread::scope(|scope| scope.spawn(job).join()).expect("a thread")
+}
+
 pub fn sleep(time: Duration) {
     std::thread::sleep(time);
 }

@@ -266,10 +266,12 @@ fn serve(connection: Box<dyn Connection>, handler: &dyn Handler, log: &Log) -> s
                     head_text += &format!("content-length: {}\r\n", body.len());
                 }
                 head_text += "\r\n";
-                connection.write_all(head_text.as_bytes())?;
+                // In one piece: a second one would wait until the client has confirmed the first.
+                let mut answer = head_text.into_bytes();
                 if !head {
-                    connection.write_all(&body)?;
+                    answer.extend(body);
                 }
+                connection.write_all(&answer)?;
                 connection.flush()?;
             }
         }

@@ -230,7 +230,7 @@ impl TokenStore for Shelf {
 }
 
 /// A server that revokes everything if a refresh token is used twice, and notes its requests.
-fn strict(shelf: &Shelf, expires_in: u64) -> Server {
+pub fn strict(shelf: &Shelf, expires_in: u64) -> Server {
     let shelf = shelf.clone();
     let state = Mutex::new((0, "r0".to_owned()));
     Server::start(move |request: &Request| {
