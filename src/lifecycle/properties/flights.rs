@@ -195,16 +195,16 @@ impl World {
         };
         let token = self.make(refresh_token, life);
         let slot = claim.slot.clone();
-        let outcome = (self.slots)
-            .publish(&claim, token.clone(), None, lease, self.has_hook, self.now)
-            .expect("without a problem");
+        let outcome =
+            (self.slots).publish(&claim, token.clone(), None, lease, self.has_hook, self.now);
         let is_published = slot
             .published()
             .is_some_and(|published| *published.token == token);
         match &outcome {
-            Outcome::Token(published) => assert!(*published.token == token && is_published),
-            Outcome::Superseded => {}
-            Outcome::Unchanged => panic!("there is a token"),
+            Ok(Outcome::Token(published)) => assert!(*published.token == token && is_published),
+            Ok(Outcome::Superseded) => {}
+            Ok(Outcome::Unchanged) => panic!("there is a token"),
+            Err(error) => assert!(matches!(life, Life::Negative) && is_published, "{error}"),
         }
         assert!(claim.waiter().is_settled() && !claim.is_leading());
         if is_published {
@@ -218,7 +218,7 @@ impl World {
         if self.has_hook {
             let issued = Issued {
                 slot: Arc::downgrade(&slot),
-                superseded: matches!(outcome, Outcome::Superseded),
+                superseded: matches!(outcome, Ok(Outcome::Superseded)),
             };
             self.issued.insert(access_token(&token), issued);
         }

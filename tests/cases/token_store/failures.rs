@@ -212,7 +212,7 @@ async fn a_store_that_lost_its_token_is_no_reason_to_lose_ours() -> TestResult {
     assert_eq!(shelf.held(), "1:t1");
     // It began anew and came to the same version.
     shelf.0.lock().unwrap().stored = None;
-    shelf.put(Some(first_token(&clock, 600)));
+    shelf.put(Some(first_token(&clock, 600).with_refresh_token("again")));
     clock.advance(seconds(11));
     let token = client.ensure_active_token().await?;
     assert_eq!(access_token(&token), "t0");
