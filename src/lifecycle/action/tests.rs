@@ -210,6 +210,14 @@ fn a_refused_grant_is_asked_again_after_a_wait() {
     let _ = slot.fail(&claim, refusal(), true, at(0));
     assert_eq!(name(&lead(at(0))), "log in");
     assert_eq!(name(&lead(at(2))), "renew");
+    // It says nothing of a refresh token, which others on the slot may have nothing else than.
+    let slot = slots.find(token("a", "r", 0), at(0));
+    let action = slot.next(&Need::Renewed, &with_grant(), at(0));
+    let Action::Renew(claim, None) = action else {
+        panic!("{}", name(&action));
+    };
+    let _ = slot.fail(&claim, refusal(), true, at(0));
+    assert_eq!(asked(&slot, &Need::Renewed, at(0)), "renew");
 }
 
 #[test]
@@ -271,6 +279,15 @@ fn a_token_that_expires_as_it_is_issued_is_paced() {
         renew(&slots, &slot, token("d", "r", now), at(now));
         assert_eq!(asked(&slot, &Need::Usable, at(now)), "use");
     }
+}
+
+#[test]
+fn a_token_that_is_issued_shortly_before_its_end_is_not_paced() {
+    let slots = slots();
+    let slot = slots.find(token("a", "r", 0), at(0));
+    let old = token_until("b", Some("s"), 0, LIFE + 10);
+    renew(&slots, &slot, old, at(LIFE));
+    assert_eq!(asked(&slot, &Need::Usable, at(LIFE)), "renew early");
 }
 
 #[test]

@@ -205,6 +205,18 @@ fn what_the_store_took_without_saying_so_is_not_somebody_else_s() {
 }
 
 #[test]
+fn once_the_store_has_answered_an_earlier_attempt_is_somebody_else_s() {
+    let slots = slots();
+    let slot = stored(&slots);
+    slot.unanswered(row(Some("b"), 4));
+    renew(&slots, &slot, token("c", "c", 1), at(1));
+    let (unsaved, progress) = begin_saving(&slot).expect("something to store");
+    slot.saved(&unsaved, &row(Some("c"), 4));
+    progress.done();
+    assert_eq!(learn(&slots, &slot, Some("b"), 4), Learned::Adopted);
+}
+
+#[test]
 fn of_attempts_without_an_answer_16_are_remembered() {
     let slots = slots();
     let slot = stored(&slots);
@@ -386,20 +398,4 @@ fn a_store_that_holds_nothing_is_looked_into_once() {
     claim.finish(Ok(Outcome::Unchanged));
     // The renewal looks again, and fails without a request.
     assert_eq!(asked(&slot, &Need::Usable, at(0)), "renew");
-}
-
-#[test]
-fn while_another_process_renews_early_nobody_else_does() {
-    let slots = slots();
-    let slot = slots.first(None, true, at(0));
-    let stored = StoredToken::new(Some(token("a", "r", 0)), 7);
-    slots.learn(&slot, &slot.asked(), Some(stored), at(0));
-    let now = at(LIFE - 30);
-    let claim = lead(&slot, &Need::Usable, now);
-    slot.defer(now);
-    claim.finish(Ok(Outcome::Unchanged));
-    assert_eq!(asked(&slot, &Need::Usable, now), "use");
-    assert_eq!(asked(&slot, &Need::Usable, at(LIFE - 28)), "renew early");
-    slot.defer(at(LIFE - 1));
-    assert_eq!(asked(&slot, &Need::Usable, at(LIFE)), "renew");
 }

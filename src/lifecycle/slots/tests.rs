@@ -330,3 +330,19 @@ fn what_is_not_in_use_any_more_is_swept() {
         &slots.find(token("b", "s990", 0), at(1000))
     ));
 }
+
+#[test]
+fn while_another_process_renews_early_nobody_else_does() {
+    let slots = slots();
+    let slot = slots.first(None, true, at(0));
+    let stored = StoredToken::new(Some(token("a", "r", 0)), 7);
+    slots.learn(&slot, &slot.asked(), Some(stored), at(0));
+    let now = at(LIFE - 30);
+    let claim = lead(&slot, &Need::Usable, now);
+    slot.defer(now);
+    claim.finish(Ok(Outcome::Unchanged));
+    assert_eq!(asked(&slot, &Need::Usable, now), "use");
+    assert_eq!(asked(&slot, &Need::Usable, at(LIFE - 28)), "renew early");
+    slot.defer(at(LIFE - 1));
+    assert_eq!(asked(&slot, &Need::Usable, at(LIFE)), "renew");
+}
