@@ -2,6 +2,10 @@
 //!
 //! [RFC 6749 section 3](https://www.rfc-editor.org/rfc/rfc6749#section-3)
 
+mod token_request;
+
+pub use token_request::TokenRequest;
+
 use std::{
     borrow::Cow,
     collections::VecDeque,
@@ -16,7 +20,7 @@ use crate::{
     clock::Clock,
     error::{Error, Result},
     jose::SigningInput,
-    oauth2::{client::ClientRegistration, scope::Scope, server::AuthorizationServer},
+    oauth2::{client::ClientRegistration, server::AuthorizationServer},
     secret::Secret,
     wire::{form::Form, secure_url::without_query},
 };
@@ -320,97 +324,6 @@ impl fmt::Debug for EndpointRequest {
             .field("client_id", &self.client_id())
             .field("client_secret", &self.client_secret())
             .finish_non_exhaustive()
-    }
-}
-
-/// Token request to which a [`Grant`](crate::oauth2::Grant) adds its parameters.
-#[derive(Debug)]
-pub struct TokenRequest<'a> {
-    pub(super) request: &'a mut EndpointRequest,
-}
-
-impl TokenRequest<'_> {
-    /// The authorization server.
-    pub fn server(&self) -> &AuthorizationServer {
-        self.request.server()
-    }
-
-    /// The registration of the client at the server.
-    pub fn registration(&self) -> &ClientRegistration {
-        self.request.registration()
-    }
-
-    /// The clock.
-    pub fn clock(&self) -> &Clock {
-        self.request.clock()
-    }
-
-    /// The client's identifier.
-    pub fn client_id(&self) -> &str {
-        self.registration().client_id()
-    }
-
-    /// The token endpoint.
-    pub fn token_endpoint(&self) -> &Url {
-        self.request.url()
-    }
-
-    /// The server's issuer identifier, if it is known.
-    pub fn issuer(&self) -> Option<&str> {
-        self.server().issuer()
-    }
-
-    /// The client's scope, if it has one.
-    pub fn scope(&self) -> Option<&Scope> {
-        self.registration().scope()
-    }
-
-    /// The client's redirection URI, if it has one.
-    pub fn redirect_uri(&self) -> Option<&str> {
-        self.registration().redirect_uri()
-    }
-
-    /// Adds a parameter.
-    pub fn push(&mut self, name: impl Into<Cow<'static, str>>, value: impl Into<Secret>) {
-        self.request.form_mut().push(name, value);
-    }
-
-    /// Adds a token as the parameter `name`, to be signed by the
-    /// [`external_key`](ClientRegistration::external_key).
-    pub fn sign_externally(&mut self, name: impl Into<Cow<'static, str>>, input: SigningInput) {
-        self.request.sign_externally(name, input);
-    }
-
-    /// Adds a parameter for an assertion from the caller.
-    pub(crate) fn assert_later(&mut self, name: &'static str) {
-        self.request.assert_later(name);
-    }
-
-    /// Adds parameters.
-    pub fn extend(&mut self, parameters: &Form) {
-        self.request.form_mut().extend(parameters);
-    }
-
-    /// Adds `scope` or else the client's own, and the client's resources unless the grant has added
-    /// one.
-    pub fn push_scope_and_resource(&mut self, scope: Option<&Scope>) {
-        let scope = scope.or(self.registration().scope());
-        if let Some(scope) = scope.filter(|scope| !scope.is_empty()) {
-            let scope = scope.as_str().to_owned();
-            self.push("scope", scope);
-        }
-        self.push_resource();
-    }
-
-    /// Adds the client's resources unless the grant has added one.
-    ///
-    /// [RFC 8707 section 2.2](https://www.rfc-editor.org/rfc/rfc8707#section-2.2)
-    pub fn push_resource(&mut self) {
-        if self.request.form.value("resource").is_none() {
-            for resource in self.request.registration.resource() {
-                self.request.form.push("resource", resource.as_str());
-            }
-        }
     }
 }
 

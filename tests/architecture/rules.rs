@@ -7,7 +7,7 @@ use super::tokens::{Token, Words as _, names_after};
 /// As long as a seam may be, without blank lines and comments.
 const SEAM_LINES: usize = 200;
 /// As long as any file may be.
-const FILE_LINES: usize = 460;
+const FILE_LINES: usize = 400;
 /// As many files as a folder may have, without those of its folders.
 pub const FOLDER_FILES: usize = 16;
 

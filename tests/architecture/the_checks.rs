@@ -215,8 +215,8 @@ fn find_long_files() {
     let code = |lines: usize| "fn f() {}\n".repeat(lines);
     assert!(too_long_a_seam(&(code(199) + &"\n    // why\n/// what\n".repeat(99))).is_empty());
     assert_eq!(too_long_a_seam(&code(200)).len(), 1);
-    assert!(too_long(&code(460)).is_empty());
-    assert_eq!(too_long(&code(461)).len(), 1);
+    assert!(too_long(&code(400)).is_empty());
+    assert_eq!(too_long(&code(401)).len(), 1);
 }
 
 #[test]

@@ -292,17 +292,10 @@ fn the_lease_is_kept_until_the_token_is_stored() {
     let back = || returned.load(Ordering::SeqCst);
     let publish = |name, now| {
         let claim = lead(&slot, &Need::Renewed, at(now));
-        let lease = lease(&returned, 100);
-        slots
-            .publish(
-                &claim,
-                token(name, name, now),
-                None,
-                Some(lease),
-                false,
-                at(now),
-            )
-            .expect("without a problem");
+        let lease = Some(lease(&returned, 100));
+        let token = token(name, name, now);
+        let published = slots.publish(&claim, token, None, lease, false, at(now));
+        published.expect("without a problem");
     };
     publish("b", 1);
     assert_eq!(slot.lease_left(at(40)), Some(Duration::from_secs(60)));
