@@ -29,6 +29,11 @@ impl Published {
         Self::new(token, lifetime)
     }
 
+    /// A token that was received before, with its lifetime.
+    pub(super) fn known(token: Token, lifetime: Lifetime) -> Self {
+        Self::new(Arc::new(token), lifetime)
+    }
+
     fn new(token: Arc<Token>, lifetime: Lifetime) -> Self {
         Self {
             header: token.authorization_header(),

@@ -101,13 +101,18 @@ impl<W: Waiter> Slots<W> {
             Found::Token(published) => {
                 let slot = self.slot(Some(published.clone()), None);
                 if let Some(key) = self::key(&published.token) {
-                    table.add(key, &slot, now);
+                    table.add(key, &slot, None, now);
                 }
                 (slot, true)
             }
             Found::Nothing => {
-                let slot = self.slot(Some(self.restored(token)), None);
-                table.add(key, &slot, now);
+                let received = table.received(&key, &token);
+                let published = match received {
+                    Some(received) => Arc::new(Published::known(token, received.lifetime)),
+                    None => self.restored(token),
+                };
+                let slot = self.slot(Some(published), None);
+                table.add(key, &slot, received, now);
                 (slot, false)
             }
         }

@@ -8,6 +8,7 @@ use std::{
 
 use super::now::Now;
 use super::{
+    decision::Lifetime,
     published::Published,
     reconcile::Origin,
     single_flight::Waiter,
@@ -36,9 +37,33 @@ pub(super) struct Table<W: Waiter> {
 #[derive(Debug)]
 enum Entry<W: Waiter> {
     /// The refresh token is in use, as long as the slot exists.
-    Live(Weak<Slot<W>>),
+    Live(Weak<Slot<W>>, Option<Received>),
     /// It was used; until that time it leads to its successor.
     Spent(Arc<Published>, Duration),
+}
+
+/// The lifetime of a token, for when it comes back from where it was stored: there it has whole
+/// seconds, which are too few for a token of a second.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Received {
+    access_token: [u8; 32],
+    pub(super) lifetime: Lifetime,
+    /// It is kept so long for a slot that is in use no longer.
+    until: Duration,
+}
+
+impl Received {
+    fn new(published: &Published, now: Now) -> Self {
+        Self {
+            access_token: published.token.access_token().digest(),
+            lifetime: published.lifetime,
+            until: now.monotonic.saturating_add(SPENT),
+        }
+    }
+
+    fn is(&self, token: &Token) -> bool {
+        token.access_token().digest() == self.access_token
+    }
 }
 
 impl<W: Waiter> Default for Table<W> {
@@ -64,7 +89,7 @@ impl<W: Waiter> Table<W> {
         let mut last = None;
         for _ in 0..LONGEST_TRAIL {
             match self.entries.get(&key) {
-                Some(Entry::Live(slot)) => match slot.upgrade() {
+                Some(Entry::Live(slot, _)) => match slot.upgrade() {
                     Some(slot) => return Found::Slot(to_the_end(slot), last.is_some()),
                     None => break,
                 },
@@ -101,13 +126,13 @@ impl<W: Waiter> Table<W> {
             return;
         };
         let other = match self.entries.get(&next) {
-            Some(Entry::Live(other)) => other.upgrade(),
+            Some(Entry::Live(other, _)) => other.upgrade(),
             _ => None,
         };
         match other.filter(|other| !Arc::ptr_eq(other, slot)) {
             // A slot that was forwarded is in no live entry.
             Some(other) => merge(slot, state, other, new),
-            None => self.add(next, slot, now),
+            None => self.add(next, slot, Some(Received::new(new, now)), now),
         }
     }
 
@@ -128,8 +153,22 @@ impl<W: Waiter> Table<W> {
     }
 
     /// Notes that `slot` uses the refresh token.
-    pub(super) fn add(&mut self, key: Key, slot: &Arc<Slot<W>>, now: Now) {
-        self.insert(key, Entry::Live(Arc::downgrade(slot)), now);
+    pub(super) fn add(
+        &mut self,
+        key: Key,
+        slot: &Arc<Slot<W>>,
+        received: Option<Received>,
+        now: Now,
+    ) {
+        self.insert(key, Entry::Live(Arc::downgrade(slot), received), now);
+    }
+
+    /// The lifetime of `token`, if it was received a short time ago.
+    pub(super) fn received(&self, key: &Key, token: &Token) -> Option<Received> {
+        match self.entries.get(key) {
+            Some(Entry::Live(_, received)) => (*received).filter(|received| received.is(token)),
+            _ => None,
+        }
     }
 
     #[cfg(test)]
@@ -212,7 +251,10 @@ pub(super) fn to_the_end<W: Waiter>(mut slot: Arc<Slot<W>>) -> Arc<Slot<W>> {
 impl<W: Waiter> Entry<W> {
     fn is_dead(&self, now: Now) -> bool {
         match self {
-            Self::Live(slot) => slot.strong_count() == 0,
+            Self::Live(slot, received) => {
+                let is_over = |received: &Received| now.monotonic >= received.until;
+                slot.strong_count() == 0 && received.as_ref().is_none_or(is_over)
+            }
             Self::Spent(_, until) => now.monotonic >= *until,
         }
     }

@@ -71,7 +71,7 @@ async fn children_in_use_make_few_more_token_requests_than_the_least() -> TestRe
         let first = first_token(&clock, lifetime);
         let lifetime = seconds(lifetime);
         let mut passed = Duration::ZERO;
-        let mut children = vec![parent.for_token(first); CALLERS];
+        let mut children = vec![parent.for_token(first.clone()); CALLERS];
         for _ in 0..LIFETIMES * STEPS {
             let step = step_of(lifetime);
             clock.advance(step);
@@ -79,12 +79,13 @@ async fn children_in_use_make_few_more_token_requests_than_the_least() -> TestRe
             for token in tokens_at_once(children.clone()).await {
                 token?;
             }
-            // The next load the row that the hook has stored, before the last of these go.
+            drop(children);
+            // The next load the row that the hook has stored.
             let last = updates.lock().unwrap().last().cloned();
-            if let Some(TokenUpdate { token, .. }) = last {
-                let next = |_| parent.for_token((*token).clone());
-                children = (0..CALLERS).map(next).collect();
-            }
+            let row = last.map_or(first.clone(), |update| (*update.token).clone());
+            children = (0..CALLERS)
+                .map(|_| parent.for_token(row.clone()))
+                .collect();
         }
         parent.close().await?;
         assert_within_budget(server.count("/token"), passed, lifetime);

@@ -9,7 +9,7 @@ use crate::lifecycle::{
     slots::Learned,
     testing::{
         TestSlot, TestSlots, at, caller, held, lead, load, owes, renew, save, slots, stored, token,
-        told,
+        token_until, told,
     },
 };
 use crate::token_store::{Lease, StoredToken};
@@ -255,4 +255,36 @@ fn who_follows_takes_the_token_in_use() {
     let outcome = renew(&slots, &child, token("c", "t", 11), at(11));
     assert!(matches!(outcome, Outcome::Token(_)));
     assert!(!told(&child)[0].2);
+}
+
+#[test]
+fn a_row_that_comes_back_has_the_lifetime_of_what_was_received() {
+    let slots = slots();
+    let slot = slots.find(token_until("a", Some("r"), 0, 1), at(0));
+    let received = Now {
+        unix: at(10).unix + Duration::from_millis(900),
+        ..at(10)
+    };
+    let row = token_until("b", Some("s"), 10, 11);
+    renew(&slots, &slot, row.clone(), received);
+    told(&slot);
+    drop(slot);
+    let is_alive = |row: &Token, millis: u64, monotonic: u64| {
+        let now = Now {
+            unix: at(0).unix + Duration::from_millis(millis),
+            ..at(monotonic)
+        };
+        let slot = slots.find(row.clone(), now);
+        slot.published().expect("a token").is_alive(now.unix)
+    };
+    for _ in 0..3 {
+        assert!(is_alive(&row, 11_899, 11));
+        assert!(!is_alive(&row, 11_900, 11));
+    }
+    // Not that of another access token, nor for ever.
+    assert!(!is_alive(&token_until("x", Some("s"), 10, 11), 11_000, 11));
+    for n in 0..8 {
+        slots.find(token("other", &n.to_string(), 0), at(70 + n));
+    }
+    assert!(!is_alive(&row, 11_000, 80));
 }
