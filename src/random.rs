@@ -105,6 +105,17 @@ mod tests {
     }
 
     #[test]
+    fn jitter_is_between_half_of_the_wait_and_the_wait() {
+        let wait = Duration::from_secs(8);
+        let waits: HashSet<_> = (0..1000)
+            .map(|_| jitter(wait).expect("randomness"))
+            .collect();
+        assert!(waits.iter().all(|some| (wait / 2..=wait).contains(some)));
+        // Of 256 values, each with the same chance.
+        assert!(waits.len() > 128, "{}", waits.len());
+    }
+
+    #[test]
     fn the_time_tells_two_equal_pools_apart() {
         let apart: HashSet<_> = [0, 1, 31, 32, 999_999_999]
             .map(|nanos| encode([7; ENTROPY_BYTES], Duration::from_nanos(nanos)))
