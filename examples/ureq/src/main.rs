@@ -13,6 +13,7 @@ use std::time::Duration;
 use oauth_twin::{
     BoxError, Clock, Token,
     http::{Request, Response, StatusCode, header},
+    lifecycle::{Decision, TokenState},
     oauth2::{
         AuthorizationEndpoint, AuthorizationRequest, AuthorizationServer, AuthorizationUrl,
         Challenge, ClientRegistration, EndpointRequest, EndpointResponse, Grant, RefreshToken,
@@ -81,9 +82,10 @@ impl Api {
         Ok(self.agent.run(request.body(())?)?)
     }
 
+    /// The rule by which the clients of oauth-twin decide.
     fn is_due(&self) -> bool {
-        let expires_at = self.token.expires_at();
-        expires_at.is_some_and(|expires_at| self.clock.now() + LEEWAY >= expires_at)
+        let state = TokenState::new(Some(&self.token), LEEWAY).renewable(true);
+        state.decide(self.clock.now()) != Decision::Use
     }
 
     /// Refreshes the token. The new one inherits the members that the server omits, such as the
