@@ -26,7 +26,7 @@ impl Session {
     /// Obtains a token with the caller's grant and keeps it.
     async fn fetch(self, grant: Arc<dyn Grant>) -> Result<Arc<Token>> {
         let live = self.live()?;
-        let _passage = live.gate.pass()?;
+        let _passage = live.gate().pass()?;
         let token = live.call().request_token(&*grant).await?;
         trace::renewed();
         if let Err(problem) = token.authorization_header() {
@@ -41,7 +41,7 @@ impl Session {
 
     pub(super) async fn exchange(&self, grant: Arc<dyn Grant>) -> Result<Token> {
         let live = self.live()?;
-        let _passage = live.gate.pass()?;
+        let _passage = live.gate().pass()?;
         live.call().request_token(&*grant).await
     }
 
@@ -52,14 +52,14 @@ impl Session {
 
     pub(super) async fn revoke(&self, token: Secret, hint: Option<TokenTypeHint>) -> Result<()> {
         let live = self.live()?;
-        let _passage = live.gate.pass()?;
+        let _passage = live.gate().pass()?;
         live.call().revoke(&token, hint.as_ref()).await
     }
 
     pub(super) async fn introspect_token(&self) -> Result<Introspection> {
         self.reload().await?;
         let live = self.live()?;
-        let _passage = live.gate.pass()?;
+        let _passage = live.gate().pass()?;
         let published = live.slot.published().ok_or_else(no_own_token)?;
         let access_token = published.token.access_token();
         let hint = TokenTypeHint::AccessToken;
@@ -72,7 +72,7 @@ impl Session {
         hint: Option<TokenTypeHint>,
     ) -> Result<Introspection> {
         let live = self.live()?;
-        let _passage = live.gate.pass()?;
+        let _passage = live.gate().pass()?;
         live.call().introspect(&token, hint.as_ref()).await
     }
 
@@ -80,7 +80,7 @@ impl Session {
     async fn revoke_own(self) -> Result<()> {
         loop {
             let live = self.live()?;
-            let _passage = live.gate.pass()?;
+            let _passage = live.gate().pass()?;
             let deadline = Deadline::after(live.shared.settings.rules.flight_limit);
             // The token of a renewal in flight is to be revoked, too.
             if let Some(flight) = live.slot.in_flight() {
@@ -88,7 +88,7 @@ impl Session {
             }
             // So is the stored token of another process, and none may renew it meanwhile.
             let sync = live.store_sync();
-            let _lease = sync.lease(&live.gate).await?;
+            let _lease = sync.lease(live.gate()).await?;
             sync.reload().await?;
             let published = live.slot.published().ok_or_else(no_own_token)?;
             let (token, hint) = match published.token.refresh_token() {

@@ -66,8 +66,7 @@ impl Session {
     }
 
     pub(super) async fn ensure_active_token(&self) -> Result<Arc<Token>> {
-        let deadline = self.live()?.deadline();
-        self.usable(deadline).await?.delivered()
+        self.usable().await?.delivered()
     }
 
     /// Reads the store into the slot.
@@ -97,12 +96,12 @@ impl Session {
         }
     }
 
-    /// A usable token, waited for until the deadline.
-    pub(super) async fn usable(&self, deadline: Deadline) -> Result<Obtained> {
+    /// A usable token, waited for no longer than the client's timeout.
+    pub(super) async fn usable(&self) -> Result<Obtained> {
         let live = self.live()?;
-        match live.slot.fresh(live.shared.settings.clock.unix()) {
+        match live.fresh() {
             Some(published) => Ok(Obtained::in_use(published)),
-            None => self.obtain(Need::Usable, deadline).await,
+            None => self.obtain(Need::Usable, live.deadline()).await,
         }
     }
 
@@ -147,6 +146,11 @@ impl Session {
 
 impl Live {
     /// The end of a call's wait if it has no limit of its own: later than a renewal may last.
+    /// The token if it need not be renewed: the fast path.
+    pub(super) fn fresh(&self) -> Option<Arc<Published>> {
+        self.slot.fresh(self.shared.settings.clock.unix())
+    }
+
     pub(super) fn deadline(&self) -> Deadline {
         Deadline::after(self.shared.settings.rules.flight_limit)
     }
@@ -164,7 +168,7 @@ impl Live {
 
     /// The claim, if the client was open when it was made. In that case `close` waits for it.
     fn is_open(&self, claim: Claim<Waiting>) -> Result<Claim<Waiting>> {
-        match self.gate.is_closed() {
+        match self.gate().is_closed() {
             true => Err(Error::closed()),
             false => Ok(claim),
         }

@@ -133,7 +133,7 @@ impl Renewal {
             if let Break(outcome) = self.look(sync).await? {
                 return Ok(Break(outcome));
             }
-            if self.live.gate.is_closed() {
+            if self.live.gate().is_closed() {
                 // Waiting callers decide again.
                 return Ok(Break(Outcome::Unchanged));
             }

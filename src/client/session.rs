@@ -42,10 +42,7 @@ enum HandleState {
 pub(in super::super) struct Live {
     pub(super) shared: Arc<Shared>,
     pub(super) slot: Arc<Slot<Waiting>>,
-    pub(super) gate: Arc<Gate>,
     kind: Arc<HandleKind>,
-    /// The grant that can be sent again.
-    grant: Arc<Mutex<Option<Arc<dyn Grant>>>>,
 }
 
 /// Properties of a handle from its creation.
@@ -55,6 +52,21 @@ struct HandleKind {
     grant: Option<Arc<dyn Grant>>,
     is_child: bool,
     has_store: bool,
+    gate: Gate,
+    /// The grant that can be sent again.
+    current_grant: Mutex<Option<Arc<dyn Grant>>>,
+}
+
+impl HandleKind {
+    fn new(grant: Option<Arc<dyn Grant>>, is_child: bool, has_store: bool) -> Self {
+        Self {
+            current_grant: Mutex::new(grant.clone()),
+            grant,
+            is_child,
+            has_store,
+            gate: Gate::default(),
+        }
+    }
 }
 
 impl Session {
@@ -64,11 +76,7 @@ impl Session {
         token: Option<Token>,
         grant: Option<Arc<dyn Grant>>,
     ) -> Self {
-        let kind = HandleKind {
-            grant: grant.clone(),
-            is_child: false,
-            has_store: settings.store.is_some(),
-        };
+        let kind = HandleKind::new(grant, false, settings.store.is_some());
         let slots = Slots::new(settings.rules);
         let slot = slots.first(token, kind.has_store, Now::by(&settings.clock));
         let shared = Arc::new(Shared::new(settings, transport, slots));
@@ -79,8 +87,6 @@ impl Session {
         let live = Live {
             shared,
             slot,
-            gate: Arc::default(),
-            grant: Arc::new(Mutex::new(kind.grant.clone())),
             kind: Arc::new(kind),
         };
         Self(Arc::new(Handle(RwLock::new(HandleState::Open(live)))))
@@ -92,12 +98,7 @@ impl Session {
             return Self(Arc::new(Handle(RwLock::new(HandleState::Closed))));
         };
         let slot = shared.slots.find(token, shared.now());
-        let kind = HandleKind {
-            grant: None,
-            is_child: true,
-            has_store: false,
-        };
-        Self::open(shared, slot, kind)
+        Self::open(shared, slot, HandleKind::new(None, true, false))
     }
 
     /// The state, if the client is open.
@@ -196,7 +197,7 @@ impl Session {
             HandleState::Open(live) | HandleState::Closing(live) => live,
             HandleState::Closed => return None,
         };
-        live.gate.close();
+        live.gate().close();
         *state = HandleState::Closing(live.clone());
         Some(live)
     }
@@ -284,7 +285,13 @@ impl Live {
     }
 
     fn grant(&self) -> MutexGuard<'_, Option<Arc<dyn Grant>>> {
-        self.grant.lock().unwrap_or_else(PoisonError::into_inner)
+        let grant = self.kind.current_grant.lock();
+        grant.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The gate that each call of an endpoint passes.
+    pub(super) fn gate(&self) -> &Gate {
+        &self.kind.gate
     }
 
     /// A call of an endpoint.
@@ -311,7 +318,7 @@ impl Live {
     /// it is a child, of all its children.
     async fn settle(self) -> Result<()> {
         let deadline = Deadline::after(self.shared.settings.close_timeout);
-        if !self.gate.is_idle(deadline).await {
+        if !self.gate().is_idle(deadline).await {
             return Err(Error::interrupted(
                 "a request is still under way; close again to wait for it",
             ));

@@ -38,8 +38,8 @@ pub(crate) enum Action<W: Waiter> {
 
 impl<W: Waiter> Slot<W> {
     /// Whether a token could be renewed after a refusal by a server.
-    pub(crate) fn may_retry(&self, caller: &Caller) -> bool {
-        self.rules.policy.on_unauthorized() && self.read().is_renewable(caller, &self.rules)
+    pub(crate) fn may_retry(&self, caller: impl FnOnce() -> Caller) -> bool {
+        self.rules.policy.on_unauthorized() && self.read().is_renewable(&caller(), &self.rules)
     }
 
     /// Decides the action of the caller. If it leads, no other does until the [`Claim`] is dropped.

@@ -39,8 +39,9 @@ pub(in super::super) struct Bearer {
     /// The earlier token of the request, which was refused.
     refused: Option<Arc<Published>>,
     /// A copy of the request without a token, to be sent again.
-    kept: Option<http::Request>,
-    url: Option<Url>,
+    kept: Option<Box<http::Request>>,
+    /// The URL of the request that is sent again.
+    url: Option<Box<Url>>,
 }
 
 impl Bearer {
@@ -62,22 +63,33 @@ impl Bearer {
 
     /// The step that follows the response.
     pub(super) fn next(&mut self, response: &http::Response) -> Next {
-        let is_refused = self
-            .url
-            .as_ref()
-            .is_some_and(|url| is_refusal(response, url));
-        if let (Some(_), Some(token)) = (&self.refused, &self.token) {
+        if let (Some(_), Some(token), Some(url)) = (&self.refused, &self.token, &self.url) {
             // A new token did not help, so the token was not the reason: no renewal for each of the
             // 401s that will follow.
             self.live
                 .slot
-                .note_refusal(is_refused, token, self.live.shared.now());
+                .note_refusal(is_refusal(response, url), token, self.live.shared.now());
             return Next::Done;
         }
         match self.kept.take() {
-            Some(request) if is_refused => Next::Renew(request),
+            Some(request) if is_refusal(response, request.url()) => Next::Renew(*request),
             _ => Next::Done,
         }
+    }
+
+    /// The end of the waits for this request.
+    fn deadline(&mut self) -> Deadline {
+        *self.deadline.get_or_insert_with(|| self.live.deadline())
+    }
+
+    fn place(&mut self, request: &mut http::Request, token: Arc<Published>) -> Result<()> {
+        if let (Some(timeout), Some(deadline)) = (request.timeout_mut(), self.deadline) {
+            // The wait for the token is part of the timeout.
+            *timeout = deadline.left();
+        }
+        self.live.place(request, &token)?;
+        self.token = Some(token);
+        Ok(())
     }
 
     /// Whether the request may be given a token.
@@ -96,34 +108,39 @@ impl Bearer {
 impl Bearer {
     /// Adds the token to the request; keeps a copy of the request if it could be retried.
     pub(in super::super) async fn authorize(&mut self, request: &mut http::Request) -> Result<()> {
+        let token = self.token(request).await?;
+        match self.refused {
+            Some(_) => self.url = Some(Box::new(request.url().clone())),
+            None if self.live.slot.may_retry(|| self.live.caller()) => {
+                self.kept = request.try_clone().map(Box::new);
+            }
+            None => {}
+        }
+        self.place(request, token)
+    }
+
+    /// The token for the request.
+    async fn token(&mut self, request: &http::Request) -> Result<Arc<Published>> {
         self.check(request)?;
-        let own_limit = request.timeout().copied();
-        let deadline = *self.deadline.get_or_insert_with(|| match own_limit {
-            Some(limit) => Deadline::after(limit),
-            None => self.live.deadline(),
-        });
-        let token = match self.token.take() {
-            Some(token) => token,
-            None => self.session.usable(deadline).await?.for_request(),
-        };
-        if self.refused.is_none() && self.live.slot.may_retry(&self.live.caller()) {
-            self.url = Some(request.url().clone());
-            self.kept = request.try_clone();
+        if self.deadline.is_none()
+            && let Some(limit) = request.timeout()
+        {
+            self.deadline = Some(Deadline::after(*limit));
         }
-        if own_limit.is_some() {
-            // The wait for the token is part of the timeout.
-            *request.timeout_mut() = Some(deadline.left());
+        if let Some(token) = self.token.take().or_else(|| self.live.fresh()) {
+            return Ok(token);
         }
-        self.live.place(request, &token)?;
-        self.token = Some(token);
-        Ok(())
+        let deadline = self.deadline();
+        let obtained = self.session.obtain(Need::Usable, deadline).await?;
+        Ok(obtained.for_request())
     }
 
     /// Obtains a token other than the refused one; whether there is one.
     pub(super) async fn renew(&mut self) -> bool {
-        let (Some(refused), Some(deadline)) = (self.token.take(), self.deadline) else {
+        let Some(refused) = self.token.take() else {
             return false;
         };
+        let deadline = self.deadline();
         let need = Need::Other(refused.clone());
         let renewed = self.session.obtain(need, deadline).await;
         self.refused = Some(refused.clone());
@@ -144,13 +161,13 @@ impl Bearer {
 #[maybe_async]
 impl Session {
     pub(in super::super) async fn authorize(&self, request: &mut http::Request) -> Result<()> {
-        Bearer::new(self.clone())?.authorize(request).await
+        let mut bearer = Bearer::new(self.clone())?;
+        let token = bearer.token(request).await?;
+        bearer.place(request, token)
     }
 
     pub(in super::super) async fn authorization_header(&self) -> Result<HeaderValue> {
-        let deadline = self.live()?.deadline();
-        let obtained = self.usable(deadline).await?;
-        obtained.for_request().header()
+        self.usable().await?.for_request().header()
     }
 }
 

@@ -25,7 +25,7 @@ pub(in super::super) struct Signed {
     live: OpenSession,
     redirects_left: usize,
     /// A copy of the request without a signature, to follow a redirect.
-    kept: Option<http::Request>,
+    kept: Option<Box<http::Request>>,
 }
 
 impl Signed {
@@ -50,7 +50,7 @@ impl Signed {
         self.transport().check(request.url())?;
         self.kept = match self.redirects_left {
             0 => None,
-            _ => request.try_clone(),
+            _ => request.try_clone().map(Box::new),
         };
         sign(&self.live.signer, request)
     }
@@ -60,7 +60,7 @@ impl Signed {
         match self
             .kept
             .take()
-            .and_then(|request| redirected(request, response))
+            .and_then(|request| redirected(*request, response))
         {
             Some(request) => {
                 self.redirects_left -= 1;

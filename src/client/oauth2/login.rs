@@ -75,7 +75,7 @@ impl OAuth2Client {
     ) -> Result<Login> {
         let live = self.session.live()?;
         let grant = pending.authorization_response(callback)?;
-        let _passage = live.gate.pass()?;
+        let _passage = live.gate().pass()?;
         let token = live.call().request_token(&grant).await?;
         let client = self.for_token(token.clone());
         let issued = Arc::new(token);

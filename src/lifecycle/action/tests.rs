@@ -270,20 +270,20 @@ fn what_was_refused_is_only_renewed_while_it_is_in_use() {
     let Need::Other(published) = &old else { return };
     slot.note_refusal(true, published, at(1));
     assert_eq!(asked(&slot, &refused(&slot), at(1)), "renew");
-    assert!(slot.may_retry(&caller()));
+    assert!(slot.may_retry(caller));
 }
 
 #[test]
 fn nothing_renews_a_token_that_is_not_renewable() {
     let slots = slots();
-    let nobody = Caller {
+    let nobody = || Caller {
         grant: None,
         can_ask: false,
     };
     let slot = slots.find(token("a", "r", 0), at(0));
-    assert!(!slot.may_retry(&nobody));
+    assert!(!slot.may_retry(nobody));
     for need in [Need::Usable, Need::Renewed, refused(&slot)] {
-        let action = slot.next(&need, &nobody, at(LIFE));
+        let action = slot.next(&need, &nobody(), at(LIFE));
         assert_eq!(name(&action), "log in", "{need:?}");
     }
     let empty = slots.first(None, false, at(0));
