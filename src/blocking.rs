@@ -42,8 +42,8 @@ mod client;
 mod threads;
 mod token_store;
 use threads::{
-    Signal, in_callback, is_in_callback, run_detached_for, run_in_background, run_to_completion,
-    side_by_side, sleep, spawn_and_forget, with_timeout,
+    Signal, boxed, in_callback, is_in_callback, run_detached_for, run_in_background,
+    run_to_completion, side_by_side, sleep, spawn_and_forget, with_timeout,
 };
 pub use {callbacks::*, client::*, token_store::TokenStore};
 

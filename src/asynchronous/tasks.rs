@@ -30,6 +30,11 @@ pub(super) async fn run_to_completion<T: Send + 'static>(
     }
 }
 
+/// Work that is rarely done, so that the futures which may do it stay small.
+pub(super) fn boxed<F: Future>(work: F) -> Pin<Box<F>> {
+    Box::pin(work)
+}
+
 /// The same, waited for no longer than `limit`.
 pub(super) async fn run_detached_for<T: Send + 'static, F>(
     limit: Duration,

@@ -18,6 +18,11 @@ pub(super) fn run_to_completion<T>(done: Result<T>) -> Result<T> {
     done
 }
 
+/// Returns `done`: a function has no future.
+pub(super) fn boxed<T>(done: T) -> T {
+    done
+}
+
 /// The result of `work`, waited for until `limit`, on a thread of its own, where it continues.
 pub(super) fn run_detached_for<T: Send + 'static>(
     limit: Duration,

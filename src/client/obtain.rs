@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    is_in_callback, maybe_async,
+    boxed, is_in_callback, maybe_async,
     renewal::Renewal,
     run_detached_for,
     session::{Live, Session},
@@ -101,7 +101,7 @@ impl Session {
         let live = self.live()?;
         match live.fresh() {
             Some(published) => Ok(Obtained::in_use(published)),
-            None => self.obtain(Need::Usable, live.deadline()).await,
+            None => boxed(self.obtain(Need::Usable, live.deadline())).await,
         }
     }
 
@@ -145,12 +145,12 @@ impl Session {
 }
 
 impl Live {
-    /// The end of a call's wait if it has no limit of its own: later than a renewal may last.
     /// The token if it need not be renewed: the fast path.
     pub(super) fn fresh(&self) -> Option<Arc<Published>> {
         self.slot.fresh(self.shared.settings.clock.unix())
     }
 
+    /// The end of a call's wait if it has no limit of its own: later than a renewal may last.
     pub(super) fn deadline(&self) -> Deadline {
         Deadline::after(self.shared.settings.rules.flight_limit)
     }

@@ -11,7 +11,7 @@ use reqwest::{
 
 use super::{
     super::{
-        http, maybe_async,
+        boxed, http, maybe_async,
         session::{Live, Session},
         settings::Settings,
         transport::Transport,
@@ -83,9 +83,9 @@ impl Bearer {
     }
 
     fn place(&mut self, request: &mut http::Request, token: Arc<Published>) -> Result<()> {
-        if let (Some(timeout), Some(deadline)) = (request.timeout_mut(), self.deadline) {
+        if let (Some(_), Some(deadline)) = (request.timeout(), self.deadline) {
             // The wait for the token is part of the timeout.
-            *timeout = deadline.left();
+            *request.timeout_mut() = Some(deadline.left());
         }
         self.live.place(request, &token)?;
         self.token = Some(token);
@@ -131,7 +131,7 @@ impl Bearer {
             return Ok(token);
         }
         let deadline = self.deadline();
-        let obtained = self.session.obtain(Need::Usable, deadline).await?;
+        let obtained = boxed(self.session.obtain(Need::Usable, deadline)).await?;
         Ok(obtained.for_request())
     }
 
@@ -142,7 +142,7 @@ impl Bearer {
         };
         let deadline = self.deadline();
         let need = Need::Other(refused.clone());
-        let renewed = self.session.obtain(need, deadline).await;
+        let renewed = boxed(self.session.obtain(need, deadline)).await;
         self.refused = Some(refused.clone());
         match renewed {
             Ok(obtained) if obtained.published.is_same(&refused) => false,
