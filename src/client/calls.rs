@@ -29,14 +29,36 @@ impl Session {
         let _passage = live.gate().pass()?;
         let token = live.call().request_token(&*grant).await?;
         trace::renewed();
+        let grant = grant.replayable().then_some(grant);
+        self.keep_issued(Arc::new(token), grant).await
+    }
+
+    /// Keeps the token of a login that this client has completed.
+    pub(super) async fn keep(&self, token: Arc<Token>) -> Result<Arc<Token>> {
+        self.live_outside_hook("keep")?;
+        run_to_completion(self.clone().keep_login(token)).await
+    }
+
+    async fn keep_login(self, token: Arc<Token>) -> Result<Arc<Token>> {
+        let live = self.live()?;
+        let _passage = live.gate().pass()?;
+        // A code is not a grant that can be sent again, so there is none.
+        self.keep_issued(token, None).await
+    }
+
+    /// Uses a new token from now on, and stores it.
+    async fn keep_issued(
+        &self,
+        token: Arc<Token>,
+        grant: Option<Arc<dyn Grant>>,
+    ) -> Result<Arc<Token>> {
         if let Err(problem) = token.authorization_header() {
             return Err(Error::useless_answer(&problem));
         }
-        let issued = Arc::new(token.clone());
-        let grant = grant.replayable().then_some(grant);
-        let slot = self.replace(Some(token), grant)?;
+        let live = self.live()?;
+        let slot = self.replace(Some((*token).clone()), grant)?;
         Delivery::new(live.shared.clone(), slot).store().await?;
-        Ok(issued)
+        Ok(token)
     }
 
     pub(super) async fn exchange(&self, grant: Arc<dyn Grant>) -> Result<Token> {

@@ -26,7 +26,7 @@ pub use {
         endpoint::{AuthorizationEndpoint, AuthorizationUrl},
         pkce::Pkce,
         request::{AuthorizationRequest, ResponseType},
-        response::PendingAuthorization,
+        response::{PendingAuthorization, callback_state},
     },
     client::ClientRegistration,
     client_auth::{

@@ -66,6 +66,7 @@ mod github_apps;
 mod grants;
 mod hooks;
 mod lifecycle;
+mod logins;
 pub mod oauth1_login;
 mod oauth1_redirects;
 mod oauth1_requests;

@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
-use super::super::{maybe_async, oauth2::client::OAuth2Client};
+use super::super::{maybe_async, oauth2::client::OAuth2Client, session::Session};
 use crate::{
     error::Result,
     oauth2::{
@@ -17,6 +17,8 @@ use crate::{
 paired! {
     /// Result of a login: the user's token, and a client for it.
     ///
+    /// A web back end stores the token and drops the rest; a script calls [`keep`](Self::keep).
+    ///
     #[doc = by_mode!(
         include_str!("../../../docs/examples/blocking/login.md"),
         include_str!("../../../docs/examples/async/login.md")
@@ -27,6 +29,8 @@ paired! {
         pub token: Arc<Token>,
         /// A [`for_token`](OAuth2Client::for_token) child with it.
         pub client: OAuth2Client,
+        /// The client that completed the login.
+        parent: Session,
     }
 }
 
@@ -86,6 +90,33 @@ impl OAuth2Client {
         Ok(Login {
             token: issued,
             client,
+            parent: self.session.clone(),
         })
+    }
+}
+
+#[maybe_async]
+impl Login {
+    /// Makes the token of this login that of the client that completed it, and of its
+    /// `token_store`: the end of a login in a script, whose client has a single user. Returns the
+    /// token.
+    ///
+    #[doc = by_mode!(
+        include_str!("../../../docs/examples/blocking/keep.md"),
+        include_str!("../../../docs/examples/async/keep.md")
+    )]
+    ///
+    /// It replaces the token that the client had. The builder's `grant` is not sent again while
+    /// this login lasts. If [`client`](Self::client) has renewed the token meanwhile, the renewed
+    /// one is kept.
+    ///
+    /// # Errors
+    ///
+    /// If the client is closed, or within `update_token`; or if the token is not a bearer token, in
+    /// which case the client keeps its old one. [`ErrorKind::Update`](crate::ErrorKind::Update) if
+    /// the new token is in use but `token_store` did not take it.
+    pub async fn keep(self) -> Result<Arc<Token>> {
+        let token = self.client.token().unwrap_or(self.token);
+        self.parent.keep(token).await
     }
 }

@@ -95,7 +95,64 @@ pub struct PendingAuthorization {
     pub(crate) expires_at: u64,
 }
 
+/// The `state` of a callback, which is a URL, a query, a form body or a fragment: the key under
+/// which [`PendingAuthorization::state`] keeps a pending login, so that a user may have several at
+/// once, in as many tabs.
+///
+/// ```
+/// use oauth_twin::oauth2::callback_state;
+///
+/// let state = callback_state("https://app.example.com/callback?code=SplxlO&state=af0ifjsldkj")?;
+/// assert_eq!(state, "af0ifjsldkj");
+/// # Ok::<(), oauth_twin::Error>(())
+/// ```
+///
+/// # Errors
+///
+/// If there is no `state`, or a parameter is repeated.
+///
+/// # Security
+///
+/// Nothing is verified, and the sender of the callback chooses the text. It may be a key among
+/// pending logins of this session, and of nothing else.
+///
+/// [RFC 6749 section 4.1.2](https://www.rfc-editor.org/rfc/rfc6749#section-4.1.2)
+pub fn callback_state(callback: &str) -> Result<String> {
+    let mut parameters = CallbackParameters::in_query(callback)?;
+    if let Some(state) = parameters.take("state")? {
+        return Ok(state.expose_secret().to_owned());
+    }
+    // That of the implicit grant.
+    if let Ok(mut fragment) = CallbackParameters::in_fragment(callback)
+        && let Some(state) = fragment.take("state")?
+    {
+        return Ok(state.expose_secret().to_owned());
+    }
+    let error = parameters.unverified_error("error", &REGISTERED);
+    Err(Error::callback(format!(
+        "the callback has no `state`{error}"
+    )))
+}
+
 impl PendingAuthorization {
+    /// The `state` of the request: the key to keep a pending login under, see [`callback_state`].
+    ///
+    /// ```
+    /// use std::collections::HashMap;
+    /// use oauth_twin::oauth2::{PendingAuthorization, callback_state};
+    ///
+    /// # fn demo(pending: PendingAuthorization, callback: &str) -> oauth_twin::Result<()> {
+    /// let mut logins: HashMap<String, PendingAuthorization> = HashMap::new(); // of one session
+    /// logins.insert(pending.state().to_owned(), pending);
+    /// let pending = logins.remove(&callback_state(callback)?);
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// [RFC 6749 section 4.1.1](https://www.rfc-editor.org/rfc/rfc6749#section-4.1.1)
+    pub fn state(&self) -> &str {
+        self.state.expose_secret()
+    }
+
     /// The grant in the callback, which is a URL of any scheme, its query, or the form body of a
     /// `form_post`.
     ///

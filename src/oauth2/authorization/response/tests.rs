@@ -51,6 +51,54 @@ fn a_url_a_query_or_a_body() {
 }
 
 #[test]
+fn a_pending_login_is_found_by_the_state_of_its_callback() {
+    assert_eq!(pending().state(), "the-state");
+    for callback in [
+        "https://app.example/cb?code=c&state=the-state",
+        "https://app.example/cb?code=c&state=the-state#_=_",
+        "code=c&state=the%2Dstate",
+        "?error=access_denied&state=the-state",
+        "https://app.example/cb#access_token=t&state=the-state",
+        " 'com.example.app:/cb?state=the-state'\n",
+    ] {
+        assert_eq!(callback_state(callback).expect(callback), "the-state");
+    }
+}
+
+#[test]
+fn a_callback_without_one_state_has_none() {
+    for (callback, problem) in [
+        ("", "the callback has no `state`"),
+        ("https://app.example/cb", "the callback has no `state`"),
+        ("?code=c&state=", "the callback has no `state`"),
+        ("https://app.example/cb#_=_", "the callback has no `state`"),
+        (
+            "?error=access_denied",
+            "the callback has no `state`; it claims the error `access_denied`, which is not verified",
+        ),
+        ("?error=call+0900", "the callback has no `state`"),
+        (
+            "?state=a&state=b",
+            "the callback repeats the parameter `state`",
+        ),
+        (
+            "?state=%FF",
+            "the parameter `state` of the callback is not percent-encoded UTF-8",
+        ),
+    ] {
+        let error = callback_state(callback).expect_err(callback);
+        assert_eq!(error.to_string(), problem, "{callback}");
+        assert_eq!(
+            error.kind(),
+            pending()
+                .authorization_response(callback)
+                .expect_err(callback)
+                .kind()
+        );
+    }
+}
+
+#[test]
 fn what_is_not_an_answer_to_this_request_is_refused() {
     for (callback, word) in [
         ("https://app.example/cb", "no `state`"),
