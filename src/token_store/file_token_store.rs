@@ -24,20 +24,20 @@ use crate::{
     token_store::{Lease, StoredToken, private_files},
 };
 
-/// As large as a file may be, in bytes.
-const LIMIT: u64 = 1024 * 1024;
+/// Maximum size of a file.
+const MAX_BYTES: u64 = 1024 * 1024;
 
-/// By how much the next token may be larger than the present one, in bytes.
-const SLACK: u64 = 4096;
+/// Space that is reserved for the next token beyond the size of the present file.
+const GROWTH_BYTES: u64 = 4096;
 
-/// How long the file is waited for while another process writes, which takes it a moment.
-const BUSY: Duration = Duration::from_secs(5);
+/// Limit of the wait for the lock while another process writes, which takes a moment.
+const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What this version writes, and the latest that it reads.
+/// File format that this version writes, and the latest that it reads.
 const FORMAT: u64 = 1;
 
-/// Keeps a token in a file, for a program that stays logged in between runs and may run several
-/// times at once.
+/// Token store in a file, for a program that stays logged in between runs and may run in several
+/// processes at once.
 ///
 /// ```
 /// # #[cfg(feature = "blocking")]
@@ -58,7 +58,7 @@ const FORMAT: u64 = 1;
 ///     .grant(ClientCredentials::new())
 ///     .token_store(FileTokenStore::new(folder.join("token.json")))
 ///     .build()?;
-/// client.ensure_active_token()?;           // that of the last run, or a new one
+/// client.ensure_active_token()?;           // the token of the last run, or a new one
 /// # client.close()?;
 /// # assert!(folder.join("token.json").exists());
 /// # std::fs::remove_dir_all(folder)?;
@@ -66,31 +66,32 @@ const FORMAT: u64 = 1;
 /// # #[cfg(not(feature = "blocking"))] fn main() {}
 /// ```
 ///
-/// A program that is killed leaves the old token or the new one, never half of one, and holds up
-/// nobody: the operating system frees its locks. One that is only stopped keeps them, and others go
-/// on as long as their token is good. Where refresh tokens are good for once, a program that is
-/// killed between the server's answer and the file has spent the one that stands there, and the
-/// user has to log in again.
+/// Writes are atomic: a process that is killed leaves the old token or the new one, never a part of
+/// one, and the operating system releases its locks. A process that is stopped but not killed keeps
+/// its locks; the others continue while their token is valid. If the server rotates refresh tokens,
+/// a process that is killed between the server's response and the write leaves a used refresh token
+/// in the file, and the user has to log in again.
 ///
-/// Nothing is renewed, and so no refresh token is spent, before the store has shown that it can be
-/// written: the lease makes room for the next token in the folder, which is kept for it. A full
-/// disk, a folder that is read-only and missing permissions are errors by then; a folder that was
-/// deleted is made again. File systems that write a changed file to another place (Btrfs, ZFS) can
-/// run full all the same.
+/// No refresh token is used before the store has shown that it can be written: acquiring the lease
+/// reserves disk space for the next token in the same folder. A full disk, a read-only folder and
+/// missing permissions are errors at that point; a folder that was deleted is created again. On
+/// copy-on-write file systems (Btrfs, ZFS) a reservation does not guarantee the space.
 ///
-/// The path leads to a regular file, or to none, or is a link to one; a link stays. A folder, a
-/// FIFO, a device or a socket is an error at once, and so is a single file that is mounted (as in
-/// `docker run -v …/token.json:/token.json`): it cannot be replaced. Mount its folder instead.
+/// The path must name a regular file, a symbolic link to one, or nothing yet; a link is kept. A
+/// folder, a FIFO, a device or a socket is an error at once, and so is a single file that is a mount
+/// point (as in `docker run -v …/token.json:/token.json`), as it cannot be replaced: mount its
+/// folder instead.
 ///
-/// Two empty files stand beside the token's, with `.lease` and `.lock` behind its name; leave them
-/// there. During a renewal a third, with `.new`, has the room for the next token. A file with a
-/// bare token, as Authlib's users keep it, is read, too. Locks need a file system that has them: a
-/// local one, or a network one that is set up for it.
+/// Two empty files are kept beside the token, with the suffixes `.lease` and `.lock`; do not delete
+/// them. During a renewal a third one, with the suffix `.new`, holds the reserved space. A file that
+/// contains a bare token, as written by programs that use Authlib, is read, too. The file system
+/// must support locks: a local one does, a network file system if it is set up for it.
 ///
 /// # Security
 ///
-/// The token stands there as it is. On Unix the file can be read by its owner alone (0600), and so
-/// can a folder that had to be made (0700); elsewhere they have the rights of the folder above.
+/// The token is stored in plain text. On Unix the file is readable by its owner only (0600), and so
+/// is a folder that the store creates (0700); elsewhere they have the permissions of the parent
+/// folder.
 #[derive(Clone)]
 pub struct FileTokenStore {
     path: Arc<Path>,
@@ -98,8 +99,8 @@ pub struct FileTokenStore {
 }
 
 impl FileTokenStore {
-    /// A store in the file at `path`, which is made when there is something to be stored, with its
-    /// folder.
+    /// Creates a store in the file at `path`. The file and its folder are created when the first
+    /// token is stored.
     pub fn new(path: impl Into<PathBuf>) -> Self {
         let path: PathBuf = path.into();
         Self {
@@ -108,7 +109,7 @@ impl FileTokenStore {
         }
     }
 
-    /// What the file holds, if it is there.
+    /// Returns the stored token with its version; none if there is no file.
     ///
     /// ```
     /// use oauth_twin::{BoxError, FileTokenStore, StoredToken, Token};
@@ -128,74 +129,75 @@ impl FileTokenStore {
     ///
     /// # Errors
     ///
-    /// If it cannot be read, is not a regular file that can be replaced, or holds something else.
+    /// If the file cannot be read, is not a regular file that can be replaced, or does not contain
+    /// a token.
     pub fn read(&self) -> Result<Option<StoredToken>, BoxError> {
         let mut content = Zeroizing::new(Vec::new());
         let read = regular_file::open(&private_files::reading(), &self.path).and_then(|file| {
-            regular_file::check_not_mounted(&self.place())?;
-            // Room for all of it, as what grows leaves copies behind.
-            let length = file.metadata()?.len().min(LIMIT);
+            regular_file::check_not_mounted(&self.resolved_path())?;
+            // The whole capacity at once: a buffer that grows leaves copies of the token behind.
+            let length = file.metadata()?.len().min(MAX_BYTES);
             content.reserve_exact(usize::try_from(length).unwrap_or_default() + 2);
-            file.take(LIMIT + 1).read_to_end(&mut content)
+            file.take(MAX_BYTES + 1).read_to_end(&mut content)
         });
         match read {
             Ok(0) => Ok(None),
-            Ok(_) => self.parsed(&content).map(Some),
+            Ok(_) => self.parse(&content).map(Some),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(self.failed("could not be read", error)),
+            Err(error) => Err(self.io_error("could not be read", error)),
         }
     }
 
-    /// Puts `next` in the place of the one that it [replaces](StoredToken::replaces), and tells
-    /// whether that stood there.
+    /// Stores `next` if the file has the version that it [replaces](StoredToken::replaces), and
+    /// returns whether it did.
     ///
     /// # Errors
     ///
     /// If the file cannot be locked, read or written.
     pub fn replace(&self, next: &StoredToken) -> Result<bool, BoxError> {
-        let path = self.place();
-        // Nor is anything made beside what is not a file.
+        let path = self.resolved_path();
+        // Checked before the lock file is created beside something that is not a file.
         regular_file::replaceable_length(&path)
-            .map_err(|error| self.failed("could not be replaced", error))?;
-        let _lock = self.locked(&path)?;
+            .map_err(|error| self.io_error("could not be replaced", error))?;
+        let _lock = self.lock(&path)?;
         let version = self.read()?.map_or(0, |stored| stored.version);
         if version != next.replaces() {
             return Ok(false);
         }
         let text = text(next)?;
-        if text.len() as u64 > LIMIT {
-            return Err(self.wrong("cannot take so large a token"));
+        if text.len() as u64 > MAX_BYTES {
+            return Err(self.error("cannot hold the token, which is larger than 1 MiB"));
         }
         let written = self.next_file.replace(&path, &text);
-        written.map_err(|error| self.failed("could not be written", error))?;
+        written.map_err(|error| self.io_error("could not be written", error))?;
         Ok(true)
     }
 
-    /// The right to renew the token, unless somebody else has it; and room for the next one, which
-    /// [`replace`](Self::replace) uses.
+    /// Acquires the right to renew the token, and reserves space for the next one, which
+    /// [`replace`](Self::replace) uses. Returns none if another process holds the lease.
     ///
     /// # Errors
     ///
-    /// If the lease cannot be opened, or the next token could not be written. Nothing is to be
-    /// renewed then, as it could not be stored.
+    /// If the lease file cannot be opened, or no space can be reserved. Do not renew the token
+    /// then, as a new one could not be stored.
     pub fn try_lease(&self) -> Result<Option<Lease>, BoxError> {
-        let failed = |error| self.failed("could not be leased", error);
-        let path = self.place();
+        let failed = |error| self.io_error("could not be locked for a renewal", error);
+        let path = self.resolved_path();
         let length = regular_file::replaceable_length(&path).map_err(failed)?;
-        let lease = self.opened(&path, "lease").map_err(failed)?;
+        let lease = self.open_beside(&path, "lease").map_err(failed)?;
         match lease.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Ok(None),
             Err(TryLockError::Error(error)) => return Err(failed(error)),
         }
-        let lock = self.locked(&path)?;
-        let size = length.saturating_add(SLACK).min(LIMIT);
+        let lock = self.lock(&path)?;
+        let size = length.saturating_add(GROWTH_BYTES).min(MAX_BYTES);
         let reserved = self.next_file.reserve(&path, size);
         drop(lock);
         reserved.map_err(|error| {
             let new = beside(&path, "new");
             let new = new.display();
-            format!("the file {new}, to which the next token is to be written, could not be made ({error})")
+            format!("the file {new}, which reserves space for the next token, could not be created ({error})")
         })?;
         Ok(Some(Lease::new(Held {
             path,
@@ -204,55 +206,55 @@ impl FileTokenStore {
         })))
     }
 
-    /// The file itself where the path is a link to it, so that the link stays.
-    fn place(&self) -> PathBuf {
+    /// The path of the file itself if `path` is a symbolic link, so that the link is kept.
+    fn resolved_path(&self) -> PathBuf {
         let target = self.path.canonicalize();
-        // What a link leads to need not be there yet.
+        // The target of a link need not exist yet.
         let target = target.or_else(|_| Ok(folder(&self.path).join(fs::read_link(&self.path)?)));
         target.unwrap_or_else(|_: io::Error| self.path.to_path_buf())
     }
 
-    /// An empty file beside the token's, to be locked. It stays: to remove one that somebody else
-    /// is about to lock would give the lock to both.
-    fn opened(&self, path: &Path, what: &str) -> io::Result<File> {
+    /// Opens an empty file beside the token's, to be locked. It is never removed: two processes
+    /// would hold the lock if one removed a file that the other is about to lock.
+    fn open_beside(&self, path: &Path, suffix: &str) -> io::Result<File> {
         private_files::create_folder(folder(path))?;
         let mut options = private_files::writing();
         options.create(true).truncate(false);
-        regular_file::open(&options, &beside(path, what))
+        regular_file::open(&options, &beside(path, suffix))
     }
 
-    /// The lock of those who write.
-    fn locked(&self, path: &Path) -> Result<File, BoxError> {
-        let lock = self.opened(path, "lock").and_then(locked);
-        lock.map_err(|error| self.failed("could not be locked", error))
+    /// Acquires the lock for writing.
+    fn lock(&self, path: &Path) -> Result<File, BoxError> {
+        let lock = self.open_beside(path, "lock").and_then(lock_file);
+        lock.map_err(|error| self.io_error("could not be locked", error))
     }
 
-    /// Nothing of a file that is not one of ours is told: it may be any secret.
-    fn parsed(&self, content: &[u8]) -> Result<StoredToken, BoxError> {
-        let broken = || self.wrong("does not hold a token; move it away, or name another file");
-        if content.len() as u64 > LIMIT {
-            return Err(broken());
+    /// Parses the content. Errors do not quote it: another file may contain any secret.
+    fn parse(&self, content: &[u8]) -> Result<StoredToken, BoxError> {
+        let invalid = || self.error("does not contain a token; move it away, or use another path");
+        if content.len() as u64 > MAX_BYTES {
+            return Err(invalid());
         }
         let content = without_byte_order_mark(content);
-        let known: Content = serde_json::from_slice(content).map_err(|_| broken())?;
+        let known: Content = serde_json::from_slice(content).map_err(|_| invalid())?;
         match (known.format, known.version) {
             (Some(FORMAT), Some(version)) => Ok(StoredToken::new(known.token, version)),
             (Some(later), _) if later > FORMAT => {
-                Err(self.wrong("was written by a later version of this library"))
+                Err(self.error("was written by a later version of oauth-twin; upgrade this program, or use another path"))
             }
             (None, None) => {
-                let token: Token = serde_json::from_slice(content).map_err(|_| broken())?;
+                let token: Token = serde_json::from_slice(content).map_err(|_| invalid())?;
                 Ok(StoredToken::new(Some(token), 0))
             }
-            _ => Err(broken()),
+            _ => Err(invalid()),
         }
     }
 
-    fn failed(&self, what: &str, error: io::Error) -> BoxError {
-        self.wrong(&format!("{what} ({error})"))
+    fn io_error(&self, what: &str, error: io::Error) -> BoxError {
+        self.error(&format!("{what} ({error})"))
     }
 
-    fn wrong(&self, what: &str) -> BoxError {
+    fn error(&self, what: &str) -> BoxError {
         format!("the file {} {what}", self.path.display()).into()
     }
 }
@@ -264,7 +266,7 @@ impl fmt::Debug for FileTokenStore {
     }
 }
 
-/// A lease that is held. Its lock ends when the file is closed, also by the end of the process.
+/// Lease that is held. Its lock ends when the file is closed, at the latest with the process.
 struct Held {
     path: PathBuf,
     next_file: NextFile,
@@ -276,7 +278,7 @@ impl Drop for Held {
         if !self.next_file.close() {
             return;
         }
-        // Somebody who is writing takes the file away; what is left is made anew next time.
+        // If another process is writing, it removes the file, or the next reservation does.
         let lock = regular_file::open(&private_files::writing(), &beside(&self.path, "lock"));
         if let Ok(lock) = lock
             && lock.try_lock().is_ok()
@@ -286,7 +288,7 @@ impl Drop for Held {
     }
 }
 
-/// What stands in a file. One with a bare token has neither `format` nor `version`.
+/// Content of a file. One with a bare token has neither `format` nor `version`.
 #[derive(Deserialize, Serialize)]
 struct Content {
     format: Option<u64>,
@@ -295,17 +297,19 @@ struct Content {
     token: Option<Token>,
 }
 
-/// Locks a file, which nobody holds for long unless they have been stopped.
-fn locked(file: File) -> io::Result<File> {
+/// Locks a file. No process holds this lock for long, unless it was stopped meanwhile.
+fn lock_file(file: File) -> io::Result<File> {
     let began = Instant::now();
     loop {
         match file.try_lock() {
             Ok(()) => return Ok(file),
-            Err(TryLockError::WouldBlock) if began.elapsed() < BUSY => {
+            Err(TryLockError::WouldBlock) if began.elapsed() < LOCK_TIMEOUT => {
                 std::thread::sleep(Duration::from_millis(5));
             }
             Err(TryLockError::WouldBlock) => {
-                return Err(io::Error::other("another process keeps it"));
+                return Err(io::Error::other(
+                    "another process has held the lock for 5 seconds",
+                ));
             }
             Err(TryLockError::Error(error)) => return Err(error),
         }
@@ -322,14 +326,14 @@ fn text(next: &StoredToken) -> Result<Zeroizing<Vec<u8>>, BoxError> {
 }
 
 /// `token.json.lock` beside `token.json`.
-fn beside(path: &Path, what: &str) -> PathBuf {
+fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = OsString::from(path);
     name.push(".");
-    name.push(what);
+    name.push(suffix);
     name.into()
 }
 
-/// The folder of a file; that of the program's own work where the path names none.
+/// The folder of a file; the working directory if the path names none.
 fn folder(path: &Path) -> &Path {
     match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,

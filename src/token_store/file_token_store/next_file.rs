@@ -1,4 +1,4 @@
-//! The file beside that of the token, with `.new` behind its name, that takes its place.
+//! File with the suffix `.new`, which is renamed over the file of the token.
 
 use std::{
     fs::{self, File},
@@ -12,16 +12,16 @@ use crate::token_store::{
     private_files,
 };
 
-/// The file for the next token, kept open from the lease on: what it takes on the disk is there
-/// for the token. Whoever uses it has locked the token's file.
+/// File for the next token, kept open from the lease on, so that its disk space stays reserved. Used
+/// under the lock for writing only.
 #[derive(Clone, Default)]
 pub(super) struct NextFile(Arc<Mutex<Option<File>>>);
 
 impl NextFile {
-    /// Makes room for a token of `size` bytes.
+    /// Reserves space for a token of `size` bytes.
     pub(super) fn reserve(&self, path: &Path, size: u64) -> io::Result<()> {
         self.keep(None);
-        let mut file = created(path)?;
+        let mut file = create(path)?;
         if let Err(error) = io::copy(&mut io::repeat(0).take(size), &mut file) {
             let _ = remove(path);
             return Err(error);
@@ -30,38 +30,38 @@ impl NextFile {
         Ok(())
     }
 
-    /// Puts `text` in the place of the file at `path`: all or nothing, whenever the process or the
-    /// system is stopped.
+    /// Replaces the file at `path` by one with `text`, atomically, whenever the process is killed
+    /// or the system crashes.
     pub(super) fn replace(&self, path: &Path, text: &[u8]) -> io::Result<()> {
         let new = beside(path, "new");
-        // Another process may have put its own in the place of ours.
+        // Another process may have replaced the reserved file by its own.
         let reserved = self.keep(None);
         let reserved = reserved.filter(|file| private_files::is_same(file, &new));
         let is_reserved = reserved.is_some();
         let mut file = match reserved {
             Some(file) => file,
-            None => created(path)?,
+            None => create(path)?,
         };
         let written = write(&mut file, text).and_then(|()| fs::rename(&new, path));
         if let Err(error) = written {
-            // The next attempt needs the room, too.
+            // The next attempt needs the space, too.
             match is_reserved {
                 true => drop(self.keep(Some(file))),
                 false => drop(remove(path)),
             }
             return Err(error);
         }
-        // The token is in its place. Not every file system can do more, nor every folder.
+        // The token is stored by now. Not every file system can sync a folder.
         let _ = private_files::sync_folder(folder(path));
         Ok(())
     }
 
-    /// Closes what no token has come into, and tells whether it is there.
+    /// Closes the reserved file, and returns whether there was one.
     pub(super) fn close(&self) -> bool {
         self.keep(None).is_some()
     }
 
-    /// Keeps `file`, and returns the one that was kept.
+    /// Replaces the open file, and returns the previous one.
     fn keep(&self, file: Option<File>) -> Option<File> {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         std::mem::replace(&mut kept, file)
@@ -75,8 +75,8 @@ fn write(file: &mut File, text: &[u8]) -> io::Result<()> {
     file.sync_all()
 }
 
-/// A new file, so that nobody else has it open.
-fn created(path: &Path) -> io::Result<File> {
+/// Creates a new file, which no other process has open.
+fn create(path: &Path) -> io::Result<File> {
     remove(path)?;
     let mut options = private_files::writing();
     options.create_new(true).open(beside(path, "new"))

@@ -1,4 +1,4 @@
-//! Regular files, as nothing else is opened: a FIFO would block for ever, a device may do anything.
+//! Regular files. Nothing else is opened: a FIFO would block for ever, a device may do anything.
 
 use std::{
     fs::{self, File, FileType, OpenOptions},
@@ -8,20 +8,20 @@ use std::{
 
 use crate::token_store::private_files;
 
-/// Opens a regular file, or makes one where `options` say so.
+/// Opens a regular file, or creates one if `options` say so.
 pub(super) fn open(options: &OpenOptions, path: &Path) -> io::Result<File> {
     match fs::metadata(path) {
         Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
         Ok(metadata) => check(path, metadata.file_type())?,
         Err(_) => {}
     }
-    // What has come here in the meantime does not block: see `private_files`.
+    // A FIFO that was created meanwhile does not block: see `private_files`.
     let file = options.open(path)?;
     check(path, file.metadata()?.file_type())?;
     Ok(file)
 }
 
-/// The length of a file that another one is to replace, 0 where none is.
+/// The length of a file that is to be replaced; 0 if there is none.
 pub(super) fn replaceable_length(path: &Path) -> io::Result<u64> {
     match fs::metadata(path) {
         Ok(metadata) => {
@@ -34,8 +34,8 @@ pub(super) fn replaceable_length(path: &Path) -> io::Result<u64> {
     }
 }
 
-/// A file that is mounted by itself cannot be replaced, nor does it show what has replaced it
-/// elsewhere.
+/// Checks that the file is no mount point: that could not be replaced, and would not show what
+/// replaced the mounted file elsewhere.
 pub(super) fn check_not_mounted(path: &Path) -> io::Result<()> {
     if private_files::is_mount_point(path) {
         return Err(irregular(
@@ -51,7 +51,7 @@ fn check(path: &Path, kind: FileType) -> io::Result<()> {
         return Ok(());
     }
     let kind = private_files::name(kind);
-    let what = format!("{kind}; move it away, or name the path of a regular file");
+    let what = format!("{kind}; move it away, or use the path of a regular file");
     Err(irregular(path, &what))
 }
 

@@ -1,6 +1,6 @@
 use crate::token_store::file_token_store::*;
 
-/// A folder of the test's own, which goes with it.
+/// Folder of a test, removed at its end.
 pub(super) struct Folder(pub(super) PathBuf);
 
 impl Folder {
@@ -34,7 +34,7 @@ pub(super) fn stored(token: &str, version: u64) -> StoredToken {
 }
 
 #[test]
-fn nothing_is_stored_at_first_and_then_each_in_its_turn() {
+fn versions_are_stored_in_order() {
     let folder = Folder::new("turns");
     let store = folder.store();
     assert_eq!(store.read().expect("a file that is not there"), None);
@@ -50,7 +50,7 @@ fn nothing_is_stored_at_first_and_then_each_in_its_turn() {
 }
 
 #[test]
-fn of_many_who_replace_the_same_one_does() {
+fn one_of_many_concurrent_writes_of_a_version_succeeds() {
     let folder = Folder::new("race");
     let store = folder.store();
     for version in 1..20 {
@@ -85,7 +85,7 @@ fn one_has_the_lease_until_it_is_dropped() {
 }
 
 #[test]
-fn the_lease_has_room_for_the_next_token_until_it_ends() {
+fn the_lease_reserves_space_until_it_ends() {
     let folder = Folder::new("room");
     let store = folder.with(serde_json::json!({"access_token": "t".repeat(9000)}).to_string());
     let new = beside(&store.path, "new");
@@ -108,9 +108,9 @@ fn the_lease_has_room_for_the_next_token_until_it_ends() {
     assert_eq!(store.read().expect("a file"), Some(stored("u", 2)));
 }
 
-/// A login waits for no lease, and takes the room; so may one of another process.
+/// A login does not wait for the lease, and uses the reserved space; another process may do so, too.
 #[test]
-fn who_writes_without_the_lease_does_not_mix_with_who_has_it() {
+fn a_write_without_the_lease_does_not_mix_with_one_under_it() {
     let folder = Folder::new("mixed");
     let (store, other) = (folder.store(), folder.store());
     let lease = store.try_lease().expect("a file").expect("the lease");
@@ -120,7 +120,7 @@ fn who_writes_without_the_lease_does_not_mix_with_who_has_it() {
     assert!(store.replace(&stored("renewed", 2)).expect("a file"));
     drop(lease);
     let _lease = store.try_lease().expect("a file").expect("the lease");
-    // What a killed process was about to write, in the place of the room.
+    // A file that a killed process left behind instead of the reserved one.
     let new = beside(&store.path, "new");
     fs::remove_file(&new).expect("a file");
     fs::write(&new, "half of a tok").expect("a file");
@@ -147,7 +147,7 @@ fn a_deleted_folder_is_made_again() {
 }
 
 #[test]
-fn a_folder_in_the_place_of_a_file_is_an_error_that_says_so() {
+fn a_folder_at_the_path_is_an_error_that_says_so() {
     let folder = Folder::new("a-folder");
     let store = folder.store();
     let expected = |name: &str| format!("({name} is a folder; move it away");
@@ -170,7 +170,7 @@ fn a_folder_in_the_place_of_a_file_is_an_error_that_says_so() {
     }
     fs::create_dir(beside(&store.path, "new")).expect("a folder");
     let error = store.try_lease().expect_err("no room").to_string();
-    assert!(error.contains("token.json.new, to which"), "{error}");
+    assert!(error.contains("token.json.new, which reserves"), "{error}");
     store.replace(&stored("t", 1)).expect_err("no room");
 }
 
@@ -184,7 +184,7 @@ fn debug_tells_the_path() {
 }
 
 #[test]
-fn a_bare_token_is_the_first_of_all() {
+fn a_bare_token_has_version_zero() {
     let folder = Folder::new("bare");
     let store = folder.with(r#"{"access_token": "a", "token_type": "Bearer", "expires_at": 1}"#);
     let read = store.read().expect("a token").expect("a token");
@@ -193,7 +193,7 @@ fn a_bare_token_is_the_first_of_all() {
     assert_eq!(store.read().expect("a file"), Some(stored("b", 1)));
 }
 
-/// Some editors write one.
+/// Some editors write it.
 #[test]
 fn a_byte_order_mark_is_passed_over() {
     let folder = Folder::new("mark");
@@ -239,7 +239,7 @@ fn a_file_of_something_else_is_an_error_that_tells_nothing_of_it_and_stays() {
         ] {
             let error = format!("{error} {error:?}");
             assert!(
-                error.contains("token.json does not hold a token; move it"),
+                error.contains("token.json does not contain a token; move it"),
                 "{error}"
             );
             assert!(!error.contains("hunter2"), "{error}");
@@ -255,7 +255,7 @@ fn a_file_of_something_else_is_an_error_that_tells_nothing_of_it_and_stays() {
     let store = folder.with(r#"{"format": 2, "version": 1, "keys": []}"#);
     let error = store.read().expect_err("a later one").to_string();
     assert!(
-        error.ends_with("was written by a later version of this library"),
+        error.contains("was written by a later version of oauth-twin; upgrade"),
         "{error}"
     );
 }
@@ -269,7 +269,7 @@ fn an_empty_file_holds_nothing() {
 }
 
 #[test]
-fn what_a_killed_process_left_is_in_nobodys_way() {
+fn a_file_left_by_a_killed_process_is_replaced() {
     let folder = Folder::new("killed");
     let store = folder.store();
     assert!(store.replace(&stored("t", 1)).expect("a file"));
@@ -306,7 +306,7 @@ fn what_could_not_be_read_again_is_not_written() {
         error
             .expect_err("too large")
             .to_string()
-            .contains("so large")
+            .contains("larger than 1 MiB")
     );
     assert_eq!(store.read().expect("no file"), None);
 }
@@ -325,7 +325,9 @@ fn a_lock_that_a_stopped_process_keeps_is_an_error() {
     });
     for error in errors {
         assert!(
-            error.to_string().contains("another process keeps it"),
+            error
+                .to_string()
+                .contains("another process has held the lock for 5 seconds"),
             "{error}"
         );
     }
@@ -335,7 +337,7 @@ fn a_lock_that_a_stopped_process_keeps_is_an_error() {
 }
 
 #[test]
-fn a_path_without_a_folder_is_in_the_folder_of_work() {
+fn a_path_without_a_folder_is_in_the_working_directory() {
     assert_eq!(folder(Path::new("token.json")), Path::new("."));
     assert_eq!(folder(Path::new("/token.json")), Path::new("/"));
 }
@@ -357,7 +359,7 @@ fn only_the_owner_can_read_and_a_link_stays_a_link() {
     ] {
         assert_eq!(mode(&path), expected, "{}", path.display());
     }
-    // One that others could read gives way to one that they cannot.
+    // A file that others can read is replaced by one that they cannot.
     fs::set_permissions(&store.path, fs::Permissions::from_mode(0o644)).expect("a file");
     let link = folder.0.join("link.json");
     symlink("deep/token.json", &link).expect("a link");
@@ -365,7 +367,7 @@ fn only_the_owner_can_read_and_a_link_stays_a_link() {
     assert!(linked.replace(&stored("u", 2)).expect("a file"));
     assert_eq!(mode(&store.path), 0o600);
     assert_eq!(store.read().expect("a file"), Some(stored("u", 2)));
-    // Also where that is not there yet.
+    // Also if its target does not exist yet.
     fs::remove_file(&store.path).expect("a file");
     assert!(linked.replace(&stored("v", 1)).expect("a file"));
     assert!(fs::symlink_metadata(&link).expect("a link").is_symlink());
@@ -376,7 +378,7 @@ proptest::proptest! {
     #[test]
     fn no_content_makes_it_panic(content: Vec<u8>, json in r#"\{("(format|version|token|access_token)": ?(1|2|-1|"x"|\{\}|null),? ?){0,4}\}"#) {
         let store = FileTokenStore::new("token.json");
-        let _ = store.parsed(&content);
-        let _ = store.parsed(json.as_bytes());
+        let _ = store.parse(&content);
+        let _ = store.parse(json.as_bytes());
     }
 }

@@ -11,11 +11,11 @@ use crate::token_store::file_token_store::{
     *,
 };
 
-/// A mount of the test's own, which goes with it.
+/// Mount of a test, removed at its end.
 struct Mount(PathBuf);
 
 impl Mount {
-    /// None where the test may not mount anything, which it says.
+    /// Returns none, and prints so, if the test has no permission to mount.
     fn new(arguments: &[&str], at: &Path) -> Option<Self> {
         if run("mount", arguments, at) {
             return Some(Self(at.to_owned()));
@@ -48,14 +48,14 @@ fn disk(store: &FileTokenStore) -> Option<Mount> {
     Mount::new(&["-t", "tmpfs", "-o", "size=64k", "tmpfs"], folder)
 }
 
-/// Takes all the room that there is.
+/// Fills the disk.
 fn fill(store: &FileTokenStore) -> PathBuf {
     let path = folder(&store.path).join("others");
     fs::write(&path, vec![b'x'; 1024 * 1024]).expect_err("a full disk");
     path
 }
 
-/// At once, what each of the methods fails with.
+/// The error of each method, none of which may block.
 fn failures(store: &FileTokenStore) -> [String; 3] {
     let began = Instant::now();
     let errors = [
@@ -104,13 +104,13 @@ fn what_is_no_regular_file_is_an_error_at_once() {
         assert!(error.contains(&expected), "{error}");
         fs::remove_file(&path).expect("a FIFO");
     }
-    // Nothing is written into one, nor waited for.
+    // Nothing is written into a FIFO, nor waited for.
     assert!(run("mkfifo", &[], &beside(&store.path, "new")));
     let _lease = store.try_lease().expect("room").expect("the lease");
     assert!(store.replace(&stored("u", 2)).expect("a file"));
 }
 
-/// One that takes the file's place after it was looked at.
+/// A FIFO that replaces the file after the check.
 #[test]
 fn no_open_blocks() {
     let folder = Folder::new("swapped");
@@ -131,7 +131,7 @@ fn a_full_disk_is_an_error_of_the_lease() {
     for _ in 0..2 {
         let error = store.try_lease().expect_err("no room").to_string();
         assert!(
-            error.contains("token.json.new, to which the next token is to be written")
+            error.contains("token.json.new, which reserves space for the next token")
                 && error.contains("No space left"),
             "{error}"
         );
@@ -141,7 +141,7 @@ fn a_full_disk_is_an_error_of_the_lease() {
     assert!(!beside(&store.path, "new").exists());
     assert_eq!(store.read().expect("a file"), Some(stored("t", 1)));
     fs::remove_file(others).expect("a file");
-    // The lease was given back each time.
+    // The lease was released each time.
     assert!(store.try_lease().expect("room").is_some());
 }
 
@@ -156,7 +156,7 @@ fn a_disk_that_fills_up_under_the_lease_has_room_for_the_token() {
     let large = "u".repeat(20_000);
     store.replace(&stored(&large, 2)).expect_err("no such room");
     assert_eq!(store.read().expect("a file"), Some(stored("t", 1)));
-    // What did not fit leaves the room as it was.
+    // A token that does not fit leaves the reserved space unchanged.
     let next = stored(&"u".repeat(3000), 2);
     assert!(store.replace(&next).expect("room"));
     drop(lease);
@@ -186,7 +186,7 @@ fn a_folder_that_is_read_only_is_an_error_of_the_lease() {
     }
 }
 
-/// Its files can be locked, and none can be made.
+/// Files in the folder can be locked, but none can be created.
 #[test]
 fn missing_permissions_are_an_error_of_the_lease() {
     let folder = Folder::new("permissions");
@@ -200,7 +200,7 @@ fn missing_permissions_are_an_error_of_the_lease() {
     let lease = store.try_lease();
     allow(0o700).expect("a folder");
     if is_root {
-        eprintln!("passed over: permissions stop nobody who is root");
+        eprintln!("skipped: permissions do not apply to root");
         assert!(lease.expect("a file").is_some());
         return;
     }
@@ -234,7 +234,7 @@ fn a_file_that_is_mounted_is_an_error_at_once() {
     assert!(store.replace(&stored("u", 1)).expect("a file"));
 }
 
-/// As a container has it.
+/// As in a container with a volume.
 #[test]
 fn a_folder_that_is_mounted_is_none() {
     let folder = Folder::new("volume");

@@ -58,7 +58,7 @@ async fn a_file_of_something_else_is_an_error_that_names_it() -> TestResult {
     let source = cause(&error);
     let shown = format!("{error} {source} {error:?}");
     assert!(
-        shown.contains("token.json does not hold a token; move it away"),
+        shown.contains("token.json does not contain a token; move it away"),
         "{shown}"
     );
     assert!(!shown.contains("hunter2"), "{shown}");
