@@ -161,13 +161,12 @@ impl<S: AsyncTokenStore + 'static> AnyStore for S {
 }
 
 macro_rules! stored {
-    ($builder:ident) => {
+    ($builder:ident, $which:expr) => {
         impl $builder {
             /// Sets the store of the token outside of the client: a
-            /// [`FileTokenStore`](crate::FileTokenStore), or a store of your own. The client
-            /// loads its token from it and saves each new one, including those of `set_token` and
-            /// `fetch_token`; after `revoke_token` none. Children have no store of their own; one
-            /// with the client's refresh token shares its token and its store.
+            /// [`FileTokenStore`](crate::FileTokenStore), or a store of your own. The client loads
+            /// its token from it and saves each new one, including
+            #[doc = $which]
             ///
             /// The lease of a renewal is kept until the new token is saved, and a failed save is
             /// repeated meanwhile. `token` is none until the store has been read, for example by
@@ -180,5 +179,9 @@ macro_rules! stored {
     };
 }
 
-stored!(AsyncOAuth2ClientBuilder);
-stored!(AsyncAssertionClientBuilder);
+stored!(
+    AsyncOAuth2ClientBuilder,
+    "those of `set_token` and `fetch_token`; after `revoke_token` none. Children have no store of \
+     their own; one with the client's refresh token shares its token and its store."
+);
+stored!(AsyncAssertionClientBuilder, "those of `set_token`.");

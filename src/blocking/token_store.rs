@@ -153,13 +153,12 @@ impl<S: TokenStore + 'static> AnyStore for S {
 }
 
 macro_rules! stored {
-    ($builder:ident) => {
+    ($builder:ident, $which:expr) => {
         impl $builder {
             /// Sets the store of the token outside of the client: a
-            /// [`FileTokenStore`](crate::FileTokenStore), or a store of your own. The client
-            /// loads its token from it and saves each new one, including those of `set_token` and
-            /// `fetch_token`; after `revoke_token` none. Children have no store of their own; one
-            /// with the client's refresh token shares its token and its store.
+            /// [`FileTokenStore`](crate::FileTokenStore), or a store of your own. The client loads
+            /// its token from it and saves each new one, including
+            #[doc = $which]
             ///
             /// The lease of a renewal is kept until the new token is saved, and a failed save is
             /// repeated meanwhile. `token` is none until the store has been read, for example by
@@ -172,5 +171,9 @@ macro_rules! stored {
     };
 }
 
-stored!(OAuth2ClientBuilder);
-stored!(AssertionClientBuilder);
+stored!(
+    OAuth2ClientBuilder,
+    "those of `set_token` and `fetch_token`; after `revoke_token` none. Children have no store of \
+     their own; one with the client's refresh token shares its token and its store."
+);
+stored!(AssertionClientBuilder, "those of `set_token`.");

@@ -10,7 +10,8 @@ use super::super::{
     http,
     session::Session,
     settings::{
-        HttpSettings, Identity, Problems, Settings, TokenSettings, http_settings, token_settings,
+        HttpSettings, Identity, Problems, Settings, TokenSettings, http_settings,
+        timeout_with_renewal, token_settings,
     },
     transport::Follow,
 };
@@ -363,7 +364,11 @@ impl AssertionClientBuilder {
 }
 
 token_settings!(AssertionClientBuilder);
-http_settings!(AssertionClientBuilder);
+http_settings!(
+    AssertionClientBuilder,
+    timeout: timeout_with_renewal!(),
+    clock: "The clock for every expiry, and for the times in assertions.",
+);
 
 /// Without the query of the endpoint, in which some servers expect a key.
 impl fmt::Debug for AssertionClientBuilder {

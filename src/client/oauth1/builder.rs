@@ -237,7 +237,12 @@ impl OAuth1ClientBuilder {
     }
 }
 
-http_settings!(OAuth1ClientBuilder);
+http_settings!(
+    OAuth1ClientBuilder,
+    timeout: "It does not limit requests to an API: these fail after 30 seconds without a byte, and \
+              the request's own `timeout` limits the whole of `send`.",
+    clock: "The clock for the timestamps of signatures.",
+);
 
 /// Without queries.
 impl fmt::Debug for OAuth1ClientBuilder {

@@ -8,7 +8,10 @@ use super::super::{
     http,
     oauth2::client::OAuth2Client,
     session::Session,
-    settings::{Authentication, HttpSettings, TokenSettings, http_settings, token_settings},
+    settings::{
+        Authentication, HttpSettings, TokenSettings, http_settings, timeout_with_renewal,
+        token_settings,
+    },
     transport::Follow,
 };
 use crate::{
@@ -190,7 +193,11 @@ impl OAuth2ClientBuilder {
 }
 
 token_settings!(OAuth2ClientBuilder);
-http_settings!(OAuth2ClientBuilder);
+http_settings!(
+    OAuth2ClientBuilder,
+    timeout: timeout_with_renewal!(),
+    clock: "The clock for every expiry, including that of a pending login, and for timestamps.",
+);
 
 /// Without the query of the endpoint, in which some servers expect a key.
 impl fmt::Debug for OAuth2ClientBuilder {

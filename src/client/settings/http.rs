@@ -75,21 +75,15 @@ impl HttpSettings {
     }
 }
 
-/// The methods of a builder with a field `http`.
+/// The methods of a builder with a field `http`; the documentation of two of them differs between
+/// the clients.
 macro_rules! http_settings {
-    ($builder:ident) => {
+    ($builder:ident, timeout: $timeout:expr, clock: $clock:expr $(,)?) => {
         impl $builder {
             /// The timeout of a call of one of the server's endpoints, repetitions included.
             /// Defaults to 30 seconds.
             ///
-            /// It does not limit requests to an API: these fail after 30 seconds without a byte,
-            /// and the request's own `timeout` limits the whole of `send`, including the wait for
-            /// a renewal, the renewal and the one retry. Without it a request waits for a renewal
-            /// for two of these timeouts and a second, or with a `token_store` for three and 41
-            /// seconds.
-            ///
-            /// A request that renews a token early waits for half of its limit, and then uses the
-            /// old token while the renewal continues.
+            #[doc = $timeout]
             pub fn timeout(mut self, timeout: std::time::Duration) -> Self {
                 self.http.timeout = timeout;
                 self
@@ -112,8 +106,8 @@ macro_rules! http_settings {
                 self
             }
 
-            /// The clock for every expiry, including that of a pending login, and for timestamps.
-            /// Defaults to the system's.
+            #[doc = $clock]
+            /// Defaults to the system clock.
             pub fn clock(mut self, clock: $crate::clock::Clock) -> Self {
                 self.http.clock = clock;
                 self
@@ -133,3 +127,16 @@ macro_rules! http_settings {
     };
 }
 pub(in super::super) use http_settings;
+
+/// Documentation of `timeout` of a client whose tokens are renewed.
+macro_rules! timeout_with_renewal {
+    () => {
+        "It does not limit requests to an API: these fail after 30 seconds without a byte, and the \
+         request's own `timeout` limits the whole of `send`, including the wait for a renewal, the \
+         renewal and the one retry. Without it a request waits for a renewal for two of these \
+         timeouts and a second, or with a `token_store` for three and 41 seconds.\n\nA request \
+         that renews a token early waits for half of its limit, and then uses the old token while \
+         the renewal continues."
+    };
+}
+pub(in super::super) use timeout_with_renewal;

@@ -6,7 +6,7 @@ mod session;
 mod token;
 
 pub(super) use {
-    http::{HttpSettings, http_settings},
+    http::{HttpSettings, http_settings, timeout_with_renewal},
     problems::Problems,
     session::{Authentication, Identity, Settings},
     token::{TokenSettings, token_settings},

@@ -53,7 +53,8 @@ impl fmt::Debug for AuthorizationUrl {
     }
 }
 
-/// Client at an authorization endpoint. It builds requests, which the end-user's browser sends.
+/// Authorization endpoint of a server, for one client. It builds requests, which the end-user's
+/// browser sends.
 ///
 /// ```
 /// use oauth_twin::oauth2::{
@@ -84,7 +85,7 @@ pub struct AuthorizationEndpoint {
 }
 
 impl AuthorizationEndpoint {
-    /// Makes the client at the `authorization_endpoint` of the server.
+    /// Creates the endpoint with the `authorization_endpoint` of the server's metadata.
     ///
     /// # Errors
     ///

@@ -100,7 +100,7 @@ impl fmt::Debug for Endpoint {
 macro_rules! authenticated_endpoint {
     ($name:ident at $member:literal) => {
         impl $name {
-            #[doc = concat!("Makes the client at the `", $member, "` of the server.")]
+            #[doc = concat!("Creates the endpoint with the `", $member, "` of the server's metadata.")]
             ///
             /// # Errors
             ///

@@ -25,7 +25,7 @@ use crate::{
     secret::Secret,
 };
 
-/// Client at an introspection endpoint. It builds requests and reads responses, which you send and
+/// Introspection endpoint of a server, for one client. It builds requests and reads responses, which you send and
 /// receive with any HTTP library. The clients of this crate use it themselves.
 ///
 /// ```

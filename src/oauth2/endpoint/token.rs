@@ -19,7 +19,7 @@ use crate::{
     wire::form::Form,
 };
 
-/// Client at a token endpoint. It builds requests and reads responses, which you send and receive
+/// Token endpoint of a server, for one client. It builds requests and reads responses, which you send and receive
 /// with any HTTP library. The clients of this crate use it themselves.
 ///
 /// ```
