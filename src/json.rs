@@ -1,9 +1,9 @@
 //! Untrusted JSON objects.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 use serde::{
-    Deserialize, Deserializer,
+    Deserialize, Deserializer, Serialize, Serializer,
     de::{self, MapAccess, Visitor},
 };
 use serde_json::{Map, Value};
@@ -47,9 +47,228 @@ impl<'de> Deserialize<'de> for Members {
     }
 }
 
+/// Names of members that most tokens or keys have, sorted. They are not allocated.
+const COMMON_NAMES: [&str; 32] = [
+    "acr",
+    "alg",
+    "amr",
+    "at_hash",
+    "aud",
+    "auth_time",
+    "azp",
+    "c_hash",
+    "cnf",
+    "crv",
+    "e",
+    "email",
+    "exp",
+    "iat",
+    "iss",
+    "jti",
+    "key_ops",
+    "kid",
+    "kty",
+    "n",
+    "name",
+    "nbf",
+    "nonce",
+    "scope",
+    "sid",
+    "sub",
+    "typ",
+    "use",
+    "x",
+    "x5c",
+    "x5t",
+    "y",
+];
+
+/// How many members there is room for at first: as many as most tokens have.
+const MEMBERS: usize = 8;
+
+/// Members of a JSON object like [`Members`], without an allocation for each of the common names.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Object(
+    /// Sorted by name.
+    Vec<(Cow<'static, str>, Value)>,
+);
+
+impl Object {
+    /// Parses a body or a file, which may begin with a byte order mark.
+    pub(crate) fn from_slice(json: &[u8]) -> serde_json::Result<Self> {
+        serde_json::from_slice(without_byte_order_mark(json))
+    }
+
+    fn position(&self, name: &str) -> Result<usize, usize> {
+        self.0.binary_search_by(|(given, _)| (**given).cmp(name))
+    }
+
+    pub(crate) fn get(&self, name: &str) -> Option<&Value> {
+        Some(&self.0[self.position(name).ok()?].1)
+    }
+
+    /// Adds a member, or replaces that of the same name.
+    pub(crate) fn insert(&mut self, name: impl Into<Cow<'static, str>>, value: Value) {
+        let name = name.into();
+        match self.position(&name) {
+            Ok(position) => self.0[position].1 = value,
+            Err(position) => {
+                if self.0.is_empty() {
+                    self.0.reserve(MEMBERS);
+                }
+                self.0.insert(position, (name, value));
+            }
+        }
+    }
+
+    pub(crate) fn remove(&mut self, name: &str) -> Option<Value> {
+        let position = self.position(name).ok()?;
+        Some(self.0.remove(position).1)
+    }
+
+    pub(crate) fn shrink_to_fit(&mut self) {
+        self.0.shrink_to_fit();
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
+        self.0.iter().map(|(name, value)| (&**name, value))
+    }
+}
+
+/// The object of members whose names differ.
+impl From<Map<String, Value>> for Object {
+    fn from(members: Map<String, Value>) -> Self {
+        let members = members.into_iter();
+        let mut members: Vec<_> = members.map(|(name, value)| (common(name), value)).collect();
+        members.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+        Self(members)
+    }
+}
+
+impl Serialize for Object {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.iter())
+    }
+}
+
+impl<'de> Deserialize<'de> for Object {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Once;
+
+        impl<'de> Visitor<'de> for Once {
+            type Value = Object;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a JSON object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object, A::Error> {
+                let mut members = Vec::with_capacity(MEMBERS);
+                while let Some((Name(name), value)) = map.next_entry::<Name, Value>()? {
+                    members.push((name, value));
+                }
+                // All at once: an insertion in order takes time by the square of a number that the
+                // sender chooses.
+                members.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+                match members.windows(2).any(|pair| pair[0].0 == pair[1].0) {
+                    true => Err(de::Error::custom("duplicate member")),
+                    false => Ok(Object(members)),
+                }
+            }
+        }
+
+        deserializer.deserialize_map(Once)
+    }
+}
+
+/// Name of a member.
+struct Name(Cow<'static, str>);
+
+impl<'de> Deserialize<'de> for Name {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Text;
+
+        impl Visitor<'_> for Text {
+            type Value = Name;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("the name of a member")
+            }
+
+            fn visit_str<E: de::Error>(self, name: &str) -> Result<Name, E> {
+                Ok(Name(common(name)))
+            }
+        }
+
+        deserializer.deserialize_str(Text)
+    }
+}
+
+/// The name, allocated only if it is not one of the common ones.
+fn common(name: impl AsRef<str> + Into<String>) -> Cow<'static, str> {
+    match COMMON_NAMES.binary_search(&name.as_ref()) {
+        Ok(position) => Cow::Borrowed(COMMON_NAMES[position]),
+        Err(_) => Cow::Owned(name.into()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn common_names_are_found() {
+        for name in COMMON_NAMES {
+            assert!(matches!(common(name), Cow::Borrowed(found) if found == name));
+        }
+        for name in ["", "exp2", "ISS", "zoneinfo"] {
+            assert!(matches!(common(name), Cow::Owned(found) if found == name));
+        }
+    }
+
+    #[test]
+    fn an_object_reads_and_writes_as_a_map() {
+        let text = r#"{"zone":1,"sub":"me","b":{"a":1,"c":[]},"exp":7,"\u0061ud":null}"#;
+        let map: Map<String, Value> = serde_json::from_str(text).expect("JSON");
+        let object: Object = serde_json::from_str(text).expect("JSON");
+        assert_eq!(Object::from(map.clone()), object);
+        assert_eq!(object.iter().count(), map.len());
+        assert_eq!(
+            serde_json::to_value(&object).expect("JSON"),
+            Value::Object(map)
+        );
+        assert_eq!(object.get("aud"), Some(&Value::Null));
+        assert_eq!(object.get("a"), None);
+        let sorted = r#"{"aud":null,"b":{"a":1,"c":[]},"exp":7,"sub":"me","zone":1}"#;
+        assert_eq!(serde_json::to_string(&object).expect("JSON"), sorted);
+    }
+
+    #[test]
+    fn a_member_of_an_object_stands_once() {
+        for text in [
+            "",
+            "[]",
+            "null",
+            "7",
+            r#"{"a":1,"b":2,"a":1}"#,
+            "{} {}",
+            "{",
+            r#"{7:7}"#,
+        ] {
+            assert!(serde_json::from_str::<Object>(text).is_err(), "{text}");
+        }
+        let mut object = Object::default();
+        for (name, value) in [("b", 1), ("a", 2), ("c", 3), ("b", 4)] {
+            object.insert(name, value.into());
+        }
+        assert_eq!(object.remove("c"), Some(3.into()));
+        assert_eq!(object.remove("d"), None);
+        let all: Vec<_> = object
+            .iter()
+            .map(|(name, value)| format!("{name}{value}"))
+            .collect();
+        assert_eq!(all, ["a2", "b4"]);
+    }
 
     #[test]
     fn members_stand_once() {

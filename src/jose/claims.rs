@@ -7,13 +7,13 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::{
     clock::since_epoch,
     error::{Error, Result},
     jose::{Header, SigningKey, header::json, jws::signed},
-    json::Members,
+    json::Object,
     secret::Secret,
 };
 
@@ -36,7 +36,7 @@ use crate::{
 ///
 /// [RFC 7519 section 4.1](https://www.rfc-editor.org/rfc/rfc7519#section-4.1)
 #[derive(Clone, Default, PartialEq)]
-pub struct Claims(Map<String, Value>);
+pub struct Claims(Object);
 
 impl Claims {
     /// An empty set of claims.
@@ -51,7 +51,7 @@ impl Claims {
     /// If it is not a JSON object, has a duplicate member, or a registered claim has the wrong
     /// type.
     pub fn from_slice(payload: &[u8]) -> Result<Self> {
-        let Ok(Members(members)) = serde_json::from_slice(payload) else {
+        let Ok(members) = serde_json::from_slice::<Object>(payload) else {
             return Err(Error::untrusted(
                 "the payload is not a JSON object, or has a duplicate member",
             ));
@@ -83,49 +83,54 @@ impl Claims {
     /// Sets `iss`, the issuer of the token.
     #[must_use]
     pub fn with_issuer(self, issuer: impl Into<String>) -> Self {
-        self.with("iss", issuer.into())
+        self.registered("iss", issuer.into())
     }
 
     /// Sets `sub`, the subject.
     #[must_use]
     pub fn with_subject(self, subject: impl Into<String>) -> Self {
-        self.with("sub", subject.into())
+        self.registered("sub", subject.into())
     }
 
     /// Sets `aud`, the audience, as a string.
     #[must_use]
     pub fn with_audience(self, audience: impl Into<String>) -> Self {
-        self.with("aud", audience.into())
+        self.registered("aud", audience.into())
     }
 
     /// Sets `exp`, the expiry, in whole seconds.
     #[must_use]
     pub fn with_expires_at(self, expires_at: SystemTime) -> Self {
-        self.with("exp", since_epoch(expires_at).as_secs())
+        self.registered("exp", since_epoch(expires_at).as_secs())
     }
 
     /// Sets `nbf`, the start of validity, in whole seconds.
     #[must_use]
     pub fn with_not_before(self, not_before: SystemTime) -> Self {
-        self.with("nbf", since_epoch(not_before).as_secs())
+        self.registered("nbf", since_epoch(not_before).as_secs())
     }
 
     /// Sets `iat`, the time of issue, in whole seconds.
     #[must_use]
     pub fn with_issued_at(self, issued_at: SystemTime) -> Self {
-        self.with("iat", since_epoch(issued_at).as_secs())
+        self.registered("iat", since_epoch(issued_at).as_secs())
     }
 
     /// Sets `jti`, the unique identifier of the token.
     #[must_use]
     pub fn with_id(self, id: impl Into<String>) -> Self {
-        self.with("jti", id.into())
+        self.registered("jti", id.into())
     }
 
     /// Sets any other claim.
     #[must_use]
     pub fn with(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
         self.0.insert(name.into(), value.into());
+        self
+    }
+
+    fn registered(mut self, name: &'static str, value: impl Into<Value>) -> Self {
+        self.0.insert(name, value.into());
         self
     }
 
@@ -236,6 +241,7 @@ fn numeric_date(value: &Value) -> Option<Duration> {
 /// Shows only the names of the claims: values may be personal data.
 impl fmt::Debug for Claims {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set().entries(self.0.keys()).finish()
+        let names = self.0.iter().map(|(name, _)| name);
+        f.debug_set().entries(names).finish()
     }
 }

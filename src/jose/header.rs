@@ -3,12 +3,12 @@
 //! [RFC 7515 section 4](https://www.rfc-editor.org/rfc/rfc7515#section-4)
 
 use serde::{Serialize, Serializer, ser::SerializeMap as _};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::{
     error::{Error, Result},
     jose::{Algorithm, SigningInput, jws::encoded_header},
-    json::Members,
+    json::Object,
 };
 
 /// Header of a signed token: the algorithm, the key identifier, the type of token.
@@ -31,7 +31,7 @@ use crate::{
 pub struct Header {
     algorithm: Algorithm,
     /// All members except `alg`.
-    members: Map<String, Value>,
+    members: Object,
 }
 
 impl Header {
@@ -39,20 +39,22 @@ impl Header {
     pub fn new(algorithm: Algorithm) -> Self {
         Self {
             algorithm,
-            members: Map::new(),
+            members: Object::default(),
         }
     }
 
     /// Sets `kid`, the identifier of the key.
     #[must_use]
-    pub fn with_key_id(self, key_id: impl Into<String>) -> Self {
-        self.with("kid", key_id.into())
+    pub fn with_key_id(mut self, key_id: impl Into<String>) -> Self {
+        self.members.insert("kid", key_id.into().into());
+        self
     }
 
     /// Sets `typ`, the type of token.
     #[must_use]
-    pub fn with_typ(self, typ: impl Into<String>) -> Self {
-        self.with("typ", typ.into())
+    pub fn with_typ(mut self, typ: impl Into<String>) -> Self {
+        self.members.insert("typ", typ.into().into());
+        self
     }
 
     /// Sets any other member. `alg` is left unchanged.
@@ -98,7 +100,7 @@ impl Header {
 
     /// The encoded form in a token, with the dot after it.
     pub(crate) fn encode(&self) -> Result<String> {
-        if self.members.contains_key("crit") {
+        if self.members.get("crit").is_some() {
             return Err(Error::usage(
                 "the header has a crit, and no critical extensions are supported; remove it",
             ));
@@ -108,7 +110,7 @@ impl Header {
 
     /// The header of a received token, or why it cannot be trusted.
     pub(super) fn received(json: &[u8]) -> Result<Self, String> {
-        let Ok(Members(mut members)) = serde_json::from_slice(json) else {
+        let Ok(mut members) = serde_json::from_slice::<Object>(json) else {
             return Err("the header is not a JSON object, or has a duplicate member".to_owned());
         };
         let Some(Value::String(algorithm)) = members.remove("alg") else {
@@ -116,7 +118,7 @@ impl Header {
         };
         // "If any of the listed extension Header Parameters are not understood and supported by
         // the recipient, then the JWS is invalid."
-        if members.contains_key("crit") {
+        if members.get("crit").is_some() {
             return Err("the header has a critical extension, and none is supported".to_owned());
         }
         for name in ["kid", "typ"] {
@@ -138,7 +140,7 @@ impl Serialize for CompleteHeader<'_> {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         let mut all = to.serialize_map(None)?;
         all.serialize_entry("alg", self.0.algorithm.as_str())?;
-        for (name, value) in &self.0.members {
+        for (name, value) in self.0.members.iter() {
             all.serialize_entry(name, value)?;
         }
         all.end()
