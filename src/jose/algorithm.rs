@@ -187,6 +187,19 @@ pub(super) enum KeyType {
 }
 
 impl KeyType {
+    /// How many there are.
+    pub(super) const COUNT: usize = 5;
+
+    /// The `kty` of its JWKs.
+    pub(super) fn kty(self) -> &'static str {
+        match self {
+            Self::Secret => "oct",
+            Self::Rsa => "RSA",
+            Self::P256 | Self::P384 => "EC",
+            Self::Ed25519 => "OKP",
+        }
+    }
+
     /// The length of a coordinate and of a private scalar of the curve, in bytes.
     pub(super) fn coordinate(self) -> Option<usize> {
         match self {

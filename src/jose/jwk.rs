@@ -2,7 +2,7 @@
 //!
 //! [RFC 7517 section 4](https://www.rfc-editor.org/rfc/rfc7517#section-4)
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use ring::digest::{SHA256, digest};
@@ -11,8 +11,8 @@ use serde_json::{Map, Value};
 
 use crate::{
     error::{Error, Result},
-    jose::{Algorithm, algorithm::KeyType, header::json, public_key::PublicKey},
-    json::Members,
+    jose::{Algorithm, header::json, public_key::PublicKey},
+    json::Object,
     secret::Secret,
 };
 
@@ -24,7 +24,8 @@ const PRIVATE: [&str; 9] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"]
 /// JSON Web Key: a public key, a private key, or a shared secret.
 ///
 /// Unknown members are kept. The private ones are kept apart, and only `Serialize` writes them;
-/// [`public`](Self::public) removes them.
+/// [`public`](Self::public) removes them. A public key is parsed once and written without the
+/// leading zeros that some servers put before its numbers.
 ///
 /// ```
 /// use oauth_twin::jose::{Algorithm, Jwk, SigningKey};
@@ -44,9 +45,13 @@ const PRIVATE: [&str; 9] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"]
 /// [RFC 7517 section 4](https://www.rfc-editor.org/rfc/rfc7517#section-4)
 #[derive(Clone, PartialEq)]
 pub struct Jwk {
-    key_type: String,
-    /// All members except the private ones.
-    public: Map<String, Value>,
+    /// The key that its members were parsed to, unless they are invalid or those of a secret.
+    public_key: Option<PublicKey>,
+    key_id: Option<Box<str>>,
+    algorithm: Option<Box<str>>,
+    public_key_use: Option<Box<str>>,
+    /// All other members except the private ones.
+    others: Object,
     private: Vec<(&'static str, Secret)>,
 }
 
@@ -68,7 +73,7 @@ impl Jwk {
     /// [RFC 7517 section 4](https://www.rfc-editor.org/rfc/rfc7517#section-4)
     pub fn from_slice(json: &[u8]) -> Result<Self> {
         // The error may quote the text.
-        let members = Members::from_slice(json).map_err(|_error| {
+        let members = Object::from_slice(json).map_err(|_error| {
             Error::usage(
                 "the JWK is not a JSON object, or has a duplicate \
                 member",
@@ -81,33 +86,40 @@ impl Jwk {
     ///
     /// [RFC 7517 section 4.1](https://www.rfc-editor.org/rfc/rfc7517#section-4.1)
     pub fn key_type(&self) -> &str {
-        &self.key_type
+        match &self.public_key {
+            Some(key) => key.key_type().kty(),
+            None => self
+                .others
+                .get("kty")
+                .and_then(Value::as_str)
+                .unwrap_or_default(),
+        }
     }
 
     /// `kid`, the identifier of the key.
     ///
     /// [RFC 7517 section 4.5](https://www.rfc-editor.org/rfc/rfc7517#section-4.5)
     pub fn key_id(&self) -> Option<&str> {
-        self.text("kid")
+        self.key_id.as_deref()
     }
 
     /// `alg`, the intended algorithm, as the server spells it.
     ///
     /// [RFC 7517 section 4.4](https://www.rfc-editor.org/rfc/rfc7517#section-4.4)
     pub fn algorithm(&self) -> Option<&str> {
-        self.text("alg")
+        self.algorithm.as_deref()
     }
 
     /// `use`, the intended use: `sig` or `enc`.
     ///
     /// [RFC 7517 section 4.2](https://www.rfc-editor.org/rfc/rfc7517#section-4.2)
     pub fn public_key_use(&self) -> Option<&str> {
-        self.text("use")
+        self.public_key_use.as_deref()
     }
 
-    /// Any other member except the private ones.
+    /// Any other member that is neither private nor part of the key itself, such as `x5t`.
     pub fn get(&self, member: &str) -> Option<&Value> {
-        self.public.get(member)
+        self.others.get(member)
     }
 
     /// Whether it has a private member, or is a shared secret.
@@ -136,7 +148,7 @@ impl Jwk {
     /// [RFC 7638 section 3](https://www.rfc-editor.org/rfc/rfc7638#section-3)
     pub fn thumbprint(&self) -> Result<String> {
         // "only the required members of a key's representation are used", in the order of Unicode.
-        let names: &[&str] = match &*self.key_type {
+        let names: &[&str] = match self.key_type() {
             "RSA" => &["e", "kty", "n"],
             "EC" => &["crv", "kty", "x", "y"],
             "OKP" => &["crv", "kty", "x"],
@@ -150,7 +162,8 @@ impl Jwk {
         };
         let mut members = Map::new();
         for name in names {
-            let value = self.text(name).or_else(|| self.secret(name));
+            let secret = self.secret(name).map(Cow::Borrowed);
+            let value = self.text(name).or(secret);
             let value = value.ok_or_else(|| self.missing_member(name))?;
             members.insert((*name).to_owned(), value.into());
         }
@@ -159,46 +172,12 @@ impl Jwk {
 
     /// The public key of a key pair.
     pub(super) fn of(key: &PublicKey, algorithm: Algorithm, key_id: Option<&str>) -> Self {
-        let mut public = Map::new();
-        let mut put = |name: &str, bytes: &[u8]| {
-            public.insert(name.to_owned(), URL_SAFE_NO_PAD.encode(bytes).into());
-        };
-        let (key_type, curve) = match key {
-            PublicKey::Rsa { n, e } => {
-                put("n", n);
-                put("e", e);
-                ("RSA", None)
-            }
-            PublicKey::Point(KeyType::Ed25519, point) => {
-                put("x", point);
-                ("OKP", Some("Ed25519"))
-            }
-            PublicKey::Point(curve, point) => {
-                // After the byte that marks an uncompressed point.
-                let (x, y) = point[1..].split_at(point.len() / 2);
-                put("x", x);
-                put("y", y);
-                let name = match curve {
-                    KeyType::P384 => "P-384",
-                    _ => "P-256",
-                };
-                ("EC", Some(name))
-            }
-        };
-        for (name, value) in [
-            ("kty", Some(key_type)),
-            ("crv", curve),
-            ("alg", Some(algorithm.as_str())),
-            ("use", Some("sig")),
-            ("kid", key_id),
-        ] {
-            if let Some(value) = value {
-                public.insert(name.to_owned(), value.into());
-            }
-        }
         Self {
-            key_type: key_type.to_owned(),
-            public,
+            public_key: Some(key.clone()),
+            key_id: key_id.map(Into::into),
+            algorithm: Some(algorithm.as_str().into()),
+            public_key_use: Some("sig".into()),
+            others: Object::default(),
             private: Vec::new(),
         }
     }
@@ -229,8 +208,18 @@ impl Jwk {
         Ok(())
     }
 
-    pub(super) fn text(&self, name: &str) -> Option<&str> {
-        self.get(name)?.as_str()
+    /// The public key, if its members are valid.
+    pub(super) fn parsed(&self) -> Option<&PublicKey> {
+        self.public_key.as_ref()
+    }
+
+    /// The text of a member that is part of the key.
+    pub(super) fn text(&self, name: &str) -> Option<Cow<'_, str>> {
+        let Some(key) = &self.public_key else {
+            return self.others.get(name)?.as_str().map(Cow::Borrowed);
+        };
+        let mut members = key.members().into_iter();
+        members.find_map(|(given, value)| (given == name).then_some(value))
     }
 
     pub(super) fn secret(&self, name: &str) -> Option<&str> {
@@ -241,20 +230,21 @@ impl Jwk {
     pub(super) fn missing_member(&self, member: &str) -> Error {
         Error::usage(format!(
             "the JWK of type {} has no {member}, or one that is not base64url",
-            self.key_type
+            self.key_type()
         ))
     }
 
     /// The key with these members, or why they are not a key.
-    pub(super) fn from_members(mut members: Map<String, Value>) -> Result<Self, String> {
-        let Some(Value::String(key_type)) = members.get("kty").cloned() else {
+    pub(super) fn from_members(mut members: Object) -> Result<Self, String> {
+        if !members.get("kty").is_some_and(Value::is_string) {
             return Err("the JWK has no kty".to_owned());
-        };
-        for name in ["kid", "alg", "use"] {
-            if members.get(name).is_some_and(|value| !value.is_string()) {
-                return Err(format!("the member {name} of the JWK is not a string"));
-            }
         }
+        let mut take = |name| match members.remove(name) {
+            None => Ok(None),
+            Some(Value::String(text)) => Ok(Some(text.into_boxed_str())),
+            Some(_) => Err(format!("the member {name} of the JWK is not a string")),
+        };
+        let (key_id, algorithm, public_key_use) = (take("kid")?, take("alg")?, take("use")?);
         let is_list = |value: &Value| {
             let list = value.as_array();
             list.is_some_and(|list| list.iter().all(Value::is_string))
@@ -273,18 +263,41 @@ impl Jwk {
                 Some(_) => return Err(format!("the member {name} of the JWK is not a string")),
             }
         }
-        Ok(Self {
-            key_type,
-            public: members,
+        let mut jwk = Self {
+            public_key: None,
+            key_id,
+            algorithm,
+            public_key_use,
+            others: members,
             private,
-        })
+        };
+        if let Ok(key) = jwk.parse_public_key() {
+            for (name, _) in key.members() {
+                jwk.others.remove(name);
+            }
+            jwk.public_key = Some(key);
+        }
+        jwk.others.shrink_to_fit();
+        Ok(jwk)
     }
 }
 
 impl Serialize for Jwk {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(self.public.len() + self.private.len()))?;
-        for (name, value) in &self.public {
+        let mut map = serializer.serialize_map(None)?;
+        for (name, value) in self.public_key.iter().flat_map(PublicKey::members) {
+            map.serialize_entry(name, &value)?;
+        }
+        for (name, value) in [
+            ("kid", &self.key_id),
+            ("alg", &self.algorithm),
+            ("use", &self.public_key_use),
+        ] {
+            if let Some(value) = value {
+                map.serialize_entry(name, value)?;
+            }
+        }
+        for (name, value) in self.others.iter() {
             map.serialize_entry(name, value)?;
         }
         for (name, value) in &self.private {
@@ -296,8 +309,7 @@ impl Serialize for Jwk {
 
 impl<'de> Deserialize<'de> for Jwk {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let Members(members) = Members::deserialize(deserializer)?;
-        Self::from_members(members).map_err(de::Error::custom)
+        Self::from_members(Object::deserialize(deserializer)?).map_err(de::Error::custom)
     }
 }
 
@@ -305,7 +317,7 @@ impl<'de> Deserialize<'de> for Jwk {
 impl fmt::Debug for Jwk {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Jwk")
-            .field("key_type", &self.key_type)
+            .field("key_type", &self.key_type())
             .field("key_id", &self.key_id())
             .field("algorithm", &self.algorithm())
             .field("private", &self.is_private())

@@ -2,6 +2,8 @@
 //!
 //! [RFC 7518 section 6](https://www.rfc-editor.org/rfc/rfc7518#section-6)
 
+use std::borrow::Cow;
+
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use ring::rsa;
 use zeroize::Zeroizing;
@@ -9,7 +11,7 @@ use zeroize::Zeroizing;
 use crate::{
     error::{Error, Result},
     jose::{
-        Jwk,
+        Algorithm, Jwk,
         algorithm::KeyType,
         private_key::{PrivateKey, padded},
         public_key::PublicKey,
@@ -17,12 +19,29 @@ use crate::{
 };
 
 impl Jwk {
-    pub(super) fn public_key(&self) -> Result<PublicKey> {
+    /// The public key, which an invalid JWK has not got.
+    pub(super) fn public_key(&self) -> Result<Cow<'_, PublicKey>> {
+        match self.parsed() {
+            Some(key) => Ok(Cow::Borrowed(key)),
+            None => self.parse_public_key().map(Cow::Owned),
+        }
+    }
+
+    /// Parses the public key of its members.
+    pub(super) fn parse_public_key(&self) -> Result<PublicKey> {
         match self.kind()? {
             KeyType::Rsa => PublicKey::rsa(&self.number("n")?, &self.number("e")?),
             KeyType::Ed25519 => PublicKey::point(KeyType::Ed25519, &self.number("x")?),
             curve => PublicKey::point(curve, &self.point(curve)?),
         }
+    }
+
+    /// The public key for signatures by `algorithm`, or why it is not for them.
+    pub(super) fn verifier(&self, algorithm: Algorithm) -> Result<Cow<'_, PublicKey>, String> {
+        self.check_use(algorithm, "verify")?;
+        let key = self.public_key().map_err(|error| error.to_string())?;
+        key.check_type(algorithm)?;
+        Ok(key)
     }
 
     pub(super) fn private_key(&self) -> Result<PrivateKey> {
@@ -74,7 +93,10 @@ impl Jwk {
 
     /// The type of an asymmetric key.
     pub(super) fn kind(&self) -> Result<KeyType> {
-        match (self.key_type(), self.text("crv")) {
+        if let Some(key) = self.parsed() {
+            return Ok(key.key_type());
+        }
+        match (self.key_type(), self.text("crv").as_deref()) {
             ("RSA", _) => Ok(KeyType::Rsa),
             ("EC", Some("P-256")) => Ok(KeyType::P256),
             ("EC", Some("P-384")) => Ok(KeyType::P384),
@@ -105,11 +127,45 @@ impl Jwk {
 
     /// The bytes of a member in base64url.
     fn number(&self, name: &str) -> Result<Zeroizing<Vec<u8>>> {
-        let text = self.text(name).or_else(|| self.secret(name));
-        let bytes = text.and_then(|text| URL_SAFE_NO_PAD.decode(text).ok());
+        let secret = self.secret(name).map(Cow::Borrowed);
+        let text = secret.or_else(|| self.text(name));
+        let bytes = text.and_then(|text| URL_SAFE_NO_PAD.decode(text.as_bytes()).ok());
         bytes
             .map(Zeroizing::new)
             .ok_or_else(|| self.missing_member(name))
+    }
+}
+
+impl PublicKey {
+    /// The members of a JWK that make up the key, with `kty`.
+    ///
+    /// [RFC 7518 section 6](https://www.rfc-editor.org/rfc/rfc7518#section-6)
+    pub(super) fn members(&self) -> Vec<(&'static str, Cow<'static, str>)> {
+        let encoded = |bytes: &[u8]| Cow::Owned(URL_SAFE_NO_PAD.encode(bytes));
+        match self {
+            Self::Rsa { n, e } => {
+                vec![("kty", "RSA".into()), ("n", encoded(n)), ("e", encoded(e))]
+            }
+            Self::Point(KeyType::Ed25519, point) => vec![
+                ("kty", "OKP".into()),
+                ("crv", "Ed25519".into()),
+                ("x", encoded(point)),
+            ],
+            Self::Point(curve, point) => {
+                // After the byte that marks an uncompressed point.
+                let (x, y) = point[1..].split_at(point.len() / 2);
+                let name = match curve {
+                    KeyType::P384 => "P-384",
+                    _ => "P-256",
+                };
+                vec![
+                    ("kty", "EC".into()),
+                    ("crv", name.into()),
+                    ("x", encoded(x)),
+                    ("y", encoded(y)),
+                ]
+            }
+        }
     }
 }
 

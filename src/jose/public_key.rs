@@ -3,12 +3,16 @@
 //! SubjectPublicKeyInfo ([RFC 5280](https://www.rfc-editor.org/rfc/rfc5280#section-4.1)), PKCS#1
 //! ([RFC 8017](https://www.rfc-editor.org/rfc/rfc8017#appendix-A.1.1)), and certificates
 
+use ring::signature::{
+    self, RsaParameters, RsaPublicKeyComponents, UnparsedPublicKey, VerificationAlgorithm,
+};
 use rustls_pki_types::{CertificateDer, SubjectPublicKeyInfoDer, pem::PemObject as _};
 
 use crate::{
     encoding::without_byte_order_mark,
     error::{Error, Result},
     jose::{
+        Algorithm,
         algorithm::KeyType,
         der::{CONTEXT_0, Der, INTEGER, OBJECT_IDENTIFIER, SEQUENCE},
     },
@@ -34,6 +38,28 @@ impl PublicKey {
             Self::Rsa { .. } => KeyType::Rsa,
             Self::Point(curve, _) => *curve,
         }
+    }
+
+    /// Checks that it can verify signatures by `algorithm`.
+    pub(super) fn check_type(&self, algorithm: Algorithm) -> Result<(), String> {
+        let (is, needed) = (self.key_type(), algorithm.key_type());
+        match is == needed {
+            true => Ok(()),
+            false => Err(format!("the key is {is}, but {algorithm} needs {needed}")),
+        }
+    }
+
+    /// Whether it has signed `message` by `algorithm`, which is one of its type.
+    pub(super) fn verifies(&self, algorithm: Algorithm, message: &[u8], signature: &[u8]) -> bool {
+        let verified = match self {
+            Self::Rsa { n, e } => {
+                RsaPublicKeyComponents { n, e }.verify(rsa(algorithm), message, signature)
+            }
+            Self::Point(curve, point) => {
+                UnparsedPublicKey::new(of_curve(*curve), point).verify(message, signature)
+            }
+        };
+        verified.is_ok()
     }
 
     /// Reads the first public key, or that of the first certificate.
@@ -133,6 +159,27 @@ impl PublicKey {
             true => Ok(Self::Point(curve, point.to_vec())),
             false => Err(invalid_key()),
         }
+    }
+}
+
+/// The parameters of an RSA algorithm.
+fn rsa(algorithm: Algorithm) -> &'static RsaParameters {
+    match algorithm {
+        Algorithm::RS384 => &signature::RSA_PKCS1_2048_8192_SHA384,
+        Algorithm::RS512 => &signature::RSA_PKCS1_2048_8192_SHA512,
+        Algorithm::PS256 => &signature::RSA_PSS_2048_8192_SHA256,
+        Algorithm::PS384 => &signature::RSA_PSS_2048_8192_SHA384,
+        Algorithm::PS512 => &signature::RSA_PSS_2048_8192_SHA512,
+        _ => &signature::RSA_PKCS1_2048_8192_SHA256,
+    }
+}
+
+/// The one algorithm of a curve.
+fn of_curve(curve: KeyType) -> &'static dyn VerificationAlgorithm {
+    match curve {
+        KeyType::P256 => &signature::ECDSA_P256_SHA256_FIXED,
+        KeyType::P384 => &signature::ECDSA_P384_SHA384_FIXED,
+        KeyType::Ed25519 | KeyType::Secret | KeyType::Rsa => &signature::ED25519,
     }
 }
 

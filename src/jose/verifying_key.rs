@@ -4,14 +4,11 @@
 
 use std::{fmt, sync::Arc};
 
-use ring::{
-    hmac,
-    signature::{self, RsaParameters, RsaPublicKeyComponents, UnparsedPublicKey},
-};
+use ring::hmac;
 
 use crate::{
     error::{Error, Result},
-    jose::{Algorithm, Jwk, algorithm::KeyType, public_key::PublicKey},
+    jose::{Algorithm, Jwk, public_key::PublicKey},
 };
 
 /// Public key or shared secret, with the one algorithm that it verifies.
@@ -48,15 +45,6 @@ pub(super) enum Material {
     Public(PublicKey),
 }
 
-impl Material {
-    pub(super) fn key_type(&self) -> KeyType {
-        match self {
-            Self::Shared(_) => KeyType::Secret,
-            Self::Public(key) => key.key_type(),
-        }
-    }
-}
-
 impl VerifyingKey {
     /// Reads the first public key in `pem` (`BEGIN PUBLIC KEY`, `BEGIN RSA PUBLIC KEY`), or that of
     /// the first certificate (`BEGIN CERTIFICATE`), which is not validated.
@@ -90,7 +78,7 @@ impl VerifyingKey {
         jwk.check_use(algorithm, "verify").map_err(Error::usage)?;
         let key = match algorithm.is_symmetric() {
             true => Self::hmac(algorithm, jwk.shared_secret()?)?,
-            false => Self::public(algorithm, jwk.public_key()?)?,
+            false => Self::public(algorithm, jwk.public_key()?.into_owned())?,
         };
         let key_id = jwk.key_id().map(str::to_owned);
         Ok(Self { key_id, ..key })
@@ -110,23 +98,13 @@ impl VerifyingKey {
     }
 
     fn public(algorithm: Algorithm, key: PublicKey) -> Result<Self> {
-        if key.key_type() != algorithm.key_type() {
-            return Err(Error::usage(format!(
-                "the key is {}, but {algorithm} needs {}",
-                key.key_type(),
-                algorithm.key_type()
-            )));
-        }
+        key.check_type(algorithm).map_err(Error::usage)?;
         Ok(Self::new(algorithm, Material::Public(key), None))
     }
 
-    pub(super) fn new(
-        algorithm: Algorithm,
-        material: impl Into<Arc<Material>>,
-        key_id: Option<String>,
-    ) -> Self {
+    pub(super) fn new(algorithm: Algorithm, material: Material, key_id: Option<String>) -> Self {
         Self {
-            material: material.into(),
+            material: Arc::new(material),
             algorithm,
             key_id,
         }
@@ -149,36 +127,13 @@ impl VerifyingKey {
     /// If the key has not made it.
     pub fn verify(&self, message: &[u8], signature: &[u8]) -> Result<()> {
         let verified = match &*self.material {
-            Material::Shared(key) => hmac::verify(key, message, signature),
-            Material::Public(PublicKey::Rsa { n, e }) => {
-                RsaPublicKeyComponents { n, e }.verify(rsa(self.algorithm), message, signature)
-            }
-            Material::Public(PublicKey::Point(_, point)) => {
-                let key = match self.algorithm {
-                    Algorithm::ES256 => {
-                        UnparsedPublicKey::new(&signature::ECDSA_P256_SHA256_FIXED as _, point)
-                    }
-                    Algorithm::ES384 => {
-                        UnparsedPublicKey::new(&signature::ECDSA_P384_SHA384_FIXED as _, point)
-                    }
-                    _ => UnparsedPublicKey::<&Vec<u8>>::new(&signature::ED25519, point),
-                };
-                key.verify(message, signature)
-            }
+            Material::Shared(key) => hmac::verify(key, message, signature).is_ok(),
+            Material::Public(key) => key.verifies(self.algorithm, message, signature),
         };
-        verified.map_err(|_unspecified| Error::untrusted("the signature was not made by the key"))
-    }
-}
-
-/// The parameters of an RSA algorithm.
-fn rsa(algorithm: Algorithm) -> &'static RsaParameters {
-    match algorithm {
-        Algorithm::RS384 => &signature::RSA_PKCS1_2048_8192_SHA384,
-        Algorithm::RS512 => &signature::RSA_PKCS1_2048_8192_SHA512,
-        Algorithm::PS256 => &signature::RSA_PSS_2048_8192_SHA256,
-        Algorithm::PS384 => &signature::RSA_PSS_2048_8192_SHA384,
-        Algorithm::PS512 => &signature::RSA_PSS_2048_8192_SHA512,
-        _ => &signature::RSA_PKCS1_2048_8192_SHA256,
+        match verified {
+            true => Ok(()),
+            false => Err(Error::untrusted("the signature was not made by the key")),
+        }
     }
 }
 

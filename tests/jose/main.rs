@@ -14,6 +14,7 @@ mod files;
 mod jwk;
 mod properties;
 mod rfcs;
+mod sets;
 mod tokens;
 
 static RFCS: LazyLock<Value> =
