@@ -50,7 +50,7 @@ async fn web(provider: &Provider) -> Outcome {
     let pending = session.remove("login").ok_or("no login in progress")?;
     let pending = serde_json::from_str(&pending)?;
     let login = client.complete_authorization(pending, &callback).await?;
-    rows.insert("alice", serde_json::to_string(&*login.token)?);
+    rows.insert("alice", serde_json::to_string(&login.token)?);
 
     // A later request of the same user.
     let row: Token = serde_json::from_str(&rows["alice"])?;

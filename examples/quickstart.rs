@@ -11,10 +11,7 @@ mod provider;
 use std::{
     error::Error,
     fmt,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::atomic::{AtomicUsize, Ordering},
     thread,
     time::Duration,
 };
@@ -240,7 +237,7 @@ impl Story<'_> {
         println!("  … {seconds} s pass");
     }
 
-    fn secret(&self, client: &impl fmt::Debug, token: Option<Arc<Token>>) -> Outcome {
+    fn secret(&self, client: &impl fmt::Debug, token: Option<Token>) -> Outcome {
         let token = token.ok_or("there is no token")?;
         let printed = format!("{client:?} {token:?}");
         for secret in [CLIENT_SECRET, token.access_token().expose_secret()] {

@@ -21,32 +21,60 @@ use zeroize::Zeroize as _;
 /// Copies of the text are outside this type's control: buffers of the HTTP library and of the
 /// operating system are not zeroed.
 #[derive(Clone, Default)]
-pub struct Secret(Cow<'static, str>);
+pub struct Secret {
+    text: Cow<'static, str>,
+    /// The secret begins here.
+    from: usize,
+}
 
 impl Secret {
     /// Wraps `secret`.
     pub fn new(secret: impl Into<String>) -> Self {
-        Self(Cow::Owned(secret.into()))
+        Self {
+            text: Cow::Owned(secret.into()),
+            from: 0,
+        }
     }
 
     /// A publicly known text where a secret is expected. It is not copied.
     pub(crate) const fn known(text: &'static str) -> Self {
-        Self(Cow::Borrowed(text))
+        Self {
+            text: Cow::Borrowed(text),
+            from: 0,
+        }
+    }
+
+    /// The same secret in a text with `prefix` before it.
+    pub(crate) fn behind(&self, prefix: &str) -> Self {
+        let secret = self.expose_secret();
+        // Of this size from the start, so that no part of it is left where it was moved from.
+        let mut text = String::with_capacity(prefix.len() + secret.len());
+        text.push_str(prefix);
+        text.push_str(secret);
+        Self {
+            text: Cow::Owned(text),
+            from: prefix.len(),
+        }
+    }
+
+    /// The secret with the prefix that it was put behind.
+    pub(crate) fn with_what_precedes(&self) -> &str {
+        &self.text
     }
 
     /// The text itself. This is the only accessor: search for its name to find every use.
     pub fn expose_secret(&self) -> &str {
-        &self.0
+        &self.text[self.from..]
     }
 
     /// Whether the text is empty.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.expose_secret().is_empty()
     }
 
     /// The SHA-256 of the text, which identifies a secret without revealing it.
     pub(crate) fn digest(&self) -> [u8; 32] {
-        let digest = ring::digest::digest(&ring::digest::SHA256, self.0.as_bytes());
+        let digest = ring::digest::digest(&ring::digest::SHA256, self.expose_secret().as_bytes());
         let mut bytes = [0; 32];
         bytes.copy_from_slice(digest.as_ref());
         bytes
@@ -55,7 +83,7 @@ impl Secret {
 
 impl Drop for Secret {
     fn drop(&mut self) {
-        if let Cow::Owned(text) = &mut self.0 {
+        if let Cow::Owned(text) = &mut self.text {
             // `zeroize` overwrites spare capacity in one go, and text byte by byte. Clearing makes
             // all of it spare capacity.
             text.clear();
@@ -148,5 +176,14 @@ mod tests {
         assert_eq!(Secret::from("a"), Secret::known("a"));
         assert_ne!(Secret::from("a"), Secret::from("A"));
         assert_ne!(Secret::from(""), Secret::from("a"));
+    }
+
+    #[test]
+    fn what_precedes_a_secret_is_no_part_of_it() {
+        let secret = Secret::from("a").behind("Bearer ");
+        assert_eq!(secret.expose_secret(), "a");
+        assert_eq!(secret.with_what_precedes(), "Bearer a");
+        assert_eq!((&secret, &secret.clone()), (&"a".into(), &"a".into()));
+        assert!(Secret::from("").behind("Bearer ").is_empty());
     }
 }

@@ -60,7 +60,7 @@ pub struct Counters {
 
 /// The result of a call that succeeds.
 pub enum Reply {
-    Token(Arc<Token>),
+    Token(Token),
     Status(u16),
     Closed,
 }

@@ -29,7 +29,7 @@ pub struct PlannedPanic;
 /// The methods that are the same in both modes.
 pub trait Client: Clone + Send + Sync + 'static {
     fn for_token(&self, token: Token) -> Self;
-    fn token(&self) -> Option<Arc<Token>>;
+    fn token(&self) -> Option<Token>;
     fn set_token(&self, token: Token) -> Result<()>;
 }
 
@@ -187,7 +187,7 @@ impl<C: Client> Service<C> {
             return;
         };
         let token = match self.has_store {
-            true => client.token().map(|token| (*token).clone()),
+            true => client.token(),
             false => Some(user.row()),
         };
         if token.is_none_or(|token| soak.ledger.is_revoked(&token)) {
@@ -263,7 +263,7 @@ macro_rules! services {
                 self.for_token(token)
             }
 
-            fn token(&self) -> Option<Arc<Token>> {
+            fn token(&self) -> Option<Token> {
                 self.token()
             }
 

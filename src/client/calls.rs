@@ -18,28 +18,28 @@ use crate::{
 
 #[maybe_async]
 impl Session {
-    pub(super) async fn fetch_token(&self, grant: Arc<dyn Grant>) -> Result<Arc<Token>> {
+    pub(super) async fn fetch_token(&self, grant: Arc<dyn Grant>) -> Result<Token> {
         self.live_outside_hook("fetch_token")?;
         run_to_completion(self.clone().fetch(grant)).await
     }
 
     /// Obtains a token with the caller's grant and keeps it.
-    async fn fetch(self, grant: Arc<dyn Grant>) -> Result<Arc<Token>> {
+    async fn fetch(self, grant: Arc<dyn Grant>) -> Result<Token> {
         let live = self.live()?;
         let _passage = live.gate().pass()?;
         let token = live.call().request_token(&*grant).await?;
         trace::renewed();
         let grant = grant.replayable().then_some(grant);
-        self.keep_issued(Arc::new(token), grant).await
+        self.keep_issued(token, grant).await
     }
 
     /// Keeps the token of a login that this client has completed.
-    pub(super) async fn keep(&self, token: Arc<Token>) -> Result<Arc<Token>> {
+    pub(super) async fn keep(&self, token: Token) -> Result<Token> {
         self.live_outside_hook("keep")?;
         run_to_completion(self.clone().keep_login(token)).await
     }
 
-    async fn keep_login(self, token: Arc<Token>) -> Result<Arc<Token>> {
+    async fn keep_login(self, token: Token) -> Result<Token> {
         let live = self.live()?;
         let _passage = live.gate().pass()?;
         // A code is not a grant that can be sent again, so there is none.
@@ -47,16 +47,12 @@ impl Session {
     }
 
     /// Uses a new token from now on, and stores it.
-    async fn keep_issued(
-        &self,
-        token: Arc<Token>,
-        grant: Option<Arc<dyn Grant>>,
-    ) -> Result<Arc<Token>> {
+    async fn keep_issued(&self, token: Token, grant: Option<Arc<dyn Grant>>) -> Result<Token> {
         if let Err(problem) = token.authorization_header() {
             return Err(Error::useless_answer(&problem));
         }
         let live = self.live()?;
-        let slot = self.replace(Some((*token).clone()), grant)?;
+        let slot = self.replace(Some(token.clone()), grant)?;
         Delivery::new(live.shared.clone(), slot).store().await?;
         Ok(token)
     }

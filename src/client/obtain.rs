@@ -49,7 +49,7 @@ impl Obtained {
     }
 
     /// The token for the caller of a token method.
-    pub(super) fn delivered(self) -> Result<Arc<Token>> {
+    pub(super) fn delivered(self) -> Result<Token> {
         match self.undelivered {
             Some(error) => Err(error),
             None => Ok(self.published.token.clone()),
@@ -59,13 +59,13 @@ impl Obtained {
 
 #[maybe_async]
 impl Session {
-    pub(super) async fn refresh_token(&self) -> Result<Arc<Token>> {
+    pub(super) async fn refresh_token(&self) -> Result<Token> {
         let live = self.live_outside_hook("refresh_token")?;
         let deadline = live.deadline();
         self.obtain(Need::Renewed, deadline).await?.delivered()
     }
 
-    pub(super) async fn ensure_active_token(&self) -> Result<Arc<Token>> {
+    pub(super) async fn ensure_active_token(&self) -> Result<Token> {
         self.usable().await?.delivered()
     }
 

@@ -249,7 +249,7 @@ impl Renewal {
         let error = Error::useless_answer(&problem);
         match (&self.claim.old, token.refresh_token()) {
             (Some(old), Some(refresh_token)) => {
-                let kept = (*old.token).clone();
+                let kept = old.token.clone();
                 Ok((kept.with_refresh_token(refresh_token.clone()), Some(error)))
             }
             _ => Err(error),

@@ -124,7 +124,7 @@ impl Session {
         Ok(live)
     }
 
-    pub(super) fn token(&self) -> Option<Arc<Token>> {
+    pub(super) fn token(&self) -> Option<Token> {
         let published = self.live().ok()?.slot.published()?;
         Some(published.token.clone())
     }

@@ -180,7 +180,7 @@ mod tests {
 
     fn update(new: &str, old: &str, superseded: bool) -> TokenUpdate {
         let old = Token::new(old).with_refresh_token(old);
-        TokenUpdate::new(Arc::new(Token::new(new)), Some(&old), superseded)
+        TokenUpdate::new(Token::new(new), Some(&old), superseded)
     }
 
     /// New and previous access token, and whether it is superseded.

@@ -1,6 +1,6 @@
 //! A token in use.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use http::HeaderValue;
 
@@ -10,7 +10,7 @@ use crate::{error::Result, oauth2::token::Token};
 /// A published token, ready to be put on a request.
 #[derive(Debug)]
 pub(crate) struct Published {
-    pub(crate) token: Arc<Token>,
+    pub(crate) token: Token,
     pub(crate) lifetime: Lifetime,
     /// Made once, cloned per request; or the error of a token that cannot be sent.
     header: Result<HeaderValue>,
@@ -18,23 +18,23 @@ pub(crate) struct Published {
 
 impl Published {
     /// A token from the caller or a store.
-    pub(crate) fn restored(token: Arc<Token>, leeway: Duration) -> Self {
+    pub(crate) fn restored(token: Token, leeway: Duration) -> Self {
         let lifetime = Lifetime::restored(&token, leeway);
         Self::new(token, lifetime)
     }
 
     /// A token from a response at `received`.
-    pub(crate) fn received(token: Arc<Token>, leeway: Duration, received: Duration) -> Self {
+    pub(crate) fn received(token: Token, leeway: Duration, received: Duration) -> Self {
         let lifetime = Lifetime::received(&token, leeway, received);
         Self::new(token, lifetime)
     }
 
     /// A token that was received before, with its lifetime.
     pub(super) fn known(token: Token, lifetime: Lifetime) -> Self {
-        Self::new(Arc::new(token), lifetime)
+        Self::new(token, lifetime)
     }
 
-    fn new(token: Arc<Token>, lifetime: Lifetime) -> Self {
+    fn new(token: Token, lifetime: Lifetime) -> Self {
         Self {
             header: token.authorization_header(),
             lifetime,

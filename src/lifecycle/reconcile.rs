@@ -179,13 +179,13 @@ impl<W: Waiter> State<W> {
             return Reading::Known;
         };
         let known = store.version.replace(stored.version);
-        let access_token = own.as_deref().map(Token::access_token);
+        let access_token = own.as_ref().map(Token::access_token);
         let is_own = access_token == stored.token.as_ref().map(Token::access_token);
         let is_outdated =
             newer.is_some_and(|newer| access_token == Some(newer.token.access_token()));
         // A save of our own that completed late is not that of another process.
         let is_late = is_outdated || store.attempted.contains(&stored);
-        let adopt = !is_late && supersedes_local(known, store.unsaved, own.as_deref(), &stored);
+        let adopt = !is_late && supersedes_local(known, store.unsaved, own.as_ref(), &stored);
         if adopt || (is_late && is_own) {
             store.unsaved = None;
         }
@@ -225,9 +225,7 @@ impl<W: Waiter> Slot<W> {
         if store.unsaved.is_none() {
             return Due::Nothing;
         }
-        let token = published
-            .as_ref()
-            .map(|published| (*published.token).clone());
+        let token = published.as_ref().map(|published| published.token.clone());
         let next = |version: u64| StoredToken::new(token, version.saturating_add(1));
         let unsaved = Unsaved {
             next: store.version.map(next),

@@ -233,7 +233,7 @@ impl<W: Waiter> State<W> {
     }
 
     pub(super) fn own(&self) -> Option<&Token> {
-        self.published.as_ref().map(|published| &*published.token)
+        self.published.as_ref().map(|published| &published.token)
     }
 }
 

@@ -196,12 +196,12 @@ impl<W: Waiter> Slots<W> {
         told: bool,
         now: Now,
     ) -> Result<Outcome> {
-        let (slot, token) = (&claim.slot, Arc::new(token));
+        let slot = &claim.slot;
         let mut table = self.lock();
         let mut state = slot.write();
         let is_current = state.is_current(claim);
         if told {
-            let old = claim.old.as_ref().map(|old| &*old.token);
+            let old = claim.old.as_ref().map(|old| &old.token);
             let superseded = !is_current || state.superseded;
             let dropped = state
                 .outbox
@@ -289,7 +289,7 @@ impl<W: Waiter> Slots<W> {
     }
 
     fn restored(&self, token: Token) -> Arc<Published> {
-        Arc::new(Published::restored(Arc::new(token), self.rules.leeway))
+        Arc::new(Published::restored(token, self.rules.leeway))
     }
 
     /// A new slot for one handle.

@@ -117,7 +117,7 @@ impl<W: Waiter> Table<W> {
         now: Now,
     ) {
         let [old, next] =
-            [old.map(|old| &*old.token), Some(&*new.token)].map(|token| token.and_then(key));
+            [old.map(|old| &old.token), Some(&new.token)].map(|token| token.and_then(key));
         if let Some(old) = old.filter(|old| Some(*old) != next) {
             let until = now.monotonic.saturating_add(SPENT);
             self.insert(old, Entry::Spent(new.clone(), until), now);

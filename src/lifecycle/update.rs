@@ -1,7 +1,5 @@
 //! Argument of `update_token`.
 
-use std::sync::Arc;
-
 use crate::{oauth2::token::Token, secret::Secret};
 
 /// A token that the client obtained by itself or by `refresh_token`, passed to `update_token` to be
@@ -19,7 +17,7 @@ use crate::{oauth2::token::Token, secret::Secret};
 /// #     fn replace_where_refresh_token(&self, _: &str, _: &str) -> Result<(), BoxError> { Ok(()) }
 /// # }
 /// fn store(rows: &Rows, update: TokenUpdate) -> Result<(), BoxError> {
-///     let json = serde_json::to_string(&*update.token)?;
+///     let json = serde_json::to_string(&update.token)?;
 ///     match &update.previous_refresh_token {
 ///         Some(old) => rows.replace_where_refresh_token(old.expose_secret(), &json),
 ///         None => rows.insert(&json),
@@ -31,7 +29,7 @@ use crate::{oauth2::token::Token, secret::Secret};
 #[non_exhaustive]
 pub struct TokenUpdate {
     /// The new token.
-    pub token: Arc<Token>,
+    pub token: Token,
     /// The access token that it replaces, if there was one.
     pub previous_access_token: Option<Secret>,
     /// The refresh token of the token that it replaces, if there was one: used up now, unless the
@@ -44,7 +42,7 @@ pub struct TokenUpdate {
 }
 
 impl TokenUpdate {
-    pub(crate) fn new(token: Arc<Token>, previous: Option<&Token>, superseded: bool) -> Self {
+    pub(crate) fn new(token: Token, previous: Option<&Token>, superseded: bool) -> Self {
         Self {
             token,
             previous_access_token: previous.map(|old| old.access_token().clone()),
@@ -68,7 +66,7 @@ mod tests {
 
     #[test]
     fn debug_tells_no_secret() {
-        let token = Arc::new(Token::new("hunter2"));
+        let token = Token::new("hunter2");
         let old = Token::new("hunter2").with_refresh_token("hunter2");
         assert_eq!(
             format!("{:?}", TokenUpdate::new(token, Some(&old), false)),
@@ -82,8 +80,7 @@ mod tests {
     #[test]
     fn an_update_after_one_that_was_not_stored_names_the_stored_row() {
         let tokens = ["1", "2", "3"].map(|n| Token::new(n).with_refresh_token(n));
-        let update =
-            |n: usize| TokenUpdate::new(Arc::new(tokens[n].clone()), Some(&tokens[n - 1]), false);
+        let update = |n: usize| TokenUpdate::new(tokens[n].clone(), Some(&tokens[n - 1]), false);
         let update = update(2).after(update(1));
         assert_eq!(update.token.access_token(), &Secret::from("3"));
         assert_eq!(update.previous_refresh_token, Some(Secret::from("1")));

@@ -41,7 +41,7 @@ async fn update_token_takes_closures_of_every_kind() -> TestResult {
         |builder| builder.update_token(|_: TokenUpdate| async move { Ok(()) }),
         |builder| {
             builder.update_token(async |update: TokenUpdate| {
-                let _json = serde_json::to_string(&*update.token)?;
+                let _json = serde_json::to_string(&update.token)?;
                 tokio::task::yield_now().await;
                 Ok(())
             })

@@ -17,7 +17,7 @@ fn set_token_tells_that_the_token_could_not_be_stored() -> TestResult {
     shelf.fail([Fault::Save]);
     let error = client.set_token(Token::new("given")).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Update);
-    assert_eq!(client.token(), Some(Token::new("given").into()));
+    assert_eq!(client.token(), Some(Token::new("given")));
     client.close()?;
     assert_eq!(shelf.held(), "1:given");
     Ok(())

@@ -201,7 +201,7 @@ async fn a_row_is_refreshed_with_what_its_login_asked_for() -> TestResult {
         .for_token(serde_json::from_str(&row)?)
         .refresh_token()
         .await?;
-    let row = serde_json::to_string(&*token)?;
+    let row = serde_json::to_string(&token)?;
     later
         .for_token(serde_json::from_str(&row)?)
         .refresh_token()
@@ -222,6 +222,31 @@ async fn a_row_is_refreshed_with_what_its_login_asked_for() -> TestResult {
     let sent = &server.requests("/token")[3];
     assert_eq!(sent.parameters("resource"), ["https://client.example"]);
     assert_eq!(sent.parameter("audience"), None);
+    Ok(())
+}
+
+/// The row is the user's own: what it holds besides the token comes back with the renewed one.
+#[maybe_async]
+#[test]
+async fn own_members_of_a_row_survive_its_renewal() -> TestResult {
+    let server = provider(600);
+    let updates = Updates::default();
+    let client = builder(&server).update_token(recording(&updates)).build()?;
+    let row = r#"{ "access_token": "t", "refresh_token": "r", "user": { "id": 7 } }"#;
+    let renewed = client
+        .for_token(serde_json::from_str(row)?)
+        .refresh_token()
+        .await?;
+    assert_eq!(renewed.get("user").expect("a member")["id"], 7);
+    let update = updates.lock().unwrap()[0].clone();
+    assert_eq!(update.token, renewed);
+    let again = serde_json::to_string(&update.token)?;
+    let renewed = client
+        .for_token(serde_json::from_str(&again)?)
+        .refresh_token()
+        .await?;
+    assert_eq!(renewed.get("user").expect("a member")["id"], 7);
+    assert_eq!(server.count("/token"), 2);
     Ok(())
 }
 

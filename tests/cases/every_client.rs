@@ -11,7 +11,7 @@ async fn a_crowd_without_a_token_makes_one_request() -> TestResult {
     let server = provider(600);
     let client = client(&server).build()?;
     for token in tokens_at_once(vec![client; CROWD]).await {
-        assert_eq!(access_token(&*token?), "t1");
+        assert_eq!(access_token(&token?), "t1");
     }
     assert_eq!(server.count("/token"), 1);
     Ok(())
@@ -41,7 +41,7 @@ async fn a_crowd_shares_the_error_of_the_one_attempt() -> TestResult {
             assert_eq!(error.code(), Some(&ErrorCode::InvalidRequest));
         }
         assert_eq!(server.count("/token"), 1);
-        assert_eq!(client.token().as_deref(), token.as_ref(), "it is kept");
+        assert_eq!(client.token().as_ref(), token.as_ref(), "it is kept");
     }
     Ok(())
 }

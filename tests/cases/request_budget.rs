@@ -82,7 +82,7 @@ async fn children_in_use_make_few_more_token_requests_than_the_least() -> TestRe
             drop(children);
             // The next load the row that the hook has stored.
             let last = updates.lock().unwrap().last().cloned();
-            let row = last.map_or(first.clone(), |update| (*update.token).clone());
+            let row = last.map_or(first.clone(), |update| update.token.clone());
             children = (0..CALLERS)
                 .map(|_| parent.for_token(row.clone()))
                 .collect();

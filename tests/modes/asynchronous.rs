@@ -3,7 +3,6 @@
 use std::{
     future::Future,
     pin::Pin,
-    sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
@@ -38,7 +37,7 @@ pub trait TokenClient: Clone + Send + Sync + 'static {
 }
 
 /// What a client returns that is asked for its token.
-pub type TokenResult = oauth_twin::Result<Arc<oauth_twin::Token>>;
+pub type TokenResult = oauth_twin::Result<oauth_twin::Token>;
 
 impl TokenClient for OAuth2Client {
     async fn ensure_active_token(&self) -> TokenResult {

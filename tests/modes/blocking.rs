@@ -1,6 +1,6 @@
 //! The blocking seam of the tests: all that differs from `asynchronous.rs`, under the same names.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 pub use ::core::prelude::v1::test;
 pub use maybe_async::must_be_sync as maybe_async;
@@ -32,7 +32,7 @@ pub trait TokenClient: Clone + Send + Sync + 'static {
 }
 
 /// What a client returns that is asked for its token.
-pub type TokenResult = oauth_twin::Result<Arc<oauth_twin::Token>>;
+pub type TokenResult = oauth_twin::Result<oauth_twin::Token>;
 
 impl TokenClient for OAuth2Client {
     fn ensure_active_token(&self) -> TokenResult {

@@ -6,7 +6,6 @@ use std::{
     io::{BufRead as _, BufReader, Write as _, stdin},
     path::Path,
     process::{Child, ChildStdout, Command, Stdio},
-    sync::Arc,
     time::Duration,
 };
 
@@ -224,6 +223,6 @@ impl Session {
     }
 }
 
-fn shown(token: Arc<Token>) -> String {
+fn shown(token: Token) -> String {
     token.access_token().expose_secret().to_owned()
 }

@@ -1,6 +1,6 @@
 //! The assertion client.
 
-use std::{fmt, sync::Arc};
+use std::fmt;
 
 use reqwest::{IntoUrl, Method, header::HeaderValue};
 
@@ -73,7 +73,7 @@ impl AssertionClient {
     }
 
     /// The current token, expired or not; none before the first request and after `close`.
-    pub fn token(&self) -> Option<Arc<Token>> {
+    pub fn token(&self) -> Option<Token> {
         self.session.token()
     }
 
@@ -114,7 +114,7 @@ impl AssertionClient {
     ///
     /// [`ErrorKind::Update`]: crate::ErrorKind::Update
     /// [`ErrorKind::Store`]: crate::ErrorKind::Store
-    pub async fn refresh_token(&self) -> Result<Arc<Token>> {
+    pub async fn refresh_token(&self) -> Result<Token> {
         self.session.refresh_token().await
     }
 
@@ -129,7 +129,7 @@ impl AssertionClient {
     /// [`retry_after`](crate::Error::retry_after).
     ///
     /// Of a renewal before the expiry only [`ErrorKind::Update`](crate::ErrorKind::Update).
-    pub async fn ensure_active_token(&self) -> Result<Arc<Token>> {
+    pub async fn ensure_active_token(&self) -> Result<Token> {
         self.session.ensure_active_token().await
     }
 

@@ -68,7 +68,7 @@ impl OAuth2Client {
 
     /// The current token, expired or not; none after `close`, nor before a `token_store` has been
     /// read.
-    pub fn token(&self) -> Option<Arc<Token>> {
+    pub fn token(&self) -> Option<Token> {
         self.session.token()
     }
 
@@ -129,7 +129,7 @@ impl OAuth2Client {
     /// The error of the server or of the transport; the client then keeps its old token.
     /// [`ErrorKind::Update`](crate::ErrorKind::Update) if the new token is in use but `token_store`
     /// did not take it.
-    pub async fn fetch_token(&self, grant: impl Grant + 'static) -> Result<Arc<Token>> {
+    pub async fn fetch_token(&self, grant: impl Grant + 'static) -> Result<Token> {
         self.session.fetch_token(Arc::new(grant)).await
     }
 
@@ -159,7 +159,7 @@ impl OAuth2Client {
     /// [`ErrorKind::Update`]: crate::ErrorKind::Update
     /// [`ErrorKind::Store`]: crate::ErrorKind::Store
     /// [`ErrorKind::Token`]: crate::ErrorKind::Token
-    pub async fn refresh_token(&self) -> Result<Arc<Token>> {
+    pub async fn refresh_token(&self) -> Result<Token> {
         self.session.refresh_token().await
     }
 
@@ -174,7 +174,7 @@ impl OAuth2Client {
     /// [`retry_after`](crate::Error::retry_after).
     ///
     /// Of a renewal before the expiry only [`ErrorKind::Update`](crate::ErrorKind::Update).
-    pub async fn ensure_active_token(&self) -> Result<Arc<Token>> {
+    pub async fn ensure_active_token(&self) -> Result<Token> {
         self.session.ensure_active_token().await
     }
 

@@ -1,6 +1,6 @@
 //! Login of a user: from the authorization URL to the callback.
 
-use std::{fmt, sync::Arc};
+use std::fmt;
 
 use super::super::{maybe_async, oauth2::client::OAuth2Client, session::Session};
 use crate::{
@@ -26,7 +26,7 @@ paired! {
     #[non_exhaustive]
     pub struct Login | AsyncLogin {
         /// The user's token, to be stored.
-        pub token: Arc<Token>,
+        pub token: Token,
         /// A [`for_token`](OAuth2Client::for_token) child with it.
         pub client: OAuth2Client,
         /// The client that completed the login.
@@ -82,13 +82,12 @@ impl OAuth2Client {
         let _passage = live.gate().pass()?;
         let token = live.call().request_token(&grant).await?;
         let client = self.for_token(token.clone());
-        let issued = Arc::new(token);
         // A child may have the same refresh token already, with an older access token.
-        if client.token().is_some_and(|current| current != issued) {
-            client.set_token((*issued).clone())?;
+        if client.token().is_some_and(|current| current != token) {
+            client.set_token(token.clone())?;
         }
         Ok(Login {
-            token: issued,
+            token,
             client,
             parent: self.session.clone(),
         })
@@ -115,7 +114,7 @@ impl Login {
     /// If the client is closed, or within `update_token`; or if the token is not a bearer token, in
     /// which case the client keeps its old one. [`ErrorKind::Update`](crate::ErrorKind::Update) if
     /// the new token is in use but `token_store` did not take it.
-    pub async fn keep(self) -> Result<Arc<Token>> {
+    pub async fn keep(self) -> Result<Token> {
         let token = self.client.token().unwrap_or(self.token);
         self.parent.keep(token).await
     }

@@ -199,9 +199,9 @@ impl World {
             (self.slots).publish(&claim, token.clone(), None, lease, self.has_hook, self.now);
         let is_published = slot
             .published()
-            .is_some_and(|published| *published.token == token);
+            .is_some_and(|published| published.token == token);
         match &outcome {
-            Ok(Outcome::Token(published)) => assert!(*published.token == token && is_published),
+            Ok(Outcome::Token(published)) => assert!(published.token == token && is_published),
             Ok(Outcome::Superseded) => {}
             Ok(Outcome::Unchanged) => panic!("there is a token"),
             Err(error) => assert!(matches!(life, Life::Negative) && is_published, "{error}"),

@@ -2,13 +2,16 @@
 //!
 //! [RFC 6750](https://www.rfc-editor.org/rfc/rfc6750)
 
+use std::sync::Arc;
+
+use bytes::Bytes;
 use http::{HeaderMap, HeaderValue};
 use url::Url;
-use zeroize::Zeroizing;
 
+use super::{Token, value::TokenMembers};
 use crate::{
     error::{Error, Result},
-    oauth2::token::Token,
+    secret::Secret,
     wire::challenge::Challenge,
 };
 
@@ -42,7 +45,7 @@ pub enum TokenPlacement {
 /// Placement of the token in a request of any HTTP library. The clients of this crate place it
 /// themselves.
 impl Token {
-    /// The value of the `Authorization` header, marked as sensitive.
+    /// The value of the `Authorization` header, marked as sensitive. It shares the text of the token.
     ///
     /// ```
     /// use http::{Request, header::AUTHORIZATION};
@@ -61,12 +64,10 @@ impl Token {
     ///
     /// [RFC 6750 section 2.1](https://www.rfc-editor.org/rfc/rfc6750#section-2.1)
     pub fn authorization_header(&self) -> Result<HeaderValue> {
-        let value = Zeroizing::new(format!("Bearer {}", self.usable()?));
-        let mut value = HeaderValue::try_from(value.as_str()).map_err(|_invalid| {
-            Error::usage(
-                "the access token contains characters that a header \
-                cannot carry",
-            )
+        self.usable()?;
+        let text = Bytes::from_owner(HeaderText(self.0.clone()));
+        let mut value = HeaderValue::from_maybe_shared(text).map_err(|_invalid| {
+            Error::usage("the access token contains characters that a header cannot carry")
         })?;
         value.set_sensitive(true);
         Ok(value)
@@ -159,6 +160,20 @@ impl Token {
     }
 }
 
+/// The access token behind the scheme of the header, in one text.
+pub(super) fn as_bearer(access_token: &Secret) -> Secret {
+    access_token.behind("Bearer ")
+}
+
+/// Owner of the text of a header: the token, which overwrites it when it is dropped.
+struct HeaderText(Arc<TokenMembers>);
+
+impl AsRef<[u8]> for HeaderText {
+    fn as_ref(&self) -> &[u8] {
+        self.0.access_token.with_what_precedes().as_bytes()
+    }
+}
+
 /// Whether a 401 with these headers is about the token: its challenge says `invalid_token`, or
 /// gives no reason. Challenges of other schemes alone are not about the token.
 ///
@@ -231,6 +246,23 @@ mod tests {
         let value = token.authorization_header().expect("a header");
         assert_eq!(value, "Bearer a.b-c");
         assert!(value.is_sensitive());
+    }
+
+    #[test]
+    fn a_token_its_clones_and_its_headers_share_one_text() {
+        let token = Token::new("a.b-c").with_refresh_token("r");
+        let (clone, header) = (
+            token.clone(),
+            token.authorization_header().expect("a header"),
+        );
+        let text = token.access_token().expose_secret().as_ptr();
+        assert_eq!(header.as_bytes()["Bearer ".len()..].as_ptr(), text);
+        assert_eq!(clone.access_token().expose_secret().as_ptr(), text);
+        // A changed clone is a token of its own.
+        let changed = clone.with_scope("s");
+        assert_eq!((token.scope(), changed.scope()), (None, Some("s")));
+        drop((token, changed));
+        assert_eq!(header, "Bearer a.b-c");
     }
 
     #[test]

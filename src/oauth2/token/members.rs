@@ -7,7 +7,11 @@ use std::time::Duration;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser::SerializeMap as _};
 use serde_json::{Map, Value};
 
-use super::Token;
+use super::{
+    Token,
+    bearer::as_bearer,
+    value::{BEARER, TokenMembers, spelled},
+};
 use crate::{clock::Clock, wire::form::Form};
 
 /// The last second of the year 9999. Later times cannot be told from "never" and might overflow.
@@ -59,9 +63,9 @@ impl Token {
         let token_type = take_text(&mut members, "token_type")?;
         let refresh_token = take_text(&mut members, "refresh_token")?;
         let id_token = take_text(&mut members, "id_token")?;
-        Ok(Self {
-            access_token: access_token.into(),
-            token_type: token_type.unwrap_or_else(|| "Bearer".to_owned()),
+        Ok(Self::from(TokenMembers {
+            access_token: as_bearer(&access_token.into()),
+            token_type: token_type.map_or(BEARER.into(), spelled),
             refresh_token: refresh_token.map(Into::into),
             id_token: id_token.map(Into::into),
             scope: take_scope(&mut members)?,
@@ -69,39 +73,40 @@ impl Token {
             issued_at,
             refresh_parameters: Form::new(),
             extra: members,
-        })
+        }))
     }
 }
 
 impl Serialize for Token {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let members = &*self.0;
         let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("access_token", self.access_token.expose_secret())?;
-        map.serialize_entry("token_type", &self.token_type)?;
+        map.serialize_entry("access_token", members.access_token.expose_secret())?;
+        map.serialize_entry("token_type", &members.token_type)?;
         for (name, value) in [
-            ("refresh_token", &self.refresh_token),
-            ("id_token", &self.id_token),
+            ("refresh_token", &members.refresh_token),
+            ("id_token", &members.id_token),
         ] {
             if let Some(value) = value {
                 map.serialize_entry(name, value.expose_secret())?;
             }
         }
-        if let Some(scope) = &self.scope {
+        if let Some(scope) = &members.scope {
             map.serialize_entry("scope", scope)?;
         }
         for (name, value) in [
-            ("expires_at", self.expires_at),
-            ("issued_at", self.issued_at),
+            ("expires_at", members.expires_at),
+            ("issued_at", members.issued_at),
         ] {
             if let Some(value) = value {
                 map.serialize_entry(name, &value)?;
             }
         }
-        if !self.refresh_parameters.is_empty() {
-            let parameters = self.refresh_parameters.encode();
+        if !members.refresh_parameters.is_empty() {
+            let parameters = members.refresh_parameters.encode();
             map.serialize_entry("refresh_parameters", parameters.expose_secret())?;
         }
-        for (name, value) in &self.extra {
+        for (name, value) in &members.extra {
             map.serialize_entry(name, value)?;
         }
         map.end()
@@ -225,8 +230,8 @@ mod tests {
             (json!([60]), None),
         ] {
             let token = answer(json!({ "expires_in": expires_in }));
-            assert_eq!(token.expires_at, expires_at, "{expires_in}");
-            assert_eq!(token.issued_at, Some(1000));
+            assert_eq!(token.expires_at_unix(), expires_at, "{expires_in}");
+            assert_eq!(token.issued_at_unix(), Some(1000));
         }
     }
 
@@ -249,7 +254,7 @@ mod tests {
             let mut stored = stored;
             stored["access_token"] = "t".into();
             let token: Token = serde_json::from_value(stored.clone()).expect("a token");
-            assert_eq!(token.expires_at, expires_at, "{stored}");
+            assert_eq!(token.expires_at_unix(), expires_at, "{stored}");
         }
     }
 
@@ -263,10 +268,10 @@ mod tests {
     #[test]
     fn relative_expiry_goes_before_the_server_s_clock() {
         assert_eq!(
-            answer(json!({"expires_in": 5, "expires_at": 9})).expires_at,
+            answer(json!({"expires_in": 5, "expires_at": 9})).expires_at_unix(),
             Some(1005)
         );
-        assert_eq!(answer(json!({"expires_at": 9})).expires_at, Some(9));
+        assert_eq!(answer(json!({"expires_at": 9})).expires_at_unix(), Some(9));
     }
 
     #[test]
@@ -323,12 +328,12 @@ mod tests {
             "expires_at": 1_700_000_000, "refresh_token": "r",
         }))
         .expect("a token");
-        assert_eq!(token.expires_at, Some(1_700_000_000));
-        assert_eq!(token.issued_at, None);
+        assert_eq!(token.expires_at_unix(), Some(1_700_000_000));
+        assert_eq!(token.issued_at_unix(), None);
         let float: Token =
             serde_json::from_value(json!({"access_token": "t", "expires_at": 1_700_000_000.25}))
                 .expect("a token");
-        assert_eq!(float.expires_at, Some(1_700_000_000));
+        assert_eq!(float.expires_at_unix(), Some(1_700_000_000));
     }
 
     #[test]

@@ -56,10 +56,10 @@ impl Token {
     /// resource owner". Some servers refuse the scope that they said they had granted.
     pub(crate) fn refresh(&self, parameters: impl FnOnce() -> Form) -> Option<Refresh> {
         Some(Refresh {
-            refresh_token: self.refresh_token.clone()?,
-            parameters: match self.refresh_parameters.is_empty() {
+            refresh_token: self.refresh_token().cloned()?,
+            parameters: match self.refresh_parameters().is_empty() {
                 true => parameters(),
-                false => self.refresh_parameters.clone(),
+                false => self.refresh_parameters().clone(),
             },
         })
     }
@@ -69,15 +69,22 @@ impl Token {
     ///
     /// "The authorization server MAY issue a new refresh token".
     pub(crate) fn answering(mut self, sent: Option<&Secret>, parameters: &Form) -> Self {
-        self.refresh_token = self.refresh_token.or_else(|| sent.cloned());
-        self.with_refresh_parameters(parameters.clone())
+        let members = self.members_mut();
+        if members.refresh_token.is_none() {
+            members.refresh_token = sent.cloned();
+        }
+        if !parameters.is_empty() {
+            members.refresh_parameters = parameters.clone();
+        }
+        self
     }
 
     /// The renewed token, completed from `old` by the members that the server omitted. The clients
     /// of this crate do so themselves.
     ///
     /// "The authorization server MAY issue a new refresh token"; if it does not, the old one stays
-    /// valid. An omitted `scope` is unchanged.
+    /// valid. An omitted `scope` is unchanged. Members that OAuth does not define are kept, so that
+    /// those of your own in a stored token survive its renewal.
     ///
     /// ```
     /// use oauth_twin::Token;
@@ -85,14 +92,68 @@ impl Token {
     /// let old = Token::new("2YotnFZFEjr1zCsicMWpAA").with_refresh_token("tGzv3JOkF0XG5Qx2TlKWIA");
     /// let renewed = Token::new("SlAV32hkKG").inheriting(&old);
     /// assert_eq!(renewed.refresh_token(), old.refresh_token());
+    ///
+    /// let stored: Token = serde_json::from_str(r#"{ "access_token": "a", "user": 7 }"#)?;
+    /// assert_eq!(renewed.inheriting(&stored).get("user").unwrap(), 7);
+    /// # Ok::<(), serde_json::Error>(())
     /// ```
     ///
     /// [RFC 6749 section 6](https://www.rfc-editor.org/rfc/rfc6749#section-6)
     #[must_use]
     pub fn inheriting(mut self, old: &Self) -> Self {
-        self.refresh_token = self.refresh_token.or_else(|| old.refresh_token.clone());
-        self.id_token = self.id_token.or_else(|| old.id_token.clone());
-        self.scope = self.scope.or_else(|| old.scope.clone());
+        let (members, old) = (self.members_mut(), &*old.0);
+        if members.refresh_token.is_none() {
+            members.refresh_token.clone_from(&old.refresh_token);
+        }
+        if members.id_token.is_none() {
+            members.id_token.clone_from(&old.id_token);
+        }
+        if members.scope.is_none() {
+            members.scope.clone_from(&old.scope);
+        }
+        for (name, value) in &old.extra {
+            if !members.extra.contains_key(name) {
+                members.extra.insert(name.clone(), value.clone());
+            }
+        }
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn stored(members: serde_json::Value) -> Token {
+        serde_json::from_value(members).expect("a token")
+    }
+
+    #[test]
+    fn what_the_server_omits_is_inherited_and_nothing_else() {
+        let old = stored(
+            json!({"access_token": "a", "refresh_token": "r", "id_token": "i",
+            "scope": "s", "expires_at": 7, "user": 7, "tenant": "old",
+            "refresh_parameters": "audience=x"}),
+        );
+        let new = stored(json!({"access_token": "b", "tenant": null}));
+        let kept = old.clone();
+        assert_eq!(
+            serde_json::to_value(new.inheriting(&old)).expect("JSON"),
+            json!({"access_token": "b", "token_type": "Bearer", "refresh_token": "r",
+                "id_token": "i", "scope": "s", "user": 7, "tenant": null})
+        );
+        assert_eq!(old, kept);
+        let new = stored(
+            json!({"access_token": "b", "refresh_token": "q", "scope": "t",
+            "id_token": "j"}),
+        );
+        let renewed = new.clone().inheriting(&old);
+        assert_eq!(renewed.refresh_token(), new.refresh_token());
+        assert_eq!(
+            (renewed.scope(), renewed.id_token()),
+            (Some("t"), new.id_token())
+        );
     }
 }

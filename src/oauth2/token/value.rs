@@ -3,13 +3,15 @@
 //! [RFC 6749 section 5.1](https://www.rfc-editor.org/rfc/rfc6749#section-5.1)
 
 use std::{
+    borrow::Cow,
     fmt,
+    sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use serde_json::{Map, Value};
 
-use super::members::LATEST;
+use super::{bearer::as_bearer, members::LATEST};
 use crate::{
     clock::{Clock, since_epoch},
     secret::Secret,
@@ -20,7 +22,10 @@ use crate::{
 ///
 /// It serialises to the names on the wire, with the absolute times `expires_at` and `issued_at` in
 /// seconds since 1970 instead of `expires_in`, and deserialises from the same; what Authlib has
-/// stored can be read, too. Members that OAuth does not define are kept.
+/// stored can be read, too. Members that OAuth does not define are kept, and so are those of your
+/// own in a stored token, through renewals, too.
+///
+/// Clones share the members: a clone costs no allocation.
 ///
 /// ```
 /// use std::time::Duration;
@@ -43,9 +48,13 @@ use crate::{
 ///
 /// [RFC 6749 section 5.1](https://www.rfc-editor.org/rfc/rfc6749#section-5.1)
 #[derive(Clone, PartialEq)]
-pub struct Token {
+pub struct Token(pub(super) Arc<TokenMembers>);
+
+#[derive(Clone, PartialEq)]
+pub(super) struct TokenMembers {
+    /// Behind the word `Bearer` in one text, which is also the value of the header.
     pub(super) access_token: Secret,
-    pub(super) token_type: String,
+    pub(super) token_type: Cow<'static, str>,
     pub(super) refresh_token: Option<Secret>,
     pub(super) id_token: Option<Secret>,
     pub(super) scope: Option<String>,
@@ -60,9 +69,9 @@ pub struct Token {
 impl Token {
     /// Makes a bearer token without any other members.
     pub fn new(access_token: impl Into<Secret>) -> Self {
-        Self {
-            access_token: access_token.into(),
-            token_type: "Bearer".to_owned(),
+        Self::from(TokenMembers {
+            access_token: as_bearer(&access_token.into()),
+            token_type: Cow::Borrowed(BEARER),
             refresh_token: None,
             id_token: None,
             scope: None,
@@ -70,41 +79,48 @@ impl Token {
             issued_at: None,
             refresh_parameters: Form::new(),
             extra: Map::new(),
-        }
+        })
+    }
+
+    /// The members, to be changed in this clone alone.
+    pub(super) fn members_mut(&mut self) -> &mut TokenMembers {
+        Arc::make_mut(&mut self.0)
     }
 
     /// Sets the refresh token.
     #[must_use]
     pub fn with_refresh_token(mut self, refresh_token: impl Into<Secret>) -> Self {
-        self.refresh_token = Some(refresh_token.into());
+        self.members_mut().refresh_token = Some(refresh_token.into());
         self
     }
 
     /// Sets the expiry, to the second.
     #[must_use]
     pub fn with_expires_at(mut self, expires_at: SystemTime) -> Self {
-        self.expires_at = Some(since_epoch(expires_at).as_secs().min(LATEST));
+        let expires_at = since_epoch(expires_at).as_secs().min(LATEST);
+        self.members_mut().expires_at = Some(expires_at);
         self
     }
 
     /// Sets the time of issue, to the second.
     #[must_use]
     pub fn with_issued_at(mut self, issued_at: SystemTime) -> Self {
-        self.issued_at = Some(since_epoch(issued_at).as_secs().min(LATEST));
+        let issued_at = since_epoch(issued_at).as_secs().min(LATEST);
+        self.members_mut().issued_at = Some(issued_at);
         self
     }
 
     /// Sets the scope.
     #[must_use]
     pub fn with_scope(mut self, scope: impl Into<String>) -> Self {
-        self.scope = Some(scope.into());
+        self.members_mut().scope = Some(scope.into());
         self
     }
 
     /// Sets the token type, as the server spells it.
     #[must_use]
     pub fn with_token_type(mut self, token_type: impl Into<String>) -> Self {
-        self.token_type = token_type.into();
+        self.members_mut().token_type = spelled(token_type.into());
         self
     }
 
@@ -112,45 +128,45 @@ impl Token {
     /// [`TokenEndpoint`](crate::oauth2::TokenEndpoint) set them themselves.
     #[must_use]
     pub fn with_refresh_parameters(mut self, parameters: Form) -> Self {
-        self.refresh_parameters = parameters;
+        self.members_mut().refresh_parameters = parameters;
         self
     }
 
     /// The access token.
     pub fn access_token(&self) -> &Secret {
-        &self.access_token
+        &self.0.access_token
     }
 
     /// The token type, as the server spells it. Defaults to `Bearer`.
     ///
     /// [RFC 6749 section 7.1](https://www.rfc-editor.org/rfc/rfc6749#section-7.1)
     pub fn token_type(&self) -> &str {
-        &self.token_type
+        &self.0.token_type
     }
 
     /// The refresh token, if there is one.
     pub fn refresh_token(&self) -> Option<&Secret> {
-        self.refresh_token.as_ref()
+        self.0.refresh_token.as_ref()
     }
 
     /// The ID token as received. It is not validated here.
     pub fn id_token(&self) -> Option<&Secret> {
-        self.id_token.as_ref()
+        self.0.id_token.as_ref()
     }
 
     /// The granted scope, if the server returned it.
     pub fn scope(&self) -> Option<&str> {
-        self.scope.as_deref()
+        self.0.scope.as_deref()
     }
 
     /// The expiry, to the second, if it is known.
     pub fn expires_at(&self) -> Option<SystemTime> {
-        self.expires_at.map(at)
+        self.0.expires_at.map(at)
     }
 
     /// The time of issue, to the second, if it is known.
     pub fn issued_at(&self) -> Option<SystemTime> {
-        self.issued_at.map(at)
+        self.0.issued_at.map(at)
     }
 
     /// The parameters of the token request that a refresh repeats, such as `resource` and
@@ -171,45 +187,65 @@ impl Token {
     /// # Ok::<(), serde_json::Error>(())
     /// ```
     pub fn refresh_parameters(&self) -> &Form {
-        &self.refresh_parameters
+        &self.0.refresh_parameters
     }
 
     /// Whether the token has expired, or will within `leeway`, by the system clock. A token without
     /// a known expiry never expires.
     pub fn is_expired(&self, leeway: Duration) -> bool {
         let now = Clock::system().unix();
-        self.expires_at
+        self.0
+            .expires_at
             .is_some_and(|at| Duration::from_secs(at).saturating_sub(leeway) <= now)
     }
 
     /// Any other member of the server's response.
     pub fn get(&self, member: &str) -> Option<&Value> {
-        self.extra.get(member)
+        self.0.extra.get(member)
     }
 
     pub(crate) fn expires_at_unix(&self) -> Option<u64> {
-        self.expires_at
+        self.0.expires_at
     }
 
     pub(crate) fn issued_at_unix(&self) -> Option<u64> {
-        self.issued_at
+        self.0.issued_at
+    }
+}
+
+impl From<TokenMembers> for Token {
+    fn from(members: TokenMembers) -> Self {
+        Self(Arc::new(members))
     }
 }
 
 /// Omits the values of other members: some servers put tokens there.
 impl fmt::Debug for Token {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let members = &*self.0;
         f.debug_struct("Token")
-            .field("access_token", &self.access_token)
-            .field("token_type", &self.token_type)
-            .field("refresh_token", &self.refresh_token)
-            .field("id_token", &self.id_token)
-            .field("scope", &self.scope)
-            .field("expires_at", &self.expires_at)
-            .field("issued_at", &self.issued_at)
-            .field("refresh_parameters", &self.refresh_parameters)
-            .field("other members", &self.extra.keys().collect::<Vec<_>>())
+            .field("access_token", &members.access_token)
+            .field("token_type", &members.token_type)
+            .field("refresh_token", &members.refresh_token)
+            .field("id_token", &members.id_token)
+            .field("scope", &members.scope)
+            .field("expires_at", &members.expires_at)
+            .field("issued_at", &members.issued_at)
+            .field("refresh_parameters", &members.refresh_parameters)
+            .field("other members", &members.extra.keys().collect::<Vec<_>>())
             .finish()
+    }
+}
+
+/// The common token type, as RFC 6750 spells it.
+pub(super) const BEARER: &str = "Bearer";
+
+/// A token type, without a copy of the common spellings.
+pub(super) fn spelled(token_type: String) -> Cow<'static, str> {
+    match token_type.as_str() {
+        BEARER => Cow::Borrowed(BEARER),
+        "bearer" => Cow::Borrowed("bearer"),
+        _ => Cow::Owned(token_type),
     }
 }
 

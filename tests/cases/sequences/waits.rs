@@ -50,12 +50,12 @@ async fn a_child_with_the_client_s_own_token_never_spends_it_again() -> TestResu
     let (server, clock) = (strict(&Shelf::default(), 10), ManualClock::new());
     let client = with_first_token(&server, &clock, 10).build()?;
     let own = client.token().expect("a token");
-    let child = client.for_token((*own).clone());
+    let child = client.for_token(own.clone());
     for n in 1..=3 {
         clock.advance(seconds(11));
         let both = [vec![client.clone(); 5], vec![child.clone(); 5]].concat();
         for token in tokens_at_once(both).await {
-            assert_eq!(access_token(&*token?), format!("t{n}"));
+            assert_eq!(access_token(&token?), format!("t{n}"));
         }
     }
     // One after the other, each beginning once.

@@ -55,7 +55,7 @@ async fn all_who_waited_for_a_token_that_is_expired_as_it_comes_use_it() -> Test
     let clock = ManualClock::new();
     let client = with_first_token(&server, &clock, 0).build()?;
     for token in crowd_at(&client, &server, &gate).await {
-        assert_eq!(access_token(&*token?), "t1");
+        assert_eq!(access_token(&token?), "t1");
     }
     assert_eq!(server.count("/token"), 1);
     Ok(())

@@ -32,7 +32,7 @@ async fn a_file_keeps_a_login_from_run_to_run() -> TestResult {
     clock.advance(seconds(601));
     let tokens = tokens_at_once(others).await;
     for token in tokens {
-        assert_eq!(access_token(&*token?), "t3");
+        assert_eq!(access_token(&token?), "t3");
     }
     client.revoke_token().await?;
     let sent = server.requests("/revoke")[0].parameter("token");

@@ -36,7 +36,7 @@ async fn the_next_run_goes_on_with_the_token_and_sends_nothing() -> TestResult {
     let (clock, shelf, server) = with_stored_token(600, 600);
     let client = process(&server, &shelf, &clock).build()?;
     let token = client.ensure_active_token().await?;
-    assert_eq!(*token, first_token(&clock, 600));
+    assert_eq!(token, first_token(&clock, 600));
     client.ensure_active_token().await?;
     client.close().await?;
     assert_eq!(shelf.story(), "load");
@@ -50,7 +50,7 @@ async fn a_crowd_reads_the_store_once() -> TestResult {
     let client = process(&server, &shelf, &clock).build()?;
     let tokens = tokens_at_once(vec![client; CROWD]).await;
     for token in tokens {
-        assert_eq!(access_token(&*token?), "t0");
+        assert_eq!(access_token(&token?), "t0");
     }
     assert_eq!(shelf.story(), "load");
     Ok(())
@@ -126,7 +126,7 @@ async fn of_many_processes_that_meet_an_expired_token_one_renews_it() -> TestRes
     let processes = processes?;
     let tokens = tokens_at_once(processes).await;
     for token in tokens {
-        assert_eq!(access_token(&*token?), "t1");
+        assert_eq!(access_token(&token?), "t1");
     }
     assert_eq!((server.count("/token"), &*shelf.held()), (1, "2:t1"));
     Ok(())
@@ -390,7 +390,7 @@ async fn assertion_clients_share_their_token_too() -> TestResult {
     let renewed = tokens_at_once(jobs.to_vec()).await;
     for token in renewed {
         // The refresh token that the server sent along is not used.
-        assert_eq!(access_token(&*token?), "t2");
+        assert_eq!(access_token(&token?), "t2");
     }
     assert_eq!((server.count("/token"), &*shelf.held()), (2, "2:t2"));
     assert_eq!(

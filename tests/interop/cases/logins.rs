@@ -122,7 +122,7 @@ pub async fn logged_in(server: Server, client: &OAuth2Client, redirect_uri: &str
     let url = created(client);
     let callback = log_in(server, &url.url, redirect_uri).await;
     let login = client.complete_authorization(url.pending, &callback).await;
-    (*login.expect("a login").token).clone()
+    login.expect("a login").token.clone()
 }
 
 /// The code in a callback.
