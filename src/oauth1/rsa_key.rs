@@ -27,6 +27,12 @@ use crate::{
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
+/// # Security
+///
+/// The feature `rsa-sha1` uses the crate `rsa`, which has an open advisory about timing
+/// ([RUSTSEC-2023-0071](https://rustsec.org/advisories/RUSTSEC-2023-0071.html)). Without the feature,
+/// and for RSA-SHA256 and RSA-SHA512 with a key of 2048 to 4096 bits, *ring* signs.
+///
 /// [RFC 5849 section 3.4.3](https://www.rfc-editor.org/rfc/rfc5849#section-3.4.3)
 #[derive(Clone)]
 pub struct RsaKey(Arc<Backends>);

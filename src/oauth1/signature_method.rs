@@ -36,7 +36,8 @@ pub enum SignatureMethod {
     HmacSha256,
     /// `HMAC-SHA512` with the two shared secrets.
     HmacSha512,
-    /// `RSA-SHA1` with the client's private key. It needs the feature `rsa-sha1`.
+    /// `RSA-SHA1` with the client's private key. It needs the feature `rsa-sha1`, whose crate `rsa`
+    /// has an open advisory; see [`RsaKey`].
     RsaSha1(RsaKey),
     /// `RSA-SHA256` with the client's private key.
     RsaSha256(RsaKey),

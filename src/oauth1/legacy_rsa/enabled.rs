@@ -1,6 +1,7 @@
 //! Builds with the feature `rsa-sha1`: signatures that ring does not support, on the crate `rsa`.
 //!
-//! The crate only signs here, with blinding, and never decrypts.
+//! The crate only signs here, with blinding, and never decrypts. It has an open advisory about
+//! timing, RUSTSEC-2023-0071; see `SECURITY.md`.
 
 use ring::digest::digest;
 use rsa::{
