@@ -1,5 +1,7 @@
 #![cfg_attr(
     all(feature = "async", feature = "blocking"),
+    doc = include_str!("guide/links.md"),
+    doc = "",
     doc = include_str!("../README.md")
 )]
 #![cfg_attr(
@@ -40,15 +42,8 @@ mod asynchronous;
 #[cfg(feature = "blocking")]
 mod blocking;
 
-/// The examples of the provider guide, tested as documentation tests.
-#[cfg(all(doctest, feature = "async", feature = "blocking"))]
-#[doc = include_str!("../docs/providers.md")]
-mod providers {}
-
-/// The examples of the guide to the life of a token, tested as documentation tests.
-#[cfg(all(doctest, feature = "async", feature = "blocking"))]
-#[doc = include_str!("../docs/lifecycle.md")]
-mod lifecycle_guide {}
+#[cfg(all(doc, feature = "async", feature = "blocking"))]
+pub mod guide;
 
 pub use {
     clock::Clock,

@@ -23,6 +23,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("asynchronous", 8),
     ("blocking", 8),
     ("client", 8),
+    ("guide", 9),
 ];
 /// On the ground, and only there, a module may import its neighbours.
 const GROUND: u8 = 0;

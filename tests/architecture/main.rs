@@ -9,12 +9,14 @@ use std::{
     path::{Path, PathBuf},
 };
 
+mod guides;
 mod imports;
 mod rooms;
 mod rules;
 mod the_checks;
 mod tokens;
 
+use guides::{dead_links, guides, labels};
 use imports::{TOP, floor_of, module_of, upward_imports};
 use rooms::misplaced_imports;
 use rules::*;
@@ -122,6 +124,22 @@ fn both_seams_define_what_the_clients_import() {
         let defined = defined(&lex(&text(seam)));
         let missing: Vec<_> = imported.difference(&defined).collect();
         assert!(missing.is_empty(), "{seam} does not define {missing:?}");
+    }
+}
+
+#[test]
+fn guides_are_pages_and_their_links_lead_somewhere() {
+    let root = root();
+    let text = |path: &Path| fs::read_to_string(path).expect("a file");
+    let known = labels(&text(&root.join("src/guide/links.md")));
+    let pages = text(&root.join("src/guide.rs")) + &text(&root.join("src/lib.rs"));
+    for path in guides(&root) {
+        let below = path.strip_prefix(&root).expect("a path below the root");
+        let include = format!("include_str!(\"../{}\")", below.display());
+        assert!(pages.contains(&include), "src/guide.rs has no {below:?}");
+        let folder = path.parent().expect("a folder");
+        let wrong = dead_links(folder, &text(&path), &known);
+        assert!(wrong.is_empty(), "{below:?}\n{}", wrong.join("\n"));
     }
 }
 

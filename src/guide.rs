@@ -1,0 +1,62 @@
+//! Guides, as in the folder `docs` of the package.
+//!
+//! - [Life of a token](lifecycle): states, promises and their limits, shutdown, errors
+//! - [Providers](providers) that depart from the standard
+//! - [Design](design) and its reasons
+//! - [Security](security): assumptions, promises and their limits, reports
+//! - [Parity](parity) with Authlib
+//! - [Contributing](contributing), and the [internals] of the life of a token
+
+// Of two definitions of a link the first counts: `links.md` leads to the pages of the documentation
+// what leads to files in the repository. The examples are documentation tests.
+
+/// Life of a token: states, promises and their limits, shutdown, errors.
+///
+#[doc = include_str!("guide/links.md")]
+#[doc = "<style>img[src='lifecycle.svg'] { display: none }</style>\n"]
+#[doc = include_str!("../docs/lifecycle.svg")]
+#[doc = ""]
+#[doc = include_str!("../docs/lifecycle.md")]
+pub mod lifecycle {}
+
+/// Life of a token, for those who change the library.
+///
+#[doc = include_str!("guide/links.md")]
+#[doc = ""]
+#[doc = include_str!("../docs/lifecycle-internals.md")]
+pub mod internals {}
+
+/// Providers that depart from the standard, each with an example.
+///
+#[doc = include_str!("guide/links.md")]
+#[doc = ""]
+#[doc = include_str!("../docs/providers.md")]
+pub mod providers {}
+
+/// Design of the library, and why it is not otherwise.
+///
+#[doc = include_str!("guide/links.md")]
+#[doc = ""]
+#[doc = include_str!("../docs/design.md")]
+pub mod design {}
+
+/// Comparison with Authlib, one row for each behaviour.
+///
+#[doc = include_str!("guide/links.md")]
+#[doc = ""]
+#[doc = include_str!("../docs/parity.md")]
+pub mod parity {}
+
+/// Security: assumptions, promises and their limits, reports.
+///
+#[doc = include_str!("guide/links.md")]
+#[doc = ""]
+#[doc = include_str!("../SECURITY.md")]
+pub mod security {}
+
+/// Contributing: build, test, a guided tour, the style.
+///
+#[doc = include_str!("guide/links.md")]
+#[doc = ""]
+#[doc = include_str!("../CONTRIBUTING.md")]
+pub mod contributing {}
