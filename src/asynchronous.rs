@@ -73,6 +73,14 @@ fn http_client(builder: http::ClientBuilder) -> reqwest::Result<http::Client> {
     builder.build()
 }
 
+/// Whether there is a runtime, without which reqwest and tokio panic.
+fn require_runtime() -> Result<()> {
+    match tokio::runtime::Handle::try_current() {
+        Ok(_) => Ok(()),
+        Err(_none) => Err(Error::no_runtime()),
+    }
+}
+
 /// Not an `async fn`: that would keep a copy of the request in a state of its own.
 fn execute(
     client: &http::Client,

@@ -11,6 +11,7 @@ use std::{
 
 use tokio::{runtime::Handle, sync::watch};
 
+use super::require_runtime;
 use crate::error::{BoxError, Error, Result};
 
 pub(super) async fn sleep(time: Duration) {
@@ -21,6 +22,7 @@ pub(super) async fn sleep(time: Duration) {
 pub(super) async fn run_to_completion<T: Send + 'static>(
     work: impl Future<Output = Result<T>> + Send + 'static,
 ) -> Result<T> {
+    require_runtime()?;
     match tokio::spawn(CALLBACKS.scope(callbacks(), work)).await {
         Ok(done) => done,
         Err(error) => match error.try_into_panic() {
@@ -43,6 +45,9 @@ pub(super) async fn run_detached_for<T: Send + 'static, F>(
 where
     F: Future<Output = Result<T>> + Send + 'static,
 {
+    if let Err(error) = require_runtime() {
+        return Some(Err(error));
+    }
     let running = run_to_completion(work());
     tokio::time::timeout(limit, running).await.ok()
 }
@@ -55,6 +60,9 @@ pub(super) async fn with_timeout<T, F>(
 where
     F: Future<Output = Result<T>>,
 {
+    if let Err(error) = require_runtime() {
+        return Some(Err(error));
+    }
     tokio::time::timeout(limit, work()).await.ok()
 }
 
@@ -86,6 +94,10 @@ pub(super) async fn side_by_side<T, F>(items: Vec<T>, work: impl Fn(T) -> F) -> 
 where
     F: Future<Output = Result<()>> + Send + 'static,
 {
+    if items.is_empty() {
+        return Ok(());
+    }
+    require_runtime()?;
     let works = items.into_iter().map(work);
     let works: Vec<_> = works
         .map(|work| tokio::spawn(CALLBACKS.scope(callbacks(), work)))
@@ -124,6 +136,7 @@ impl<T: Clone> Signal<T> {
     }
 
     pub(super) async fn wait_for(&self, limit: Duration) -> Option<T> {
+        require_runtime().ok()?;
         let mut receiver = self.0.subscribe();
         // The sender is this value itself, so it is not dropped before the value is set.
         let set = receiver.wait_for(Option::is_some);

@@ -6,7 +6,9 @@ mod signed;
 
 use reqwest::{IntoUrl, Method};
 
-use super::{execute, http, maybe_async, oauth1::session::SignedSession, session::Session};
+use super::{
+    execute, http, maybe_async, oauth1::session::SignedSession, require_runtime, session::Session,
+};
 use crate::error::Result;
 use {bearer::Bearer, signed::Signed};
 
@@ -113,6 +115,7 @@ impl Authorizer {
             Self::Bearer(bearer) => bearer.transport(),
             Self::Signed(signed) => signed.transport(),
         };
+        require_runtime()?;
         Ok(execute(transport.resources(request.url()), request).await?)
     }
 }

@@ -171,7 +171,7 @@ impl EndpointCall<'_> {
             let response = self.shared.transport.ask(&request, left()).await;
             let error = match response.and_then(|response| read(&request, response)) {
                 Ok(answer) => return Ok(answer),
-                Err(error) => error,
+                Err(error) => error.of_call(&request.call()),
             };
             if !repetition.is_certain(&error) || attempt == ATTEMPTS {
                 return Err(repetition.told(error));

@@ -8,7 +8,7 @@ use reqwest::{
     redirect::{Attempt, Policy},
 };
 
-use super::{execute, http, http_base, http_client, maybe_async, read_capped};
+use super::{execute, http, http_base, http_client, maybe_async, read_capped, require_runtime};
 use crate::{
     error::{Error, Result},
     oauth2::{request::EndpointRequest, token::bearer::TokenPlacement},
@@ -188,6 +188,7 @@ impl Transport {
         // On the request, so that it holds until the last byte in both modes.
         *request.timeout_mut() = Some(limit);
         let endpoints = &self.connections(request.url()).endpoints;
+        require_runtime()?;
         let response = execute(endpoints, request).await?;
         let status = response.status();
         let headers = response.headers().clone();
@@ -195,7 +196,7 @@ impl Transport {
             Some(body) => body,
             // An error page may be of any size: the status tells enough.
             None if status.is_client_error() || status.is_server_error() => Vec::new(),
-            None => return Err(Error::answer("the answer is larger than 1 MiB", status)),
+            None => return Err(Error::answer("the response is larger than 1 MiB", status)),
         };
         Ok(EndpointResponse::new(status, headers, body))
     }

@@ -4,13 +4,22 @@ use std::{error::Error as StdError, io};
 
 use http::StatusCode;
 
-use super::{BoxError, Error, ErrorCode, ErrorKind, value::Cause};
+use super::{
+    BoxError, Error, ErrorCode, ErrorKind,
+    call::{TransportFailure, host},
+    value::Cause,
+};
 
-/// Removes the URL, which may contain a token or a code.
+/// Keeps the host of the URL, and removes the rest, which may contain a token or a code.
 impl From<reqwest::Error> for Error {
     fn from(error: reqwest::Error) -> Self {
+        let host = error.url().map(host);
         let source = error.without_url();
-        let (kind, status) = (kind(&source), source.status());
+        let (kind, status, failure) = (kind(&source), source.status(), failure(&source));
+        let message = match host {
+            Some(host) => failure.message(&format!("the server at {host}")),
+            None => failure.message("the server"),
+        };
         Cause {
             status,
             is_transient: match kind {
@@ -21,7 +30,8 @@ impl From<reqwest::Error> for Error {
                 ErrorKind::Transport => !source.is_connect(),
                 kind => kind == ErrorKind::Answer,
             },
-            ..Cause::new(kind, clause(&source))
+            failure: Some(failure),
+            ..Cause::new(kind, message)
         }
         .with_source(source.into())
         .into()
@@ -37,17 +47,10 @@ impl Error {
 
     /// Marks the outcome as unknown, where the server may have processed the request all the same.
     pub(crate) fn ambiguous(self) -> Self {
-        let Some(response) = self.response().cloned() else {
-            return self;
-        };
-        Cause {
-            status: response.status(),
-            is_transient: response.is_transient(),
-            outcome_unknown: true,
-            response: Some(response),
-            ..Cause::new(self.kind(), self.to_string())
+        match self.response() {
+            Some(_) => self.changed(|cause| cause.outcome_unknown = true),
+            None => self,
         }
-        .into()
     }
 
     /// A response with an unusable token, and what is wrong with it.
@@ -74,11 +77,12 @@ impl Error {
 
     /// Marks the error as one of a client without an end-user, such as a service account.
     pub(crate) fn unattended(self) -> Self {
-        match self.response().cloned() {
-            Some(mut response) => {
-                response.unattended = true;
-                Self::refused(response)
-            }
+        match self.response() {
+            Some(_) => self.changed(|cause| {
+                if let Some(response) = &mut cause.response {
+                    response.unattended = true;
+                }
+            }),
             None => self,
         }
     }
@@ -112,6 +116,15 @@ impl Error {
                 that callback for ever; call it after the callback has returned"
         );
         Cause::new(ErrorKind::Reentrant, message).into()
+    }
+
+    /// An async client that was called outside of a runtime.
+    #[allow(dead_code, reason = "the blocking clients need none")]
+    pub(crate) fn no_runtime() -> Self {
+        Self::usage(
+            "there is no tokio runtime, which the async clients need; call them within \
+             #[tokio::main] or Runtime::block_on, or use the blocking clients",
+        )
     }
 
     /// The wait for something ended before that did.
@@ -166,16 +179,37 @@ fn is_untrusted(error: &reqwest::Error) -> bool {
     false
 }
 
-fn clause(error: &reqwest::Error) -> &'static str {
+fn failure(error: &reqwest::Error) -> TransportFailure {
+    let has = |test: fn(&str) -> bool| {
+        let mut source = error.source();
+        while let Some(error) = source {
+            if test(&error.to_string()) {
+                return true;
+            }
+            source = error.source();
+        }
+        false
+    };
     match error {
-        _ if error.is_connect() => "could not connect to the server",
-        _ if error.is_timeout() => "the request timed out",
-        _ if error.is_builder() => "the request could not be built",
-        _ if error.is_redirect() => "a redirect could not be followed",
-        _ if error.is_status() => "the server responded with an error status",
-        _ if is_unreadable(error) => "the response could not be read",
-        _ => "the connection to the server failed",
+        _ if error.is_timeout() && !error.is_connect() => TransportFailure::Timeout,
+        _ if is_untrusted(error) => match has(|text| text.contains("certificate")) {
+            true => TransportFailure::Certificate,
+            false => TransportFailure::Tls,
+        },
+        _ if error.is_connect() => TransportFailure::Connect,
+        _ if error.is_builder() => TransportFailure::Builder,
+        _ if error.is_redirect() => TransportFailure::Redirect,
+        _ if error.is_status() => TransportFailure::Status,
+        _ if is_unreadable(error) => TransportFailure::Unreadable,
+        _ if has(is_parse_error) => TransportFailure::NotHttp,
+        _ => TransportFailure::Broken,
     }
+}
+
+/// Whether this is the text of hyper's errors about a response that it cannot parse. Their type is
+/// not reachable through reqwest.
+fn is_parse_error(text: &str) -> bool {
+    text.ends_with(" parsed") || text == "message head is too large"
 }
 
 #[cfg(test)]

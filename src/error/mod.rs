@@ -1,14 +1,20 @@
 //! The error type of both modes: what went wrong, whose fault it is, and what can be done about it.
 
+mod call;
 #[cfg(any(feature = "async", feature = "blocking"))]
 mod clients;
+mod code;
 mod kind;
 mod response;
+mod text;
 mod token;
 mod value;
 
+pub(crate) use call::Call;
+
 pub use {
+    code::ErrorCode,
     kind::ErrorKind,
-    response::{ErrorCode, ErrorResponse},
+    response::ErrorResponse,
     value::{BoxError, Error, Result},
 };

@@ -3,11 +3,15 @@
 //! [RFC 6749 section 5.2](https://www.rfc-editor.org/rfc/rfc6749#section-5.2)
 
 use std::{
+    borrow::Cow,
     fmt,
     time::{Duration, SystemTime},
 };
 
 use http::{HeaderMap, StatusCode, header::RETRY_AFTER};
+use serde_json::{Map, Value};
+
+use super::{ErrorCode, text::one_line};
 
 /// Error response of a server.
 ///
@@ -27,7 +31,8 @@ pub struct ErrorResponse {
     code: Option<ErrorCode>,
     description: Option<String>,
     uri: Option<String>,
-    hint: Option<&'static str>,
+    hint: Option<Cow<'static, str>>,
+    members: Map<String, Value>,
     /// Whether the client has no end-user who could log in.
     pub(super) unattended: bool,
 }
@@ -42,6 +47,7 @@ impl ErrorResponse {
             description: None,
             uri: None,
             hint: None,
+            members: Map::new(),
             unattended: false,
         }
     }
@@ -50,12 +56,7 @@ impl ErrorResponse {
     pub(crate) fn in_callback(code: &str, description: Option<&str>, uri: Option<&str>) -> Self {
         let callback = Self {
             status: None,
-            headers: HeaderMap::new(),
-            code: None,
-            description: None,
-            uri: None,
-            hint: None,
-            unattended: false,
+            ..Self::new(StatusCode::OK, HeaderMap::new())
         };
         callback.with_error(code, description, uri)
     }
@@ -76,9 +77,15 @@ impl ErrorResponse {
         }
     }
 
-    /// Sets the advice for the caller.
-    pub(crate) fn with_hint(self, hint: Option<&'static str>) -> Self {
+    /// Sets the advice for the caller, unless there is some already.
+    pub(crate) fn with_hint(self, hint: Option<impl Into<Cow<'static, str>>>) -> Self {
+        let hint = self.hint.or_else(|| hint.map(Into::into));
         Self { hint, ..self }
+    }
+
+    /// Sets all members of the body.
+    pub(crate) fn with_members(self, members: Map<String, Value>) -> Self {
+        Self { members, ..self }
     }
 
     /// The HTTP status; none if the error came in a callback.
@@ -109,7 +116,24 @@ impl ErrorResponse {
 
     /// Possible cause of the error, in this library's words, where it knows one.
     pub fn hint(&self) -> Option<&str> {
-        self.hint
+        self.hint.as_deref()
+    }
+
+    /// All members of the body, if it is a JSON object, for providers with errors of their own.
+    ///
+    /// ```
+    /// # fn show(error: &oauth_twin::Error) {
+    /// // Microsoft Entra ID has error codes of its own beside `error`.
+    /// let codes = error.response().and_then(|response| response.members().get("error_codes"));
+    /// # }
+    /// ```
+    ///
+    /// # Security
+    ///
+    /// Unlike [`description`](Self::description), the values are as the server sent them, and may
+    /// repeat secrets of the request. `Debug` shows only the names.
+    pub fn members(&self) -> &Map<String, Value> {
+        &self.members
     }
 
     /// The delay that the server asks for before a retry: `Retry-After` in seconds or as a date.
@@ -141,24 +165,34 @@ impl ErrorResponse {
     }
 }
 
+/// Status and code, the server's description, and the hint; without a code and a description the
+/// names of the members.
 impl fmt::Display for ErrorResponse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (&self.code, self.status) {
-            (Some(code), _) => write!(f, "the server responded with the error {code}")?,
-            (None, Some(status)) => write!(f, "the server responded with status {status}")?,
-            (None, None) => f.write_str("the server refused the request")?,
+        match (self.status, &self.code) {
+            (Some(status), Some(code)) => write!(f, "{} {code}", status.as_u16())?,
+            // "404 Not Found"
+            (Some(status), None) => write!(f, "{status}")?,
+            (None, Some(code)) => write!(f, "{code}")?,
+            (None, None) => f.write_str("without a reason")?,
         }
-        if let Some(description) = &self.description {
-            write!(f, ": {description}")?;
+        match &self.description {
+            Some(description) => write!(f, ": {description}")?,
+            None if self.code.is_none() && !self.members.is_empty() => {
+                let names = self.members.keys().take(10).map(|name| one_line(name));
+                let names: Vec<_> = names.collect();
+                write!(f, ", with the members {}", names.join(", "))?;
+            }
+            None => {}
         }
-        match self.hint {
+        match &self.hint {
             Some(hint) => write!(f, " ({hint})"),
             None => Ok(()),
         }
     }
 }
 
-/// Omits the headers, which may contain cookies.
+/// Omits the headers, which may contain cookies, and the values of the members.
 impl fmt::Debug for ErrorResponse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ErrorResponse")
@@ -167,143 +201,12 @@ impl fmt::Debug for ErrorResponse {
             .field("description", &self.description)
             .field("uri", &self.uri)
             .field("hint", &self.hint)
+            .field("members", &self.members.keys().collect::<Vec<_>>())
             .finish_non_exhaustive()
     }
 }
 
 impl std::error::Error for ErrorResponse {}
-
-macro_rules! error_codes {
-    ($($(#[$doc:meta])* $variant:ident = $text:literal,)+) => {
-        /// Code of an OAuth error.
-        ///
-        /// ```
-        /// use oauth_twin::ErrorCode;
-        ///
-        /// assert_eq!(ErrorCode::from("invalid_grant"), ErrorCode::InvalidGrant);
-        /// assert_eq!(ErrorCode::from("made_up").as_str(), "made_up");
-        /// ```
-        ///
-        /// [RFC 6749 section 5.2](https://www.rfc-editor.org/rfc/rfc6749#section-5.2)
-        #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-        #[non_exhaustive]
-        pub enum ErrorCode {
-            $($(#[$doc])* $variant,)+
-            /// A code that has no variant of its own.
-            Other(String),
-        }
-
-        impl ErrorCode {
-            /// The code as on the wire.
-            pub fn as_str(&self) -> &str {
-                match self {
-                    $(Self::$variant => $text,)+
-                    Self::Other(code) => code,
-                }
-            }
-        }
-
-        impl From<&str> for ErrorCode {
-            fn from(code: &str) -> Self {
-                match code {
-                    $($text => Self::$variant,)+
-                    other => Self::Other(other.to_owned()),
-                }
-            }
-        }
-    };
-}
-
-error_codes! {
-    /// Missing, repeated or malformed parameter.
-    InvalidRequest = "invalid_request",
-    /// Failed client authentication.
-    InvalidClient = "invalid_client",
-    /// Code, refresh token or assertion that is invalid, expired, revoked or issued to another
-    /// client.
-    InvalidGrant = "invalid_grant",
-    /// Grant that the client may not use.
-    UnauthorizedClient = "unauthorized_client",
-    /// Grant that the server does not support.
-    UnsupportedGrantType = "unsupported_grant_type",
-    /// Response type that the server does not support.
-    UnsupportedResponseType = "unsupported_response_type",
-    /// Scope that is unknown, malformed or exceeds the granted one.
-    InvalidScope = "invalid_scope",
-    /// Resource that is unknown or malformed ([RFC
-    /// 8707](https://www.rfc-editor.org/rfc/rfc8707#section-2)).
-    InvalidTarget = "invalid_target",
-    /// Refusal by the resource owner or the server.
-    AccessDenied = "access_denied",
-    /// Failure of the server.
-    ServerError = "server_error",
-    /// Server that is overloaded or down for maintenance.
-    TemporarilyUnavailable = "temporarily_unavailable",
-    /// Token type that the server does not revoke ([RFC
-    /// 7009](https://www.rfc-editor.org/rfc/rfc7009#section-2.2.1)).
-    UnsupportedTokenType = "unsupported_token_type",
-    /// Access token that is expired, revoked or malformed ([RFC
-    /// 6750](https://www.rfc-editor.org/rfc/rfc6750#section-3.1)).
-    InvalidToken = "invalid_token",
-    /// Required login of the end-user ([OpenID Connect
-    /// Core](https://openid.net/specs/openid-connect-core-1_0.html#AuthError)).
-    LoginRequired = "login_required",
-    /// Required consent of the end-user.
-    ConsentRequired = "consent_required",
-    /// Required interaction with the end-user.
-    InteractionRequired = "interaction_required",
-}
-
-impl ErrorCode {
-    /// Whether only the end-user can resolve the error.
-    pub(crate) fn needs_login(&self) -> bool {
-        matches!(
-            self,
-            Self::InvalidGrant
-                | Self::LoginRequired
-                | Self::ConsentRequired
-                | Self::InteractionRequired
-        )
-    }
-}
-
-impl fmt::Display for ErrorCode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-/// Up to 300 characters of `text`, without those that break a line, control a terminal or reorder
-/// the displayed text.
-fn one_line(text: &str) -> String {
-    text.chars()
-        .filter(|c| !is_invisible(*c))
-        .map(|c| match c {
-            '\u{2028}' | '\u{2029}' => ' ',
-            c if c.is_control() => ' ',
-            c => c,
-        })
-        .take(300)
-        .collect()
-}
-
-/// Whether a character only affects its neighbours: marks, embeddings, overrides and isolates of
-/// the bidirectional algorithm, joiners, tags, a byte order mark.
-///
-/// [UAX #9 section 2](https://www.unicode.org/reports/tr9/#Directional_Formatting_Characters)
-fn is_invisible(c: char) -> bool {
-    matches!(
-        c,
-        '\u{61c}'
-            | '\u{180e}'
-            | '\u{200b}'..='\u{200f}'
-            | '\u{202a}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}'
-            | '\u{feff}'
-            | '\u{fff9}'..='\u{fffb}'
-            | '\u{e0000}'..='\u{e007f}'
-    )
-}
 
 #[cfg(test)]
 mod tests {
@@ -332,10 +235,7 @@ mod tests {
     #[test]
     fn a_description_cannot_break_a_line() {
         let response = response("1").with_error("bad\r\ncode", Some("a\nb\u{1b}[31m"), None);
-        assert_eq!(
-            response.to_string(),
-            "the server responded with the error bad  code: a b [31m"
-        );
+        assert_eq!(response.to_string(), "503 bad  code: a b [31m");
         let long = "x".repeat(10_000);
         let response = response.with_error("e", Some(&long), None);
         assert_eq!(response.description().map(str::len), Some(300));
@@ -345,10 +245,7 @@ mod tests {
     fn no_character_changes_the_order_or_the_lines_of_a_message() {
         let text = "a\u{202e}b\u{2066}c\u{2069}\u{200f}\u{61c}\u{feff}d\u{2028}e\u{2029}f\u{85}g";
         let response = response("1").with_error(text, Some(text), Some(text));
-        assert_eq!(
-            response.to_string(),
-            "the server responded with the error abcd e f g: abcd e f g"
-        );
+        assert_eq!(response.to_string(), "503 abcd e f g: abcd e f g");
         assert_eq!(response.uri(), Some("abcd e f g"));
         // Letters of any script stay.
         let response = response.with_error("e", Some("\u{5e9}\u{5dc} \u{e4}"), None);
@@ -362,7 +259,7 @@ mod tests {
                 "{:?}",
                 response("1").with_error("invalid_grant", None, None)
             ),
-            "ErrorResponse { status: Some(503), code: Some(InvalidGrant), description: None, uri: None, hint: None, .. }"
+            "ErrorResponse { status: Some(503), code: Some(InvalidGrant), description: None, uri: None, hint: None, members: [], .. }"
         );
     }
 }

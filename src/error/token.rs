@@ -14,7 +14,7 @@ impl Error {
     pub(crate) fn store(what: &'static str, source: Option<BoxError>) -> Self {
         Cause {
             is_transient: source.is_none(),
-            source,
+            source: source.map(Into::into),
             ..Cause::new(ErrorKind::Store, what)
         }
         .into()

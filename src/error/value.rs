@@ -4,7 +4,10 @@ use std::{borrow::Cow, error::Error as StdError, fmt, sync::Arc, time::Duration}
 
 use http::StatusCode;
 
-use super::{ErrorCode, ErrorKind, ErrorResponse};
+use super::{
+    Call, ErrorCode, ErrorKind, ErrorResponse,
+    call::{TransportFailure, refusal},
+};
 
 /// Error of a callback of your own.
 pub type BoxError = Box<dyn StdError + Send + Sync>;
@@ -39,16 +42,19 @@ pub struct Error(
 );
 
 /// Content of an [`Error`].
-#[derive(Debug, thiserror::Error)]
-#[error("{message}")]
+#[derive(Clone, Debug)]
 pub(super) struct Cause {
     pub(super) kind: ErrorKind,
     pub(super) message: Cow<'static, str>,
-    pub(super) source: Option<BoxError>,
+    pub(super) source: Option<Arc<dyn StdError + Send + Sync>>,
     pub(super) status: Option<StatusCode>,
     pub(super) response: Option<ErrorResponse>,
     pub(super) is_transient: bool,
     pub(super) outcome_unknown: bool,
+    /// The failure of the transport, if that is what it is.
+    pub(super) failure: Option<TransportFailure>,
+    /// Whether the message names the endpoint.
+    pub(super) names_call: bool,
 }
 
 impl Error {
@@ -126,10 +132,43 @@ impl Error {
             outcome_unknown: status.is_some_and(|status| {
                 status.is_server_error() && status != StatusCode::SERVICE_UNAVAILABLE
             }),
-            ..Cause::new(ErrorKind::Server, response.to_string())
+            ..Cause::new(ErrorKind::Server, refusal(&response, None))
         };
         let response = Some(response);
         Cause { response, ..cause }.into()
+    }
+
+    /// The error with a message that names the call of an endpoint, unless it already names one.
+    pub(crate) fn of_call(self, call: &Call) -> Self {
+        let cause = &*self.0;
+        let message = match (cause.kind, &cause.response, cause.failure) {
+            _ if cause.names_call => return self,
+            (ErrorKind::Server, Some(response), _) => refusal(response, Some(call)),
+            (_, _, Some(failure)) => failure.message_of(call),
+            (ErrorKind::Answer, _, _) if cause.status.is_some() => call.answered(&cause.message),
+            _ => return self,
+        };
+        self.changed(|cause| {
+            cause.message = message.into();
+            cause.names_call = true;
+        })
+    }
+
+    /// The error with advice at the end of its message.
+    pub(crate) fn advised(self, hint: Option<&str>) -> Self {
+        match hint {
+            Some(hint) => self.changed(|cause| {
+                cause.message = format!("{}; {hint}", cause.message).into();
+            }),
+            None => self,
+        }
+    }
+
+    /// The error with a changed cause.
+    pub(super) fn changed(self, change: impl FnOnce(&mut Cause)) -> Self {
+        let mut cause = Arc::unwrap_or_clone(self.0);
+        change(&mut cause);
+        Self(Arc::new(cause), self.1)
     }
 
     /// A response that violates the RFC. `what` must not quote the response.
@@ -187,11 +226,13 @@ impl Cause {
             response: None,
             is_transient: false,
             outcome_unknown: false,
+            failure: None,
+            names_call: false,
         }
     }
 
     pub(super) fn with_source(self, source: BoxError) -> Self {
-        let source = Some(source);
+        let source = Some(source.into());
         Self { source, ..self }
     }
 }
@@ -204,25 +245,42 @@ impl From<Cause> for Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        f.write_str(&self.0.message)
     }
 }
 
+/// Kind, message, and the messages of all sources, as `main` prints them.
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut debug = f.debug_struct("Error");
         debug.field("kind", &self.kind());
-        debug.field("message", &format_args!("{}", self.0));
+        debug.field("message", &format_args!("{}", self.0.message));
         if let Some(source) = self.source() {
-            debug.field("source", &format_args!("{source}"));
+            debug.field("source", &format_args!("{}", chain(source)));
         }
         debug.finish()
     }
 }
 
+/// The messages of an error and its sources, without those that another has repeated.
+fn chain(error: &(dyn StdError + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        let message = error.to_string();
+        if !text.ends_with(&message) {
+            text.push_str(": ");
+            text.push_str(&message);
+        }
+        source = error.source();
+    }
+    text
+}
+
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.0.source()
+        let source = self.0.source.as_deref();
+        source.map(|source| source as &(dyn StdError + 'static))
     }
 }
 
@@ -242,6 +300,43 @@ mod tests {
             "Error { kind: Usage, message: a hook could not complete the request, \
              source: no such file }"
         );
+    }
+
+    #[test]
+    fn debug_says_every_source_once() {
+        #[derive(Debug, thiserror::Error)]
+        #[error("{0}")]
+        struct Layer(&'static str, #[source] Option<Box<Self>>);
+        let refused = Layer("connection refused", None);
+        let repeated = Layer("tcp: connection refused", Some(refused.into()));
+        let error = Error::failed_in("a hook", Layer("sending", Some(repeated.into())).into());
+        assert!(
+            format!("{error:?}").ends_with("source: sending: tcp: connection refused }"),
+            "{error:?}"
+        );
+    }
+
+    #[test]
+    fn a_call_is_named_once_and_changes_nothing_else() {
+        let call = |name| {
+            let url = url::Url::parse("https://id.example/token").expect("a URL");
+            Call::new(name, &url, "the refresh token")
+        };
+        let refused = ErrorResponse::new(StatusCode::BAD_REQUEST, http::HeaderMap::new())
+            .with_error("invalid_grant", Some("gone"), None);
+        let error = Error::refused(refused).of_call(&call("token_endpoint"));
+        let error = error.of_call(&call("other_endpoint"));
+        assert_eq!(
+            error.to_string(),
+            "the token endpoint id.example/token refused the refresh token: \
+             400 invalid_grant: gone"
+        );
+        assert!(error.needs_login() && error.status() == Some(StatusCode::BAD_REQUEST));
+        let error = Error::usage("a setting").of_call(&call("token_endpoint"));
+        assert_eq!(error.to_string(), "a setting");
+        // An ID token, for example.
+        let error = Error::untrusted("a token").of_call(&call("token_endpoint"));
+        assert_eq!(error.to_string(), "a token");
     }
 
     #[test]
@@ -267,10 +362,17 @@ mod tests {
         ] {
             let status = StatusCode::from_u16(status).expect("a status");
             let response = ErrorResponse::new(status, http::HeaderMap::new());
+            let verb = match status.is_server_error() {
+                true => "could not process",
+                false => "refused",
+            };
             let error = Error::refused(response.with_error("invalid_grant", None, None));
             assert_eq!(
                 error.to_string(),
-                "the server responded with the error invalid_grant"
+                format!(
+                    "the server {verb} the request: {} invalid_grant",
+                    status.as_u16()
+                )
             );
             assert_eq!(error.kind(), ErrorKind::Server);
             assert_eq!(error.status(), Some(status));

@@ -181,7 +181,14 @@ mod tests {
             let length = body.len();
             assert_eq!(
                 error.to_string(),
-                format!("the response {problem} (text/html, {length} bytes) (status 200 OK)")
+                format!(
+                    "the response {problem} (text/html, {length} bytes) (status 200 OK){}",
+                    match body.starts_with('<') {
+                        true =>
+                            "; this is an HTML page; check that the URL is that of the endpoint",
+                        false => "",
+                    }
+                )
             );
             assert_eq!(error.kind(), ErrorKind::Answer);
         }
@@ -236,7 +243,7 @@ mod tests {
             let error = token(401, &none, &body).expect_err(bad);
             assert_eq!(
                 error.to_string(),
-                "the server responded with the error nonce_used"
+                "the server refused the request: 401 nonce_used"
             );
         }
         let body = b"oauth_token=a&oauth_token_secret=\xff";

@@ -18,7 +18,7 @@ use url::Url;
 
 use crate::{
     clock::Clock,
-    error::{Error, Result},
+    error::{Call, Error, Result},
     jose::SigningInput,
     oauth2::{client::ClientRegistration, server::AuthorizationServer},
     secret::Secret,
@@ -56,6 +56,8 @@ pub struct EndpointRequest {
     refresh_parameters: Form,
     outstanding: VecDeque<Outstanding>,
     advice: Option<&'static str>,
+    /// The name of the endpoint in the metadata of the server.
+    endpoint: &'static str,
 }
 
 /// Missing parameter that the caller or an external key has to supply, with its name.
@@ -75,6 +77,7 @@ static HEADERS: LazyLock<HeaderMap> = LazyLock::new(|| {
 
 impl EndpointRequest {
     pub(crate) fn new(
+        endpoint: &'static str,
         method: Method,
         url: Arc<Url>,
         server: AuthorizationServer,
@@ -92,7 +95,33 @@ impl EndpointRequest {
             refresh_parameters: Form::new(),
             outstanding: VecDeque::new(),
             advice: None,
+            endpoint,
         }
+    }
+
+    /// The endpoint and what it is asked, for error messages.
+    pub(crate) fn call(&self) -> Call {
+        let grant_type = self.form.value("grant_type").map(Secret::expose_secret);
+        let asked = match (grant_type, self.endpoint) {
+            (Some("refresh_token"), _) => "the refresh token",
+            (Some("authorization_code"), _) => "the authorization code",
+            (Some("client_credentials"), _) => "the client credentials",
+            (Some("password"), _) => "the password",
+            (Some("urn:ietf:params:oauth:grant-type:device_code"), _) => "the device code",
+            (Some("urn:ietf:params:oauth:grant-type:token-exchange"), _) => "the token exchange",
+            (
+                Some(
+                    "urn:ietf:params:oauth:grant-type:jwt-bearer"
+                    | "urn:ietf:params:oauth:grant-type:saml2-bearer",
+                ),
+                _,
+            ) => "the assertion",
+            (Some(_own), _) => "the grant",
+            (None, "revocation_endpoint") => "the revocation",
+            (None, "introspection_endpoint") => "the introspection",
+            (None, _) => "the request",
+        };
+        Call::new(self.endpoint, &self.url, asked)
     }
 
     /// The authorization server.

@@ -3,6 +3,7 @@
 pub(crate) mod callback;
 pub(crate) mod challenge;
 pub(crate) mod form;
+mod hint;
 pub(crate) mod redaction;
 pub(crate) mod response;
 pub(crate) mod secure_url;

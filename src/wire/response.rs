@@ -12,7 +12,7 @@ use crate::{
     encoding::without_byte_order_mark,
     error::{Error, ErrorResponse, Result},
     json::Members,
-    wire::form::parameters,
+    wire::{form::parameters, hint},
 };
 
 /// Response of an endpoint before it is read, which hooks may change.
@@ -143,14 +143,16 @@ impl Answer<'_> {
             return Err(Error::refused(error));
         }
         if status.is_client_error() || status.is_server_error() {
-            return Err(Error::refused(self.error()));
+            let hint = hint::about_status(status, self.headers, self.body);
+            return Err(Error::refused(self.error().with_hint(hint)));
         }
         if status.is_redirection() {
-            return Err(Error::answer(
-                "the endpoint redirects, and redirects of endpoints are not followed; set the URL \
-                 that it redirects to",
-                status,
-            ));
+            let target = hint::target(self.headers);
+            let problem = format!(
+                "the endpoint redirects{target}, and redirects of endpoints are not followed; set \
+                 the URL that it redirects to"
+            );
+            return Err(Error::answer(problem, status));
         }
         if !status.is_success() {
             return Err(Error::answer("the response is not final", status));
@@ -158,9 +160,10 @@ impl Answer<'_> {
         members.map_err(|problem| self.unreadable(&problem))
     }
 
-    /// The error response with this status and these headers, without a code.
+    /// The error response with this status, these headers and members, without a code.
     pub(crate) fn error(self) -> ErrorResponse {
         ErrorResponse::new(self.status, self.headers.clone())
+            .with_members(self.json().unwrap_or_default())
     }
 
     /// The members of a body that is a JSON object, or why it is not one.
@@ -190,7 +193,8 @@ impl Answer<'_> {
                 format!("the response {problem} ({kind}, {} bytes)", body.len())
             }
         };
-        Error::answer(what, self.status)
+        let hint = hint::about_body(self.headers, self.body, problem);
+        Error::answer(what, self.status).advised(hint)
     }
 }
 

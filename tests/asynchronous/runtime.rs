@@ -1,11 +1,17 @@
 //! Futures, tasks and runtimes.
 
+use std::{
+    future::Future,
+    pin::pin,
+    task::{Context, Poll, Waker},
+};
+
 use oauth_twin::{ErrorKind, Token, TokenUpdate, oauth2::ClientCredentials};
 use tokio::test;
 
 use crate::{
     cases::{TestResult, builder, expired_token, gated, provider},
-    mode::{OAuth2Client, OAuth2ClientBuilder, http, run_blocking},
+    mode::{AssertionClient, OAuth1Client, OAuth2Client, OAuth2ClientBuilder, http, run_blocking},
     support::gate::Gate,
 };
 
@@ -80,4 +86,53 @@ async fn a_runtime_that_shuts_down_leaves_nobody_waiting() -> TestResult {
     drop(leading);
     gate.open();
     Ok(())
+}
+
+/// reqwest and tokio panic there.
+#[std::prelude::v1::test]
+fn without_a_runtime_every_call_is_an_error() {
+    fn outcome<T>(call: impl Future<Output = T>) -> T {
+        let mut context = Context::from_waker(Waker::noop());
+        match pin!(call).poll(&mut context) {
+            Poll::Ready(outcome) => outcome,
+            Poll::Pending => panic!("nobody would wake it"),
+        }
+    }
+    let client = OAuth2Client::builder("id")
+        .token_endpoint("http://localhost:9/token")
+        .revocation_endpoint("http://localhost:9/revoke")
+        .token(Token::new("t").with_refresh_token("r"))
+        .build()
+        .expect("a client");
+    let expired = client.for_token(expired_token());
+    let robot = AssertionClient::builder("http://localhost:9/token")
+        .assertion(|| Ok("saml".into()))
+        .build()
+        .expect("a client");
+    let oauth1 = OAuth1Client::builder("key")
+        .client_secret("secret")
+        .request_token_endpoint("http://localhost:9/request_token")
+        .build()
+        .expect("a client");
+    for error in [
+        outcome(client.get("http://localhost:9/me").send()).map(drop),
+        outcome(client.fetch_token(ClientCredentials::new())).map(drop),
+        outcome(client.exchange(ClientCredentials::new())).map(drop),
+        outcome(client.refresh_token()).map(drop),
+        outcome(client.revoke_token()),
+        outcome(expired.ensure_active_token()).map(drop),
+        outcome(expired.get("http://localhost:9/me").send()).map(drop),
+        outcome(robot.ensure_active_token()).map(drop),
+        outcome(oauth1.fetch_request_token()),
+        outcome(oauth1.get("http://localhost:9/me").send()).map(drop),
+        outcome(client.close()),
+    ] {
+        let error = error.expect_err("nothing can be sent");
+        assert_eq!(error.kind(), ErrorKind::Usage, "{error:?}");
+        assert_eq!(
+            error.to_string(),
+            "there is no tokio runtime, which the async clients need; call them within \
+             #[tokio::main] or Runtime::block_on, or use the blocking clients"
+        );
+    }
 }

@@ -24,6 +24,11 @@ fn answering(status: u16, body: impl Into<Vec<u8>>) -> Server {
     Server::start(move |_: &Request| Reply::text(status, body.clone()))
 }
 
+/// The host and path of an endpoint of `server`, as messages name it.
+fn place(server: &Server, path: &str) -> String {
+    server.url(path).trim_start_matches("http://").to_owned()
+}
+
 /// A client of `server` that users log in with, and which knows its issuer.
 fn web(server: &Server) -> OAuth2ClientBuilder {
     builder(server)
@@ -104,7 +109,10 @@ async fn a_byte_order_mark_before_any_other_answer_is_passed_over() -> TestResul
     let error = client.fetch_request_token().await.unwrap_err();
     assert_eq!(
         error.to_string(),
-        "the server responded with the error nonce_used"
+        format!(
+            "the request token endpoint {} refused the request for credentials: 401 nonce_used",
+            place(&server, "/request_token")
+        )
     );
     Ok(())
 }
@@ -254,7 +262,11 @@ async fn credentials_that_cannot_be_decoded_are_an_error() -> TestResult {
             let error = client.fetch_request_token().await.unwrap_err();
             assert_eq!(
                 error.to_string(),
-                format!("the {name} of the response is not percent-encoded UTF-8 (status 200 OK)")
+                format!(
+                    "the request token endpoint {}: the {name} of the response is not \
+                     percent-encoded UTF-8 (status 200 OK)",
+                    place(&server, "/request_token")
+                )
             );
         }
         let server = answering(200, format!("x=a&access_token={bad}"));
@@ -286,7 +298,6 @@ async fn credentials_that_cannot_be_decoded_are_an_error() -> TestResult {
 async fn messages_have_no_characters_that_change_how_they_are_read() -> TestResult {
     let odd = "a\u{202e}b\u{2066}c\u{2069}\u{200f}\u{feff}d\u{2028}e\u{2029}f\u{85}g\nh\u{1b}i";
     let plain = "abcd e f g h i";
-    let said = format!("the server responded with the error {plain}: {plain}");
     let body = json!({"error": odd, "error_description": odd, "error_uri": odd});
     let server = answering(400, body.to_string());
     let client = builder(&server).build()?;
@@ -294,7 +305,13 @@ async fn messages_have_no_characters_that_change_how_they_are_read() -> TestResu
         .fetch_token(ClientCredentials::new())
         .await
         .unwrap_err();
-    assert_eq!(error.to_string(), said);
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "the token endpoint {} refused the client credentials: 400 {plain}: {plain}",
+            place(&server, "/token")
+        )
+    );
     let response = error.response().expect("a response");
     assert_eq!(response.description(), Some(plain));
     assert_eq!(response.uri(), Some(plain));
@@ -305,17 +322,25 @@ async fn messages_have_no_characters_that_change_how_they_are_read() -> TestResu
     let client = web(&server).build()?;
     let callback = format!("?state=STATE&error={odd}&error_description={odd}");
     let error = completed(&client, &callback).await.unwrap_err();
-    assert_eq!(error.to_string(), said);
+    let refused = format!("the server refused the login: {plain}: {plain}");
+    assert_eq!(error.to_string(), refused);
 
     let body = format!("oauth_problem={odd}&oauth_problem_advice={odd}");
     let server = answering(401, body);
     let client = oauth1_builder(&server).build()?;
     let error = client.fetch_request_token().await.unwrap_err();
-    assert_eq!(error.to_string(), said);
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "the request token endpoint {} refused the request for credentials: 401 {plain}: \
+             {plain}",
+            place(&server, "/request_token")
+        )
+    );
     let temporary = TemporaryCredentials::new("p1", "ps1");
     let callback = format!("?oauth_token=p1&oauth_problem={odd}&oauth_problem_advice={odd}");
     let error = temporary.authorization_response(&callback).unwrap_err();
-    assert_eq!(error.to_string(), said);
+    assert_eq!(error.to_string(), refused);
     Ok(())
 }
 

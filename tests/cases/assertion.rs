@@ -545,7 +545,11 @@ async fn the_server_s_refusal_comes_out_and_repeats_no_assertion() -> TestResult
     assert_eq!(error.code(), Some(&ErrorCode::InvalidGrant));
     assert_eq!(
         error.to_string(),
-        "the server responded with the error invalid_grant: bad audience in [redacted]"
+        format!(
+            "the token endpoint {} refused the assertion: 400 invalid_grant: bad audience in \
+             [redacted]",
+            server.url("/token").trim_start_matches("http://")
+        )
     );
     assert!(!format!("{error:?}").contains("eyJ"));
     assert!(!error.needs_login(), "there is nobody who could");

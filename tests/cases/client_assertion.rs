@@ -389,10 +389,12 @@ async fn a_refusal_hints_at_the_audience_and_repeats_no_assertion() -> TestResul
         assert!(response.hint().unwrap().ends_with(hint), "{error}");
         assert_eq!(response.description(), Some("no [redacted]"));
         let text = error.to_string();
-        assert!(text.starts_with(
-            "the server responded with the error invalid_client: no \
-             [redacted] (the audience of the client assertion"
-        ));
+        let said = format!(
+            "the token endpoint {} refused the client credentials: 401 invalid_client: no [redacted] \
+             (the audience of the client assertion",
+            server.url("/token").trim_start_matches("http://")
+        );
+        assert!(text.starts_with(&said), "{text}");
         assert!(!format!("{error:?}").contains("eyJ"), "{error:?}");
     }
     Ok(())

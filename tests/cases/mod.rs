@@ -67,6 +67,7 @@ mod grants;
 mod hooks;
 mod lifecycle;
 mod logins;
+mod newcomer;
 pub mod oauth1_login;
 mod oauth1_redirects;
 mod oauth1_requests;

@@ -261,7 +261,10 @@ async fn its_own_error_is_the_source() -> TestResult {
     );
     assert_eq!(
         cause(&error),
-        "the server responded with the error invalid_grant"
+        format!(
+            "the token endpoint {} refused the refresh token: 400 invalid_grant",
+            refusing.url("/token").trim_start_matches("http://")
+        )
     );
     assert_eq!(server.requests_in_all(), 0);
     Ok(())

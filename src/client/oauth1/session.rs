@@ -12,7 +12,7 @@ use reqwest::{Method, Url};
 use super::super::{http, maybe_async, run_to_completion, transport::Transport};
 use super::sign::sign;
 use crate::{
-    error::{Error, ErrorKind, Result},
+    error::{Call, Error, ErrorKind, Result},
     oauth1::{Signer, TemporaryCredentials, TokenCredentials, VerifiedCredentials},
     wire::response::EndpointResponse,
 };
@@ -252,8 +252,11 @@ impl OpenSession {
         let settings = &self.shared.settings;
         let url = configured(&settings.request_token_endpoint, "request_token_endpoint")?;
         let signer = settings.signer.clone().callback(&*settings.callback);
-        let answer = self.ask(url, &signer).await?;
-        signer.read_temporary_credentials(answer.status(), answer.headers(), answer.body())
+        let call = Call::new("request_token_endpoint", url, "the request for credentials");
+        let answer = self.ask(url, &signer, &call).await?;
+        signer
+            .read_temporary_credentials(answer.status(), answer.headers(), answer.body())
+            .map_err(|error| error.of_call(&call))
     }
 
     pub(in super::super) async fn request_token_credentials(
@@ -267,16 +270,20 @@ impl OpenSession {
     async fn token_credentials(&self, signer: &Signer) -> Result<TokenCredentials> {
         let settings = &self.shared.settings;
         let url = configured(&settings.access_token_endpoint, "access_token_endpoint")?;
-        let answer = self.ask(url, signer).await?;
-        signer.read_token_credentials(answer.status(), answer.headers(), answer.body())
+        let call = Call::new("access_token_endpoint", url, "the request for credentials");
+        let answer = self.ask(url, signer, &call).await?;
+        signer
+            .read_token_credentials(answer.status(), answer.headers(), answer.body())
+            .map_err(|error| error.of_call(&call))
     }
 
     /// Sends once: afterwards it is unknown whether the server has used up a verifier or a nonce.
-    async fn ask(&self, url: &Url, signer: &Signer) -> Result<EndpointResponse> {
+    async fn ask(&self, url: &Url, signer: &Signer, call: &Call) -> Result<EndpointResponse> {
         let mut request = http::Request::new(Method::POST, url.clone());
         sign(signer, &mut request)?;
         let timeout = self.shared.settings.timeout;
-        self.shared.transport.call(request, timeout).await
+        let answer = self.shared.transport.call(request, timeout).await;
+        answer.map_err(|error| error.of_call(call))
     }
 }
 

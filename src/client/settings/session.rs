@@ -133,7 +133,7 @@ impl Settings {
         Ok(self.endpoint("introspection_endpoint", auth)?.into())
     }
 
-    fn endpoint(&self, name: &str, auth: Option<&Arc<dyn ClientAuth>>) -> Result<Endpoint> {
+    fn endpoint(&self, name: &'static str, auth: Option<&Arc<dyn ClientAuth>>) -> Result<Endpoint> {
         let mut endpoint = Endpoint::new(name, &self.server, &self.client, self.allow_http)?;
         endpoint.clock = self.clock.clone();
         endpoint.auth = auth.or(self.authentication.token.as_ref()).cloned();

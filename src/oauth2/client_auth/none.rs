@@ -29,6 +29,7 @@ pub struct PublicClient;
 impl ClientAuth for PublicClient {
     fn authenticate(&self, request: &mut EndpointRequest) -> Result<(), BoxError> {
         add_client_id(request);
+        request.advise("the client has no secret; if the server has issued one, set client_secret");
         Ok(())
     }
 

@@ -46,6 +46,17 @@ impl ClientAuth for ClientSecretBasic {
             request.client_secret(),
             "client_secret_basic",
         )?));
+        let is_plain = id == request.client_id() && !secret.contains('%');
+        request.advise(match is_plain {
+            true => {
+                "check client_id and client_secret; some servers read them only from the body: \
+                 ClientSecretPost"
+            }
+            false => {
+                "client_id or client_secret contains characters that are encoded in the header, \
+                 and some servers do not decode them: try ClientSecretBasicRaw or ClientSecretPost"
+            }
+        });
         basic(request, &id, &secret)
     }
 
@@ -127,6 +138,10 @@ impl ClientAuth for ClientSecretPost {
     fn authenticate(&self, request: &mut EndpointRequest) -> Result<(), BoxError> {
         let secret = Secret::from(required(request.client_secret(), "client_secret_post")?);
         add_client_id(request);
+        request.advise(
+            "check client_id and client_secret; some servers read them only from the header: \
+             ClientSecretBasic",
+        );
         request.form_mut().set("client_secret", secret);
         Ok(())
     }

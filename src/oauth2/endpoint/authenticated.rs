@@ -23,6 +23,8 @@ use crate::{
 /// Client at one endpoint of a server. It is made on demand from values that are cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Endpoint {
+    /// The name in the metadata of the server.
+    name: &'static str,
     url: Arc<Url>,
     server: AuthorizationServer,
     client: ClientRegistration,
@@ -35,12 +37,13 @@ pub(crate) struct Endpoint {
 impl Endpoint {
     /// Makes `client` at the endpoint of this name in the metadata of `server`.
     pub(crate) fn new(
-        name: &str,
+        name: &'static str,
         server: &AuthorizationServer,
         client: &ClientRegistration,
         allow_http: bool,
     ) -> Result<Self> {
         Ok(Self {
+            name,
             url: server.required_endpoint(name, allow_http)?,
             server: server.clone(),
             client: client.clone(),
@@ -54,6 +57,7 @@ impl Endpoint {
     /// Makes a request without parameters.
     pub(crate) fn begin(&self) -> EndpointRequest {
         EndpointRequest::new(
+            self.name,
             self.method.clone(),
             self.url.clone(),
             self.server.clone(),

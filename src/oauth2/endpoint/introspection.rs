@@ -78,7 +78,7 @@ impl IntrospectionEndpoint {
     ) -> Result<Introspection> {
         let members = answer(request, &response)?;
         Introspection::from_members(members)
-            .map_err(|problem| Error::answer(problem, response.status()))
+            .map_err(|problem| Error::answer(problem, response.status()).of_call(&request.call()))
     }
 }
 

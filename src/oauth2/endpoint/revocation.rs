@@ -77,10 +77,10 @@ impl RevocationEndpoint {
             // information is conveyed in the response code."
             _ if response.status().is_success() => Ok(()),
             Err(error) => Err(error),
-            Ok(_) => Err(Error::answer(
-                "the response is not final",
-                response.status(),
-            )),
+            Ok(_) => Err(
+                Error::answer("the response is not final", response.status())
+                    .of_call(&request.call()),
+            ),
         }
     }
 }

@@ -21,7 +21,7 @@ pub(crate) fn read(
 ) -> Result<Token> {
     let members = answer(request, response)?;
     let token = Token::from_answer(members, now)
-        .map_err(|problem| Error::answer(problem, response.status()))?;
+        .map_err(|problem| Error::answer(problem, response.status()).of_call(&request.call()))?;
     let refresh_token = request.form().value("refresh_token");
     Ok(token.answering(refresh_token, request.refresh_parameters()))
 }
@@ -32,9 +32,10 @@ pub(crate) fn answer(
     response: &EndpointResponse,
 ) -> Result<Map<String, Value>> {
     let answer = response.answer();
-    answer.read(answer.json(), |members| {
+    let members = answer.read(answer.json(), |members| {
         error_response(request, answer, members?)
-    })
+    });
+    members.map_err(|error| error.of_call(&request.call()))
 }
 
 /// The error response, if the response is one.
@@ -44,7 +45,7 @@ fn error_response(
     members: &Map<String, Value>,
 ) -> Option<ErrorResponse> {
     let error = members.get("error")?;
-    let hint = request.advice().filter(|_| error == "invalid_client");
+    let hint = hint(request, error);
     let response = answer.error().with_hint(hint);
     let redacted = |text: &str| without_secrets(text, secrets(request));
     let text = |value: &Value| value.as_str().map(redacted);
@@ -67,6 +68,25 @@ fn error_response(
             Some(response.with_error(code, description.as_deref(), None))
         }
         _ => Some(response.with_error("unknown_error", None, None)),
+    }
+}
+
+/// Advice about an error code.
+fn hint(request: &EndpointRequest, code: &Value) -> Option<&'static str> {
+    let grant_type = request.form().value("grant_type");
+    match (code.as_str()?, grant_type?.expose_secret()) {
+        ("invalid_client", _) => request.advice(),
+        ("invalid_grant", "authorization_code") => Some(
+            "a code is valid once and for a short time, and only with the redirect_uri of its \
+             authorization request",
+        ),
+        ("unauthorized_client", _) => {
+            Some("the registration of the client at the server has to allow this grant")
+        }
+        ("redirect_uri_mismatch", _) => {
+            Some("redirect_uri must be exactly one that is registered at the server")
+        }
+        _ => None,
     }
 }
 
@@ -137,12 +157,20 @@ mod tests {
                     "access_token":"a"}"#,
             )
             .expect_err("an error");
+            let verb = if status < 500 {
+                "refused"
+            } else {
+                "could not process"
+            };
             assert_eq!(error.kind(), ErrorKind::Server);
             assert_eq!(error.code(), Some(&ErrorCode::InvalidGrant));
             assert_eq!(error.status().map(|status| status.as_u16()), Some(status));
             assert_eq!(
                 error.to_string(),
-                "the server responded with the error invalid_grant: gone"
+                format!(
+                    "the token endpoint id.example/token {verb} the refresh token: {status} \
+                     invalid_grant: gone"
+                )
             );
             assert_eq!(
                 error.response().and_then(ErrorResponse::uri),
@@ -161,12 +189,12 @@ mod tests {
         let error = answer(200, r#"{"error":{"message":"m","type":"T"}}"#).expect_err("an error");
         assert_eq!(
             error.to_string(),
-            "the server responded with the error T: m"
+            "the token endpoint id.example/token refused the refresh token: 200 T: m"
         );
         let error = answer(400, r#"{"error":true}"#).expect_err("an error");
         assert_eq!(
             error.to_string(),
-            "the server responded with the error unknown_error"
+            "the token endpoint id.example/token refused the refresh token: 400 unknown_error"
         );
         assert!(answer(200, r#"{"error":null,"access_token":"a"}"#).is_ok());
         assert!(answer(200, r#"{"error":"","access_token":"a"}"#).is_ok());
@@ -179,8 +207,8 @@ mod tests {
         let error = answer(400, body).expect_err("an error");
         assert_eq!(
             error.to_string(),
-            "the server responded with the error bad [redacted]: token [redacted] of [redacted], \
-             Basic [redacted]"
+            "the token endpoint id.example/token refused the refresh token: 400 bad [redacted]: \
+             token [redacted] of [redacted], Basic [redacted]"
         );
     }
 
@@ -247,7 +275,7 @@ mod tests {
         let error = answer(204, "").expect_err("nothing");
         assert_eq!(
             error.to_string(),
-            "the response has no body (status 204 No Content)"
+            "the response of the token endpoint id.example/token has no body (status 204 No Content)"
         );
     }
 

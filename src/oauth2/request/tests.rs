@@ -6,7 +6,14 @@ fn request(method: Method, form: &[(&'static str, &str)]) -> EndpointRequest {
         AuthorizationServer::default(),
         ClientRegistration::new("me"),
     );
-    let mut request = EndpointRequest::new(method, Arc::new(url), server, client, Clock::system());
+    let mut request = EndpointRequest::new(
+        "token_endpoint",
+        method,
+        Arc::new(url),
+        server,
+        client,
+        Clock::system(),
+    );
     for (name, value) in form {
         request.form_mut().push(*name, *value);
     }

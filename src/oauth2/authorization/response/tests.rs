@@ -148,7 +148,7 @@ fn an_error_is_the_server_s() {
     assert_eq!(error.kind(), ErrorKind::Server);
     assert_eq!(
         error.to_string(),
-        "the server responded with the error access_denied: The user refused"
+        "the server refused the login: access_denied: The user refused"
     );
     assert_eq!(error.status(), None);
 }
