@@ -24,6 +24,7 @@ mod json;
 pub mod lifecycle;
 pub mod oauth1;
 pub mod oauth2;
+pub mod oidc;
 mod pem;
 mod random;
 mod secret;

@@ -1,18 +1,23 @@
 //! Settings, connections and slots that a client shares with its children.
 
-use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, atomic::AtomicBool};
 
-use super::{settings::Settings, transport::Transport, waiting::Waiting};
+use super::{
+    documents::cache::DocumentCache, settings::Settings, transport::Transport, waiting::Waiting,
+};
 use crate::{
     lifecycle::{now::Now, slots::Slots},
+    oidc::key_set::KeySet,
     trace,
 };
 
 /// Settings, connections and slots that a client shares with its children.
 pub(super) struct Shared {
     pub(super) settings: Settings,
-    pub(super) transport: Transport,
+    pub(super) transport: Arc<Transport>,
     pub(super) slots: Slots<Waiting>,
+    /// The keys with which the server signs.
+    pub(super) keys: DocumentCache<KeySet>,
     /// Whether refreshes name the granted scope; the successful way is remembered.
     pub(super) sends_scope: AtomicBool,
 }
@@ -21,8 +26,9 @@ impl Shared {
     pub(super) fn new(settings: Settings, transport: Transport, slots: Slots<Waiting>) -> Self {
         Self {
             sends_scope: AtomicBool::new(settings.refreshes_with_scope()),
+            keys: DocumentCache::new(settings.key_set.clone()),
             settings,
-            transport,
+            transport: Arc::new(transport),
             slots,
         }
     }

@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 
 use reqwest::{
     IntoUrl, Method, Url,
+    header::{ACCEPT, HeaderValue},
     redirect::{Attempt, Policy},
 };
 
@@ -43,6 +44,7 @@ pub(super) struct Transport {
     /// The same without the proxy of the environment, if that names one: secrets that are sent to
     /// loopback stay on the machine.
     direct: Option<Connections>,
+    timeout: Duration,
     allow_http: bool,
 }
 
@@ -81,8 +83,14 @@ impl Transport {
                 true => Some(connections(true)?),
                 false => None,
             },
+            timeout,
             allow_http,
         })
+    }
+
+    /// The timeout of a call of an endpoint.
+    pub(super) fn timeout(&self) -> Duration {
+        self.timeout
     }
 
     /// Creates an API call, which [`resources`](Self::resources) executes.
@@ -176,6 +184,14 @@ impl Transport {
         *sent.headers_mut() = request.headers();
         *sent.body_mut() = body.map(|body| body.expose_secret().to_owned().into());
         self.call(sent, limit).await
+    }
+
+    /// Asks for a document.
+    pub(super) async fn get(&self, url: Url, limit: Duration) -> Result<EndpointResponse> {
+        let mut request = http::Request::new(Method::GET, url);
+        let json = HeaderValue::from_static("application/json");
+        request.headers_mut().insert(ACCEPT, json);
+        self.call(request, limit).await
     }
 
     /// The same for a request that is ready to be sent.

@@ -19,6 +19,11 @@ use crate::{
 };
 
 impl Jwk {
+    /// Checks that the key has a public key that this crate can use.
+    pub(crate) fn check_public_key(&self) -> Result<()> {
+        self.public_key().map(drop)
+    }
+
     /// The public key, which an invalid JWK has not got.
     pub(super) fn public_key(&self) -> Result<Cow<'_, PublicKey>> {
         match self.parsed() {

@@ -145,6 +145,16 @@ impl JwkSet {
         keys.filter(move |key| key.key_id() == Some(key_id))
     }
 
+    /// Whether a key may have signed a token with this header.
+    pub(crate) fn has_key_for(&self, header: &Header) -> bool {
+        let algorithm = header.algorithm();
+        let fits = |key: &Jwk| key.verifier(algorithm).is_ok();
+        match header.key_id() {
+            Some(key_id) => self.with_key_id(key_id).any(fits),
+            None => self.of_type(algorithm.key_type()).any(fits),
+        }
+    }
+
     fn of_type(&self, key_type: KeyType) -> impl Iterator<Item = &Jwk> {
         let positions = self.by_key_type.positions(key_type as usize);
         positions.map(|n| &self.keys[n])

@@ -40,3 +40,13 @@ pub(crate) fn taken() {
 pub(crate) fn updates_dropped(count: usize) {
     tracing::error!(target: TARGET, count, "tokens of superseded logins were dropped, as update_token failed");
 }
+
+/// Reports a document of the server that could not be fetched again; the old one stays in use.
+pub(crate) fn refetch_failed(error: &Error) {
+    tracing::warn!(target: TARGET, %error, "a document of the server could not be fetched again; the old one stays in use");
+}
+
+/// Reports a key of the server that cannot be used.
+pub(crate) fn key_skipped(reason: &str) {
+    tracing::warn!(target: TARGET, reason, "skipped a key of the server");
+}

@@ -2,6 +2,7 @@
 
 pub(crate) mod callback;
 pub(crate) mod challenge;
+pub(crate) mod document;
 pub(crate) mod form;
 mod hint;
 pub(crate) mod redaction;

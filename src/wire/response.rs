@@ -160,6 +160,20 @@ impl Answer<'_> {
         members.map_err(|problem| self.unreadable(&problem))
     }
 
+    /// The error about a response other than 200 to a request for a document.
+    pub(crate) fn failure(self, what: &str) -> Error {
+        match self.status {
+            status if status.is_client_error() || status.is_server_error() => {
+                Error::refused(self.error())
+            }
+            status if status.is_redirection() => Error::answer(
+                format!("{what} redirects, and its redirects are not followed"),
+                status,
+            ),
+            status => Error::answer(format!("{what} has no document"), status),
+        }
+    }
+
     /// The error response with this status, these headers and members, without a code.
     pub(crate) fn error(self) -> ErrorResponse {
         ErrorResponse::new(self.status, self.headers.clone())

@@ -65,6 +65,7 @@ mod faults;
 mod github_apps;
 mod grants;
 mod hooks;
+mod keys;
 mod lifecycle;
 mod logins;
 mod newcomer;

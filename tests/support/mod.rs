@@ -5,6 +5,7 @@ pub mod clock;
 pub mod folder;
 pub mod gate;
 pub mod jwt;
+pub mod keys;
 pub mod server;
 pub mod signature;
 #[cfg(feature = "rustls")]

@@ -20,6 +20,7 @@ use crate::{
         client::ClientRegistration, client_auth::ClientAuth, grant::Grant,
         server::AuthorizationServer,
     },
+    oidc::key_set::KeySet,
     secret::Secret,
 };
 
@@ -40,6 +41,7 @@ paired! {
         pub(in super::super) grant: Option<Arc<dyn Grant>>,
         pub(in super::super::super) tokens: TokenSettings,
         pub(in super::super) http: HttpSettings,
+        pub(in super::super) key_set: Option<KeySet>,
     }
 }
 
@@ -53,6 +55,7 @@ impl OAuth2ClientBuilder {
             grant: None,
             tokens: TokenSettings::new(),
             http: HttpSettings::new(),
+            key_set: None,
         }
     }
 
@@ -175,6 +178,13 @@ impl OAuth2ClientBuilder {
     /// `fetch_token`.
     pub fn grant(mut self, grant: impl Grant + 'static) -> Self {
         self.grant = Some(Arc::new(grant));
+        self
+    }
+
+    /// The keys of the server as [`key_set`](OAuth2Client::key_set) of an earlier client returned
+    /// them, so that they need not be fetched. They are not used for another `jwks_uri`.
+    pub fn key_set(mut self, keys: KeySet) -> Self {
+        self.key_set = Some(keys);
         self
     }
 

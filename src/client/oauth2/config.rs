@@ -30,6 +30,7 @@ impl OAuth2ClientBuilder {
         let (server, client) = (self.server.clone(), self.client.clone());
         let mut settings = Settings::new(server, client, &self.tokens, &self.http);
         settings.authentication = self.authentication.clone();
+        settings.key_set = self.key_set.clone();
         settings.token_endpoint_method = self.token_endpoint_method.clone();
         Ok(settings)
     }

@@ -4,5 +4,6 @@ mod builder;
 mod client;
 mod config;
 mod login;
+mod server;
 
 pub use {builder::*, client::*, login::*};

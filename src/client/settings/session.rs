@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use reqwest::Method;
+use reqwest::{Method, Url};
 
 use super::{
     super::{Assert, Sign, Store, UpdateHook},
@@ -25,6 +25,7 @@ use crate::{
         server::AuthorizationServer,
         token::bearer::TokenPlacement,
     },
+    oidc::key_set::KeySet,
 };
 
 pub(in super::super) struct Settings {
@@ -45,6 +46,8 @@ pub(in super::super) struct Settings {
     /// Source of assertions.
     pub(in super::super) assert: Option<Assert>,
     pub(in super::super) clock: Clock,
+    /// Keys of the server that were kept.
+    pub(in super::super) key_set: Option<KeySet>,
     allow_http: bool,
 }
 
@@ -94,6 +97,7 @@ impl Settings {
             sign: tokens.sign.clone(),
             assert: None,
             clock: http.clock.clone(),
+            key_set: None,
             allow_http: http.allow_http,
         }
     }
@@ -115,6 +119,11 @@ impl Settings {
         let (server, client) = (&self.server, &self.client);
         let endpoint = AuthorizationEndpoint::with_http(server, client, self.allow_http)?;
         Ok(endpoint.clock(self.clock.clone()))
+    }
+
+    /// The checked URL of the server's keys.
+    pub(in super::super) fn jwks_uri(&self) -> Result<Arc<Url>> {
+        self.server.required_endpoint("jwks_uri", self.allow_http)
     }
 
     pub(in super::super) fn token_endpoint(&self) -> Result<TokenEndpoint> {
