@@ -26,7 +26,7 @@ use crate::{encoding::percent_encode, error::BoxError, secret::Secret};
 ///     }
 /// }
 ///
-/// let signer = Signer::new("key").signature_method(SignatureMethod::own(Checksum));
+/// let signer = Signer::new("key").signature_method(SignatureMethod::custom(Checksum));
 /// ```
 ///
 /// [RFC 5849 section 3.4](https://www.rfc-editor.org/rfc/rfc5849#section-3.4)

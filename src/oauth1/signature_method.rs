@@ -46,14 +46,14 @@ pub enum SignatureMethod {
     /// `PLAINTEXT`: the two shared secrets themselves, and so over HTTPS only (loopback is
     /// exempt).
     Plaintext,
-    /// A custom method; see [`own`](Self::own) and [`from_fn`](Self::from_fn).
-    Own(Arc<dyn SignatureAlgorithm>),
+    /// A custom method; see [`custom`](Self::custom) and [`from_fn`](Self::from_fn).
+    Custom(Arc<dyn SignatureAlgorithm>),
 }
 
 impl SignatureMethod {
     /// A custom signature method.
-    pub fn own(algorithm: impl SignatureAlgorithm + 'static) -> Self {
-        Self::Own(Arc::new(algorithm))
+    pub fn custom(algorithm: impl SignatureAlgorithm + 'static) -> Self {
+        Self::Custom(Arc::new(algorithm))
     }
 
     /// A custom signature method from a closure, which receives the base string and the secrets and
@@ -72,7 +72,7 @@ impl SignatureMethod {
     where
         F: Fn(&str, SigningSecrets<'_>) -> Result<String, BoxError> + Send + Sync + 'static,
     {
-        Self::own(Closure(name.into(), sign))
+        Self::custom(Closure(name.into(), sign))
     }
 
     /// The value of `oauth_signature_method`.
@@ -85,7 +85,7 @@ impl SignatureMethod {
             Self::RsaSha256(_) => "RSA-SHA256",
             Self::RsaSha512(_) => "RSA-SHA512",
             Self::Plaintext => "PLAINTEXT",
-            Self::Own(own) => own.name(),
+            Self::Custom(custom) => custom.name(),
         }
     }
 
@@ -129,7 +129,7 @@ impl SignatureMethod {
             Self::HmacSha1 | Self::RsaSha1(_) | Self::Plaintext => Hash::Sha1,
             Self::HmacSha256 | Self::RsaSha256(_) => Hash::Sha256,
             Self::HmacSha512 | Self::RsaSha512(_) => Hash::Sha512,
-            Self::Own(own) => return own.body_hash(body),
+            Self::Custom(custom) => return custom.body_hash(body),
         };
         STANDARD.encode(digest(hash.algorithm(), body))
     }

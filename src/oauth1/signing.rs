@@ -282,9 +282,9 @@ impl Signer {
         } else if let Some((key, hash)) = self.method.rsa() {
             let signature = key.sign(hash, base_string)?;
             percent_encode_onto(STANDARD.encode(signature).as_bytes(), text);
-        } else if let SignatureMethod::Own(own) = &self.method {
+        } else if let SignatureMethod::Custom(custom) = &self.method {
             let base_string = String::from_utf8_lossy(base_string);
-            let signature = own.sign(&base_string, self.secrets());
+            let signature = custom.sign(&base_string, self.secrets());
             let signature =
                 signature.map_err(|error| Error::refused_by("the signature method", error))?;
             percent_encode_onto(signature.as_bytes(), text);
