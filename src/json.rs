@@ -153,31 +153,52 @@ impl Serialize for Object {
 
 impl<'de> Deserialize<'de> for Object {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Once;
+        deserializer.deserialize_map(ObjectVisitor {
+            repeats_values: false,
+        })
+    }
+}
 
-        impl<'de> Visitor<'de> for Once {
-            type Value = Object;
+/// Members of a JSON object that was signed, where a duplicate has the same value: Keycloak repeats
+/// members of its JWTs.
+pub(crate) struct ConsistentObject(pub(crate) Object);
 
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a JSON object")
-            }
+impl<'de> Deserialize<'de> for ConsistentObject {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let visitor = ObjectVisitor {
+            repeats_values: true,
+        };
+        deserializer.deserialize_map(visitor).map(Self)
+    }
+}
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object, A::Error> {
-                let mut members = Vec::with_capacity(MEMBERS);
-                while let Some((Name(name), value)) = map.next_entry::<Name, Value>()? {
-                    members.push((name, value));
-                }
-                // All at once: an insertion in order takes time by the square of a number that the
-                // sender chooses.
-                members.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
-                match members.windows(2).any(|pair| pair[0].0 == pair[1].0) {
-                    true => Err(de::Error::custom("duplicate member")),
-                    false => Ok(Object(members)),
-                }
-            }
+struct ObjectVisitor {
+    /// Whether a member may stand more than once with the same value.
+    repeats_values: bool,
+}
+
+impl<'de> Visitor<'de> for ObjectVisitor {
+    type Value = Object;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object, A::Error> {
+        let mut members = Vec::with_capacity(MEMBERS);
+        while let Some((Name(name), value)) = map.next_entry::<Name, Value>()? {
+            members.push((name, value));
         }
-
-        deserializer.deserialize_map(Once)
+        // All at once: an insertion in order takes time by the square of a number that the sender
+        // chooses.
+        members.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+        if self.repeats_values {
+            members.dedup();
+        }
+        match members.windows(2).any(|pair| pair[0].0 == pair[1].0) {
+            true => Err(de::Error::custom("duplicate member")),
+            false => Ok(Object(members)),
+        }
     }
 }
 
@@ -277,6 +298,23 @@ mod tests {
             assert_eq!(read(text).expect("an object")["b"]["a"], 2);
         }
         for text in ["", "[]", "null", "7", r#"{"a":1,"a":1}"#, "{} {}", "{"] {
+            assert!(read(text).is_none(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_signed_member_may_stand_twice_with_one_value() {
+        let read = |text: &str| serde_json::from_str::<ConsistentObject>(text).ok();
+        let ConsistentObject(members) = read(r#"{"a":[1],"b":2,"a":[1]}"#).expect("an object");
+        assert_eq!(members.get("a"), Some(&Value::from(vec![1])));
+        assert_eq!(members.iter().count(), 2);
+        for text in [
+            r#"{"a":1,"a":2}"#,
+            r#"{"a":1,"a":2,"a":1}"#,
+            r#"{"a":1,"a":"1"}"#,
+            r#"{"a":null,"a":1}"#,
+            "[]",
+        ] {
             assert!(read(text).is_none(), "{text}");
         }
     }

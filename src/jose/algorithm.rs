@@ -4,7 +4,7 @@
 
 use std::{fmt, str::FromStr};
 
-use ring::hmac;
+use ring::{digest, hmac};
 
 use crate::{
     error::{Error, Result},
@@ -90,6 +90,15 @@ impl Algorithm {
     /// Whether the key is a shared secret.
     pub fn is_symmetric(self) -> bool {
         self.key_type() == KeyType::Secret
+    }
+
+    /// The hash of the algorithm; of Ed25519 the one that is a part of it.
+    pub(crate) fn digest(self) -> &'static digest::Algorithm {
+        match self {
+            Self::HS256 | Self::RS256 | Self::PS256 | Self::ES256 => &digest::SHA256,
+            Self::HS384 | Self::RS384 | Self::PS384 | Self::ES384 => &digest::SHA384,
+            Self::HS512 | Self::RS512 | Self::PS512 | Self::EdDSA => &digest::SHA512,
+        }
     }
 
     /// The algorithm with this name, or why it cannot be used.

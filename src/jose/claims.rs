@@ -13,7 +13,7 @@ use crate::{
     clock::since_epoch,
     error::{Error, Result},
     jose::{Header, SigningKey, header::json, jws::signed},
-    json::Object,
+    json::{ConsistentObject, Object},
     secret::Secret,
 };
 
@@ -48,12 +48,12 @@ impl Claims {
     ///
     /// # Errors
     ///
-    /// If it is not a JSON object, has a duplicate member, or a registered claim has the wrong
-    /// type.
+    /// If it is not a JSON object, has a member with two values, or a registered claim has the
+    /// wrong type.
     pub fn from_slice(payload: &[u8]) -> Result<Self> {
-        let Ok(members) = serde_json::from_slice::<Object>(payload) else {
+        let Ok(ConsistentObject(members)) = serde_json::from_slice(payload) else {
             return Err(Error::untrusted(
-                "the payload is not a JSON object, or has a duplicate member",
+                "the payload is not a JSON object, or has a member with two values",
             ));
         };
         let is_text = Value::is_string as fn(&Value) -> bool;
@@ -211,7 +211,12 @@ impl Claims {
         signed(&header.encode()?, &json(&self.0), key)
     }
 
-    pub(super) fn seconds(&self, name: &str) -> Option<Duration> {
+    /// All claims, where they are given to the caller as another type.
+    pub(crate) fn into_object(self) -> Object {
+        self.0
+    }
+
+    pub(crate) fn seconds(&self, name: &str) -> Option<Duration> {
         numeric_date(self.get(name)?)
     }
 
@@ -225,7 +230,7 @@ const LATEST: u64 = 253_402_300_799;
 
 /// "A JSON numeric value representing the number of seconds from 1970-01-01T00:00:00Z UTC", which
 /// may be a fraction.
-fn numeric_date(value: &Value) -> Option<Duration> {
+pub(crate) fn numeric_date(value: &Value) -> Option<Duration> {
     let Value::Number(number) = value else {
         return None;
     };

@@ -185,6 +185,11 @@ impl<'a> Jws<'a> {
         &self.header
     }
 
+    /// The payload, which is not verified. A token can be refused for it, and never be accepted.
+    pub(crate) fn unverified_payload(&self) -> &[u8] {
+        &self.payload
+    }
+
     /// Verifies the signature with `key`, and returns the payload.
     ///
     /// # Errors

@@ -65,4 +65,7 @@ pub use {
     verifying_key::VerifyingKey,
 };
 
-pub(crate) use jws::{encoded_prefix, signed};
+pub(crate) use {
+    claims::numeric_date,
+    jws::{encoded_prefix, signed},
+};

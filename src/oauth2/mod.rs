@@ -6,6 +6,7 @@
 //! builds requests by `request`, and reads responses by `read_response`.
 
 pub(crate) mod assertion;
+pub(crate) mod authentication;
 pub(crate) mod authorization;
 pub(crate) mod client;
 pub(crate) mod client_auth;
@@ -22,11 +23,13 @@ pub(crate) mod token;
 pub use crate::wire::{challenge::Challenge, form::Form};
 pub use {
     assertion::audience::Audience,
+    authentication::AuthenticationRequest,
     authorization::{
         endpoint::{AuthorizationEndpoint, AuthorizationUrl},
         pkce::Pkce,
-        request::{AuthorizationRequest, ResponseType},
-        response::{PendingAuthorization, callback_state},
+        request::AuthorizationRequest,
+        response::{AuthenticationResponse, PendingAuthorization, callback_state},
+        response_type::{ResponseMode, ResponseType},
     },
     client::ClientRegistration,
     client_auth::{

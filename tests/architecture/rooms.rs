@@ -40,6 +40,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "request",
             "response",
             "hook",
+            "authentication",
             "assertion",
             "token",
             "client_auth",

@@ -156,13 +156,13 @@ async fn an_authorization_request_has_what_the_provider_wants_and_no_scope_if_so
         .scope("")
         .param("prompt", "none")
         .param("login_hint", "alice@id.example")
-        .param("nonce", "n 1")
+        .param("display", "n 1")
         .param("response_mode", "form_post")
         .param("max_age", "0");
     let AuthorizationUrl { url, .. } = client.create_authorization_url(request)?;
     let query = url.query().unwrap_or_default();
     let start = "tenant=a%20b&response_type=code&client_id=id&state=";
-    let end = "&prompt=none&login_hint=alice%40id.example&nonce=n+1&response_mode=form_post\
+    let end = "&prompt=none&login_hint=alice%40id.example&display=n+1&response_mode=form_post\
                &max_age=0";
     assert!(query.starts_with(start) && query.ends_with(end), "{query}");
     assert!(!query.contains("scope"), "{query}");

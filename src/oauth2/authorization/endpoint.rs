@@ -11,14 +11,17 @@ use crate::{
     error::{Error, Result},
     oauth2::{
         authorization::{
+            openid,
             pkce::{Pkce, random_text},
-            request::{AuthorizationRequest, ResponseType},
+            request::AuthorizationRequest,
             response::PendingAuthorization,
+            response_type::ResponseType,
         },
         client::ClientRegistration,
         grant::authorization_code::validate_verifier,
         server::AuthorizationServer,
     },
+    secret::Secret,
     wire::{form::Form, secure_url::without_query},
 };
 
@@ -124,7 +127,7 @@ impl AuthorizationEndpoint {
     ///
     /// [RFC 6749 section 4.1.1](https://www.rfc-editor.org/rfc/rfc6749#section-4.1.1)
     pub fn request(&self, request: AuthorizationRequest) -> Result<AuthorizationUrl> {
-        let state = match request.state {
+        let state = match request.state.clone() {
             Some(state) if state.expose_secret().len() < 22 => {
                 return Err(Error::usage(
                     "the state is shorter than 22 characters; pass a longer one, or leave it out \
@@ -134,17 +137,17 @@ impl AuthorizationEndpoint {
             Some(state) => state,
             None => random_text()?,
         };
-        let code_verifier = match (request.response_type, request.pkce, request.code_verifier) {
-            (ResponseType::Token, _, _) | (_, Pkce::Off, _) => None,
-            (_, _, Some(code_verifier)) => {
-                validate_verifier(&code_verifier)?;
-                Some(code_verifier)
+        let code_verifier = match &request.code_verifier {
+            _ if !request.response_type.has_code() || request.pkce == Pkce::Off => None,
+            Some(code_verifier) => {
+                validate_verifier(code_verifier)?;
+                Some(code_verifier.clone())
             }
-            (_, _, None) => Some(random_text()?),
+            None => Some(random_text()?),
         };
         let client = &self.client;
         let of_client = || client.redirect_uri().map(str::to_owned);
-        let redirect_uri = request.redirect_uri.or_else(of_client);
+        let redirect_uri = request.redirect_uri.clone().or_else(of_client);
         let scope = request.scope.as_ref().or(client.scope());
         let resource = match request.resource.is_empty() {
             true => client.resource(),
@@ -171,8 +174,12 @@ impl AuthorizationEndpoint {
         for resource in resource {
             form.push("resource", resource.as_str());
         }
+        let now = self.clock.unix();
+        let mut authentication =
+            openid::add_parameters(&mut form, &request, scope, &self.server, now)?;
+        authentication.pkce = code_verifier.is_some();
         for (name, _) in request.parameters.iter() {
-            const RESERVED: [&str; 7] = [
+            const RESERVED: [&str; 8] = [
                 "response_type",
                 "client_id",
                 "redirect_uri",
@@ -180,6 +187,7 @@ impl AuthorizationEndpoint {
                 "state",
                 "code_challenge",
                 "code_challenge_method",
+                "nonce",
             ];
             if RESERVED.contains(&name) {
                 return Err(Error::usage(format!(
@@ -204,7 +212,7 @@ impl AuthorizationEndpoint {
             query.append_pair(name, value.expose_secret());
         }
         drop(query);
-        let now = self.clock.unix();
+        let response_mode = form.value("response_mode").map(Secret::expose_secret);
         let pending = PendingAuthorization {
             state,
             code_verifier,
@@ -216,6 +224,12 @@ impl AuthorizationEndpoint {
                 .filter(|(name, _)| *name == "resource")
                 .map(|(_, resource)| resource.expose_secret().to_owned())
                 .collect(),
+            in_fragment: match response_mode {
+                Some(response_mode) => response_mode == "fragment",
+                None => request.response_type != ResponseType::Code,
+            },
+            response_type: request.response_type,
+            authentication,
             created_at: now.as_secs(),
             expires_at: now.saturating_add(request.expires_in).as_secs(),
         };
@@ -333,11 +347,14 @@ mod tests {
     fn debug_tells_no_secret() {
         let request = fixed()
             .state("hunter2-hunter2-hunter2")
+            .nonce("hunter2")
+            .login_hint("hunter2")
             .param("a", "hunter2");
         assert_eq!(
             format!("{request:?}"),
             "AuthorizationRequest { response_type: Code, redirect_uri: None, scope: None, \
              resource: [], state: Some([redacted]), code_verifier: Some([redacted]), pkce: S256, \
+             nonce: Some([redacted]), require_acr: false, own: {\"login_hint\": [redacted]}, \
              parameters: {\"a\": [redacted]}, expires_in: 3600s }"
         );
     }

@@ -5,13 +5,16 @@
 use std::{borrow::Cow, time::Duration};
 
 use crate::{
-    oauth2::{authorization::pkce::Pkce, scope::Scope},
+    oauth2::{
+        authorization::{pkce::Pkce, response_type::ResponseType},
+        scope::Scope,
+    },
     secret::Secret,
     wire::form::Form,
 };
 
 /// Authorization request to the resource owner. The defaults are secure: `state` and PKCE are
-/// included.
+/// included, and with the scope `openid` a `nonce`.
 ///
 /// ```
 /// use std::time::Duration;
@@ -21,7 +24,7 @@ use crate::{
 ///     .scope("openid email")
 ///     .resource("https://calendar.example.com")
 ///     .resource("https://contacts.example.com")
-///     .param("prompt", "consent")
+///     .prompt("consent")
 ///     .expires_in(Duration::from_secs(600));
 /// ```
 ///
@@ -35,38 +38,13 @@ pub struct AuthorizationRequest {
     pub(crate) state: Option<Secret>,
     pub(crate) code_verifier: Option<Secret>,
     pub(crate) pkce: Pkce,
+    pub(crate) nonce: Option<Secret>,
+    /// Whether one of the `acr_values` is required.
+    pub(crate) require_acr: bool,
+    /// The parameters that have a method of their own, in order of their calls.
+    pub(crate) own: Form,
     pub(crate) parameters: Form,
     pub(crate) expires_in: Duration,
-}
-
-/// Response type: the content of the authorization response.
-///
-/// ```
-/// use oauth_twin::oauth2::{AuthorizationRequest, ResponseType};
-///
-/// // The implicit grant, for servers that offer nothing better.
-/// let request = AuthorizationRequest::new().response_type(ResponseType::Token);
-/// ```
-///
-/// [RFC 6749 section 3.1.1](https://www.rfc-editor.org/rfc/rfc6749#section-3.1.1)
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum ResponseType {
-    /// A code.
-    #[default]
-    Code,
-    /// A token in the fragment of the URL, by the implicit grant, which [RFC 9700 section
-    /// 2.1.2](https://www.rfc-editor.org/rfc/rfc9700#section-2.1.2) advises against.
-    Token,
-}
-
-impl ResponseType {
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::Code => "code",
-            Self::Token => "token",
-        }
-    }
 }
 
 impl Default for AuthorizationRequest {
@@ -79,6 +57,9 @@ impl Default for AuthorizationRequest {
             state: None,
             code_verifier: None,
             pkce: Pkce::S256,
+            nonce: None,
+            require_acr: false,
+            own: Form::new(),
             parameters: Form::new(),
             expires_in: Duration::from_secs(3600),
         }
@@ -114,7 +95,7 @@ impl AuthorizationRequest {
         self
     }
 
-    /// Adds a parameter, such as `prompt` or `login_hint`. A name may occur more than once.
+    /// Adds a parameter, such as one of the provider's own. A name may occur more than once.
     #[must_use]
     pub fn param(mut self, name: impl Into<Cow<'static, str>>, value: impl Into<Secret>) -> Self {
         self.parameters.push(name, value);

@@ -11,6 +11,8 @@ use crate::{
     clock::Clock,
     error::{Error, ErrorResponse, Result},
     oauth2::{
+        authentication::AuthenticationRequest,
+        authorization::response_type::ResponseType,
         grant::authorization_code::{AuthorizationCode, check_expiry},
         token::Token,
     },
@@ -89,6 +91,13 @@ pub struct PendingAuthorization {
     pub(crate) iss_required: bool,
     #[serde(default)]
     pub(crate) resource: Vec<String>,
+    #[serde(default)]
+    pub(crate) response_type: ResponseType,
+    /// Whether the response comes in the fragment of the URL.
+    #[serde(default)]
+    pub(crate) in_fragment: bool,
+    #[serde(default)]
+    pub(crate) authentication: AuthenticationRequest,
     /// Seconds since 1970.
     pub(crate) created_at: u64,
     /// Seconds since 1970.
@@ -168,15 +177,28 @@ impl PendingAuthorization {
     ///
     /// [RFC 6749 section 4.1.2](https://www.rfc-editor.org/rfc/rfc6749#section-4.1.2)
     pub fn authorization_response(self, callback: &str) -> Result<AuthorizationCode> {
-        let mut parameters = CallbackParameters::in_query(callback)?;
+        let mut parameters = self.parameters(callback)?;
         self.check(&mut parameters)?;
+        if !self.response_type.has_code() {
+            return Err(Error::usage(format!(
+                "the login asked for {} and not for a code; complete_authentication reads an ID \
+                 token, token_from_fragment a token",
+                self.response_type.as_str()
+            )));
+        }
+        let id_token = match self.response_type.has_id_token() {
+            true => Some(only_id_token(&mut parameters)?),
+            false => None,
+        };
+        let authentication = self.authentication();
         let code = parameters.take("code")?;
         let code = code.ok_or_else(|| Error::callback("the callback has no `code`"))?;
         // The URI of the request, or none, even if the client's has changed.
         let redirect_uri = self.redirect_uri.unwrap_or_default();
         let mut grant = AuthorizationCode::new(code)
             .redirect_uri(redirect_uri)
-            .expires_at(self.expires_at);
+            .expires_at(self.expires_at)
+            .authenticating(authentication, id_token);
         if let Some(code_verifier) = self.code_verifier {
             grant = grant.code_verifier(code_verifier);
         }
@@ -184,6 +206,46 @@ impl PendingAuthorization {
             grant = grant.resource(resource);
         }
         Ok(grant)
+    }
+
+    /// The ID token in the callback, for [`ResponseType::IdToken`], after the same checks. It is
+    /// verified by [`IdTokenVerifier`](crate::oidc::IdTokenVerifier).
+    ///
+    /// # Errors
+    ///
+    /// The first check that fails, or the server's own error.
+    ///
+    /// [OpenID Connect Core section 3.2.2.5](https://openid.net/specs/openid-connect-core-1_0.html#ImplicitAuthResponse)
+    pub fn authentication_response(self, callback: &str) -> Result<AuthenticationResponse> {
+        let mut parameters = self.parameters(callback)?;
+        self.check(&mut parameters)?;
+        if self.response_type != ResponseType::IdToken {
+            return Err(Error::usage(format!(
+                "the login asked for {} and not for an ID token alone; use complete_authorization",
+                self.response_type.as_str()
+            )));
+        }
+        Ok(AuthenticationResponse {
+            id_token: only_id_token(&mut parameters)?,
+            asked: self.authentication(),
+            expires_at: self.expires_at,
+        })
+    }
+
+    /// What the login asks of its ID token.
+    pub fn authentication(&self) -> AuthenticationRequest {
+        AuthenticationRequest {
+            state: Some(self.state.clone()),
+            ..self.authentication.clone()
+        }
+    }
+
+    /// The parameters of the callback: in its fragment, unless a page has taken them from there.
+    fn parameters(&self, callback: &str) -> Result<CallbackParameters> {
+        match self.in_fragment && callback.contains('#') {
+            true => CallbackParameters::in_fragment(callback),
+            false => CallbackParameters::in_query(callback),
+        }
     }
 
     /// The token in the fragment of the callback, for the implicit grant, after the same checks.
@@ -267,6 +329,36 @@ impl PendingAuthorization {
             _ => Ok(()),
         }
     }
+}
+
+/// The ID token of a response which has no access token beside it: none was asked for.
+fn only_id_token(parameters: &mut CallbackParameters) -> Result<Secret> {
+    if parameters.take("access_token")?.is_some() {
+        return Err(Error::callback(
+            "the callback has an `access_token`, which was not asked for",
+        ));
+    }
+    let id_token = parameters.take("id_token")?;
+    id_token.ok_or_else(|| Error::callback("the callback has no `id_token`"))
+}
+
+/// Response to a login that asked for an ID token alone.
+///
+/// ```
+/// # fn demo(
+/// #     pending: oauth_twin::oauth2::PendingAuthorization, callback: &str,
+/// #     verifier: oauth_twin::oidc::IdTokenVerifier, keys: oauth_twin::jose::JwkSet,
+/// # ) -> oauth_twin::Result<()> {
+/// let response = pending.authentication_response(callback)?;
+/// let id_token = verifier.verify_response(&response, &keys)?;
+/// println!("{}", id_token.claims().subject());
+/// # Ok(()) }
+/// ```
+#[derive(Debug)]
+pub struct AuthenticationResponse {
+    pub(crate) id_token: Secret,
+    pub(crate) asked: AuthenticationRequest,
+    pub(crate) expires_at: u64,
 }
 
 impl fmt::Debug for PendingAuthorization {

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     error::{BoxError, Error, Result},
-    oauth2::request::TokenRequest,
+    oauth2::{authentication::AuthenticationRequest, request::TokenRequest},
     secret::Secret,
     wire::form::Form,
 };
@@ -48,6 +48,9 @@ pub struct AuthorizationCode {
     code_verifier: Option<Secret>,
     /// Expiry of the login, in seconds since 1970.
     expires_at: Option<u64>,
+    authentication: AuthenticationRequest,
+    /// ID token that came with the code.
+    id_token: Option<Secret>,
     options: GrantOptions,
 }
 
@@ -59,6 +62,8 @@ impl AuthorizationCode {
             redirect_uri: None,
             code_verifier: None,
             expires_at: None,
+            authentication: AuthenticationRequest::default(),
+            id_token: None,
             options: GrantOptions::default(),
         }
     }
@@ -78,6 +83,40 @@ impl AuthorizationCode {
     pub fn code_verifier(mut self, code_verifier: impl Into<Secret>) -> Self {
         self.code_verifier = Some(code_verifier.into());
         self
+    }
+
+    /// Sets the `nonce` of the authorization request, if it was not made by this crate. The ID token
+    /// has to have it.
+    ///
+    /// [OpenID Connect Core section 3.1.2.1](https://openid.net/specs/openid-connect-core-1_0.html#AuthRequest)
+    #[must_use]
+    pub fn nonce(mut self, nonce: impl Into<Secret>) -> Self {
+        self.authentication.nonce = Some(nonce.into());
+        self.authentication.openid = true;
+        self
+    }
+
+    /// Sets what the login asks of its ID token, and that which came with the code.
+    pub(crate) fn authenticating(
+        mut self,
+        asked: AuthenticationRequest,
+        id_token: Option<Secret>,
+    ) -> Self {
+        self.authentication = asked;
+        self.id_token = id_token;
+        self
+    }
+
+    /// What the login asks of its ID token.
+    #[allow(dead_code, reason = "the clients verify ID tokens")]
+    pub(crate) fn authentication(&self) -> &AuthenticationRequest {
+        &self.authentication
+    }
+
+    /// The ID token that came with the code, with that code.
+    #[allow(dead_code, reason = "the clients verify ID tokens")]
+    pub(crate) fn front_channel(&self) -> (&Secret, Option<&Secret>) {
+        (&self.code, self.id_token.as_ref())
     }
 
     /// Sets the expiry of the login, in seconds since 1970. It is checked by the clock of the

@@ -16,6 +16,9 @@ fn pending() -> PendingAuthorization {
         issuer: Some("https://id.example".to_owned()),
         iss_required: false,
         resource: vec!["urn:a".to_owned()],
+        response_type: ResponseType::Code,
+        in_fragment: false,
+        authentication: AuthenticationRequest::default(),
         created_at: 0,
         expires_at: u64::MAX,
     }

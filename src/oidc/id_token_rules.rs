@@ -1,0 +1,136 @@
+//! Rules for ID tokens that depend on the provider and the registration of the client.
+//!
+//! [OpenID Connect Core section 3.1.3.7](https://openid.net/specs/openid-connect-core-1_0.html#IDTokenValidation)
+
+use std::time::Duration;
+
+use super::tenants::Tenants;
+use crate::jose::Algorithm;
+
+/// Rules for ID tokens. The defaults are strict, and right for most providers.
+///
+/// ```
+/// use std::time::Duration;
+/// use oauth_twin::{jose::Algorithm, oidc::IdTokenRules};
+///
+/// let rules = IdTokenRules::new()
+///     .leeway(Duration::from_secs(60))
+///     .trusted_audience("https://api.example.com")
+///     .algorithms([Algorithm::ES256]);
+/// ```
+///
+/// [OpenID Connect Core section 3.1.3.7](https://openid.net/specs/openid-connect-core-1_0.html#IDTokenValidation)
+#[derive(Clone, Debug)]
+pub struct IdTokenRules {
+    pub(super) leeway: Duration,
+    pub(super) issued_within: Duration,
+    pub(super) trusted_audiences: Vec<String>,
+    pub(super) algorithms: Option<Vec<Algorithm>>,
+    pub(super) tenants: Tenants,
+    /// Issuers, each with a second form of its identifier.
+    pub(super) aliases: Vec<(String, String)>,
+    /// Issuers that do not return a `nonce`.
+    pub(super) without_nonce: Vec<String>,
+}
+
+impl Default for IdTokenRules {
+    fn default() -> Self {
+        Self {
+            leeway: Duration::from_secs(30),
+            issued_within: Duration::from_secs(3600),
+            trusted_audiences: Vec::new(),
+            algorithms: None,
+            tenants: Tenants::None,
+            aliases: Vec::new(),
+            without_nonce: Vec::new(),
+        }
+    }
+}
+
+impl IdTokenRules {
+    /// The rules of OpenID Connect Core, without exceptions.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets the permitted difference of the clocks. Defaults to 30 seconds.
+    #[must_use]
+    pub fn leeway(mut self, leeway: Duration) -> Self {
+        self.leeway = leeway;
+        self
+    }
+
+    /// Sets the age, by `iat`, from which the ID token of a login is refused. Defaults to an hour.
+    #[must_use]
+    pub fn issued_within(mut self, age: Duration) -> Self {
+        self.issued_within = age;
+        self
+    }
+
+    /// Accepts ID tokens that are also for this audience, or that were issued to it (`azp`). By
+    /// default the client has to be the only audience.
+    ///
+    /// "The ID Token MUST be rejected if the ID Token does not list the Client as a valid audience,
+    /// or if it contains additional audiences not trusted by the Client."
+    #[must_use]
+    pub fn trusted_audience(mut self, audience: impl Into<String>) -> Self {
+        self.trusted_audiences.push(audience.into());
+        self
+    }
+
+    /// Sets the algorithms of ID tokens, as registered (`id_token_signed_response_alg`). Defaults
+    /// to those of the server's metadata that have public keys, and to `RS256` if it lists none.
+    ///
+    /// `HS256` has the client's secret as its key, of at least 32 bytes.
+    #[must_use]
+    pub fn algorithms(mut self, algorithms: impl IntoIterator<Item = Algorithm>) -> Self {
+        self.algorithms = Some(algorithms.into_iter().collect());
+        self
+    }
+
+    /// Accepts ID tokens of these tenants, by their GUIDs, from Microsoft Entra ID's common
+    /// endpoints, whose issuer has the placeholder `{tenantid}`.
+    #[must_use]
+    pub fn tenants(mut self, tenants: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.tenants = Tenants::These(tenants.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// Accepts ID tokens of any tenant, from Microsoft Entra ID's common endpoints.
+    ///
+    /// # Security
+    ///
+    /// Anyone can create a tenant and all its users. A user is the issuer and the subject together.
+    #[must_use]
+    pub fn any_tenant(mut self) -> Self {
+        self.tenants = Tenants::Any;
+        self
+    }
+
+    /// Accepts a second form of one issuer's identifier in its ID tokens, for a provider that is
+    /// known to send it.
+    ///
+    /// ```
+    /// use oauth_twin::oidc::IdTokenRules;
+    ///
+    /// let google = IdTokenRules::new()
+    ///     .issuer_alias("https://accounts.google.com", "accounts.google.com");
+    /// ```
+    #[must_use]
+    pub fn issuer_alias(mut self, issuer: impl Into<String>, alias: impl Into<String>) -> Self {
+        self.aliases.push((issuer.into(), alias.into()));
+        self
+    }
+
+    /// Accepts ID tokens of one issuer without a `nonce`, for a provider that is known not to
+    /// return it. This holds for a code that PKCE binds to the login; another `nonce` is refused.
+    ///
+    /// # Security
+    ///
+    /// The `nonce` shows that the ID token was issued for this login. Without it PKCE alone does.
+    #[must_use]
+    pub fn dangerous_without_nonce(mut self, issuer: impl Into<String>) -> Self {
+        self.without_nonce.push(issuer.into());
+        self
+    }
+}
