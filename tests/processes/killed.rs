@@ -94,7 +94,7 @@ fn none_renews_while_the_file_cannot_be_locked() {
     for process in &mut processes {
         let result = process.result();
         assert!(
-            result.contains("keeps it") || result.contains("holds the lease"),
+            result.contains("has held the lock") || result.contains("holds the lease"),
             "{result}"
         );
     }
