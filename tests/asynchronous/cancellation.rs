@@ -190,7 +190,7 @@ async fn after_a_401() -> TestResult {
 
 /// Neither does the last clone of the user's cut a renewal off.
 #[test]
-async fn the_user_s_last_clone() -> TestResult {
+async fn dropping_the_last_clone_does_not_cancel_a_renewal() -> TestResult {
     let gate = Gate::new();
     let server = gated(&gate);
     let (client, hooks) = client(&server);

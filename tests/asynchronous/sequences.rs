@@ -57,7 +57,7 @@ fn close_waits_for_the_renewals_of_handlers_that_were_dropped() -> TestResult {
 /// `block_on` of the leader's runtime has ended in the middle of the renewal; another runtime asks
 /// for the token.
 #[test]
-async fn a_leader_whose_runtime_stands_holds_up_nobody() -> TestResult {
+async fn a_renewal_in_a_blocked_runtime_blocks_no_other_caller() -> TestResult {
     let gate = Gate::new();
     let server = first_held(&gate);
     let clock = ManualClock::new();

@@ -70,19 +70,19 @@ fn all_of_it(server: &Server) -> TestResult {
 }
 
 #[tokio::test(flavor = "current_thread")]
-async fn in_async_code_on_a_runtime_of_one_thread() -> TestResult {
+async fn blocking_clients_work_in_a_runtime_of_one_thread() -> TestResult {
     all_of_it(&provider(600))
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn in_async_code_on_a_runtime_of_many_threads() -> TestResult {
+async fn blocking_clients_work_in_a_runtime_of_many_threads() -> TestResult {
     let server = provider(600);
     tokio::spawn(async move { all_of_it(&server).map_err(|error| error.to_string()) }).await??;
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn in_spawn_blocking_the_answer_can_be_read_too() -> TestResult {
+async fn responses_can_be_read_in_spawn_blocking() -> TestResult {
     tokio::task::spawn_blocking(|| {
         let server = provider(600);
         all_of_it(&server).map_err(|error| error.to_string())?;

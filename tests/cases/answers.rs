@@ -347,7 +347,7 @@ async fn messages_have_no_characters_that_change_how_they_are_read() -> TestResu
 /// For a URL parser a backslash is a slash, so that the host stands before it.
 #[maybe_async]
 #[test]
-async fn what_looks_like_loopback_is_none() -> TestResult {
+async fn hosts_that_only_look_like_loopback_are_not() -> TestResult {
     const URL: &str = r"http://evil.example\@localhost/";
     let server = provider(600);
     let client = builder(&server)

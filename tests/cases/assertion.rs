@@ -452,7 +452,7 @@ async fn the_caller_s_assertion_is_asked_for_anew_each_time() -> TestResult {
 
 #[maybe_async]
 #[test]
-async fn when_the_function_fails_nothing_is_sent() -> TestResult {
+async fn nothing_is_sent_if_the_assertion_function_fails() -> TestResult {
     let server = provider(600);
     let client = AssertionClient::builder(server.url("/token"))
         .assertion(|| Err::<Secret, BoxError>("the identity provider is down".into()))
@@ -649,7 +649,7 @@ async fn after_close_every_call_of_every_clone_fails() -> TestResult {
 
 #[maybe_async]
 #[test]
-async fn from_within_the_hook_nothing_waits_for_itself() -> TestResult {
+async fn calls_within_the_hook_do_not_wait_for_it() -> TestResult {
     let server = provider(600);
     let client: Arc<Mutex<Option<AssertionClient>>> = Arc::default();
     let (held, kinds) = (client.clone(), Arc::new(Mutex::new(Vec::new())));

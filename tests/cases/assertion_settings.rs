@@ -148,7 +148,7 @@ async fn each_bad_setting_is_named() {
 
 #[maybe_async]
 #[test]
-async fn the_endpoint_has_to_be_safe() {
+async fn the_token_endpoint_has_to_be_https() {
     for (url, problem) in [
         ("/token", "token_endpoint is not an absolute URL"),
         ("http://id.example/token", "token_endpoint must be https"),
@@ -185,7 +185,7 @@ async fn all_bad_settings_are_named_at_once() {
 
 #[maybe_async]
 #[test]
-async fn a_file_that_is_none_is_refused() {
+async fn invalid_service_account_files_are_refused() {
     for (file, problem) in [
         ("", "is not a JSON object"),
         (

@@ -132,7 +132,7 @@ async fn two_logins_that_overlap_cannot_meet() -> TestResult {
 
 #[maybe_async]
 #[test]
-async fn parallel_logins_on_one_client() -> TestResult {
+async fn overlapping_logins_on_one_client_are_independent() -> TestResult {
     let server = by_code();
     let client = web(&server).build()?;
     let tokens = at_once(50, |n| {
@@ -365,7 +365,7 @@ async fn a_bad_verifier_is_not_sent() -> TestResult {
 
 #[maybe_async]
 #[test]
-async fn without_pkce_only_by_name() -> TestResult {
+async fn pkce_is_omitted_only_by_a_named_value() -> TestResult {
     let server = provider(600);
     let client = web(&server).build()?;
     let request = AuthorizationRequest::new().pkce(Pkce::Off);

@@ -157,7 +157,7 @@ async fn a_token_that_is_set_moves_the_child() -> TestResult {
 
 #[maybe_async]
 #[test]
-async fn closing_is_each_one_s_own() -> TestResult {
+async fn closing_a_child_leaves_the_others_open() -> TestResult {
     let server = provider(600);
     let client = builder(&server).token(Token::new("root")).build()?;
     let row = || Token::new("a").with_refresh_token("r-a");

@@ -233,7 +233,7 @@ async fn the_audience_is_the_issuer_where_known_else_the_token_endpoint() -> Tes
 /// With no token endpoint and no issuer there is only the endpoint itself.
 #[maybe_async]
 #[test]
-async fn without_either_the_audience_is_the_endpoint_itself() -> TestResult {
+async fn without_issuer_and_token_endpoint_the_audience_is_the_endpoint_itself() -> TestResult {
     let server = server();
     let key = signing_key(Algorithm::EdDSA, "ed25519");
     let client = OAuth2Client::builder("id")
@@ -272,7 +272,7 @@ async fn a_repeated_attempt_has_an_assertion_of_its_own() -> TestResult {
 /// What would be found out at the first request is found out before.
 #[maybe_async]
 #[test]
-async fn the_default_and_the_grant_are_looked_at_too() -> TestResult {
+async fn defaults_and_the_grant_are_validated_too() -> TestResult {
     let server = server();
     let plain = || OAuth2Client::builder("id").token_endpoint(server.url("/token"));
     let key = || signing_key(Algorithm::ES256, "p-256");
@@ -515,7 +515,7 @@ async fn what_cannot_be_used_is_named_when_the_client_is_built() {
 
 #[maybe_async]
 #[test]
-async fn a_short_secret_by_its_loud_name() -> TestResult {
+async fn a_short_secret_needs_the_dangerous_method() -> TestResult {
     let server = server();
     let auth = ClientSecretJwt::new().dangerous_allow_short_secret();
     let client = client(&server, auth).client_secret("secret").build()?;

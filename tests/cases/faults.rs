@@ -758,7 +758,7 @@ async fn a_refused_connection_is_tried_again() -> TestResult {
 /// All that waited get the one error; each of them may look into it.
 #[maybe_async]
 #[test]
-async fn who_waits_shares_the_fault() -> TestResult {
+async fn waiting_callers_share_the_error() -> TestResult {
     let (gate, clock) = (Gate::new(), ManualClock::new());
     let chaos = Arc::new(Chaos::start_at(&gate, |_: &Request| {
         Reply::json(

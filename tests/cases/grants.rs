@@ -97,7 +97,7 @@ async fn a_grant_of_another_specification() -> TestResult {
 
 #[maybe_async]
 #[test]
-async fn by_get_where_a_provider_asks_for_it() -> TestResult {
+async fn token_requests_by_get_if_the_provider_requires_it() -> TestResult {
     let server = provider(600);
     let client = OAuth2Client::builder("id")
         .client_secret("secret")

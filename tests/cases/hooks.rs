@@ -49,7 +49,7 @@ fn client_that_fails(
 
 #[maybe_async]
 #[test]
-async fn told_of_what_the_client_obtained_by_itself_and_of_nothing_else() -> TestResult {
+async fn update_token_gets_the_tokens_that_the_client_obtained_by_itself_only() -> TestResult {
     let server = provider(10);
     let clock = ManualClock::new();
     let (client, told) = client_that_fails(&server, &clock, 0)?;

@@ -361,7 +361,7 @@ async fn client_credentials_are_renewed_with_the_same_request() -> TestResult {
 
 #[maybe_async]
 #[test]
-async fn what_a_renewal_leaves_out_stays() -> TestResult {
+async fn members_that_a_renewal_omits_are_kept() -> TestResult {
     let server = Server::start(|_: &Request| Reply::json(200, json!({"access_token": "t1"})));
     let token: Token = serde_json::from_value(json!({
         "access_token": "t0", "refresh_token": "r0", "id_token": "i0", "scope": "a", "expires_at": 1,

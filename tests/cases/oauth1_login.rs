@@ -150,7 +150,7 @@ async fn a_verifier_is_typed() -> TestResult {
 
 #[maybe_async]
 #[test]
-async fn two_logins_on_one_client_do_not_meet() -> TestResult {
+async fn overlapping_oauth1_logins_on_one_client_are_independent() -> TestResult {
     let server = oauth1_provider();
     for placement in PLACEMENTS {
         let client = oauth1_builder(&server).signature_type(placement).build()?;
@@ -187,7 +187,7 @@ async fn two_logins_on_one_client_do_not_meet() -> TestResult {
 
 #[maybe_async]
 #[test]
-async fn somebody_else_s_callback_changes_nothing() -> TestResult {
+async fn the_callback_of_another_login_changes_nothing() -> TestResult {
     let server = oauth1_provider();
     let client = oauth1_builder(&server).build()?;
     client.fetch_request_token().await?;

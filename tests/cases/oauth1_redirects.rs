@@ -87,7 +87,7 @@ async fn a_head_stays_one() -> TestResult {
 
 #[maybe_async]
 #[test]
-async fn out_of_the_origin_none_is_followed_though_asked() -> TestResult {
+async fn no_redirect_out_of_the_origin_is_followed_even_if_enabled() -> TestResult {
     let elsewhere = redirecting("/there");
     let port = elsewhere.address().port();
     for to in [

@@ -176,7 +176,7 @@ async fn a_form_is_signed_and_sent_as_it_is() -> TestResult {
 /// Authlib loses or destroys such bodies.
 #[maybe_async]
 #[test]
-async fn what_is_no_form_is_never_lost_or_changed() -> TestResult {
+async fn a_body_that_is_no_form_is_never_lost_or_changed() -> TestResult {
     let server = ok();
     let binary: Vec<u8> = (0..=255).collect();
     for placement in [SignatureType::Header, SignatureType::Query] {
@@ -277,7 +277,7 @@ async fn a_body_that_cannot_be_signed_is_an_error_and_is_not_sent() -> TestResul
 
 #[maybe_async]
 #[test]
-async fn what_the_request_has_already_is_an_error() -> TestResult {
+async fn credentials_already_in_the_request_are_an_error() -> TestResult {
     let server = ok();
     let url = server.url("/");
     let client = builder().build()?;
@@ -397,7 +397,7 @@ async fn signatures_go_only_over_https_or_loopback() -> TestResult {
 
 #[maybe_async]
 #[test]
-async fn plaintext_the_realm_and_a_method_of_one_s_own() -> TestResult {
+async fn plaintext_realm_and_custom_methods() -> TestResult {
     let server = ok();
     let client = builder()
         .signature_method(SignatureMethod::Plaintext)

@@ -14,7 +14,7 @@ fn client(server: &Server, placement: TokenPlacement) -> OAuth2Client {
 
 #[maybe_async]
 #[test]
-async fn in_the_query_beside_what_is_there() -> TestResult {
+async fn a_token_in_the_query_keeps_the_other_parameters() -> TestResult {
     let server = provider(600);
     let client = client(&server, TokenPlacement::Query);
     client
@@ -41,7 +41,7 @@ async fn in_the_query_beside_what_is_there() -> TestResult {
 
 #[maybe_async]
 #[test]
-async fn in_the_body_of_a_form() -> TestResult {
+async fn a_token_in_the_body_of_a_form() -> TestResult {
     let server = provider(600);
     let client = client(&server, TokenPlacement::Body);
     let url = server.url("/api");
@@ -146,7 +146,7 @@ async fn a_refused_token_is_replaced_where_it_stands() -> TestResult {
 
 #[maybe_async]
 #[test]
-async fn it_is_not_redirected_out_of_its_origin() -> TestResult {
+async fn a_token_outside_of_the_header_is_not_redirected_out_of_its_origin() -> TestResult {
     for placement in [TokenPlacement::Query, TokenPlacement::Body] {
         for status in [302, 307] {
             let other = std::sync::Arc::new(provider(600));

@@ -57,7 +57,7 @@ fn run_inner(target: &str, proxy: &str, variable: &str) -> bool {
 
 #[maybe_async]
 #[test]
-async fn what_goes_to_loopback_never_goes_through_a_proxy() {
+async fn requests_to_loopback_bypass_the_proxy() {
     for variable in ["http_proxy", "HTTP_PROXY", "all_proxy"] {
         let (server, proxy) = (provider(600), provider(600));
         let port = server

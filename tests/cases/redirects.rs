@@ -126,7 +126,7 @@ async fn to_another_origin_no_token_goes() -> TestResult {
 /// Not at the first stop there, and not at the second, which is within that origin.
 #[maybe_async]
 #[test]
-async fn at_another_origin_no_further_hop_gets_the_token() -> TestResult {
+async fn no_hop_after_another_origin_gets_the_token() -> TestResult {
     let (server, other, third) = (site(), site(), site());
     let client = client();
     for status in STATUSES {
@@ -173,7 +173,7 @@ async fn a_redirect_within_another_origin_is_handed_to_the_caller() -> TestResul
 
 #[maybe_async]
 #[test]
-async fn on_the_way_back_the_token_stays_away() -> TestResult {
+async fn a_redirect_back_to_the_origin_carries_no_token() -> TestResult {
     let (server, other) = (site(), site());
     let client = client();
     for status in STATUSES {
@@ -245,7 +245,7 @@ async fn a_redirect_to_what_is_not_http_is_handed_to_the_caller() -> TestResult 
 
 #[maybe_async]
 #[test]
-async fn nobody_is_told_where_a_request_came_from() -> TestResult {
+async fn no_referer_is_sent() -> TestResult {
     let (server, other) = (site(), site());
     let client = OAuth2Client::builder("id")
         .token(Token::new("planted"))
@@ -292,7 +292,7 @@ async fn ten_redirects_are_followed_and_no_more() -> TestResult {
 /// A server that never got the token cannot find it invalid.
 #[maybe_async]
 #[test]
-async fn a_401_of_another_origin_renews_nothing() -> TestResult {
+async fn a_401_of_another_origin_does_not_renew() -> TestResult {
     let (server, other, issuer) = (site(), site(), provider(600));
     let token = Token::new("planted").with_refresh_token("r0");
     let client = builder(&issuer).token(token).build()?;

@@ -106,7 +106,7 @@ async fn a_503_is_repeated_only_where_nothing_can_be_spent() -> TestResult {
 /// RFC 6750 knows one scheme; other challenges are about something else.
 #[maybe_async]
 #[test]
-async fn a_401_of_another_scheme_renews_nothing() -> TestResult {
+async fn a_401_of_another_scheme_does_not_renew() -> TestResult {
     for challenge in ["Basic realm=\"proxy\"", "Negotiate", "OAuth realm=\"x\""] {
         let server = Server::start(move |request: &Request| match &*request.path {
             "/token" => Reply::json(200, tokens(1, 600)),

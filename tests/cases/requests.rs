@@ -94,7 +94,7 @@ async fn reqwest_s_own_methods() -> TestResult {
 
 #[maybe_async]
 #[test]
-async fn what_reqwest_refuses_is_an_error_of_the_caller_s() -> TestResult {
+async fn a_request_that_reqwest_refuses_is_a_usage_error() -> TestResult {
     let server = provider(600);
     let client = with_credentials(&server).build()?;
     let errors = [

@@ -77,7 +77,7 @@ async fn a_refused_revocation_keeps_the_token() -> TestResult {
 
 #[maybe_async]
 #[test]
-async fn any_token_with_any_hint() -> TestResult {
+async fn any_token_is_revoked_with_any_hint() -> TestResult {
     let server = provider(600);
     let client = with_endpoints(&server).build()?;
     client.revoke("some & token", None).await?;
@@ -155,7 +155,7 @@ async fn introspection_is_typed_and_open() -> TestResult {
 
 #[maybe_async]
 #[test]
-async fn an_introspection_that_is_none_is_an_error() -> TestResult {
+async fn an_invalid_introspection_response_is_an_error() -> TestResult {
     for (status, body, kind) in [
         (200, "{}", ErrorKind::Answer),
         (200, "{\"active\":\"yes\"}", ErrorKind::Answer),
@@ -177,7 +177,7 @@ async fn an_introspection_that_is_none_is_an_error() -> TestResult {
 
 #[maybe_async]
 #[test]
-async fn an_authentication_of_each_endpoint_s_own() -> TestResult {
+async fn each_endpoint_may_have_its_own_client_authentication() -> TestResult {
     let server = provider(600);
     let client = with_endpoints(&server)
         .revocation_endpoint_auth_method(ClientSecretPost)

@@ -63,7 +63,7 @@ fn pending_state(url: &oauth_twin::reqwest::Url) -> String {
 
 #[maybe_async]
 #[test]
-async fn what_is_said_last_of_the_server_counts() -> TestResult {
+async fn the_last_setting_of_the_server_counts() -> TestResult {
     let server = provider(600);
     let known = metadata(&server);
     let changed = OAuth2Client::builder("id")

@@ -267,7 +267,7 @@ impl Grant for Broken {
 
 #[maybe_async]
 #[test]
-async fn a_grant_of_the_user_s_own() -> TestResult {
+async fn a_custom_grant() -> TestResult {
     let server = provider(600);
     let client = builder(&server).scope("a").grant(Ticket).build()?;
     client.ensure_active_token().await?;
@@ -284,7 +284,7 @@ async fn a_grant_of_the_user_s_own() -> TestResult {
 
 #[maybe_async]
 #[test]
-async fn a_grant_s_own_scope_is_looked_at_before_it_is_sent() -> TestResult {
+async fn the_scope_of_a_grant_is_validated_before_it_is_sent() -> TestResult {
     let server = provider(600);
     let client = builder(&server).build()?;
     for scope in ["a \"b\"", "\n", "\u{e4}"] {

@@ -95,7 +95,7 @@ fn first_assertion(server: &Server, parameter: &str) -> Assertion {
 
 #[maybe_async]
 #[test]
-async fn signs_client_assertions_in_either_form() -> TestResult {
+async fn the_signer_returns_der_or_jws_signatures() -> TestResult {
     for kms in [Kms::Signs(key()), Kms::SignsInDer(key())] {
         let server = provider(600);
         let client = client(&server, kms).build()?;
@@ -117,7 +117,7 @@ async fn signs_client_assertions_in_either_form() -> TestResult {
 
 #[maybe_async]
 #[test]
-async fn signs_the_assertions_of_an_assertion_client() -> TestResult {
+async fn the_signer_signs_the_assertions_of_an_assertion_client() -> TestResult {
     let server = provider(600);
     let client = robot(&server, Kms::SignsInDer(key())).build()?;
     client.get(server.url("/api")).send().await?;
@@ -130,7 +130,7 @@ async fn signs_the_assertions_of_an_assertion_client() -> TestResult {
 /// Where there is a secret, or another method is named, it is not asked.
 #[maybe_async]
 #[test]
-async fn is_not_asked_where_the_client_authenticates_otherwise() -> TestResult {
+async fn the_signer_is_not_called_for_other_client_authentication() -> TestResult {
     let server = provider(600);
     for builder in [
         client(&server, Kms::Fails).client_secret("secret"),
@@ -157,7 +157,7 @@ async fn is_not_asked_where_the_client_authenticates_otherwise() -> TestResult {
 /// The audience and the like of assertions that it signs.
 #[maybe_async]
 #[test]
-async fn signs_what_the_client_authentication_says() -> TestResult {
+async fn the_signer_signs_with_the_settings_of_private_key_jwt() -> TestResult {
     let server = provider(600);
     let auth = PrivateKeyJwt::external()
         .audience("urn:other")
@@ -199,7 +199,7 @@ async fn the_builder_may_name_its_key() -> TestResult {
 /// It may sign for the assertion and for the client at once.
 #[maybe_async]
 #[test]
-async fn signs_both_of_one_request() -> TestResult {
+async fn the_signer_signs_both_assertions_of_one_request() -> TestResult {
     let server = provider(600);
     let client = robot(&server, Kms::Signs(key()))
         .client_id("id")
@@ -216,7 +216,7 @@ async fn signs_both_of_one_request() -> TestResult {
 
 #[maybe_async]
 #[test]
-async fn when_it_fails_nothing_is_sent() -> TestResult {
+async fn nothing_is_sent_if_the_signer_fails() -> TestResult {
     for (kms, text) in [
         (Kms::Fails, "the signer could not complete the request"),
         (
@@ -238,7 +238,7 @@ async fn when_it_fails_nothing_is_sent() -> TestResult {
 
 #[maybe_async]
 #[test]
-async fn its_own_error_is_the_source() -> TestResult {
+async fn the_error_of_the_signer_is_the_source() -> TestResult {
     let server = provider(600);
     let error = client(&server, Kms::Fails).build()?.refresh_token().await;
     let error = error.unwrap_err();
@@ -273,7 +273,7 @@ async fn its_own_error_is_the_source() -> TestResult {
 /// Whatever the KMS does, callers are not held up longer than by a server that hangs.
 #[maybe_async]
 #[test]
-async fn it_is_waited_for_no_longer_than_the_timeout() -> TestResult {
+async fn the_signer_is_waited_for_no_longer_than_the_timeout() -> TestResult {
     let server = provider(600);
     let client = client(&server, Kms::Hangs)
         .timeout(Duration::from_millis(100))
@@ -332,7 +332,7 @@ impl ExternalSigner for Calls {
 /// Whatever would wait for the signature itself is an error at once.
 #[maybe_async]
 #[test]
-async fn calls_of_its_own_client_are_errors() -> TestResult {
+async fn calls_of_the_client_within_its_signer_are_errors() -> TestResult {
     let server = provider(600);
     let (held, kinds) = (Arc::default(), Arc::default());
     let client = OAuth2Client::builder("id")
@@ -367,7 +367,7 @@ impl ExternalSigner for Counts {
 /// One signature for a crowd, as there is one request.
 #[maybe_async]
 #[test]
-async fn a_crowd_has_it_sign_once() -> TestResult {
+async fn many_callers_cause_one_signature() -> TestResult {
     let server = provider(600);
     let count = Arc::default();
     let client = OAuth2Client::builder("id")

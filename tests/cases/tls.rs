@@ -88,7 +88,7 @@ async fn a_private_authority_counts_for_endpoints_and_for_apis() -> TestResult {
 
 #[maybe_async]
 #[test]
-async fn without_it_its_server_is_refused() -> TestResult {
+async fn without_its_root_the_server_is_refused() -> TestResult {
     let authority = Authority::new();
     let (server, _) = start(&authority.issue("localhost"), None);
     is_refused(fetching(&server), &server).await?;
@@ -103,7 +103,7 @@ async fn without_it_its_server_is_refused() -> TestResult {
 
 #[maybe_async]
 #[test]
-async fn what_another_authority_signed_is_refused() -> TestResult {
+async fn a_certificate_of_another_authority_is_refused() -> TestResult {
     let (authority, other) = (Authority::new(), Authority::new());
     let (server, _) = start(&authority.issue("localhost"), None);
     is_refused(trusting(fetching(&server), &other), &server).await?;
@@ -155,7 +155,7 @@ async fn without_a_client_certificate_a_server_that_wants_one_refuses() -> TestR
 /// A client of the caller's own has a working TLS that believes nobody unknown.
 #[maybe_async]
 #[test]
-async fn a_client_of_one_s_own_is_set_up() -> TestResult {
+async fn a_separate_http_client_has_tls() -> TestResult {
     let authority = Authority::new();
     let (server, _) = start(&authority.issue("localhost"), None);
     let plain = provider(600);

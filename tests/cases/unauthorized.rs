@@ -178,7 +178,7 @@ async fn a_renewal_that_fails_leaves_the_401() -> TestResult {
 
 #[maybe_async]
 #[test]
-async fn a_hook_that_fails_for_it_fails_no_request() -> TestResult {
+async fn a_failing_hook_after_a_401_fails_no_request() -> TestResult {
     let server = picky("Bearer t1", None);
     let client = with_token(&server)
         .update_token(|_| Err("disk full".into()))

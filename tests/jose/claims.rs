@@ -37,7 +37,7 @@ fn with(member: &str, value: Value) -> Value {
 }
 
 #[test]
-fn what_is_expected_is_accepted() {
+fn expected_claims_are_accepted() {
     for members in [
         good(),
         with("aud", json!(["other", "reports"])),
@@ -55,7 +55,7 @@ fn what_is_expected_is_accepted() {
 }
 
 #[test]
-fn what_is_not_expected_is_refused() {
+fn unexpected_claims_are_refused() {
     for (member, value, problem) in [
         (
             "iss",

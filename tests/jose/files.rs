@@ -238,7 +238,7 @@ fn a_byte_order_mark_is_passed_over() {
 }
 
 #[test]
-fn the_wrong_half_of_a_key_is_named_as_such() {
+fn a_public_key_instead_of_a_private_one_is_named_as_such_and_vice_versa() {
     let rsa = key("rsa-2048");
     let error = SigningKey::from_pem(Algorithm::RS256, text(rsa, "spki_pem")).unwrap_err();
     assert!(
@@ -262,7 +262,7 @@ fn the_wrong_half_of_a_key_is_named_as_such() {
 }
 
 #[test]
-fn what_is_no_key_is_refused_and_not_quoted() {
+fn invalid_keys_are_refused_and_not_quoted() {
     for pem in [
         "",
         "hunter2",
@@ -317,7 +317,7 @@ fn damaged_files_never_panic() {
 }
 
 #[test]
-fn what_contradicts_itself_or_goes_on_is_refused() {
+fn contradictory_or_trailing_input_is_refused() {
     let p256 = STANDARD.decode(text(key("p-256"), "pkcs8_der")).unwrap();
     // The curve of PKCS#8 is changed; the key within names none, or its own.
     let name = b"\x2a\x86\x48\xce\x3d\x03\x01\x07";

@@ -18,7 +18,7 @@ fn without(name: &str, member: &str) -> Value {
 }
 
 #[test]
-fn what_is_no_jwk_is_refused() {
+fn invalid_jwks_are_refused() {
     for text in [
         "",
         "[]",
@@ -128,7 +128,7 @@ fn a_set_leaves_out_what_it_does_not_understand() {
 }
 
 #[test]
-fn the_private_half_can_be_left_out() {
+fn the_private_members_can_be_removed() {
     for name in ["rsa-2048", "p-256", "ed25519", "oct-32"] {
         let private = jwk(&key(name)["private_jwk"]);
         assert!(private.is_private());
@@ -145,7 +145,7 @@ fn the_private_half_can_be_left_out() {
 
 /// Keys of a type that this library does not know yet.
 #[test]
-fn the_private_half_of_a_key_to_come_is_private() {
+fn private_members_of_future_key_types_are_private() {
     let jwk: Jwk = serde_json::from_str(r#"{"kty":"AKP","pub":"a","priv":"hunter2"}"#).unwrap();
     assert!(jwk.is_private() && !format!("{jwk:?}").contains("hunter2"));
     let public = serde_json::to_value(jwk.public()).unwrap();
@@ -170,7 +170,7 @@ fn a_key_may_be_there_for_one_operation() {
 }
 
 #[test]
-fn a_public_exponent_that_is_none_is_refused() {
+fn an_invalid_public_exponent_is_refused() {
     for e in ["AQ", "AA", "Ag", "AQAA", "AQAAAAAB", ""] {
         let jwk = jwk(&changed("rsa-2048", "e", e.into()));
         let error = VerifyingKey::from_jwk(Algorithm::RS256, &jwk).expect_err(e);

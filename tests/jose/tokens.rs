@@ -32,7 +32,7 @@ fn good_tokens_verify() {
 }
 
 #[test]
-fn what_can_be_signed_anew_is_the_same_to_the_letter() {
+fn a_repeated_signature_is_identical() {
     let mut same = 0;
     for vector in list(&VECTORS, "tokens") {
         let name = text(vector, "key");

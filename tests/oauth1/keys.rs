@@ -35,7 +35,7 @@ fn both_kinds_of_pem_are_the_same_key() {
 }
 
 #[test]
-fn what_is_no_key_is_refused_and_not_quoted() {
+fn invalid_keys_are_refused_and_not_quoted() {
     let damaged = PKCS1.replace("MII", "MIJ");
     let public = "-----BEGIN PUBLIC KEY-----\naHVudGVyMg==\n-----END PUBLIC KEY-----\n";
     let encrypted = "-----BEGIN ENCRYPTED PRIVATE KEY-----\naHVudGVyMg==\n-----END ENCRYPTED PRIVATE KEY-----\n";

@@ -20,7 +20,7 @@ fn refusal(signer: &Signer, url: &str, headers: &HeaderMap, body: Body<'_>) -> S
 }
 
 #[test]
-fn what_cannot_be_signed_right_is_refused() {
+fn requests_that_cannot_be_signed_correctly_are_refused() {
     let (url, none) = ("https://a.example/", HeaderMap::new());
     let [header, query, body] = [
         SignatureType::Header,

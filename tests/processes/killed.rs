@@ -11,7 +11,7 @@ use crate::{
 };
 
 #[test]
-fn one_that_is_killed_while_it_renews_holds_nobody_up() {
+fn a_process_killed_while_it_renews_blocks_no_other() {
     for mode in MODES {
         let files = Files::with_expired_token("lease");
         let gate = Gate::new();
@@ -32,7 +32,7 @@ fn one_that_is_killed_while_it_renews_holds_nobody_up() {
 }
 
 #[test]
-fn one_that_is_killed_at_any_moment_leaves_all_of_a_token() {
+fn a_process_killed_at_any_moment_leaves_a_complete_token() {
     let files = Files::with_expired_token("any-moment");
     let server = lenient_after(|| {});
     for round in 0..12 {
@@ -54,7 +54,7 @@ fn one_that_is_killed_at_any_moment_leaves_all_of_a_token() {
 /// process is killed before it is in the file. The user has to log in again, and the file is
 /// whole.
 #[test]
-fn one_that_is_killed_between_the_answer_and_the_file_loses_that_login_and_nothing_else() {
+fn a_process_killed_between_the_response_and_the_file_loses_only_that_login() {
     for mode in MODES {
         let files = Files::with_expired_token("between");
         let gate = Gate::new();
@@ -82,7 +82,7 @@ fn one_that_is_killed_between_the_answer_and_the_file_loses_that_login_and_nothi
 
 /// While another writes, nobody spends a refresh token whose successor could not be stored.
 #[test]
-fn none_renews_while_the_file_cannot_be_locked() {
+fn no_process_renews_while_the_file_cannot_be_locked() {
     let files = Files::with_expired_token("locked");
     let server = strict();
     let lock = File::create(files.file("token.json.lock")).unwrap();

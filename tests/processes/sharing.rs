@@ -29,7 +29,7 @@ fn results_at_once(count: usize, command: &str, server: &Server, files: &Files) 
 }
 
 #[test]
-fn of_many_that_meet_an_expired_token_one_renews_it() {
+fn one_of_many_clients_renews_an_expired_token() {
     let files = Files::with_expired_token("crowd");
     let server = strict();
     for result in results_at_once(8, "token", &server, &files) {
@@ -44,7 +44,7 @@ fn of_many_that_meet_an_expired_token_one_renews_it() {
 }
 
 #[test]
-fn none_ever_sends_a_refresh_token_that_another_has_spent() {
+fn no_process_sends_a_refresh_token_that_another_has_used() {
     let files = Files::with_expired_token("forced");
     let server = strict();
     for result in results_at_once(6, "refresh 10", &server, &files) {

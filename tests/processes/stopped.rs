@@ -16,12 +16,12 @@ use crate::{
 const LIMIT: Duration = Duration::from_secs(1);
 
 #[test]
-fn others_go_on_without_a_blocking_one_that_is_stopped() {
+fn other_processes_continue_while_a_blocking_one_is_stopped() {
     others_go_on_without(Mode::Blocking);
 }
 
 #[test]
-fn others_go_on_without_an_async_one_that_is_stopped() {
+fn other_processes_continue_while_an_async_one_is_stopped() {
     others_go_on_without(Mode::Async);
 }
 

@@ -5,7 +5,7 @@
 //! | L1 | [`hooks`]: `a_hook_that_never_returns_prevents_no_renewal` |
 //! | L2 | [`hooks`]: `a_hook_that_panics_each_time_prevents_no_renewal` |
 //! | L3 | [`close`]: `close_waits_for_the_renewals_of_children_that_nobody_holds`; async: `close_waits_for_the_renewals_of_handlers_that_were_dropped` |
-//! | L4 | [`waits`]: `a_renewal_that_outlasts_its_bound_holds_up_nobody`; async: `a_leader_whose_runtime_stands_holds_up_nobody` |
+//! | L4 | [`waits`]: `a_renewal_that_exceeds_its_limit_blocks_no_caller`; async: `a_renewal_in_a_blocked_runtime_blocks_no_other_caller` |
 //! | L5 | [`waits`]: `a_child_with_the_client_s_own_token_never_spends_it_again` |
 //! | L6 | [`waits`]: `a_request_s_own_timeout_bounds_the_wait_for_a_renewal`, `a_request_s_own_timeout_bounds_the_renewal_after_a_401` |
 //! | L7 | [`pacing`]: `a_server_s_wish_to_be_left_alone_counts_up_to_five_minutes` |

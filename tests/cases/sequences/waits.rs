@@ -10,7 +10,7 @@ const SOON: Duration = Duration::from_secs(15);
 /// long ago.
 #[maybe_async]
 #[test]
-async fn a_renewal_that_outlasts_its_bound_holds_up_nobody() -> TestResult {
+async fn a_renewal_that_exceeds_its_limit_blocks_no_caller() -> TestResult {
     let gate = Gate::new();
     let server = first_held(&gate);
     let (clock, updates) = (ManualClock::new(), Updates::default());

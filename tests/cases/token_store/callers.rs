@@ -234,7 +234,7 @@ async fn a_hook_can_ask_about_the_token() -> TestResult {
 /// What was not stored is the caller's, and what came of it is, too.
 #[maybe_async]
 #[test]
-async fn what_descends_from_a_login_counts_like_it() -> TestResult {
+async fn the_renewal_of_an_unsaved_login_replaces_the_stored_token_like_it() -> TestResult {
     let (clock, shelf, server) = with_empty_store(10);
     let client = process(&server, &shelf, &clock).build()?;
     shelf.fail([Fault::Save, Fault::Save]);

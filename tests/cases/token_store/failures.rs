@@ -161,7 +161,7 @@ async fn a_token_that_could_not_be_stored_is_stored_before_the_next_renewal() ->
 
 #[maybe_async]
 #[test]
-async fn what_was_stored_though_the_answer_was_lost_is_not_stored_twice() -> TestResult {
+async fn a_save_whose_confirmation_was_lost_is_not_repeated() -> TestResult {
     let (clock, shelf, server) = with_stored_token(10, 600);
     let client = process(&server, &shelf, &clock).build()?;
     clock.advance(seconds(11));
@@ -319,7 +319,7 @@ async fn a_store_that_calls_its_client_does_not_wait_for_itself() -> TestResult 
 
 #[maybe_async]
 #[test]
-async fn a_store_that_panics_holds_nobody_up() -> TestResult {
+async fn a_store_that_panics_blocks_no_caller() -> TestResult {
     let (clock, shelf, server) = with_stored_token(600, 600);
     let client = process(&server, &shelf, &clock).build()?;
     shelf.fail([Fault::PanickingLoad]);

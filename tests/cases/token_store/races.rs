@@ -6,7 +6,7 @@ use super::{test, *};
 /// waits begins the next renewal, and does not look again and again.
 #[maybe_async]
 #[test]
-async fn a_superseded_renewal_holds_nobody_up() -> TestResult {
+async fn a_superseded_renewal_blocks_no_caller() -> TestResult {
     let clock = ManualClock::new();
     let gate = Gate::new();
     let server = gated(&gate);
@@ -97,7 +97,7 @@ async fn a_token_that_is_set_while_the_store_is_read_counts() -> TestResult {
 
 #[maybe_async]
 #[test]
-async fn of_two_tokens_that_are_stored_at_the_same_time_the_later_one_stays() -> TestResult {
+async fn of_two_concurrent_saves_the_later_token_stays() -> TestResult {
     let (clock, shelf, server) = with_empty_store(600);
     let client = process(&server, &shelf, &clock).build()?;
     shelf.hold(Some("save"));

@@ -4,7 +4,7 @@ use super::{test, *};
 
 #[maybe_async]
 #[test]
-async fn read_at_the_first_need_renewed_under_the_lease_stored_told_released() -> TestResult {
+async fn the_store_is_read_leased_written_and_released_in_this_order() -> TestResult {
     let (clock, shelf, server) = with_empty_store(600);
     let told = shelf.clone();
     let client = process(&server, &shelf, &clock)
@@ -90,7 +90,7 @@ async fn a_stored_token_that_ends_soon_is_renewed_early() -> TestResult {
 
 #[maybe_async]
 #[test]
-async fn what_one_process_has_renewed_the_others_take() -> TestResult {
+async fn the_other_processes_load_a_token_that_one_has_renewed() -> TestResult {
     let (clock, shelf, server) = with_stored_token(10, 100);
     let one = process(&server, &shelf, &clock).build()?;
     let other = process(&server, &shelf, &clock).build()?;
@@ -117,7 +117,7 @@ async fn what_one_process_has_renewed_the_others_take() -> TestResult {
 
 #[maybe_async]
 #[test]
-async fn of_many_processes_that_meet_an_expired_token_one_renews_it() -> TestResult {
+async fn one_of_many_processes_renews_an_expired_token() -> TestResult {
     let (clock, shelf, server) = with_stored_token(10, 600);
     clock.advance(seconds(11));
     let processes: Result<Vec<_>, Error> = (0..16)
@@ -229,7 +229,7 @@ async fn while_another_process_renews_early_the_old_token_goes_on() -> TestResul
 
 #[maybe_async]
 #[test]
-async fn after_invalid_grant_the_store_is_read_before_anybody_is_asked_to_log_in() -> TestResult {
+async fn after_invalid_grant_the_store_is_read_before_a_login_is_needed() -> TestResult {
     let clock = ManualClock::new();
     let shelf = Shelf::with(first_token(&clock, 10));
     let other = shelf.clone();
@@ -402,7 +402,7 @@ async fn assertion_clients_share_their_token_too() -> TestResult {
 
 #[maybe_async]
 #[test]
-async fn another_stores_while_the_lease_is_asked_for() -> TestResult {
+async fn another_process_stores_a_token_while_the_lease_is_acquired() -> TestResult {
     let (clock, shelf, server) = with_stored_token(0, 600);
     let client = process(&server, &shelf, &clock).build()?;
     shelf.0.lock().unwrap().meanwhile = Some(Token::new("theirs"));
