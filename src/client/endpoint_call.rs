@@ -13,8 +13,14 @@ use crate::{
     error::{Error, Result},
     lifecycle::{single_flight::Claim, slot::Slot},
     oauth2::{
-        endpoint::introspection::{Introspection, TokenTypeHint},
-        grant::Grant,
+        endpoint::{
+            device_authorization::{
+                polling::named_interval, request::DeviceAuthorizationRequest,
+                response::DeviceAuthorization,
+            },
+            introspection::{Introspection, TokenTypeHint},
+        },
+        grant::{Grant, device_code::DeviceCode},
         request::{EndpointRequest, Outstanding},
         response::EndpointResponse,
         token::Token,
@@ -34,6 +40,8 @@ const LONGEST_WAIT: Duration = Duration::from_secs(5);
 /// Cases in which a request may be sent again within one call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Repetition {
+    /// None: the caller repeats the request itself.
+    Never,
     /// Nothing was sent: a code is valid for one request.
     Unsent,
     /// Or the server was too busy for it: a refresh token may be valid for one request, and a proxy
@@ -56,6 +64,7 @@ impl Repetition {
     fn is_certain(self, error: &Error) -> bool {
         let is_busy = error.status() == Some(StatusCode::TOO_MANY_REQUESTS);
         match self {
+            Self::Never => false,
             Self::Unsent => error.is_unsent(),
             Self::Refused => error.is_unsent() || is_busy,
             Self::Unavailable => error.is_transient() && !error.outcome_unknown(),
@@ -65,7 +74,11 @@ impl Repetition {
     /// The error for this kind of request.
     fn told(self, error: Error) -> Error {
         match error.status() {
-            Some(StatusCode::SERVICE_UNAVAILABLE) if self != Self::Unavailable => error.ambiguous(),
+            Some(StatusCode::SERVICE_UNAVAILABLE)
+                if matches!(self, Self::Unsent | Self::Refused) =>
+            {
+                error.ambiguous()
+            }
             _ => error,
         }
     }
@@ -116,6 +129,38 @@ impl EndpointCall<'_> {
             Identity::Issuer(_) => token.map_err(Error::unattended),
             Identity::Client => token,
         }
+    }
+
+    /// A code for the user to enter on another device.
+    pub(super) async fn authorize_device(
+        &self,
+        asked: &DeviceAuthorizationRequest,
+    ) -> Result<DeviceAuthorization> {
+        let endpoint = self.shared.settings.device_authorization_endpoint()?;
+        self.exchange(
+            Repetition::Unavailable,
+            || endpoint.request(asked),
+            |request, response| endpoint.read_response(request, response),
+        )
+        .await
+    }
+
+    /// One poll for a device code: the token or the server's error, and the interval that the
+    /// response names.
+    pub(super) async fn poll(
+        &self,
+        grant: &DeviceCode,
+    ) -> Result<(Result<Token>, Option<Duration>)> {
+        let endpoint = self.shared.settings.token_endpoint()?;
+        self.exchange(
+            Repetition::Never,
+            || endpoint.request(grant),
+            |request, response| {
+                let interval = named_interval(&response);
+                Ok((endpoint.read_response(request, response), interval))
+            },
+        )
+        .await
     }
 
     /// Revokes `token`.

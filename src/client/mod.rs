@@ -13,6 +13,7 @@ mod assertion;
 mod authorizer;
 mod calls;
 mod delivery;
+mod device;
 mod documents;
 mod endpoint_call;
 mod gate;

@@ -3,7 +3,8 @@
 use std::sync::{Arc, atomic::AtomicBool};
 
 use super::{
-    documents::cache::DocumentCache, settings::Settings, transport::Transport, waiting::Waiting,
+    device::DevicePolls, documents::cache::DocumentCache, settings::Settings, transport::Transport,
+    waiting::Waiting,
 };
 use crate::{
     lifecycle::{now::Now, slots::Slots},
@@ -18,6 +19,7 @@ pub(super) struct Shared {
     pub(super) slots: Slots<Waiting>,
     /// The keys with which the server signs.
     pub(super) keys: DocumentCache<KeySet>,
+    pub(super) device_polls: DevicePolls,
     /// Whether refreshes name the granted scope; the successful way is remembered.
     pub(super) sends_scope: AtomicBool,
 }
@@ -30,6 +32,7 @@ impl Shared {
             settings,
             transport: Arc::new(transport),
             slots,
+            device_polls: DevicePolls::default(),
         }
     }
 

@@ -64,7 +64,7 @@ error_codes! {
     InvalidScope = "invalid_scope",
     /// Refusal by the resource owner or the server.
     AccessDenied = "access_denied",
-    /// TransportFailure of the server.
+    /// Failure of the server.
     ServerError = "server_error",
     /// Server that is overloaded or down for maintenance.
     TemporarilyUnavailable = "temporarily_unavailable",

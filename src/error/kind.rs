@@ -15,6 +15,8 @@ pub enum ErrorKind {
     Usage,
     /// The token: there is no usable one, and none can be obtained without the user.
     Token,
+    /// The login of the user: it was not completed in time, or nobody can complete it here.
+    Login,
     /// The caller's own callback or token store: it did not save the client's token, which is
     /// usable all the same.
     Update,

@@ -9,6 +9,11 @@ impl Error {
         Cause::new(ErrorKind::Token, what).into()
     }
 
+    /// A login that was not completed. `what` says how to complete it.
+    pub(crate) fn login(what: impl Into<String>) -> Self {
+        Cause::new(ErrorKind::Login, what.into()).into()
+    }
+
     /// A failure of the store before anything was renewed. Without a source, the holder of the
     /// lease was too slow.
     pub(crate) fn store(what: &'static str, source: Option<BoxError>) -> Self {

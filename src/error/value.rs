@@ -105,7 +105,7 @@ impl Error {
     pub fn needs_login(&self) -> bool {
         match self.response() {
             Some(response) => response.needs_login(),
-            None => self.kind() == ErrorKind::Token,
+            None => matches!(self.kind(), ErrorKind::Token | ErrorKind::Login),
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::{
     oauth2::{request::EndpointRequest, response::EndpointResponse},
 };
 
-/// Compliance hook: a function that changes one of seven kinds of messages. It is the same in both
+/// Compliance hook: a function that changes one of nine kinds of messages. It is the same in both
 /// modes. Hooks run in the order in which they were added.
 ///
 /// ```
@@ -54,6 +54,7 @@ pub(crate) enum Message {
     Refresh,
     Revocation,
     Introspection,
+    Device,
 }
 
 macro_rules! hooks {
@@ -86,6 +87,10 @@ hooks! {
     revoke_token_request: Request(Revocation) on EndpointRequest;
     /// Makes a hook that runs before an introspection is authenticated and sent.
     introspect_token_request: Request(Introspection) on EndpointRequest;
+    /// Makes a hook that runs before a device authorization request is authenticated and sent.
+    device_authorization_request: Request(Device) on EndpointRequest;
+    /// Makes a hook that runs before the response to a device authorization request is read.
+    device_authorization_response: Response(Device) on EndpointResponse;
     /// Makes a hook that runs before a request to an API is sent, after the token was added.
     protected_request: Protected on ProtectedRequest;
 }

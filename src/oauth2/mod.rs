@@ -39,14 +39,19 @@ pub use {
         secret::{ClientSecretBasic, ClientSecretBasicRaw, ClientSecretPost},
     },
     endpoint::{
+        device_authorization::{
+            polling::DevicePolling,
+            request::{DeviceAuthorizationEndpoint, DeviceAuthorizationRequest},
+            response::DeviceAuthorization,
+        },
         introspection::{Introspection, IntrospectionEndpoint, TokenTypeHint},
         revocation::RevocationEndpoint,
         token::TokenEndpoint,
     },
     grant::{
         Grant, authorization_code::AuthorizationCode, client_credentials::ClientCredentials,
-        extension::ExtensionGrant, jwt_bearer::JwtBearer, password::Password,
-        refresh_token::RefreshToken,
+        device_code::DeviceCode, extension::ExtensionGrant, jwt_bearer::JwtBearer,
+        password::Password, refresh_token::RefreshToken,
     },
     hook::{Hook, ProtectedRequest},
     provider::{fixes as compliance, google::ServiceAccount, refresh::refresh_needs_scope},

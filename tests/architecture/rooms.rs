@@ -13,6 +13,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "transport",
             "documents",
             "settings",
+            "device",
             "shared",
             "endpoint_call",
             "store_sync",

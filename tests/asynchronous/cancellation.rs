@@ -15,11 +15,17 @@ use tokio::test;
 
 use crate::{
     cases::{
-        TestResult, accepting_the_renewed_token, builder, expired_token, gated, provider,
+        TestResult, accepting_the_renewed_token, builder,
+        device::{Polled, begun, pending},
+        expired_token, gated, provider,
         token_store::Shelf,
+        tokens,
     },
     mode::{OAuth2Client, run_blocking},
-    support::{gate::Gate, server::Server},
+    support::{
+        gate::Gate,
+        server::{Reply, Server},
+    },
 };
 
 /// Polls `future` at most `limit` times and drops it.
@@ -201,6 +207,31 @@ async fn dropping_the_last_clone_does_not_cancel_a_renewal() -> TestResult {
     while hooks.load(Ordering::SeqCst) == 0 {
         tokio::task::yield_now().await;
     }
+    Ok(())
+}
+
+/// Another caller with the same device code goes on, and no poll comes too early or twice.
+#[test]
+async fn complete_device_authorization() -> TestResult {
+    let polled_by = Polled::new(600, |n| match n {
+        1 | 2 => pending(),
+        _ => Reply::json(200, tokens(1, 600)),
+    });
+    let client = polled_by.builder().build()?;
+    let device = begun(&client).await;
+    let first = {
+        let (client, device) = (client.clone(), device.clone());
+        tokio::spawn(async move { client.complete_device_authorization(device).await })
+    };
+    while polled_by.polls() == 0 {
+        tokio::task::yield_now().await;
+    }
+    let second = tokio::spawn(async move { client.complete_device_authorization(device).await });
+    tokio::task::yield_now().await;
+    first.abort();
+    let login = second.await??;
+    assert_eq!(login.token.access_token().expose_secret(), "t1");
+    assert_eq!(polled_by.polls(), 3);
     Ok(())
 }
 

@@ -59,6 +59,7 @@ mod client_assertion;
 mod client_credentials;
 pub mod close;
 mod compliance;
+pub mod device;
 #[cfg(feature = "tracing")]
 mod events;
 mod faults;

@@ -148,6 +148,14 @@ impl OAuth2ClientBuilder {
         self
     }
 
+    /// The URL of the device authorization endpoint.
+    ///
+    /// [RFC 8628 section 3.1](https://www.rfc-editor.org/rfc/rfc8628#section-3.1)
+    pub fn device_authorization_endpoint(mut self, url: impl Into<String>) -> Self {
+        self.server = self.server.with_device_authorization_endpoint(url);
+        self
+    }
+
     /// The client authentication at the revocation endpoint. Defaults to that at the token
     /// endpoint.
     pub fn revocation_endpoint_auth_method(mut self, auth: impl ClientAuth + 'static) -> Self {

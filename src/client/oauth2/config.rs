@@ -12,11 +12,12 @@ use crate::{
 };
 
 /// Endpoints that a client calls.
-const ENDPOINTS: [&str; 4] = [
+const ENDPOINTS: [&str; 5] = [
     "authorization_endpoint",
     "token_endpoint",
     "revocation_endpoint",
     "introspection_endpoint",
+    "device_authorization_endpoint",
 ];
 
 impl OAuth2ClientBuilder {

@@ -81,6 +81,13 @@ impl OAuth2Client {
         let grant = pending.authorization_response(callback)?;
         let _passage = live.gate().pass()?;
         let token = live.call().request_token(&grant).await?;
+        self.logged_in(token)
+    }
+}
+
+impl OAuth2Client {
+    /// The login with a new token.
+    pub(in super::super) fn logged_in(&self, token: Token) -> Result<Login> {
         let client = self.for_token(token.clone());
         // A child may have the same refresh token already, with an older access token.
         if client.token().is_some_and(|current| current != token) {

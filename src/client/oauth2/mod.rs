@@ -3,6 +3,7 @@
 mod builder;
 mod client;
 mod config;
+mod device;
 mod login;
 mod server;
 

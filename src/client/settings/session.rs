@@ -17,8 +17,9 @@ use crate::{
         client::ClientRegistration,
         client_auth::ClientAuth,
         endpoint::{
-            authenticated::Endpoint, introspection::IntrospectionEndpoint,
-            revocation::RevocationEndpoint, token::TokenEndpoint,
+            authenticated::Endpoint, device_authorization::request::DeviceAuthorizationEndpoint,
+            introspection::IntrospectionEndpoint, revocation::RevocationEndpoint,
+            token::TokenEndpoint,
         },
         hook::Hooks,
         provider,
@@ -140,6 +141,12 @@ impl Settings {
     pub(in super::super) fn introspection_endpoint(&self) -> Result<IntrospectionEndpoint> {
         let auth = self.authentication.introspection.as_ref();
         Ok(self.endpoint("introspection_endpoint", auth)?.into())
+    }
+
+    pub(in super::super) fn device_authorization_endpoint(
+        &self,
+    ) -> Result<DeviceAuthorizationEndpoint> {
+        Ok(self.endpoint("device_authorization_endpoint", None)?.into())
     }
 
     fn endpoint(&self, name: &'static str, auth: Option<&Arc<dyn ClientAuth>>) -> Result<Endpoint> {

@@ -32,6 +32,8 @@ pub(crate) struct Endpoint {
     pub(crate) auth: Option<Arc<dyn ClientAuth>>,
     pub(crate) method: Method,
     pub(crate) hooks: Hooks,
+    /// Whether plain HTTP is permitted.
+    pub(crate) allow_http: bool,
 }
 
 impl Endpoint {
@@ -51,6 +53,7 @@ impl Endpoint {
             auth: None,
             method: Method::POST,
             hooks: Hooks::default(),
+            allow_http,
         })
     }
 

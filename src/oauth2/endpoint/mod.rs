@@ -3,6 +3,7 @@
 //! [RFC 6749 section 3](https://www.rfc-editor.org/rfc/rfc6749#section-3)
 
 pub(crate) mod authenticated;
+pub(crate) mod device_authorization;
 pub(crate) mod introspection;
 pub(crate) mod revocation;
 pub(crate) mod token;

@@ -4,6 +4,7 @@
 
 pub(crate) mod authorization_code;
 pub(crate) mod client_credentials;
+pub(crate) mod device_code;
 pub(crate) mod extension;
 pub(crate) mod jwt_bearer;
 pub(crate) mod options;
@@ -17,8 +18,8 @@ use crate::{
 };
 
 /// Grant by which a token is obtained. The built-in ones are [`ClientCredentials`],
-/// [`AuthorizationCode`], [`Password`], [`RefreshToken`], [`JwtBearer`] and [`ExtensionGrant`]; a
-/// custom one is a few lines:
+/// [`AuthorizationCode`], [`DeviceCode`], [`Password`], [`RefreshToken`], [`JwtBearer`] and
+/// [`ExtensionGrant`]; a custom one is a few lines:
 ///
 /// ```
 /// use oauth_twin::{BoxError, Secret, oauth2::{Grant, TokenRequest}};
@@ -42,6 +43,7 @@ use crate::{
 ///
 /// [`ClientCredentials`]: crate::oauth2::ClientCredentials
 /// [`AuthorizationCode`]: crate::oauth2::AuthorizationCode
+/// [`DeviceCode`]: crate::oauth2::DeviceCode
 /// [`Password`]: crate::oauth2::Password
 /// [`RefreshToken`]: crate::oauth2::RefreshToken
 /// [`ExtensionGrant`]: crate::oauth2::ExtensionGrant

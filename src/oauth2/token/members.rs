@@ -172,7 +172,7 @@ pub(crate) fn time(value: &Value) -> Option<u64> {
 
 /// The number that a value stands for. Facebook and others send `expires_in` as a string, PayPal did;
 /// floats occur, too. An unreadable value counts as absent: the token is still usable.
-fn number(value: &Value) -> Option<f64> {
+pub(crate) fn number(value: &Value) -> Option<f64> {
     let number: f64 = match value {
         // Whole numbers up to 2^53 are exact as floats, and later times are all the same.
         Value::Number(number) => number.as_f64()?,

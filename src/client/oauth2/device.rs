@@ -1,0 +1,125 @@
+//! Login of a user on another device.
+//!
+//! [RFC 8628](https://www.rfc-editor.org/rfc/rfc8628)
+
+use std::time::Duration;
+
+use super::super::{
+    device::{Leading, Turn},
+    maybe_async,
+    oauth2::{client::OAuth2Client, login::Login},
+    sleep,
+};
+use crate::{
+    error::{Error, Result},
+    oauth2::{
+        endpoint::device_authorization::{
+            request::DeviceAuthorizationRequest, response::DeviceAuthorization,
+        },
+        token::Token,
+    },
+};
+
+/// Longest sleep, after which a client that was closed is noticed, and a clock that was moved.
+const SLICE: Duration = Duration::from_millis(100);
+
+#[maybe_async]
+impl OAuth2Client {
+    /// Requests a code that the user enters on another device. The client keeps nothing.
+    ///
+    #[doc = by_mode!(
+        include_str!("../../../docs/examples/blocking/device.md"),
+        include_str!("../../../docs/examples/async/device.md")
+    )]
+    ///
+    /// # Errors
+    ///
+    /// If there is no `device_authorization_endpoint`, or a parameter cannot be sent; or the error
+    /// of the server or of the transport.
+    ///
+    /// [RFC 8628 section 3.1](https://www.rfc-editor.org/rfc/rfc8628#section-3.1)
+    pub async fn device_authorization(
+        &self,
+        request: DeviceAuthorizationRequest,
+    ) -> Result<DeviceAuthorization> {
+        let live = self.session.live()?;
+        let _passage = live.gate().pass()?;
+        live.call().authorize_device(&request).await
+    }
+
+    /// Waits until the user has decided, and returns the login. The client itself is unchanged.
+    ///
+    /// It polls as often as the server permits, and goes on after timeouts and while the server is
+    /// busy or down, until the code expires. Of several callers with the same code one polls, and
+    /// all get the outcome.
+    ///
+    #[doc = by_mode!(
+        "It ends early if the client is closed.",
+        "It ends early if the client is closed, and where its future is dropped; another call \
+         with the same code then goes on."
+    )]
+    ///
+    /// # Errors
+    ///
+    /// The error of the server: [`ErrorCode::AccessDenied`](crate::ErrorCode::AccessDenied) if the
+    /// user has refused. [`ErrorKind::Login`](crate::ErrorKind::Login) if the code has expired.
+    ///
+    /// [RFC 8628 section 3.4](https://www.rfc-editor.org/rfc/rfc8628#section-3.4)
+    pub async fn complete_device_authorization(
+        &self,
+        device: DeviceAuthorization,
+    ) -> Result<Login> {
+        let live = self.session.live()?;
+        let issuers = [device.issuer(), live.shared.settings.server.issuer()];
+        if let [Some(own), Some(other)] = issuers
+            && own != other
+        {
+            return Err(Error::usage(
+                "the device authorization was made by another server than that of this client",
+            ));
+        }
+        let seat = live
+            .shared
+            .device_polls
+            .join(&device, &live.shared.settings.clock);
+        loop {
+            let followed = match seat.turn() {
+                Turn::Lead(leading) => {
+                    let outcome = self.poll(&device, &leading).await;
+                    leading.finish(outcome.clone());
+                    return self.logged_in(outcome?);
+                }
+                Turn::Follow(signal) => signal.wait_for(SLICE).await,
+            };
+            self.session.live()?;
+            if let Some(Some(outcome)) = followed {
+                return self.logged_in(outcome?);
+            }
+        }
+    }
+
+    /// Polls to the end.
+    async fn poll(&self, device: &DeviceAuthorization, leading: &Leading<'_>) -> Result<Token> {
+        let grant = device.grant();
+        loop {
+            let live = self.session.live()?;
+            let clock = &live.shared.settings.clock;
+            let wait = leading.polling(|polling| polling.wait(clock))?;
+            if !wait.is_zero() {
+                sleep(wait.min(SLICE)).await;
+                continue;
+            }
+            let _passage = live.gate().pass()?;
+            let polled = live.call().poll(&grant).await;
+            let (token, interval) = match polled {
+                Ok((token, interval)) => (token, interval),
+                Err(error) => (Err(error), None),
+            };
+            let now = clock.monotonic();
+            let token = leading.polling(|polling| polling.after(token, interval, now))?;
+            if let Some(token) = token {
+                return Ok(token);
+            }
+        }
+    }
+}
