@@ -15,6 +15,10 @@ const UNRESERVED: [bool; 256] = {
 
 const HEX: &[u8; 16] = b"0123456789ABCDEF";
 
+pub(crate) fn is_unreserved(byte: u8) -> bool {
+    UNRESERVED[usize::from(byte)]
+}
+
 /// The number of leading bytes that are unreserved.
 pub(crate) fn unreserved(bytes: &[u8]) -> usize {
     let reserved = |byte: &u8| !UNRESERVED[usize::from(*byte)];

@@ -2,10 +2,14 @@
 //!
 //! [RFC 5849 section 3.4.1.3](https://www.rfc-editor.org/rfc/rfc5849#section-3.4.1.3)
 
+mod streamed;
+
+pub(super) use streamed::StreamedParameters;
+
 use std::{cmp::Ordering, ops::Range};
 
 use crate::{
-    encoding::{escape_twice, unreserved},
+    encoding::{escape_twice, is_unreserved, unreserved},
     error::{Error, Result},
 };
 
@@ -74,33 +78,7 @@ impl Parameters {
     pub(super) fn extend_from_form(&mut self, mut form: &[u8], place: &str) -> Result<()> {
         while !form.is_empty() {
             let start = self.text.len();
-            let mut name_end = None;
-            // Up to the end of this parameter.
-            loop {
-                let (plain, rest) = form.split_at(unreserved(form));
-                self.text.extend_from_slice(plain);
-                let [byte, rest @ ..] = rest else {
-                    form = rest;
-                    break;
-                };
-                form = rest;
-                match byte {
-                    b'&' => break,
-                    b'=' if name_end.is_none() => {
-                        name_end = Some(self.text.len());
-                        self.text.extend_from_slice(b"%3D");
-                    }
-                    b'+' => self.push_byte(b' '),
-                    b'%' => match escaped(form) {
-                        Some((byte, rest)) => {
-                            self.push_byte(byte);
-                            form = rest;
-                        }
-                        None => self.push_byte(b'%'),
-                    },
-                    _ => self.push_byte(*byte),
-                }
-            }
+            let name_end = encode_parameter(&mut form, &mut self.text);
             if self.text.len() == start {
                 continue;
             }
@@ -116,13 +94,6 @@ impl Parameters {
             self.add(start, name_end);
         }
         Ok(())
-    }
-
-    fn push_byte(&mut self, byte: u8) {
-        match unreserved(&[byte]) {
-            0 => self.text.extend_from_slice(&escape_twice(byte)),
-            _ => self.text.push(byte),
-        }
     }
 
     fn add(&mut self, start: usize, name_end: usize) {
@@ -176,6 +147,59 @@ impl Parameters {
         if !pairs.is_empty() {
             // No separator follows the last one.
             text.truncate(text.len() - "%26".len());
+        }
+    }
+}
+
+/// Receiver of encoded text.
+trait Output {
+    fn write(&mut self, text: &[u8]);
+
+    /// How much was written to it.
+    fn written(&self) -> usize;
+}
+
+impl Output for Vec<u8> {
+    fn write(&mut self, text: &[u8]) {
+        self.extend_from_slice(text);
+    }
+
+    fn written(&self) -> usize {
+        self.len()
+    }
+}
+
+/// Decodes the first parameter of `form`, which then begins after it, and encodes it twice, without
+/// a separator after it. Returns the end of the name, if a value follows.
+#[inline]
+fn encode_parameter(form: &mut &[u8], to: &mut impl Output) -> Option<usize> {
+    let mut name_end = None;
+    loop {
+        let (plain, rest) = form.split_at(unreserved(form));
+        to.write(plain);
+        let [byte, rest @ ..] = rest else {
+            *form = rest;
+            return name_end;
+        };
+        *form = rest;
+        match byte {
+            b'&' => return name_end,
+            b'=' if name_end.is_none() => {
+                name_end = Some(to.written());
+                to.write(b"%3D");
+            }
+            b'+' => to.write(&escape_twice(b' ')),
+            b'%' => match escaped(form) {
+                Some((byte, rest)) => {
+                    match is_unreserved(byte) {
+                        true => to.write(&[byte]),
+                        false => to.write(&escape_twice(byte)),
+                    }
+                    *form = rest;
+                }
+                None => to.write(&escape_twice(b'%')),
+            },
+            _ => to.write(&escape_twice(*byte)),
         }
     }
 }

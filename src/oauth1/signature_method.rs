@@ -113,6 +113,11 @@ impl SignatureMethod {
         }
     }
 
+    /// Whether it needs no base string in one piece.
+    pub(super) fn takes_parts(&self) -> bool {
+        self.hmac().is_some() || matches!(self, Self::Plaintext)
+    }
+
     pub(super) fn rsa(&self) -> Option<(&RsaKey, Hash)> {
         match self {
             Self::RsaSha1(key) => Some((key, Hash::Sha1)),

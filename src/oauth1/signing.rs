@@ -14,7 +14,7 @@ use crate::{
     oauth1::{
         Body, SignatureMethod, SignatureType, SignedRequest, Signer,
         nonce::nonce,
-        parameters::Parameters,
+        parameters::{Parameters, StreamedParameters},
         protocol_parameters::RequestParameters,
         target::{Authority, Target},
     },
@@ -25,6 +25,10 @@ const FORM: &str = "application/x-www-form-urlencoded";
 /// Length of an HMAC-SHA512 in base64, the longest HMAC signature, in bytes.
 const MAX_SIGNATURE_BYTES: usize = 88;
 
+/// Length of query and form, in bytes, above which no base string is made where the hash of it will
+/// do. A text of that takes four times as much.
+const MAX_TEXT_BYTES: usize = 32 * 1024;
+
 /// Request before it is signed.
 struct Unsigned<'a> {
     target: Target<'a>,
@@ -32,6 +36,8 @@ struct Unsigned<'a> {
     text: Vec<u8>,
     /// Start of the base string.
     base_string: usize,
+    /// The parameters that follow the base string, which then ends before them.
+    streamed: Option<StreamedParameters<'a>>,
     request_parameters: RequestParameters,
     /// The form in the body, if there is one.
     form: Option<&'a [u8]>,
@@ -60,7 +66,7 @@ impl Signer {
         headers: &HeaderMap,
         body: impl Into<Body<'a>>,
     ) -> Result<SignedRequest<'a>> {
-        let mut unsigned = self.prepare(method, url, headers, body.into())?;
+        let mut unsigned = self.prepare(method, url, headers, body.into(), MAX_TEXT_BYTES)?;
         let signature = unsigned.text.len();
         self.append_signature(&mut unsigned)?;
         let (text, signature) = unsigned.text.split_at(signature);
@@ -126,7 +132,7 @@ impl Signer {
         headers: &HeaderMap,
         body: impl Into<Body<'a>>,
     ) -> Result<String> {
-        let unsigned = self.prepare(method, url, headers, body.into())?;
+        let unsigned = self.prepare(method, url, headers, body.into(), usize::MAX)?;
         let base_string = &unsigned.text[unsigned.base_string..];
         Ok(String::from_utf8_lossy(base_string).into_owned())
     }
@@ -137,6 +143,7 @@ impl Signer {
         url: &'a str,
         headers: &HeaderMap,
         body: Body<'a>,
+        max_text: usize,
     ) -> Result<Unsigned<'a>> {
         if self.client_key.is_empty() {
             return Err(Error::usage(
@@ -167,15 +174,30 @@ impl Signer {
         let query = target.query.unwrap_or_default().as_bytes();
         let protocol = &self.prepared().parameters;
         let wire = query.len() + form.map_or(0, <[u8]>::len);
+        let mut streamed = None;
+        if wire > max_text && self.method.takes_parts() {
+            streamed = StreamedParameters::new(query, form.unwrap_or_default())?;
+        }
+        let wire = if streamed.is_some() { 0 } else { wire };
         // Both the parameters and the base string, encoded twice.
         let capacity = 4 * wire + 2 * protocol.estimate() + target.estimate() + MAX_SIGNATURE_BYTES;
         let mut parameters = Parameters::with_capacity(capacity);
         let request_parameters =
             self.append_request_parameters(&mut parameters.text, form, body)?;
-        parameters.extend_from_form(query, "query")?;
-        parameters.extend_from_form(form.unwrap_or_default(), "body")?;
-        parameters
-            .push_protocol_parameters(|text| protocol.append_signed(&request_parameters, text));
+        if streamed.is_none() {
+            parameters.extend_from_form(query, "query")?;
+            parameters.extend_from_form(form.unwrap_or_default(), "body")?;
+        }
+        let append = |text: &mut Vec<u8>| protocol.append_signed(&request_parameters, text);
+        match &mut streamed {
+            Some(streamed) => {
+                // Nonce and timestamp are positions in this text.
+                let start = parameters.text.len();
+                append(&mut parameters.text);
+                streamed.set_protocol_parameters(parameters.text.split_off(start));
+            }
+            None => parameters.push_protocol_parameters(append),
+        }
 
         let base_string = parameters.text.len();
         let text = &mut parameters.text;
@@ -197,6 +219,7 @@ impl Signer {
             target,
             text: parameters.text,
             base_string,
+            streamed,
             request_parameters,
             form,
             becomes_form,
@@ -274,7 +297,10 @@ impl Signer {
         let text = &mut unsigned.text;
         let base_string = &text[unsigned.base_string..];
         if let Some(key) = &self.prepared().hmac_key {
-            let tag = hmac::sign(key, base_string);
+            let tag = match &unsigned.streamed {
+                None => hmac::sign(key, base_string),
+                Some(parameters) => parameters.sign(key, base_string),
+            };
             let mut signature = [0; MAX_SIGNATURE_BYTES];
             // It fails only if the buffer is too small.
             let written = STANDARD.encode_slice(tag, &mut signature);

@@ -3,6 +3,7 @@
 #![allow(unreachable_pub, reason = "a test program has no outside")]
 
 mod keys;
+mod large;
 mod methods;
 mod placement;
 mod refusals;
