@@ -6,7 +6,7 @@ mod regular_file;
 use std::{
     ffi::OsString,
     fmt,
-    fs::{self, File, TryLockError},
+    fs::{File, TryLockError},
     io::{self, ErrorKind, Read as _},
     path::{Path, PathBuf},
     sync::Arc,
@@ -16,7 +16,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use self::next_file::NextFile;
+use self::{next_file::NextFile, regular_file::Located};
 use crate::{
     encoding::without_byte_order_mark,
     error::BoxError,
@@ -32,6 +32,8 @@ const GROWTH_BYTES: u64 = 4096;
 
 /// Limit of the wait for the lock while another process writes, which takes a moment.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
+
+const UNREADABLE: &str = "could not be read";
 
 /// File format that this version writes, and the latest that it reads.
 const FORMAT: u64 = 1;
@@ -132,11 +134,22 @@ impl FileTokenStore {
     /// If the file cannot be read, is not a regular file that can be replaced, or does not contain
     /// a token.
     pub fn read(&self) -> Result<Option<StoredToken>, BoxError> {
+        let located = Located::at(&self.path);
+        let located = located.map_err(|error| self.io_error(UNREADABLE, error))?;
+        self.content(&located, |file| located.check_not_mounted(file))
+    }
+
+    /// Reads the file once it has passed `check`.
+    fn content(
+        &self,
+        located: &Located,
+        check: impl FnOnce(&File) -> io::Result<()>,
+    ) -> Result<Option<StoredToken>, BoxError> {
         let mut content = Zeroizing::new(Vec::new());
-        let read = regular_file::open(&private_files::reading(), &self.path).and_then(|file| {
-            regular_file::check_not_mounted(&self.resolved_path())?;
+        let read = located.open().and_then(|(file, length)| {
+            check(&file)?;
             // The whole capacity at once: a buffer that grows leaves copies of the token behind.
-            let length = file.metadata()?.len().min(MAX_BYTES);
+            let length = length.min(MAX_BYTES);
             content.reserve_exact(usize::try_from(length).unwrap_or_default() + 2);
             file.take(MAX_BYTES + 1).read_to_end(&mut content)
         });
@@ -144,7 +157,7 @@ impl FileTokenStore {
             Ok(0) => Ok(None),
             Ok(_) => self.parse(&content).map(Some),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(self.io_error("could not be read", error)),
+            Err(error) => Err(self.io_error(UNREADABLE, error)),
         }
     }
 
@@ -155,12 +168,13 @@ impl FileTokenStore {
     ///
     /// If the file cannot be locked, read or written.
     pub fn replace(&self, next: &StoredToken) -> Result<bool, BoxError> {
-        let path = self.resolved_path();
         // Checked before the lock file is created beside something that is not a file.
-        regular_file::replaceable_length(&path)
-            .map_err(|error| self.io_error("could not be replaced", error))?;
-        let _lock = self.lock(&path)?;
-        let version = self.read()?.map_or(0, |stored| stored.version);
+        let located = Located::at(&self.path);
+        let located = located.map_err(|error| self.io_error("could not be replaced", error))?;
+        let _lock = self.lock(&located.path)?;
+        // A file that is mounted cannot be renamed over, so that is checked only then.
+        let stored = self.content(&located, |_| Ok(()))?;
+        let version = stored.map_or(0, |stored| stored.version);
         if version != next.replaces() {
             return Ok(false);
         }
@@ -168,7 +182,8 @@ impl FileTokenStore {
         if text.len() as u64 > MAX_BYTES {
             return Err(self.error("cannot hold the token, which is larger than 1 MiB"));
         }
-        let written = self.next_file.replace(&path, &text);
+        let written = self.next_file.replace(&located.path, &text);
+        let written = written.or_else(|error| located.check_replaceable().and(Err(error)));
         written.map_err(|error| self.io_error("could not be written", error))?;
         Ok(true)
     }
@@ -182,8 +197,9 @@ impl FileTokenStore {
     /// then, as a new one could not be stored.
     pub fn try_lease(&self) -> Result<Option<Lease>, BoxError> {
         let failed = |error| self.io_error("could not be locked for a renewal", error);
-        let path = self.resolved_path();
-        let length = regular_file::replaceable_length(&path).map_err(failed)?;
+        let located = Located::at(&self.path).map_err(failed)?;
+        located.check_replaceable().map_err(failed)?;
+        let Located { path, length } = located;
         let lease = self.open_beside(&path, "lease").map_err(failed)?;
         match lease.try_lock() {
             Ok(()) => {}
@@ -191,7 +207,10 @@ impl FileTokenStore {
             Err(TryLockError::Error(error)) => return Err(failed(error)),
         }
         let lock = self.lock(&path)?;
-        let size = length.saturating_add(GROWTH_BYTES).min(MAX_BYTES);
+        let size = length
+            .unwrap_or(0)
+            .saturating_add(GROWTH_BYTES)
+            .min(MAX_BYTES);
         let reserved = self.next_file.reserve(&path, size);
         drop(lock);
         reserved.map_err(|error| {
@@ -206,21 +225,19 @@ impl FileTokenStore {
         })))
     }
 
-    /// The path of the file itself if `path` is a symbolic link, so that the link is kept.
-    fn resolved_path(&self) -> PathBuf {
-        let target = self.path.canonicalize();
-        // The target of a link need not exist yet.
-        let target = target.or_else(|_| Ok(folder(&self.path).join(fs::read_link(&self.path)?)));
-        target.unwrap_or_else(|_: io::Error| self.path.to_path_buf())
-    }
-
     /// Opens an empty file beside the token's, to be locked. It is never removed: two processes
     /// would hold the lock if one removed a file that the other is about to lock.
     fn open_beside(&self, path: &Path, suffix: &str) -> io::Result<File> {
-        private_files::create_folder(folder(path))?;
         let mut options = private_files::writing();
         options.create(true).truncate(false);
-        regular_file::open(&options, &beside(path, suffix))
+        let open = || regular_file::open(&options, &beside(path, suffix));
+        match open() {
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                private_files::create_folder(folder(path))?;
+                open()
+            }
+            opened => opened,
+        }
     }
 
     /// Acquires the lock for writing.

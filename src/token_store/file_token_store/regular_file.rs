@@ -1,12 +1,12 @@
 //! Regular files. Nothing else is opened: a FIFO would block for ever, a device may do anything.
 
 use std::{
-    fs::{self, File, FileType, OpenOptions},
+    fs::{self, File, FileType, Metadata, OpenOptions},
     io::{self, ErrorKind},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
-use crate::token_store::private_files;
+use crate::token_store::{file_token_store::folder, private_files};
 
 /// Opens a regular file, or creates one if `options` say so.
 pub(super) fn open(options: &OpenOptions, path: &Path) -> io::Result<File> {
@@ -21,29 +21,68 @@ pub(super) fn open(options: &OpenOptions, path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// The length of a file that is to be replaced; 0 if there is none.
-pub(super) fn replaceable_length(path: &Path) -> io::Result<u64> {
-    match fs::metadata(path) {
-        Ok(metadata) => {
-            check(path, metadata.file_type())?;
-            check_not_mounted(path)?;
-            Ok(metadata.len())
+/// File of a token, which may not exist yet.
+pub(super) struct Located {
+    /// The path of the file itself if there is a symbolic link to it, so that the link is kept.
+    pub(super) path: PathBuf,
+    pub(super) length: Option<u64>,
+}
+
+impl Located {
+    /// Finds the file at `path`, which must be a regular one.
+    pub(super) fn at(path: &Path) -> io::Result<Self> {
+        let mut path = path.to_path_buf();
+        let mut found = fs::symlink_metadata(&path);
+        if found.as_ref().is_ok_and(Metadata::is_symlink) {
+            path = target(&path)?;
+            found = fs::metadata(&path);
         }
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(0),
-        Err(error) => Err(error),
+        let length = match found {
+            Ok(metadata) => {
+                check(&path, metadata.file_type())?;
+                Some(metadata.len())
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound => None,
+            Err(error) => return Err(error),
+        };
+        Ok(Self { path, length })
+    }
+
+    /// Opens the file to read it, and returns it with its length.
+    pub(super) fn open(&self) -> io::Result<(File, u64)> {
+        // A FIFO that was created meanwhile does not block: see `private_files`.
+        let file = private_files::reading().open(&self.path)?;
+        let metadata = file.metadata()?;
+        check(&self.path, metadata.file_type())?;
+        Ok((file, metadata.len()))
+    }
+
+    /// Checks that the file can be replaced.
+    pub(super) fn check_replaceable(&self) -> io::Result<()> {
+        match self.open() {
+            Ok((file, _)) => self.check_not_mounted(&file),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Checks that the file, which is open, is no mount point: that could not be replaced, and
+    /// would not show what replaced the mounted file elsewhere.
+    pub(super) fn check_not_mounted(&self, file: &File) -> io::Result<()> {
+        if private_files::is_mount_point(file, folder(&self.path)) {
+            return Err(irregular(
+                &self.path,
+                "a mount point, so it cannot be replaced; mount its folder instead",
+            ));
+        }
+        Ok(())
     }
 }
 
-/// Checks that the file is no mount point: that could not be replaced, and would not show what
-/// replaced the mounted file elsewhere.
-pub(super) fn check_not_mounted(path: &Path) -> io::Result<()> {
-    if private_files::is_mount_point(path) {
-        return Err(irregular(
-            path,
-            "a mount point, so it cannot be replaced; mount its folder instead",
-        ));
-    }
-    Ok(())
+/// The target of a symbolic link, which need not exist yet.
+fn target(link: &Path) -> io::Result<PathBuf> {
+    let target = link.canonicalize();
+    target.or_else(|_| Ok(folder(link).join(fs::read_link(link)?)))
 }
 
 fn check(path: &Path, kind: FileType) -> io::Result<()> {

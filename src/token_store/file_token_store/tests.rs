@@ -1,3 +1,5 @@
+use std::fs;
+
 use crate::token_store::file_token_store::*;
 
 /// Folder of a test, removed at its end.

@@ -1,4 +1,5 @@
 use std::{
+    fs,
     os::unix::{
         fs::{PermissionsExt as _, symlink},
         net::UnixListener,

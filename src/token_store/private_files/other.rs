@@ -36,7 +36,7 @@ pub(super) fn is_same(_file: &File, _path: &Path) -> bool {
 }
 
 /// Single files are not mounted.
-pub(super) fn is_mount_point(_path: &Path) -> bool {
+pub(super) fn is_mount_point(_file: &File, _folder: &Path) -> bool {
     false
 }
 

@@ -2,10 +2,10 @@
 
 use std::{
     fs::{self, DirBuilder, File, FileType, OpenOptions},
-    io,
-    os::unix::{
-        ffi::OsStrExt as _,
-        fs::{DirBuilderExt as _, FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _},
+    io::{self, Read as _},
+    os::{
+        fd::AsRawFd as _,
+        unix::fs::{DirBuilderExt as _, FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _},
     },
     path::Path,
 };
@@ -49,27 +49,30 @@ pub(super) fn is_same(file: &File, path: &Path) -> bool {
     }
 }
 
-/// Whether there is a mount point at exactly this path, which contains no links.
+/// Whether `file`, which is in `folder`, is a mount point.
 ///
-/// Linux lists its mounts; elsewhere single files are not mounted. The device number is no
-/// evidence: it is the same for a mount from the same disk, and may differ in an overlay without
-/// one.
-pub(super) fn is_mount_point(path: &Path) -> bool {
-    let mounts = fs::read("/proc/self/mountinfo").unwrap_or_default();
-    let path = escaped(path.as_os_str().as_bytes());
-    mounts.split(|byte| *byte == b'\n').any(|mount| {
-        let place = mount.split(|byte| *byte == b' ').nth(4);
-        place.is_some_and(|place| place == path)
-    })
+/// Linux tells the mount of an open file; elsewhere single files are not mounted. The device number
+/// is no evidence: it is the same for a mount from the same disk, and may differ in an overlay
+/// without one.
+pub(super) fn is_mount_point(file: &File, folder: &Path) -> bool {
+    let Some(mount) = mount(file) else {
+        return false;
+    };
+    // A folder that cannot be opened has no mount to compare with.
+    let of_folder = File::open(folder)
+        .ok()
+        .and_then(|folder| self::mount(&folder));
+    of_folder.is_some_and(|of_folder| of_folder != mount)
 }
 
-/// A path, escaped as in that list.
-fn escaped(path: &[u8]) -> Vec<u8> {
-    let escaped = path.iter().map(|byte| match byte {
-        b' ' | b'\t' | b'\n' | b'\\' => format!("\\{byte:03o}").into_bytes(),
-        _ => vec![*byte],
-    });
-    escaped.flatten().collect()
+/// The identifier of the mount that an open file is in.
+fn mount(file: &File) -> Option<u64> {
+    let mut content = [0; 512];
+    let path = format!("/proc/self/fdinfo/{}", file.as_raw_fd());
+    let length = File::open(path).ok()?.read(&mut content).ok()?;
+    let mut lines = std::str::from_utf8(&content[..length]).ok()?.lines();
+    let mount = lines.find_map(|line| line.strip_prefix("mnt_id:"))?;
+    mount.trim().parse().ok()
 }
 
 /// The name of a type of file other than a regular one.
@@ -91,14 +94,16 @@ pub(super) fn name(kind: FileType) -> &'static str {
 mod tests {
     use super::*;
 
+    #[cfg(target_os = "linux")]
     #[test]
-    fn a_path_is_escaped_as_in_the_list_of_mounts() {
-        for (path, expected) in [
-            ("/a/token.json", "/a/token.json"),
-            ("/a b\\\t\nc", r"/a\040b\134\011\012c"),
-            ("", ""),
-        ] {
-            assert_eq!(escaped(path.as_bytes()), expected.as_bytes(), "{path}");
-        }
+    fn an_open_file_has_a_mount() {
+        let [root, proc] = ["/", "/proc"].map(|path| File::open(path).expect("a folder"));
+        let mounts = [mount(&root), mount(&proc)];
+        assert!(mounts[0].is_some() && mounts[1].is_some(), "{mounts:?}");
+        assert!(is_mount_point(&proc, Path::new("/")));
+        assert!(!is_mount_point(&root, Path::new("/")));
+        let file = File::open("/proc/self/stat").expect("a file");
+        assert!(!is_mount_point(&file, Path::new("/proc/self")));
+        assert!(!is_mount_point(&file, Path::new("/proc/no such folder")));
     }
 }
