@@ -44,8 +44,8 @@ mod client;
 mod tasks;
 mod token_store;
 use tasks::{
-    Signal, boxed, catch_panic, in_callback, is_in_callback, run_detached_for, run_in_background,
-    run_to_completion, side_by_side, sleep, spawn_and_forget, with_timeout,
+    Signal, boxed, catch_panic, in_callback, in_span, is_in_callback, run_detached_for,
+    run_in_background, run_to_completion, side_by_side, sleep, spawn_and_forget, with_timeout,
 };
 pub use {callbacks::*, client::*, token_store::AsyncTokenStore};
 

@@ -42,7 +42,7 @@ mod client;
 mod threads;
 mod token_store;
 use threads::{
-    Signal, boxed, in_callback, is_in_callback, run_detached_for, run_in_background,
+    Signal, boxed, in_callback, in_span, is_in_callback, run_detached_for, run_in_background,
     run_to_completion, side_by_side, sleep, spawn_and_forget, with_timeout,
 };
 pub use {callbacks::*, client::*, token_store::TokenStore};

@@ -1,6 +1,7 @@
 //! Guides, as in the folder `docs` of the package.
 //!
 //! - [Life of a token](lifecycle): states, promises and their limits, shutdown, errors
+//! - [Logging](logging): spans, events, and what is not in them
 //! - [Providers](providers) that depart from the standard
 //! - [Design](design) and its reasons
 //! - [Security](security): assumptions, promises and their limits, reports
@@ -25,6 +26,13 @@ pub mod lifecycle {}
 #[doc = ""]
 #[doc = include_str!("../docs/lifecycle-internals.md")]
 pub mod internals {}
+
+/// Logging: spans, events, and what is not in them.
+///
+#[doc = include_str!("guide/links.md")]
+#[doc = ""]
+#[doc = include_str!("../docs/logging.md")]
+pub mod logging {}
 
 /// Providers that depart from the standard, each with an example.
 ///

@@ -12,7 +12,10 @@ use std::{
 use tokio::{runtime::Handle, sync::watch};
 
 use super::require_runtime;
-use crate::error::{BoxError, Error, Result};
+use crate::{
+    error::{BoxError, Error, Result},
+    trace::{self, RequestSpan, in_current_span},
+};
 
 pub(super) async fn sleep(time: Duration) {
     tokio::time::sleep(time).await;
@@ -23,13 +26,22 @@ pub(super) async fn run_to_completion<T: Send + 'static>(
     work: impl Future<Output = Result<T>> + Send + 'static,
 ) -> Result<T> {
     require_runtime()?;
-    match tokio::spawn(CALLBACKS.scope(callbacks(), work)).await {
+    let work = in_current_span(CALLBACKS.scope(callbacks(), work));
+    match tokio::spawn(work).await {
         Ok(done) => done,
         Err(error) => match error.try_into_panic() {
             Ok(panic) => resume_unwind(panic),
             Err(_cancelled) => Err(Error::interrupted("the runtime shut down")),
         },
     }
+}
+
+/// Runs `work` within `span`.
+pub(super) fn in_span<T, F: Future<Output = T>>(
+    span: &RequestSpan,
+    work: impl FnOnce() -> F,
+) -> impl Future<Output = T> {
+    span.around(work())
 }
 
 /// Work that is rarely done, so that the futures which may do it stay small.
@@ -81,11 +93,11 @@ where
 {
     if let Ok(runtime) = Handle::try_current() {
         let work = work();
-        runtime.spawn(async {
+        runtime.spawn(in_current_span(async {
             if let Err(error) = work.await {
-                crate::trace::update_failed(&error);
+                trace::update_failed(&error);
             }
-        });
+        }));
     }
 }
 
@@ -100,7 +112,7 @@ where
     require_runtime()?;
     let works = items.into_iter().map(work);
     let works: Vec<_> = works
-        .map(|work| tokio::spawn(CALLBACKS.scope(callbacks(), work)))
+        .map(|work| tokio::spawn(in_current_span(CALLBACKS.scope(callbacks(), work))))
         .collect();
     let mut all = Ok(());
     for work in works {

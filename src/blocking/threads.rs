@@ -7,7 +7,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::error::{BoxError, Error, Result};
+use crate::{
+    error::{BoxError, Error, Result},
+    trace::{self, RequestSpan},
+};
 
 pub(super) fn sleep(time: Duration) {
     std::thread::sleep(time);
@@ -16,6 +19,11 @@ pub(super) fn sleep(time: Duration) {
 /// Returns `done`, which has run to its end: a thread cannot be dropped.
 pub(super) fn run_to_completion<T>(done: Result<T>) -> Result<T> {
     done
+}
+
+/// Runs `work` within `span`.
+pub(super) fn in_span<T>(span: &RequestSpan, work: impl FnOnce() -> T) -> T {
+    span.run(work)
 }
 
 /// Returns `done`: a function has no future.
@@ -30,10 +38,11 @@ pub(super) fn run_detached_for<T: Send + 'static>(
 ) -> Option<Result<T>> {
     let (sender, receiver) = mpsc::sync_channel(1);
     let marks = CALLBACKS.with_borrow(Vec::clone);
+    let span = RequestSpan::current();
     let spawned = std::thread::Builder::new().spawn(move || {
         CALLBACKS.set(marks);
         // The waiting caller may have returned.
-        let _ = sender.send(work());
+        let _ = sender.send(span.run(work));
     });
     let Ok(thread) = spawned else {
         return Some(Err(Error::interrupted("the system gave no thread")));
@@ -63,9 +72,10 @@ pub(super) fn spawn_and_forget(done: Result<()>) -> Result<()> {
 
 /// Runs `work` on a thread that nobody waits for, if the system provides one.
 pub(super) fn run_in_background(work: impl FnOnce() -> Result<()> + Send + 'static) {
-    let _ = std::thread::Builder::new().spawn(|| {
-        if let Err(error) = work() {
-            crate::trace::update_failed(&error);
+    let span = RequestSpan::current();
+    let _ = std::thread::Builder::new().spawn(move || {
+        if let Err(error) = span.run(work) {
+            trace::update_failed(&error);
         }
     });
 }

@@ -27,8 +27,7 @@ impl Session {
     async fn fetch(self, grant: Arc<dyn Grant>) -> Result<Token> {
         let live = self.live()?;
         let _passage = live.gate().pass()?;
-        let token = live.call().request_token(&*grant).await?;
-        trace::renewed();
+        let token = live.call().request_token(&*grant, "fetch").await?;
         let grant = grant.replayable().then_some(grant);
         self.keep_issued(token, grant).await
     }
@@ -53,6 +52,7 @@ impl Session {
         }
         let live = self.live()?;
         let slot = self.replace(Some(token.clone()), grant)?;
+        trace::token_kept(live.shared.settings.name());
         Delivery::new(live.shared.clone(), slot).store().await?;
         Ok(token)
     }
@@ -60,7 +60,9 @@ impl Session {
     pub(super) async fn exchange(&self, grant: Arc<dyn Grant>) -> Result<Token> {
         let live = self.live()?;
         let _passage = live.gate().pass()?;
-        live.call().request_token(&*grant).await
+        let token = live.call().request_token(&*grant, "exchange").await?;
+        trace::exchanged(live.shared.settings.name(), grant.grant_type());
+        Ok(token)
     }
 
     pub(super) async fn revoke_token(&self) -> Result<()> {

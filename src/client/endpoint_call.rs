@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use reqwest::StatusCode;
 
 use super::{
-    Assert, Sign, in_callback, is_in_callback, maybe_async, settings::Identity, shared::Shared,
-    sleep, waiting::Waiting, with_timeout,
+    Assert, Sign, in_callback, in_span, is_in_callback, maybe_async, settings::Identity,
+    shared::Shared, sleep, waiting::Waiting, with_timeout,
 };
 use crate::{
     error::{Error, Result},
@@ -114,8 +114,21 @@ impl<'a> EndpointCall<'a> {
 
 #[maybe_async]
 impl EndpointCall<'_> {
-    /// A token by `grant`.
-    pub(super) async fn request_token(&self, grant: &dyn Grant) -> Result<Token> {
+    /// A token by `grant`, and for logs, the reason to request it.
+    pub(super) async fn request_token(
+        &self,
+        grant: &dyn Grant,
+        reason: &'static str,
+    ) -> Result<Token> {
+        let settings = &self.shared.settings;
+        let (client, endpoint) = (settings.name(), settings.server.token_endpoint());
+        let span = trace::token_request(client, grant.grant_type(), endpoint, reason);
+        let token = in_span(&span, || self.token_by(grant)).await;
+        span.end(token.as_ref());
+        token
+    }
+
+    async fn token_by(&self, grant: &dyn Grant) -> Result<Token> {
         let settings = &self.shared.settings;
         let endpoint = settings.token_endpoint()?;
         let token = self
@@ -166,12 +179,15 @@ impl EndpointCall<'_> {
     /// Revokes `token`.
     pub(super) async fn revoke(&self, token: &Secret, hint: Option<&TokenTypeHint>) -> Result<()> {
         let endpoint = self.shared.settings.revocation_endpoint()?;
-        self.exchange(
-            Repetition::Unavailable,
-            || endpoint.request(token, hint),
-            |request, response| endpoint.read_response(request, response),
-        )
-        .await
+        let revoked = self
+            .exchange(
+                Repetition::Unavailable,
+                || endpoint.request(token, hint),
+                |request, response| endpoint.read_response(request, response),
+            )
+            .await;
+        trace::revocation(self.shared.settings.name(), revoked.as_ref().err());
+        revoked
     }
 
     /// Introspects `token`.

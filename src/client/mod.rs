@@ -5,8 +5,9 @@
 
 use super::{
     Assert, Sign, Signal, Store, UpdateHook, boxed, execute, http, http_base, http_client,
-    in_callback, is_in_callback, maybe_async, read_capped, require_runtime, run_detached_for,
-    run_in_background, run_to_completion, side_by_side, sleep, spawn_and_forget, with_timeout,
+    in_callback, in_span, is_in_callback, maybe_async, read_capped, require_runtime,
+    run_detached_for, run_in_background, run_to_completion, side_by_side, sleep, spawn_and_forget,
+    with_timeout,
 };
 
 mod assertion;

@@ -198,7 +198,7 @@ impl Live {
         let flight = claim.waiter();
         let half = deadline.half();
         let live = self.clone();
-        let renewal = Renewal::new(live, claim);
+        let renewal = Renewal::new(live, claim, old.is_some());
         let renewed = run_detached_for(half.left(), move || renewal.run(half)).await;
         let now = self.shared.settings.clock.unix();
         let old = old.filter(|old| old.is_alive(now));
@@ -237,7 +237,7 @@ impl Live {
         };
         match (outcome, old) {
             (Err(error), Some(old)) => {
-                trace::renewal_failed(&error);
+                trace::renewal_failed(self.shared.settings.name(), &error);
                 Ok(Break(Obtained::in_use(old)))
             }
             (outcome, _) => Ok(Continue(outcome?)),

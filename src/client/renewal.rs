@@ -10,7 +10,7 @@ use super::{
     endpoint_call::EndpointCall,
     maybe_async,
     session::Live,
-    store_sync::{CALL, Patience, StoreSync},
+    store_sync::{CALL, StoreSync},
     waiting::{Deadline, Waiting},
 };
 use crate::{
@@ -44,14 +44,25 @@ pub(super) struct Renewal {
     live: Live,
     /// Whether a token request was sent.
     has_asked: bool,
+    /// The reason of the renewal, for logs.
+    reason: &'static str,
     claim: Claim<Waiting>,
 }
 
 impl Renewal {
-    pub(super) fn new(live: Live, claim: Claim<Waiting>) -> Self {
+    /// Makes a renewal; an early one leaves the old token in use.
+    pub(super) fn new(live: Live, claim: Claim<Waiting>, is_early: bool) -> Self {
+        let reason = match (&claim.need, &claim.old) {
+            (Need::Renewed, _) => "forced",
+            (Need::Other(_), _) => "401",
+            (Need::Usable, _) if is_early => "early",
+            (Need::Usable, Some(_)) => "expired",
+            (Need::Usable, None) => "first",
+        };
         Self {
             live,
             has_asked: false,
+            reason,
             claim,
         }
     }
@@ -81,7 +92,6 @@ impl Renewal {
                 return Ok(Renewed::without_delivery(outcome));
             }
         };
-        trace::renewed();
         let told = self.live.shared.settings.hook.is_some();
         let slots = &self.live.shared.slots;
         let outcome = slots.publish(&self.claim, token, problem, lease, told, now);
@@ -128,7 +138,7 @@ impl Renewal {
 
     /// The lease, unless there is a token as good as a renewed one.
     async fn lease(&mut self, sync: &StoreSync) -> Result<Step<HeldLease>> {
-        let mut patience = Patience::new();
+        let mut patience = sync.patience();
         loop {
             if let Break(outcome) = self.look(sync).await? {
                 return Ok(Break(outcome));
@@ -155,6 +165,7 @@ impl Renewal {
                 && old.is_alive(now.unix)
             {
                 self.claim.slot.defer(now);
+                trace::renewal_deferred(self.live.shared.settings.name());
                 return Ok(Break(Outcome::Unchanged));
             }
             sync.wait_for_others(&mut patience).await?;
@@ -204,7 +215,7 @@ impl Renewal {
         match &self.claim.grant {
             Some(grant) => {
                 EndpointCall::for_claim(&self.live.shared, &self.claim)
-                    .request_token(&**grant)
+                    .request_token(&**grant, self.reason)
                     .await
             }
             None => Err(Error::token("there is no refresh token")),
@@ -226,11 +237,12 @@ impl Renewal {
         let first = sends_scope.load(Ordering::Relaxed);
         let call = EndpointCall::for_claim(&self.live.shared, &self.claim);
         let renewed = call
-            .request_token(&with_scope(refresh.clone(), first))
+            .request_token(&with_scope(refresh.clone(), first), self.reason)
             .await;
         match renewed {
             Err(error) if granted.is_some() && error.is_about_scope() => {
-                let renewed = call.request_token(&with_scope(refresh, !first)).await?;
+                let refresh = with_scope(refresh, !first);
+                let renewed = call.request_token(&refresh, self.reason).await?;
                 sends_scope.store(!first, Ordering::Relaxed);
                 Ok(renewed)
             }

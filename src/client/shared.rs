@@ -49,7 +49,7 @@ impl Shared {
     pub(super) fn tell_dropped(&self) {
         match self.slots.take_dropped() {
             0 => {}
-            count => trace::updates_dropped(count),
+            count => trace::updates_dropped(self.settings.name(), count),
         }
     }
 }

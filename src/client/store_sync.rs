@@ -50,15 +50,15 @@ pub(super) struct StoreSync {
 
 /// Wait for a lease that another process holds.
 pub(super) struct Patience {
+    shared: Arc<Shared>,
     began: Instant,
     wait: Duration,
 }
 
-impl Patience {
-    pub(super) fn new() -> Self {
-        Self {
-            began: Instant::now(),
-            wait: FIRST_WAIT,
+impl Drop for Patience {
+    fn drop(&mut self) {
+        if self.wait > FIRST_WAIT {
+            trace::lease_wait_ended(self.shared.settings.name(), self.began.elapsed());
         }
     }
 }
@@ -81,6 +81,14 @@ impl StoreSync {
 
     fn call_limit(&self) -> Duration {
         self.shared.settings.timeout.min(CALL)
+    }
+
+    pub(super) fn patience(&self) -> Patience {
+        Patience {
+            shared: self.shared.clone(),
+            began: Instant::now(),
+            wait: FIRST_WAIT,
+        }
     }
 
     pub(super) fn has_lease(&self) -> bool {
@@ -106,7 +114,7 @@ impl StoreSync {
         if self.store().is_none() {
             return Ok(None);
         }
-        let mut patience = Patience::new();
+        let mut patience = self.patience();
         loop {
             let lease = self.try_lease().await?;
             if lease.is_some() {
@@ -143,6 +151,9 @@ impl StoreSync {
             return Err(Error::store(HELD, None));
         }
         let wait = patience.wait;
+        if wait == FIRST_WAIT {
+            trace::lease_wait(self.shared.settings.name());
+        }
         sleep(wait.saturating_add(random::jitter(wait)?)).await;
         patience.wait = (wait * 2).min(LONGEST_WAIT);
         Ok(())
@@ -163,7 +174,7 @@ impl StoreSync {
                 Learned::Changed => {}
                 Learned::Known => return Ok(()),
                 Learned::Adopted => {
-                    trace::taken();
+                    trace::token_loaded(self.shared.settings.name());
                     return Ok(());
                 }
             }

@@ -1,179 +1,371 @@
-//! What is told to `tracing`, and what is not.
+//! The spans and events that are logged, and what is not in them.
 
-use std::{
-    fmt::{Debug, Write as _},
-    sync::{Mutex, OnceLock},
-    time::Duration,
+use std::{sync::Mutex, time::Duration};
+
+use oauth_twin::{
+    jose::Algorithm,
+    oauth2::{AuthorizationRequest, Password},
+};
+use support::{
+    jwt::signing_key,
+    log::{self, Entry},
 };
 
-use ::tracing::{
-    Event, Metadata, Subscriber,
-    field::{Field, Visit},
-    span::{Attributes, Id, Record},
+use super::{
+    authorization_code::{callback, created},
+    oauth1_login::{oauth1_builder, oauth1_provider},
+    test,
+    token_store::Shelf,
+    *,
 };
 
-use super::{test, *};
+/// The guide that states the names and fields.
+const GUIDE: &str = include_str!("../../docs/logging.md");
 
-/// Everything that this crate has told in this process, as text.
-fn log() -> &'static Mutex<String> {
-    static LOG: OnceLock<Mutex<String>> = OnceLock::new();
-    LOG.get_or_init(|| {
-        ::tracing::subscriber::set_global_default(Listener).expect("the only subscriber");
-        Mutex::default()
-    })
-}
-
-struct Listener;
-
-struct Text<'a>(&'a mut String);
-
-impl Visit for Text<'_> {
-    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-        write!(self.0, " {field}={value:?}").expect("a string takes everything");
-    }
-}
-
-impl Subscriber for Listener {
-    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.target().starts_with("oauth_twin")
-    }
-
-    fn new_span(&self, _: &Attributes<'_>) -> Id {
-        Id::from_u64(1)
-    }
-
-    fn record(&self, _: &Id, _: &Record<'_>) {}
-
-    fn record_follows_from(&self, _: &Id, _: &Id) {}
-
-    fn event(&self, event: &Event<'_>) {
-        let mut log = log()
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
-        write!(log, "{}", event.metadata().level()).expect("a string takes everything");
-        event.record(&mut Text(&mut log));
-        log.push('\n');
-    }
-
-    fn enter(&self, _: &Id) {}
-
-    fn exit(&self, _: &Id) {}
-}
-
-/// The lines that hold `marker`, once there are some.
+/// The entries of a test with this name, once there are some, each of which the guide describes.
 #[maybe_async]
-async fn lines_with(marker: &str) -> Vec<String> {
-    loop {
-        let log = log().lock().unwrap().clone();
-        let lines: Vec<_> = log
-            .lines()
-            .filter(|line| line.contains(marker))
-            .map(Into::into)
-            .collect();
-        if !lines.is_empty() {
-            return lines;
-        }
-        sleep(Duration::from_millis(5)).await;
+async fn logged(test: &str, name: &str) -> Vec<Entry> {
+    until(|| log::of(test).iter().any(|entry| entry.name() == name)).await;
+    let all = log::of(test);
+    all.iter().for_each(check_by_guide);
+    all.into_iter()
+        .filter(|entry| entry.name() == name)
+        .collect()
+}
+
+/// The rows of the guide's tables: name, level, fields.
+fn rows() -> Vec<(String, String, String)> {
+    let rows = GUIDE.lines().filter_map(|line| line.strip_prefix("| `"));
+    let cells = rows.map(|row| row.split('|').map(str::trim).collect::<Vec<_>>());
+    cells
+        .map(|cells| {
+            let name = cells[0].trim_end_matches('`').to_owned();
+            (name, cells[1].to_owned(), cells[2].to_owned())
+        })
+        .collect()
+}
+
+fn check_by_guide(entry: &Entry) {
+    let rows = rows();
+    let row = rows.iter().find(|(name, _, _)| name == entry.name());
+    let (_, level, fields) = row.unwrap_or_else(|| panic!("{} is not in the guide", entry.name()));
+    assert_eq!(*level, entry.level(), "{entry:?}");
+    for field in entry.fields.keys().filter(|field| **field != "message") {
+        assert!(fields.contains(&format!("`{field}`")), "{field}: {entry:?}");
     }
 }
 
 #[maybe_async]
 #[test]
-async fn failures_that_no_caller_gets_are_told_and_secrets_are_not() -> TestResult {
-    let _ = log();
-    let failing = |marker: &'static str| {
-        let refresh = AtomicUsize::new(0);
-        Server::start(move |request: &Request| match &*request.path {
-            "/token" if marker == "retried" && refresh.fetch_add(1, Ordering::SeqCst) > 0 => {
-                Reply::json(200, tokens(1, 600))
-            }
-            "/token" => {
-                let body = json!({"error": marker, "error_description": "not planted-refresh"});
-                Reply::json(if marker == "retried" { 429 } else { 400 }, body)
-            }
-            "/api" => Reply::text(200, ""),
-            _ => Reply::text(401, ""),
-        })
-    };
-    let client = |server: &Server, clock: &ManualClock| {
-        let token = Token::new("planted-access")
-            .with_refresh_token("planted-refresh")
-            .with_issued_at(clock.now())
-            .with_expires_at(clock.now() + Duration::from_secs(600));
-        builder(server)
-            .client_secret("planted-secret")
-            .token(token)
-            .clock(clock.clock())
-            .build()
-    };
+async fn the_guide_names_all_that_is_logged_and_nothing_else() {
+    let source = include_str!("../../src/trace/enabled.rs");
+    let quoted = |text: &str| Some(text.split_once('"')?.0.to_owned());
+    let events = source.split("name: \"").skip(1).filter_map(quoted);
+    let spans = source.split("info_span!(").skip(1);
+    let spans = spans.filter_map(|text| quoted(text.split_once('"')?.1));
+    let mut logged: Vec<_> = events.chain(spans).collect();
+    let mut named: Vec<_> = rows().into_iter().map(|(name, _, _)| name).collect();
+    logged.sort();
+    named.sort();
+    assert_eq!(logged, named);
+    assert!(logged.len() > 15, "{logged:?}");
+}
+
+/// A client whose token expires by `clock`.
+fn timed(server: &Server, clock: &ManualClock) -> OAuth2ClientBuilder {
+    with_first_token(server, clock, 600)
+}
+
+#[maybe_async]
+#[test]
+async fn each_token_request_has_a_span_with_its_reason_and_outcome() -> TestResult {
+    const TEST: &str = "reasons";
+    let _marked = log::marked(TEST);
+    let server = accepting_the_renewed_token();
     let clock = ManualClock::new();
 
-    let server = failing("early-failure");
-    let early = client(&server, &clock)?;
-    clock.advance(Duration::from_secs(550));
-    early.get(server.url("/api")).send().await?;
-    let lines = lines_with("early-failure").await;
-    assert!(
-        lines[0].starts_with("WARN") && lines[0].contains("the old token stays in use"),
-        "{lines:?}"
-    );
+    let first = with_credentials(&server).clock(clock.clock()).build()?;
+    first.ensure_active_token().await?;
+    let early = timed(&server, &clock).build()?;
+    clock.advance(seconds(550));
+    early.ensure_active_token().await?;
+    let expired = timed(&server, &clock).build()?;
+    clock.advance(seconds(700));
+    expired.ensure_active_token().await?;
+    let refused = timed(&server, &clock).build()?;
+    refused.get(server.url("/api")).send().await?;
+    let forced = timed(&server, &clock).build()?;
+    forced.refresh_token().await?;
+    forced.fetch_token(ClientCredentials::new()).await?;
+    forced.exchange(Password::new("alice", "pw")).await?;
+    let web = timed(&server, &clock)
+        .authorization_endpoint(server.url("/authorize"))
+        .build()?;
+    let login = created(&web);
+    let callback = callback(&login.url, "the-code");
+    web.complete_authorization(login.pending, &callback).await?;
 
-    let server = failing("after-401");
-    let refused = client(&server, &clock)?;
+    let spans = logged(TEST, "token_request").await;
+    let told: Vec<_> = spans
+        .iter()
+        .map(|span| (span.field("reason"), span.field("grant")))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("first", "client_credentials"),
+            ("early", "refresh_token"),
+            ("expired", "refresh_token"),
+            ("401", "refresh_token"),
+            ("forced", "refresh_token"),
+            ("fetch", "client_credentials"),
+            ("exchange", "password"),
+            ("login", "authorization_code"),
+        ]
+    );
+    let now = clock.now().duration_since(UNIX_EPOCH)?.as_secs();
+    for span in &spans {
+        assert_eq!(span.field("client"), "id");
+        assert_eq!(span.field("endpoint"), server.address().to_string());
+        assert_eq!(span.field("outcome"), "issued");
+    }
+    assert_eq!(spans[7].field("expires_at"), (now + 600).to_string());
+    let entries = logged(TEST, "token_obtained").await;
+    assert_eq!(entries.len(), 8);
+    let entries = logged(TEST, "token_kept").await;
+    assert_eq!(entries.len(), 1);
+    let entries = logged(TEST, "exchange").await;
+    assert_eq!(entries[0].field("grant"), "password");
+    let entries = logged(TEST, "login").await;
+    assert_eq!(entries[0].field("client"), "id");
+    Ok(())
+}
+
+/// The words of a server may name a user, also where an error code belongs.
+#[maybe_async]
+#[test]
+async fn a_failed_request_has_an_outcome_without_the_words_of_the_server() -> TestResult {
+    const TEST: &str = "outcomes";
+    let _marked = log::marked(TEST);
+    let answers = Mutex::new(vec![
+        Reply::json(
+            400,
+            json!({"error": "invalid_grant", "error_description": "planted-user is locked"}),
+        ),
+        Reply::json(
+            400,
+            json!({"error": "planted-user", "error_uri": "https://planted-user"}),
+        ),
+        Reply::text(200, "no JSON, planted-user"),
+        Reply::json(
+            429,
+            json!({"error": "slow_down", "error_description": "planted-user"}),
+        )
+        .with("retry-after", "0"),
+        Reply::error(401, "invalid_client"),
+    ]);
+    let server = Server::start(move |_: &Request| answers.lock().unwrap().remove(0));
+    let client = builder(&server).build()?;
+    for _ in 0..4 {
+        client
+            .exchange(Password::new("planted-user", "planted-password"))
+            .await
+            .unwrap_err();
+    }
+    let closed = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+    let offline = OAuth2Client::builder("id")
+        .token_endpoint(format!("http://{closed}/token?key=planted-key"))
+        .build()?;
+    offline
+        .exchange(ClientCredentials::new())
+        .await
+        .unwrap_err();
+
+    let spans = logged(TEST, "token_request").await;
+    let outcomes: Vec<_> = spans.iter().map(|span| span.field("outcome")).collect();
+    assert_eq!(
+        outcomes,
+        [
+            "invalid_grant",
+            "server",
+            "answer",
+            "invalid_client",
+            "transport"
+        ]
+    );
+    let failed = logged(TEST, "token_request_failed").await;
+    assert_eq!(failed.len(), 5);
+    assert!(
+        failed[0].field("error").contains("invalid_grant"),
+        "{failed:?}"
+    );
+    assert!(failed[1].field("error").contains("400"), "{failed:?}");
+    let retried = logged(TEST, "request_retried").await;
+    assert!(retried[0].field("error").contains("429"), "{retried:?}");
+    assert!(!log::text().contains("planted"), "{}", log::text());
+    Ok(())
+}
+
+#[maybe_async]
+#[test]
+async fn a_refused_login_is_logged_without_the_user() -> TestResult {
+    const TEST: &str = "logins";
+    let _marked = log::marked(TEST);
+    let server = provider(600);
+    let client = builder(&server)
+        .authorization_endpoint(server.url("/authorize"))
+        .build()?;
+    let request = || AuthorizationRequest::new().param("login_hint", "planted-user");
+    let denied = client.create_authorization_url(request())?;
+    let state = denied.pending.state().to_owned();
+    for (pending, callback) in [
+        (
+            client.create_authorization_url(request())?.pending,
+            "?code=planted-code&state=planted-state".to_owned(),
+        ),
+        (
+            denied.pending,
+            format!("?error=access_denied&error_description=planted-user&state={state}"),
+        ),
+    ] {
+        client
+            .complete_authorization(pending, &callback)
+            .await
+            .unwrap_err();
+    }
+    let refused = logged(TEST, "login_failed").await;
+    assert!(refused[0].field("error").contains("state"), "{refused:?}");
+    assert!(
+        refused[1].field("error").contains("access_denied"),
+        "{refused:?}"
+    );
+    assert_eq!(refused[1].field("client"), "id");
+    assert!(
+        log::of(TEST)
+            .iter()
+            .all(|entry| entry.name() == "login_failed")
+    );
+    assert!(!log::text().contains("planted"), "{}", log::text());
+    assert!(!log::text().contains(&state), "{}", log::text());
+    Ok(())
+}
+
+#[maybe_async]
+#[test]
+async fn a_revocation_is_logged_and_so_is_its_failure() -> TestResult {
+    const TEST: &str = "revocations";
+    let _marked = log::marked(TEST);
+    for status in [200, 503] {
+        let server = Server::start(move |_: &Request| Reply::text(status, "planted-text"));
+        let client = builder(&server)
+            .revocation_endpoint(server.url("/revoke"))
+            .token(Token::new("planted-token"))
+            .timeout(Duration::from_millis(100))
+            .build()?;
+        let _ = client.revoke_token().await;
+    }
+    let entries = logged(TEST, "revocation").await;
+    assert_eq!(entries.len(), 1);
+    let failed = logged(TEST, "revocation_failed").await;
+    assert!(failed[0].field("error").contains("503"), "{failed:?}");
+    assert!(!log::text().contains("planted"), "{}", log::text());
+    Ok(())
+}
+
+#[maybe_async]
+#[test]
+async fn failures_that_no_caller_gets_are_logged_as_warnings() -> TestResult {
+    const TEST: &str = "failures";
+    let _marked = log::marked(TEST);
+    let server = Server::start(|request: &Request| match &*request.path {
+        "/token" => Reply::error(400, "invalid_grant"),
+        "/api" => Reply::text(200, ""),
+        _ => Reply::text(401, ""),
+    });
+    let clock = ManualClock::new();
+    let refused = timed(&server, &clock).build()?;
     refused
-        .get(server.url("/other?code=planted-code"))
+        .get(server.url("/other?code=planted"))
         .send()
         .await?;
-    let lines = lines_with("after-401").await;
+    let early = timed(&server, &clock).build()?;
+    clock.advance(seconds(550));
+    early.get(server.url("/api")).send().await?;
+    let failed = logged(TEST, "renewal_after_401_failed").await;
     assert!(
-        lines[0].starts_with("WARN") && lines[0].contains("was refused"),
-        "{lines:?}"
+        failed[0].field("error").contains("invalid_grant"),
+        "{failed:?}"
     );
-
-    let server = failing("retried");
-    client(&server, &clock)?.refresh_token().await?;
-    let lines = lines_with("retried").await;
-    assert!(
-        lines[0].starts_with("INFO") && lines[0].contains("retrying"),
-        "{lines:?}"
-    );
+    let failed = logged(TEST, "early_renewal_failed").await;
+    assert_eq!(failed[0].level(), "warn");
+    assert_eq!(failed[0].field("client"), "id");
 
     let server = provider(600);
-    let calls = AtomicUsize::new(0);
     let hook = builder(&server)
-        .token(
-            Token::new("planted-access")
-                .with_refresh_token("planted-refresh")
-                .with_expires_at(std::time::UNIX_EPOCH),
-        )
-        .update_token(move |_| match calls.fetch_add(1, Ordering::SeqCst) {
-            0 => Err("update-failure".into()),
-            _ => Ok(()),
-        })
+        .token(expired_token())
+        .update_token(move |_| Err("planted-user was not found".into()))
         .build()?;
     hook.get(server.url("/api")).send().await?;
-    let lines = lines_with("the token could not be stored").await;
-    assert!(lines[0].starts_with("WARN"), "{lines:?}");
+    let failed = logged(TEST, "update_failed").await;
+    assert_eq!(failed[0].level(), "warn");
 
-    let spent = Token::new("planted-access").with_expires_at(std::time::UNIX_EPOCH);
-    let shelf = super::token_store::Shelf::with(spent);
+    let spent = Token::new("planted-access").with_expires_at(UNIX_EPOCH);
+    let shelf = Shelf::with(spent);
     let reader = builder(&server).token_store(shelf.clone()).build()?;
     reader.ensure_active_token().await.unwrap_err();
     shelf.put(Some(Token::new("planted-other")));
     reader.ensure_active_token().await?;
-    let lines = lines_with("loaded the token from the token store").await;
-    assert!(lines[0].starts_with("DEBUG"), "{lines:?}");
+    let loaded = logged(TEST, "token_loaded").await;
+    assert_eq!(loaded[0].field("client"), "id");
+    assert!(!log::text().contains("planted"), "{}", log::text());
+    Ok(())
+}
 
-    let log = log().lock().unwrap();
-    assert!(!log.contains("planted"), "{log}");
+#[maybe_async]
+#[test]
+async fn a_wait_for_another_process_is_logged_with_its_length() -> TestResult {
+    const TEST: &str = "leases";
+    let _marked = log::marked(TEST);
+    let server = provider(600);
+    let clock = ManualClock::new();
+    let shelf = Shelf::with(first_token(&clock, 600));
+    // Not all threads of the test are within its span.
+    let client = OAuth2Client::builder(TEST)
+        .token_endpoint(server.url("/token"))
+        .token_store(shelf.clone())
+        .clock(clock.clock())
+        .build()?;
+    let lease = TokenStore::lease(&shelf, seconds(60)).await;
+    assert!(matches!(lease, Ok(Some(_))));
+    clock.advance(seconds(550));
+    client.ensure_active_token().await?;
+    let deferred = logged(TEST, "renewal_deferred").await;
+    assert_eq!(deferred[0].field("client"), TEST);
+    assert!(
+        log::of(TEST)
+            .iter()
+            .all(|entry| entry.name() != "lease_wait")
+    );
+
+    clock.advance(seconds(100));
+    let waiting = spawn_ensure_active_token(&client);
+    let begun = logged(TEST, "lease_wait").await;
+    assert_eq!((begun.len(), begun[0].field("client")), (1, TEST));
+    drop(lease);
+    let renewed = waiting.join().await?;
+    assert_eq!(access_token(&renewed), "t1");
+    let ended = logged(TEST, "lease_wait_ended").await;
+    let waited: u64 = ended[0].field("waited_ms").parse()?;
+    assert!(waited > 0, "{ended:?}");
     Ok(())
 }
 
 /// The hook fails for ever, and more logins come and go than are kept.
 #[maybe_async]
 #[test]
-async fn updates_that_are_given_up_are_told() -> TestResult {
-    let _ = log();
+async fn updates_that_are_given_up_are_logged_as_errors() -> TestResult {
+    const TEST: &str = "dropped";
+    let _marked = log::marked(TEST);
     let server = provider(600);
     let client = builder(&server)
         .update_token(|_| Err("disk full".into()))
@@ -182,7 +374,69 @@ async fn updates_that_are_given_up_are_told() -> TestResult {
         client.set_token(Token::new("t0").with_refresh_token(format!("r-{login}")))?;
         client.refresh_token().await.unwrap_err();
     }
-    let lines = lines_with("superseded logins").await;
-    assert!(lines[0].starts_with("ERROR"), "{lines:?}");
+    let dropped = logged(TEST, "updates_dropped").await;
+    assert_eq!(dropped[0].level(), "error");
+    assert_eq!(dropped[0].field("client"), "id");
+    assert_eq!(dropped[0].field("count"), "1");
+    Ok(())
+}
+
+/// The issuer is the client; the subject may be a user.
+#[maybe_async]
+#[test]
+async fn an_assertion_client_is_named_by_its_issuer_and_its_subject_is_not() -> TestResult {
+    const TEST: &str = "assertions";
+    let _marked = log::marked(TEST);
+    let server = provider(600);
+    let client = AssertionClient::builder(server.url("/token"))
+        .issuer("robot")
+        .subject("planted-user")
+        .claim("email", "planted-user")
+        .signing_key(signing_key(Algorithm::ES256, "p-256"))
+        .build()?;
+    client.ensure_active_token().await?;
+    let spans = logged(TEST, "token_request").await;
+    assert_eq!(spans[0].field("reason"), "first");
+    assert_eq!(spans[0].field("client"), "robot");
+    assert!(!log::text().contains("planted"), "{}", log::text());
+    Ok(())
+}
+
+#[maybe_async]
+#[test]
+async fn each_request_for_credentials_of_oauth_1_has_a_span() -> TestResult {
+    const TEST: &str = "oauth1";
+    let _marked = log::marked(TEST);
+    let server = oauth1_provider();
+    let client = oauth1_builder(&server).build()?;
+    client.fetch_request_token().await?;
+    client.set_verifier("v1")?;
+    client.fetch_access_token().await?;
+    client.fetch_request_token().await?;
+    client.set_verifier("planted-verifier")?;
+    client.fetch_access_token().await.unwrap_err();
+    let spans = logged(TEST, "credentials_request").await;
+    let told: Vec<_> = spans
+        .iter()
+        .map(|span| {
+            (
+                span.field("client"),
+                span.field("step"),
+                span.field("outcome"),
+            )
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("key", "temporary", "issued"),
+            ("key", "token", "issued"),
+            ("key", "temporary", "issued"),
+            ("key", "token", "server"),
+        ]
+    );
+    let entries = logged(TEST, "credentials_obtained").await;
+    assert_eq!(entries.len(), 3);
+    assert!(!log::text().contains("planted"), "{}", log::text());
     Ok(())
 }

@@ -6,6 +6,11 @@ pub mod folder;
 pub mod gate;
 pub mod jwt;
 pub mod keys;
+#[cfg_attr(
+    not(feature = "tracing"),
+    allow(dead_code, reason = "there is little to read then")
+)]
+pub mod log;
 pub mod server;
 pub mod signature;
 #[cfg(feature = "rustls")]

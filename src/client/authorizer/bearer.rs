@@ -151,7 +151,7 @@ impl Bearer {
                 true
             }
             Err(error) => {
-                trace::unauthorized(&error);
+                trace::unauthorized(self.live.shared.settings.name(), &error);
                 false
             }
         }

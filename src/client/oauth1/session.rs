@@ -9,11 +9,12 @@ use std::{
 
 use reqwest::{Method, Url};
 
-use super::super::{http, maybe_async, run_to_completion, transport::Transport};
+use super::super::{http, in_span, maybe_async, run_to_completion, transport::Transport};
 use super::sign::sign;
 use crate::{
     error::{Call, Error, ErrorKind, Result},
     oauth1::{Signer, TemporaryCredentials, TokenCredentials, VerifiedCredentials},
+    trace,
     wire::response::EndpointResponse,
 };
 
@@ -234,7 +235,7 @@ impl SignedSession {
             ));
         };
         let signer = (*live.signer).clone().session_handle(session_handle);
-        let token = live.token_credentials(&signer).await?;
+        let token = live.token_credentials(&signer, "renewal").await?;
         // Without a new handle the old one remains valid.
         let token = match token.session_handle() {
             Some(_) => token,
@@ -253,10 +254,15 @@ impl OpenSession {
         let url = configured(&settings.request_token_endpoint, "request_token_endpoint")?;
         let signer = settings.signer.clone().callback(&*settings.callback);
         let call = Call::new("request_token_endpoint", url, "the request for credentials");
-        let answer = self.ask(url, &signer, &call).await?;
-        signer
-            .read_temporary_credentials(answer.status(), answer.headers(), answer.body())
-            .map_err(|error| error.of_call(&call))
+        let span = trace::credentials_request(&settings.client_key, url, "temporary");
+        let answer = in_span(&span, || self.ask(url, &signer, &call)).await;
+        let credentials = answer.and_then(|answer| {
+            signer
+                .read_temporary_credentials(answer.status(), answer.headers(), answer.body())
+                .map_err(|error| error.of_call(&call))
+        });
+        span.end_without_expiry(credentials.as_ref().err());
+        credentials
     }
 
     pub(in super::super) async fn request_token_credentials(
@@ -264,17 +270,26 @@ impl OpenSession {
         verified: &VerifiedCredentials,
     ) -> Result<TokenCredentials> {
         let signer = self.shared.settings.signer.clone().verified(verified);
-        self.token_credentials(&signer).await
+        self.token_credentials(&signer, "token").await
     }
 
-    async fn token_credentials(&self, signer: &Signer) -> Result<TokenCredentials> {
+    async fn token_credentials(
+        &self,
+        signer: &Signer,
+        step: &'static str,
+    ) -> Result<TokenCredentials> {
         let settings = &self.shared.settings;
         let url = configured(&settings.access_token_endpoint, "access_token_endpoint")?;
         let call = Call::new("access_token_endpoint", url, "the request for credentials");
-        let answer = self.ask(url, signer, &call).await?;
-        signer
-            .read_token_credentials(answer.status(), answer.headers(), answer.body())
-            .map_err(|error| error.of_call(&call))
+        let span = trace::credentials_request(&settings.client_key, url, step);
+        let answer = in_span(&span, || self.ask(url, signer, &call)).await;
+        let credentials = answer.and_then(|answer| {
+            signer
+                .read_token_credentials(answer.status(), answer.headers(), answer.body())
+                .map_err(|error| error.of_call(&call))
+        });
+        span.end_without_expiry(credentials.as_ref().err());
+        credentials
     }
 
     /// Sends once: afterwards it is unknown whether the server has used up a verifier or a nonce.

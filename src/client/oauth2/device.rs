@@ -87,6 +87,7 @@ impl OAuth2Client {
                 Turn::Lead(leading) => {
                     let outcome = self.poll(&device, &leading).await;
                     leading.finish(outcome.clone());
+                    live.report_login(&outcome);
                     return self.logged_in(outcome?);
                 }
                 Turn::Follow(signal) => signal.wait_for(SLICE).await,

@@ -2,7 +2,11 @@
 
 use std::fmt;
 
-use super::super::{maybe_async, oauth2::client::OAuth2Client, session::Session};
+use super::super::{
+    maybe_async,
+    oauth2::client::OAuth2Client,
+    session::{Live, Session},
+};
 use crate::{
     error::Result,
     oauth2::{
@@ -12,6 +16,7 @@ use crate::{
         },
         token::Token,
     },
+    trace,
 };
 
 paired! {
@@ -78,9 +83,20 @@ impl OAuth2Client {
         callback: &str,
     ) -> Result<Login> {
         let live = self.session.live()?;
+        let login = self.log_in(&live, pending, callback).await;
+        live.report_login(&login);
+        login
+    }
+
+    async fn log_in(
+        &self,
+        live: &Live,
+        pending: PendingAuthorization,
+        callback: &str,
+    ) -> Result<Login> {
         let grant = pending.authorization_response(callback)?;
         let _passage = live.gate().pass()?;
-        let token = live.call().request_token(&grant).await?;
+        let token = live.call().request_token(&grant, "login").await?;
         self.logged_in(token)
     }
 }
@@ -124,5 +140,16 @@ impl Login {
     pub async fn keep(self) -> Result<Token> {
         let token = self.client.token().unwrap_or(self.token);
         self.parent.keep(token).await
+    }
+}
+
+impl Live {
+    /// Emits an event for the outcome of a login.
+    pub(in super::super) fn report_login<T>(&self, outcome: &Result<T>) {
+        let client = self.shared.settings.name();
+        match outcome {
+            Ok(_) => trace::login(client),
+            Err(error) => trace::login_failed(client, error),
+        }
     }
 }

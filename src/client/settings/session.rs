@@ -104,6 +104,16 @@ impl Settings {
     }
 }
 
+impl Settings {
+    /// The name of the client in logs.
+    pub(in super::super) fn name(&self) -> &str {
+        match &self.identity {
+            Identity::Client => self.client.client_id(),
+            Identity::Issuer(issuer) => issuer.as_deref().unwrap_or_default(),
+        }
+    }
+}
+
 /// The endpoints, made for each call.
 impl Settings {
     /// Whether the server is known to refuse refreshes that name no scope.
