@@ -43,7 +43,7 @@ impl Renewed {
 pub(super) struct Renewal {
     live: Live,
     /// Whether a token request was sent.
-    has_asked: bool,
+    has_requested: bool,
     /// The reason of the renewal, for logs.
     reason: &'static str,
     claim: Claim<Waiting>,
@@ -61,7 +61,7 @@ impl Renewal {
         };
         Self {
             live,
-            has_asked: false,
+            has_requested: false,
             reason,
             claim,
         }
@@ -88,13 +88,13 @@ impl Renewal {
         let ((token, problem), lease) = match answer {
             Ok(answer) => answer,
             Err(error) => {
-                let outcome = slot.fail(&self.claim, error, self.has_asked, now)?;
+                let outcome = slot.fail(&self.claim, error, self.has_requested, now)?;
                 return Ok(Renewed::without_delivery(outcome));
             }
         };
-        let told = self.live.shared.settings.hook.is_some();
+        let has_hook = self.live.shared.settings.hook.is_some();
         let slots = &self.live.shared.slots;
-        let outcome = slots.publish(&self.claim, token, problem, lease, told, now);
+        let outcome = slots.publish(&self.claim, token, problem, lease, has_hook, now);
         self.live.shared.tell_dropped();
         let delivery = Delivery::new(self.live.shared.clone(), slot);
         let delivered = delivery.run(deadline).await;
@@ -203,7 +203,7 @@ impl Renewal {
 
     /// Requests a token with the refresh token, or with the grant that can be sent again.
     async fn request(&mut self) -> Result<Token> {
-        self.has_asked = true;
+        self.has_requested = true;
         if let Some(refresh) = self.refresh() {
             let renewed = self.refreshed(refresh).await;
             match (renewed, &self.claim.old) {

@@ -260,7 +260,7 @@ impl Drop for Handle {
     fn drop(&mut self) {
         let state = std::mem::replace(&mut *self.write(), HandleState::Closed);
         if let HandleState::Open(live) = &state
-            && live.slot.owes()
+            && live.slot.has_undelivered()
             && !is_in_callback(live.slot.id())
             && !std::thread::panicking()
         {
@@ -325,7 +325,7 @@ impl Live {
         }
         let mut slots = match self.kind.is_child {
             true => Vec::new(),
-            false => self.shared.slots.owing(),
+            false => self.shared.slots.pending(),
         };
         if !slots.iter().any(|slot| Arc::ptr_eq(slot, &self.slot)) {
             slots.push(self.slot.clone());

@@ -166,11 +166,11 @@ impl StoreSync {
         };
         for _ in 0..READINGS {
             let (store, mark) = (store.clone(), self.slot.id());
-            let asked = self.slot.asked();
+            let snapshot = self.slot.snapshot();
             let stored = with_timeout(self.call_limit(), move || load(store, mark)).await;
             let stored = stored.unwrap_or_else(|| Err(Error::store(LATE, None)))?;
             let slots = &self.shared.slots;
-            match slots.learn(&self.slot, &asked, stored, self.shared.now()) {
+            match slots.learn(&self.slot, &snapshot, stored, self.shared.now()) {
                 Learned::Changed => {}
                 Learned::Known => return Ok(()),
                 Learned::Adopted => {

@@ -143,13 +143,13 @@ impl<W: Waiter> Slot<W> {
         &self,
         claim: &Claim<W>,
         error: Error,
-        has_asked: bool,
+        has_requested: bool,
         now: Now,
     ) -> Result<Outcome> {
         let mut state = self.write();
         let result = match state.is_current(claim) {
             true => {
-                if has_asked {
+                if has_requested {
                     if error.needs_login() && claim.grant.is_none() {
                         state.refusal = Some(error.clone());
                     }

@@ -9,7 +9,7 @@ use crate::clock::Clock;
 pub(crate) struct Now {
     /// Since 1970, by the wall clock, which may be set back: for expiry.
     pub(crate) unix: Duration,
-    /// Since some moment before, never falling: for waits.
+    /// Since an arbitrary moment, never decreasing: for waits.
     pub(crate) monotonic: Duration,
 }
 

@@ -17,14 +17,14 @@ pub(super) struct Outbox<W> {
     /// Undelivered; the last one is merged with the next.
     updates: VecDeque<TokenUpdate>,
     /// Set while one is delivered, so that they are delivered one after the other.
-    pub(super) telling: Option<W>,
+    pub(super) delivering: Option<W>,
 }
 
 impl<W> Default for Outbox<W> {
     fn default() -> Self {
         Self {
             updates: VecDeque::new(),
-            telling: None,
+            delivering: None,
         }
     }
 }
@@ -89,20 +89,20 @@ pub(crate) enum Due<T, W: Waiter> {
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Task {
     Save,
-    Tell,
+    Deliver,
 }
 
 impl<W: Waiter> Slot<W> {
     /// Takes the next update. It goes back unless it is [`InProgress::done`].
     pub(crate) fn take_update(self: &Arc<Self>) -> Due<TokenUpdate, W> {
         let mut state = self.write();
-        if let Some(other) = &state.outbox.telling {
+        if let Some(other) = &state.outbox.delivering {
             return Due::Busy(other.clone());
         }
         match state.outbox.updates.pop_front() {
             None => Due::Nothing,
             Some(update) => {
-                let progress = self.begin(&mut state, Task::Tell, Some(update.clone()));
+                let progress = self.begin(&mut state, Task::Deliver, Some(update.clone()));
                 Due::Mine(update, progress)
             }
         }
@@ -130,7 +130,7 @@ impl<W: Waiter> Slot<W> {
 impl<W: Waiter> State<W> {
     fn busy(&mut self, task: Task) -> Option<&mut Option<W>> {
         match task {
-            Task::Tell => Some(&mut self.outbox.telling),
+            Task::Deliver => Some(&mut self.outbox.delivering),
             Task::Save => self.store.as_mut().map(|store| &mut store.saving),
         }
     }
@@ -173,7 +173,7 @@ mod tests {
     use crate::lifecycle::single_flight::Need;
     use crate::{
         lifecycle::testing::{
-            Recorder, access_token, at, begin_telling, lead, renew, slots, token,
+            Recorder, access_token, at, begin_delivery, lead, renew, slots, token,
         },
         oauth2::token::Token,
     };
@@ -254,24 +254,24 @@ mod tests {
         let slot = slots.find(token("a", "r", 0), at(0));
         assert!(matches!(slot.take_update(), Due::Nothing));
         renew(&slots, &slot, token("b", "s", 1), at(1));
-        let (first, progress) = begin_telling(&slot).expect("an update");
+        let (first, progress) = begin_delivery(&slot).expect("an update");
         let Due::Busy(other) = slot.take_update() else {
             panic!("two at a time");
         };
-        // A hook that hangs holds up no renewal, and keeps its turn.
+        // A hook that hangs blocks no renewal, and the next delivery waits for it.
         renew(&slots, &slot, token("c", "t", 2), at(2));
         renew(&slots, &slot, token("d", "u", 3), at(3));
-        assert!(begin_telling(&slot).is_none() && !other.is_settled());
-        assert!(!slot.is_settled() && slot.owes());
+        assert!(begin_delivery(&slot).is_none() && !other.is_settled());
+        assert!(!slot.is_settled() && slot.has_undelivered());
         // It fails, or panics.
         drop(progress);
         assert!(other.is_settled());
-        let (second, progress) = begin_telling(&slot).expect("an update");
+        let (second, progress) = begin_delivery(&slot).expect("an update");
         assert_eq!(access_token(&second.token), "d");
         assert_eq!(second.previous_refresh_token, first.previous_refresh_token);
         progress.done();
-        assert!(begin_telling(&slot).is_none() && slot.is_settled());
-        assert!(slots.owing().is_empty());
+        assert!(begin_delivery(&slot).is_none() && slot.is_settled());
+        assert!(slots.pending().is_empty());
     }
 
     #[test]
@@ -279,18 +279,18 @@ mod tests {
         let slots = slots();
         let slot = slots.find(token("a", "r", 0), at(0));
         renew(&slots, &slot, token("b", "s", 1), at(1));
-        let (_, progress) = begin_telling(&slot).expect("an update");
+        let (_, progress) = begin_delivery(&slot).expect("an update");
         renew(&slots, &slot, token("c", "t", 2), at(2));
         progress.done();
-        let (update, progress) = begin_telling(&slot).expect("an update");
+        let (update, progress) = begin_delivery(&slot).expect("an update");
         assert_eq!(access_token(&update.token), "c");
         assert_eq!(update.previous_access_token, Some("b".into()));
         assert!(!slot.is_settled());
-        // While it is told, nothing else is owed: the slot is not settled all the same.
-        assert!(!slot.owes());
-        assert_eq!(slots.owing().len(), 1);
+        // Nothing else is undelivered, but the slot is not settled during a delivery.
+        assert!(!slot.has_undelivered());
+        assert_eq!(slots.pending().len(), 1);
         progress.done();
-        assert!(slots.owing().is_empty());
+        assert!(slots.pending().is_empty());
     }
 
     #[test]
@@ -298,10 +298,10 @@ mod tests {
         let slots = slots();
         let slot = slots.find(token("a", "r", 0), at(0));
         let claim = lead(&slot, &Need::Renewed, at(1));
-        assert_eq!(slots.owing().len(), 1);
+        assert_eq!(slots.pending().len(), 1);
         slots
             .publish(&claim, token("b", "s", 1), None, None, false, at(1))
             .expect("without a problem");
-        assert!(slot.is_settled() && slots.owing().is_empty());
+        assert!(slot.is_settled() && slots.pending().is_empty());
     }
 }

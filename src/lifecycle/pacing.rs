@@ -75,7 +75,7 @@ impl Pacing {
         self.error_until(self.until, now)
     }
 
-    /// The same for an explicit attempt, which heeds `Retry-After` alone.
+    /// The same for an explicit attempt, which is delayed by `Retry-After` only.
     pub(crate) fn server_wish(&self, now: Duration) -> Option<Error> {
         self.error_until(self.retry_after, now)
     }

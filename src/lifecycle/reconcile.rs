@@ -131,7 +131,7 @@ impl<W> StoreState<W> {
 }
 
 /// State of a slot before its store was read.
-pub(crate) struct Asked {
+pub(crate) struct SlotSnapshot {
     generation: u64,
     version: Option<u64>,
 }
@@ -158,7 +158,7 @@ impl<W: Waiter> State<W> {
     /// spent.
     pub(super) fn read(
         &mut self,
-        asked: &Asked,
+        snapshot: &SlotSnapshot,
         stored: Option<StoredToken>,
         newer: Option<&Published>,
     ) -> Reading {
@@ -170,7 +170,7 @@ impl<W: Waiter> State<W> {
         let Some(store) = &mut self.store else {
             return Reading::Known;
         };
-        if (generation, store.version) != (asked.generation, asked.version) {
+        if (generation, store.version) != (snapshot.generation, snapshot.version) {
             return Reading::Changed;
         }
         let Some(stored) = stored else {
@@ -204,9 +204,9 @@ impl<W: Waiter> State<W> {
 
 impl<W: Waiter> Slot<W> {
     /// To be called before the store is read.
-    pub(crate) fn asked(&self) -> Asked {
+    pub(crate) fn snapshot(&self) -> SlotSnapshot {
         let state = self.read();
-        Asked {
+        SlotSnapshot {
             generation: state.generation,
             version: state.store.as_ref().and_then(|store| store.version),
         }

@@ -114,7 +114,7 @@ mod tests {
     use super::*;
     use crate::{
         error::ErrorKind,
-        lifecycle::testing::{LIFE, asked, at, lead, slots, token, transient},
+        lifecycle::testing::{LIFE, at, lead, next_action, slots, token, transient},
     };
 
     #[test]
@@ -142,7 +142,7 @@ mod tests {
             ErrorKind::Interrupted
         );
         // Whether the server was asked is not known: the next caller tries at once.
-        assert_eq!(asked(&slot, &Need::Usable, at(LIFE)), "renew");
+        assert_eq!(next_action(&slot, &Need::Usable, at(LIFE)), "renew");
         // What was settled before stays.
         let claim = lead(&slot, &Need::Usable, at(LIFE));
         let other = claim.waiter();

@@ -181,7 +181,7 @@ impl<W: Waiter> Slot<W> {
     }
 
     /// Whether something is undelivered.
-    pub(crate) fn owes(&self) -> bool {
+    pub(crate) fn has_undelivered(&self) -> bool {
         let state = self.read();
         !state.outbox.is_empty() || !state.is_saved()
     }
@@ -223,7 +223,7 @@ impl<W: Waiter> State<W> {
         let is_saving = |store: &StoreState<W>| store.saving.is_some();
         self.flight.is_none()
             && self.outbox.is_empty()
-            && self.outbox.telling.is_none()
+            && self.outbox.delivering.is_none()
             && self.is_saved()
             && !self.store.as_ref().is_some_and(is_saving)
     }

@@ -8,7 +8,7 @@ use std::sync::{
 use super::now::Now;
 use super::{
     published::Published,
-    reconcile::{Asked, HeldLease, Origin, Reading, StoreState},
+    reconcile::{HeldLease, Origin, Reading, SlotSnapshot, StoreState},
     registry::Registry,
     single_flight::{Claim, Outcome, Waiter},
     slot::{Rules, Slot, State, expired_as_issued},
@@ -59,7 +59,7 @@ impl<W: Waiter> Slots<W> {
     }
 
     /// The slots with a flight or with something undelivered.
-    pub(crate) fn owing(&self) -> Vec<Arc<Slot<W>>> {
+    pub(crate) fn pending(&self) -> Vec<Arc<Slot<W>>> {
         self.registry.slots()
     }
 
@@ -185,7 +185,7 @@ impl<W: Waiter> Slots<W> {
     }
 
     /// Publishes the token that the renewal of `claim` brought, unless another has been published
-    /// meanwhile, and notes what is to be stored and told. The flight ends; with a problem, if the
+    /// meanwhile, and notes what is to be saved and delivered. The flight ends; with a problem, if the
     /// token is not what was needed and is published so that nothing is lost.
     pub(crate) fn publish(
         &self,
@@ -193,14 +193,14 @@ impl<W: Waiter> Slots<W> {
         token: Token,
         problem: Option<Error>,
         lease: Option<HeldLease>,
-        told: bool,
+        has_hook: bool,
         now: Now,
     ) -> Result<Outcome> {
         let slot = &claim.slot;
         let mut table = self.lock();
         let mut state = slot.write();
         let is_current = state.is_current(claim);
-        if told {
+        if has_hook {
             let old = claim.old.as_ref().map(|old| &old.token);
             let superseded = !is_current || state.superseded;
             let dropped = state
@@ -253,7 +253,7 @@ impl<W: Waiter> Slots<W> {
     pub(crate) fn learn(
         &self,
         slot: &Arc<Slot<W>>,
-        asked: &Asked,
+        snapshot: &SlotSnapshot,
         stored: Option<StoredToken>,
         now: Now,
     ) -> Learned {
@@ -262,7 +262,7 @@ impl<W: Waiter> Slots<W> {
         let row = stored.as_ref().and_then(|stored| stored.token.as_ref());
         let newer = row.and_then(|row| table.successor(row, now));
         let mut state = slot.write();
-        let reading = state.read(asked, stored, newer.as_deref());
+        let reading = state.read(snapshot, stored, newer.as_deref());
         match state.is_saved() {
             true => slot.check_settled(&state),
             false => self.registry.add(slot),

@@ -1,5 +1,5 @@
-//! What the tests of the state machine share: a waiter that records what it is told, tokens with
-//! chosen times, and failures.
+//! Helpers of the tests of the state machine: a waiter that records its outcome, tokens with chosen
+//! times, and failures.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -23,7 +23,7 @@ use crate::{
     token_store::StoredToken,
 };
 
-/// A waiter that records the outcome.
+/// Waiter that records its outcome.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Recorder(Arc<Mutex<Option<Result<Outcome>>>>);
 
@@ -40,7 +40,7 @@ impl Recorder {
         recorded.clone()
     }
 
-    /// Whether both wait for the same.
+    /// Whether both wait for the same flight.
     pub(super) fn is(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }
@@ -63,12 +63,12 @@ pub(super) type TestSlot = Arc<Slot<Recorder>>;
 
 /// The wall clock when the monotonic one stands at zero.
 pub(super) const START: u64 = 1_000_000;
-/// How long a token lives, in seconds.
+/// Lifetime of a token, in seconds.
 pub(super) const LIFE: u64 = 1000;
-/// How long a flight may last, in seconds: two requests of 10 seconds, and one second.
+/// Limit of a flight, in seconds: two requests of 10 seconds, and one second.
 pub(super) const FLIGHT_LIMIT: u64 = 21;
 
-/// The time when both clocks have gone on by `seconds`.
+/// The time when both clocks have advanced by `seconds`.
 pub(super) fn at(seconds: u64) -> Now {
     let monotonic = Duration::from_secs(seconds);
     Now {
@@ -86,7 +86,7 @@ pub(super) fn slots() -> TestSlots {
     Slots::new(rules())
 }
 
-/// A token that was issued at `issued`, to live until `expires`.
+/// A token that was issued at `issued` and expires at `expires`.
 pub(super) fn token_until(access: &str, refresh: Option<&str>, issued: u64, expires: u64) -> Token {
     let time = |seconds| UNIX_EPOCH + Duration::from_secs(START + seconds);
     let token = Token::new(access)
@@ -107,12 +107,12 @@ pub(super) fn access_token(token: &Token) -> String {
     token.access_token().expose_secret().to_owned()
 }
 
-/// The access token that a slot has.
+/// The access token of a slot.
 pub(super) fn held(slot: &Slot<Recorder>) -> Option<String> {
     Some(access_token(&slot.published()?.token))
 }
 
-/// A caller with a token endpoint and no grant of its own.
+/// A caller with a token endpoint and without a grant.
 pub(super) fn caller() -> Caller {
     Caller {
         grant: None,
@@ -124,7 +124,7 @@ pub(super) fn next(slot: &TestSlot, need: &Need, now: Now) -> Action<Recorder> {
     slot.next(need, &caller(), now)
 }
 
-/// What an action is, in a word.
+/// The name of an action.
 pub(super) fn name(action: &Action<Recorder>) -> &'static str {
     match action {
         Action::Use(_) => "use",
@@ -138,12 +138,12 @@ pub(super) fn name(action: &Action<Recorder>) -> &'static str {
     }
 }
 
-/// What a caller is to do; should it lead, it gives up at once.
-pub(super) fn asked(slot: &TestSlot, need: &Need, now: Now) -> &'static str {
+/// The name of the next action of a caller, whose claim, if it gets one, is dropped at once.
+pub(super) fn next_action(slot: &TestSlot, need: &Need, now: Now) -> &'static str {
     name(&next(slot, need, now))
 }
 
-/// The claim of a caller that leads.
+/// The claim of a caller that has to renew.
 pub(super) fn lead(slot: &TestSlot, need: &Need, now: Now) -> Claim<Recorder> {
     match next(slot, need, now) {
         Action::Renew(claim, _) | Action::Load(claim) => claim,
@@ -151,7 +151,7 @@ pub(super) fn lead(slot: &TestSlot, need: &Need, now: Now) -> Claim<Recorder> {
     }
 }
 
-/// A renewal from the beginning to the end, told to the hook.
+/// A complete renewal, delivered to the hook.
 pub(super) fn renew(slots: &TestSlots, slot: &TestSlot, token: Token, now: Now) -> Outcome {
     let claim = lead(slot, &Need::Renewed, now);
     slots
@@ -159,31 +159,31 @@ pub(super) fn renew(slots: &TestSlots, slot: &TestSlot, token: Token, now: Now) 
         .expect("without a problem")
 }
 
-/// The next update of a slot, which is begun to be told.
-pub(super) fn begin_telling(slot: &TestSlot) -> Option<(TokenUpdate, InProgress<Recorder>)> {
+/// Begins the delivery of the next update of a slot.
+pub(super) fn begin_delivery(slot: &TestSlot) -> Option<(TokenUpdate, InProgress<Recorder>)> {
     match slot.take_update() {
         Due::Mine(update, progress) => Some((update, progress)),
         Due::Nothing | Due::Busy(_) => None,
     }
 }
 
-/// All updates of a slot, which the hook takes: access token, previous access token, superseded.
-pub(super) fn told(slot: &TestSlot) -> Vec<(String, String, bool)> {
-    let mut told = Vec::new();
-    while let Some((update, progress)) = begin_telling(slot) {
+/// Delivers all updates of a slot: access token, previous access token, superseded.
+pub(super) fn deliver_all(slot: &TestSlot) -> Vec<(String, String, bool)> {
+    let mut delivered = Vec::new();
+    while let Some((update, progress)) = begin_delivery(slot) {
         let previous = update.previous_access_token.as_ref();
         let previous = previous.map(|previous| previous.expose_secret().to_owned());
-        told.push((
+        delivered.push((
             access_token(&update.token),
             previous.unwrap_or_default(),
             update.superseded,
         ));
         progress.done();
     }
-    told
+    delivered
 }
 
-/// What a server answers that is ill.
+/// The error of an overloaded server.
 pub(super) fn transient(retry_after: Option<&'static str>) -> Error {
     let mut headers = HeaderMap::new();
     if let Some(retry_after) = retry_after {
@@ -192,7 +192,7 @@ pub(super) fn transient(retry_after: Option<&'static str>) -> Error {
     Error::refused(ErrorResponse::new(StatusCode::SERVICE_UNAVAILABLE, headers))
 }
 
-/// What a server answers to a refresh token that it does not know.
+/// The error of a server that refuses the refresh token.
 pub(super) fn refusal() -> Error {
     Error::refused(ErrorResponse::in_callback("invalid_grant", None, None))
 }
@@ -213,10 +213,10 @@ pub(super) fn load(
     now: Now,
 ) -> Learned {
     let stored = StoredToken::new(token, version);
-    slots.learn(slot, &slot.asked(), Some(stored), now)
+    slots.learn(slot, &slot.snapshot(), Some(stored), now)
 }
 
-/// Begins to store what is not stored yet, and lets the store take it.
+/// Saves the unsaved token, successfully.
 pub(super) fn save(slot: &TestSlot) -> Option<StoredToken> {
     let Due::Mine(unsaved, progress) = slot.take_unsaved() else {
         return None;
@@ -227,6 +227,9 @@ pub(super) fn save(slot: &TestSlot) -> Option<StoredToken> {
     Some(next)
 }
 
-pub(super) fn owes(slots: &TestSlots, slot: &TestSlot) -> bool {
-    slots.owing().iter().any(|owing| Arc::ptr_eq(owing, slot))
+pub(super) fn is_pending(slots: &TestSlots, slot: &TestSlot) -> bool {
+    slots
+        .pending()
+        .iter()
+        .any(|pending| Arc::ptr_eq(pending, slot))
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use super::*;
 use crate::{
     lifecycle::testing::{
-        FLIGHT_LIMIT, LIFE, Recorder, TestSlot, TestSlots, asked, at, begin_telling, caller, held,
-        lead, name, next, refusal, renew, slots, token, token_until, told, transient,
+        FLIGHT_LIMIT, LIFE, Recorder, TestSlot, TestSlots, at, begin_delivery, caller, deliver_all,
+        held, lead, name, next, next_action, refusal, renew, slots, token, token_until, transient,
     },
     oauth2::grant::client_credentials::ClientCredentials,
 };
@@ -25,7 +25,7 @@ fn refused(slot: &Slot<Recorder>) -> Need {
 fn a_fresh_token_is_used_and_an_old_one_is_renewed_by_one_caller() {
     let slots = slots();
     let slot = slots.find(token("a", "r", 0), at(0));
-    assert_eq!(asked(&slot, &Need::Usable, at(LIFE - 61)), "use");
+    assert_eq!(next_action(&slot, &Need::Usable, at(LIFE - 61)), "use");
     assert!(slot.fresh(at(LIFE - 61).unix).is_some());
     let now = at(LIFE - 60);
     assert!(slot.fresh(now.unix).is_none());
@@ -37,12 +37,15 @@ fn a_fresh_token_is_used_and_an_old_one_is_renewed_by_one_caller() {
         other => panic!("{}", name(&other)),
     };
     // All others go on with the old one at once.
-    assert_eq!(asked(&slot, &Need::Usable, at(LIFE - 40)), "use");
+    assert_eq!(next_action(&slot, &Need::Usable, at(LIFE - 40)), "use");
     // A failure before the end of the old token changes nothing for those that have it.
     let failed = slot.fail(&claim, transient(None), true, now);
     assert!(failed.is_err());
-    assert_eq!(asked(&slot, &Need::Usable, now), "use");
-    assert_eq!(asked(&slot, &Need::Usable, at(LIFE - 58)), "renew early");
+    assert_eq!(next_action(&slot, &Need::Usable, now), "use");
+    assert_eq!(
+        next_action(&slot, &Need::Usable, at(LIFE - 58)),
+        "renew early"
+    );
 }
 
 #[test]
@@ -64,8 +67,8 @@ fn after_the_end_of_a_token_everybody_waits_for_one_attempt() {
     for other in others {
         assert_eq!(other.access_token().as_deref(), Some("b"));
     }
-    // The flight has ended, though nothing is stored or told.
-    assert!(slot.in_flight().is_none() && slot.owes());
+    // The flight has ended, though nothing is saved or delivered.
+    assert!(slot.in_flight().is_none() && slot.has_undelivered());
     assert_eq!(held(&slot).as_deref(), Some("b"));
 }
 
@@ -75,7 +78,7 @@ fn an_overdue_flight_is_abandoned_and_its_late_result_is_told_as_superseded() {
     let slot = slots.find(token("a", "r", 0), at(0));
     let first = lead(&slot, &Need::Usable, at(LIFE));
     let just_before = at(LIFE + FLIGHT_LIMIT - 1);
-    assert_eq!(asked(&slot, &Need::Usable, just_before), "wait");
+    assert_eq!(next_action(&slot, &Need::Usable, just_before), "wait");
     let now = at(LIFE + FLIGHT_LIMIT);
     let second = lead(&slot, &Need::Usable, now);
     assert!(!first.is_leading() && second.is_leading());
@@ -96,7 +99,7 @@ fn an_overdue_flight_is_abandoned_and_its_late_result_is_told_as_superseded() {
     assert_eq!(held(&slot).as_deref(), Some("b"));
     let updates = [("late", "a", true), ("b", "a", false)];
     let updates = updates.map(|(new, old, late)| (new.to_owned(), old.to_owned(), late));
-    assert_eq!(told(&slot), updates);
+    assert_eq!(deliver_all(&slot), updates);
 }
 
 #[test]
@@ -110,7 +113,7 @@ fn an_overdue_flight_that_fails_late_says_nothing_of_the_token() {
     assert!(matches!(late, Ok(Outcome::Superseded)));
     assert!(second.is_leading());
     let _ = slot.fail(&second, transient(None), false, now);
-    assert_eq!(asked(&slot, &Need::Usable, now), "renew");
+    assert_eq!(next_action(&slot, &Need::Usable, now), "renew");
 }
 
 #[test]
@@ -120,10 +123,10 @@ fn a_flight_that_was_abandoned_for_nobody_is_not_kept() {
     let claim = lead(&slot, &Need::Renewed, at(0));
     // The token is fresh: nobody leads another.
     let now = at(FLIGHT_LIMIT);
-    assert_eq!(asked(&slot, &Need::Usable, now), "use");
+    assert_eq!(next_action(&slot, &Need::Usable, now), "use");
     assert!(slot.in_flight().is_none() && slot.is_settled());
     drop(claim);
-    assert!(slots.owing().is_empty());
+    assert!(slots.pending().is_empty());
 }
 
 #[test]
@@ -142,7 +145,7 @@ fn after_a_failure_the_next_attempt_waits_and_callers_get_the_last_error() {
         let claim = lead(&slot, &Need::Usable, at(LIFE));
         let _ = slot.fail(&claim, transient(retry_after), true, at(LIFE));
         let what = format!("{need:?} {retry_after:?}");
-        assert_eq!(asked(&slot, &need, at(LIFE)), last, "{what}");
+        assert_eq!(next_action(&slot, &need, at(LIFE)), last, "{what}");
         if wait > 1 {
             let action = next(&slot, &need, at(LIFE + wait - 1));
             assert_eq!(name(&action), "fail", "{what}");
@@ -151,7 +154,7 @@ fn after_a_failure_the_next_attempt_waits_and_callers_get_the_last_error() {
             assert!(left >= Duration::from_secs(1), "{what} {left:?}");
         }
         assert_eq!(
-            asked(&slot, &need, at(LIFE + wait + wait / 4 + 1)),
+            next_action(&slot, &need, at(LIFE + wait + wait / 4 + 1)),
             "renew",
             "{what}"
         );
@@ -166,7 +169,7 @@ fn a_failure_without_a_request_delays_nobody() {
         let claim = lead(&slot, &Need::Usable, at(LIFE));
         let _ = slot.fail(&claim, refusal(), has_asked, at(LIFE));
         let expected = if has_asked { "log in" } else { "renew" };
-        assert_eq!(asked(&slot, &Need::Usable, at(LIFE)), expected);
+        assert_eq!(next_action(&slot, &Need::Usable, at(LIFE)), expected);
     }
 }
 
@@ -178,7 +181,11 @@ fn after_a_refusal_there_is_no_attempt_until_the_token_changes() {
     let _ = slot.fail(&claim, refusal(), true, at(LIFE));
     for now in [LIFE, LIFE + 100, LIFE + 1_000_000] {
         for need in [Need::Usable, Need::Renewed, refused(&slot)] {
-            assert_eq!(asked(&slot, &need, at(now)), "log in", "{need:?} {now}");
+            assert_eq!(
+                next_action(&slot, &need, at(now)),
+                "log in",
+                "{need:?} {now}"
+            );
         }
     }
     // The client's own grant is another way.
@@ -190,14 +197,14 @@ fn after_a_refusal_there_is_no_attempt_until_the_token_changes() {
     assert!(claim.refusal.is_some() && claim.grant.is_some());
     // That is refused, which is nothing that the refresh token were to blame for.
     let _ = slot.fail(&claim, refusal(), true, now);
-    assert_eq!(asked(&slot, &Need::Usable, at(LIFE + 1000)), "log in");
+    assert_eq!(next_action(&slot, &Need::Usable, at(LIFE + 1000)), "log in");
     drop(claim);
 
     // Another token for the same refresh token ends it.
     let next = slots.find(token("b", "r", LIFE), at(LIFE));
     assert!(Arc::ptr_eq(&next, &slot));
-    assert_eq!(asked(&slot, &Need::Usable, at(LIFE)), "use");
-    assert_eq!(asked(&slot, &Need::Renewed, at(LIFE)), "renew");
+    assert_eq!(next_action(&slot, &Need::Usable, at(LIFE)), "use");
+    assert_eq!(next_action(&slot, &Need::Renewed, at(LIFE)), "renew");
 }
 
 #[test]
@@ -219,7 +226,7 @@ fn a_refused_grant_is_asked_again_after_a_wait() {
         panic!("{}", name(&action));
     };
     let _ = slot.fail(&claim, refusal(), true, at(0));
-    assert_eq!(asked(&slot, &Need::Renewed, at(0)), "renew");
+    assert_eq!(next_action(&slot, &Need::Renewed, at(0)), "renew");
 }
 
 #[test]
@@ -241,12 +248,12 @@ fn a_success_a_login_and_another_token_end_the_wait() {
         }
         let slot = change(&slots, &slot);
         assert_eq!(held(&slot).as_deref(), Some("b"));
-        assert_eq!(asked(&slot, &refused(&slot), at(LIFE)), "renew");
+        assert_eq!(next_action(&slot, &refused(&slot), at(LIFE)), "renew");
         // The next wait begins anew.
         let claim = lead(&slot, &Need::Renewed, at(LIFE));
         let _ = slot.fail(&claim, transient(None), true, at(LIFE));
-        assert_eq!(asked(&slot, &refused(&slot), at(LIFE)), "fail");
-        assert_eq!(asked(&slot, &refused(&slot), at(LIFE + 2)), "renew");
+        assert_eq!(next_action(&slot, &refused(&slot), at(LIFE)), "fail");
+        assert_eq!(next_action(&slot, &refused(&slot), at(LIFE + 2)), "renew");
     }
 }
 
@@ -257,7 +264,7 @@ fn a_token_that_was_of_use_does_not_end_the_wait_after_a_failure() {
     let claim = lead(&slot, &Need::Renewed, at(0));
     let _ = slot.fail(&claim, transient(Some("60")), true, at(0));
     slot.note_refusal(false, &slot.published().expect("a token"), at(0));
-    assert_eq!(asked(&slot, &refused(&slot), at(59)), "fail");
+    assert_eq!(next_action(&slot, &refused(&slot), at(59)), "fail");
 }
 
 #[test]
@@ -266,10 +273,10 @@ fn what_was_refused_is_only_renewed_while_it_is_in_use() {
     let slot = slots.find(token("a", "r", 0), at(0));
     let old = refused(&slot);
     renew(&slots, &slot, token("b", "s", 1), at(1));
-    assert_eq!(asked(&slot, &old, at(1)), "use");
+    assert_eq!(next_action(&slot, &old, at(1)), "use");
     let Need::Other(published) = &old else { return };
     slot.note_refusal(true, published, at(1));
-    assert_eq!(asked(&slot, &refused(&slot), at(1)), "renew");
+    assert_eq!(next_action(&slot, &refused(&slot), at(1)), "renew");
     assert!(slot.may_retry(caller));
 }
 
@@ -288,9 +295,9 @@ fn nothing_renews_a_token_that_is_not_renewable() {
     }
     let empty = slots.first(None, false, at(0));
     for need in [Need::Usable, Need::Renewed] {
-        assert_eq!(asked(&empty, &need, at(0)), "log in", "{need:?}");
+        assert_eq!(next_action(&empty, &need, at(0)), "log in", "{need:?}");
     }
-    assert!(slots.owing().is_empty());
+    assert!(slots.pending().is_empty());
 }
 
 #[test]
@@ -307,7 +314,7 @@ fn the_result_of_a_renewal_counts_for_the_token_that_it_began_from() {
         .expect("without a problem");
     assert!(matches!(other.outcome(), Some(Ok(Outcome::Superseded))));
     assert_eq!(held(&slot).as_deref(), Some("b"));
-    let (update, progress) = begin_telling(&slot).expect("an update");
+    let (update, progress) = begin_delivery(&slot).expect("an update");
     assert!(update.superseded);
     progress.done();
     // So does its failure.
@@ -315,5 +322,5 @@ fn the_result_of_a_renewal_counts_for_the_token_that_it_began_from() {
     slots.replace(&slot, Some(token("d", "r", 2)), false, at(2));
     let failed = slot.fail(&claim, refusal(), true, at(2));
     assert!(matches!(failed, Ok(Outcome::Superseded)));
-    assert_eq!(asked(&slot, &Need::Renewed, at(2)), "renew");
+    assert_eq!(next_action(&slot, &Need::Renewed, at(2)), "renew");
 }

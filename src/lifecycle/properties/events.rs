@@ -1,16 +1,16 @@
-//! What may happen, and the reference model, which knows how many handles and flights there can be.
+//! Events, and the reference model, which counts handles and flights.
 
 use Demand::{Other, Renewed, Usable};
 use proptest::prelude::*;
 use proptest_state_machine::ReferenceStateMachine;
 
-/// As many handles as there may be at a time.
+/// Maximum number of handles.
 const HANDLES: usize = 5;
 
-/// One of several, by its number modulo how many there are.
+/// Index of one of several, modulo their number.
 pub(super) type Index = u8;
 
-/// What a caller asks for.
+/// Demand of a caller.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Demand {
     Usable,
@@ -18,63 +18,63 @@ pub(super) enum Demand {
     Other,
 }
 
-/// The refresh token of an answer.
+/// Refresh token of a response.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Rotation {
     Rotated,
     Kept,
-    /// One that was issued before, to whomever.
+    /// One that was issued before, to any user.
     Known(Index),
 }
 
-/// How long a token lives.
+/// Lifetime of a token.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Life {
     Seconds(u64),
-    /// It has expired before it was issued.
+    /// A negative lifetime.
     Negative,
     Endless,
 }
 
-/// How a renewal fails.
+/// Failure of a renewal.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Failure {
     Transient,
     RetryAfter,
     Refusal,
-    /// Before the server was asked.
+    /// Nothing was sent.
     Unsent,
 }
 
-/// A token that a user has.
+/// Stored token of a user.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Row {
     Login,
-    /// As it was issued, or stored.
+    /// A token as it was issued or stored.
     Known(Index),
     /// Another access token for a refresh token that was issued.
     Newer(Index),
 }
 
-/// How it ends that something is stored.
+/// Outcome of a save.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Saving {
     Answered,
-    /// It is taken, but nobody hears of it.
+    /// It is stored, but no response arrives.
     Unanswered,
     Failed,
-    /// Whoever stored it has vanished.
+    /// The saving process is cut off.
     CutOff,
 }
 
-/// What another process does to the store.
+/// Change of the store by another process.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum External {
     Login,
     Renewal,
     Revocation,
     Loss,
-    /// A backup, or somebody who heeds no version.
+    /// A restored backup, or a write that ignores versions.
     Back(Index),
     Lease,
 }
@@ -83,32 +83,32 @@ pub(super) enum External {
 pub(super) enum Event {
     Ask(Index, Demand),
     Reload(Index),
-    /// A flight of a client with a store goes on: it reads, and asks the server.
+    /// A flight of a client with a store continues: it reads the store, then sends the request.
     Proceed(Index),
     Answer(Index, Rotation, Life),
     Fail(Index, Failure),
-    /// The leader is cut off. One that hangs is left where it is.
+    /// The leader is cut off. A leader that hangs stays as it is.
     CutOff(Index),
-    /// A renewed token is refused, or is not.
+    /// A renewed token is refused, or not.
     Refuse(Index, bool),
     Set(Index, Row),
     Forget(Index),
     Child(Row),
     Close(Index),
-    /// A hook that hangs is one that does not end.
-    BeginTelling(Index),
-    /// It takes the update; or it fails, or panics.
-    EndTelling(Index, bool),
+    /// A hook that hangs has no end.
+    BeginDelivery(Index),
+    /// The hook takes the update; or it fails, or panics.
+    EndDelivery(Index, bool),
     BeginSaving(Index),
     EndSaving(Index, Saving),
     External(External),
-    /// Milliseconds by both clocks.
+    /// Both clocks advance, in milliseconds.
     Pass(u32),
-    /// The wall clock is set, by so many seconds.
+    /// The wall clock is set, by a difference in seconds.
     SetClock(i64),
 }
 
-/// What the reference model starts with, and how many children there are by now.
+/// Start of the reference model, and the number of children so far.
 #[derive(Clone, Debug)]
 pub(super) struct Reference {
     pub(super) has_store: bool,
@@ -130,7 +130,7 @@ impl ReferenceStateMachine for Reference {
         any::<(bool, bool)>().prop_map(reference).boxed()
     }
 
-    /// One number for an event, as making a strategy of each choice takes longer than all else.
+    /// One number per event, as creating a strategy for each choice takes most of the time.
     fn transitions(state: &Self) -> BoxedStrategy<Event> {
         let (has_store, has_hook) = (state.has_store, state.has_hook);
         let event = move |number: u32| {
@@ -158,8 +158,8 @@ impl ReferenceStateMachine for Reference {
     }
 }
 
-/// The event that `weight` leads to, with choices of its own. Without a store, or a hook, time passes
-/// in the place of what they do.
+/// The event of `weight`, with further choices. Without a store or a hook, time passes instead of
+/// their events.
 fn event(has_store: bool, has_hook: bool, weight: u8, choices: [u8; 3]) -> Event {
     let [index, choice, other] = choices;
     let row = match choice % 3 {
@@ -178,8 +178,8 @@ fn event(has_store: bool, has_hook: bool, weight: u8, choices: [u8; 3]) -> Event
         29..32 if has_store => Event::EndSaving(index, one_of(SAVINGS, choice)),
         32..34 if has_store => Event::External(external(choice, other)),
         34 if has_store => Event::Reload(index),
-        35..38 if has_hook => Event::BeginTelling(index),
-        38..40 if has_hook => Event::EndTelling(index, choice % 2 == 0),
+        35..38 if has_hook => Event::BeginDelivery(index),
+        38..40 if has_hook => Event::EndDelivery(index, choice % 2 == 0),
         40..42 => Event::Fail(index, one_of(FAILURES, choice)),
         42 => Event::CutOff(index),
         43 => Event::Refuse(index, choice % 2 == 0),

@@ -1,4 +1,4 @@
-//! Callers, those among them that renew, and what the server answers.
+//! Callers, their renewals, and the responses of the server.
 
 use std::{sync::Arc, time::Duration};
 
@@ -10,7 +10,7 @@ use crate::{
     error::Error,
     lifecycle::{
         action::Action,
-        reconcile::{Asked, HeldLease},
+        reconcile::{HeldLease, SlotSnapshot},
         single_flight::{Claim, Need, Outcome},
         slots::Learned,
         testing::{Recorder, TestSlot, access_token, caller, refusal, transient},
@@ -46,7 +46,7 @@ impl World {
                 self.carry_out(handle, need, action);
             }
             Action::Load(claim) => {
-                let stage = Stage::Loading(slot.asked(), self.row.clone());
+                let stage = Stage::Loading(slot.snapshot(), self.row.clone());
                 self.begin(claim, stage);
             }
             Action::Renew(claim, fallback) => {
@@ -73,7 +73,7 @@ impl World {
         });
     }
 
-    /// Sends the refresh token.
+    /// Sends a request with the refresh token.
     fn request(&self, claim: &Claim<Recorder>, lease: Option<HeldLease>) -> Stage {
         let old = claim.old.as_ref().expect("a token that can be renewed");
         let refresh_token = refresh_token(&old.token).expect("a refresh token");
@@ -91,12 +91,12 @@ impl World {
             return;
         };
         let mut flight = self.flights.remove(at);
-        if let Stage::Loading(asked, row) = &flight.stage {
-            self.learn(&flight.claim.slot, asked, row.clone());
+        if let Stage::Loading(snapshot, row) = &flight.stage {
+            self.learn(&flight.claim.slot, snapshot, row.clone());
             flight.claim.finish(Ok(Outcome::Unchanged));
             return;
         }
-        // The abandoned goes on, as it does not know.
+        // An abandoned flight continues, as its leader does not notice.
         let slot = flight.claim.slot.clone();
         self.read(&slot);
         if !slot.update_claim(&mut flight.claim) {
@@ -131,7 +131,7 @@ impl World {
         }
     }
 
-    /// The lease, unless somebody has it. That of an earlier renewal serves as well.
+    /// The lease, unless it is held. That of an earlier renewal serves as well.
     fn take_lease(&self, slot: &TestSlot) -> Option<HeldLease> {
         if let Some(lease) = slot.take_lease() {
             return Some(lease);
@@ -142,12 +142,12 @@ impl World {
     }
 
     pub(super) fn read(&mut self, slot: &TestSlot) {
-        self.learn(slot, &slot.asked(), self.row.clone());
+        self.learn(slot, &slot.snapshot(), self.row.clone());
     }
 
-    fn learn(&mut self, slot: &TestSlot, asked: &Asked, row: Option<StoredToken>) {
+    fn learn(&mut self, slot: &TestSlot, snapshot: &SlotSnapshot, row: Option<StoredToken>) {
         let old = slot.published();
-        if self.slots.learn(slot, asked, row, self.now) == Learned::Adopted {
+        if self.slots.learn(slot, snapshot, row, self.now) == Learned::Adopted {
             let new = slot.published();
             if let Some(new) = new.as_ref().and_then(|new| refresh_token(&new.token)) {
                 self.check_unspent(&new);
@@ -161,7 +161,7 @@ impl World {
         }
     }
 
-    /// From now on it is known that the refresh token of `old` is spent.
+    /// Notes that the refresh token of `old` is used up.
     fn rotate(&mut self, old: &Token, new: &Token) {
         let [old, new] = [old, new].map(refresh_token);
         if let Some(old) = old.filter(|old| Some(old) != new.as_ref()) {
@@ -169,7 +169,7 @@ impl World {
         }
     }
 
-    /// A flight that has sent its request.
+    /// Takes a flight that has sent its request.
     fn take_request(&mut self, flight: Index) -> Option<(Claim<Recorder>, Option<HeldLease>)> {
         let at = self.flights.iter().enumerate();
         let mut sent: Vec<_> = at
@@ -228,16 +228,16 @@ impl World {
         let Some((claim, _lease)) = self.take_request(flight) else {
             return;
         };
-        let (error, has_asked, retry_after) = match failure {
+        let (error, has_requested, retry_after) = match failure {
             Failure::Transient => (transient(None), true, 0),
             Failure::RetryAfter => (transient(Some("60")), true, 60),
             Failure::Refusal => (refusal(), true, 0),
             Failure::Unsent => (transient(None), false, 0),
         };
         let slot = claim.slot.clone();
-        let result = slot.fail(&claim, error, has_asked, self.now);
+        let result = slot.fail(&claim, error, has_requested, self.now);
         assert!(claim.waiter().is_settled() && !claim.is_leading());
-        if result.is_err() && has_asked {
+        if result.is_err() && has_requested {
             let token = slot.published();
             if let Failure::Refusal = failure {
                 let refused = token.as_ref().and_then(|old| refresh_token(&old.token));

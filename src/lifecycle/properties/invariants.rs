@@ -1,4 +1,4 @@
-//! What holds whatever happens.
+//! Invariants.
 
 use std::{sync::Arc, time::Duration};
 
@@ -13,15 +13,15 @@ use crate::{
     },
 };
 
-/// How long a spent refresh token is remembered.
+/// Time for which a used refresh token leads to its successor.
 const SPENT: Duration = Duration::from_secs(60);
 /// The longest wait after a failure, which is the bound of `Retry-After` and a quarter.
 const LONGEST_WAIT: Duration = Duration::from_secs(375);
 
-/// At each event.
+/// Checks of single events.
 impl World {
-    /// Nobody gets an expired token. One that was born expired is used as long as nothing can renew
-    /// it.
+    /// No caller gets an expired token. One that was issued expired is used as long as nothing can
+    /// renew it.
     pub(super) fn check_usable(&self, slot: &TestSlot, published: &Published) {
         let token = &published.token;
         let is_zero = token.issued_at() == token.expires_at();
@@ -34,7 +34,7 @@ impl World {
         );
     }
 
-    /// An error says that nothing helps, or when to try again.
+    /// An error says that no renewal is possible, or when to try again.
     pub(super) fn check_error(&self, slot: &TestSlot, error: &Error) {
         let left = error.retry_after();
         assert!(
@@ -47,7 +47,7 @@ impl World {
         assert!(!has_way || left.is_some(), "there is a way to a new token");
     }
 
-    /// A flight that is overdue is not waited for.
+    /// No caller waits for an overdue flight.
     pub(super) fn check_young(&self, slot: &TestSlot, waiter: &Recorder) {
         let mut flights = self.flights.iter();
         let flight = flights
@@ -95,7 +95,7 @@ impl World {
     }
 }
 
-/// After each event.
+/// Checks after each event.
 impl World {
     pub(super) fn check(&self) {
         self.check_waiters();
@@ -104,14 +104,14 @@ impl World {
         self.check_registry();
     }
 
-    /// Whoever waits for a flight that has ended has heard of it.
+    /// All waiters of an ended flight are released.
     fn check_waiters(&self) {
         for waiter in &self.waiters {
             let is_led = || {
                 let mut flights = self.flights.iter();
                 flights.any(|flight| flight.claim.waiter().is(waiter))
             };
-            assert!(waiter.is_settled() || is_led(), "a waiter is left behind");
+            assert!(waiter.is_settled() || is_led(), "a waiter is not released");
         }
     }
 
@@ -143,7 +143,7 @@ impl World {
         }
     }
 
-    /// A slot has one flight at most.
+    /// A slot has at most one flight.
     fn check_flights(&self) {
         let leading = self
             .flights
@@ -156,31 +156,34 @@ impl World {
         assert_eq!(slots.len(), count, "two flights for one slot");
     }
 
-    /// The registry has what is owed or in flight, and nothing else.
+    /// The registry has exactly the slots with a flight or with undelivered tokens.
     fn check_registry(&self) {
-        let owing = self.slots.owing();
+        let pending = self.slots.pending();
         for slot in self.seen.iter().filter_map(std::sync::Weak::upgrade) {
-            let is_kept = owing.iter().any(|owing| Arc::ptr_eq(owing, &slot));
+            let is_kept = pending.iter().any(|pending| Arc::ptr_eq(pending, &slot));
             let mut flights = self.flights.iter();
-            // A flight that was abandoned may yet bring something.
+            // An abandoned flight may still bring a token.
             let is_led = flights.any(|flight| Arc::ptr_eq(&flight.claim.slot, &slot));
-            assert!(is_kept || slot.is_settled(), "what is owed is forgotten");
+            assert!(
+                is_kept || slot.is_settled(),
+                "an undelivered token is forgotten"
+            );
             assert!(
                 !is_kept || !slot.is_settled() || is_led,
-                "what is settled is kept: {slot:?}"
+                "a settled slot is kept: {slot:?}"
             );
         }
     }
 }
 
-/// In the end.
+/// Checks at the end.
 impl World {
-    /// What was issued was told, or something that came after it for the same slot and stands for
-    /// both; and the store has what the client has.
+    /// Each issued token was delivered, or a later one of the same slot that includes it; and the
+    /// store has the token of the client.
     pub(super) fn check_delivered(&self) {
         assert!(
-            self.slots.owing().is_empty(),
-            "something is left to be done"
+            self.slots.pending().is_empty(),
+            "undelivered tokens are left"
         );
         assert_eq!(self.slots.take_dropped(), 0);
         let number = |name: &String| name.parse::<u32>().expect("a number");
@@ -192,16 +195,16 @@ impl World {
                     && !issued.superseded
             };
             assert!(
-                self.told.contains(name) || self.told.iter().any(stands_for_both),
+                self.delivered.contains(name) || self.delivered.iter().any(stands_for_both),
                 "{name} is lost"
             );
         }
-        // A store that lost everything is no reason to store anything.
+        // A store that lost its content is not written for that reason.
         if let Some(row) = self.row.as_ref().filter(|_| self.has_store) {
             let own = to_the_end(self.handles[0].clone()).published();
             let own = own.map(|own| access_token(&own.token));
             let stored = row.token.as_ref().map(access_token);
-            assert_eq!(stored, own, "the store has another");
+            assert_eq!(stored, own, "the store has another token");
         }
     }
 }

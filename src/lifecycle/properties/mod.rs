@@ -1,4 +1,4 @@
-//! Random sequences of all that may happen to the slots of a client and its children.
+//! Random sequences of events of the slots of a client and its children.
 
 mod events;
 mod flights;
@@ -22,7 +22,7 @@ prop_state_machine! {
     fn nothing_is_lost_doubled_or_left_behind(sequential 1..60 => Sequences);
 }
 
-/// The slots, with a server, a store, a hook and callers that a test plays.
+/// Slots with a simulated server, store, hook and callers.
 struct Sequences;
 
 impl StateMachineTest for Sequences {

@@ -1,4 +1,4 @@
-//! Callers, a server, a store and a hook around the slots, and what each of them knows.
+//! State of the simulation: slots, callers, server, store and hook.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -12,7 +12,7 @@ use crate::{
         now::Now,
         outbox::{Due, InProgress},
         published::Published,
-        reconcile::{Asked, HeldLease, Unsaved},
+        reconcile::{HeldLease, SlotSnapshot, Unsaved},
         single_flight::{Claim, Need},
         slot::Slot,
         table::to_the_end,
@@ -22,7 +22,7 @@ use crate::{
     token_store::StoredToken,
 };
 
-/// A flight and how far it has come.
+/// A flight and its stage.
 pub(super) struct Attempt {
     pub(super) claim: Claim<Recorder>,
     /// By monotonic time.
@@ -31,11 +31,11 @@ pub(super) struct Attempt {
 }
 
 pub(super) enum Stage {
-    /// The store is being read, and held this.
-    Loading(Asked, Option<StoredToken>),
-    /// The store is to be read next, as in each renewal of a client that has one.
+    /// The store is being read, with this content.
+    Loading(SlotSnapshot, Option<StoredToken>),
+    /// The store is read next, as in each renewal of a client that has one.
     Reading,
-    /// The server was sent this refresh token.
+    /// A request with this refresh token was sent.
     Requesting(String, Option<HeldLease>),
 }
 
@@ -43,19 +43,19 @@ pub(super) enum Stage {
 pub(super) struct Failed {
     pub(super) at: Duration,
     pub(super) retry_after: Duration,
-    /// The token that was to be renewed.
+    /// The token to be renewed.
     pub(super) token: Option<Arc<Published>>,
 }
 
-/// A token that an answer brought, which the hook is to be told.
+/// A token of a response, to be delivered to the hook.
 pub(super) struct Issued {
     pub(super) slot: Weak<Slot<Recorder>>,
     pub(super) superseded: bool,
 }
 
-/// An update that the hook is told.
-type Telling = (String, InProgress<Recorder>);
-/// What the store is given.
+/// An update in delivery to the hook.
+type DeliveryNow = (String, InProgress<Recorder>);
+/// A save in progress.
 type SavingNow = (TestSlot, Unsaved, InProgress<Recorder>);
 
 pub(super) struct World {
@@ -65,22 +65,22 @@ pub(super) struct World {
     pub(super) now: Now,
     /// The first of them is the client, which has the store if there is one.
     pub(super) handles: Vec<TestSlot>,
-    /// All slots that there have been.
+    /// All slots so far.
     pub(super) seen: Vec<Weak<Slot<Recorder>>>,
     pub(super) flights: Vec<Attempt>,
     pub(super) waiters: Vec<Recorder>,
-    telling: Vec<Telling>,
+    deliveries: Vec<DeliveryNow>,
     saving: Vec<SavingNow>,
-    /// Every token that there has been.
+    /// All tokens so far.
     tokens: Vec<Token>,
-    /// Since when it is known, by monotonic time, that another took the place of a refresh token.
+    /// The monotonic time since which the successor of a refresh token is known.
     pub(super) spent: HashMap<String, Duration>,
-    /// What was revoked elsewhere.
+    /// Refresh tokens that were revoked by others.
     pub(super) revoked: HashSet<String>,
     pub(super) refused: HashSet<String>,
     pub(super) failed: HashMap<usize, Failed>,
     pub(super) issued: HashMap<String, Issued>,
-    pub(super) told: HashSet<String>,
+    pub(super) delivered: HashSet<String>,
     pub(super) row: Option<StoredToken>,
     pub(super) lease: Arc<()>,
     pub(super) is_leased_elsewhere: bool,
@@ -99,7 +99,7 @@ impl World {
             handles: vec![slot],
             flights: Vec::new(),
             waiters: Vec::new(),
-            telling: Vec::new(),
+            deliveries: Vec::new(),
             saving: Vec::new(),
             tokens: Vec::new(),
             spent: HashMap::new(),
@@ -107,7 +107,7 @@ impl World {
             refused: HashSet::new(),
             failed: HashMap::new(),
             issued: HashMap::new(),
-            told: HashSet::new(),
+            delivered: HashSet::new(),
             row: None,
             lease: Arc::new(()),
             is_leased_elsewhere: false,
@@ -156,25 +156,26 @@ impl World {
                 let slot = self.handles.remove(child);
                 self.slots.forget_handle(&slot);
             }
-            Event::BeginTelling(slot) => {
-                let mut owing = self.slots.owing();
-                if let Some(slot) = take(&mut owing, slot)
+            Event::BeginDelivery(slot) => {
+                let mut pending = self.slots.pending();
+                if let Some(slot) = take(&mut pending, slot)
                     && let Due::Mine(update, progress) = slot.take_update()
                 {
-                    self.telling.push((access_token(&update.token), progress));
+                    self.deliveries
+                        .push((access_token(&update.token), progress));
                 }
             }
-            Event::EndTelling(telling, is_taken) => {
-                if let Some((name, progress)) = take(&mut self.telling, telling)
+            Event::EndDelivery(delivery, is_taken) => {
+                if let Some((name, progress)) = take(&mut self.deliveries, delivery)
                     && is_taken
                 {
-                    self.told.insert(name);
+                    self.delivered.insert(name);
                     progress.done();
                 }
             }
             Event::BeginSaving(slot) => {
-                let mut owing = self.slots.owing();
-                if let Some(slot) = take(&mut owing, slot)
+                let mut pending = self.slots.pending();
+                if let Some(slot) = take(&mut pending, slot)
                     && let Due::Mine(unsaved, progress) = slot.take_unsaved()
                 {
                     self.saving.push((slot, unsaved, progress));
@@ -264,7 +265,7 @@ impl World {
         self.row = Some(StoredToken::new(token, version));
     }
 
-    /// A token that a user has.
+    /// The token of a row.
     fn token(&mut self, row: Row) -> Token {
         match row {
             Row::Login => self.make(None, Life::Seconds(90)),
@@ -295,20 +296,20 @@ impl World {
         token
     }
 
-    /// All is done that is owed; afterwards, nothing may be left.
+    /// Completes all work; nothing may be left afterwards.
     pub(super) fn wind_up(mut self) {
         self.is_leased_elsewhere = false;
         self.flights.clear();
-        self.telling.clear();
+        self.deliveries.clear();
         self.saving.clear();
         self.check();
         if self.has_store {
             let slot = to_the_end(self.handles[0].clone());
             self.read(&slot);
         }
-        for slot in self.slots.owing() {
+        for slot in self.slots.pending() {
             while let Due::Mine(update, progress) = slot.take_update() {
-                self.told.insert(access_token(&update.token));
+                self.delivered.insert(access_token(&update.token));
                 progress.done();
             }
             while let Due::Mine(unsaved, progress) = slot.take_unsaved() {
@@ -319,11 +320,11 @@ impl World {
         self.check_delivered();
         self.handles.clear();
         let left = self.seen.iter().filter(|slot| slot.strong_count() > 0);
-        assert_eq!(left.count(), 0, "slots that nobody has are kept");
+        assert_eq!(left.count(), 0, "unused slots are kept");
     }
 }
 
-/// One of several, if there is any.
+/// Takes one of several, if there is any.
 pub(super) fn take<T>(from: &mut Vec<T>, index: Index) -> Option<T> {
     (!from.is_empty()).then(|| from.swap_remove(usize::from(index) % from.len()))
 }

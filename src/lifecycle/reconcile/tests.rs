@@ -10,8 +10,8 @@ use crate::lifecycle::{
     single_flight::{Need, Outcome},
     slots::Learned,
     testing::{
-        LIFE, Recorder, TestSlot, TestSlots, asked, at, held, lead, name, next, renew, slots,
-        token, told,
+        LIFE, Recorder, TestSlot, TestSlots, at, deliver_all, held, lead, name, next, next_action,
+        renew, slots, token,
     },
 };
 
@@ -28,7 +28,7 @@ fn row(name: Option<&str>, version: u64) -> StoredToken {
 
 /// Reads the store, which holds a token of that name in that version.
 fn learn(slots: &TestSlots, slot: &TestSlot, name: Option<&str>, version: u64) -> Learned {
-    slots.learn(slot, &slot.asked(), Some(row(name, version)), at(1000))
+    slots.learn(slot, &slot.snapshot(), Some(row(name, version)), at(1000))
 }
 
 fn begin_saving(slot: &TestSlot) -> Option<(Unsaved, InProgress<Recorder>)> {
@@ -79,7 +79,7 @@ fn what_is_stored_is_told_by_its_version() {
         assert_eq!(held(&slot).as_deref(), held_then);
         assert_eq!(unsaved(&slot), None);
     }
-    assert!(slots.owing().is_empty());
+    assert!(slots.pending().is_empty());
 }
 
 #[test]
@@ -87,7 +87,7 @@ fn a_store_that_lost_its_token_takes_none_away() {
     let slots = slots();
     let slot = stored(&slots);
     assert_eq!(
-        slots.learn(&slot, &slot.asked(), None, at(0)),
+        slots.learn(&slot, &slot.snapshot(), None, at(0)),
         Learned::Known
     );
     assert_eq!(held(&slot).as_deref(), Some("a"));
@@ -99,11 +99,11 @@ fn a_store_that_lost_its_token_takes_none_away() {
 fn what_was_read_before_the_slot_changed_says_nothing() {
     let slots = slots();
     let slot = stored(&slots);
-    let before = slot.asked();
+    let before = slot.snapshot();
     renew(&slots, &slot, token("b", "b", 1), at(1));
     let late = slots.learn(&slot, &before, Some(row(Some("a"), 3)), at(1));
     assert_eq!(late, Learned::Changed);
-    let before = slot.asked();
+    let before = slot.snapshot();
     assert_eq!(learn(&slots, &slot, Some("x"), 4), Learned::Adopted);
     let late = slots.learn(&slot, &before, Some(row(Some("y"), 5)), at(1));
     assert_eq!(
@@ -135,7 +135,11 @@ fn a_renewal_gives_way_to_what_was_stored_meanwhile_and_a_login_does_not() {
         let next = (expected == Some("b")).then_some(version + 1);
         assert_eq!(unsaved(&slot).map(|next| next.version), next, "{what}");
         let superseded = (!is_login).then_some(expected != Some("b"));
-        assert_eq!(told(&slot).first().map(|told| told.2), superseded, "{what}");
+        assert_eq!(
+            deliver_all(&slot).first().map(|told| told.2),
+            superseded,
+            "{what}"
+        );
     }
 }
 
@@ -173,8 +177,8 @@ fn a_revocation_that_was_adopted_asks_for_nothing() {
     let slot = stored(&slots);
     assert_eq!(learn(&slots, &slot, None, 4), Learned::Adopted);
     // The grant of the client, or another process, may bring a new one.
-    assert_eq!(asked(&slot, &Need::Usable, at(1)), "renew");
-    assert!(slots.owing().is_empty());
+    assert_eq!(next_action(&slot, &Need::Usable, at(1)), "renew");
+    assert!(slots.pending().is_empty());
 }
 
 #[test]
@@ -188,7 +192,8 @@ fn what_the_store_took_without_saying_so_is_not_somebody_else_s() {
     assert!(unsaved(&slot).is_some());
     // It took it. The slot has come further.
     renew(&slots, &slot, token("c", "c", 2), at(2));
-    let read = |stored: &Unsaved| slots.learn(&slot, &slot.asked(), stored.next.clone(), at(1000));
+    let read =
+        |stored: &Unsaved| slots.learn(&slot, &slot.snapshot(), stored.next.clone(), at(1000));
     assert_eq!(read(&first), Learned::Known);
     assert_eq!(held(&slot).as_deref(), Some("c"));
     assert_eq!(unsaved(&slot).map(|next| next.version), Some(5));
@@ -234,12 +239,12 @@ fn one_save_at_a_time_and_again_until_it_has_succeeded() {
     let slots = slots();
     let slot = stored(&slots);
     renew(&slots, &slot, token("b", "b", 1), at(1));
-    told(&slot);
+    deliver_all(&slot);
     let (unsaved, progress) = begin_saving(&slot).expect("something to store");
     let Due::Busy(other) = slot.take_unsaved() else {
         panic!("two at a time");
     };
-    assert!(!slot.is_settled() && slot.owes());
+    assert!(!slot.is_settled() && slot.has_undelivered());
     // It fails, or is cut off.
     drop(progress);
     assert!(other.is_settled());
@@ -247,11 +252,11 @@ fn one_save_at_a_time_and_again_until_it_has_succeeded() {
     assert_eq!(next, StoredToken::new(Some(token("b", "b", 1)), 4));
     let (unsaved, progress) = begin_saving(&slot).expect("something to store");
     slot.saved(&unsaved, &next);
-    assert!(!slot.is_settled() && !slot.owes());
-    assert_eq!(slots.owing().len(), 1);
+    assert!(!slot.is_settled() && !slot.has_undelivered());
+    assert_eq!(slots.pending().len(), 1);
     progress.done();
     assert!(begin_saving(&slot).is_none());
-    assert!(slots.owing().is_empty());
+    assert!(slots.pending().is_empty());
     assert_eq!(learn(&slots, &slot, Some("b"), 4), Learned::Known);
 }
 
@@ -322,7 +327,7 @@ fn the_lease_is_kept_until_the_token_is_stored() {
         .expect("without a problem");
     assert_eq!(back(), 3);
     assert_eq!(held(&slot).as_deref(), Some("x"));
-    assert!(told(&slot)[0].2);
+    assert!(deliver_all(&slot)[0].2);
     // And a store that goes along to another token.
     publish("e", 4);
     slots.replace(&slot, Some(token("f", "f", 4)), true, at(4));
@@ -369,16 +374,16 @@ fn the_store_is_read_first_by_one_for_all() {
     let Action::Load(claim) = next(&slot, &Need::Usable, at(0)) else {
         panic!("nothing is known of the store");
     };
-    assert_eq!(asked(&slot, &Need::Usable, at(0)), "wait");
+    assert_eq!(next_action(&slot, &Need::Usable, at(0)), "wait");
     assert_eq!(name(&slot.reload(at(0))), "wait");
     let stored = StoredToken::new(Some(token("a", "r", 0)), 7);
-    slots.learn(&slot, &slot.asked(), Some(stored), at(0));
-    assert_eq!(asked(&slot, &Need::Usable, at(0)), "use");
+    slots.learn(&slot, &slot.snapshot(), Some(stored), at(0));
+    assert_eq!(next_action(&slot, &Need::Usable, at(0)), "use");
     claim.finish(Ok(Outcome::Unchanged));
-    assert!(slots.owing().is_empty());
+    assert!(slots.pending().is_empty());
     assert_eq!(name(&slot.reload(at(0))), "load");
     // A store may have what renews a token.
-    assert_eq!(asked(&slot, &Need::Usable, at(LIFE)), "renew");
+    assert_eq!(next_action(&slot, &Need::Usable, at(LIFE)), "renew");
     assert!(slot.is_stored());
 }
 
@@ -387,8 +392,8 @@ fn a_store_that_holds_nothing_is_looked_into_once() {
     let slots = slots();
     let slot = slots.first(None, true, at(0));
     let claim = lead(&slot, &Need::Usable, at(0));
-    slots.learn(&slot, &slot.asked(), None, at(0));
+    slots.learn(&slot, &slot.snapshot(), None, at(0));
     claim.finish(Ok(Outcome::Unchanged));
     // The renewal looks again, and fails without a request.
-    assert_eq!(asked(&slot, &Need::Usable, at(0)), "renew");
+    assert_eq!(next_action(&slot, &Need::Usable, at(0)), "renew");
 }

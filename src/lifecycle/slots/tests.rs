@@ -5,8 +5,8 @@ use crate::lifecycle::{
     outbox::SUPERSEDED,
     single_flight::Need,
     testing::{
-        LIFE, access_token, asked, at, begin_telling, held, lead, load, owes, renew, save, slots,
-        stored, token, token_until, told,
+        LIFE, access_token, at, begin_delivery, deliver_all, held, is_pending, lead, load,
+        next_action, renew, save, slots, stored, token, token_until,
     },
 };
 
@@ -39,9 +39,9 @@ fn a_newer_row_of_a_child_is_stored() {
     let slots = slots();
     let slot = stored(&slots, token("a", "r", 0), at(0));
     slots.find(token("older", "r", 0), at(1));
-    assert!(!owes(&slots, &slot));
+    assert!(!is_pending(&slots, &slot));
     slots.find(token("newer", "r", 1), at(1));
-    assert!(owes(&slots, &slot));
+    assert!(is_pending(&slots, &slot));
     let expected = StoredToken::new(Some(token("newer", "r", 1)), 4);
     assert_eq!(save(&slot), Some(expected));
 }
@@ -81,11 +81,11 @@ fn replacing_a_token_points_one_handle_elsewhere() {
         // The store goes along with the handle that has it.
         let stores = [&child, &next].map(|slot| slot.is_stored());
         assert_eq!(stores, [owner == 0, owner == 1]);
-        assert_eq!(owes(&slots, &next), has_store);
-        assert!(!owes(&slots, &child));
+        assert_eq!(is_pending(&slots, &next), has_store);
+        assert!(!is_pending(&slots, &child));
         let expected = has_store.then(|| StoredToken::new(Some(token("b", "s", 1)), 4));
         assert_eq!(save(&next), expected);
-        assert!(slots.owing().is_empty());
+        assert!(slots.pending().is_empty());
     }
 }
 
@@ -135,7 +135,7 @@ fn an_older_token_that_is_set_counts_where_nobody_else_has_another() {
     let next = slots.replace(&slot, Some(token("older", "r", 500)), false, at(102));
     assert!(Arc::ptr_eq(&slot, &next));
     assert_eq!(held(&slot).as_deref(), Some("b"));
-    assert!(!told(&slot)[0].2);
+    assert!(!deliver_all(&slot)[0].2);
 }
 
 #[test]
@@ -143,10 +143,10 @@ fn updates_of_a_login_that_was_replaced_are_told_as_superseded() {
     let slots = slots();
     let slot = slots.find(token("a", "r", 0), at(0));
     renew(&slots, &slot, token("b", "s", 1), at(1));
-    let (being_told, progress) = begin_telling(&slot).expect("an update");
+    let (update, progress) = begin_delivery(&slot).expect("an update");
     let claim = lead(&slot, &Need::Renewed, at(2));
     slots.replace(&slot, Some(token("x", "y", 2)), false, at(2));
-    assert!(!being_told.superseded && owes(&slots, &slot));
+    assert!(!update.superseded && is_pending(&slots, &slot));
     // The hook fails, and the renewal in flight goes on to its end.
     drop(progress);
     let outcome = slots
@@ -154,17 +154,17 @@ fn updates_of_a_login_that_was_replaced_are_told_as_superseded() {
         .expect("without a problem");
     assert!(matches!(outcome, Outcome::Superseded));
     assert_eq!(
-        told(&slot),
+        deliver_all(&slot),
         [("b", "a", true), ("c", "b", true)].map(|(a, b, c)| (a.into(), b.into(), c))
     );
     drop(claim);
-    assert!(slots.owing().is_empty());
+    assert!(slots.pending().is_empty());
     // As long as others have it, it is not replaced.
     let slot = slots.find(token("a", "r2", 0), at(0));
     slots.find(token("a", "r2", 0), at(0));
     renew(&slots, &slot, token("b", "s2", 1), at(1));
     slots.replace(&slot, Some(token("x", "y", 2)), false, at(2));
-    assert_eq!(told(&slot), [("b".into(), "a".into(), false)]);
+    assert_eq!(deliver_all(&slot), [("b".into(), "a".into(), false)]);
 }
 
 #[test]
@@ -177,7 +177,7 @@ fn a_handle_that_is_closed_supersedes_nothing() {
         .publish(&claim, token("b", "s", 1), None, None, true, at(1))
         .expect("without a problem");
     assert!(matches!(outcome, Outcome::Token(_)));
-    assert_eq!(told(&slot), [("b".into(), "a".into(), false)]);
+    assert_eq!(deliver_all(&slot), [("b".into(), "a".into(), false)]);
 }
 
 #[test]
@@ -186,7 +186,7 @@ fn a_stale_row_of_the_store_gets_the_new_token() {
         let slots = slots();
         let child = slots.find(token("a", "r", 0), at(0));
         renew(&slots, &child, token("b", "s", 10), at(10));
-        told(&child);
+        deliver_all(&child);
         let child = in_use.then_some(child);
         let slot = stored(&slots, token("a", "r", 0), at(11));
         let slot = match &child {
@@ -197,7 +197,7 @@ fn a_stale_row_of_the_store_gets_the_new_token() {
             None => slot,
         };
         assert_eq!(held(&slot).as_deref(), Some("b"), "{in_use}");
-        assert!(owes(&slots, &slot));
+        assert!(is_pending(&slots, &slot));
         assert_eq!(
             save(&slot),
             Some(StoredToken::new(Some(token("b", "s", 10)), 4))
@@ -210,14 +210,14 @@ fn a_store_that_goes_back_to_a_spent_refresh_token_gets_the_new_one() {
     let slots = slots();
     let slot = stored(&slots, token("a", "r", 0), at(0));
     renew(&slots, &slot, token("b", "s", 10), at(10));
-    told(&slot);
+    deliver_all(&slot);
     assert!(save(&slot).is_some());
     // A renewal in flight goes on.
     let claim = lead(&slot, &Need::Renewed, at(11));
     let learned = load(&slots, &slot, Some(token("a", "r", 0)), 5, at(11));
     assert!(learned == Learned::Known && claim.is_leading());
     drop(claim);
-    assert!(owes(&slots, &slot));
+    assert!(is_pending(&slots, &slot));
     assert_eq!(held(&slot).as_deref(), Some("b"));
     assert_eq!(
         save(&slot),
@@ -239,7 +239,7 @@ fn what_another_process_renewed_is_adopted_and_its_refresh_token_spent() {
     let child = slots.find(token("a", "r", 0), at(11));
     assert!(Arc::ptr_eq(&slot, &child));
     assert_eq!(held(&child).as_deref(), Some("b"));
-    assert_eq!(asked(&slot, &Need::Usable, at(11)), "use");
+    assert_eq!(next_action(&slot, &Need::Usable, at(11)), "use");
 }
 
 #[test]
@@ -263,15 +263,15 @@ fn of_superseded_logins_64_are_kept() {
         renew(&slots, &slot, token("b", &format!("s{n}"), 0), at(0));
         slot = slots.replace(&slot, Some(login(n)), false, at(0));
         let kept = n.min(SUPERSEDED);
-        assert_eq!(slots.owing().len(), kept);
+        assert_eq!(slots.pending().len(), kept);
     }
     assert_eq!((slots.take_dropped(), slots.take_dropped()), (1, 0));
     // The oldest was dropped.
-    assert!(!owes(&slots, &first) && first.owes());
-    for slot in slots.owing() {
-        assert!(told(&slot)[0].2);
+    assert!(!is_pending(&slots, &first) && first.has_undelivered());
+    for slot in slots.pending() {
+        assert!(deliver_all(&slot)[0].2);
     }
-    assert!(slots.owing().is_empty());
+    assert!(slots.pending().is_empty());
 }
 
 #[test]
@@ -287,7 +287,7 @@ fn a_login_that_comes_back_is_not_dropped_as_superseded() {
         renew(&slots, &slot, token("b", &format!("s{n}"), 0), at(0));
         slot = slots.replace(&slot, Some(token("a", &format!("r{n}"), 0)), false, at(0));
     }
-    assert!(owes(&slots, &first));
+    assert!(is_pending(&slots, &first));
     assert_eq!(slots.take_dropped(), SUPERSEDED);
 }
 
@@ -307,7 +307,11 @@ fn logins_that_alternate_keep_as_much_as_there_are_of_them() {
             slot = slots.replace(&slot, Some(other.clone()), false, at(n));
         }
     }
-    let kept: usize = slots.owing().iter().map(|slot| told(slot).len()).sum();
+    let kept: usize = slots
+        .pending()
+        .iter()
+        .map(|slot| deliver_all(slot).len())
+        .sum();
     // And the last of each.
     assert!(kept <= 2 * (SUPERSEDED + 1), "{kept}");
     assert!(slots.take_dropped() >= 1000 - 2 * (SUPERSEDED + 1));
@@ -336,13 +340,16 @@ fn while_another_process_renews_early_nobody_else_does() {
     let slots = slots();
     let slot = slots.first(None, true, at(0));
     let stored = StoredToken::new(Some(token("a", "r", 0)), 7);
-    slots.learn(&slot, &slot.asked(), Some(stored), at(0));
+    slots.learn(&slot, &slot.snapshot(), Some(stored), at(0));
     let now = at(LIFE - 30);
     let claim = lead(&slot, &Need::Usable, now);
     slot.defer(now);
     claim.finish(Ok(Outcome::Unchanged));
-    assert_eq!(asked(&slot, &Need::Usable, now), "use");
-    assert_eq!(asked(&slot, &Need::Usable, at(LIFE - 28)), "renew early");
+    assert_eq!(next_action(&slot, &Need::Usable, now), "use");
+    assert_eq!(
+        next_action(&slot, &Need::Usable, at(LIFE - 28)),
+        "renew early"
+    );
     slot.defer(at(LIFE - 1));
-    assert_eq!(asked(&slot, &Need::Usable, at(LIFE)), "renew");
+    assert_eq!(next_action(&slot, &Need::Usable, at(LIFE)), "renew");
 }

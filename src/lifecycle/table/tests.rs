@@ -8,8 +8,8 @@ use crate::lifecycle::{
     single_flight::{Need, Outcome},
     slots::Learned,
     testing::{
-        TestSlot, TestSlots, at, caller, held, lead, load, owes, renew, save, slots, stored, token,
-        token_until, told,
+        TestSlot, TestSlots, at, caller, deliver_all, held, is_pending, lead, load, renew, save,
+        slots, stored, token, token_until,
     },
 };
 use crate::token_store::{Lease, StoredToken};
@@ -21,7 +21,7 @@ fn a_spent_refresh_token_leads_to_the_new_token_for_a_minute() {
         let slot = slots.find(token("a", "r", 0), at(0));
         renew(&slots, &slot, token("b", "s", 10), at(10));
         renew(&slots, &slot, token("c", "t", 20), at(20));
-        told(&slot);
+        deliver_all(&slot);
         let kept = in_use.then(|| slot.clone());
         drop(slot);
         for (refresh, now, expected) in [
@@ -67,7 +67,7 @@ fn those_who_come_by_a_spent_refresh_token_share_one_slot() {
     let slots = slots();
     let slot = slots.find(token("a", "r", 0), at(0));
     renew(&slots, &slot, token("b", "s", 10), at(10));
-    told(&slot);
+    deliver_all(&slot);
     drop(slot);
     let [one, other] = [(); 2].map(|()| slots.find(token("a", "r", 0), at(11)));
     let third = slots.find(token("b", "s", 10), at(11));
@@ -123,17 +123,17 @@ fn where_a_refresh_token_has_a_slot_already_the_two_become_one() {
         }
         assert!(slot.fresh(at(10).unix).is_none());
         // What is owed for the store and to the hook is still owed.
-        assert_eq!(owes(&slots, &child), by_renewal);
-        assert_eq!(owes(&slots, &slot), by_renewal);
+        assert_eq!(is_pending(&slots, &child), by_renewal);
+        assert_eq!(is_pending(&slots, &slot), by_renewal);
         assert_eq!(child.lease_left(at(60)).is_some(), by_renewal);
-        assert_eq!(told(&slot).len(), usize::from(by_renewal));
+        assert_eq!(deliver_all(&slot).len(), usize::from(by_renewal));
         let saved = save(&child);
         assert_eq!(saved.is_some(), by_renewal);
-        assert!(slots.owing().is_empty(), "{by_renewal}");
+        assert!(slots.pending().is_empty(), "{by_renewal}");
         // Both handles are counted: one that leaves supersedes nothing.
         renew(&slots, &child, token("c", "t", 11), at(11));
         slots.replace(&child, Some(token("x", "y", 11)), false, at(11));
-        assert!(!told(&child)[0].2);
+        assert!(!deliver_all(&child)[0].2);
         for refresh in ["s", "t"] {
             assert!(Arc::ptr_eq(
                 &child,
@@ -150,7 +150,7 @@ fn those_that_become_one_keep_the_newer_token_and_store_it() {
     let slot = stored(&slots, token("older", "s", 10), at(20));
     assert!(slot.forwarded().is_some());
     assert_eq!(held(&child).as_deref(), Some("newer"));
-    assert!(owes(&slots, &child));
+    assert!(is_pending(&slots, &child));
     let saved = save(&child).expect("something to store");
     assert_eq!(saved, StoredToken::new(Some(token("newer", "s", 20)), 4));
     assert_eq!(load(&slots, &child, saved.token, 4, at(20)), Learned::Known);
@@ -159,7 +159,7 @@ fn those_that_become_one_keep_the_newer_token_and_store_it() {
     let slot = stored(&slots, token("newer", "t", 30), at(30));
     assert!(slot.forwarded().is_some());
     assert_eq!(held(&child).as_deref(), Some("newer"));
-    assert!(slots.owing().is_empty());
+    assert!(slots.pending().is_empty());
 }
 
 #[test]
@@ -197,7 +197,7 @@ fn a_store_that_is_being_written_goes_along_and_is_written_again() {
     let slots = slots();
     let slot = stored(&slots, token("a", "r", 0), at(0));
     renew(&slots, &slot, token("b", "s", 1), at(1));
-    told(&slot);
+    deliver_all(&slot);
     // The store is slow, so another renewal comes first, and leads to the child's refresh token.
     let Due::Mine(late, progress) = slot.take_unsaved() else {
         panic!("there is something to store");
@@ -212,11 +212,11 @@ fn a_store_that_is_being_written_goes_along_and_is_written_again() {
     let next = late.next.clone().expect("a version");
     assert!(slot.saved(&late, &next).is_none());
     progress.done();
-    assert!(owes(&slots, &child));
+    assert!(is_pending(&slots, &child));
     // It is refused, as it was written meanwhile.
     assert!(matches!(child.take_unsaved(), Due::Mine(..)));
     load(&slots, &child, next.token, next.version, at(2));
-    assert!(!owes(&slots, &slot));
+    assert!(!is_pending(&slots, &slot));
 }
 
 #[test]
@@ -229,8 +229,8 @@ fn the_store_goes_along_with_a_handle_that_has_not_followed_yet() {
             assert!(next.is_stored() && !child.is_stored(), "{by_renewal}");
             assert_eq!(save(&next), Some(StoredToken::new(token, 4)));
             assert_eq!(held(&child).as_deref(), Some("b"));
-            told(&slot);
-            assert!(slots.owing().is_empty(), "{by_renewal}");
+            deliver_all(&slot);
+            assert!(slots.pending().is_empty(), "{by_renewal}");
             // The child still has its slot for itself.
             renew(
                 &slots,
@@ -238,7 +238,7 @@ fn the_store_goes_along_with_a_handle_that_has_not_followed_yet() {
                 crate::lifecycle::testing::token("c", "t", 12),
                 at(12),
             );
-            assert!(!told(&child)[0].2);
+            assert!(!deliver_all(&child)[0].2);
         }
     }
 }
@@ -254,7 +254,7 @@ fn who_follows_takes_the_token_in_use() {
     drop(slot);
     let outcome = renew(&slots, &child, token("c", "t", 11), at(11));
     assert!(matches!(outcome, Outcome::Token(_)));
-    assert!(!told(&child)[0].2);
+    assert!(!deliver_all(&child)[0].2);
 }
 
 #[test]
@@ -267,7 +267,7 @@ fn a_row_that_comes_back_has_the_lifetime_of_what_was_received() {
     };
     let row = token_until("b", Some("s"), 10, 11);
     renew(&slots, &slot, row.clone(), received);
-    told(&slot);
+    deliver_all(&slot);
     drop(slot);
     let is_alive = |row: &Token, millis: u64, monotonic: u64| {
         let now = Now {

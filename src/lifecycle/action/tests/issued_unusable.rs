@@ -16,7 +16,7 @@ fn a_token_that_expires_as_it_is_issued_is_paced() {
         assert_eq!(outcome.is_ok(), is_used);
         assert_eq!(other.access_token().as_deref(), is_used.then_some("b"));
         assert_eq!(held(&slot).as_deref(), Some("b"));
-        assert_eq!(asked(&slot, &Need::Usable, at(LIFE)), "fail");
+        assert_eq!(next_action(&slot, &Need::Usable, at(LIFE)), "fail");
         // The second in a row, and so on: from one second to thirty.
         let mut now = LIFE + 2;
         for wait in [2, 4, 8, 16, 30, 30] {
@@ -24,14 +24,14 @@ fn a_token_that_expires_as_it_is_issued_is_paced() {
             let outcome = slots.publish(&claim, born_expired("c"), None, None, false, at(now));
             assert_eq!(outcome.is_ok(), is_used);
             assert_eq!(
-                asked(&slot, &Need::Usable, at(now + wait - 1)),
+                next_action(&slot, &Need::Usable, at(now + wait - 1)),
                 "fail",
                 "{wait}"
             );
             now += wait + wait / 4 + 1;
         }
         renew(&slots, &slot, token("d", "r", now), at(now));
-        assert_eq!(asked(&slot, &Need::Usable, at(now)), "use");
+        assert_eq!(next_action(&slot, &Need::Usable, at(now)), "use");
     }
 }
 
@@ -41,7 +41,7 @@ fn a_token_that_is_issued_shortly_before_its_end_is_not_paced() {
     let slot = slots.find(token("a", "r", 0), at(0));
     let old = token_until("b", Some("s"), 0, LIFE + 10);
     renew(&slots, &slot, old, at(LIFE));
-    assert_eq!(asked(&slot, &Need::Usable, at(LIFE)), "renew early");
+    assert_eq!(next_action(&slot, &Need::Usable, at(LIFE)), "renew early");
 }
 
 #[test]
@@ -49,11 +49,11 @@ fn what_is_born_expired_and_cannot_be_renewed_is_used_until_it_is_refused() {
     let slots = slots();
     let zero = slots.find(token_until("a", None, 5, 5), at(5));
     for now in [5, 6, 1_000_000] {
-        assert_eq!(asked(&zero, &Need::Usable, at(now)), "use");
+        assert_eq!(next_action(&zero, &Need::Usable, at(now)), "use");
     }
-    assert_eq!(asked(&zero, &refused(&zero), at(6)), "log in");
+    assert_eq!(next_action(&zero, &refused(&zero), at(6)), "log in");
     let negative = slots.find(token_until("a", None, 5, 4), at(5));
-    assert_eq!(asked(&negative, &Need::Usable, at(5)), "log in");
+    assert_eq!(next_action(&negative, &Need::Usable, at(5)), "log in");
 }
 
 #[test]
@@ -71,15 +71,15 @@ fn a_token_that_is_refused_as_it_is_issued_is_paced() {
         }
         let last = at(now + wait - 1);
         assert_eq!(
-            asked(&slot, &Need::Other(published.clone()), last),
+            next_action(&slot, &Need::Other(published.clone()), last),
             "fail",
             "{wait}"
         );
         // It may be good for another API.
-        assert_eq!(asked(&slot, &Need::Usable, last), "use");
+        assert_eq!(next_action(&slot, &Need::Usable, last), "use");
         now += wait + wait / 4 + 1;
         assert_eq!(
-            asked(&slot, &Need::Other(published), at(now)),
+            next_action(&slot, &Need::Other(published), at(now)),
             "renew",
             "{wait}"
         );
@@ -87,5 +87,5 @@ fn a_token_that_is_refused_as_it_is_issued_is_paced() {
     let published = slot.published().expect("a token");
     slot.note_refusal(true, &published, at(now));
     slot.note_refusal(false, &published, at(now));
-    assert_eq!(asked(&slot, &refused(&slot), at(now)), "renew");
+    assert_eq!(next_action(&slot, &refused(&slot), at(now)), "renew");
 }
