@@ -44,8 +44,8 @@ impl Delivery {
     pub(super) async fn run(self, deadline: Deadline) -> Result<()> {
         let stored = self.clone().store().await;
         // Whatever the store does: the hook may be the only one that keeps the token.
-        let told = self.tell(deadline).await;
-        stored.and(told)
+        let delivered = self.call_hook(deadline).await;
+        stored.and(delivered)
     }
 
     /// Stores what is not stored yet. A failure is retried in the background while the lease of the
@@ -59,7 +59,7 @@ impl Delivery {
         saved
     }
 
-    async fn tell(&self, deadline: Deadline) -> Result<()> {
+    async fn call_hook(&self, deadline: Deadline) -> Result<()> {
         let Some(hook) = &self.shared.settings.hook else {
             return Ok(());
         };
@@ -74,8 +74,8 @@ impl Delivery {
                 }
                 Due::Mine(update, progress) => {
                     let hook = hook.clone();
-                    let told = in_callback(&marks, move || hook(update)).await;
-                    told.map_err(Error::update)?;
+                    let result = in_callback(&marks, move || hook(update)).await;
+                    result.map_err(Error::update)?;
                     progress.done();
                 }
             }

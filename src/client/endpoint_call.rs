@@ -71,8 +71,8 @@ impl Repetition {
         }
     }
 
-    /// The error for this kind of request.
-    fn told(self, error: Error) -> Error {
+    /// Marks the outcome of this kind of request as unknown, where it is.
+    fn classify(self, error: Error) -> Error {
         match error.status() {
             Some(StatusCode::SERVICE_UNAVAILABLE)
                 if matches!(self, Self::Unsent | Self::Refused) =>
@@ -235,7 +235,7 @@ impl EndpointCall<'_> {
                 Err(error) => error.of_call(&request.call()),
             };
             if !repetition.is_certain(&error) || attempt == ATTEMPTS {
-                return Err(repetition.told(error));
+                return Err(repetition.classify(error));
             }
             let wait = match error.retry_after() {
                 // Clients that were refused together do not come back together.
@@ -243,7 +243,7 @@ impl EndpointCall<'_> {
                 None => random::jitter(FIRST_WAIT * 2_u32.pow(attempt - 1))?,
             };
             if wait > LONGEST_WAIT || started.elapsed() + wait >= timeout {
-                return Err(repetition.told(error));
+                return Err(repetition.classify(error));
             }
             trace::retrying(&error, wait);
             sleep(wait).await;

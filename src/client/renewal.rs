@@ -127,7 +127,7 @@ impl Renewal {
             return Err(error);
         }
         // A process without the lease may have used the refresh token and stored another.
-        if let Break(outcome) = self.look(&sync).await? {
+        if let Break(outcome) = self.reload(&sync).await? {
             return Ok(Break(outcome));
         }
         if same(&spent, &self.claim.old) {
@@ -138,9 +138,9 @@ impl Renewal {
 
     /// The lease, unless there is a token as good as a renewed one.
     async fn lease(&mut self, sync: &StoreSync) -> Result<Step<HeldLease>> {
-        let mut patience = sync.patience();
+        let mut lease_wait = sync.lease_wait();
         loop {
-            if let Break(outcome) = self.look(sync).await? {
+            if let Break(outcome) = self.reload(sync).await? {
                 return Ok(Break(outcome));
             }
             if self.live.gate().is_closed() {
@@ -157,8 +157,8 @@ impl Renewal {
             let lease = sync.try_lease().await?;
             if let Some(lease) = lease {
                 // Once more, as another process may have renewed a moment ago.
-                let looked = self.look(sync).await?;
-                return Ok(looked.map_continue(|()| lease));
+                let reloaded = self.reload(sync).await?;
+                return Ok(reloaded.map_continue(|()| lease));
             }
             let now = self.live.shared.now();
             if let (Need::Usable, Some(old)) = (&self.claim.need, &self.claim.old)
@@ -168,12 +168,12 @@ impl Renewal {
                 trace::renewal_deferred(self.live.shared.settings.name());
                 return Ok(Break(Outcome::Unchanged));
             }
-            sync.wait_for_others(&mut patience).await?;
+            sync.wait_for_others(&mut lease_wait).await?;
         }
     }
 
     /// Reads the store: its token is renewed, unless it is the needed one already.
-    async fn look(&mut self, sync: &StoreSync) -> Result<Step<()>> {
+    async fn reload(&mut self, sync: &StoreSync) -> Result<Step<()>> {
         sync.reload().await?;
         let slot = self.claim.slot.clone();
         let was_logged_in = self.claim.old.is_some();

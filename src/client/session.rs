@@ -216,7 +216,7 @@ impl Session {
         };
         live.settle().await?;
         let state = std::mem::replace(&mut *self.0.write(), HandleState::Closed);
-        state.let_go();
+        state.release();
         Ok(())
     }
 }
@@ -247,7 +247,7 @@ impl HandleState {
     }
 
     /// Removes the handle from its slot.
-    fn let_go(self) {
+    fn release(self) {
         if let Self::Open(live) | Self::Closing(live) = self {
             live.shared.slots.forget_handle(&live.slot);
         }
@@ -269,7 +269,7 @@ impl Drop for Handle {
             // No caller is left to get the error.
             let _ = spawn_and_forget(delivery.run(deadline));
         }
-        state.let_go();
+        state.release();
     }
 }
 

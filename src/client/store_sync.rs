@@ -35,10 +35,10 @@ const FIRST_WAIT: Duration = Duration::from_millis(10);
 /// … up to this.
 const LONGEST_WAIT: Duration = Duration::from_millis(250);
 
-/// How often other processes may store a token before ours is stored.
+/// Limit of saves that fail because another process has stored a token first.
 const REFUSALS: u32 = 10;
 
-/// How often the slot may change while its store is read.
+/// Limit of reads during which the slot changes.
 const READINGS: u32 = 3;
 
 /// Store of a slot, by the rules of its client.
@@ -49,13 +49,13 @@ pub(super) struct StoreSync {
 }
 
 /// Wait for a lease that another process holds.
-pub(super) struct Patience {
+pub(super) struct LeaseWait {
     shared: Arc<Shared>,
     began: Instant,
     wait: Duration,
 }
 
-impl Drop for Patience {
+impl Drop for LeaseWait {
     fn drop(&mut self) {
         if self.wait > FIRST_WAIT {
             trace::lease_wait_ended(self.shared.settings.name(), self.began.elapsed());
@@ -83,8 +83,8 @@ impl StoreSync {
         self.shared.settings.timeout.min(CALL)
     }
 
-    pub(super) fn patience(&self) -> Patience {
-        Patience {
+    pub(super) fn lease_wait(&self) -> LeaseWait {
+        LeaseWait {
             shared: self.shared.clone(),
             began: Instant::now(),
             wait: FIRST_WAIT,
@@ -114,7 +114,7 @@ impl StoreSync {
         if self.store().is_none() {
             return Ok(None);
         }
-        let mut patience = self.patience();
+        let mut lease_wait = self.lease_wait();
         loop {
             let lease = self.try_lease().await?;
             if lease.is_some() {
@@ -123,7 +123,7 @@ impl StoreSync {
             if gate.is_closed() {
                 return Err(Error::closed());
             }
-            self.wait_for_others(&mut patience).await?;
+            self.wait_for_others(&mut lease_wait).await?;
         }
     }
 
@@ -146,16 +146,16 @@ impl StoreSync {
         Ok(lease.map(|lease| HeldLease::new(lease, until)))
     }
 
-    pub(super) async fn wait_for_others(&self, patience: &mut Patience) -> Result<()> {
-        if patience.began.elapsed() >= self.shared.settings.timeout {
+    pub(super) async fn wait_for_others(&self, lease_wait: &mut LeaseWait) -> Result<()> {
+        if lease_wait.began.elapsed() >= self.shared.settings.timeout {
             return Err(Error::store(HELD, None));
         }
-        let wait = patience.wait;
+        let wait = lease_wait.wait;
         if wait == FIRST_WAIT {
             trace::lease_wait(self.shared.settings.name());
         }
         sleep(wait.saturating_add(random::jitter(wait)?)).await;
-        patience.wait = (wait * 2).min(LONGEST_WAIT);
+        lease_wait.wait = (wait * 2).min(LONGEST_WAIT);
         Ok(())
     }
 
