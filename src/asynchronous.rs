@@ -43,6 +43,8 @@ mod callbacks;
 mod client;
 mod tasks;
 mod token_store;
+#[cfg(feature = "login")]
+pub use client::interactive::*;
 use tasks::{
     Signal, boxed, catch_panic, in_callback, in_span, is_in_callback, run_detached_for,
     run_in_background, run_to_completion, side_by_side, sleep, spawn_and_forget, with_timeout,

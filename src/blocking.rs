@@ -41,6 +41,8 @@ mod callbacks;
 mod client;
 mod threads;
 mod token_store;
+#[cfg(feature = "login")]
+pub use client::interactive::*;
 use threads::{
     Signal, boxed, in_callback, in_span, is_in_callback, run_detached_for, run_in_background,
     run_to_completion, side_by_side, sleep, spawn_and_forget, with_timeout,

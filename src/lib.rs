@@ -38,6 +38,9 @@ mod tls;
 #[cfg_attr(not(feature = "tracing"), path = "trace/disabled.rs")]
 mod trace;
 
+#[cfg(all(feature = "login", any(feature = "async", feature = "blocking")))]
+mod login;
+
 #[cfg(feature = "async")]
 mod asynchronous;
 #[cfg(feature = "blocking")]
@@ -67,6 +70,13 @@ pub use blocking::{
     OAuth1ClientBuilder, OAuth2Client, OAuth2ClientBuilder, RequestBuilder, TokenStore,
     http_client_builder,
 };
+
+#[cfg(all(feature = "async", feature = "login"))]
+pub use asynchronous::AsyncLoopback;
+#[cfg(all(feature = "blocking", feature = "login"))]
+pub use blocking::Loopback;
+#[cfg(all(feature = "login", any(feature = "async", feature = "blocking")))]
+pub use login::{InteractiveLogin, LoginPrompt};
 
 pub use {http, url};
 

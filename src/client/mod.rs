@@ -18,6 +18,8 @@ mod device;
 mod documents;
 mod endpoint_call;
 mod gate;
+#[cfg(feature = "login")]
+pub(crate) mod interactive;
 mod keys;
 mod oauth1;
 mod oauth2;

@@ -130,6 +130,11 @@ impl StoreSync {
     /// The lease, unless another process has it. That of an earlier renewal, whose token is not
     /// stored yet, serves as well if it lasts.
     pub(super) async fn try_lease(&self) -> Result<Option<HeldLease>> {
+        self.try_lease_for(self.lease_time()).await
+    }
+
+    /// The same for a lease that is to last so long.
+    pub(super) async fn try_lease_for(&self, time: Duration) -> Result<Option<HeldLease>> {
         let Some(store) = self.store() else {
             return Ok(None);
         };
@@ -139,7 +144,7 @@ impl StoreSync {
         {
             return Ok(Some(lease));
         }
-        let (store, mark, time) = (store.clone(), self.slot.id(), self.lease_time());
+        let (store, mark) = (store.clone(), self.slot.id());
         let until = self.shared.now().monotonic.saturating_add(time);
         let lease = with_timeout(self.call_limit(), move || lease(store, time, mark)).await;
         let lease = lease.unwrap_or_else(|| Err(Error::store(LATE, None)))?;

@@ -106,7 +106,7 @@ impl CallbackParameters {
 
 /// The callback without ASCII white space, a byte order mark and one pair of matching quotes around
 /// it, which pasted text and files may have.
-fn trimmed(callback: &str) -> Result<&str> {
+pub(crate) fn trimmed(callback: &str) -> Result<&str> {
     if callback.len() > MAX_LENGTH {
         return Err(Error::callback("the callback is longer than 64 KiB"));
     }

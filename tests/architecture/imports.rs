@@ -18,6 +18,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("oidc", 4),
     ("token_store", 5),
     ("lifecycle", 6),
+    ("login", 7),
     ("tls", 7),
     ("trace", 7),
     ("asynchronous", 8),

@@ -30,6 +30,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "oauth1",
             "oauth2",
             "assertion",
+            "interactive",
         ],
     ),
     (

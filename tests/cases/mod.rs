@@ -66,6 +66,8 @@ mod faults;
 mod github_apps;
 mod grants;
 mod hooks;
+#[cfg(feature = "login")]
+pub mod interactive_login;
 mod keys;
 mod lifecycle;
 mod logins;

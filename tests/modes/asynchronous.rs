@@ -8,6 +8,8 @@ use std::{
 };
 
 pub use maybe_async::must_be_async as maybe_async;
+#[cfg(feature = "login")]
+pub use oauth_twin::AsyncLoopback as Loopback;
 #[allow(unused_imports, reason = "not every half of every feature needs it")]
 pub use oauth_twin::AsyncTokenStore as TokenStore;
 pub use oauth_twin::{

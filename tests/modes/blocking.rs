@@ -4,6 +4,8 @@ use std::time::Duration;
 
 pub use ::core::prelude::v1::test;
 pub use maybe_async::must_be_sync as maybe_async;
+#[cfg(feature = "login")]
+pub use oauth_twin::Loopback;
 #[allow(unused_imports, reason = "not every half of every feature needs it")]
 pub use oauth_twin::TokenStore;
 pub use oauth_twin::{

@@ -23,6 +23,9 @@ use crate::{
 /// Longest sleep, after which a client that was closed is noticed, and a clock that was moved.
 const SLICE: Duration = Duration::from_millis(100);
 
+/// A function that is called while the user is waited for, with the time that is left.
+pub(in super::super) type Tick<'a> = dyn FnMut(Duration) -> Result<()> + Send + 'a;
+
 #[maybe_async]
 impl OAuth2Client {
     /// Requests a code that the user enters on another device. The client keeps nothing.
@@ -69,6 +72,16 @@ impl OAuth2Client {
         &self,
         device: DeviceAuthorization,
     ) -> Result<Login> {
+        self.await_device(device, &mut |_| Ok(())).await
+    }
+
+    /// The same, which calls `tick` with the time that is left, again and again. It ends with an
+    /// error of that.
+    pub(in super::super) async fn await_device(
+        &self,
+        device: DeviceAuthorization,
+        tick: &mut Tick<'_>,
+    ) -> Result<Login> {
         let live = self.session.live()?;
         let issuers = [device.issuer(), live.shared.settings.server.issuer()];
         if let [Some(own), Some(other)] = issuers
@@ -85,7 +98,7 @@ impl OAuth2Client {
         loop {
             let followed = match seat.turn() {
                 Turn::Lead(leading) => {
-                    let outcome = self.poll(&device, &leading).await;
+                    let outcome = self.poll(&device, &leading, tick).await;
                     leading.finish(outcome.clone());
                     live.report_login(&outcome);
                     return self.logged_in(outcome?);
@@ -93,6 +106,7 @@ impl OAuth2Client {
                 Turn::Follow(signal) => signal.wait_for(SLICE).await,
             };
             self.session.live()?;
+            tick(device.left(live.shared.settings.clock.now()))?;
             if let Some(Some(outcome)) = followed {
                 return self.logged_in(outcome?);
             }
@@ -100,12 +114,18 @@ impl OAuth2Client {
     }
 
     /// Polls to the end.
-    async fn poll(&self, device: &DeviceAuthorization, leading: &Leading<'_>) -> Result<Token> {
+    async fn poll(
+        &self,
+        device: &DeviceAuthorization,
+        leading: &Leading<'_>,
+        tick: &mut Tick<'_>,
+    ) -> Result<Token> {
         let grant = device.grant();
         loop {
             let live = self.session.live()?;
             let clock = &live.shared.settings.clock;
             let wait = leading.polling(|polling| polling.wait(clock))?;
+            tick(device.left(clock.now()))?;
             if !wait.is_zero() {
                 sleep(wait.min(SLICE)).await;
                 continue;

@@ -103,7 +103,7 @@ impl DevicePolling {
             interval,
             failures: 0,
             due: now.saturating_add(interval),
-            deadline: now.saturating_add(device.left(clock.unix())),
+            deadline: now.saturating_add(device.left(clock.now())),
         }
     }
 

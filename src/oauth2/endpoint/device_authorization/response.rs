@@ -194,9 +194,9 @@ impl DeviceAuthorization {
         grant
     }
 
-    /// The time that is left at `now`, both since 1970.
-    pub(super) fn left(&self, now: Duration) -> Duration {
-        Duration::from_secs(self.expires_at).saturating_sub(now)
+    /// The time that is left at `now`, until the codes expire.
+    pub fn left(&self, now: SystemTime) -> Duration {
+        self.expires_at().duration_since(now).unwrap_or_default()
     }
 }
 
@@ -343,7 +343,7 @@ mod tests {
             it["interval"] = json!(1e300);
         }));
         let device = device.expect("a device authorization");
-        assert_eq!(device.left(Duration::ZERO), Duration::from_secs(LATEST));
+        assert_eq!(device.left(UNIX_EPOCH), Duration::from_secs(LATEST));
         assert_eq!(device.interval(), Duration::from_secs(u64::MAX));
     }
 

@@ -1,0 +1,256 @@
+//! One login, in the way that suits the session.
+
+use std::time::Duration;
+
+use super::{
+    super::{
+        maybe_async,
+        oauth2::{Login, OAuth2Client},
+        sleep,
+        waiting::Deadline,
+    },
+    loopback::{TICK, linger, too_late},
+};
+use crate::{
+    error::{Error, ErrorKind, Result},
+    login::{
+        browser::Opening,
+        environment::{Environment, program},
+        input::TypedLines,
+        loopback_uri::LoopbackUri,
+        pasted::Pasted,
+        prompt::LoginPrompt,
+        receiver::Receiver,
+        settings::{InteractiveLogin, Way},
+        surface::Surface,
+    },
+    oauth2::authorization::{endpoint::AuthorizationUrl, response::PendingAuthorization},
+    secret::Secret,
+};
+
+/// A login that is under way.
+pub(super) struct LoginAttempt<'a> {
+    client: &'a OAuth2Client,
+    settings: &'a InteractiveLogin,
+    environment: Environment,
+    pub(super) surface: Surface,
+}
+
+/// Where the answer may come from.
+struct Sources {
+    receiver: Option<Receiver>,
+    typed: Option<TypedLines>,
+    opening: Option<Opening>,
+}
+
+impl<'a> LoginAttempt<'a> {
+    pub(super) fn new(client: &'a OAuth2Client, settings: &'a InteractiveLogin) -> Self {
+        let environment = Environment::detect();
+        let own = settings.on_prompt.clone();
+        let is_terminal = environment.error_is_terminal;
+        Self {
+            client,
+            settings,
+            environment,
+            surface: Surface::new(own, settings.is_quiet, is_terminal),
+        }
+    }
+
+    /// Whether there is somebody to log in.
+    pub(super) fn check(&self) -> Result<()> {
+        let settings = self.settings;
+        let has_surface = settings.on_prompt.is_some() || settings.open.is_some();
+        // A code in the logs of a service is a way, for who asks for it.
+        if has_surface || settings.way == Way::Device || self.environment.is_interactive() {
+            return Ok(());
+        }
+        Err(Error::login(format!(
+            "the user has to log in, and there is no terminal to do it; run {} once in a terminal",
+            program()
+        )))
+    }
+
+    fn can_open(&self) -> bool {
+        self.settings.open.is_some() || self.environment.can_open()
+    }
+
+    /// Whether the server has the device flow, and the caller has not decided against it.
+    fn can_use_device(&self) -> bool {
+        let live = self.client.session.live();
+        let has_endpoint = live.is_ok_and(|live| {
+            let server = &live.shared.settings.server;
+            server.device_authorization_endpoint().is_some()
+        });
+        has_endpoint && self.settings.way == Way::Any
+    }
+
+    /// What the user has typed: an answer, or something that is not taken.
+    fn typed(&mut self, typed: &mut TypedLines, pending: &PendingAuthorization) -> Option<Secret> {
+        let line = typed.line()?;
+        match pending.read_pasted(&line) {
+            Pasted::Nothing => None,
+            Pasted::Callback(callback) => Some(callback),
+            Pasted::Refused(reason) => {
+                let reason = reason.to_owned();
+                self.surface.show(&LoginPrompt::PasteRefused { reason });
+                None
+            }
+        }
+    }
+}
+
+#[maybe_async]
+impl LoginAttempt<'_> {
+    /// Logs the user in.
+    pub(super) async fn run(&mut self) -> Result<Login> {
+        if self.settings.way == Way::Device {
+            return self.by_device().await;
+        }
+        let opens = self.can_open() || (self.settings.way == Way::Browser && !self.takes_paste());
+        if !opens && self.can_use_device() {
+            let login = self.by_device().await;
+            match login {
+                // A client that may not use it logs in with a browser elsewhere, and pastes.
+                Err(error) if is_not_offered(&error) => {}
+                login => return login,
+            }
+        }
+        let login = self.by_browser(opens).await?;
+        match login {
+            Some(login) => Ok(login),
+            None => self.by_device().await,
+        }
+    }
+
+    /// By a browser, on this machine or any other; none if it cannot be opened and the device flow
+    /// is there.
+    async fn by_browser(&mut self, opens: bool) -> Result<Option<Login>> {
+        let settings = self.settings;
+        let live = self.client.session.live()?;
+        let own = live.shared.settings.client.redirect_uri();
+        let registered = settings.redirect_uri_or(own).to_owned();
+        let mut receiver = match LoopbackUri::parse(&registered)? {
+            Some(uri) => Some(Receiver::bind(uri)?),
+            None => None,
+        };
+        if let Some(receiver) = &mut receiver {
+            if let Some(page) = settings.page.clone() {
+                receiver.set_page(page);
+            }
+            if settings.takes_posts() {
+                receiver.take_posts();
+            }
+        }
+        let typed = match self.takes_paste() {
+            true => TypedLines::of_stdin(),
+            false => None,
+        };
+        if receiver.is_none() && typed.is_none() {
+            return Err(Error::login(
+                "the redirect_uri is not on loopback, and there is no terminal to paste into; \
+                 register one such as http://127.0.0.1/callback",
+            ));
+        }
+        let redirect_uri = receiver.as_ref().map_or(registered, Receiver::redirect_uri);
+        let request = settings.authorization_request(&redirect_uri);
+        let AuthorizationUrl { url, pending } = self.client.create_authorization_url(request)?;
+        let mut prompt = LoginPrompt::Browser {
+            url: url.clone(),
+            opens,
+            takes_paste: typed.is_some(),
+        };
+        self.surface.show(&prompt);
+        let open = settings.open.clone();
+        let mut sources = Sources {
+            receiver,
+            typed,
+            opening: opens.then(|| Opening::start(&url, open, self.environment)),
+        };
+        let deadline = Deadline::after(settings.browser_timeout());
+        let callback = loop {
+            let answer = self.answer(&mut sources, &pending);
+            if let Some(answer) = answer {
+                break answer;
+            }
+            if sources.opening.as_ref().is_some_and(Opening::has_failed) {
+                if self.can_use_device() {
+                    return Ok(None);
+                }
+                if let LoginPrompt::Browser { opens, .. } = &mut prompt {
+                    *opens = false;
+                }
+                self.surface.show(&prompt);
+            }
+            self.client.session.live()?;
+            if deadline.is_over() {
+                return Err(too_late());
+            }
+            let left = deadline.left();
+            self.surface.tick(|| LoginPrompt::Waiting { left });
+            sleep(TICK).await;
+        };
+        if let Some(receiver) = sources.receiver.filter(Receiver::is_answered) {
+            linger(receiver).await;
+        }
+        let callback = callback.expose_secret();
+        let login = self
+            .client
+            .complete_authorization(pending, callback)
+            .await?;
+        self.surface.show(&LoginPrompt::Done);
+        Ok(Some(login))
+    }
+
+    /// On another device.
+    async fn by_device(&mut self) -> Result<Login> {
+        let request = self.settings.device_request();
+        let device = self.client.device_authorization(request).await?;
+        self.surface.show(&LoginPrompt::Device {
+            verification_uri: device.verification_uri().clone(),
+            user_code: device.user_code().to_owned(),
+            verification_uri_complete: device.verification_uri_complete().map(str::to_owned),
+        });
+        let deadline = Deadline::after(self.settings.device_timeout());
+        let surface = &mut self.surface;
+        let mut tick = |left: Duration| -> Result<()> {
+            if deadline.is_over() {
+                return Err(too_late());
+            }
+            let left = left.min(deadline.left());
+            surface.tick(|| LoginPrompt::Waiting { left });
+            Ok(())
+        };
+        let login = self.client.await_device(device, &mut tick).await?;
+        self.surface.show(&LoginPrompt::Done);
+        Ok(login)
+    }
+}
+
+impl LoginAttempt<'_> {
+    /// Whether the terminal is read.
+    fn takes_paste(&self) -> bool {
+        let settings = self.settings;
+        self.environment.input_is_terminal && settings.on_prompt.is_none() && !settings.is_quiet
+    }
+
+    /// The answer, if it has come.
+    fn answer(&mut self, from: &mut Sources, pending: &PendingAuthorization) -> Option<Secret> {
+        if let Some(receiver) = &mut from.receiver {
+            let answer = receiver.step(|callback| pending.is_answered_by(callback));
+            if answer.is_some() {
+                return answer;
+            }
+        }
+        self.typed(from.typed.as_mut()?, pending)
+    }
+}
+
+/// Whether the server refuses the device flow itself.
+fn is_not_offered(error: &Error) -> bool {
+    let code = error.code().map(|code| code.as_str());
+    error.kind() == ErrorKind::Server
+        && matches!(
+            code,
+            Some("unauthorized_client" | "unsupported_grant_type" | "invalid_client")
+        )
+}

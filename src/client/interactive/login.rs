@@ -1,0 +1,158 @@
+//! Login of the user of a command line, in one call.
+
+use std::time::Duration;
+
+use super::{
+    super::{
+        maybe_async,
+        oauth2::{Login, OAuth2Client},
+        session::Live,
+        sleep,
+        waiting::Deadline,
+    },
+    attempt::LoginAttempt,
+    turn::LoginTurn,
+};
+use crate::{
+    error::{Error, ErrorKind, Result},
+    lifecycle::reconcile::HeldLease,
+    login::{prompt::LoginPrompt, settings::InteractiveLogin},
+    oauth2::token::Token,
+};
+
+/// How often the store is read while another process logs the user in.
+const LOOK: Duration = Duration::from_millis(300);
+
+/// The time that is left for the exchange of the code and the store after the user has logged in.
+const AFTERWARDS: Duration = Duration::from_secs(120);
+
+/// The right to log the user in.
+struct Permit {
+    _turn: LoginTurn,
+    /// That of the store, which other processes ask for.
+    _lease: Option<HeldLease>,
+}
+
+#[maybe_async]
+impl OAuth2Client {
+    /// Logs the user in, unless there is a token that can be used or renewed, and returns the token.
+    /// The client keeps it, and so does its `token_store`.
+    ///
+    #[doc = by_mode!(
+        include_str!("../../../docs/examples/blocking/ensure_login.md"),
+        include_str!("../../../docs/examples/async/ensure_login.md")
+    )]
+    ///
+    /// With a `token_store`, several processes that start at once log the user in once: one has the
+    /// lease of the store meanwhile, and the others wait for its token. So do several tasks or
+    /// threads of one client.
+    ///
+    #[doc = by_mode!(
+        "The time that it takes is limited by the login's own timeout.",
+        "The time that it takes is limited by the login's own timeout. If it is dropped, no port, \
+         thread or lease is left."
+    )]
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Login`](crate::ErrorKind::Login) if there is no terminal, which says what to
+    /// run, or if the user has not logged in in time. The errors of
+    /// [`complete_authorization`](Self::complete_authorization) and of
+    /// [`complete_device_authorization`](Self::complete_device_authorization). Errors of a renewal
+    /// or of the store that no login resolves.
+    pub async fn ensure_login(&self, login: InteractiveLogin) -> Result<Token> {
+        let deadline = Deadline::after(login.browser_timeout());
+        let mut attempt = LoginAttempt::new(self, &login);
+        let live = self.session.live_outside_hook("ensure_login")?;
+        let usable = self.session.ensure_active_token().await;
+        match usable {
+            Ok(token) => return Ok(token),
+            Err(error) if error.needs_login() || is_held(&error) => {}
+            Err(error) => return Err(error),
+        }
+        attempt.check()?;
+        loop {
+            if let Some(permit) = self.permit(&live, &login).await? {
+                // Another process may have logged the user in a moment ago.
+                let token = match self.stored().await? {
+                    Some(token) => token,
+                    None => {
+                        let login = attempt.run().await?;
+                        self.kept(&login).await?
+                    }
+                };
+                drop(permit);
+                return Ok(token);
+            }
+            if deadline.is_over() {
+                return Err(Error::login(
+                    "timed out waiting for a login in another process; begin again",
+                ));
+            }
+            let left = deadline.left();
+            attempt
+                .surface
+                .tick(|| LoginPrompt::WaitingForOther { left });
+            sleep(LOOK).await;
+            if let Some(token) = self.stored().await? {
+                return Ok(token);
+            }
+        }
+    }
+
+    /// Logs the user in, whether or not there is a token. The client keeps the new one, and so does
+    /// its `token_store`.
+    ///
+    /// A browser is opened, which returns to a port of this machine; at the same time the address of
+    /// the last page may be pasted into the terminal. Where no browser can be opened, and in a
+    /// remote session, the device flow is used if the server has it.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`ensure_login`](Self::ensure_login).
+    pub async fn login(&self, login: InteractiveLogin) -> Result<Login> {
+        self.session.live_outside_hook("login")?;
+        let mut attempt = LoginAttempt::new(self, &login);
+        attempt.check()?;
+        let login = attempt.run().await?;
+        self.kept(&login).await?;
+        Ok(login)
+    }
+
+    async fn kept(&self, login: &Login) -> Result<Token> {
+        let token = login.client.token().unwrap_or_else(|| login.token.clone());
+        self.session.keep(token).await
+    }
+
+    /// The token that the store has by now, if it can be used.
+    async fn stored(&self) -> Result<Option<Token>> {
+        self.session.reload().await?;
+        let fresh = self.session.live()?.fresh();
+        Ok(fresh.map(|published| published.token.clone()))
+    }
+
+    /// The right to log the user in, unless another process, task or thread has it.
+    async fn permit(&self, live: &Live, login: &InteractiveLogin) -> Result<Option<Permit>> {
+        let Some(turn) = LoginTurn::take(live.shared.id()) else {
+            return Ok(None);
+        };
+        let sync = self.session.live()?.store_sync();
+        if sync.store().is_none() {
+            return Ok(Some(Permit {
+                _turn: turn,
+                _lease: None,
+            }));
+        }
+        let time = login.longest().saturating_add(AFTERWARDS);
+        let lease = sync.try_lease_for(time).await?;
+        Ok(lease.map(|lease| Permit {
+            _turn: turn,
+            _lease: Some(lease),
+        }))
+    }
+}
+
+/// Whether another process holds the lease of the store: perhaps it logs the user in.
+fn is_held(error: &Error) -> bool {
+    error.kind() == ErrorKind::Store && error.is_transient()
+}

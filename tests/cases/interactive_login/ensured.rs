@@ -1,0 +1,147 @@
+//! Logins only where there is no token: of one program run again, and of many at once.
+
+use super::{super::test, *};
+use crate::support::folder::Folder;
+
+/// A browser that logs the user in, and counts how often it is opened.
+fn browser(shown: &Shown) -> (InteractiveLogin, Arc<AtomicUsize>) {
+    let opened = Arc::new(AtomicUsize::new(0));
+    let count = opened.clone();
+    let login = shown.login(move |url| {
+        count.fetch_add(1, Ordering::SeqCst);
+        // Long enough for the others to come.
+        std::thread::sleep(Duration::from_millis(500));
+        visited(&callback(url, "c"));
+    });
+    (login, opened)
+}
+
+#[maybe_async]
+#[test]
+async fn the_next_run_needs_no_login() -> TestResult {
+    let server = provider(600);
+    let folder = Folder::new("ensure-login");
+    let client = || {
+        command_line(&server)
+            .token_store(FileTokenStore::new(folder.file("token.json")))
+            .build()
+    };
+    let shown = Shown::default();
+    let (login, opened) = browser(&shown);
+    let first = client()?;
+    let token = first.ensure_login(login.clone()).await?;
+    assert_eq!(access_token(&token), "t1");
+    let answer = first.get(server.url("/api")).send().await?.text().await?;
+    assert_eq!(answer, "Bearer t1");
+    first.close().await?;
+    let token = client()?.ensure_login(login.clone()).await?;
+    assert_eq!(access_token(&token), "t1");
+    assert_eq!(
+        (opened.load(Ordering::SeqCst), server.count("/token")),
+        (1, 1)
+    );
+    // `login` logs in again.
+    let second = client()?;
+    second.login(login).await?;
+    let token = client()?.ensure_active_token().await?;
+    assert_eq!(access_token(&token), "t2");
+    Ok(())
+}
+
+#[maybe_async]
+#[test]
+async fn a_token_that_can_be_renewed_needs_no_login() -> TestResult {
+    let server = provider(600);
+    let client = command_line(&server).token(expired_token()).build()?;
+    let shown = Shown::default();
+    let (login, opened) = browser(&shown);
+    let token = client.ensure_login(login.clone()).await?;
+    assert_eq!(access_token(&token), "t1");
+    assert_eq!(opened.load(Ordering::SeqCst), 0);
+    // What cannot is replaced, and a server that is down is no reason for a login.
+    for (status, code, logins) in [(400, "invalid_grant", 1), (503, "server_error", 1)] {
+        let server = Server::start(move |request: &Request| {
+            match request.parameter("grant_type").as_deref() {
+                Some("refresh_token") => Reply::error(status, code),
+                _ => Reply::json(200, tokens(2, 600)),
+            }
+        });
+        let client = command_line(&server).token(expired_token()).build()?;
+        let token = client.ensure_login(login.clone()).await;
+        assert_eq!(token.is_ok(), status == 400, "{token:?}");
+        assert_eq!(opened.load(Ordering::SeqCst), logins, "{status}");
+    }
+    Ok(())
+}
+
+#[maybe_async]
+#[test]
+async fn of_many_that_start_at_once_one_opens_a_browser() -> TestResult {
+    let server = Arc::new(provider(600));
+    let folder = Arc::new(Folder::new("many-logins"));
+    let shown = Shown::default();
+    let (login, opened) = browser(&shown);
+    let tokens = at_once(8, |_| {
+        let (server, folder, login) = (server.clone(), folder.clone(), login.clone());
+        async move {
+            let client = command_line(&server)
+                .token_store(FileTokenStore::new(folder.file("token.json")))
+                .build()
+                .unwrap();
+            let token = client.ensure_login(login).await.unwrap();
+            client.close().await.unwrap();
+            access_token(&token).to_owned()
+        }
+    })
+    .await;
+    assert_eq!(tokens, ["t1"; 8]);
+    assert_eq!(
+        (opened.load(Ordering::SeqCst), server.count("/token")),
+        (1, 1)
+    );
+    Ok(())
+}
+
+#[maybe_async]
+#[test]
+async fn so_it_is_with_the_callers_of_one_client_without_a_store() -> TestResult {
+    let server = provider(600);
+    let client = command_line(&server).build()?;
+    let shown = Shown::default();
+    let (login, opened) = browser(&shown);
+    let tokens = at_once(8, |_| {
+        let (client, login) = (client.clone(), login.clone());
+        async move {
+            let token = client.ensure_login(login).await.unwrap();
+            access_token(&token).to_owned()
+        }
+    })
+    .await;
+    assert_eq!(tokens, ["t1"; 8]);
+    assert_eq!(
+        (opened.load(Ordering::SeqCst), server.count("/token")),
+        (1, 1)
+    );
+    Ok(())
+}
+
+#[maybe_async]
+#[test]
+async fn who_waits_for_another_login_waits_no_longer_than_told() -> TestResult {
+    let server = provider(600);
+    let folder = Folder::new("waiting-login");
+    let store = || FileTokenStore::new(folder.file("token.json"));
+    let other = store().try_lease().unwrap().expect("a lease");
+    let client = command_line(&server).token_store(store()).build()?;
+    let shown = Shown::default();
+    let (login, opened) = browser(&shown);
+    let login = login.timeout(Duration::from_millis(700));
+    let error = client.ensure_login(login).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Login);
+    assert!(error.to_string().contains("another process"), "{error}");
+    assert_eq!(opened.load(Ordering::SeqCst), 0);
+    let waits = |prompt: &LoginPrompt| matches!(prompt, LoginPrompt::WaitingForOther { .. });
+    assert!(shown.prompts().iter().any(waits));
+    drop(other);
+    Ok(())
+}
