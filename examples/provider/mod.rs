@@ -9,6 +9,7 @@
     reason = "each example uses a part of it, and an example has no outside"
 )]
 
+pub mod devices;
 pub mod service_accounts;
 
 use std::{
@@ -21,12 +22,13 @@ use std::{
 };
 
 use base64::{Engine as _, engine::general_purpose::STANDARD, prelude::BASE64_URL_SAFE_NO_PAD};
+use devices::{DEVICE_CODE, Devices};
 use http::{
     HeaderValue, Response, StatusCode,
     header::{CACHE_CONTROL, CONTENT_TYPE, LOCATION, WWW_AUTHENTICATE},
 };
 use httpmock::{HttpMockRequest, HttpMockResponse, Method::POST, MockServer};
-use oauth_twin::{Clock, jose::ClaimsValidation, url::Url};
+use oauth_twin::{BoxError, Clock, jose::ClaimsValidation, url::Url};
 use ring::{
     digest::{SHA256, digest},
     rand::{SecureRandom as _, SystemRandom},
@@ -64,6 +66,7 @@ struct Records {
     /// Codes that were not exchanged yet, with their PKCE challenges.
     codes: HashMap<String, String>,
     service_accounts: ServiceAccounts,
+    devices: Devices,
     count: Count,
 }
 
@@ -85,6 +88,8 @@ pub struct Count {
     pub refused: usize,
     /// Valid assertions, each used once.
     pub assertions: usize,
+    /// Users who logged in with a browser.
+    pub logins: usize,
 }
 
 impl Provider {
@@ -113,7 +118,8 @@ impl Provider {
             when.method(POST).path("/token-as-form");
             then.respond_with(move |request| form.token_as_form(request));
         });
-        let endpoints: [(&str, Endpoint); 5] = [
+        let endpoints: [(&str, Endpoint); 6] = [
+            ("/device_authorization", ProviderState::authorize_device),
             ("/authorize", ProviderState::authorize),
             ("/introspect", ProviderState::introspect),
             ("/revoke", ProviderState::revoke),
@@ -142,6 +148,18 @@ impl Provider {
     pub fn user_logs_in(&self, url: &Url) -> String {
         let asked = url.query_pairs().into_owned().collect();
         self.state.logged_in(&asked).expect("a login")
+    }
+
+    /// A user's browser, which logs in at any address that it opens and loads the callback.
+    pub fn browser(&self) -> impl Fn(&Url) -> Result<(), BoxError> + Send + Sync + use<> {
+        let state = self.state.clone();
+        move |url| {
+            let asked = url.query_pairs().into_owned().collect();
+            let callback = state.logged_in(&asked).ok_or("no login")?;
+            let browser = oauth_twin::http_client_builder()?.build()?;
+            browser.get(callback).send()?.error_for_status()?;
+            Ok(())
+        }
     }
 
     /// The clock that tokens expire by.
@@ -247,6 +265,10 @@ impl ProviderState {
                 }
                 "alice"
             }
+            DEVICE_CODE => {
+                records.devices.poll(given("device_code"))?;
+                "alice"
+            }
             "refresh_token" => records
                 .refresh_tokens
                 .remove(given("refresh_token"))
@@ -291,13 +313,30 @@ impl ProviderState {
     /// The callback URL of a login.
     fn logged_in(&self, asked: &HashMap<String, String>) -> Option<String> {
         let given = |name: &str| asked.get(name).map_or("", |value| value);
-        let right = (given("client_id"), given("redirect_uri")) == (CLIENT_ID, REDIRECT_URI)
+        let redirect_uri = given("redirect_uri");
+        // The port of loopback is any (RFC 8252 section 7.3).
+        let is_registered =
+            redirect_uri == REDIRECT_URI || redirect_uri.starts_with("http://127.0.0.1:");
+        let right = given("client_id") == CLIENT_ID
+            && is_registered
             && (given("response_type"), given("code_challenge_method")) == ("code", "S256");
         let code = random_text();
         let challenge = given("code_challenge").to_owned();
-        self.records().codes.insert(code.clone(), challenge);
+        let mut records = self.records();
+        records.codes.insert(code.clone(), challenge);
+        records.count.logins += 1;
         let state = given("state");
-        right.then(|| format!("{REDIRECT_URI}?code={code}&state={state}"))
+        right.then(|| format!("{redirect_uri}?code={code}&state={state}"))
+    }
+
+    /// The device authorization endpoint.
+    fn authorize_device(&self, request: &HttpMockRequest) -> HttpMockResponse {
+        if !is_client(&header(request, "authorization").unwrap_or_default()) {
+            return refusal(401, "invalid_client", "Basic");
+        }
+        let device_code = random_text();
+        let body = self.records().devices.issue(&device_code);
+        answer(200, &body).into()
     }
 
     /// The introspection endpoint.
