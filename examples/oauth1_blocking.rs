@@ -33,7 +33,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let name = credentials
         .get("screen_name")
         .and_then(|name| name.as_str());
-    println!("logged in as {}", name.ok_or("nobody")?);
+    println!(
+        "logged in as {}",
+        name.ok_or("the response has no screen name")?
+    );
     let stored = serde_json::to_string(&*credentials)?;
     client.close()?;
 

@@ -120,7 +120,7 @@ macro_rules! scoped {
             ///
             /// # Errors
             ///
-            /// That of `work`, or else that of [`close`](Self::close).
+            /// The error of `work`, or else that of [`close`](Self::close).
             pub fn with<T, E: From<Error>>(
                 self,
                 work: impl FnOnce(&Self) -> Result<T, E>,

@@ -83,7 +83,7 @@ const COMMON_NAMES: [&str; 32] = [
     "y",
 ];
 
-/// How many members there is room for at first: as many as most tokens have.
+/// Initial capacity, in members: most tokens have no more.
 const MEMBERS: usize = 8;
 
 /// Members of a JSON object like [`Members`], without an allocation for each of the common names.

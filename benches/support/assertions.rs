@@ -66,7 +66,7 @@ impl Case {
         self.key["pkcs8_pem"].as_str().expect("a PEM")
     }
 
-    /// The shared secret: the text in the JWK as it stands there, as a client's secret is text.
+    /// The shared secret: the text of the JWK unchanged, as a client's secret is text.
     pub fn secret(&self) -> &'static str {
         self.key["private_jwk"]["k"].as_str().expect("a secret")
     }

@@ -170,7 +170,7 @@ impl Ledger {
         self.state().reused.clone()
     }
 
-    /// The tokens that were received, were not used to obtain another, and nobody has kept.
+    /// The tokens that were received, were not used to obtain another, and were not kept.
     pub fn lost(&self) -> Vec<String> {
         let state = self.state();
         let issues = state.issues.iter().enumerate();

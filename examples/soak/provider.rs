@@ -17,7 +17,7 @@ use crate::{CLIENT_TIMEOUT, EXPIRED_IN_TRANSIT, Soak, ledger::Ledger};
 enum Fault {
     /// The answer comes after a while, perhaps later than the client waits.
     Delay(Duration),
-    /// The connection is reset: before anything is issued, or in the place of the answer.
+    /// The connection is reset: before anything is issued, or instead of the response.
     Reset { issued: bool },
     /// 503 with `Retry-After`, by the server itself, or by a proxy after the server has answered.
     Unavailable { issued: bool },

@@ -162,14 +162,14 @@ impl<C: Client> Service<C> {
         Some(CheckedOut { client, users })
     }
 
-    /// Lets nobody check out a client with children any more, as these stay open when it is closed
+    /// Prevents the checkout of a client with children, as these stay open when it is closed
     /// and must not renew what its successor does. Returns whether none of them is in use.
     pub fn drain(&self) -> bool {
         self.draining.store(!self.has_store, Ordering::SeqCst);
         self.has_store || Arc::strong_count(&self.read().users) == 1
     }
 
-    /// A new client in the place of one that was closed.
+    /// A new client instead of one that was closed.
     pub fn rebuild(&self) {
         let client = (self.build)().expect("settings that were good before");
         *self.client.write().unwrap_or_else(PoisonError::into_inner) = CheckedOut::new(client);

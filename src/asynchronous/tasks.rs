@@ -78,7 +78,7 @@ where
     tokio::time::timeout(limit, work()).await.ok()
 }
 
-/// Runs `work` in a task that nobody waits for, if there is a runtime.
+/// Runs `work` in a background task, if there is a runtime.
 pub(super) fn spawn_and_forget(
     work: impl Future<Output = Result<()>> + Send + 'static,
 ) -> Result<()> {

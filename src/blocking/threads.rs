@@ -70,7 +70,7 @@ pub(super) fn spawn_and_forget(done: Result<()>) -> Result<()> {
     done
 }
 
-/// Runs `work` on a thread that nobody waits for, if the system provides one.
+/// Runs `work` on a background thread, if the system provides one.
 pub(super) fn run_in_background(work: impl FnOnce() -> Result<()> + Send + 'static) {
     let span = RequestSpan::current();
     let _ = std::thread::Builder::new().spawn(move || {

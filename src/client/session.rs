@@ -182,8 +182,11 @@ impl Session {
         }
     }
 
-    /// Closes the client as far as that is possible where nobody can wait for it.
-    #[allow(dead_code, reason = "nobody drops a thread in the middle of its work")]
+    /// Closes the client as far as that is possible without waiting.
+    #[allow(
+        dead_code,
+        reason = "a thread cannot be dropped in the middle of its work"
+    )]
     pub(in super::super) fn abandon(&self) {
         if let Some(live) = self.begin_close() {
             let _ = spawn_and_forget(live.settle());

@@ -196,7 +196,7 @@ pub(super) enum KeyType {
 }
 
 impl KeyType {
-    /// How many there are.
+    /// Number of key types.
     pub(super) const COUNT: usize = 5;
 
     /// The `kty` of its JWKs.

@@ -210,7 +210,7 @@ pub enum Decision {
     Expired,
 }
 
-/// What to do with a token at `now`.
+/// The decision about a token at `now`.
 pub(super) fn decide(state: TokenState, now: Duration) -> Decision {
     let TokenState {
         lifetime,

@@ -119,7 +119,7 @@ impl<W> StoreState<W> {
         });
     }
 
-    /// The same store for another slot: the knowledge goes along, operations in progress do not.
+    /// The same store for another slot: with the knowledge, without operations in progress.
     pub(super) fn moved(self, origin: Origin) -> Self {
         Self {
             unsaved: Some(origin),

@@ -119,7 +119,7 @@ impl<W: Waiter> Slots<W> {
     }
 
     /// Points a handle from `slot` to that of a token from the caller, or to one without a token.
-    /// Other handles on `slot` keep its token; the store goes along with the handle that has one.
+    /// Other handles on `slot` keep its token; the store moves with the handle that has one.
     pub(crate) fn replace(
         &self,
         slot: &Arc<Slot<W>>,

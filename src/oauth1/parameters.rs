@@ -155,7 +155,7 @@ impl Parameters {
 trait Output {
     fn write(&mut self, text: &[u8]);
 
-    /// How much was written to it.
+    /// Number of bytes that were written to it.
     fn written(&self) -> usize;
 }
 

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::secret::{self, Secret};
 
-/// What an authorization request asked of the ID token, which is checked against it. It is a part
+/// Requirements of an authorization request on the ID token, which is checked against them. A part
 /// of [`PendingAuthorization`](crate::oauth2::PendingAuthorization), and goes with the
 /// [`AuthorizationCode`](crate::oauth2::AuthorizationCode).
 ///

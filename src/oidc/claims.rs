@@ -60,7 +60,7 @@ text_claims! {
     profile "URL of the profile page.";
     picture "URL of the profile picture.";
     website "URL of the web page or blog.";
-    email "Preferred e-mail address. It identifies nobody.";
+    email "Preferred e-mail address. It is no identifier of the end-user.";
     gender "Gender.";
     birthdate "Birthday as `YYYY-MM-DD`, `0000-MM-DD` or `YYYY`.";
     zoneinfo "Time zone, such as `Europe/Paris`.";

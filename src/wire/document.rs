@@ -120,7 +120,7 @@ fn lifetime(headers: &HeaderMap) -> Option<u64> {
     Some(lifetime.saturating_sub(age.unwrap_or(0)))
 }
 
-/// What `Cache-Control` says about the lifetime, in seconds.
+/// The lifetime by `Cache-Control`, in seconds.
 fn cache_control(headers: &HeaderMap) -> Option<u64> {
     let values = headers.get_all(header::CACHE_CONTROL).into_iter();
     let directives: Vec<_> = values

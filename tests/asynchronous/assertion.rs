@@ -66,7 +66,7 @@ async fn a_function_that_hangs_is_waited_for_no_longer_than_the_timeout() -> Tes
     Ok(())
 }
 
-/// A signer that is not done at once.
+/// A signer that is pending at first.
 struct Slow;
 
 impl ExternalSigner for Slow {

@@ -122,7 +122,7 @@ async fn authorization_header() -> TestResult {
     Ok(())
 }
 
-/// A token that was asked for is kept, though whoever asked for it has gone.
+/// A requested token is kept although its caller was dropped.
 #[test]
 async fn fetch_token() -> TestResult {
     for limit in 1..=2 {
@@ -143,7 +143,7 @@ async fn fetch_token() -> TestResult {
     Ok(())
 }
 
-/// What was read, leased and answered is stored, though whoever began it has gone.
+/// A renewal is stored although its caller was dropped.
 #[test]
 async fn with_a_token_store() -> TestResult {
     for limit in 1.. {

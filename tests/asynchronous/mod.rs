@@ -1,4 +1,4 @@
-//! What only the async clients can do.
+//! Tests of the async clients alone.
 
 mod assertion;
 mod cancellation;

@@ -101,7 +101,7 @@ async fn a_renewal_in_a_blocked_runtime_blocks_no_other_caller() -> TestResult {
     Ok(())
 }
 
-/// A runtime that nobody drives, and that may be dropped anywhere.
+/// A runtime that is not driven, and that may be dropped anywhere.
 struct Standing(Option<Runtime>);
 
 impl Drop for Standing {

@@ -1,4 +1,4 @@
-//! What only the blocking clients have to stand.
+//! Tests of the blocking clients alone.
 
 mod runtime;
 mod token_store;

@@ -12,7 +12,7 @@ use crate::{
     support::{gate::Gate, jwt::signing_key, server::Server},
 };
 
-/// A key that is elsewhere.
+/// An external key.
 struct Kms;
 
 impl ExternalSigner for Kms {

@@ -1,4 +1,4 @@
-//! What a store does to calls that are no futures.
+//! Token stores of the blocking clients.
 
 use oauth_twin::{ErrorKind, Token};
 

@@ -1,4 +1,4 @@
-//! What servers answer and users paste that is not as the RFCs have it, in both protocols.
+//! Responses of servers and pasted callbacks that deviate from the RFCs, in both protocols.
 
 use oauth_twin::{
     Error, ErrorCode, ErrorKind,
@@ -18,7 +18,7 @@ const CALLBACK: &str = "https://app.example/cb";
 /// RFC 8252 section 7.1.
 const PRIVATE_USE: &str = "com.example.app:/oauth2redirect/example-provider";
 
-/// A server that answers everything so.
+/// A server with this response to every request.
 fn answering(status: u16, body: impl Into<Vec<u8>>) -> Server {
     let body = body.into();
     Server::start(move |_: &Request| Reply::text(status, body.clone()))
@@ -146,7 +146,7 @@ async fn a_pasted_callback_completes_a_login() -> TestResult {
         for start in [CALLBACK, PRIVATE_USE, ""] {
             let server = provider(600);
             let client = web(&server).build()?;
-            // What stands inside of a value is left as it is.
+            // White space within a value is kept.
             let callback = format!("{before}{start}?state=STATE&code=c%0A%20{after}");
             let access_token = completed(&client, &callback).await?;
             assert_eq!(access_token, "t1", "{callback:?}");
@@ -187,13 +187,13 @@ async fn a_callback_that_repeats_a_parameter_names_it_and_sends_nothing() -> Tes
         error.to_string(),
         "the callback repeats the parameter `oauth_verifier`"
     );
-    // The login is still under way.
+    // The login is still pending.
     client.parse_authorization_response("?oauth_token=p1&oauth_verifier=v1")?;
     client.fetch_access_token().await?;
     Ok(())
 }
 
-/// Anybody can have it sent: an error code that is registered is shown, marked, and nothing else.
+/// Any website can cause such a callback: only a registered error code is shown, marked as not verified.
 #[maybe_async]
 #[test]
 async fn an_error_callback_without_a_state_shows_a_registered_code_alone() -> TestResult {
@@ -238,7 +238,7 @@ async fn an_error_callback_without_a_state_shows_a_registered_code_alone() -> Te
         let error = client.parse_authorization_response(&callback).unwrap_err();
         assert_eq!(error.to_string(), expected);
     }
-    // The login is still under way.
+    // The login is still pending.
     client.parse_authorization_response("?oauth_token=p1&oauth_verifier=v1")?;
     Ok(())
 }
@@ -344,7 +344,7 @@ async fn messages_have_no_characters_that_change_how_they_are_read() -> TestResu
     Ok(())
 }
 
-/// For a URL parser a backslash is a slash, so that the host stands before it.
+/// For a URL parser a backslash is a slash, so that it ends the host.
 #[maybe_async]
 #[test]
 async fn hosts_that_only_look_like_loopback_are_not() -> TestResult {

@@ -1,4 +1,4 @@
-//! The assertion client: what it sends, and how its token lives.
+//! The assertion client: its requests and the life of its token.
 //!
 //! [RFC 7521 section 4.1](https://www.rfc-editor.org/rfc/rfc7521#section-4.1)
 
@@ -136,7 +136,7 @@ async fn every_algorithm_of_a_pair_of_keys() -> TestResult {
     Ok(())
 }
 
-/// Google wants the scope as a claim; it does not stand in both places.
+/// Google requires the scope as a claim; it is not sent as a parameter, too.
 #[maybe_async]
 #[test]
 async fn a_service_account_is_one_line() -> TestResult {
@@ -179,7 +179,7 @@ async fn a_service_account_is_one_line() -> TestResult {
     Ok(())
 }
 
-/// The provider gives refresh tokens, which do not count: a new assertion is as good.
+/// Refresh tokens of the provider are not used: a new assertion serves as well.
 #[maybe_async]
 #[test]
 async fn each_renewal_sends_a_new_assertion_and_no_refresh_token() -> TestResult {
@@ -241,7 +241,7 @@ async fn the_leeway_counts() -> TestResult {
     Ok(())
 }
 
-/// Salesforce's tokens say nothing of their end.
+/// Salesforce's tokens have no `expires_in`.
 #[maybe_async]
 #[test]
 async fn a_token_without_an_expiry_is_renewed_on_a_401() -> TestResult {
@@ -413,7 +413,7 @@ async fn the_client_may_authenticate_beside_the_assertion() -> TestResult {
     Ok(())
 }
 
-/// The caller's own assertions, such as SAML's: the function is called anew each time.
+/// Assertions of the caller, such as SAML: the function is called for each request.
 #[maybe_async]
 #[test]
 async fn the_caller_s_assertion_is_asked_for_anew_each_time() -> TestResult {

@@ -1,4 +1,4 @@
-//! The settings of an assertion client: each bad one is named.
+//! Settings of an assertion client: each invalid one is named.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Logins of users: sent away with a URL, back with a callback, from request to token.
+//! Logins of users, from the authorization URL by the callback to the token.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -37,7 +37,7 @@ fn asked(url: &oauth_twin::reqwest::Url) -> HashMap<String, String> {
     url.query_pairs().into_owned().collect()
 }
 
-/// What the server sends back for the request in `url`.
+/// The callback that the server responds with to the request in `url`.
 pub fn callback(url: &oauth_twin::reqwest::Url, code: &str) -> String {
     format!("{CALLBACK}?code={code}&state={}", asked(url)["state"])
 }
@@ -90,7 +90,7 @@ async fn a_login_from_url_to_token_leaves_the_shared_client_untouched() -> TestR
     assert_eq!(client.token(), None);
     let error = client.get(server.url("/api")).send().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Token);
-    // What was asked for is asked for again.
+    // A refresh repeats the parameters of the login.
     login.client.refresh_token().await?;
     let refreshed = &server.requests("/token")[1];
     assert_eq!(
@@ -243,7 +243,7 @@ async fn the_right_issuer_passes_and_a_login_expires() -> TestResult {
 #[test]
 async fn one_clock_per_client_judges_every_step() -> TestResult {
     let server = provider(600);
-    // It stands years before the system's.
+    // It is years before the system clock.
     let clock = ManualClock::new();
     let client = web(&server).clock(clock.clock()).build()?;
     let mut sent = 0;

@@ -1,4 +1,4 @@
-//! Closing: by `close`, by `Drop`, by `with`.
+//! Closing a client by `close`, `Drop` and `with`.
 
 use oauth_twin::reqwest::Method;
 

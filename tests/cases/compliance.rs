@@ -170,7 +170,7 @@ async fn a_hook_cannot_lead_a_token_to_an_insecure_place() -> TestResult {
     Ok(())
 }
 
-/// What a provider answers to a token request, through its fix.
+/// The token in a provider's response, read through its fix.
 #[maybe_async]
 async fn fixed(
     fix: ComplianceFix,

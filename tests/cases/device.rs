@@ -130,7 +130,7 @@ async fn from_the_code_to_the_token() -> TestResult {
     let answer = login.client.get(polled.server.url("/api")).send().await?;
     let text = answer.text().await?;
     assert_eq!(text, "Bearer t1");
-    // What was asked for is asked for again.
+    // A refresh repeats the parameters of the login.
     login.client.refresh_token().await?;
     let refresh = &polled.server.requests("/token")[2];
     assert_eq!(refresh.parameter("resource").as_deref(), Some("urn:r"));

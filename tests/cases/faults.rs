@@ -1,4 +1,4 @@
-//! Faults of the token endpoint that a client survives: the old token stays, the error is the
+//! Faults of the token endpoint that a client survives: the old token stays in use, the error is the
 //! right one, nothing lasts, and the next call works.
 
 use std::{
@@ -21,7 +21,7 @@ use super::{test, *};
 /// No fault holds a call up for longer, with room for a slow machine.
 const BOUND: Duration = Duration::from_secs(20);
 
-/// A fault, and what is to become of it.
+/// A fault and its expected outcome.
 struct Fault {
     answer: Box<dyn Fn(&Request) -> Reply + Send + Sync>,
     kind: ErrorKind,
@@ -60,12 +60,12 @@ impl Fault {
         }
     }
 
-    /// The server says no.
+    /// The server refuses.
     fn of_server(status: u16, body: &'static str) -> Self {
         Self::new(ErrorKind::Server, move |_| Reply::text(status, body))
     }
 
-    /// The server says yes, and then nothing that could be used.
+    /// A success status with an unusable body.
     fn of_answer(body: impl Into<Vec<u8>>) -> Self {
         let body = body.into();
         let answer = move |_: &Request| {
@@ -217,7 +217,7 @@ fn held(client: &OAuth2Client) -> String {
     token.access_token().expose_secret().to_owned()
 }
 
-/// The life of a client with a token endpoint that falls ill.
+/// The life of a client whose token endpoint begins to fail.
 #[maybe_async]
 async fn survive(fault: Fault) -> TestResult {
     let expected = fault.expected();
@@ -239,7 +239,7 @@ async fn survive(fault: Fault) -> TestResult {
     assert_eq!(sent_with, format!("Bearer {OLD_TOKEN}"));
     assert_eq!(chaos.asked(), asked);
 
-    // Who asks for a renewal is told.
+    // The caller of `refresh_token` gets the error.
     let begun = Instant::now();
     let refreshed = client.refresh_token().await;
     assert!(begun.elapsed() < BOUND, "{:?}", begun.elapsed());
@@ -365,7 +365,7 @@ faults! {
     });
 }
 
-// The answer is none.
+// The response is invalid.
 faults! {
     a_200_with_a_page: Fault::of_answer(PAGE).with("content-type", "text/html");
     a_200_without_a_body: Fault::of_answer("");

@@ -23,7 +23,7 @@ fn story(told: &Updates) -> String {
     words.join(" ")
 }
 
-/// A client whose hook notes what it is told and fails as long as `failures` says so.
+/// A client whose hook records its updates, and fails `failures` times.
 fn client_that_fails(
     server: &Server,
     clock: &ManualClock,
@@ -266,7 +266,7 @@ async fn waiters_do_not_wait_for_the_hook() -> TestResult {
     Ok(())
 }
 
-/// It takes its caller along; the update is told again, and nobody waits.
+/// The panic reaches the caller; the update is delivered again, and no caller waits.
 #[maybe_async]
 #[test]
 async fn a_hook_that_panics_is_called_again() -> TestResult {

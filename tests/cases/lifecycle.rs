@@ -1,4 +1,4 @@
-//! When a token is renewed, by whom, and how often.
+//! Renewals: their time, their caller, their number.
 
 use std::{
     sync::{Arc, Mutex, atomic::AtomicBool},

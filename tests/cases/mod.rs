@@ -103,7 +103,7 @@ const INSECURE_URLS: [&str; 3] = [
     "ftp://api.example/",
 ];
 
-/// What a test may fail with.
+/// Result of a test.
 pub type TestResult = Result<(), Box<dyn std::error::Error>>;
 
 /// A server that answers the n-th token request with the access token `t<n>` and the refresh token

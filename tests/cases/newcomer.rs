@@ -1,4 +1,4 @@
-//! The usual mistakes of a newcomer: what is said about each, by `Display` and by the `Debug` text
+//! The usual mistakes of a newcomer, with the `Display` text and the `Debug` text
 //! that `main` prints.
 
 use std::net::TcpListener;
@@ -17,7 +17,7 @@ async fn refusal(server: &Server) -> Error {
         .expect_err("no token")
 }
 
-/// Checks what is said, where `HOST` stands for the server.
+/// Checks both texts, in which `HOST` is the server.
 #[track_caller]
 fn assert_says(error: &Error, server: &str, message: &str, debug: &str) {
     let host = server

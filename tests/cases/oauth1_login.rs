@@ -13,8 +13,8 @@ use super::{
 };
 
 /// An OAuth 1.0 provider. The n-th temporary credentials are `p<n>` with the secret `ps<n>`, the
-/// verifier that goes with them is `v<n>`, and the token credentials that come of it are `t<n>`
-/// with the secret `ts<n>`. What is not signed right is refused.
+/// verifier for them is `v<n>`, and the token credentials that they are exchanged for are `t<n>`
+/// with the secret `ts<n>`. Requests with a wrong signature are refused.
 pub fn oauth1_provider() -> Server {
     let begun = AtomicUsize::new(0);
     let nonces = Mutex::new(Vec::new());
@@ -515,7 +515,7 @@ async fn no_secret_is_printed() -> TestResult {
     Ok(())
 }
 
-/// What a caller that goes away leaves behind: a verifier is good for one request, so the answer
+/// A caller that is dropped: a verifier is valid for one request, so the response
 /// is kept.
 #[maybe_async]
 #[test]

@@ -1,4 +1,4 @@
-//! OAuth 1.0: bad settings are named, all at once, before anything is sent.
+//! OAuth 1.0: invalid settings are named, all at once, before anything is sent.
 
 use std::time::Duration;
 

@@ -363,7 +363,7 @@ async fn configure_http_reaches_endpoints_and_apis() -> TestResult {
 #[maybe_async]
 #[test]
 async fn a_proxy_gets_what_goes_to_endpoints_and_to_apis() -> TestResult {
-    // Nobody listens there.
+    // There is no listener.
     const TARGET: &str = "http://127.0.0.1:1";
     let proxy = Server::start(|request: &Request| match request.path.ends_with("/token") {
         true => Reply::json(200, tokens(1, 600)),

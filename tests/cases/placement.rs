@@ -1,4 +1,4 @@
-//! Where the token stands in a request: header, query or body.
+//! Placement of the token in a request: header, query or body.
 
 use oauth_twin::{ErrorKind, oauth2::TokenPlacement, reqwest::Method};
 

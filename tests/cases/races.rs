@@ -1,4 +1,4 @@
-//! What happens at once: renewals, logins, hooks, revocations and closing, on one token.
+//! Concurrent renewals, logins, hooks, revocations and closing, on one token.
 
 use std::{
     sync::{Arc, Mutex, OnceLock},

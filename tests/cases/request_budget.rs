@@ -1,4 +1,4 @@
-//! How many token requests clients make that are in use all the time.
+//! Number of token requests of clients in continuous use.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Requests to an API: reqwest's own, with a token in the header and nothing else changed.
+//! Requests to an API: reqwest's own, unchanged except for the token in the header.
 
 use std::time::Duration;
 

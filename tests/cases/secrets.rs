@@ -1,4 +1,4 @@
-//! No secret comes out: neither in what is printed, nor in any error, nor in what is logged.
+//! Secrets appear neither in `Debug` and `Display`, nor in errors, nor in events.
 
 use std::{error::Error as _, time::Duration};
 
@@ -11,10 +11,10 @@ use support::log;
 
 use super::{test, *};
 
-/// Planted in every place where a secret can stand.
+/// Part of every secret in these tests.
 const SECRET: &str = "xK9-s3cret";
 
-/// Everything that an error can be made to say.
+/// All texts of an error.
 fn all_words(error: &Error) -> String {
     let mut words = format!("{error} {error:?} {error:#?}");
     let mut source = error.source();
@@ -78,7 +78,7 @@ async fn no_error_tells_a_secret() -> TestResult {
 #[test]
 async fn no_error_of_a_request_tells_its_url() -> TestResult {
     let _marked = log::marked("secrets of URLs");
-    // A port at which nobody listens.
+    // A port without a listener.
     let closed = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?;
     let client = OAuth2Client::builder("id")
         .token(Token::new(SECRET))

@@ -1,4 +1,4 @@
-//! The server's metadata as one value, kept or made by hand.
+//! Metadata of the server as one value, stored or made by hand.
 
 use oauth_twin::{
     ErrorKind,
@@ -150,7 +150,7 @@ async fn what_a_client_assertion_needs_may_come_from_metadata() -> TestResult {
     Ok(())
 }
 
-/// What is missing is said by the call that needs it, and nothing is sent.
+/// A missing endpoint is named by the call that needs it, and nothing is sent.
 #[maybe_async]
 #[test]
 async fn an_endpoint_that_is_not_known_is_named() -> TestResult {

@@ -1,4 +1,4 @@
-//! Settings: bad ones are named, all at once, before anything is sent.
+//! Settings: invalid ones are named, all at once, before anything is sent.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! A key that is elsewhere: in a KMS, in an HSM.
+//! External keys: in a KMS, in an HSM.
 
 use std::{
     sync::{Arc, Mutex},
@@ -14,7 +14,7 @@ use support::jwt::{Assertion, signing_key};
 
 use super::{test, *};
 
-/// What a KMS does with what it is asked to sign.
+/// Behaviour of a KMS.
 enum Kms {
     Signs(SigningKey),
     /// As AWS and Google give it.
@@ -299,7 +299,7 @@ async fn a_token_that_is_still_good_survives_its_failure() -> TestResult {
     Ok(())
 }
 
-/// One that calls the client that it signs for.
+/// A signer that calls the client that it signs for.
 struct Calls(Arc<Mutex<Option<OAuth2Client>>>, Arc<Mutex<Vec<ErrorKind>>>);
 
 #[maybe_async(AFIT)]
@@ -350,7 +350,7 @@ async fn calls_of_the_client_within_its_signer_are_errors() -> TestResult {
     Ok(())
 }
 
-/// One that counts.
+/// A signer that counts its calls.
 struct Counts(SigningKey, Arc<Mutex<usize>>);
 #[maybe_async(AFIT)]
 impl ExternalSigner for Counts {

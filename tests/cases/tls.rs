@@ -1,4 +1,4 @@
-//! TLS: whom a client believes, what it shows of itself, and where it speaks without.
+//! TLS: trusted certificates, client certificates, and plain HTTP.
 
 use oauth_twin::{BoxError, ErrorKind, oauth2::EndpointRequest, reqwest};
 
@@ -144,7 +144,7 @@ async fn without_a_client_certificate_a_server_that_wants_one_refuses() -> TestR
     let (server, shown) = start(&authority.issue("localhost"), Some(&clients));
     is_refused(trusting(fetching(&server), &authority), &server).await?;
     is_refused(trusting(holding(), &authority), &server).await?;
-    // One that somebody else signed is no better.
+    // A certificate by another authority is refused, too.
     let stranger = authority.issue("client.example");
     is_refused(showing(fetching(&server), &authority, &stranger), &server).await?;
     is_refused(showing(holding(), &authority, &stranger), &server).await?;
@@ -152,7 +152,7 @@ async fn without_a_client_certificate_a_server_that_wants_one_refuses() -> TestR
     Ok(())
 }
 
-/// A client of the caller's own has a working TLS that believes nobody unknown.
+/// An HTTP client of the caller's own has working TLS, and trusts no unknown authority.
 #[maybe_async]
 #[test]
 async fn a_separate_http_client_has_tls() -> TestResult {
@@ -203,7 +203,7 @@ async fn an_endpoint_without_tls_is_a_bad_setting() -> TestResult {
         "{error}"
     );
     assert_eq!(server.connections(), 0);
-    // Unless told so, by a loud name.
+    // Unless permitted by `dangerous_allow_http`.
     let client = builder().dangerous_allow_http().build()?;
     client.ensure_active_token().await?;
     assert_eq!(server.count("/token"), 1);

@@ -1,4 +1,4 @@
-//! A 401 that is about the token: one more try with a renewed one, never more.
+//! A 401 about the token: one retry with a renewed token, never more.
 
 use std::{
     sync::{Arc, Mutex},

@@ -1,4 +1,4 @@
-//! Claims: their types, and what is expected of them.
+//! Claims: their types, and their validation.
 
 use std::time::{Duration, UNIX_EPOCH};
 

@@ -1,4 +1,4 @@
-//! Keys in files: what is read, what is refused, and that each form is the same key.
+//! Keys in files: formats, refusals, and that each format contains the same key.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use oauth_twin::{

@@ -1,4 +1,4 @@
-//! JWKs that are none, or nearly.
+//! Invalid and unusual JWKs.
 
 use oauth_twin::jose::{Algorithm, Jwk, JwkSet, SigningKey, VerifyingKey};
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! What holds for any text: nothing panics, and what was signed reads back.
+//! Properties: no input panics, and a signed token can be read.
 
 use oauth_twin::jose::{Algorithm, Claims, Header, Jwk, JwkSet, Jws, SigningKey, VerifyingKey};
 use proptest::{collection::vec, prelude::*};

@@ -1,4 +1,4 @@
-//! Tokens by others: those that are good, and those that are forged.
+//! Tokens by other libraries: valid and forged ones.
 
 use oauth_twin::jose::{Algorithm, Claims, JwkSet, Jws, SigningKey};
 use serde_json::Value;

@@ -24,7 +24,7 @@ pub use tokio::test;
 pub const CLIENT: &str = "AsyncOAuth2Client";
 /// The same of its OAuth 1.0 client.
 pub const OAUTH1_CLIENT: &str = "AsyncOAuth1Client";
-/// As many callers as meet an expired token.
+/// Number of concurrent callers with an expired token.
 pub const CROWD: usize = 1000;
 
 pub mod http {
@@ -38,7 +38,7 @@ pub trait TokenClient: Clone + Send + Sync + 'static {
     fn refresh_token(&self) -> impl Future<Output = TokenResult> + Send;
 }
 
-/// What a client returns that is asked for its token.
+/// Result of a token method.
 pub type TokenResult = oauth_twin::Result<oauth_twin::Token>;
 
 impl TokenClient for OAuth2Client {

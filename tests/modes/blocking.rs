@@ -17,7 +17,7 @@ pub use oauth_twin::{
 pub const CLIENT: &str = "OAuth2Client";
 /// The same of its OAuth 1.0 client.
 pub const OAUTH1_CLIENT: &str = "OAuth1Client";
-/// As many callers as meet an expired token.
+/// Number of concurrent callers with an expired token.
 pub const CROWD: usize = 64;
 
 pub mod http {
@@ -33,7 +33,7 @@ pub trait TokenClient: Clone + Send + Sync + 'static {
     fn refresh_token(&self) -> TokenResult;
 }
 
-/// What a client returns that is asked for its token.
+/// Result of a token method.
 pub type TokenResult = oauth_twin::Result<oauth_twin::Token>;
 
 impl TokenClient for OAuth2Client {

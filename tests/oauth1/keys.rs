@@ -1,4 +1,4 @@
-//! RSA keys: what is read, what is refused, what they sign.
+//! RSA keys: formats, refusals, signatures.
 
 use oauth_twin::{
     http::{Method, header::HeaderMap},

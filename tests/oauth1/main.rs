@@ -1,4 +1,4 @@
-//! What `oauth1::Signer` makes of a request, seen from outside.
+//! Tests of `oauth1::Signer` by its public interface.
 
 #![allow(unreachable_pub, reason = "a test program has no outside")]
 

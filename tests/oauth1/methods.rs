@@ -1,4 +1,4 @@
-//! Nonces, methods of one's own, and what a signature costs.
+//! Nonces, custom methods, and allocations of a signature.
 
 use std::collections::HashSet;
 

@@ -1,4 +1,4 @@
-//! Where parameters are put, and that everything else stays as it is.
+//! Placement of the parameters; everything else stays unchanged.
 
 use oauth_twin::{
     http::{

@@ -1,4 +1,4 @@
-//! What cannot be signed right is an error.
+//! Requests that cannot be signed correctly are errors.
 
 use oauth_twin::{
     Error, ErrorKind,

@@ -1,4 +1,4 @@
-//! A server that sees only what is sent reads what was meant, and verifies it.
+//! Verification by a server that has only the sent request.
 
 use oauth_twin::{
     http::Method,

@@ -1,4 +1,4 @@
-//! The file that processes share, and where it lies.
+//! The file that processes share, and its folder.
 
 use std::{
     fs,
@@ -46,7 +46,7 @@ impl Files {
         self.token.parent().unwrap()
     }
 
-    /// Takes all the room of a small disk.
+    /// Fills a small disk.
     pub fn fill(&self) -> PathBuf {
         let path = self.file("others");
         fs::write(&path, vec![b'x'; 1024 * 1024]).expect_err("a full disk");
@@ -54,11 +54,11 @@ impl Files {
     }
 }
 
-/// A mount of the test's own, which goes with it.
+/// Mount of a test, removed at its end.
 pub struct Mount(PathBuf);
 
 impl Mount {
-    /// A small disk. None where the test may not mount anything, which it says.
+    /// A small disk; none, with a message, if the test has no permission to mount.
     pub fn small_disk(at: &Path) -> Option<Self> {
         Self::new(&["-t", "tmpfs", "-o", "size=64k", "tmpfs"], at)
     }

@@ -80,7 +80,7 @@ fn a_process_killed_between_the_response_and_the_file_loses_only_that_login() {
     }
 }
 
-/// While another writes, nobody spends a refresh token whose successor could not be stored.
+/// While another process writes, no refresh token is used whose successor could not be stored.
 #[test]
 fn no_process_renews_while_the_file_cannot_be_locked() {
     let files = Files::with_expired_token("locked");

@@ -1,4 +1,4 @@
-//! A process with a client of its own, which does what it is told on its standard input and writes
+//! A process with a client of its own, which reads commands from its standard input and writes
 //! a line about each.
 
 use std::{
@@ -57,7 +57,7 @@ impl Process {
         writeln!(input, "{command}").unwrap();
     }
 
-    /// What came of it: an access token, or an error.
+    /// Its result: an access token, or an error.
     pub fn result(&mut self) -> String {
         self.line("result=").expect("a result")
     }

@@ -19,7 +19,7 @@ use crate::{
 /// How long it takes to write a row.
 const WRITING: Duration = Duration::from_millis(100);
 
-/// What is told of children is written, which takes its time; the client itself has a store.
+/// Updates of children are written, slowly; the client itself has a store.
 pub fn tell_blocking(update: &TokenUpdate) -> Result<(), BoxError> {
     if is_of_a_row(update) {
         thread::sleep(WRITING);

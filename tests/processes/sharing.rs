@@ -1,4 +1,4 @@
-//! Many at once.
+//! Many processes at once.
 
 use std::time::{Duration, SystemTime};
 

@@ -1,4 +1,4 @@
-//! A process that is stopped while it has the lease, and goes on later.
+//! A process that is stopped while it has the lease, and continued later.
 
 use std::{
     thread,

@@ -1,4 +1,4 @@
-//! Files that cannot be written: nothing is renewed, and so no refresh token is spent.
+//! Files that cannot be written: nothing is renewed, so no refresh token is used up.
 
 use std::{
     fs,

@@ -1,4 +1,4 @@
-//! A provider whose token endpoint is ill until it is healed, and the illnesses.
+//! A provider whose token endpoint fails until it is repaired, and its faults.
 
 use std::{
     io::{Read, Write},
@@ -24,15 +24,15 @@ pub const CLIENT_SECRET: &str = "planted-client-secret";
 pub const OLD_TOKEN: &str = "planted-access-0";
 pub const OLD_REFRESH_TOKEN: &str = "planted-refresh-0";
 
-/// A provider: `/token` is ill or issues tokens, all else echoes the `Authorization` header.
+/// A provider: `/token` fails or issues tokens, everything else echoes the `Authorization` header.
 pub struct Chaos {
     pub server: Server,
-    /// How many more token requests it is ill for.
+    /// Number of further token requests that fail.
     ill: Arc<AtomicUsize>,
 }
 
 impl Chaos {
-    /// It is ill until it is healed.
+    /// It fails until it is repaired.
     pub fn start(answer: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> Self {
         let ill = Arc::new(AtomicUsize::new(usize::MAX));
         let (still, issued) = (ill.clone(), AtomicUsize::new(0));
@@ -74,7 +74,7 @@ impl Chaos {
         self.ill_for(usize::MAX);
     }
 
-    /// How many token requests have come.
+    /// Number of token requests.
     pub fn asked(&self) -> usize {
         self.server.count("/token")
     }

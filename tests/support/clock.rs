@@ -1,4 +1,4 @@
-//! A clock that stands until it is moved.
+//! A clock that is set by hand.
 
 use std::{
     sync::{

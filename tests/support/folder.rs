@@ -1,4 +1,4 @@
-//! A folder of a test's own, which goes with it.
+//! Folder of a test, removed at its end.
 
 use std::path::PathBuf;
 
@@ -21,7 +21,7 @@ impl Folder {
 
 impl Drop for Folder {
     fn drop(&mut self) {
-        // What is left in the system's folder for such things is no reason to fail.
+        // A temporary folder that cannot be removed is no reason to fail.
         let _ = std::fs::remove_dir_all(&self.0);
     }
 }

@@ -1,4 +1,4 @@
-//! Something to wait at until it is opened.
+//! A gate that callers wait at until it is opened.
 
 use std::sync::{Arc, Condvar, Mutex};
 

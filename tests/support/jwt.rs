@@ -63,7 +63,7 @@ impl Assertion {
         claims
     }
 
-    /// How long it is good for.
+    /// Its lifetime.
     pub fn lifetime(&self) -> Duration {
         let (from, to) = (self.claims.issued_at(), self.claims.expires_at());
         to.expect("exp")
@@ -71,7 +71,7 @@ impl Assertion {
             .expect("later")
     }
 
-    /// When it was made, in seconds.
+    /// Its time of issue, in seconds.
     pub fn issued_at(&self) -> u64 {
         let issued_at = self.claims.issued_at().expect("iat");
         issued_at

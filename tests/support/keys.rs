@@ -1,4 +1,4 @@
-//! Keys of a provider, which come and go.
+//! Keys of a provider, which are rotated.
 
 use std::sync::{
     Arc, Mutex,
@@ -36,7 +36,7 @@ pub fn published(keys: &[&SigningKey]) -> Value {
     json!({ "keys": keys })
 }
 
-/// What a `jwks_uri` answers now, and how often it was asked.
+/// The response of a `jwks_uri`, and the number of its requests.
 #[derive(Clone, Default)]
 pub struct Published(Arc<(Mutex<Option<Answer>>, AtomicUsize)>);
 
@@ -78,7 +78,7 @@ impl Published {
         Reply::text(answer.status, answer.body.clone()).with("cache-control", &answer.cache_control)
     }
 
-    /// How often it was asked.
+    /// The number of its requests.
     pub fn count(&self) -> usize {
         self.0.1.load(Ordering::SeqCst)
     }

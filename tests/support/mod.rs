@@ -1,4 +1,4 @@
-//! What the tests stand on: a server that does as it is told, a clock, a gate, a folder, a hook.
+//! Helpers of the tests: a server, a clock, a gate, a folder, a hook.
 
 pub mod chaos;
 pub mod clock;

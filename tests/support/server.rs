@@ -1,5 +1,5 @@
-//! A small HTTP/1.1 server on loopback, whose handler may wait, break off, or send what no
-//! well-bred server would.
+//! A small HTTP/1.1 server on loopback, whose handler may wait, break off, or send invalid
+//! responses.
 
 use std::{
     io::{BufRead, BufReader, Read, Write},
@@ -13,7 +13,7 @@ use std::{
 
 use serde_json::{Value, json};
 
-/// A request as it came.
+/// A received request.
 #[derive(Clone, Debug)]
 pub struct Request {
     pub method: String,
@@ -50,7 +50,7 @@ impl Request {
     }
 }
 
-/// What comes back.
+/// A response.
 pub enum Reply {
     Full {
         status: u16,
@@ -97,7 +97,7 @@ impl Reply {
     }
 }
 
-/// What a handler writes by itself.
+/// Bytes that a handler writes itself.
 type Writing = Box<dyn FnOnce(&mut TcpStream) -> std::io::Result<()> + Send>;
 
 pub trait Handler: Fn(&Request) -> Reply + Send + Sync + 'static {}
@@ -186,7 +186,7 @@ impl Server {
         log.iter().filter(|r| r.path == path).cloned().collect()
     }
 
-    /// How many requests came, whatever their path.
+    /// Number of requests with any path.
     pub fn requests_in_all(&self) -> usize {
         self.log.0.lock().expect("a lock").len()
     }

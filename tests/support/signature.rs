@@ -4,7 +4,7 @@
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use ring::hmac;
 
-/// What a server finds in a signed request.
+/// Contents of a signed request.
 #[derive(Debug)]
 pub struct Found {
     /// Whether the HMAC-SHA1 signature is that of the two secrets.

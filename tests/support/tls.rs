@@ -15,7 +15,7 @@ use rustls::{
 
 use super::server::{Connection, Handler, Server};
 
-/// Somebody who signs certificates.
+/// A certificate authority.
 pub struct Authority(CertifiedIssuer<'static, KeyPair>);
 
 /// A certificate with its key.
@@ -33,7 +33,7 @@ impl Authority {
         Self(CertifiedIssuer::self_signed(params, key).expect("a certificate"))
     }
 
-    /// As PEM, for those who are to trust it.
+    /// Its certificate as PEM, to be trusted.
     pub fn pem(&self) -> String {
         self.0.pem()
     }

@@ -1,10 +1,10 @@
-//! A hook that records what it is told.
+//! A hook that records its updates.
 
 use std::sync::{Arc, Mutex};
 
 use oauth_twin::{BoxError, TokenUpdate};
 
-/// The updates that a hook was told of, in order.
+/// The updates of a hook, in order.
 pub type Updates = Arc<Mutex<Vec<TokenUpdate>>>;
 
 /// A hook that records its updates in `updates`.

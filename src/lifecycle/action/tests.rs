@@ -121,7 +121,7 @@ fn a_flight_that_was_abandoned_for_nobody_is_not_kept() {
     let slots = slots();
     let slot = slots.find(token("a", "r", 0), at(0));
     let claim = lead(&slot, &Need::Renewed, at(0));
-    // The token is fresh: nobody leads another.
+    // The token is fresh: no other flight begins.
     let now = at(FLIGHT_LIMIT);
     assert_eq!(next_action(&slot, &Need::Usable, now), "use");
     assert!(slot.in_flight().is_none() && slot.is_settled());
@@ -283,14 +283,14 @@ fn what_was_refused_is_only_renewed_while_it_is_in_use() {
 #[test]
 fn nothing_renews_a_token_that_is_not_renewable() {
     let slots = slots();
-    let nobody = || Caller {
+    let unable = || Caller {
         grant: None,
         can_ask: false,
     };
     let slot = slots.find(token("a", "r", 0), at(0));
-    assert!(!slot.may_retry(nobody));
+    assert!(!slot.may_retry(unable));
     for need in [Need::Usable, Need::Renewed, refused(&slot)] {
-        let action = slot.next(&need, &nobody(), at(LIFE));
+        let action = slot.next(&need, &unable(), at(LIFE));
         assert_eq!(name(&action), "log in", "{need:?}");
     }
     let empty = slots.first(None, false, at(0));

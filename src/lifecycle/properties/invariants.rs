@@ -52,7 +52,7 @@ impl World {
         let mut flights = self.flights.iter();
         let flight = flights
             .find(|flight| flight.claim.waiter().is(waiter))
-            .expect("a flight that somebody leads");
+            .expect("a flight with a leader");
         let limit = flight.started + Duration::from_secs(FLIGHT_LIMIT);
         assert!(self.now.monotonic < limit, "it is overdue");
         assert!(Arc::ptr_eq(&flight.claim.slot, slot) && flight.claim.is_leading());

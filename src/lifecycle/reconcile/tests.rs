@@ -38,7 +38,7 @@ fn begin_saving(slot: &TestSlot) -> Option<(Unsaved, InProgress<Recorder>)> {
     }
 }
 
-/// What would be stored next.
+/// The value that would be saved next.
 fn unsaved(slot: &TestSlot) -> Option<StoredToken> {
     begin_saving(slot)?.0.next
 }
@@ -328,7 +328,7 @@ fn the_lease_is_kept_until_the_token_is_stored() {
     assert_eq!(back(), 3);
     assert_eq!(held(&slot).as_deref(), Some("x"));
     assert!(deliver_all(&slot)[0].2);
-    // And a store that goes along to another token.
+    // And a store that moves to the slot of another token.
     publish("e", 4);
     slots.replace(&slot, Some(token("f", "f", 4)), true, at(4));
     assert_eq!(back(), 4);

@@ -78,7 +78,7 @@ fn replacing_a_token_points_one_handle_elsewhere() {
         let next = slots.replace(&slot, Some(token("b", "s", 1)), has_store, at(1));
         assert_eq!(held(&child).as_deref(), Some("a"));
         assert_eq!(held(&next).as_deref(), Some("b"));
-        // The store goes along with the handle that has it.
+        // The store moves with the handle that has it.
         let stores = [&child, &next].map(|slot| slot.is_stored());
         assert_eq!(stores, [owner == 0, owner == 1]);
         assert_eq!(is_pending(&slots, &next), has_store);

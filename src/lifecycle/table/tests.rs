@@ -1,4 +1,4 @@
-//! What a refresh token leads to, and slots that become one.
+//! Lookup by refresh token, and merged slots.
 
 use super::*;
 use crate::lifecycle::{

@@ -151,7 +151,7 @@ fn compare(a: &[u8], b: &[u8]) -> Ordering {
 
 /// The bytes of a name or a value, decoded and encoded once.
 struct Encoded<'a> {
-    /// What follows, up to the end of the form.
+    /// The remaining form.
     rest: &'a [u8],
     is_name: bool,
     /// The digits of the last escape, and how many of them are still to come.

@@ -232,7 +232,7 @@ impl PendingAuthorization {
         })
     }
 
-    /// What the login asks of its ID token.
+    /// Requirements of the login on its ID token.
     pub fn authentication(&self) -> AuthenticationRequest {
         AuthenticationRequest {
             state: Some(self.state.clone()),

@@ -151,7 +151,7 @@ mod tests {
         );
     }
 
-    /// What the server leaves out of its answer.
+    /// Parameters that the server omits from its response.
     #[test]
     fn a_token_keeps_what_a_refresh_repeats() {
         let read = |grant: &dyn Grant| {

@@ -107,7 +107,7 @@ impl AuthorizationCode {
         self
     }
 
-    /// What the login asks of its ID token.
+    /// Requirements of the login on its ID token.
     #[allow(dead_code, reason = "the clients verify ID tokens")]
     pub(crate) fn authentication(&self) -> &AuthenticationRequest {
         &self.authentication

@@ -1,4 +1,4 @@
-//! Requests, answers and files that are not what they should be.
+//! Invalid requests, responses and files.
 
 use oauth_twin::oauth2::TokenPlacement;
 

@@ -1,4 +1,4 @@
-//! Closing while something is under way.
+//! Closing during calls and renewals.
 
 use std::sync::Mutex;
 
@@ -67,7 +67,7 @@ enum Call {
     Exchange,
 }
 
-/// What came of a `close`: whether it was Ok, and how many token requests there were by then.
+/// Outcome of `close`: whether it succeeded, and the number of token requests by then.
 type Closed = Arc<Mutex<Option<(bool, usize)>>>;
 
 /// The client is closed each time that a call reads the clock, which it does between any two of

@@ -1,4 +1,4 @@
-//! Hooks that hang, panic and fail, for ever.
+//! Hooks that hang, panic and fail every time.
 
 use std::sync::atomic::AtomicBool;
 

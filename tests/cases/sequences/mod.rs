@@ -1,23 +1,23 @@
-//! Sequences that lose a token, spend one twice, or block, where a rule of a token's life is missing.
+//! Sequences that lose a token, use one twice, or block, if a rule of the life cycle is missing.
 //!
-//! | case | scenario |
+//! | file | scenario |
 //! |------|----------|
-//! | L1 | [`hooks`]: `a_hook_that_never_returns_prevents_no_renewal` |
-//! | L2 | [`hooks`]: `a_hook_that_panics_each_time_prevents_no_renewal` |
-//! | L3 | [`close`]: `close_waits_for_the_renewals_of_children_that_nobody_holds`; async: `close_waits_for_the_renewals_of_handlers_that_were_dropped` |
-//! | L4 | [`waits`]: `a_renewal_that_exceeds_its_limit_blocks_no_caller`; async: `a_renewal_in_a_blocked_runtime_blocks_no_other_caller` |
-//! | L5 | [`waits`]: `a_child_with_the_client_s_own_token_never_spends_it_again` |
-//! | L6 | [`waits`]: `a_request_s_own_timeout_bounds_the_wait_for_a_renewal`, `a_request_s_own_timeout_bounds_the_renewal_after_a_401` |
-//! | L7 | [`pacing`]: `a_server_s_wish_to_be_left_alone_counts_up_to_five_minutes` |
-//! | L8 | [`pacing`]: `a_server_that_is_down_is_asked_once_however_many_call` |
-//! | L9 | [`zero`]: all of it |
-//! | L10 | [`pacing`]: `short_tokens_are_not_renewed_in_the_first_half_of_their_life` |
-//! | L11 | [`answers`]: `a_token_is_never_put_beside_the_caller_s_own_authorization` |
-//! | L12 | [`answers`]: `an_empty_scope_is_none_and_a_refresh_sends_none` |
-//! | L13 | [`answers`]: `a_store_on_a_fifo_is_an_error_at_once` |
-//! | L14 | [`hooks`]: `updates_of_superseded_logins_that_nobody_takes_are_bounded`; `events`: `updates_that_are_given_up_are_told` |
-//! | L15 | [`answers`]: `a_token_that_no_header_can_carry_replaces_nothing` |
-//! | L16 | [`close`]: `after_close_no_token_request_begins` |
+//! | [`hooks`] | `a_hook_that_never_returns_prevents_no_renewal` |
+//! | [`hooks`] | `a_hook_that_panics_each_time_prevents_no_renewal` |
+//! | [`close`] | `close_waits_for_the_renewals_of_children_that_nobody_holds`; async: `close_waits_for_the_renewals_of_handlers_that_were_dropped` |
+//! | [`waits`] | `a_renewal_that_exceeds_its_limit_blocks_no_caller`; async: `a_renewal_in_a_blocked_runtime_blocks_no_other_caller` |
+//! | [`waits`] | `a_child_with_the_client_s_own_token_never_spends_it_again` |
+//! | [`waits`] | `a_request_s_own_timeout_bounds_the_wait_for_a_renewal`, `a_request_s_own_timeout_bounds_the_renewal_after_a_401` |
+//! | [`pacing`] | `a_server_s_wish_to_be_left_alone_counts_up_to_five_minutes` |
+//! | [`pacing`] | `a_server_that_is_down_is_asked_once_however_many_call` |
+//! | [`zero`] | all of it |
+//! | [`pacing`] | `short_tokens_are_not_renewed_in_the_first_half_of_their_life` |
+//! | [`answers`] | `a_token_is_never_put_beside_the_caller_s_own_authorization` |
+//! | [`answers`] | `an_empty_scope_is_none_and_a_refresh_sends_none` |
+//! | [`answers`] | `a_store_on_a_fifo_is_an_error_at_once` |
+//! | [`hooks`] | `updates_of_superseded_logins_that_nobody_takes_are_bounded`; `events`: `updates_that_are_given_up_are_told` |
+//! | [`answers`] | `a_token_that_no_header_can_carry_replaces_nothing` |
+//! | [`close`] | `after_close_no_token_request_begins` |
 
 use super::{
     test,

@@ -1,4 +1,4 @@
-//! How often a server is asked that is down, or whose tokens last for a moment.
+//! Number of requests to a server that is down, or whose tokens are short-lived.
 
 use std::{
     sync::{Mutex, atomic::AtomicBool},

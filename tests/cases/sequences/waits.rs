@@ -1,4 +1,4 @@
-//! Waits for a renewal: never longer than whoever waits can.
+//! Limits of waits for a renewal.
 
 use super::{test, *};
 

@@ -1,4 +1,4 @@
-//! `expires_in: 0`, which providers say and mean all kinds of things by.
+//! `expires_in: 0`, by which providers mean different things.
 
 use super::{test, *};
 
@@ -42,7 +42,7 @@ async fn a_token_that_is_expired_as_it_comes_is_used_once_and_renewed_ever_more_
     Ok(())
 }
 
-/// A crowd waits for one answer.
+/// Many callers wait for one response.
 #[maybe_async]
 #[test]
 async fn all_who_waited_for_a_token_that_is_expired_as_it_comes_use_it() -> TestResult {
@@ -87,7 +87,7 @@ async fn where_nothing_can_renew_it_a_zero_says_nothing_and_a_401_ends_it() -> T
     Ok(())
 }
 
-/// The same with a lifetime below zero: that is no way to say nothing.
+/// The same with a negative lifetime, which means expired.
 #[maybe_async]
 #[test]
 async fn a_negative_lifetime_is_over() -> TestResult {

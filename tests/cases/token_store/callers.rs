@@ -1,4 +1,4 @@
-//! What callers do: logins, tokens from elsewhere, revocation, settings, hooks.
+//! Calls of the user's code: logins, tokens from elsewhere, revocation, settings, hooks.
 
 use super::{test, *};
 
@@ -181,7 +181,7 @@ async fn a_revocation_waits_for_a_renewal_of_another_process() -> TestResult {
     Ok(())
 }
 
-/// It heeds no lease, and is not what was revoked.
+/// It was stored without the lease, and is not the revoked token.
 #[maybe_async]
 #[test]
 async fn a_login_elsewhere_outlives_a_revocation() -> TestResult {
@@ -231,7 +231,7 @@ async fn a_hook_can_ask_about_the_token() -> TestResult {
     Ok(())
 }
 
-/// What was not stored is the caller's, and what came of it is, too.
+/// An unsaved token of a login counts as the caller's, and so does its renewal.
 #[maybe_async]
 #[test]
 async fn the_renewal_of_an_unsaved_login_replaces_the_stored_token_like_it() -> TestResult {
@@ -250,7 +250,7 @@ async fn the_renewal_of_an_unsaved_login_replaces_the_stored_token_like_it() -> 
     Ok(())
 }
 
-/// The user has logged out, and what they typed here does not log them in again.
+/// The user has logged out, and the kept password does not log them in again.
 #[maybe_async]
 #[test]
 async fn a_kept_password_does_not_outlive_a_logout_elsewhere() -> TestResult {

@@ -81,7 +81,7 @@ async fn a_store_that_fails_at_first_is_read_again() -> TestResult {
     Ok(())
 }
 
-/// The old token goes on while the store is down.
+/// The old token stays in use while the store is down.
 #[maybe_async]
 #[test]
 async fn a_store_that_is_down_costs_no_token_that_is_good() -> TestResult {
@@ -331,7 +331,7 @@ async fn a_store_that_panics_blocks_no_caller() -> TestResult {
     Ok(())
 }
 
-/// The database goes on with what it was given, though nobody waits for it any more.
+/// The database completes the save although no caller waits for it any more.
 #[maybe_async]
 #[test]
 async fn a_token_that_is_stored_late_takes_no_newer_ones_place() -> TestResult {

@@ -1,4 +1,4 @@
-//! Tokens that are kept outside of the client, for several that share them.
+//! Tokens in a store that several clients share.
 
 use std::{
     collections::VecDeque,
@@ -17,7 +17,7 @@ mod files;
 mod races;
 mod sharing;
 
-/// A store that can be seen into, and told to fail.
+/// Store with a record of its calls, and with faults to be injected.
 #[derive(Clone, Default)]
 pub struct Shelf(Arc<Mutex<Inside>>);
 
@@ -25,17 +25,17 @@ pub struct Shelf(Arc<Mutex<Inside>>);
 struct Inside {
     stored: Option<StoredToken>,
     leased: bool,
-    /// What happened, in order.
+    /// The calls, in order.
     story: Vec<String>,
-    /// What goes wrong with the next calls.
+    /// Faults of the next calls.
     faults: VecDeque<Fault>,
-    /// Stored by somebody else as soon as the lease is asked for.
+    /// Stored by another process as soon as the lease is requested.
     meanwhile: Option<Token>,
     /// Calls of this kind wait until it is another.
     holding: Option<&'static str>,
-    /// What was given to the store and may be stored later.
+    /// Tokens that were passed to the store and may be stored later.
     late: Option<StoredToken>,
-    /// For how long the lease was asked for.
+    /// The requested time of the lease.
     lease_time: Duration,
 }
 
@@ -61,7 +61,7 @@ impl Shelf {
         shelf
     }
 
-    /// Stores what somebody else does, who heeds no lease.
+    /// Stores a token of another process that has no lease.
     pub fn put(&self, token: Option<Token>) {
         let mut inside = self.0.lock().unwrap();
         let version = inside.stored.as_ref().map_or(0, |stored| stored.version);
@@ -90,7 +90,7 @@ impl Shelf {
             .any(|happened| happened.starts_with(what))
     }
 
-    /// What came too late is stored, if it still can be.
+    /// A delayed save is completed, if it still can be.
     fn land(&self) {
         let mut inside = self.0.lock().unwrap();
         if let Some(late) = inside.late.take() {
@@ -102,7 +102,7 @@ impl Shelf {
         self.0.lock().unwrap().story.push(what.into());
     }
 
-    /// What happened since the last time that it was asked.
+    /// The calls since the last time.
     pub fn story(&self) -> String {
         std::mem::take(&mut self.0.lock().unwrap().story).join(" ")
     }
@@ -266,7 +266,7 @@ fn with_empty_store(issued: u64) -> (ManualClock, Shelf, Server) {
     (ManualClock::new(), shelf, server)
 }
 
-/// A process of its own on that shelf.
+/// A client of its own with that store.
 fn process(server: &Server, shelf: &Shelf, clock: &ManualClock) -> OAuth2ClientBuilder {
     builder(server)
         .token_store(shelf.clone())

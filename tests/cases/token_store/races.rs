@@ -1,4 +1,4 @@
-//! Things that happen at the same time.
+//! Concurrent events.
 
 use super::{test, *};
 
@@ -119,7 +119,7 @@ async fn of_two_concurrent_saves_the_later_token_stays() -> TestResult {
     Ok(())
 }
 
-/// A hook may take as long as it likes; nobody's login waits for it.
+/// A slow hook delays no login.
 #[maybe_async]
 #[test]
 async fn a_login_is_stored_while_a_hook_runs() -> TestResult {

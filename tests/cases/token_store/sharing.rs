@@ -1,4 +1,4 @@
-//! Processes that share a token: one renews it, the others take it.
+//! Processes that share a token: one renews it, the others load it.
 
 use super::{test, *};
 
@@ -235,7 +235,7 @@ async fn after_invalid_grant_the_store_is_read_before_a_login_is_needed() -> Tes
     let other = shelf.clone();
     let issued = AtomicUsize::new(0);
     let now = clock.clone();
-    // While the first request is under way, somebody who heeds no lease stores a token.
+    // During the first request another process stores a token without the lease.
     let server = Server::start(move |request: &Request| {
         match (
             issued.fetch_add(1, Ordering::SeqCst),
@@ -260,7 +260,7 @@ async fn after_invalid_grant_the_store_is_read_before_a_login_is_needed() -> Tes
     clock.advance(seconds(601));
     let token = client.ensure_active_token().await?;
     assert_eq!((access_token(&token), &*shelf.held()), ("t7", "4:t7"));
-    // Nobody has: the user has to log in again, and nothing was lost.
+    // No process has: the user has to log in again, and nothing was lost.
     clock.advance(seconds(601));
     let error = client.ensure_active_token().await.unwrap_err();
     assert!(error.needs_login(), "{error}");

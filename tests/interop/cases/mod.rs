@@ -12,7 +12,7 @@ mod oauthlib;
 mod oidc_provider;
 mod stores;
 
-/// What a test may fail with.
+/// Result of a test.
 type TestResult = Result<(), Box<dyn std::error::Error>>;
 
 /// Where a server listens that `tests/interop/run` has started.

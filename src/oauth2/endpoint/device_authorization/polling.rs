@@ -87,7 +87,7 @@ const MEANINGS: [(&str, Meaning); 4] = [
 #[derive(Clone, Debug)]
 pub struct DevicePolling {
     interval: Duration,
-    /// How many polls in a row had no answer.
+    /// Number of consecutive polls without a response.
     failures: u32,
     /// The time of the next poll and that of the expiry, by the monotonic clock.
     due: Duration,
