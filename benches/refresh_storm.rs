@@ -57,7 +57,7 @@ fn expired() -> Token {
 /// The endpoint's own time: bare reqwest, on a connection of its own.
 fn one_call() -> BenchResult<Duration> {
     let server = Server::start(DELAY)?;
-    let client = http_client_builder()?.build()?;
+    let client = http_client_builder().build()?;
     let started = Instant::now();
     client
         .post(server.url("/token"))

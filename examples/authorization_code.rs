@@ -5,62 +5,109 @@
 //! cargo run --example authorization_code --features blocking,async
 //! ```
 
+mod back_end;
 mod provider;
 
-use std::collections::HashMap;
-
+use back_end::{Rows, Session};
 use oauth_twin::{
-    AsyncOAuth2Client, ErrorKind, OAuth2Client, Token,
+    AsyncOAuth2Client, BoxError, ErrorKind, OAuth2Client, TokenUpdate,
     oauth2::{AuthorizationRequest, AuthorizationUrl},
+    url::Url,
 };
-use provider::{CLIENT_ID, CLIENT_SECRET, Provider, REDIRECT_URI};
+use provider::{CLIENT_ID, CLIENT_SECRET, LIFETIME, Provider, REDIRECT_URI};
+use serde_json::Value;
 
-type Outcome = Result<(), Box<dyn std::error::Error>>;
+type Outcome = Result<(), BoxError>;
 
-/// A web back end: one client for all users.
+/// A web back end: one client for all users, which writes renewed tokens back to their rows.
+struct BackEnd {
+    client: AsyncOAuth2Client,
+    rows: Rows,
+    /// URL of an API.
+    me: String,
+}
+
+impl BackEnd {
+    fn new(provider: &Provider) -> oauth_twin::Result<Self> {
+        let rows = Rows::default();
+        let table = rows.clone();
+        let client = AsyncOAuth2Client::builder(CLIENT_ID)
+            .client_secret(CLIENT_SECRET)
+            .issuer(provider.url(""))
+            .authorization_endpoint(provider.url("/authorize"))
+            .token_endpoint(provider.url("/token"))
+            .redirect_uri(REDIRECT_URI)
+            .clock(provider.clock())
+            .update_token(move |update: TokenUpdate| {
+                let rows = table.clone();
+                async move { rows.write_back(&update) }
+            })
+            .build()?;
+        let me = provider.url("/me");
+        Ok(Self { client, rows, me })
+    }
+
+    /// The user clicks "Log in", in one tab or in several: redirect to the URL. State and PKCE are
+    /// included.
+    fn log_in(&self, session: &mut Session) -> Result<Url, BoxError> {
+        let request = AuthorizationRequest::new().scope("profile");
+        session.keep_pending(&self.client.create_authorization_url(request)?)
+    }
+
+    /// The user returns: the pending login is taken from the session, the callback is checked, its
+    /// code is exchanged, and the token is stored. Returns the user.
+    async fn callback(&self, session: &mut Session, callback: &str) -> Result<String, BoxError> {
+        let pending = session.take_pending(callback)?;
+        let login = self
+            .client
+            .complete_authorization(pending, callback)
+            .await?;
+        let answer = login.client.get(&self.me).send().await?;
+        let profile: Value = answer.error_for_status()?.json().await?;
+        let user = profile["name"].as_str().ok_or("the API names no user")?;
+        self.rows.insert(user, &login.token)?;
+        Ok(user.to_owned())
+    }
+
+    /// A later request of the same user. Requests that load the same row share one renewal.
+    async fn profile(&self, user: &str) -> Result<String, BoxError> {
+        let client = self.client.for_token(self.rows.load(user)?);
+        let answer = client.get(&self.me).send().await?;
+        Ok(answer.error_for_status()?.text().await?)
+    }
+}
+
+/// Two tabs of one browser, and a day in the life of their user's token.
 async fn web(provider: &Provider) -> Outcome {
-    let client = AsyncOAuth2Client::builder(CLIENT_ID)
-        .client_secret(CLIENT_SECRET)
-        .issuer(provider.url(""))
-        .authorization_endpoint(provider.url("/authorize"))
-        .token_endpoint(provider.url("/token"))
-        .redirect_uri(REDIRECT_URI)
-        .clock(provider.clock())
-        .build()?;
-    // State of the web framework: a session for each browser, a row for each user.
-    let mut session: HashMap<&str, String> = HashMap::new();
-    let mut rows: HashMap<&str, String> = HashMap::new();
+    let back_end = BackEnd::new(provider)?;
+    let mut session = Session::default();
+    let tabs = [
+        back_end.log_in(&mut session)?,
+        back_end.log_in(&mut session)?,
+    ];
+    let callbacks = tabs.map(|url| provider.user_logs_in(&url));
 
-    // The user clicks "Log in": state and PKCE are included.
-    let AuthorizationUrl { url, pending, .. } =
-        client.create_authorization_url(AuthorizationRequest::new().scope("profile"))?;
-    session.insert("login", serde_json::to_string(&pending)?);
-    let callback = provider.user_logs_in(&url); // redirect to `url`, then the callback
-
-    // A forged callback is refused.
     let forged = format!("{REDIRECT_URI}?code=stolen&state=forged");
-    let pending = serde_json::from_str(&session["login"])?;
-    let error = client
-        .complete_authorization(pending, &forged)
-        .await
-        .expect_err("a forged callback");
-    println!("web: a forged callback: {error}");
+    let error = back_end.callback(&mut session, &forged).await;
+    println!("web: a forged callback: {}", error.expect_err("a refusal"));
 
-    // The right one: removed from the session, checked, exchanged.
-    let pending = session.remove("login").ok_or("no login in progress")?;
-    let pending = serde_json::from_str(&pending)?;
-    let login = client.complete_authorization(pending, &callback).await?;
-    rows.insert("alice", serde_json::to_string(&login.token)?);
+    let mut user = String::new();
+    for callback in &callbacks {
+        user = back_end.callback(&mut session, callback).await?;
+        println!("web: logged in {user}");
+    }
+    let error = back_end.callback(&mut session, &callbacks[0]).await;
+    println!(
+        "web: a callback used twice: {}",
+        error.expect_err("a refusal")
+    );
 
-    // A later request of the same user.
-    let row: Token = serde_json::from_str(&rows["alice"])?;
-    let answer = client
-        .for_token(row)
-        .get(provider.url("/me"))
-        .send()
-        .await?;
-    println!("web: {}", answer.error_for_status()?.text().await?);
-    client.close().await?;
+    // Each renewal uses up the refresh token of the one before.
+    for _ in 0..2 {
+        provider.advance(LIFETIME);
+        println!("web: {}", back_end.profile(&user).await?);
+    }
+    back_end.client.close().await?;
     Ok(())
 }
 
@@ -77,7 +124,7 @@ fn script(provider: &Provider) -> Outcome {
         client.create_authorization_url(AuthorizationRequest::new())?;
     let callback = provider.user_logs_in(&url); // open `url`, paste the callback
 
-    client.fetch_token(pending.authorization_response(&callback)?)?;
+    client.complete_authorization(pending, &callback)?.keep()?;
     let answer = client.get(provider.url("/me")).send()?;
     println!("script: {}", answer.error_for_status()?.text()?);
 

@@ -55,15 +55,13 @@ pub use {callbacks::*, client::*, token_store::AsyncTokenStore};
 /// under the feature `rustls` alone, reqwest's own `Client::new` finds no crypto provider.
 ///
 /// ```
-/// let http = oauth_twin::async_http_client_builder()?.user_agent("reports/1.0").build()?;
-/// # Ok::<(), oauth_twin::Error>(())
+/// let http = oauth_twin::async_http_client_builder().user_agent("reports/1.0").build()?;
+/// # Ok::<(), oauth_twin::reqwest::Error>(())
 /// ```
 ///
-/// # Errors
-///
-/// If TLS cannot be set up.
-pub fn async_http_client_builder() -> Result<reqwest::ClientBuilder> {
-    crate::tls::preconfigured!(reqwest::ClientBuilder::new())
+/// If TLS cannot be set up, `build` returns the error.
+pub fn async_http_client_builder() -> reqwest::ClientBuilder {
+    crate::tls::preconfigured_or_own!(reqwest::ClientBuilder::new())
 }
 
 /// Common base of all clients. A response may stall as long as in reqwest's blocking client.

@@ -53,15 +53,13 @@ pub use {callbacks::*, client::*, token_store::TokenStore};
 /// own: under the feature `rustls` alone, reqwest's own `Client::new` finds no crypto provider.
 ///
 /// ```
-/// let http = oauth_twin::http_client_builder()?.user_agent("reports/1.0").build()?;
-/// # Ok::<(), oauth_twin::Error>(())
+/// let http = oauth_twin::http_client_builder().user_agent("reports/1.0").build()?;
+/// # Ok::<(), oauth_twin::reqwest::Error>(())
 /// ```
 ///
-/// # Errors
-///
-/// If TLS cannot be set up.
-pub fn http_client_builder() -> Result<reqwest::blocking::ClientBuilder> {
-    crate::tls::preconfigured!(reqwest::blocking::ClientBuilder::new())
+/// If TLS cannot be set up, `build` returns the error.
+pub fn http_client_builder() -> reqwest::blocking::ClientBuilder {
+    crate::tls::preconfigured_or_own!(reqwest::blocking::ClientBuilder::new())
 }
 
 /// Common base of all clients. By reqwest's default, a response may stall for 30 seconds.

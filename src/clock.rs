@@ -18,6 +18,7 @@ use std::{
 /// assert!(later.now() > Clock::system().now());
 /// ```
 #[derive(Clone, Default)]
+#[doc(alias = "mock")]
 pub struct Clock(Source);
 
 #[derive(Clone, Default)]

@@ -97,7 +97,7 @@ macro_rules! same_settings {
 
 impl Bare {
     pub fn asynchronous(self) -> BenchResult<reqwest::Client> {
-        let builder = async_http_client_builder()?;
+        let builder = async_http_client_builder();
         let builder = match self {
             Self::Default => builder,
             Self::SameSettings => same_settings!(builder).read_timeout(Duration::from_secs(30)),
@@ -106,7 +106,7 @@ impl Bare {
     }
 
     pub fn blocking(self) -> BenchResult<reqwest::blocking::Client> {
-        let builder = http_client_builder()?;
+        let builder = http_client_builder();
         let builder = match self {
             Self::Default => builder,
             Self::SameSettings => same_settings!(builder),

@@ -13,8 +13,37 @@ use crate::{
     secret::Secret,
 };
 
-/// Argument of [`update_token`](AsyncOAuth2ClientBuilder::update_token): a closure or an async
-/// closure. `Kind` only distinguishes the two.
+/// Argument of [`update_token`](AsyncOAuth2ClientBuilder::update_token): a closure that returns a
+/// future, an async closure, or a closure. `Kind` only distinguishes them.
+///
+/// ```
+/// use oauth_twin::{AsyncOAuth2Client, TokenUpdate};
+/// # use oauth_twin::{BoxError, Token};
+/// # #[derive(Clone)] struct Database;
+/// # impl Database { async fn save(&self, _: &Token) -> Result<(), BoxError> { Ok(()) } }
+/// # let database = Database;
+///
+/// let builder = AsyncOAuth2Client::builder("id").update_token(move |update: TokenUpdate| {
+///     let database = database.clone();
+///     async move { database.save(&update.token).await }
+/// });
+///
+/// // Without anything captured:
+/// let builder = AsyncOAuth2Client::builder("id").update_token(async |update: TokenUpdate| {
+///     println!("a new token until {:?}", update.token.expires_at());
+///     Ok(())
+/// });
+/// ```
+///
+/// An async closure must not use what it captures, as its future would borrow from the closure;
+/// Rust cannot express yet that such a future may move to another thread.
+#[diagnostic::on_unimplemented(
+    message = "this is no function of a `TokenUpdate` for `update_token`",
+    note = "the type of the argument has to be written: `|update: TokenUpdate|`",
+    note = "the result is `Result<(), BoxError>`, or a future of it that is `Send`",
+    note = "for captured values write `move |update: TokenUpdate| {{ let db = db.clone(); async \
+            move {{ … }} }}` instead of an async closure"
+)]
 pub trait UpdateToken<Kind>: Send + Sync + 'static {
     /// Makes one kind of both.
     #[doc(hidden)]
@@ -40,8 +69,30 @@ where
     }
 }
 
-/// Argument of [`assertion`](AsyncAssertionClientBuilder::assertion): a closure or an async
-/// closure. `Kind` only distinguishes the two.
+/// Argument of [`assertion`](AsyncAssertionClientBuilder::assertion): a closure that returns a
+/// future, an async closure, or a closure. `Kind` only distinguishes them.
+///
+/// ```
+/// use oauth_twin::AsyncAssertionClient;
+/// # use oauth_twin::{BoxError, Secret};
+/// # #[derive(Clone)] struct Platform;
+/// # impl Platform { async fn token(&self) -> Result<Secret, BoxError> { Ok("jwt".into()) } }
+/// # let platform = Platform;
+///
+/// let builder = AsyncAssertionClient::builder("https://id.example.com/token").assertion(move || {
+///     let platform = platform.clone();
+///     async move { platform.token().await }
+/// });
+/// ```
+///
+/// An async closure must not use what it captures, as its future would borrow from the closure;
+/// Rust cannot express yet that such a future may move to another thread.
+#[diagnostic::on_unimplemented(
+    message = "this is no function that makes an assertion",
+    note = "the result is `Result<Secret, BoxError>`, or a future of it that is `Send`",
+    note = "for captured values write `move || {{ let kms = kms.clone(); async move {{ … }} }}` \
+            instead of an async closure"
+)]
 pub trait MakeAssertion<Kind>: Send + Sync + 'static {
     /// Makes one kind of both.
     #[doc(hidden)]
@@ -118,6 +169,20 @@ macro_rules! callbacks {
             /// child of it obtained by itself or by `refresh_token`. The token is in use and in the
             /// `token_store` by then; store it.
             ///
+            /// ```
+            /// use oauth_twin::TokenUpdate;
+            /// # use oauth_twin::{BoxError, Token};
+            /// # #[derive(Clone)] struct Database;
+            /// # impl Database { async fn save(&self, _: &Token) -> Result<(), BoxError> { Ok(()) } }
+            /// # fn demo(builder: oauth_twin::AsyncOAuth2ClientBuilder, database: Database) {
+            ///
+            /// let builder = builder.update_token(move |update: TokenUpdate| {
+            ///     let database = database.clone();
+            ///     async move { database.save(&update.token).await }
+            /// });
+            /// # }
+            /// ```
+            ///
             /// Updates of one token come one after the other. An error or a panic of `update` is
             /// [`ErrorKind::Update`](crate::ErrorKind::Update) for a token method of the caller
             /// that renewed; an API request is sent all the same, with a `tracing` event. The
@@ -166,6 +231,7 @@ callbacks!(
 impl AsyncAssertionClientBuilder {
     /// Calls `make`, a closure or an async closure, for a new assertion for each token request: for
     /// SAML 2.0, see [`grant_type`](Self::grant_type), and for JWTs from other sources.
+    /// [`MakeAssertion`] has an example with captured values.
     ///
     /// The future of an async closure is dropped at the end of the timeout. Calls of the same client
     /// within it are errors if they would wait for the assertion itself.

@@ -82,12 +82,14 @@ impl Error {
     }
 
     /// Whether the same call may succeed later without any change.
+    #[doc(alias = "retry")]
     pub fn is_transient(&self) -> bool {
         self.0.is_transient
     }
 
     /// The delay before a retry: what the server asks for in `Retry-After`, or the remaining wait after
     /// failed attempts to get a token.
+    #[doc(alias = "retry")]
     pub fn retry_after(&self) -> Option<Duration> {
         self.1.or_else(|| self.response()?.retry_after())
     }
@@ -102,6 +104,8 @@ impl Error {
 
     /// Whether only the user can resolve the error, by logging in again. Always false for an
     /// assertion client, which has no login.
+    #[doc(alias = "logout")]
+    #[doc(alias = "expired")]
     pub fn needs_login(&self) -> bool {
         match self.response() {
             Some(response) => response.needs_login(),

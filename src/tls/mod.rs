@@ -6,6 +6,6 @@ mod reqwests_own;
 mod ring;
 
 #[cfg(not(feature = "rustls"))]
-pub(crate) use reqwests_own::{install_provider, preconfigured};
+pub(crate) use reqwests_own::{install_provider, preconfigured, preconfigured_or_own};
 #[cfg(feature = "rustls")]
-pub(crate) use ring::{config, install_provider, preconfigured};
+pub(crate) use ring::{config, install_provider, preconfigured, preconfigured_or_own};

@@ -8,5 +8,13 @@ macro_rules! preconfigured {
 }
 pub(crate) use preconfigured;
 
+/// Returns the builder unchanged, too.
+macro_rules! preconfigured_or_own {
+    ($builder:expr) => {
+        $builder
+    };
+}
+pub(crate) use preconfigured_or_own;
+
 /// Does nothing: reqwest has a provider of its own.
 pub(crate) fn install_provider() {}

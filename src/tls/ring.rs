@@ -15,6 +15,20 @@ macro_rules! preconfigured {
 }
 pub(crate) use preconfigured;
 
+/// The same; or if our configuration cannot be made, reqwest's own, whose `build` says why.
+macro_rules! preconfigured_or_own {
+    ($builder:expr) => {
+        match $crate::tls::config() {
+            Ok(config) => $builder.tls_backend_preconfigured(config),
+            Err(_unavailable) => {
+                $crate::tls::install_provider();
+                $builder
+            }
+        }
+    };
+}
+pub(crate) use preconfigured_or_own;
+
 /// The configuration that all clients of the process share. Loading the platform's roots is
 /// expensive, so it is done once.
 pub(crate) fn config() -> Result<ClientConfig> {

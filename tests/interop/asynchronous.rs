@@ -16,5 +16,8 @@ mod folder;
 #[path = "../support/updates.rs"]
 mod updates;
 
+#[path = "../../examples/back_end/mod.rs"]
+mod back_end;
+
 #[path = "cases/mod.rs"]
 mod cases;

@@ -118,7 +118,6 @@ pub fn own_client() -> http::Client {
 pub fn own_client_with(
     configure: impl FnOnce(http::ClientBuilder) -> http::ClientBuilder,
 ) -> http::Client {
-    oauth_twin::http_client_builder()
-        .and_then(|builder| Ok(configure(builder).build()?))
-        .expect("a client")
+    let builder = oauth_twin::http_client_builder();
+    configure(builder).build().expect("a client")
 }

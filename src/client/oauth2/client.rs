@@ -111,6 +111,8 @@ impl OAuth2Client {
         include_str!("../../../docs/examples/async/for_token.md")
     )]
     #[must_use]
+    #[doc(alias = "session")]
+    #[doc(alias = "login")]
     pub fn for_token(&self, token: Token) -> Self {
         Self::new(self.session.child(token))
     }
@@ -159,6 +161,8 @@ impl OAuth2Client {
     /// [`ErrorKind::Update`]: crate::ErrorKind::Update
     /// [`ErrorKind::Store`]: crate::ErrorKind::Store
     /// [`ErrorKind::Token`]: crate::ErrorKind::Token
+    #[doc(alias = "expired")]
+    #[doc(alias = "401")]
     pub async fn refresh_token(&self) -> Result<Token> {
         self.session.refresh_token().await
     }
@@ -174,6 +178,7 @@ impl OAuth2Client {
     /// [`retry_after`](crate::Error::retry_after).
     ///
     /// Of a renewal before the expiry only [`ErrorKind::Update`](crate::ErrorKind::Update).
+    #[doc(alias = "expired")]
     pub async fn ensure_active_token(&self) -> Result<Token> {
         self.session.ensure_active_token().await
     }
@@ -190,6 +195,7 @@ impl OAuth2Client {
     /// stored.
     ///
     /// [RFC 7009 section 2](https://www.rfc-editor.org/rfc/rfc7009#section-2)
+    #[doc(alias = "logout")]
     pub async fn revoke_token(&self) -> Result<()> {
         self.session.revoke_token().await
     }
@@ -254,6 +260,7 @@ impl OAuth2Client {
     /// # Security
     ///
     /// The calling code must send it over HTTPS, and to the token's audience only.
+    #[doc(alias = "bearer")]
     pub async fn authorization_header(&self) -> Result<HeaderValue> {
         self.session.authorization_header().await
     }

@@ -56,6 +56,7 @@ impl OAuth2Client {
     /// If there is no `authorization_endpoint`, or a parameter cannot be sent.
     ///
     /// [RFC 6749 section 4.1.1](https://www.rfc-editor.org/rfc/rfc6749#section-4.1.1)
+    #[doc(alias = "login")]
     pub fn create_authorization_url(
         &self,
         request: AuthorizationRequest,
@@ -77,6 +78,8 @@ impl OAuth2Client {
     /// in the callback or at the token endpoint; or that of the transport.
     ///
     /// [RFC 6749 section 4.1.3](https://www.rfc-editor.org/rfc/rfc6749#section-4.1.3)
+    #[doc(alias = "login")]
+    #[doc(alias = "callback")]
     pub async fn complete_authorization(
         &self,
         pending: PendingAuthorization,
@@ -137,6 +140,7 @@ impl Login {
     /// If the client is closed, or within `update_token`; or if the token is not a bearer token, in
     /// which case the client keeps its old one. [`ErrorKind::Update`](crate::ErrorKind::Update) if
     /// the new token is in use but `token_store` did not take it.
+    #[doc(alias = "session")]
     pub async fn keep(self) -> Result<Token> {
         let token = self.client.token().unwrap_or(self.token);
         self.parent.keep(token).await

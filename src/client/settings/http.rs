@@ -108,6 +108,7 @@ macro_rules! http_settings {
 
             #[doc = $clock]
             /// Defaults to the system clock.
+            #[doc(alias = "mock")]
             pub fn clock(mut self, clock: $crate::clock::Clock) -> Self {
                 self.http.clock = clock;
                 self

@@ -110,6 +110,7 @@ macro_rules! token_settings {
 
             /// The time before its expiry at which a token is renewed, at most half of its
             /// lifetime. Defaults to 60 seconds.
+            #[doc(alias = "expired")]
             pub fn leeway(mut self, leeway: std::time::Duration) -> Self {
                 self.tokens.leeway = leeway;
                 self

@@ -78,6 +78,8 @@ const REGISTERED: [&str; 19] = [
 /// Anyone who has it and the callback can complete the login. Keep it in a session that only the
 /// user's own browser can reach, and remove it from there before use.
 #[derive(Deserialize, Serialize)]
+#[doc(alias = "login")]
+#[doc(alias = "session")]
 pub struct PendingAuthorization {
     #[serde(with = "secret::exposed")]
     pub(crate) state: Secret,
@@ -176,6 +178,7 @@ impl PendingAuthorization {
     /// The first check that fails, or the server's own error, such as `access_denied`.
     ///
     /// [RFC 6749 section 4.1.2](https://www.rfc-editor.org/rfc/rfc6749#section-4.1.2)
+    #[doc(alias = "callback")]
     pub fn authorization_response(self, callback: &str) -> Result<AuthorizationCode> {
         let mut parameters = self.parameters(callback)?;
         self.check(&mut parameters)?;

@@ -28,6 +28,7 @@ use crate::{
 /// [RFC 6750 section 2](https://www.rfc-editor.org/rfc/rfc6750#section-2)
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
+#[doc(alias = "bearer")]
 pub enum TokenPlacement {
     /// In the `Authorization` header.
     #[default]
@@ -63,6 +64,7 @@ impl Token {
     /// If the token is not a bearer token, or contains characters that a header cannot carry.
     ///
     /// [RFC 6750 section 2.1](https://www.rfc-editor.org/rfc/rfc6750#section-2.1)
+    #[doc(alias = "bearer")]
     pub fn authorization_header(&self) -> Result<HeaderValue> {
         self.usable()?;
         let text = Bytes::from_owner(HeaderText(self.0.clone()));

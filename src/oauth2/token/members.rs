@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 use super::{
     Token,
     bearer::as_bearer,
+    refresh_expiry::note_expiry,
     value::{BEARER, TokenMembers, spelled},
 };
 use crate::{clock::Clock, wire::form::Form};
@@ -29,6 +30,7 @@ impl Token {
         // The server must not set these members.
         members.remove("issued_at");
         members.remove("refresh_parameters");
+        note_expiry(&mut members, now);
         // The server's clock may differ from ours, so relative times take precedence.
         let expires_at = expires_in
             .map(|expires_in| expires_in.from(now))

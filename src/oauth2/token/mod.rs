@@ -3,6 +3,7 @@
 pub(crate) mod bearer;
 pub(crate) mod members;
 pub(crate) mod refresh;
+mod refresh_expiry;
 mod value;
 
 pub use value::Token;

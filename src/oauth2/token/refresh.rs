@@ -2,7 +2,7 @@
 //!
 //! [RFC 6749 section 6](https://www.rfc-editor.org/rfc/rfc6749#section-6)
 
-use super::Token;
+use super::{Token, refresh_expiry::is_inherited};
 use crate::{secret::Secret, wire::form::Form};
 
 /// Events that trigger the renewal of a token.
@@ -17,6 +17,9 @@ use crate::{secret::Secret, wire::form::Form};
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
+#[doc(alias = "401")]
+#[doc(alias = "retry")]
+#[doc(alias = "expired")]
 pub enum RefreshPolicy {
     /// Expiry, and a 401 that says or may mean that the token is invalid.
     #[default]
@@ -111,8 +114,9 @@ impl Token {
         if members.scope.is_none() {
             members.scope.clone_from(&old.scope);
         }
+        let same_refresh_token = members.refresh_token == old.refresh_token;
         for (name, value) in &old.extra {
-            if !members.extra.contains_key(name) {
+            if !members.extra.contains_key(name) && is_inherited(name, same_refresh_token) {
                 members.extra.insert(name.clone(), value.clone());
             }
         }

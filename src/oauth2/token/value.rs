@@ -192,6 +192,7 @@ impl Token {
 
     /// Whether the token has expired, or will within `leeway`, by the system clock. A token without
     /// a known expiry never expires.
+    #[doc(alias = "expired")]
     pub fn is_expired(&self, leeway: Duration) -> bool {
         let now = Clock::system().unix();
         self.0

@@ -11,6 +11,7 @@ mod logins;
 mod oauthlib;
 mod oidc_provider;
 mod stores;
+mod web;
 
 /// Result of a test.
 type TestResult = Result<(), Box<dyn std::error::Error>>;
