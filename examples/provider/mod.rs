@@ -156,7 +156,7 @@ impl Provider {
         move |url| {
             let asked = url.query_pairs().into_owned().collect();
             let callback = state.logged_in(&asked).ok_or("no login")?;
-            let browser = oauth_twin::http_client_builder()?.build()?;
+            let browser = oauth_twin::http_client_builder().build()?;
             browser.get(callback).send()?.error_for_status()?;
             Ok(())
         }
