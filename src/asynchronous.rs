@@ -13,6 +13,7 @@ use maybe_async::must_be_async as maybe_async;
 use crate::{
     error::{BoxError, Error, Result},
     lifecycle::update::TokenUpdate,
+    oidc::LogoutToken,
     secret::Secret,
 };
 
@@ -104,6 +105,7 @@ async fn read_capped(mut response: http::Response, limit: usize) -> Result<Optio
 type Store = Arc<dyn token_store::AnyStore>;
 type UpdateHook = Arc<dyn Fn(TokenUpdate) -> BoxFuture<()> + Send + Sync>;
 type Sign = Arc<dyn Fn(Vec<u8>) -> BoxFuture<Vec<u8>> + Send + Sync>;
+type LogoutTokenIds = Arc<dyn Fn(LogoutToken) -> BoxFuture<bool> + Send + Sync>;
 type Assert = Arc<dyn Fn() -> BoxFuture<Secret> + Send + Sync>;
 type BoxFuture<T> = Pin<Box<dyn Future<Output = Result<T, BoxError>> + Send>>;
 

@@ -11,6 +11,7 @@ use maybe_async::must_be_sync as maybe_async;
 use crate::{
     error::{BoxError, Error, Result},
     lifecycle::update::TokenUpdate,
+    oidc::LogoutToken,
     secret::Secret,
 };
 
@@ -106,6 +107,7 @@ fn read_capped(response: http::Response, limit: usize) -> Result<Option<Vec<u8>>
 type Store = Arc<dyn token_store::AnyStore>;
 type UpdateHook = Arc<dyn Fn(TokenUpdate) -> Result<(), BoxError> + Send + Sync>;
 type Sign = Arc<dyn Fn(Vec<u8>) -> Result<Vec<u8>, BoxError> + Send + Sync>;
+type LogoutTokenIds = Arc<dyn Fn(LogoutToken) -> Result<bool, BoxError> + Send + Sync>;
 type Assert = Arc<dyn Fn() -> Result<Secret, BoxError> + Send + Sync>;
 
 /// `with` of a client, with a doc example from a file.

@@ -87,7 +87,7 @@ const COMMON_NAMES: [&str; 32] = [
 const MEMBERS: usize = 8;
 
 /// Members of a JSON object like [`Members`], without an allocation for each of the common names.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Default, PartialEq)]
 pub(crate) struct Object(
     /// Sorted by name.
     Vec<(Cow<'static, str>, Value)>,
@@ -142,6 +142,12 @@ impl From<Map<String, Value>> for Object {
         let mut members: Vec<_> = members.map(|(name, value)| (common(name), value)).collect();
         members.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
         Self(members)
+    }
+}
+
+impl fmt::Debug for Object {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.iter()).finish()
     }
 }
 

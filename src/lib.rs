@@ -24,6 +24,10 @@ mod json;
 pub mod lifecycle;
 pub mod oauth1;
 pub mod oauth2;
+#[cfg_attr(
+    not(any(feature = "async", feature = "blocking")),
+    allow(dead_code, reason = "the clients fetch the keys and ask the endpoints")
+)]
 pub mod oidc;
 mod pem;
 mod random;

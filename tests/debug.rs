@@ -88,9 +88,13 @@ fn grants() {
     shows(
         &AuthorizationCode::new(SECRET)
             .code_verifier(SECRET)
+            .nonce(SECRET)
             .redirect_uri("https://a/"),
         "AuthorizationCode { code: [redacted], redirect_uri: Some(\"https://a/\"), \
-         code_verifier: Some([redacted]), expires_at: None, options: GrantOptions { scope: None, parameters: {} } }",
+         code_verifier: Some([redacted]), expires_at: None, authentication: AuthenticationRequest { \
+         openid: true, nonce: Some([redacted]), max_age: None, not_before: None, auth_time: false, \
+         acr: [], subject: None, pkce: false, state: None }, id_token: None, \
+         options: GrantOptions { scope: None, parameters: {} } }",
     );
 }
 

@@ -10,6 +10,7 @@ use crate::{
     error::{BoxError, Result},
     jose::ExternalKey,
     lifecycle::update::TokenUpdate,
+    oidc::LogoutToken,
     secret::Secret,
 };
 
@@ -227,6 +228,25 @@ callbacks!(
     "It signs the assertions if there is no [`signing_key`](Self::signing_key), and for \
      [`PrivateKeyJwt::external`](crate::oauth2::PrivateKeyJwt)."
 );
+
+impl AsyncOAuth2ClientBuilder {
+    /// Calls `is_new`, an async closure, for each logout token, which returns whether it has not
+    /// been used before: a store that replicas share keeps its `issuer` and `id` until `expires_at`,
+    /// and takes them at once, as by `SET … NX`. Defaults to the memory of this client, which its
+    /// children share.
+    ///
+    /// [OpenID Connect Back-Channel Logout section 2.6](https://openid.net/specs/openid-connect-backchannel-1_0.html#Validation)
+    pub fn logout_token_ids<Fut>(
+        mut self,
+        is_new: impl Fn(LogoutToken) -> Fut + Send + Sync + 'static,
+    ) -> Self
+    where
+        Fut: Future<Output = Result<bool, BoxError>> + Send + 'static,
+    {
+        self.openid.logout_token_ids = Some(Arc::new(move |token| Box::pin(is_new(token))));
+        self
+    }
+}
 
 impl AsyncAssertionClientBuilder {
     /// Calls `make`, a closure or an async closure, for a new assertion for each token request: for

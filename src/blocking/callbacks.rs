@@ -7,6 +7,7 @@ use crate::{
     error::{BoxError, Result},
     jose::ExternalKey,
     lifecycle::update::TokenUpdate,
+    oidc::LogoutToken,
     secret::Secret,
 };
 
@@ -101,6 +102,21 @@ callbacks!(
     "It signs the assertions if there is no [`signing_key`](Self::signing_key), and for \
      [`PrivateKeyJwt::external`](crate::oauth2::PrivateKeyJwt)."
 );
+
+impl OAuth2ClientBuilder {
+    /// Calls `is_new` for each logout token, which returns whether it has not been used before: a
+    /// store that replicas share keeps its `issuer` and `id` until `expires_at`, and takes them at
+    /// once, as by `SET … NX`. Defaults to the memory of this client, which its children share.
+    ///
+    /// [OpenID Connect Back-Channel Logout section 2.6](https://openid.net/specs/openid-connect-backchannel-1_0.html#Validation)
+    pub fn logout_token_ids(
+        mut self,
+        is_new: impl Fn(LogoutToken) -> Result<bool, BoxError> + Send + Sync + 'static,
+    ) -> Self {
+        self.openid.logout_token_ids = Some(Arc::new(is_new));
+        self
+    }
+}
 
 impl AssertionClientBuilder {
     /// Calls `make` for a new assertion for each token request: for SAML 2.0, see

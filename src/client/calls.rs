@@ -9,7 +9,7 @@ use crate::{
     error::{Error, Result},
     oauth2::{
         endpoint::introspection::{Introspection, TokenTypeHint},
-        grant::Grant,
+        grant::{Grant, authorization_code::ExpectedIdToken},
         token::Token,
     },
     secret::Secret,
@@ -18,16 +18,20 @@ use crate::{
 
 #[maybe_async]
 impl Session {
-    pub(super) async fn fetch_token(&self, grant: Arc<dyn Grant>) -> Result<Token> {
+    pub(super) async fn fetch_token(
+        &self,
+        grant: Arc<dyn Grant>,
+        expected: ExpectedIdToken,
+    ) -> Result<Token> {
         self.live_outside_hook("fetch_token")?;
-        run_to_completion(self.clone().fetch(grant)).await
+        run_to_completion(self.clone().fetch(grant, expected)).await
     }
 
     /// Obtains a token with the caller's grant and keeps it.
-    async fn fetch(self, grant: Arc<dyn Grant>) -> Result<Token> {
+    async fn fetch(self, grant: Arc<dyn Grant>, expected: ExpectedIdToken) -> Result<Token> {
         let live = self.live()?;
         let _passage = live.gate().pass()?;
-        let token = live.call().request_token(&*grant, "fetch").await?;
+        let (token, _verified) = live.log_in(&*grant, &expected, "fetch").await?;
         let grant = grant.replayable().then_some(grant);
         self.keep_issued(token, grant).await
     }
@@ -57,10 +61,14 @@ impl Session {
         Ok(token)
     }
 
-    pub(super) async fn exchange(&self, grant: Arc<dyn Grant>) -> Result<Token> {
+    pub(super) async fn exchange(
+        &self,
+        grant: Arc<dyn Grant>,
+        expected: ExpectedIdToken,
+    ) -> Result<Token> {
         let live = self.live()?;
         let _passage = live.gate().pass()?;
-        let token = live.call().request_token(&*grant, "exchange").await?;
+        let (token, _verified) = live.log_in(&*grant, &expected, "exchange").await?;
         trace::exchanged(live.shared.settings.name(), grant.grant_type());
         Ok(token)
     }
@@ -68,6 +76,20 @@ impl Session {
     pub(super) async fn revoke_token(&self) -> Result<()> {
         self.live_outside_hook("revoke_token")?;
         run_to_completion(self.clone().revoke_own()).await
+    }
+
+    /// Forgets the client's own token, after revoking it where that is possible.
+    pub(super) async fn end_login(&self) -> Result<()> {
+        let live = self.live_outside_hook("logout")?;
+        self.reload().await?;
+        if live.slot.published().is_none() {
+            return Ok(());
+        }
+        if live.shared.settings.server.revocation_endpoint().is_some() {
+            return self.revoke_token().await;
+        }
+        let slot = self.forget()?;
+        Delivery::new(live.shared.clone(), slot).store().await
     }
 
     pub(super) async fn revoke(&self, token: Secret, hint: Option<TokenTypeHint>) -> Result<()> {

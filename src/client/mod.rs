@@ -4,8 +4,8 @@
 //! decisions are made in `lifecycle`, without I/O; the clients carry them out.
 
 use super::{
-    Assert, Sign, Signal, Store, UpdateHook, boxed, execute, http, http_base, http_client,
-    in_callback, in_span, is_in_callback, maybe_async, read_capped, require_runtime,
+    Assert, LogoutTokenIds, Sign, Signal, Store, UpdateHook, boxed, execute, http, http_base,
+    http_client, in_callback, in_span, is_in_callback, maybe_async, read_capped, require_runtime,
     run_detached_for, run_in_background, run_to_completion, side_by_side, sleep, spawn_and_forget,
     with_timeout,
 };
@@ -24,6 +24,7 @@ mod keys;
 mod oauth1;
 mod oauth2;
 mod obtain;
+mod oidc;
 mod renewal;
 mod request;
 mod session;

@@ -205,10 +205,16 @@ impl Renewal {
     async fn request(&mut self) -> Result<Token> {
         self.has_requested = true;
         if let Some(refresh) = self.refresh() {
+            if let Some(old) = &self.claim.old {
+                self.live.prepare_renewal(&old.token).await;
+            }
             let renewed = self.refreshed(refresh).await;
             match (renewed, &self.claim.old) {
                 (Err(error), _) if self.claim.grant.is_some() && error.needs_login() => {}
-                (Ok(token), Some(old)) => return Ok(token.inheriting(&old.token)),
+                (Ok(token), Some(old)) => {
+                    let token = self.live.renewed(token, Some(&old.token)).await?;
+                    return Ok(token.inheriting(&old.token));
+                }
                 (renewed, _) => return renewed,
             }
         }

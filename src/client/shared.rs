@@ -1,6 +1,6 @@
 //! Settings, connections and slots that a client shares with its children.
 
-use std::sync::{Arc, atomic::AtomicBool};
+use std::sync::{Arc, Mutex, atomic::AtomicBool};
 
 use super::{
     device::DevicePolls, documents::cache::DocumentCache, settings::Settings, transport::Transport,
@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     lifecycle::{now::Now, slots::Slots},
-    oidc::key_set::KeySet,
+    oidc::{key_set::KeySet, logout_token::UsedLogoutTokens},
     trace,
 };
 
@@ -20,6 +20,8 @@ pub(super) struct Shared {
     /// The keys with which the server signs.
     pub(super) keys: DocumentCache<KeySet>,
     pub(super) device_polls: DevicePolls,
+    /// The logout tokens that were used, unless the user's own store keeps them.
+    pub(super) used_logout_tokens: Mutex<UsedLogoutTokens>,
     /// Whether refreshes name the granted scope; the successful way is remembered.
     pub(super) sends_scope: AtomicBool,
 }
@@ -29,6 +31,7 @@ impl Shared {
         Self {
             sends_scope: AtomicBool::new(settings.refreshes_with_scope()),
             keys: DocumentCache::new(settings.key_set.clone()),
+            used_logout_tokens: Mutex::default(),
             settings,
             transport: Arc::new(transport),
             slots,

@@ -118,14 +118,7 @@ impl IdTokenVerifier {
     /// Checks `exp`, `iat` and `nbf`.
     pub(super) fn check_times(&self, claims: &Claims) -> Result<()> {
         let (now, leeway) = (self.clock.unix(), self.rules.leeway);
-        let Some(expires_at) = claims.seconds("exp") else {
-            return Err(Error::untrusted("the ID token has no expiry (exp)"));
-        };
-        if now >= expires_at.saturating_add(leeway) {
-            return Err(Error::untrusted(
-                "the ID token has expired (exp); check the clock of this machine",
-            ));
-        }
+        self.check_expiry_of(claims, "the ID token")?;
         let Some(issued_at) = claims.seconds("iat") else {
             return Err(Error::untrusted("the ID token has no time of issue (iat)"));
         };
@@ -140,6 +133,19 @@ impl IdTokenVerifier {
                 Err(Error::untrusted("the ID token is not valid yet (nbf)"))
             }
             _ => Ok(()),
+        }
+    }
+
+    /// Checks `exp`.
+    pub(super) fn check_expiry_of(&self, claims: &Claims, what: &str) -> Result<()> {
+        let Some(expires_at) = claims.seconds("exp") else {
+            return Err(Error::untrusted(format!("{what} has no expiry (exp)")));
+        };
+        match self.clock.unix() >= expires_at.saturating_add(self.rules.leeway) {
+            true => Err(Error::untrusted(format!(
+                "{what} has expired (exp); check the clock of this machine"
+            ))),
+            false => Ok(()),
         }
     }
 

@@ -202,6 +202,18 @@ impl IdTokenVerifier {
         }
     }
 
+    /// Whether ID tokens are signed by the keys of the server, and not by the secret of the client
+    /// alone.
+    pub(crate) fn needs_keys(&self) -> bool {
+        let allowed = self.rules.algorithms.as_ref().unwrap_or(&self.offered);
+        !allowed.iter().all(|algorithm| algorithm.is_symmetric())
+    }
+
+    /// Whether the issuer stands for many tenants.
+    pub(crate) fn is_for_tenants(&self) -> bool {
+        is_template(&self.issuer)
+    }
+
     /// The claims, if the secret of the client has signed them; none if a key of the server has to.
     pub(crate) fn claims_by_secret(&self, jws: &Jws<'_>) -> Result<Option<Claims>> {
         let algorithm = jws.header().algorithm();
@@ -245,7 +257,7 @@ pub(crate) fn missing() -> Error {
 }
 
 /// The algorithms with public keys that the server lists.
-fn offered(listed: Option<Vec<&str>>) -> Vec<Algorithm> {
+pub(super) fn offered(listed: Option<Vec<&str>>) -> Vec<Algorithm> {
     let listed = listed.filter(|listed| !listed.is_empty());
     let Some(listed) = listed else {
         return vec![Algorithm::RS256];

@@ -12,8 +12,11 @@ mod id_token_claims;
 pub(crate) mod id_token_rules;
 pub(crate) mod id_token_verifier;
 pub(crate) mod key_set;
+pub(crate) mod logout;
+pub(crate) mod logout_token;
 mod renewed_id_token;
 mod tenants;
+pub(crate) mod userinfo;
 
 pub use {
     claims::{Address, StandardClaims},
@@ -21,4 +24,7 @@ pub use {
     id_token_rules::IdTokenRules,
     id_token_verifier::IdTokenVerifier,
     key_set::{KeyDecision, KeySet},
+    logout::{LogoutEndpoint, LogoutRequest, LogoutUrl, PendingLogout},
+    logout_token::LogoutToken,
+    userinfo::{UserInfoEndpoint, UserInfoRules},
 };

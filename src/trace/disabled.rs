@@ -55,3 +55,4 @@ pub(crate) fn renewal_deferred(_: &str) {}
 pub(crate) fn updates_dropped(_: &str, _: usize) {}
 pub(crate) fn refetch_failed(_: &Error) {}
 pub(crate) fn key_skipped(_: &str) {}
+pub(crate) fn id_token_dropped(_: &str, _: &Error) {}

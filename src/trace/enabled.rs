@@ -164,6 +164,15 @@ pub(crate) fn renewal_failed(client: &str, error: &Error) {
     );
 }
 
+/// Reports the ID token of a refresh that is not used. The old one stays.
+pub(crate) fn id_token_dropped(client: &str, error: &Error) {
+    let error = Told(error);
+    tracing::warn!(
+        name: "id_token_dropped", target: TARGET, client, %error,
+        "the ID token of a refresh was dropped; the old one stays"
+    );
+}
+
 /// Reports a failed renewal after a 401, which the caller then gets.
 pub(crate) fn unauthorized(client: &str, error: &Error) {
     let error = Told(error);

@@ -20,6 +20,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "delivery",
             "session",
             "keys",
+            "oidc",
             "calls",
             "renewal",
             "obtain",

@@ -77,6 +77,7 @@ mod oauth1_redirects;
 mod oauth1_requests;
 mod oauth1_settings;
 mod oauth2_client;
+mod oidc;
 mod parity;
 mod placement;
 mod proxy;

@@ -14,7 +14,7 @@ pub use oauth_twin::AsyncLoopback as Loopback;
 pub use oauth_twin::AsyncTokenStore as TokenStore;
 pub use oauth_twin::{
     AsyncAssertionClient as AssertionClient, AsyncAssertionClientBuilder as AssertionClientBuilder,
-    AsyncExternalSigner as ExternalSigner, AsyncOAuth1Client as OAuth1Client,
+    AsyncExternalSigner as ExternalSigner, AsyncLogin as Login, AsyncOAuth1Client as OAuth1Client,
     AsyncOAuth1ClientBuilder as OAuth1ClientBuilder, AsyncOAuth2Client as OAuth2Client,
     AsyncOAuth2ClientBuilder as OAuth2ClientBuilder, reqwest,
 };

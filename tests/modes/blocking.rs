@@ -9,8 +9,8 @@ pub use oauth_twin::Loopback;
 #[allow(unused_imports, reason = "not every half of every feature needs it")]
 pub use oauth_twin::TokenStore;
 pub use oauth_twin::{
-    AssertionClient, AssertionClientBuilder, ExternalSigner, OAuth1Client, OAuth1ClientBuilder,
-    OAuth2Client, OAuth2ClientBuilder, reqwest,
+    AssertionClient, AssertionClientBuilder, ExternalSigner, Login, OAuth1Client,
+    OAuth1ClientBuilder, OAuth2Client, OAuth2ClientBuilder, reqwest,
 };
 
 /// The name of this half's client in `Debug`.

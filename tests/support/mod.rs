@@ -11,6 +11,7 @@ pub mod keys;
     allow(dead_code, reason = "there is little to read then")
 )]
 pub mod log;
+pub mod provider;
 pub mod server;
 pub mod signature;
 #[cfg(feature = "rustls")]

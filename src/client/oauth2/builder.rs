@@ -9,8 +9,8 @@ use super::super::{
     oauth2::client::OAuth2Client,
     session::Session,
     settings::{
-        Authentication, HttpSettings, TokenSettings, http_settings, timeout_with_renewal,
-        token_settings,
+        Authentication, HttpSettings, OpenIdSettings, TokenSettings, http_settings,
+        timeout_with_renewal, token_settings,
     },
     transport::Follow,
 };
@@ -20,7 +20,7 @@ use crate::{
         client::ClientRegistration, client_auth::ClientAuth, grant::Grant,
         server::AuthorizationServer,
     },
-    oidc::key_set::KeySet,
+    oidc::{id_token_rules::IdTokenRules, key_set::KeySet, userinfo::UserInfoRules},
     secret::Secret,
 };
 
@@ -42,6 +42,7 @@ paired! {
         pub(in super::super::super) tokens: TokenSettings,
         pub(in super::super) http: HttpSettings,
         pub(in super::super) key_set: Option<KeySet>,
+        pub(in super::super::super) openid: OpenIdSettings,
     }
 }
 
@@ -56,6 +57,7 @@ impl OAuth2ClientBuilder {
             tokens: TokenSettings::new(),
             http: HttpSettings::new(),
             key_set: None,
+            openid: OpenIdSettings::default(),
         }
     }
 
@@ -193,6 +195,47 @@ impl OAuth2ClientBuilder {
     /// them, so that they need not be fetched. They are not used for another `jwks_uri`.
     pub fn key_set(mut self, keys: KeySet) -> Self {
         self.key_set = Some(keys);
+        self
+    }
+
+    /// The rules for ID tokens. Defaults to those of OpenID Connect Core, without exceptions.
+    ///
+    /// [OpenID Connect Core section 3.1.3.7](https://openid.net/specs/openid-connect-core-1_0.html#IDTokenValidation)
+    pub fn id_token(mut self, rules: IdTokenRules) -> Self {
+        self.openid.id_token = rules;
+        self
+    }
+
+    /// The rules for the UserInfo endpoint. By default the token is in the header, and the response
+    /// is JSON or signed.
+    ///
+    /// [OpenID Connect Core section 5.3](https://openid.net/specs/openid-connect-core-1_0.html#UserInfo)
+    pub fn userinfo(mut self, rules: UserInfoRules) -> Self {
+        self.openid.userinfo = rules;
+        self
+    }
+
+    /// The URL of the UserInfo endpoint.
+    ///
+    /// [OpenID Connect Core section 5.3](https://openid.net/specs/openid-connect-core-1_0.html#UserInfo)
+    pub fn userinfo_endpoint(mut self, url: impl Into<String>) -> Self {
+        self.server = self.server.with_userinfo_endpoint(url);
+        self
+    }
+
+    /// The URL of the endpoint that logs the end-user out.
+    ///
+    /// [OpenID Connect RP-Initiated Logout section 2.1](https://openid.net/specs/openid-connect-rpinitiated-1_0.html#OPMetadata)
+    pub fn end_session_endpoint(mut self, url: impl Into<String>) -> Self {
+        self.server = self.server.with_end_session_endpoint(url);
+        self
+    }
+
+    /// The URL of the server's keys, with which ID tokens are verified.
+    ///
+    /// [RFC 8414 section 2](https://www.rfc-editor.org/rfc/rfc8414#section-2)
+    pub fn jwks_uri(mut self, url: impl Into<String>) -> Self {
+        self.server = self.server.with_jwks_uri(url);
         self
     }
 

@@ -14,7 +14,7 @@ use crate::{
     error::Result,
     oauth2::{
         endpoint::introspection::{Introspection, TokenTypeHint},
-        grant::Grant,
+        grant::{Grant, authorization_code::ExpectedIdToken},
         token::Token,
     },
     secret::Secret,
@@ -128,11 +128,13 @@ impl OAuth2Client {
     ///
     /// # Errors
     ///
-    /// The error of the server or of the transport; the client then keeps its old token.
+    /// The error of the server or of the transport, or an ID token that is not what it has to be;
+    /// the client then keeps its old token.
     /// [`ErrorKind::Update`](crate::ErrorKind::Update) if the new token is in use but `token_store`
     /// did not take it.
     pub async fn fetch_token(&self, grant: impl Grant + 'static) -> Result<Token> {
-        self.session.fetch_token(Arc::new(grant)).await
+        let expected = ExpectedIdToken::of(&grant);
+        self.session.fetch_token(Arc::new(grant), expected).await
     }
 
     /// Obtains a token with `grant` and leaves the client unchanged.
@@ -141,7 +143,8 @@ impl OAuth2Client {
     ///
     /// The error of the server or of the transport.
     pub async fn exchange(&self, grant: impl Grant + 'static) -> Result<Token> {
-        self.session.exchange(Arc::new(grant)).await
+        let expected = ExpectedIdToken::of(&grant);
+        self.session.exchange(Arc::new(grant), expected).await
     }
 
     /// Renews the token now, whatever its age; joins a renewal in flight.

@@ -12,12 +12,14 @@ use crate::{
 };
 
 /// Endpoints that a client calls.
-const ENDPOINTS: [&str; 5] = [
+const ENDPOINTS: [&str; 7] = [
     "authorization_endpoint",
     "token_endpoint",
     "revocation_endpoint",
     "introspection_endpoint",
     "device_authorization_endpoint",
+    "userinfo_endpoint",
+    "end_session_endpoint",
 ];
 
 impl OAuth2ClientBuilder {
@@ -32,6 +34,7 @@ impl OAuth2ClientBuilder {
         let mut settings = Settings::new(server, client, &self.tokens, &self.http);
         settings.authentication = self.authentication.clone();
         settings.key_set = self.key_set.clone();
+        settings.openid = self.openid.clone();
         settings.token_endpoint_method = self.token_endpoint_method.clone();
         Ok(settings)
     }

@@ -8,6 +8,7 @@ use super::super::{
     device::{Leading, Turn},
     maybe_async,
     oauth2::{client::OAuth2Client, login::Login},
+    session::Live,
     sleep,
 };
 use crate::{
@@ -16,6 +17,7 @@ use crate::{
         endpoint::device_authorization::{
             request::DeviceAuthorizationRequest, response::DeviceAuthorization,
         },
+        grant::authorization_code::ExpectedIdToken,
         token::Token,
     },
 };
@@ -101,16 +103,23 @@ impl OAuth2Client {
                     let outcome = self.poll(&device, &leading, tick).await;
                     leading.finish(outcome.clone());
                     live.report_login(&outcome);
-                    return self.logged_in(outcome?);
+                    return self.logged_in_on_device(&live, outcome?).await;
                 }
                 Turn::Follow(signal) => signal.wait_for(SLICE).await,
             };
             self.session.live()?;
             tick(device.left(live.shared.settings.clock.now()))?;
             if let Some(Some(outcome)) = followed {
-                return self.logged_in(outcome?);
+                return self.logged_in_on_device(&live, outcome?).await;
             }
         }
+    }
+
+    /// The login with a token, and with its ID token, if one came. It has no `nonce`.
+    async fn logged_in_on_device(&self, live: &Live, token: Token) -> Result<Login> {
+        let expected = ExpectedIdToken::default();
+        let id_token = live.id_token_of(&token, &expected).await?;
+        self.logged_in(token, id_token)
     }
 
     /// Polls to the end.

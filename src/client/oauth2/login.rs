@@ -16,6 +16,7 @@ use crate::{
         },
         token::Token,
     },
+    oidc::id_token::IdToken,
     trace,
 };
 
@@ -34,6 +35,8 @@ paired! {
         pub token: Token,
         /// A [`for_token`](OAuth2Client::for_token) child with it.
         pub client: OAuth2Client,
+        /// Who has logged in, if the scope had `openid`: the ID token after all checks.
+        pub id_token: Option<IdToken>,
         /// The client that completed the login.
         parent: Session,
     }
@@ -72,10 +75,15 @@ impl OAuth2Client {
     /// Completes the login of a user: checks the callback (a URL, a query or a form body) and
     /// exchanges its code. The client itself is unchanged, so that logins can overlap.
     ///
+    /// If the scope had `openid`, the ID token is verified; the keys for it are fetched before the
+    /// code is sent.
+    ///
     /// # Errors
     ///
     /// If the callback does not answer `pending`, before anything is sent; the error of the server,
     /// in the callback or at the token endpoint; or that of the transport.
+    /// [`ErrorKind::Answer`](crate::ErrorKind::Answer) if the ID token is missing, or is not what it
+    /// has to be or what was asked for.
     ///
     /// [RFC 6749 section 4.1.3](https://www.rfc-editor.org/rfc/rfc6749#section-4.1.3)
     #[doc(alias = "login")]
@@ -99,14 +107,19 @@ impl OAuth2Client {
     ) -> Result<Login> {
         let grant = pending.authorization_response(callback)?;
         let _passage = live.gate().pass()?;
-        let token = live.call().request_token(&grant, "login").await?;
-        self.logged_in(token)
+        let expected = grant.expected_id_token();
+        let (token, id_token) = live.log_in(&grant, &expected, "login").await?;
+        self.logged_in(token, id_token)
     }
 }
 
 impl OAuth2Client {
     /// The login with a new token.
-    pub(in super::super) fn logged_in(&self, token: Token) -> Result<Login> {
+    pub(in super::super) fn logged_in(
+        &self,
+        token: Token,
+        id_token: Option<IdToken>,
+    ) -> Result<Login> {
         let client = self.for_token(token.clone());
         // A child may have the same refresh token already, with an older access token.
         if client.token().is_some_and(|current| current != token) {
@@ -115,8 +128,33 @@ impl OAuth2Client {
         Ok(Login {
             token,
             client,
+            id_token,
             parent: self.session.clone(),
         })
+    }
+}
+
+#[maybe_async]
+impl OAuth2Client {
+    /// Completes a login that asked for an ID token alone, with
+    /// [`ResponseType::IdToken`](crate::oauth2::ResponseType::IdToken): checks the callback and
+    /// verifies the ID token. There is no access token.
+    ///
+    /// # Errors
+    ///
+    /// If the callback does not answer `pending`; if the ID token is not what it has to be or what
+    /// was asked for; or the error of the transport, if the keys cannot be fetched.
+    ///
+    /// [OpenID Connect Core section 3.2.2.11](https://openid.net/specs/openid-connect-core-1_0.html#ImplicitIDTValidation)
+    pub async fn complete_authentication(
+        &self,
+        pending: PendingAuthorization,
+        callback: &str,
+    ) -> Result<IdToken> {
+        let live = self.session.live()?;
+        let response = pending.authentication_response(callback)?;
+        let _passage = live.gate().pass()?;
+        live.authenticate(response).await
     }
 }
 

@@ -5,6 +5,8 @@ mod client;
 mod config;
 mod device;
 mod login;
+mod logout;
 mod server;
+mod userinfo;
 
 pub use {builder::*, client::*, login::*};

@@ -8,6 +8,6 @@ mod token;
 pub(super) use {
     http::{HttpSettings, http_settings, timeout_with_renewal},
     problems::Problems,
-    session::{Authentication, Identity, Settings},
+    session::{Authentication, Identity, OpenIdSettings, Settings},
     token::{TokenSettings, token_settings},
 };

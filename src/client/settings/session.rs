@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use reqwest::{Method, Url};
 
 use super::{
-    super::{Assert, Sign, Store, UpdateHook},
+    super::{Assert, LogoutTokenIds, Sign, Store, UpdateHook},
     HttpSettings, TokenSettings,
 };
 use crate::{
@@ -26,7 +26,13 @@ use crate::{
         server::AuthorizationServer,
         token::bearer::TokenPlacement,
     },
-    oidc::key_set::KeySet,
+    oidc::{
+        id_token_rules::IdTokenRules,
+        id_token_verifier::IdTokenVerifier,
+        key_set::KeySet,
+        logout::LogoutEndpoint,
+        userinfo::{UserInfoEndpoint, UserInfoRules},
+    },
 };
 
 pub(in super::super) struct Settings {
@@ -47,6 +53,7 @@ pub(in super::super) struct Settings {
     /// Source of assertions.
     pub(in super::super) assert: Option<Assert>,
     pub(in super::super) clock: Clock,
+    pub(in super::super) openid: OpenIdSettings,
     /// Keys of the server that were kept.
     pub(in super::super) key_set: Option<KeySet>,
     allow_http: bool,
@@ -59,6 +66,14 @@ pub(in super::super) struct Authentication {
     pub(in super::super) token: Option<Arc<dyn ClientAuth>>,
     pub(in super::super) revocation: Option<Arc<dyn ClientAuth>>,
     pub(in super::super) introspection: Option<Arc<dyn ClientAuth>>,
+}
+
+/// Settings of OpenID Connect.
+#[derive(Clone, Default)]
+pub(in super::super::super) struct OpenIdSettings {
+    pub(in super::super) id_token: IdTokenRules,
+    pub(in super::super) userinfo: UserInfoRules,
+    pub(in super::super::super) logout_token_ids: Option<LogoutTokenIds>,
 }
 
 /// Identity of a client, for `Debug` and for errors.
@@ -98,6 +113,7 @@ impl Settings {
             sign: tokens.sign.clone(),
             assert: None,
             clock: http.clock.clone(),
+            openid: OpenIdSettings::default(),
             key_set: None,
             allow_http: http.allow_http,
         }
@@ -130,6 +146,30 @@ impl Settings {
         let (server, client) = (&self.server, &self.client);
         let endpoint = AuthorizationEndpoint::with_http(server, client, self.allow_http)?;
         Ok(endpoint.clock(self.clock.clone()))
+    }
+
+    pub(in super::super) fn id_token_verifier(&self) -> Result<IdTokenVerifier> {
+        let verifier = IdTokenVerifier::new(&self.server, &self.client)?;
+        let rules = self.openid.id_token.clone();
+        Ok(verifier.rules(rules).clock(self.clock.clone()))
+    }
+
+    /// Whether it is known by what ID tokens are verified.
+    pub(in super::super) fn can_verify_id_tokens(&self) -> bool {
+        let has_keys = || self.server.jwks_uri().is_some();
+        let verifier = self.id_token_verifier();
+        verifier.is_ok_and(|verifier| !verifier.needs_keys() || has_keys())
+    }
+
+    pub(in super::super) fn userinfo_endpoint(&self) -> Result<UserInfoEndpoint> {
+        let (server, client) = (&self.server, &self.client);
+        let endpoint = UserInfoEndpoint::with_http(server, client, self.allow_http)?;
+        let rules = self.openid.userinfo.clone();
+        Ok(endpoint.rules(rules).clock(self.clock.clone()))
+    }
+
+    pub(in super::super) fn logout_endpoint(&self) -> Result<LogoutEndpoint> {
+        LogoutEndpoint::with_http(&self.server, &self.client, self.allow_http)
     }
 
     /// The checked URL of the server's keys.

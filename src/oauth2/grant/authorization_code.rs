@@ -2,7 +2,7 @@
 //!
 //! [RFC 6749 section 4.1](https://www.rfc-editor.org/rfc/rfc6749#section-4.1)
 
-use std::time::Duration;
+use std::{any::Any, time::Duration};
 
 use super::{
     Grant,
@@ -107,16 +107,14 @@ impl AuthorizationCode {
         self
     }
 
-    /// Requirements of the login on its ID token.
+    /// The ID token that this code leads to.
     #[allow(dead_code, reason = "the clients verify ID tokens")]
-    pub(crate) fn authentication(&self) -> &AuthenticationRequest {
-        &self.authentication
-    }
-
-    /// The ID token that came with the code, with that code.
-    #[allow(dead_code, reason = "the clients verify ID tokens")]
-    pub(crate) fn front_channel(&self) -> (&Secret, Option<&Secret>) {
-        (&self.code, self.id_token.as_ref())
+    pub(crate) fn expected_id_token(&self) -> ExpectedIdToken {
+        ExpectedIdToken {
+            asked: self.authentication.clone(),
+            code: Some(self.code.clone()),
+            front_channel: self.id_token.clone(),
+        }
     }
 
     /// Sets the expiry of the login, in seconds since 1970. It is checked by the clock of the
@@ -124,6 +122,26 @@ impl AuthorizationCode {
     pub(crate) fn expires_at(mut self, expires_at: u64) -> Self {
         self.expires_at = Some(expires_at);
         self
+    }
+}
+
+/// ID token that a grant leads to: what was asked of it, and what it has hashes of. By default
+/// nothing was asked for.
+#[derive(Default)]
+#[allow(dead_code, reason = "the clients verify ID tokens")]
+pub(crate) struct ExpectedIdToken {
+    pub(crate) asked: AuthenticationRequest,
+    pub(crate) code: Option<Secret>,
+    /// The ID token that came with the code.
+    pub(crate) front_channel: Option<Secret>,
+}
+
+impl ExpectedIdToken {
+    /// That of any grant.
+    #[allow(dead_code, reason = "the clients verify ID tokens")]
+    pub(crate) fn of(grant: &dyn Any) -> Self {
+        let code = grant.downcast_ref::<AuthorizationCode>();
+        code.map_or_else(Self::default, AuthorizationCode::expected_id_token)
     }
 }
 

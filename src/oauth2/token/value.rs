@@ -132,6 +132,16 @@ impl Token {
         self
     }
 
+    /// The token without its ID token.
+    #[allow(
+        dead_code,
+        reason = "the clients drop an ID token that they cannot verify"
+    )]
+    pub(crate) fn without_id_token(mut self) -> Self {
+        self.members_mut().id_token = None;
+        self
+    }
+
     /// The access token.
     pub fn access_token(&self) -> &Secret {
         &self.0.access_token

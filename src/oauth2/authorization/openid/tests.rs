@@ -197,7 +197,9 @@ fn the_response_is_read_where_it_was_asked_for() {
         let grant = pending(hybrid())
             .authorization_response(&callback)
             .expect("a code");
-        assert_eq!(grant.front_channel(), (&"c".into(), Some(&"i".into())));
+        let expected = grant.expected_id_token();
+        assert_eq!(expected.code, Some("c".into()));
+        assert_eq!(expected.front_channel, Some("i".into()));
     }
     let posted = hybrid().response_mode(ResponseMode::FormPost);
     assert!(pending(posted).authorization_response(&query).is_ok());

@@ -1,0 +1,206 @@
+//! ID tokens of logins and of refreshes, verified by the keys of the server.
+
+use super::super::{keys::Unverified, maybe_async, session::Live, waiting::Deadline};
+use crate::{
+    error::{Error, Result},
+    jose::{Claims, JwkSet, Jws},
+    oauth2::{
+        authorization::response::AuthenticationResponse,
+        grant::{Grant, authorization_code::ExpectedIdToken},
+        token::Token,
+    },
+    oidc::{
+        id_token::IdToken,
+        id_token_verifier::{IdTokenVerifier, IssuedIdToken, missing},
+    },
+    secret::Secret,
+    trace,
+};
+
+/// Part of the timeout within which the keys for a renewed ID token have to be there: the new
+/// refresh token waits for that.
+const RENEWAL_SHARE: u32 = 6;
+
+#[maybe_async]
+impl Live {
+    /// A token by the grant of a login, and its ID token. The keys are there before the code is
+    /// sent, as it can be sent once.
+    pub(in super::super) async fn log_in(
+        &self,
+        grant: &dyn Grant,
+        expected: &ExpectedIdToken,
+        reason: &'static str,
+    ) -> Result<(Token, Option<IdToken>)> {
+        let deadline = Deadline::after(self.shared.settings.timeout);
+        let first = self.prepare(expected, deadline).await?;
+        let token = self.call().request_token(grant, reason).await?;
+        let id_token = self.id_token_of(&token, expected).await?;
+        if let (Some(first), Some(id_token)) = (&first, &id_token)
+            && (first.issuer() != id_token.issuer()
+                || first.claims().subject() != id_token.claims().subject())
+        {
+            return Err(Error::untrusted(
+                "the ID token of the token response is not about the end-user of that in the \
+                 callback (iss, sub)",
+            ));
+        }
+        Ok((token, id_token))
+    }
+
+    /// The ID token that came with the token of a login, verified.
+    pub(in super::super) async fn id_token_of(
+        &self,
+        token: &Token,
+        expected: &ExpectedIdToken,
+    ) -> Result<Option<IdToken>> {
+        let Some(id_token) = token.id_token() else {
+            return match expected.asked.openid {
+                true => Err(missing()),
+                false => Ok(None),
+            };
+        };
+        if !expected.asked.openid && !self.shared.settings.can_verify_id_tokens() {
+            // Nobody asked for it, and nothing is known by which it could be verified.
+            return Ok(None);
+        }
+        let issued = IssuedIdToken {
+            id_token,
+            access_token: Some(token.access_token()),
+            code: expected.code.as_ref(),
+            front_channel: false,
+        };
+        let deadline = Deadline::after(self.shared.settings.timeout);
+        self.verified(issued, expected, deadline).await.map(Some)
+    }
+
+    /// Fetches the keys for a login that asks for an ID token, and verifies the ID token that came
+    /// with its code.
+    async fn prepare(
+        &self,
+        expected: &ExpectedIdToken,
+        deadline: Deadline,
+    ) -> Result<Option<IdToken>> {
+        if !expected.asked.openid {
+            return Ok(None);
+        }
+        if self.shared.settings.id_token_verifier()?.needs_keys() {
+            self.keys(deadline).await?;
+        }
+        let Some(id_token) = &expected.front_channel else {
+            return Ok(None);
+        };
+        let issued = IssuedIdToken {
+            code: expected.code.as_ref(),
+            ..IssuedIdToken::alone(id_token)
+        };
+        self.verified(issued, expected, deadline).await.map(Some)
+    }
+
+    /// The ID token of a login, if all of it is right.
+    async fn verified(
+        &self,
+        issued: IssuedIdToken<'_>,
+        expected: &ExpectedIdToken,
+        deadline: Deadline,
+    ) -> Result<IdToken> {
+        let verifier = self.shared.settings.id_token_verifier()?;
+        let jws = verifier.parse(issued.id_token)?;
+        let claims = self.signed_claims(&verifier, &jws, deadline).await?;
+        verifier.check(&jws, claims, issued, &expected.asked)
+    }
+
+    /// The ID token in the response to a login that asked for nothing else.
+    pub(in super::super) async fn authenticate(
+        &self,
+        response: AuthenticationResponse,
+    ) -> Result<IdToken> {
+        let deadline = Deadline::after(self.shared.settings.timeout);
+        let verifier = self.shared.settings.id_token_verifier()?;
+        verifier.check_expiry(&response)?;
+        let jws = verifier.parse(&response.id_token)?;
+        let claims = self.signed_claims(&verifier, &jws, deadline).await?;
+        let issued = IssuedIdToken::alone(&response.id_token);
+        verifier.check(&jws, claims, issued, &response.asked)
+    }
+
+    /// The claims that the server has signed.
+    pub(in super::super) async fn signed_claims(
+        &self,
+        verifier: &IdTokenVerifier,
+        jws: &Jws<'_>,
+        deadline: Deadline,
+    ) -> Result<Claims> {
+        if let Some(claims) = verifier.claims_by_secret(jws)? {
+            return Ok(claims);
+        }
+        let allowed = [jws.header().algorithm()];
+        let verified = self.verify(jws, &allowed, deadline).await;
+        let payload = verified.map_err(Unverified::into_error)?;
+        match verifier.is_for_tenants() {
+            true => {
+                let keys = self.keys(deadline).await?;
+                verifier.claims_by_keys(jws, &payload, keys.keys())
+            }
+            false => verifier.claims_by_keys(jws, &payload, &JwkSet::default()),
+        }
+    }
+}
+
+#[maybe_async]
+impl Live {
+    /// Fetches the keys before a refresh whose answer may have an ID token, so that the new refresh
+    /// token does not wait for them. If that fails, the ID token is dropped later.
+    pub(in super::super) async fn prepare_renewal(&self, old: &Token) {
+        let settings = &self.shared.settings;
+        let may_come = old.id_token().is_some() && settings.can_verify_id_tokens();
+        if may_come
+            && settings
+                .id_token_verifier()
+                .is_ok_and(|verifier| verifier.needs_keys())
+        {
+            let limit = Deadline::after(settings.timeout / RENEWAL_SHARE);
+            if let Err(error) = self.keys(limit).await {
+                trace::id_token_dropped(settings.name(), &error);
+            }
+        }
+    }
+
+    /// The token of a refresh, without an ID token that cannot be verified.
+    ///
+    /// It is an error if the ID token is about another end-user: then these are the tokens of that
+    /// one, and none of them is used.
+    pub(in super::super) async fn renewed(
+        &self,
+        token: Token,
+        old: Option<&Token>,
+    ) -> Result<Token> {
+        let settings = &self.shared.settings;
+        let Some(id_token) = token.id_token().filter(|_| settings.can_verify_id_tokens()) else {
+            return Ok(token);
+        };
+        let Ok(verifier) = settings.id_token_verifier() else {
+            return Ok(token);
+        };
+        let first = old.and_then(Token::id_token);
+        verifier.check_identity(id_token, first)?;
+        match self.renewed_id_token(&verifier, id_token, first).await {
+            Ok(_) => Ok(token),
+            Err(error) => {
+                trace::id_token_dropped(settings.name(), &error);
+                Ok(token.without_id_token())
+            }
+        }
+    }
+
+    async fn renewed_id_token(
+        &self,
+        verifier: &IdTokenVerifier,
+        id_token: &Secret,
+        first: Option<&Secret>,
+    ) -> Result<IdToken> {
+        let limit = Deadline::after(self.shared.settings.timeout / RENEWAL_SHARE);
+        let jws = verifier.parse(id_token)?;
+        let claims = self.signed_claims(verifier, &jws, limit).await?;
+        verifier.check_renewed(id_token, claims, first)
+    }
+}

@@ -1,0 +1,3 @@
+//! OpenID Connect in the clients.
+
+mod id_tokens;

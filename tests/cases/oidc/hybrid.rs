@@ -1,0 +1,128 @@
+//! ID tokens that come with the code, or alone.
+
+use oauth_twin::oauth2::{ResponseMode, ResponseType};
+
+use super::{super::test, *};
+
+fn hybrid() -> AuthorizationRequest {
+    openid().response_type(ResponseType::CodeIdToken)
+}
+
+/// The refusal of a hybrid login before its code is sent.
+#[maybe_async]
+async fn refused_before_the_code(lie: impl FnOnce(&mut Lies), word: &str) {
+    let provider = Provider::start();
+    provider.lie(lie);
+    let client = client_of(&provider).build().expect("a client");
+    let error = log_in(&provider, &client, hybrid()).await.expect_err(word);
+    assert!(error.to_string().contains(word), "{error}");
+    assert_eq!(provider.server.count("/token"), 0);
+}
+
+#[maybe_async]
+#[test]
+async fn a_hybrid_login_in_both_response_modes() -> TestResult {
+    for request in [hybrid(), hybrid().response_mode(ResponseMode::FormPost)] {
+        let provider = Provider::start();
+        let client = client_of(&provider).build()?;
+        let login = log_in(&provider, &client, request).await?;
+        assert!(login.id_token.is_some());
+    }
+    Ok(())
+}
+
+#[maybe_async]
+#[test]
+async fn oidcc_client_test_nonce_unless_code_flow() -> TestResult {
+    let provider = Provider::start();
+    let client = client_of(&provider).build()?;
+    for request in [
+        openid(),
+        hybrid(),
+        openid().response_type(ResponseType::IdToken),
+    ] {
+        let AuthorizationUrl { url, .. } = client.create_authorization_url(request)?;
+        assert!(url.query_pairs().any(|(name, _)| name == "nonce"));
+    }
+    Ok(())
+}
+
+#[maybe_async]
+#[test]
+async fn oidcc_client_test_invalid_chash() {
+    let wrong = json!({"c_hash": "AAAAAAAAAAAAAAAAAAAAAA"});
+    refused_before_the_code(|lies| lies.front_channel = wrong, "c_hash").await;
+}
+
+#[maybe_async]
+#[test]
+async fn oidcc_client_test_missing_chash() {
+    refused_before_the_code(
+        |lies| lies.front_channel = json!({"c_hash": null}),
+        "c_hash",
+    )
+    .await;
+}
+
+#[maybe_async]
+#[test]
+async fn oidcc_client_test_missing_athash() {
+    // An access token in the front channel is never asked for, and refused with any hash.
+    refused_before_the_code(
+        |lies| lies.callback = "&access_token=t".into(),
+        "access_token",
+    )
+    .await;
+}
+
+#[maybe_async]
+#[test]
+async fn an_id_token_of_the_front_channel_is_verified_before_the_code_is_sent() {
+    for (claims, word) in [
+        (json!({"nonce": "another"}), "nonce"),
+        (json!({"iss": "https://evil.example"}), "(iss)"),
+        (json!({"aud": "another"}), "(aud)"),
+    ] {
+        refused_before_the_code(|lies| lies.front_channel = claims, word).await;
+    }
+}
+
+#[maybe_async]
+#[test]
+async fn both_id_tokens_of_a_hybrid_login_are_about_one_end_user() -> TestResult {
+    let provider = Provider::start();
+    provider.lie(|lies| lies.id_token = json!({"sub": "bob"}));
+    let client = client_of(&provider).build()?;
+    let error = log_in(&provider, &client, hybrid()).await.unwrap_err();
+    assert!(error.to_string().contains("(iss, sub)"), "{error}");
+    Ok(())
+}
+
+#[maybe_async]
+#[test]
+async fn a_login_that_asks_for_an_id_token_alone() -> TestResult {
+    let provider = Provider::start();
+    let client = client_of(&provider).build()?;
+    let alone = || openid().response_type(ResponseType::IdToken);
+    let AuthorizationUrl { url, pending } = client.create_authorization_url(alone())?;
+    let who = client
+        .complete_authentication(pending, &provider.authorize(&url))
+        .await?;
+    assert_eq!(who.claims().subject(), "alice");
+    assert_eq!(provider.server.count("/token"), 0);
+
+    let AuthorizationUrl { url, pending } = client.create_authorization_url(alone())?;
+    let callback = provider.authorize(&url);
+    provider.clock.advance(seconds(3601));
+    let late = client.complete_authentication(pending, &callback).await;
+    assert!(late.unwrap_err().to_string().contains("expired"));
+
+    provider.lie(|lies| lies.front_channel = json!({"nonce": null}));
+    let AuthorizationUrl { url, pending } = client.create_authorization_url(alone())?;
+    let error = client
+        .complete_authentication(pending, &provider.authorize(&url))
+        .await
+        .unwrap_err();
+    assert!(error.to_string().contains("nonce"), "{error}");
+    Ok(())
+}
