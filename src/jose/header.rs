@@ -11,6 +11,9 @@ use crate::{
     json::Object,
 };
 
+/// The name of EdDSA with Ed25519, beside which there is EdDSA with Ed448.
+const FULLY_SPECIFIED: &str = "Ed25519";
+
 /// Header of a signed token: the algorithm, the key identifier, the type of token.
 ///
 /// ```
@@ -30,6 +33,8 @@ use crate::{
 #[derive(Clone, Debug, PartialEq)]
 pub struct Header {
     algorithm: Algorithm,
+    /// Whether `alg` is another name of the algorithm, of RFC 9864.
+    is_fully_specified: bool,
     /// All members except `alg`.
     members: Object,
 }
@@ -39,6 +44,7 @@ impl Header {
     pub fn new(algorithm: Algorithm) -> Self {
         Self {
             algorithm,
+            is_fully_specified: false,
             members: Object::default(),
         }
     }
@@ -57,12 +63,17 @@ impl Header {
         self
     }
 
-    /// Sets any other member. `alg` is left unchanged.
+    /// Sets any other member. `alg` is left unchanged, except to another name of the same algorithm:
+    /// `Ed25519` for `EdDSA`.
+    ///
+    /// [RFC 9864 section 2.2](https://www.rfc-editor.org/rfc/rfc9864#section-2.2)
     #[must_use]
     pub fn with(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
-        let name = name.into();
+        let (name, value) = (name.into(), value.into());
         if name != "alg" {
-            self.members.insert(name, value.into());
+            self.members.insert(name, value);
+        } else if self.algorithm == Algorithm::EdDSA {
+            self.is_fully_specified = value == FULLY_SPECIFIED;
         }
         self
     }
@@ -127,6 +138,7 @@ impl Header {
             }
         }
         Ok(Self {
+            is_fully_specified: algorithm == FULLY_SPECIFIED,
             algorithm: Algorithm::named(&algorithm)?,
             members,
         })
@@ -139,7 +151,11 @@ struct CompleteHeader<'a>(&'a Header);
 impl Serialize for CompleteHeader<'_> {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         let mut all = to.serialize_map(None)?;
-        all.serialize_entry("alg", self.0.algorithm.as_str())?;
+        let algorithm = match self.0.is_fully_specified {
+            true => FULLY_SPECIFIED,
+            false => self.0.algorithm.as_str(),
+        };
+        all.serialize_entry("alg", algorithm)?;
         for (name, value) in self.0.members.iter() {
             all.serialize_entry(name, value)?;
         }

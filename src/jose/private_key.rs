@@ -131,8 +131,8 @@ impl PrivateKey {
             .and_then(|mut public| public.bits())
             .ok_or_else(|| {
                 Error::usage(
-                    "the EC key does not include its public key; `openssl pkey -in KEY -out NEW` \
-                     adds it",
+                    "the EC key does not include its public key; `openssl ec -in KEY -out NEW` adds \
+                     it",
                 )
             })?;
         Self::ec(curve, private, public)

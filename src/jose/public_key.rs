@@ -9,7 +9,6 @@ use ring::signature::{
 use rustls_pki_types::{CertificateDer, SubjectPublicKeyInfoDer, pem::PemObject as _};
 
 use crate::{
-    encoding::without_byte_order_mark,
     error::{Error, Result},
     jose::{
         Algorithm,
@@ -64,30 +63,27 @@ impl PublicKey {
 
     /// Reads the first public key, or that of the first certificate.
     pub(super) fn from_pem(pem: &[u8]) -> Result<Self> {
-        let pem = without_byte_order_mark(pem);
+        let pem = pem::unescaped(pem);
         // The PEM reader does not know this label. The format is recognised by the content.
-        let pkcs1 = b"RSA PUBLIC KEY";
-        let text;
-        let pem = match pem::contains(pem, pkcs1) {
+        let pem = match pem::contains(&pem, b"RSA PUBLIC KEY") {
             true => {
-                text = String::from_utf8_lossy(pem).replace("RSA PUBLIC KEY", "PUBLIC KEY");
-                text.as_bytes()
+                let text = String::from_utf8_lossy(&pem);
+                text.replace("RSA PUBLIC KEY", "PUBLIC KEY")
+                    .into_bytes()
+                    .into()
             }
             false => pem,
         };
-        if let Ok(key) = SubjectPublicKeyInfoDer::from_pem_slice(pem) {
+        if let Ok(key) = SubjectPublicKeyInfoDer::from_pem_slice(&pem) {
             return Self::from_der(&key);
         }
-        match CertificateDer::from_pem_slice(pem) {
+        match CertificateDer::from_pem_slice(&pem) {
             Ok(certificate) => Self::from_der(&certificate),
-            Err(_error) if pem::contains(pem, b"PRIVATE KEY-----") => Err(Error::usage(
-                "the PEM contains a private key instead of a public key; read it as a SigningKey \
-                 and call verifying_key",
-            )),
-            Err(_error) => Err(Error::usage(
-                "the PEM contains no public key: it needs a complete section BEGIN PUBLIC KEY, \
-                 BEGIN RSA PUBLIC KEY or BEGIN CERTIFICATE",
-            )),
+            // The error may quote the text.
+            Err(_error) => {
+                let labels = "BEGIN PUBLIC KEY, BEGIN RSA PUBLIC KEY or BEGIN CERTIFICATE";
+                Err(Error::usage(pem::without(&pem, "public key", labels)))
+            }
         }
     }
 

@@ -15,7 +15,6 @@ use rustls_pki_types::{CertificateDer, pem::PemObject as _};
 use zeroize::Zeroize as _;
 
 use crate::{
-    encoding::without_byte_order_mark,
     error::{Error, Result},
     jose::{
         Algorithm, Header, Jwk, VerifyingKey, private_key::PrivateKey, public_key::PublicKey,
@@ -59,7 +58,8 @@ enum KeyMaterial {
 
 impl SigningKey {
     /// Reads the first private key in `pem`: PKCS#8 (`BEGIN PRIVATE KEY`), PKCS#1 (`BEGIN RSA
-    /// PRIVATE KEY`) or SEC1 (`BEGIN EC PRIVATE KEY`), without a pass phrase.
+    /// PRIVATE KEY`) or SEC1 (`BEGIN EC PRIVATE KEY`), without a pass phrase. Quotes around the text
+    /// and line breaks that are written as `\n`, as in environment variables, are understood.
     ///
     /// # Errors
     ///
@@ -281,8 +281,9 @@ impl SigningKey {
 /// The first certificate in `pem`.
 pub(super) fn certificate(pem: &[u8]) -> Result<CertificateDer<'static>> {
     // The error may quote the text.
-    CertificateDer::from_pem_slice(without_byte_order_mark(pem))
-        .map_err(|_error| Error::usage("the PEM contains no certificate (BEGIN CERTIFICATE)"))
+    let pem = pem::unescaped(pem);
+    CertificateDer::from_pem_slice(&pem)
+        .map_err(|_error| Error::usage(pem::without(&pem, "certificate", "BEGIN CERTIFICATE")))
 }
 
 /// The SHA-256 of the certificate, in base64url.

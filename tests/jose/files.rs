@@ -242,7 +242,7 @@ fn a_public_key_instead_of_a_private_one_is_named_as_such_and_vice_versa() {
     let rsa = key("rsa-2048");
     let error = SigningKey::from_pem(Algorithm::RS256, text(rsa, "spki_pem")).unwrap_err();
     assert!(
-        error.to_string().contains("contains no private key"),
+        error.to_string().contains("contains a public key instead"),
         "{error}"
     );
     let error = VerifyingKey::from_pem(Algorithm::RS256, text(rsa, "pkcs8_pem")).unwrap_err();
@@ -381,7 +381,11 @@ fn a_certificate_names_its_key() {
             .contains("belongs to another key")
     );
     let none = key_of("p-256").with_certificate(text(key("p-256"), "spki_pem"));
-    assert!(none.unwrap_err().to_string().contains("no certificate"));
+    assert!(
+        none.unwrap_err()
+            .to_string()
+            .contains("instead of a certificate")
+    );
     let shared = SigningKey::hmac(Algorithm::HS256, [7; 32]).unwrap();
     assert!(
         shared
@@ -412,4 +416,44 @@ fn debug_tells_no_secret() {
             "Jwk {{ key_type: \"RSA\", key_id: Some({kid:?}), algorithm: None, private: true, .. }}"
         )
     );
+}
+
+/// The point is optional in SEC1, and ring needs it.
+#[test]
+fn an_ec_key_without_its_public_point_is_refused_with_advice() {
+    for pem in [
+        include_str!("../vectors/ec-p256-without-public-point.pkcs8.pem"),
+        include_str!("../vectors/ec-p256-without-public-point.sec1.pem"),
+    ] {
+        let error = SigningKey::from_pem(Algorithm::ES256, pem).expect_err("no point");
+        assert_eq!(
+            error.to_string(),
+            "the EC key does not include its public key; `openssl ec -in KEY -out NEW` adds it"
+        );
+    }
+}
+
+#[test]
+fn keys_and_certificates_may_come_from_environment_variables() {
+    let vector = key("p-256");
+    for name in ["spki_pem", "certificate_pem"] {
+        let escaped = format!("\"{}\"", text(vector, name).trim().replace('\n', "\\n"));
+        assert!(
+            VerifyingKey::from_pem(Algorithm::ES256, escaped).is_ok(),
+            "{name}"
+        );
+    }
+    for (pem, said) in [
+        (
+            "keys/public.pem",
+            "the text is the name of a file instead of a public key",
+        ),
+        (
+            "ssh-ed25519 AAAA",
+            "the PEM contains a public key in the format of OpenSSH",
+        ),
+    ] {
+        let error = VerifyingKey::from_pem(Algorithm::ES256, pem).expect_err(said);
+        assert!(error.to_string().starts_with(said), "{error}");
+    }
 }

@@ -41,9 +41,12 @@ fn invalid_keys_are_refused_and_not_quoted() {
     let encrypted = "-----BEGIN ENCRYPTED PRIVATE KEY-----\naHVudGVyMg==\n-----END ENCRYPTED PRIVATE KEY-----\n";
     let other = "-----BEGIN EC PRIVATE KEY-----\naHVudGVyMg==\n-----END EC PRIVATE KEY-----\n";
     for (pem, problem) in [
-        ("", "the PEM contains no RSA private key"),
+        ("", "the PEM is empty; it needs an RSA private key"),
         ("hunter2", "the PEM contains no RSA private key"),
-        (public, "the PEM contains no RSA private key"),
+        (
+            public,
+            "the PEM contains a public key instead of an RSA private key",
+        ),
         (
             "-----BEGIN PRIVATE KEY-----\nhunter2",
             "the PEM contains no RSA private key",
