@@ -44,7 +44,9 @@ impl VerifiedCredentials {
         &self.token_secret
     }
 
-    /// `oauth_verifier`.
+    /// `oauth_verifier`; empty if the server has none, which
+    /// [`dangerous_allow_unconfirmed_callback`](super::Signer::dangerous_allow_unconfirmed_callback)
+    /// permits.
     pub fn verifier(&self) -> &Secret {
         &self.verifier
     }
@@ -124,6 +126,14 @@ impl TemporaryCredentials {
         }
         match parameters.take("oauth_verifier")? {
             Some(verifier) => self.verifier(verifier),
+            None if self.is_unconfirmed() => {
+                let (token, token_secret) = self.into_parts();
+                Ok(VerifiedCredentials {
+                    token,
+                    token_secret,
+                    verifier: Secret::default(),
+                })
+            }
             None => Err(Error::callback("the callback has no `oauth_verifier`")),
         }
     }

@@ -60,6 +60,7 @@ impl CredentialMembers {
     }
 }
 
+const CONFIRMED: &str = "oauth_callback_confirmed";
 pub(super) const OAUTH_TOKEN: &str = "oauth_token";
 pub(super) const OAUTH_TOKEN_SECRET: &str = "oauth_token_secret";
 pub(super) const SESSION_HANDLE: &str = "oauth_session_handle";
@@ -119,8 +120,11 @@ impl TemporaryCredentials {
         self.0.extra.get(member)
     }
 
-    pub(super) fn from_answer(members: Map<String, Value>) -> Result<Self, &'static str> {
-        let confirmed = match members.get("oauth_callback_confirmed") {
+    pub(super) fn from_answer(
+        mut members: Map<String, Value>,
+        allow_unconfirmed: bool,
+    ) -> Result<Self, &'static str> {
+        let confirmed = match members.get(CONFIRMED) {
             Some(Value::String(text)) => text == "true",
             Some(Value::Bool(confirmed)) => *confirmed,
             _ => false,
@@ -128,13 +132,34 @@ impl TemporaryCredentials {
         // "oauth_callback_confirmed: MUST be present and set to "true". The parameter is used to
         // differentiate from previous versions of the protocol", in which an attacker could have
         // another user grant access to the attacker's own login.
-        if !confirmed {
+        if !confirmed && !allow_unconfirmed {
             return Err(
-                "the response lacks oauth_callback_confirmed=true; the server may speak \
-                the insecure first version of OAuth 1.0",
+                "the response lacks oauth_callback_confirmed=true; the server may speak the \
+                 insecure first version of OAuth 1.0, which dangerous_allow_unconfirmed_callback \
+                 permits",
             );
         }
+        if !confirmed {
+            // Kept with them, as they are stored between the steps.
+            members.insert(CONFIRMED.to_owned(), false.into());
+        }
         CredentialMembers::take(members).map(Self)
+    }
+
+    /// Whether the server speaks the first version of OAuth 1.0, which has no verifier, and the
+    /// caller has permitted that.
+    pub(super) fn is_unconfirmed(&self) -> bool {
+        self.get(CONFIRMED) == Some(&Value::Bool(false))
+    }
+
+    /// The same credentials once more.
+    #[allow(dead_code, reason = "only the clients keep them")]
+    pub(crate) fn duplicate(&self) -> Self {
+        Self(CredentialMembers {
+            token: self.0.token.clone(),
+            token_secret: self.0.token_secret.clone(),
+            extra: self.0.extra.clone(),
+        })
     }
 
     /// The token and its secret.

@@ -25,6 +25,7 @@
 mod callback;
 mod credential_response;
 mod credentials;
+mod credentials_hook;
 mod custom_method;
 mod nonce;
 mod parameters;
@@ -44,6 +45,7 @@ mod legacy_rsa;
 pub use {
     callback::VerifiedCredentials,
     credentials::{TemporaryCredentials, TokenCredentials},
+    credentials_hook::CredentialsHook,
     custom_method::{SignatureAlgorithm, SigningSecrets},
     rsa_key::RsaKey,
     signature_method::SignatureMethod,

@@ -29,10 +29,12 @@ pub(super) const REGISTERED: [&str; 18] = [
     "user_refused",
 ];
 
-/// Returns the problem that the server reports in the body or in the challenge, and its details.
+/// Returns the problem that the server reports in the body, in the challenge, or, if `text` is that
+/// of an error, somewhere within it; and its details.
 pub(super) fn problem_in(
     members: Option<&Map<String, Value>>,
     headers: &HeaderMap,
+    text: Option<&str>,
 ) -> Option<(String, Option<String>)> {
     let from = |get: &dyn Fn(&str) -> Option<String>| {
         let more = [
@@ -48,7 +50,31 @@ pub(super) fn problem_in(
     from(&in_body).or_else(|| {
         let challenges = Challenge::all(headers);
         let mut challenges = challenges.iter();
-        challenges.find_map(|challenge| from(&|name| parameter(challenge, name)))
+        challenges
+            .find_map(|challenge| from(&|name| parameter(challenge, name)))
+            .or_else(|| from(&|name| within(text?, name)))
+    })
+}
+
+/// The value of a parameter within other text, such as an HTML page: in quotes, or to the end of the
+/// word.
+fn within(text: &str, name: &str) -> Option<String> {
+    text.match_indices(name).find_map(|(at, _)| {
+        let rest = text[at + name.len()..].trim_start();
+        let value = rest.strip_prefix('=')?.trim_start();
+        let quotes = ["\"", "'", "&quot;", "&#34;"];
+        let (value, end) = match quotes
+            .iter()
+            .find_map(|it| Some((value.strip_prefix(it)?, it)))
+        {
+            Some((value, quote)) => (value, value.find(quote)?),
+            None => {
+                let is_end = |c: char| c.is_whitespace() || "&,;<>\"'".contains(c);
+                (value, value.find(is_end).unwrap_or(value.len()))
+            }
+        };
+        let value = &value[..end];
+        percent_decode(value.as_bytes()).or_else(|| Some(value.to_owned()))
     })
 }
 
@@ -63,7 +89,47 @@ fn parameter(challenge: &Challenge, name: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    #[test]
+    fn problems_within_text() {
+        for (text, problem) in [
+            (
+                "<html><p>oauth_problem=signature_invalid</p>",
+                Some("signature_invalid"),
+            ),
+            (
+                "<a href=\"?x=1&amp;oauth_problem=token_expired&amp;y\">",
+                Some("token_expired"),
+            ),
+            (
+                "Please log in. OAuth oauth_problem=\"a%20b\", realm=\"x\"",
+                Some("a b"),
+            ),
+            (
+                "OAuth oauth_problem=&quot;nonce_used&quot;",
+                Some("nonce_used"),
+            ),
+            ("oauth_problem? oauth_problem = 'x'", Some("x")),
+            ("an oauth_problem occurred", None),
+            ("oauth_problem=", None),
+            ("oauth_problem=\"open", None),
+        ] {
+            let found = problem_in(None, &HeaderMap::new(), Some(text));
+            let found = found.map(|(problem, _)| problem);
+            assert_eq!(found.as_deref(), problem, "{text}");
+            assert_eq!(problem_in(None, &HeaderMap::new(), None), None);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_panics(text in "(oauth_problem|[=\"'&;]|\\PC)*") {
+            let _ = problem_in(None, &HeaderMap::new(), Some(&text));
+        }
+    }
 
     #[test]
     fn challenges() {
@@ -87,7 +153,7 @@ mod tests {
             let mut headers = HeaderMap::new();
             let value = challenge.parse().expect("a header");
             headers.insert(http::header::WWW_AUTHENTICATE, value);
-            let found = problem_in(None, &headers).map(|(problem, _)| problem);
+            let found = problem_in(None, &headers, None).map(|(problem, _)| problem);
             assert_eq!(found.as_deref(), problem, "{challenge}");
         }
     }

@@ -58,6 +58,7 @@ pub struct Signer {
     pub(super) version: bool,
     pub(super) clock: Clock,
     pub(super) allow_http: bool,
+    pub(super) allow_unconfirmed_callback: bool,
     /// Computed when first needed, and again after a change.
     prepared: OnceLock<Prepared>,
 }
@@ -90,6 +91,7 @@ impl Signer {
             version: true,
             clock: Clock::system(),
             allow_http: false,
+            allow_unconfirmed_callback: false,
             prepared: OnceLock::new(),
         }
     }
@@ -128,8 +130,11 @@ impl Signer {
     /// [RFC 5849 section 2.3](https://www.rfc-editor.org/rfc/rfc5849#section-2.3)
     #[must_use]
     pub fn verified(self, credentials: &VerifiedCredentials) -> Self {
-        self.token(credentials.token(), credentials.token_secret())
-            .verifier(credentials.verifier())
+        let signer = self.token(credentials.token(), credentials.token_secret());
+        match credentials.verifier().is_empty() {
+            true => signer,
+            false => signer.verifier(credentials.verifier()),
+        }
     }
 
     /// Sets the signature method. Defaults to [`SignatureMethod::HmacSha1`].
@@ -232,6 +237,21 @@ impl Signer {
     #[must_use]
     pub fn dangerous_allow_http(mut self) -> Self {
         self.allow_http = true;
+        self
+    }
+
+    /// Permits temporary credentials without `oauth_callback_confirmed=true`, for servers such as
+    /// TripIt's, which speak the first version of OAuth 1.0.
+    ///
+    /// # Security
+    ///
+    /// In that version a login can be started by an attacker and finished by another user, whose
+    /// data the attacker then gets. Tie the callback to the session of the user who was redirected.
+    ///
+    /// [RFC 5849 section 2.1](https://www.rfc-editor.org/rfc/rfc5849#section-2.1)
+    #[must_use]
+    pub fn dangerous_allow_unconfirmed_callback(mut self) -> Self {
+        self.allow_unconfirmed_callback = true;
         self
     }
 

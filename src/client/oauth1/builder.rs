@@ -15,7 +15,7 @@ use super::super::{
 };
 use crate::{
     error::Result,
-    oauth1::{SignatureMethod, SignatureType, Signer, TokenCredentials},
+    oauth1::{CredentialsHook, SignatureMethod, SignatureType, Signer, TokenCredentials},
     secret::Secret,
 };
 
@@ -41,6 +41,8 @@ paired! {
         realm: Option<String>,
         include_body: bool,
         follow_redirects: bool,
+        allow_unconfirmed_callback: bool,
+        hooks: Vec<CredentialsHook>,
         http: HttpSettings,
     }
 }
@@ -60,6 +62,8 @@ impl OAuth1ClientBuilder {
             realm: None,
             include_body: false,
             follow_redirects: false,
+            allow_unconfirmed_callback: false,
+            hooks: Vec::new(),
             http: HttpSettings::new(),
         }
     }
@@ -154,6 +158,27 @@ impl OAuth1ClientBuilder {
         self
     }
 
+    /// Adds a hook that changes a response before it is read, for a server that departs from the
+    /// RFC. Hooks run in the order in which they are added.
+    pub fn compliance_hook(mut self, hook: CredentialsHook) -> Self {
+        self.hooks.push(hook);
+        self
+    }
+
+    /// Permits temporary credentials without `oauth_callback_confirmed=true`, for servers such as
+    /// TripIt's, which speak the first version of OAuth 1.0.
+    ///
+    /// # Security
+    ///
+    /// In that version a login can be started by an attacker and finished by another user, whose
+    /// data the attacker then gets. Tie the callback to the session of the user who was redirected.
+    ///
+    /// [RFC 5849 section 2.1](https://www.rfc-editor.org/rfc/rfc5849#section-2.1)
+    pub fn dangerous_allow_unconfirmed_callback(mut self) -> Self {
+        self.allow_unconfirmed_callback = true;
+        self
+    }
+
     /// Creates the client. Nothing is sent yet.
     ///
     /// # Errors
@@ -214,6 +239,7 @@ impl OAuth1ClientBuilder {
             callback: self.redirect_uri.clone(),
             timeout: self.http.timeout,
             follow_redirects: self.follow_redirects,
+            hooks: self.hooks.clone(),
         })
     }
 
@@ -229,6 +255,9 @@ impl OAuth1ClientBuilder {
         }
         if let Some(realm) = &self.realm {
             signer = signer.realm(realm);
+        }
+        if self.allow_unconfirmed_callback {
+            signer = signer.dangerous_allow_unconfirmed_callback();
         }
         match self.http.allow_http {
             true => signer.dangerous_allow_http(),

@@ -13,7 +13,9 @@ use super::super::{http, in_span, maybe_async, run_to_completion, transport::Tra
 use super::sign::sign;
 use crate::{
     error::{Call, Error, ErrorKind, Result},
-    oauth1::{Signer, TemporaryCredentials, TokenCredentials, VerifiedCredentials},
+    oauth1::{
+        CredentialsHook, Signer, TemporaryCredentials, TokenCredentials, VerifiedCredentials,
+    },
     trace,
     wire::response::EndpointResponse,
 };
@@ -56,6 +58,7 @@ pub(in super::super) struct SignedSettings {
     pub(in super::super) callback: String,
     pub(in super::super) timeout: Duration,
     pub(in super::super) follow_redirects: bool,
+    pub(in super::super) hooks: Vec<CredentialsHook>,
 }
 
 /// Connections, settings and signer for one request.
@@ -142,7 +145,7 @@ impl SignedSession {
         let LoginProgress::Begun(temporary) = std::mem::take(&mut state.login) else {
             return Err(not_begun());
         };
-        let kept = TemporaryCredentials::new(temporary.token(), temporary.token_secret());
+        let kept = temporary.duplicate();
         match verify(temporary) {
             Ok(verified) => {
                 state.login = LoginProgress::Verified(verified);
@@ -256,7 +259,10 @@ impl OpenSession {
         let call = Call::new("request_token_endpoint", url, "the request for credentials");
         let span = trace::credentials_request(&settings.client_key, url, "temporary");
         let answer = in_span(&span, || self.ask(url, &signer, &call)).await;
-        let credentials = answer.and_then(|answer| {
+        let credentials = answer.and_then(|mut answer| {
+            for hook in &settings.hooks {
+                hook.on_temporary_credentials(&mut answer)?;
+            }
             signer
                 .read_temporary_credentials(answer.status(), answer.headers(), answer.body())
                 .map_err(|error| error.of_call(&call))
@@ -283,7 +289,10 @@ impl OpenSession {
         let call = Call::new("access_token_endpoint", url, "the request for credentials");
         let span = trace::credentials_request(&settings.client_key, url, step);
         let answer = in_span(&span, || self.ask(url, signer, &call)).await;
-        let credentials = answer.and_then(|answer| {
+        let credentials = answer.and_then(|mut answer| {
+            for hook in &settings.hooks {
+                hook.on_token_credentials(&mut answer)?;
+            }
             signer
                 .read_token_credentials(answer.status(), answer.headers(), answer.body())
                 .map_err(|error| error.of_call(&call))
