@@ -135,7 +135,11 @@ impl EndpointCall<'_> {
             .exchange(
                 Repetition::of(grant),
                 || endpoint.request(grant),
-                |request, response| endpoint.read_response(request, response),
+                |request, response| {
+                    let (token, left_out) = endpoint.read(request, response)?;
+                    trace::members_left_out(&left_out);
+                    Ok(token)
+                },
             )
             .await;
         match settings.identity {

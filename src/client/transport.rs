@@ -183,7 +183,8 @@ impl Transport {
         let mut sent = http::Request::new(request.method().clone(), url);
         *sent.headers_mut() = request.headers();
         *sent.body_mut() = body.map(|body| body.expose_secret().to_owned().into());
-        self.call(sent, limit).await
+        self.exchange(sent, limit, request.is_answered_by_status())
+            .await
     }
 
     /// Asks for a document.
@@ -197,8 +198,18 @@ impl Transport {
     /// The same for a request that is ready to be sent.
     pub(super) async fn call(
         &self,
+        request: http::Request,
+        limit: Duration,
+    ) -> Result<EndpointResponse> {
+        self.exchange(request, limit, false).await
+    }
+
+    /// The response. If its status says everything, a body that cannot be read is no error.
+    async fn exchange(
+        &self,
         mut request: http::Request,
         limit: Duration,
+        status_suffices: bool,
     ) -> Result<EndpointResponse> {
         self.check(request.url())?;
         // On the request, so that it holds until the last byte in both modes.
@@ -208,7 +219,11 @@ impl Transport {
         let response = execute(endpoints, request).await?;
         let status = response.status();
         let headers = response.headers().clone();
-        let body = match read_capped(response, ANSWER_LIMIT).await? {
+        let body = match read_capped(response, ANSWER_LIMIT).await {
+            Err(_) | Ok(None) if status_suffices && status.is_success() => Some(Vec::new()),
+            body => body?,
+        };
+        let body = match body {
             Some(body) => body,
             // An error page may be of any size: the status tells enough.
             None if status.is_client_error() || status.is_server_error() => Vec::new(),

@@ -33,6 +33,8 @@ pub struct ErrorResponse {
     uri: Option<String>,
     hint: Option<Cow<'static, str>>,
     members: Map<String, Value>,
+    /// Whether the error is the provider's own for a refresh token that is no longer valid.
+    refuses_refresh_token: bool,
     /// Whether the client has no end-user who could log in.
     pub(super) unattended: bool,
 }
@@ -48,6 +50,7 @@ impl ErrorResponse {
             uri: None,
             hint: None,
             members: Map::new(),
+            refuses_refresh_token: false,
             unattended: false,
         }
     }
@@ -81,6 +84,24 @@ impl ErrorResponse {
     pub(crate) fn with_hint(self, hint: Option<impl Into<Cow<'static, str>>>) -> Self {
         let hint = self.hint.or_else(|| hint.map(Into::into));
         Self { hint, ..self }
+    }
+
+    /// Sets a description without a code: the server's own text about the error.
+    #[must_use]
+    pub(crate) fn with_description(self, description: &str) -> Self {
+        let description = Some(one_line(description)).filter(|text| !text.trim().is_empty());
+        Self {
+            description: self.description.or(description),
+            ..self
+        }
+    }
+
+    /// Marks the error as a refusal of the refresh token, whatever its code.
+    pub(crate) fn refusing_refresh_token(self, refuses_refresh_token: bool) -> Self {
+        Self {
+            refuses_refresh_token,
+            ..self
+        }
     }
 
     /// Sets all members of the body.
@@ -153,7 +174,9 @@ impl ErrorResponse {
     pub(crate) fn needs_login(&self) -> bool {
         let code = self.code.as_ref();
         let failed = self.status.is_some_and(|status| status.is_server_error());
-        !self.unattended && !failed && code.is_some_and(ErrorCode::needs_login)
+        !self.unattended
+            && !failed
+            && (self.refuses_refresh_token || code.is_some_and(ErrorCode::needs_login))
     }
 
     pub(crate) fn is_transient(&self) -> bool {

@@ -2,6 +2,7 @@
 //!
 //! [RFC 6749 section 3](https://www.rfc-editor.org/rfc/rfc6749#section-3)
 
+mod call;
 mod token_request;
 
 pub use token_request::TokenRequest;
@@ -18,7 +19,7 @@ use url::Url;
 
 use crate::{
     clock::Clock,
-    error::{Call, Error, Result},
+    error::{Error, Result},
     jose::SigningInput,
     oauth2::{client::ClientRegistration, server::AuthorizationServer},
     secret::Secret,
@@ -69,9 +70,11 @@ pub(crate) enum Outstanding {
     Assertion(Cow<'static, str>),
 }
 
+const JSON: &str = "application/json";
+
 /// Default headers of a request.
 static HEADERS: LazyLock<HeaderMap> = LazyLock::new(|| {
-    let json = HeaderValue::from_static("application/json");
+    let json = HeaderValue::from_static(JSON);
     HeaderMap::from_iter([(header::ACCEPT, json)])
 });
 
@@ -97,31 +100,6 @@ impl EndpointRequest {
             advice: None,
             endpoint,
         }
-    }
-
-    /// The endpoint and what it is asked, for error messages.
-    pub(crate) fn call(&self) -> Call {
-        let grant_type = self.form.value("grant_type").map(Secret::expose_secret);
-        let asked = match (grant_type, self.endpoint) {
-            (Some("refresh_token"), _) => "the refresh token",
-            (Some("authorization_code"), _) => "the authorization code",
-            (Some("client_credentials"), _) => "the client credentials",
-            (Some("password"), _) => "the password",
-            (Some("urn:ietf:params:oauth:grant-type:device_code"), _) => "the device code",
-            (Some("urn:ietf:params:oauth:grant-type:token-exchange"), _) => "the token exchange",
-            (
-                Some(
-                    "urn:ietf:params:oauth:grant-type:jwt-bearer"
-                    | "urn:ietf:params:oauth:grant-type:saml2-bearer",
-                ),
-                _,
-            ) => "the assertion",
-            (Some(_own), _) => "the grant",
-            (None, "revocation_endpoint") => "the revocation",
-            (None, "introspection_endpoint") => "the introspection",
-            (None, _) => "the request",
-        };
-        Call::new(self.endpoint, &self.url, asked)
     }
 
     /// The authorization server.
@@ -170,8 +148,8 @@ impl EndpointRequest {
     }
 
     /// All headers of the request: those that were set, and those of the body in its current form.
-    /// `Content-Type` is that of a form unless a hook has set another; a `POST` without a body has
-    /// `Content-Length: 0`.
+    /// `Content-Type` is that of a form unless a hook has set another, which is kept; a `POST`
+    /// without a body has `Content-Length: 0`.
     ///
     /// [RFC 6749 section 3.2](https://www.rfc-editor.org/rfc/rfc6749#section-3.2)
     pub fn headers(&self) -> HeaderMap {
@@ -197,6 +175,31 @@ impl EndpointRequest {
     /// The headers that were set, mutably.
     pub fn headers_mut(&mut self) -> &mut HeaderMap {
         self.headers.to_mut()
+    }
+
+    /// Sends the parameters as a JSON object instead of a form, for servers that read nothing else.
+    /// A parameter that is repeated becomes a list. Setting the `Content-Type` `application/json`
+    /// does the same.
+    ///
+    /// ```
+    /// use oauth_twin::oauth2::Hook;
+    ///
+    /// let hook = Hook::access_token_request(|request| {
+    ///     request.send_as_json();
+    ///     Ok(())
+    /// });
+    /// ```
+    pub fn send_as_json(&mut self) {
+        let json = HeaderValue::from_static(JSON);
+        self.headers_mut().insert(header::CONTENT_TYPE, json);
+    }
+
+    /// Whether the `Content-Type` is that of JSON.
+    fn is_json(&self) -> bool {
+        let content_type = self.headers.get(header::CONTENT_TYPE);
+        let content_type = content_type.and_then(|value| value.to_str().ok());
+        let media_type = content_type.and_then(|value| value.split(';').next());
+        media_type.is_some_and(|it| it.trim().eq_ignore_ascii_case(JSON))
     }
 
     /// The parameters.
@@ -290,7 +293,11 @@ impl EndpointRequest {
     pub fn url_and_body(&self) -> (Url, Option<Secret>) {
         let mut url = (*self.url).clone();
         if self.has_body() {
-            return (url, Some(self.form.encode()));
+            let body = match self.is_json() {
+                true => self.form.to_json(),
+                false => self.form.encode(),
+            };
+            return (url, Some(body));
         }
         if self.form.is_empty() {
             return (url, None);

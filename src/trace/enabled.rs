@@ -190,6 +190,17 @@ pub(crate) fn update_failed(error: &Error) {
     );
 }
 
+/// Reports the members of a token response that cannot be read, and that the token is used without.
+pub(crate) fn members_left_out(members: &[&str]) {
+    if !members.is_empty() {
+        let members = members.join(", ");
+        tracing::warn!(
+            name: "members_left_out", target: TARGET, members,
+            "members of the token response are invalid and left out"
+        );
+    }
+}
+
 /// Reports that the client uses the content of its store, which may be no token.
 pub(crate) fn token_loaded(client: &str) {
     tracing::debug!(

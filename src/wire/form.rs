@@ -4,6 +4,9 @@
 
 use std::{borrow::Cow, fmt};
 
+use serde::{Serialize, Serializer};
+use zeroize::Zeroizing;
+
 use crate::{encoding::percent_decode, secret::Secret};
 
 /// Form parameters in the order in which they are sent. A name may occur more than once.
@@ -85,6 +88,38 @@ impl Form {
             encoder.append_pair(name, value.expose_secret());
         }
         Secret::new(encoder.finish())
+    }
+
+    /// The parameters as a JSON object of strings, and of lists for names that are repeated.
+    pub(crate) fn to_json(&self) -> Secret {
+        let mut json = Zeroizing::new(Vec::with_capacity(512));
+        let mut names: Vec<&str> = Vec::new();
+        for (name, _) in self.iter() {
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        let mut serializer = serde_json::Serializer::new(&mut *json);
+        let members = names.into_iter().map(|name| {
+            let values = self.iter().filter(|(given, _)| *given == name);
+            let values: Vec<_> = values.map(|(_, value)| value.expose_secret()).collect();
+            (name, OneOrMore(values))
+        });
+        // An object of strings always serialises.
+        let _ = serializer.collect_map(members);
+        Secret::new(String::from_utf8_lossy(&json).into_owned())
+    }
+}
+
+/// A string, or a list of several.
+struct OneOrMore<'a>(Vec<&'a str>);
+
+impl Serialize for OneOrMore<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match &*self.0 {
+            [one] => one.serialize(serializer),
+            more => more.serialize(serializer),
+        }
     }
 }
 

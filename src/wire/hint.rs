@@ -19,10 +19,10 @@ pub(super) fn about_status(
         }
         StatusCode::NOT_FOUND | StatusCode::GONE => Some("check the URL of the endpoint"),
         StatusCode::METHOD_NOT_ALLOWED => {
-            Some("the URL does not take the method POST; check the URL of the endpoint")
+            Some("the URL does not take this method; check the URL of the endpoint")
         }
         StatusCode::NOT_ACCEPTABLE | StatusCode::UNSUPPORTED_MEDIA_TYPE => {
-            Some("the endpoint does not accept the format of the request")
+            Some("the endpoint does not accept a form; compliance::json_requests sends JSON")
         }
         _ if is_html(headers, body) => Some(
             "the body is an HTML page; check that the URL is that of the endpoint, and not that \

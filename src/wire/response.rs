@@ -30,6 +30,7 @@ pub struct EndpointResponse {
     status: StatusCode,
     headers: HeaderMap,
     body: Vec<u8>,
+    refuses_refresh_token: bool,
 }
 
 impl EndpointResponse {
@@ -39,6 +40,7 @@ impl EndpointResponse {
             status,
             headers,
             body: body.into(),
+            refuses_refresh_token: false,
         }
     }
 
@@ -87,6 +89,29 @@ impl EndpointResponse {
         if let Ok(form) = form(&self.body) {
             self.set_json(&form.members);
         }
+    }
+
+    /// Marks an error response to a refresh as a refusal of the refresh token, so that
+    /// [`needs_login`](crate::Error::needs_login) is true: for a server that has its own name for
+    /// `invalid_grant`. The names of well-known providers are known.
+    ///
+    /// ```
+    /// use oauth_twin::oauth2::Hook;
+    ///
+    /// let hook = Hook::refresh_token_response(|response| {
+    ///     let members = response.json().unwrap_or_default();
+    ///     if members.get("error").is_some_and(|error| error == "session_gone") {
+    ///         response.refuse_refresh_token();
+    ///     }
+    ///     Ok(())
+    /// });
+    /// ```
+    pub fn refuse_refresh_token(&mut self) {
+        self.refuses_refresh_token = true;
+    }
+
+    pub(crate) fn refuses_refresh_token(&self) -> bool {
+        self.refuses_refresh_token
     }
 
     /// The response as input for reading.
@@ -143,8 +168,7 @@ impl Answer<'_> {
             return Err(Error::refused(error));
         }
         if status.is_client_error() || status.is_server_error() {
-            let hint = hint::about_status(status, self.headers, self.body);
-            return Err(Error::refused(self.error().with_hint(hint)));
+            return Err(Error::refused(self.refusal()));
         }
         if status.is_redirection() {
             let target = hint::target(self.headers);
@@ -178,6 +202,12 @@ impl Answer<'_> {
     pub(crate) fn error(self) -> ErrorResponse {
         ErrorResponse::new(self.status, self.headers.clone())
             .with_members(self.json().unwrap_or_default())
+    }
+
+    /// The same, with advice.
+    pub(crate) fn refusal(self) -> ErrorResponse {
+        let hint = hint::about_status(self.status, self.headers, self.body);
+        self.error().with_hint(hint)
     }
 
     /// The members of a body that is a JSON object, or why it is not one.

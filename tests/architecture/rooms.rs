@@ -44,6 +44,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "response",
             "hook",
             "authentication",
+            "provider/quirks",
             "assertion",
             "token",
             "client_auth",

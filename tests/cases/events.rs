@@ -440,3 +440,21 @@ async fn each_request_for_credentials_of_oauth_1_has_a_span() -> TestResult {
     assert!(!log::text().contains("planted"), "{}", log::text());
     Ok(())
 }
+
+#[maybe_async]
+#[test]
+async fn members_that_cannot_be_read_are_told_by_name() -> TestResult {
+    const TEST: &str = "left out";
+    let _marked = log::marked(TEST);
+    let server = Server::start(|_: &Request| {
+        let answer = json!({"access_token": "t", "refresh_token": ["planted"], "scope": 7});
+        Reply::json(200, answer)
+    });
+    let client = builder(&server).build()?;
+    client.fetch_token(ClientCredentials::new()).await?;
+    let entries = logged(TEST, "members_left_out").await;
+    let members: Vec<_> = entries.iter().map(|entry| entry.field("members")).collect();
+    assert_eq!(members, ["refresh_token, scope"]);
+    assert!(!log::text().contains("planted"), "{}", log::text());
+    Ok(())
+}

@@ -384,8 +384,6 @@ faults! {
     an_empty_access_token: Fault::of_answer(r#"{"access_token":"","refresh_token":"planted"}"#);
     an_access_token_that_is_a_number: Fault::of_answer(r#"{"access_token":7,"x":"planted"}"#);
     an_access_token_that_is_an_object: Fault::of_answer(r#"{"access_token":{"planted":1}}"#);
-    a_refresh_token_that_is_an_array: Fault::of_answer(
-        r#"{"access_token":"planted-access-7","refresh_token":["planted"]}"#);
     a_token_type_that_is_an_object: Fault::of_answer(
         r#"{"access_token":"planted-access-7","token_type":{"planted":1}}"#);
     two_access_tokens: Fault::of_answer(

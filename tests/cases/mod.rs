@@ -80,6 +80,7 @@ mod oauth2_client;
 mod oidc;
 mod parity;
 mod placement;
+mod providers;
 mod proxy;
 mod races;
 mod redirects;

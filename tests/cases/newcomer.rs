@@ -3,7 +3,10 @@
 
 use std::net::TcpListener;
 
-use oauth_twin::oauth2::{AuthorizationCode, AuthorizationRequest, RefreshToken};
+use oauth_twin::{
+    jose::{Algorithm, SigningKey},
+    oauth2::{AuthorizationCode, AuthorizationRequest, RefreshToken},
+};
 
 use super::{test, *};
 
@@ -288,6 +291,36 @@ async fn the_settings_do_not_fit() -> TestResult {
         "Error { kind: Usage, message: invalid settings: client_id is empty; token_endpoint \
          must be https or on loopback (dangerous_allow_http permits plain http) }",
     );
+    Ok(())
+}
+
+#[maybe_async]
+#[test]
+async fn the_key_is_something_else() -> TestResult {
+    let read = |pem: &str| SigningKey::from_pem(Algorithm::ES256, pem).expect_err(pem);
+    assert_says(
+        &read("keys/private.pem"),
+        "",
+        "the text is the name of a file instead of a private key; pass the file's content",
+        "Error { kind: Usage, message: the text is the name of a file instead of a private key; \
+         pass the file's content }",
+    );
+    assert_says(
+        &read("-----BEGIN CERTIFICATE-----\naHVudGVyMg==\n-----END CERTIFICATE-----\n"),
+        "",
+        "the PEM contains a certificate instead of a private key; pass the key that belongs to it",
+        "Error { kind: Usage, message: the PEM contains a certificate instead of a private key; \
+         pass the key that belongs to it }",
+    );
+    // A key is never sent, though it is where a secret should be.
+    let pem = "-----BEGIN PRIVATE KEY-----\nhunter2\n-----END PRIVATE KEY-----\n";
+    let client = OAuth2Client::builder("id")
+        .client_secret(pem)
+        .token_endpoint("https://id.example/token")
+        .build();
+    let error = client.unwrap_err();
+    assert!(error.to_string().contains("pass it to PrivateKeyJwt"));
+    assert!(!format!("{error:?}").contains("hunter2"));
     Ok(())
 }
 

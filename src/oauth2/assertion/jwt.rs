@@ -102,10 +102,14 @@ impl JwtAssertion {
         if let Some((name, instead)) = self.claims.keys().find_map(own) {
             return Err(Error::usage(format!("the claim {name} {instead}")));
         }
-        let reserved = |given: &&String| ["alg", "crit"].contains(&given.as_str());
-        if let Some(name) = self.header.keys().find(reserved) {
+        let is_reserved = |(name, value): &(&String, &Value)| match name.as_str() {
+            // Another name of EdDSA.
+            "alg" => *value != "Ed25519",
+            name => name == "crit",
+        };
+        if let Some((name, _)) = self.header.iter().find(is_reserved) {
             return Err(Error::usage(format!(
-                "the member {name} of the header cannot be set"
+                "the member {name} of the header cannot be set, but for the alg Ed25519"
             )));
         }
         if self.lifetime < Duration::from_secs(1) {
@@ -158,7 +162,8 @@ impl JwtAssertion {
                 Assertion::Signed(signed(&self.prefix(key, &claims)?, new, key)?)
             }
             AssertionKey::External => {
-                let header = self.with_header_members(external(request.registration())?.header());
+                let header =
+                    self.with_header_members(external(request.registration())?.header())?;
                 let prefix = encoded_prefix(&header.encode()?, &claims);
                 Assertion::Unsigned(SigningInput::new(&prefix, new))
             }
@@ -199,7 +204,7 @@ impl JwtAssertion {
         {
             return Ok(encoded_prefix.encoded.as_str().into());
         }
-        let header = self.with_header_members(key.header()).encode()?;
+        let header = self.with_header_members(key.header())?.encode()?;
         let encoded = encoded_prefix(&header, claims);
         // A prefix for other claims is kept, and not replaced.
         let _ = self.encoded_prefix.set(EncodedPrefix {
@@ -212,12 +217,18 @@ impl JwtAssertion {
         Ok(encoded.into())
     }
 
-    fn with_header_members(&self, header: Header) -> Header {
+    fn with_header_members(&self, header: Header) -> Result<Header> {
+        if self.header.contains_key("alg") && header.algorithm() != Algorithm::EdDSA {
+            return Err(Error::usage(format!(
+                "the alg Ed25519 of the header is not that of the key, which signs by {}",
+                header.algorithm()
+            )));
+        }
         let mut header = header.with_typ("JWT");
         for (name, value) in &self.header {
             header = header.with(name, value.clone());
         }
-        header
+        Ok(header)
     }
 
     fn audience<'a>(&'a self, server: &'a AuthorizationServer, endpoint: &'a Url) -> &'a str {

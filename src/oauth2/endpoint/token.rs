@@ -88,8 +88,17 @@ impl TokenEndpoint {
     pub fn read_response(
         &self,
         request: &EndpointRequest,
-        mut response: EndpointResponse,
+        response: EndpointResponse,
     ) -> Result<Token> {
+        self.read(request, response).map(|(token, _)| token)
+    }
+
+    /// The token, and the members that are left out because they cannot be read.
+    pub(crate) fn read(
+        &self,
+        request: &EndpointRequest,
+        mut response: EndpointResponse,
+    ) -> Result<(Token, Vec<&'static str>)> {
         let hooks = &self.0.hooks;
         hooks.on_response(message(request.form()), &mut response)?;
         token_response::read(request, &response, self.0.clock.unix())

@@ -8,22 +8,30 @@ use serde_json::{Map, Value};
 
 use crate::{
     error::{Error, ErrorResponse, Result},
-    oauth2::{request::EndpointRequest, response::EndpointResponse, token::Token},
+    oauth2::{
+        provider::quirks::{refuses_refresh_token, reported_error},
+        request::EndpointRequest,
+        response::EndpointResponse,
+        token::{Token, members::unreadable},
+    },
     secret::Secret,
-    wire::{redaction::without_secrets, response::Answer},
+    wire::redaction::without_secrets,
 };
 
-/// The token in a response to `request` that arrived at `now`.
+/// The token in a response to `request` that arrived at `now`, and the members that are left out
+/// because they cannot be read.
 pub(crate) fn read(
     request: &EndpointRequest,
     response: &EndpointResponse,
     now: Duration,
-) -> Result<Token> {
+) -> Result<(Token, Vec<&'static str>)> {
     let members = answer(request, response)?;
+    let left_out = unreadable(&members);
     let token = Token::from_answer(members, now)
         .map_err(|problem| Error::answer(problem, response.status()).of_call(&request.call()))?;
     let refresh_token = request.form().value("refresh_token");
-    Ok(token.answering(refresh_token, request.refresh_parameters()))
+    let token = token.answering(refresh_token, request.refresh_parameters());
+    Ok((token, left_out))
 }
 
 /// The members of a response that is not an error.
@@ -33,48 +41,47 @@ pub(crate) fn answer(
 ) -> Result<Map<String, Value>> {
     let answer = response.answer();
     let members = answer.read(answer.json(), |members| {
-        error_response(request, answer, members?)
+        error_response(request, response, members?)
     });
     members.map_err(|error| error.of_call(&request.call()))
 }
 
-/// The error response, if the response is one.
+/// The error response, if the response is one, under any of the names that providers have for it.
 fn error_response(
     request: &EndpointRequest,
-    answer: Answer<'_>,
+    response: &EndpointResponse,
     members: &Map<String, Value>,
 ) -> Option<ErrorResponse> {
-    let error = members.get("error")?;
-    let hint = hint(request, error);
-    let response = answer.error().with_hint(hint);
+    let status = response.status();
+    let is_failure = status.is_client_error() || status.is_server_error();
+    let error = reported_error(members, !is_failure)?;
+    let (code, description) = (error.code.as_str(), error.description.as_deref());
     let redacted = |text: &str| without_secrets(text, secrets(request));
-    let text = |value: &Value| value.as_str().map(redacted);
-    match error {
-        Value::Null => None,
-        Value::String(code) if code.is_empty() => None,
-        Value::String(code) => {
-            let [description, uri] =
-                ["error_description", "error_uri"].map(|name| members.get(name).and_then(text));
-            let code = redacted(code);
-            Some(response.with_error(&code, description.as_deref(), uri.as_deref()))
-        }
-        // Facebook's errors are objects.
-        Value::Object(error) => {
-            let code = ["code", "type"]
-                .iter()
-                .find_map(|name| error.get(*name).and_then(text));
-            let description = error.get("message").and_then(text);
-            let code = code.as_deref().unwrap_or("unknown_error");
-            Some(response.with_error(code, description.as_deref(), None))
-        }
-        _ => Some(response.with_error("unknown_error", None, None)),
-    }
+    let uri = members.get("error_uri").and_then(Value::as_str);
+    let host = request.url().host_str().unwrap_or_default();
+    let is_refused =
+        response.refuses_refresh_token() || refuses_refresh_token(host, code, description);
+    let refused = response
+        .answer()
+        .error()
+        .with_hint(hint(request, code))
+        .with_error(
+            &redacted(code),
+            description.map(redacted).as_deref(),
+            uri.map(redacted).as_deref(),
+        )
+        .refusing_refresh_token(is_refused && grant_type(request) == "refresh_token");
+    Some(refused)
+}
+
+fn grant_type(request: &EndpointRequest) -> &str {
+    let grant_type = request.form().value("grant_type");
+    grant_type.map_or("", Secret::expose_secret)
 }
 
 /// Advice about an error code.
-fn hint(request: &EndpointRequest, code: &Value) -> Option<&'static str> {
-    let grant_type = request.form().value("grant_type");
-    match (code.as_str()?, grant_type?.expose_secret()) {
+fn hint(request: &EndpointRequest, code: &str) -> Option<&'static str> {
+    match (code, grant_type(request)) {
         ("invalid_client", _) => request.advice(),
         ("invalid_grant", "authorization_code") => Some(
             "a code is valid once and for a short time, and only with the redirect_uri of its \
@@ -134,7 +141,7 @@ mod tests {
         let request = endpoint.request(grant).expect("a request");
         let status = StatusCode::from_u16(status).expect("a status");
         let response = EndpointResponse::new(status, HeaderMap::new(), body);
-        read(&request, &response, Duration::ZERO)
+        read(&request, &response, Duration::ZERO).map(|(token, _)| token)
     }
 
     fn answer(status: u16, body: &str) -> Result<Token> {
@@ -196,8 +203,43 @@ mod tests {
             error.to_string(),
             "the token endpoint id.example/token refused the refresh token: 400 unknown_error"
         );
+        let error = answer(400, r#"{"errorCode":"invalid_client","errorSummary":"x"}"#);
+        assert_eq!(
+            error.expect_err("an error").to_string(),
+            "the token endpoint id.example/token refused the refresh token: 400 invalid_client: x \
+             (check client_id and client_secret; some servers read them only from the body: \
+             ClientSecretPost)"
+        );
+        let error = answer(400, r#"{"b\n":"hunter2","a":7}"#).expect_err("an error");
+        assert_eq!(
+            error.to_string(),
+            "the token endpoint id.example/token refused the refresh token: 400 Bad Request, with \
+             the members a, b "
+        );
+        let response = error.response().expect("a response");
+        assert_eq!(response.members()["a"], 7);
+        assert!(!format!("{error:?} {response:?}").contains("hunter2"));
         assert!(answer(200, r#"{"error":null,"access_token":"a"}"#).is_ok());
         assert!(answer(200, r#"{"error":"","access_token":"a"}"#).is_ok());
+    }
+
+    #[test]
+    fn a_refused_refresh_token_under_any_name() {
+        for (status, body, needs_login) in [
+            (200, r#"{"error":"bad_refresh_token"}"#, true),
+            (
+                401,
+                r#"{"error":{"code":"refresh_token_reused","type":"invalid_request_error"}}"#,
+                true,
+            ),
+            (400, r#"{"status":"BAD_REFRESH_TOKEN","message":"m"}"#, true),
+            (500, r#"{"error":"bad_refresh_token"}"#, false),
+            (400, r#"{"error":"invalid_code"}"#, false),
+            (400, r#"{"error":"invalid_scope"}"#, false),
+        ] {
+            let error = answer(status, body).expect_err("an error");
+            assert_eq!(error.needs_login(), needs_login, "{body}");
+        }
     }
 
     #[test]

@@ -9,13 +9,21 @@
 //! ```
 //!
 //! Some deviations are tolerated from all providers and need no fix: errors with status 200, a
-//! missing `token_type`, `expires_in` as a string, `scope` as an array, `#_=_` after a callback.
+//! missing `token_type`, `expires_in` as a string, `scope` as an array, `#_=_` after a callback, errors
+//! under the names of other providers.
 
 use serde_json::{Map, Value};
 
 use crate::{
     error::BoxError,
-    oauth2::{hook::Hook, request::EndpointRequest, response::EndpointResponse},
+    oauth2::{
+        hook::Hook, provider::quirks::EBAY_TYPES, request::EndpointRequest,
+        response::EndpointResponse,
+    },
+};
+
+pub use super::deviations::{
+    bearer_token_types, json_requests, nested_in, refused_refresh_token_codes, zero_is_never,
 };
 
 /// Hooks that a provider needs.
@@ -36,6 +44,13 @@ impl ComplianceFix {
     /// The hooks, in order.
     pub fn hooks(&self) -> &[Hook] {
         &self.0
+    }
+
+    /// Adds the hooks of another fix, to run after these.
+    #[must_use]
+    pub fn and(mut self, other: Self) -> Self {
+        self.0.extend(other);
+        self
     }
 }
 
@@ -153,13 +168,14 @@ pub fn linkedin() -> ComplianceFix {
 
 /// Fix for Mailchimp, which sends `expires_in: 0` for tokens that do not expire.
 pub fn mailchimp() -> ComplianceFix {
-    on_token_responses(|response| {
-        change(response, |members| {
-            if members.get("expires_in").and_then(Value::as_u64) == Some(0) {
-                members.remove("expires_in");
-            }
-        });
-    })
+    zero_is_never()
+}
+
+/// Fix for VK, which sends `expires_in: 0` for tokens with the scope `offline`, that do not expire.
+///
+/// [VK: authorization](https://dev.vk.com/api/access-token/authcode-flow-user)
+pub fn vk() -> ComplianceFix {
+    zero_is_never()
 }
 
 /// Fix for Instagram, whose errors are `{"error_type":"…","error_message":"…"}`. Its API requires
@@ -173,20 +189,120 @@ pub fn instagram() -> ComplianceFix {
     })
 }
 
+/// Fix for eBay, whose bearer tokens have types of their own.
+///
+/// [eBay: OAuth tokens](https://developer.ebay.com/api-docs/static/oauth-tokens.html)
+pub fn ebay() -> ComplianceFix {
+    bearer_token_types(EBAY_TYPES)
+}
+
+/// Fix for TikTok, which calls the `client_id` `client_key`, separates scopes by commas, and in its
+/// first version wraps the token in `data`.
+///
+/// In authorization requests, set the parameter `client_key` yourself.
+///
+/// [TikTok: manage user access tokens](https://developers.tiktok.com/doc/oauth-user-access-token-management)
+pub fn tiktok() -> ComplianceFix {
+    let fix = on_token_requests(|request| {
+        let id = request.client_id().to_owned();
+        request.form_mut().set("client_key", id);
+    });
+    let commas = on_token_responses(|response| change(response, scopes_by_spaces));
+    fix.and(nested_in("data")).and(commas)
+}
+
+/// Fix for WeChat, whose token endpoint reads `appid` and `secret` from the query, and sends no
+/// `token_type`.
+///
+/// Set the method `GET` for the token endpoint, and the client authentication
+/// [`NoClientAuthentication`](crate::oauth2::NoClientAuthentication). WeChat has another URL for
+/// refreshes, which the fix sets: the `refresh_token` beside the `access_token` of the endpoint. The
+/// API takes the token in the query: set `TokenPlacement::Query`.
+///
+/// [WeChat: web page authorization](https://developers.weixin.qq.com/doc/offiaccount/OA_Web_Apps/Wechat_webpage_authorization.html)
+pub fn wechat() -> ComplianceFix {
+    let identify = |request: &mut EndpointRequest| {
+        let id = request.client_id().to_owned();
+        let form = request.form_mut();
+        form.remove("client_id");
+        form.remove("redirect_uri");
+        form.set("appid", id);
+    };
+    ComplianceFix::from([
+        Hook::access_token_request(move |request| {
+            identify(request);
+            let secret = request.client_secret().cloned();
+            let secret = secret.ok_or("WeChat needs a client_secret")?;
+            request.form_mut().set("secret", secret);
+            Ok(())
+        }),
+        Hook::refresh_token_request(move |request| {
+            identify(request);
+            let path = request
+                .url()
+                .path()
+                .replace("access_token", "refresh_token");
+            request.url_mut().set_path(&path);
+            Ok(())
+        }),
+    ])
+}
+
+/// Fix for the user's token of Slack, beside that of the bot: the token is that in `authed_user`.
+///
+/// Both rotate, each by its own refresh token: keep two tokens, and use two clients, one with
+/// [`slack`] and one with this fix.
+///
+/// [Slack: token rotation](https://docs.slack.dev/authentication/using-token-rotation)
+pub fn slack_user() -> ComplianceFix {
+    let user = on_token_responses(|response| {
+        change(response, |members| {
+            if let Some(Value::Object(user)) = members.remove("authed_user")
+                && user.contains_key("access_token")
+            {
+                for name in ["access_token", "refresh_token", "expires_in", "scope"] {
+                    members.remove(name);
+                }
+                members.extend(user);
+            }
+        });
+    });
+    user.and(slack())
+}
+
+/// One hook for all token requests.
+fn on_token_requests(
+    fix: impl Fn(&mut EndpointRequest) + Clone + Send + Sync + 'static,
+) -> ComplianceFix {
+    let hook = move |request: &mut EndpointRequest| -> Result<(), BoxError> {
+        fix(request);
+        Ok(())
+    };
+    ComplianceFix::from([
+        Hook::access_token_request(hook.clone()),
+        Hook::refresh_token_request(hook),
+    ])
+}
+
 /// One hook for the responses to all token requests.
-fn on_token_responses(fix: fn(&mut EndpointResponse)) -> ComplianceFix {
+pub(super) fn on_token_responses(
+    fix: impl Fn(&mut EndpointResponse) + Clone + Send + Sync + 'static,
+) -> ComplianceFix {
     let hook = move |response: &mut EndpointResponse| -> Result<(), BoxError> {
         fix(response);
         Ok(())
     };
     ComplianceFix::from([
-        Hook::access_token_response(hook),
+        Hook::access_token_response(hook.clone()),
         Hook::refresh_token_response(hook),
     ])
 }
 
 /// Changes the members of a response that is a JSON object.
-fn change(response: &mut EndpointResponse, change: impl FnOnce(&mut Map<String, Value>)) {
+pub(super) fn change(
+    response: &mut EndpointResponse,
+    change: impl FnOnce(&mut Map<String, Value>),
+) {
     if let Some(mut members) = response.json() {
         change(&mut members);
         response.set_json(&members);

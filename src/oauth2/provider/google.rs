@@ -65,6 +65,19 @@ impl ServiceAccount {
                      key and is not supported here",
                 ));
             }
+            Some("impersonated_service_account") => {
+                return Err(refused(
+                    "is of the type impersonated_service_account: it has no key, but the login of \
+                     a user who may act as a service account; download the key of the service \
+                     account, or call the IAM Credentials API with the user's token",
+                ));
+            }
+            Some("gdch_service_account") => {
+                return Err(refused(
+                    "is of the type gdch_service_account, that of Google Distributed Cloud; use \
+                     AssertionClient::builder with its key and its token_uri",
+                ));
+            }
             // Google's files for web and desktop applications have no type.
             None if members.contains_key("installed") || members.contains_key("web") => {
                 return Err(refused(
@@ -79,7 +92,7 @@ impl ServiceAccount {
                 ));
             }
         }
-        let names = ["client_email", "private_key", "private_key_id", "token_uri"];
+        let names = ["client_email", "private_key", "token_uri"];
         let values = names.map(|name| {
             let text = match name {
                 "private_key" => Some(private_key.expose_secret()),
@@ -87,27 +100,23 @@ impl ServiceAccount {
             };
             text.filter(|text| !text.is_empty())
         });
-        let [
-            Some(client_email),
-            Some(pem),
-            Some(private_key_id),
-            Some(token_uri),
-        ] = values
-        else {
+        let [Some(client_email), Some(pem), Some(token_uri)] = values else {
             let missing = names.into_iter().zip(values);
             let missing: Vec<_> = missing
                 .filter_map(|(name, value)| value.is_none().then_some(name))
                 .collect();
             return Err(refused(&format!("lacks {}", missing.join(", "))));
         };
-        // Files that were passed in an environment variable have their line breaks escaped twice.
-        let pem = Secret::new(pem.replace("\\n", "\n"));
-        let key = SigningKey::from_pem(Algorithm::RS256, pem.expose_secret())
+        let key = SigningKey::from_pem(Algorithm::RS256, pem)
             .map_err(|error| refused(&format!("has an invalid private_key: {error}")))?;
         Ok(Self {
             client_email: client_email.to_owned(),
             token_uri: token_uri.to_owned(),
-            key: key.with_key_id(private_key_id),
+            // "kid" is optional, and some files that are made by hand lack it.
+            key: match members.get("private_key_id").and_then(Value::as_str) {
+                Some(key_id) if !key_id.is_empty() => key.with_key_id(key_id),
+                _ => key,
+            },
         })
     }
 
@@ -167,6 +176,14 @@ mod tests {
     }
 
     #[test]
+    fn the_key_id_is_optional() {
+        for none in [Value::Null, "".into(), 7.into()] {
+            let account = ServiceAccount::from_json(changed("private_key_id", none));
+            assert_eq!(account.expect("an account").signing_key().key_id(), None);
+        }
+    }
+
+    #[test]
     fn a_file_that_has_been_through_other_hands() {
         let file: Value = serde_json::from_str(FILE).expect("the file");
         let escaped = file["private_key"]
@@ -220,13 +237,17 @@ mod tests {
                 &changed("type", "external_account".into()),
                 "is of the type external_account",
             ),
+            (
+                &changed("type", "impersonated_service_account".into()),
+                "is of the type impersonated_service_account",
+            ),
             (&changed("type", 7.into()), "has no type"),
             (&changed("token_uri", Value::Null), "lacks token_uri"),
             (&changed("client_email", "".into()), "lacks client_email"),
             (&changed("private_key", json!(["x"])), "lacks private_key"),
             (
                 r#"{"type":"service_account"}"#,
-                "lacks client_email, private_key, private_key_id, token_uri",
+                "lacks client_email, private_key, token_uri",
             ),
             (
                 &changed("private_key", "hunter2".into()),

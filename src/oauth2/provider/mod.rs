@@ -1,5 +1,7 @@
 //! Specifics of providers.
 
+mod deviations;
 pub mod fixes;
 pub(crate) mod google;
+pub(crate) mod quirks;
 pub(crate) mod refresh;

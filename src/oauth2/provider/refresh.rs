@@ -2,14 +2,7 @@
 
 use url::Url;
 
-/// Hosts of token endpoints that refuse a refresh without `scope`.
-///
-/// [Microsoft Entra ID](https://learn.microsoft.com/entra/identity-platform/v2-oauth2-auth-code-flow#refresh-the-access-token)
-const NEEDS_SCOPE: [&str; 3] = [
-    "login.microsoftonline.com",
-    "login.microsoftonline.us",
-    "login.partner.microsoftonline.cn",
-];
+use crate::oauth2::provider::quirks::NEEDS_SCOPE;
 
 /// Whether refreshes at this token endpoint have to include the granted scope. The clients of this
 /// crate also try the opposite if a server responds that the scope is wrong.

@@ -148,7 +148,8 @@ impl Token {
         if !self.token_type().eq_ignore_ascii_case("bearer") {
             let token_type: String = self.token_type().chars().take(40).collect();
             return Err(Error::usage(format!(
-                "the token type {token_type:?} is not supported; only bearer tokens are"
+                "the token type {token_type:?} is not supported, only bearer tokens are; if the \
+                 provider means a bearer token by it, name it to compliance::bearer_token_types"
             )));
         }
         let access_token = self.access_token().expose_secret();

@@ -10,10 +10,15 @@ use serde_json::{Map, Value};
 use super::{
     Token,
     bearer::as_bearer,
+    date,
     refresh_expiry::note_expiry,
     value::{BEARER, TokenMembers, spelled},
 };
-use crate::{clock::Clock, wire::form::Form};
+use crate::{
+    clock::Clock,
+    oauth2::provider::quirks::{EXPIRES_AT, ISSUED_AT},
+    wire::form::Form,
+};
 
 /// The last second of the year 9999. Later times cannot be told from "never" and might overflow.
 pub(crate) const LATEST: u64 = 253_402_300_799;
@@ -38,17 +43,24 @@ impl Token {
         Self::from_members(members, Some(now), expires_at)
     }
 
-    /// The token that was stored as `members`, or why they are invalid.
+    /// The token that was stored as `members`, perhaps by another library, or why they are invalid.
     pub(super) fn from_stored(mut members: Map<String, Value>) -> Result<Self, String> {
         let expires_in = ExpiresIn::take(&mut members);
-        let expires_at = take_time(&mut members, "expires_at");
-        let issued_at = take_time(&mut members, "issued_at");
+        // A time that cannot be read means that the expiry is not known, never that it is some
+        // time after each load.
+        let is_dated = |name: &&&str| members.get(**name).is_some_and(|it| !it.is_null());
+        let [dated, issued] =
+            [&EXPIRES_AT[..], &ISSUED_AT].map(|names| names.iter().find(is_dated).copied());
+        let expires_at = dated.and_then(|name| take_time(&mut members, name));
+        let issued_at = issued.and_then(|name| time(&members[name]));
+        members.remove(ISSUED_AT[0]);
         let refresh_parameters = take_text(&mut members, "refresh_parameters")?;
-        // A response that was stored as received is treated as received now.
-        let expires_at = expires_at.or_else(|| {
-            let issued_at = issued_at.unwrap_or_else(|| Clock::system().unix().as_secs());
-            Some(expires_in?.from(issued_at))
-        });
+        let expires_at = match (dated, issued, issued_at) {
+            (Some(_), _, _) => expires_at,
+            (None, Some(_), issued_at) => expires_in.zip(issued_at).map(|(it, at)| it.from(at)),
+            // A response that was stored as received is treated as received now.
+            (None, None, _) => expires_in.map(|it| it.from(Clock::system().unix().as_secs())),
+        };
         let token = Self::from_members(members, issued_at, expires_at)?;
         let parameters = refresh_parameters.as_deref().unwrap_or_default();
         Ok(token.with_refresh_parameters(Form::decode(parameters)))
@@ -63,14 +75,15 @@ impl Token {
             take_text(&mut members, "access_token")?.ok_or("the response has no access_token")?;
         // RFC 6749 requires a token_type. Facebook, Slack and Stack Exchange send none.
         let token_type = take_text(&mut members, "token_type")?;
-        let refresh_token = take_text(&mut members, "refresh_token")?;
-        let id_token = take_text(&mut members, "id_token")?;
+        // A token that was issued is not given up for the sake of what stands beside it.
+        let refresh_token = take_text(&mut members, "refresh_token").unwrap_or_default();
+        let id_token = take_text(&mut members, "id_token").unwrap_or_default();
         Ok(Self::from(TokenMembers {
             access_token: as_bearer(&access_token.into()),
             token_type: token_type.map_or(BEARER.into(), spelled),
             refresh_token: refresh_token.map(Into::into),
             id_token: id_token.map(Into::into),
-            scope: take_scope(&mut members)?,
+            scope: take_scope(&mut members).unwrap_or_default(),
             expires_at,
             issued_at,
             refresh_parameters: Form::new(),
@@ -121,6 +134,17 @@ impl<'de> Deserialize<'de> for Token {
     }
 }
 
+/// The members that stand beside the access token and cannot be read, so that they are left out.
+pub(crate) fn unreadable(members: &Map<String, Value>) -> Vec<&'static str> {
+    let is_unreadable = |name: &&str| match members.get(*name) {
+        None | Some(Value::Null | Value::String(_)) => false,
+        Some(Value::Array(list)) if *name == "scope" => !list.iter().all(Value::is_string),
+        Some(_) => true,
+    };
+    let names = ["refresh_token", "id_token", "scope"];
+    names.into_iter().filter(is_unreadable).collect()
+}
+
 /// Removes a string; none if it is absent, null or empty.
 pub(crate) fn take_text(
     members: &mut Map<String, Value>,
@@ -164,10 +188,13 @@ fn take_time(members: &mut Map<String, Value>, name: &str) -> Option<u64> {
     time(&members.remove(name)?)
 }
 
-/// The time that a value stands for.
+/// The time that a value stands for: in seconds or milliseconds since 1970, or in RFC 3339.
 pub(crate) fn time(value: &Value) -> Option<u64> {
+    let Some(number) = number(value) else {
+        return date::seconds(value.as_str()?);
+    };
     // Casts of floats saturate: a negative number becomes 0, a large one the maximum.
-    let time = number(value)? as u64;
+    let time = number as u64;
     let seconds = if time > LATEST { time / 1000 } else { time };
     Some(seconds.min(LATEST))
 }
@@ -200,155 +227,4 @@ pub(crate) fn take_scope(members: &mut Map<String, Value>) -> Result<Option<Stri
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    fn answer(mut members: Value) -> Token {
-        let members = members.as_object_mut().expect("an object");
-        members.entry("access_token").or_insert("t".into());
-        Token::from_answer(members.clone(), Duration::from_secs(1000)).expect("a token")
-    }
-
-    #[test]
-    fn expires_in_as_number_string_or_float() {
-        for (expires_in, expires_at) in [
-            (json!(60), Some(1060)),
-            (json!("60"), Some(1060)),
-            (json!(" 60 "), Some(1060)),
-            (json!("60.9"), Some(1060)),
-            (json!(60.9), Some(1060)),
-            (json!(0), Some(1000)),
-            (json!(-5), Some(999)),
-            (json!("-5"), Some(999)),
-            (json!(-0.5), Some(999)),
-            (json!(u64::MAX), Some(LATEST)),
-            (json!(1e300), Some(LATEST)),
-            (json!("99999999999999999999999999"), Some(LATEST)),
-            (json!(null), None),
-            (json!("soon"), None),
-            (json!("NaN"), None),
-            (json!([60]), None),
-        ] {
-            let token = answer(json!({ "expires_in": expires_in }));
-            assert_eq!(token.expires_at_unix(), expires_at, "{expires_in}");
-            assert_eq!(token.issued_at_unix(), Some(1000));
-        }
-    }
-
-    #[test]
-    fn milliseconds_are_recognised() {
-        for (stored, expires_at) in [
-            (
-                json!({"expires_at": 1_420_262_924_658_u64}),
-                Some(1_420_262_924),
-            ),
-            (json!({"expires_at": "1420262924658"}), Some(1_420_262_924)),
-            (
-                json!({"expires_in": "1799", "issued_at": "1420262924658"}),
-                Some(1_420_264_723),
-            ),
-            (json!({"expires_at": LATEST}), Some(LATEST)),
-            (json!({"expires_at": LATEST + 1}), Some(LATEST / 1000)),
-            (json!({"expires_at": u64::MAX}), Some(LATEST)),
-        ] {
-            let mut stored = stored;
-            stored["access_token"] = "t".into();
-            let token: Token = serde_json::from_value(stored.clone()).expect("a token");
-            assert_eq!(token.expires_at_unix(), expires_at, "{stored}");
-        }
-    }
-
-    #[test]
-    fn an_empty_scope_is_none() {
-        for scope in [json!(""), json!(" "), json!([]), json!(null)] {
-            assert_eq!(answer(json!({ "scope": scope })).scope(), None, "{scope}");
-        }
-    }
-
-    #[test]
-    fn relative_expiry_goes_before_the_server_s_clock() {
-        assert_eq!(
-            answer(json!({"expires_in": 5, "expires_at": 9})).expires_at_unix(),
-            Some(1005)
-        );
-        assert_eq!(answer(json!({"expires_at": 9})).expires_at_unix(), Some(9));
-    }
-
-    #[test]
-    fn lenient_members() {
-        let token = answer(json!({"scope": ["a", "b"], "refresh_token": "", "id_token": null}));
-        assert_eq!(token.scope(), Some("a b"));
-        assert_eq!(token.token_type(), "Bearer");
-        assert_eq!((token.refresh_token(), token.id_token()), (None, None));
-    }
-
-    #[test]
-    fn what_is_no_token_is_refused_without_quoting_it() {
-        for (members, word) in [
-            (json!({}), "access_token"),
-            (json!({"access_token": ""}), "access_token"),
-            (json!({"access_token": null}), "access_token"),
-            (json!({"access_token": 7_777_777}), "access_token"),
-            (
-                json!({"access_token": "t", "token_type": 7_777_777}),
-                "token_type",
-            ),
-            (
-                json!({"access_token": "t", "refresh_token": ["7777777"]}),
-                "refresh_token",
-            ),
-            (json!({"access_token": "t", "scope": 7_777_777}), "scope"),
-        ] {
-            let text = members.to_string();
-            let error = serde_json::from_value::<Token>(members)
-                .expect_err(&text)
-                .to_string();
-            assert!(
-                error.contains(word) && !error.contains("7777777"),
-                "{text}: {error}"
-            );
-        }
-    }
-
-    #[test]
-    fn stored_tokens_read_back() {
-        let token = answer(json!({"expires_in": 60, "refresh_token": "r", "scope": "a",
-            "id_token": "i", "token_type": "bearer", "user": {"id": 1}}));
-        let stored = serde_json::to_string(&token).expect("JSON");
-        assert_eq!(
-            serde_json::from_str::<Token>(&stored).expect("a token"),
-            token
-        );
-    }
-
-    #[test]
-    fn reads_what_authlib_stored() {
-        let token: Token = serde_json::from_value(json!({
-            "access_token": "t", "token_type": "Bearer", "expires_in": 864_000,
-            "expires_at": 1_700_000_000, "refresh_token": "r",
-        }))
-        .expect("a token");
-        assert_eq!(token.expires_at_unix(), Some(1_700_000_000));
-        assert_eq!(token.issued_at_unix(), None);
-        let float: Token =
-            serde_json::from_value(json!({"access_token": "t", "expires_at": 1_700_000_000.25}))
-                .expect("a token");
-        assert_eq!(float.expires_at_unix(), Some(1_700_000_000));
-    }
-
-    #[test]
-    fn debug_tells_no_secret() {
-        let token = answer(
-            json!({"access_token": "hunter2", "refresh_token": "hunter2",
-            "id_token": "hunter2", "expires_in": 1, "nested_token": "hunter2"}),
-        );
-        assert_eq!(
-            format!("{token:?}"),
-            "Token { access_token: [redacted], token_type: \"Bearer\", \
-             refresh_token: Some([redacted]), id_token: Some([redacted]), scope: None, \
-             expires_at: Some(1001), issued_at: Some(1000), refresh_parameters: {}, other members: [\"nested_token\"] }"
-        );
-    }
-}
+mod tests;
