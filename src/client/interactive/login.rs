@@ -11,7 +11,7 @@ use super::{
         waiting::Deadline,
     },
     attempt::LoginAttempt,
-    turn::LoginTurn,
+    login_lock::LoginLock,
 };
 use crate::{
     error::{Error, ErrorKind, Result},
@@ -28,7 +28,7 @@ const AFTERWARDS: Duration = Duration::from_secs(120);
 
 /// The right to log the user in.
 struct Permit {
-    _turn: LoginTurn,
+    _lock: LoginLock,
     /// That of the store, which other processes ask for.
     _lease: Option<HeldLease>,
 }
@@ -133,20 +133,20 @@ impl OAuth2Client {
 
     /// The right to log the user in, unless another process, task or thread has it.
     async fn permit(&self, live: &Live, login: &InteractiveLogin) -> Result<Option<Permit>> {
-        let Some(turn) = LoginTurn::take(live.shared.id()) else {
+        let Some(lock) = LoginLock::try_acquire(live.shared.id()) else {
             return Ok(None);
         };
         let sync = self.session.live()?.store_sync();
         if sync.store().is_none() {
             return Ok(Some(Permit {
-                _turn: turn,
+                _lock: lock,
                 _lease: None,
             }));
         }
         let time = login.longest().saturating_add(AFTERWARDS);
         let lease = sync.try_lease_for(time).await?;
         Ok(lease.map(|lease| Permit {
-            _turn: turn,
+            _lock: lock,
             _lease: Some(lease),
         }))
     }

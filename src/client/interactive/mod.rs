@@ -2,7 +2,7 @@
 
 mod attempt;
 mod login;
+mod login_lock;
 mod loopback;
-mod turn;
 
 pub use loopback::*;
