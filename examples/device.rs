@@ -17,17 +17,11 @@ fn blocking(provider: &Provider) -> Result<String> {
         .token_endpoint(provider.url("/token"))
         .build()?;
     let device = client.device_authorization(DeviceAuthorizationRequest::new())?;
-    println!(
-        "Open {} and enter {}",
-        device.verification_uri(),
-        device.user_code()
-    );
+    let (page, code) = (device.verification_uri(), device.user_code());
+    println!("Open {page} and enter {code}");
     client.complete_device_authorization(device)?.keep()?;
-    client
-        .get(provider.url("/me"))
-        .send()?
-        .text()
-        .map_err(Into::into)
+    let answer = client.get(provider.url("/me")).send()?;
+    Ok(answer.text()?)
 }
 
 /// The async client, in a larger program.
@@ -37,34 +31,20 @@ async fn asynchronous(provider: &Provider) -> Result<String> {
         .device_authorization_endpoint(provider.url("/device_authorization"))
         .token_endpoint(provider.url("/token"))
         .build()?;
-    let device = client
-        .device_authorization(DeviceAuthorizationRequest::new())
-        .await?;
-    println!(
-        "Open {} and enter {}",
-        device.verification_uri(),
-        device.user_code()
-    );
-    client
-        .complete_device_authorization(device)
-        .await?
-        .keep()
-        .await?;
-    client
-        .get(provider.url("/me"))
-        .send()
-        .await?
-        .text()
-        .await
-        .map_err(Into::into)
+    let request = DeviceAuthorizationRequest::new();
+    let device = client.device_authorization(request).await?;
+    let (page, code) = (device.verification_uri(), device.user_code());
+    println!("Open {page} and enter {code}");
+    let login = client.complete_device_authorization(device).await?;
+    login.keep().await?;
+    let answer = client.get(provider.url("/me")).send().await?;
+    Ok(answer.text().await?)
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let provider = Provider::start();
     println!("{}", blocking(&provider)?);
-    println!(
-        "{}",
-        tokio::runtime::Runtime::new()?.block_on(asynchronous(&provider))?
-    );
+    let runtime = tokio::runtime::Runtime::new()?;
+    println!("{}", runtime.block_on(asynchronous(&provider))?);
     Ok(())
 }

@@ -65,6 +65,14 @@ impl Surface {
         }
     }
 
+    /// Notes that a line was typed behind the one about the wait, and has ended it.
+    pub(crate) fn line_was_typed(&mut self) {
+        self.ticked = None;
+        if let SurfaceKind::Text(text) = &mut self.kind {
+            text.is_waiting = false;
+        }
+    }
+
     /// Shows the wait, once a second.
     pub(crate) fn tick(&mut self, prompt: impl FnOnce() -> LoginPrompt) {
         if self.ticked.is_none_or(|ticked| ticked.elapsed() >= TICK) {
@@ -155,11 +163,7 @@ impl PromptText {
                      and enter this code:\n\n{code}\n\n{complete}"
                 )
             }
-            LoginPrompt::PasteRefused { reason } => {
-                // The line about the wait stands above what was typed.
-                self.is_waiting = false;
-                format!("That is not taken: {reason}\n")
-            }
+            LoginPrompt::PasteRefused { reason } => format!("{end}That is not taken: {reason}\n"),
             LoginPrompt::Waiting { left } => self.wait("Waiting for the login", *left, end),
             LoginPrompt::WaitingForOther { left } => {
                 self.wait("Waiting for the login in another process", *left, end)
@@ -314,6 +318,8 @@ mod tests {
         let refused = LoginPrompt::PasteRefused {
             reason: "no".to_owned(),
         };
+        // As after a line that was typed.
+        text.is_waiting = false;
         assert_eq!(text.of(&refused), "That is not taken: no\n");
         assert_eq!(text.of(&waiting(297)), "Waiting for the login (4:57 left) ");
         assert_eq!(text.of(&LoginPrompt::Done), "\r\u{1b}[KLogged in.\n");

@@ -2,6 +2,8 @@
 
 mod assertion;
 mod cancellation;
+#[cfg(feature = "login")]
+mod cancelled_login;
 mod runtime;
 mod sequences;
 mod with;

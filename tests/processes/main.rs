@@ -16,10 +16,14 @@ mod server;
 
 mod files;
 mod killed;
+#[cfg(feature = "login")]
+mod login;
 mod process;
 mod service;
 mod sharing;
 mod stopped;
+#[cfg(feature = "login")]
+mod terminal;
 mod unwritable;
 
 use std::sync::{

@@ -87,6 +87,7 @@ impl<'a> LoginAttempt<'a> {
     /// What the user has typed: an answer, or something that is not taken.
     fn typed(&mut self, typed: &mut TypedLines, pending: &PendingAuthorization) -> Option<Secret> {
         let line = typed.line()?;
+        self.surface.line_was_typed();
         match pending.read_pasted(&line) {
             Pasted::Nothing => None,
             Pasted::Callback(callback) => Some(callback),

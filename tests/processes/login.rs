@@ -1,0 +1,274 @@
+//! Logins of processes: on a terminal, without one, and of many that start at once.
+
+use std::{
+    env, fs,
+    io::{Read as _, Write as _},
+    net::TcpStream,
+    os::unix::fs::PermissionsExt as _,
+    path::Path,
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+
+use oauth_twin::{
+    AsyncOAuth2Client, Error, FileTokenStore, InteractiveLogin, OAuth2Client, Token, url::Url,
+};
+use serde_json::json;
+
+use crate::{
+    files::Files,
+    process::{MODES, Mode},
+    server::{Reply, Request, Server},
+    terminal::Terminal,
+    tokens,
+};
+
+/// Variables by which a session is told to be remote, or to have a display.
+const SESSION: [&str; 9] = [
+    "BROWSER",
+    "DISPLAY",
+    "WAYLAND_DISPLAY",
+    "SSH_CONNECTION",
+    "SSH_CLIENT",
+    "SSH_TTY",
+    "WSL_DISTRO_NAME",
+    "WSL_INTEROP",
+    "TMUX",
+];
+
+/// A process of its own that logs its user in, in a session without anything.
+fn command_line(mode: Mode, server: &Server, file: &Path) -> Command {
+    let mut command = Command::new(env::current_exe().unwrap());
+    command
+        .args(["--ignored", "--exact", "login::command_line_of_its_own"])
+        .arg("--nocapture")
+        .env("MODE", format!("{mode:?}"))
+        .env("SERVER", server.url(""))
+        .env("TOKEN_FILE", file)
+        .env("TERM", "xterm");
+    for name in SESSION {
+        command.env_remove(name);
+    }
+    command
+}
+
+#[test]
+#[ignore = "the other tests run it as a process of its own"]
+fn command_line_of_its_own() {
+    let token = log_in().map(|token| token.access_token().expose_secret().to_owned());
+    // The harness writes without an end of the line.
+    println!(
+        "\nresult={}",
+        token.unwrap_or_else(|error| error.to_string())
+    );
+    if env::var_os("READS").is_some() {
+        let mut line = String::new();
+        std::io::stdin().read_line(&mut line).unwrap();
+        println!("read={}", line.trim_end());
+    }
+}
+
+fn log_in() -> Result<Token, Error> {
+    let variable = |name: &str| env::var(name).unwrap();
+    let server = variable("SERVER");
+    let url = |path: &str| format!("{server}{path}");
+    let store = FileTokenStore::new(variable("TOKEN_FILE"));
+    let login = InteractiveLogin::new().timeout(Duration::from_secs(60));
+    if variable("MODE") == "Blocking" {
+        let client = OAuth2Client::builder("id")
+            .authorization_endpoint(url("/authorize"))
+            .device_authorization_endpoint(env::var("DEVICE").unwrap_or_else(|_| url("/device")))
+            .token_endpoint(url("/token"))
+            .token_store(store)
+            .build()?;
+        return client.ensure_login(login);
+    }
+    let client = AsyncOAuth2Client::builder("id")
+        .authorization_endpoint(url("/authorize"))
+        .device_authorization_endpoint(env::var("DEVICE").unwrap_or_else(|_| url("/device")))
+        .token_endpoint(url("/token"))
+        .token_store(store)
+        .build()?;
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(client.ensure_login(login))
+}
+
+/// A provider, with the device flow for some clients.
+fn provider(has_devices: bool) -> Server {
+    Server::start(move |request: &Request| match &*request.path {
+        "/token" => tokens(1),
+        "/device" if has_devices => Reply::json(
+            200,
+            json!({
+                "device_code": "d", "user_code": "ABCDEFGH", "expires_in": 600, "interval": 1,
+                "verification_uri": "https://id.example/device",
+            }),
+        ),
+        _ => Reply::error(400, "unauthorized_client"),
+    })
+}
+
+/// The address of the login, which stands alone on its line.
+fn address(terminal: &Terminal, server: &Server) -> Url {
+    let start = server.url("/authorize?");
+    terminal.until(|screen| {
+        let mut lines = screen.split('\n').map(|line| line.trim_end_matches('\r'));
+        let line = lines.find(|line| line.starts_with(&start))?;
+        screen
+            .contains(&format!("{line}\r\n"))
+            .then(|| Url::parse(line).unwrap())
+    })
+}
+
+/// Where the server sends the browser.
+fn callback(url: &Url, code: &str) -> Url {
+    let asked = |name: &str| {
+        let found = url.query_pairs().find(|(given, _)| given == name);
+        found.unwrap().1.into_owned()
+    };
+    let mut callback = Url::parse(&asked("redirect_uri")).unwrap();
+    callback.set_query(Some(&format!("code={code}&state={}", asked("state"))));
+    callback
+}
+
+/// Loads a page as a browser does.
+fn visit(page: &Url) {
+    let (host, port) = (page.host_str().unwrap(), page.port().unwrap());
+    let mut stream = TcpStream::connect((host, port)).unwrap();
+    let target = &page[oauth_twin::url::Position::BeforePath..];
+    write!(
+        stream,
+        "GET {target} HTTP/1.1\r\nHost: {host}:{port}\r\n\r\n"
+    )
+    .unwrap();
+    let mut reply = String::new();
+    stream.read_to_string(&mut reply).unwrap();
+    assert!(reply.starts_with("HTTP/1.1 303 "), "{reply}");
+}
+
+fn ended(mut child: Child) {
+    assert!(child.wait().unwrap().success());
+}
+
+#[test]
+fn a_login_without_a_terminal_says_what_to_run() {
+    for mode in MODES {
+        let (server, files) = (provider(true), Files::new("no-terminal"));
+        let mut command = command_line(mode, &server, &files.token);
+        command.stdin(Stdio::null()).stderr(Stdio::piped());
+        let output = command.output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert!(text.contains("there is no terminal"), "{text}");
+        assert!(text.contains("; run `processes-"), "{text}");
+        assert_eq!(server.requests_in_all(), 0);
+    }
+}
+
+/// In a session without a browser: what is wrong is refused and named, what is right logs in, and
+/// what comes after it is the program's.
+#[test]
+fn a_login_takes_a_pasted_address_on_a_terminal() {
+    for mode in MODES {
+        let (server, files) = (provider(false), Files::new("pasted"));
+        let mut terminal = Terminal::new();
+        let mut command = command_line(mode, &server, &files.token);
+        terminal.attach(command.env("READS", "1"));
+        let child = command.spawn().unwrap();
+        let url = address(&terminal, &server);
+        terminal.shows("Waiting for the login (0:5", 1);
+        let right = callback(&url, "c0de");
+        terminal.type_line(&right.as_str().replace("c0de", "c0 de"));
+        terminal.shows("That is not taken: there is white space inside", 1);
+        terminal.shows("\r\nWaiting for the login", 2);
+        terminal.type_line(&right.as_str().replace("state=", "state=x"));
+        terminal.shows("That is not taken: it does not belong to this login", 1);
+        // After each line that is refused, the wait is shown again, on a line of its own.
+        terminal.shows("\r\nWaiting for the login", 3);
+        terminal.type_line(right.as_str());
+        terminal.type_line("for the program");
+        assert_eq!(terminal.line("result="), "t1");
+        assert_eq!(terminal.line("read="), "for the program");
+        ended(child);
+        let sent = &server.requests("/token")[0];
+        assert_eq!(sent.parameter("code").as_deref(), Some("c0de"));
+        let screen = terminal.screen();
+        assert!(screen.contains("\r\nLogged in.\r\n"), "{screen:?}");
+        assert!(!screen.contains("\u{1b}]8"), "{screen:?}");
+    }
+}
+
+#[test]
+fn a_login_on_a_remote_machine_shows_a_code() {
+    for mode in MODES {
+        let (server, files) = (provider(true), Files::new("remote"));
+        let terminal = Terminal::new();
+        let mut command = command_line(mode, &server, &files.token);
+        terminal.attach(
+            command
+                .env("DISPLAY", ":0")
+                .env("SSH_CONNECTION", "a 1 b 2"),
+        );
+        let child = command.spawn().unwrap();
+        assert_eq!(terminal.line("result="), "t1");
+        ended(child);
+        let screen = terminal.screen();
+        assert!(
+            screen.contains("\nhttps://id.example/device\r\n"),
+            "{screen:?}"
+        );
+        assert!(
+            screen.contains("\u{1b}[1mABCD EFGH\u{1b}[0m\r\n"),
+            "{screen:?}"
+        );
+        assert!(screen.contains("\r\u{1b}[KLogged in.\r\n"), "{screen:?}");
+        assert_eq!(server.count("/device"), 1);
+    }
+}
+
+/// A browser that only notes what it is called with.
+fn browser(files: &Files) -> (String, std::path::PathBuf) {
+    let folder = files.token.parent().unwrap();
+    let (script, note) = (folder.join("browser"), folder.join("opened"));
+    let text = format!("#!/bin/sh\necho \"$# $1\" >> '{}'\n", note.display());
+    fs::write(&script, text).unwrap();
+    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+    (script.display().to_string(), note)
+}
+
+#[test]
+fn a_login_of_many_processes_opens_one_browser_with_the_whole_address() {
+    let (server, files) = (provider(false), Files::new("one-browser"));
+    let (script, note) = browser(&files);
+    let terminals: Vec<_> = (0..8).map(|_| Terminal::new()).collect();
+    let modes = MODES.into_iter().cycle();
+    let children: Vec<_> = terminals
+        .iter()
+        .zip(modes)
+        .map(|(terminal, mode)| {
+            let mut command = command_line(mode, &server, &files.token);
+            terminal.attach(command.env("BROWSER", &script));
+            command.spawn().unwrap()
+        })
+        .collect();
+    let opened = || {
+        let text = fs::read_to_string(&note).unwrap_or_default();
+        text.ends_with('\n').then_some(text)
+    };
+    let text = terminals[0].until(|_| opened());
+    let url = text.trim_end().strip_prefix("1 ").expect("one argument");
+    let is_waiting = |screen: &str| screen.contains("in another process").then_some(());
+    let waiting = |terminal: &&Terminal| !terminal.screen().contains(url);
+    terminals
+        .iter()
+        .filter(waiting)
+        .for_each(|terminal| terminal.until(is_waiting));
+    let url = Url::parse(url).unwrap();
+    assert_eq!(url.query_pairs().count(), 6, "{url}");
+    visit(&callback(&url, "c"));
+    for terminal in &terminals {
+        assert_eq!(terminal.line("result="), "t1");
+    }
+    children.into_iter().for_each(ended);
+    assert_eq!(opened().unwrap().lines().count(), 1);
+    assert_eq!(server.count("/token"), 1);
+}
