@@ -16,13 +16,13 @@ use std::{
 };
 
 use assertions::{CLIENT_ID, Case, ID, ISSUER, LIFETIME, token};
+use interleaved::measured;
 use jsonwebtoken::{
     Algorithm, EncodingKey, Header,
     crypto::{aws_lc, rust_crypto},
     encode,
 };
 use serde::Serialize;
-use interleaved::measured;
 
 const TURNS: usize = 501;
 

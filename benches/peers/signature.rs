@@ -1,17 +1,17 @@
 //! One OAuth 1.0 signature (HMAC-SHA1, in the header) beside `oauth1-request`, turn by turn in one
 //! run. With the arguments `LIBRARY CASE COUNT` it only signs, for callgrind to count.
 
+#[path = "../support/interleaved.rs"]
+mod interleaved;
 #[path = "../support/signing.rs"]
 #[allow(dead_code, unreachable_pub)]
 mod signing;
-#[path = "../support/interleaved.rs"]
-mod interleaved;
 
 use std::hint::black_box;
 
+use interleaved::measured;
 use oauth1_request::{Builder, Credentials, HMAC_SHA1, ParameterList};
 use signing::{Case, KEY, SECRETS, TOKEN, key, signer};
-use interleaved::measured;
 
 const BATCH: u32 = 200;
 const TURNS: usize = 501;
