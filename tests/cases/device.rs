@@ -195,6 +195,23 @@ async fn a_refusal_ends_it_under_any_name() -> TestResult {
 
 #[maybe_async]
 #[test]
+async fn openid_without_an_id_token_is_no_login() -> TestResult {
+    let polled = Polled::new(600, |_| Reply::json(200, tokens(1, 600)));
+    let client = polled.builder().scope("profile openid").build()?;
+    let device = begun(&client).await;
+    assert!(device.is_openid());
+    let device = serde_json::from_str(&serde_json::to_string(&device)?)?;
+    let error = client
+        .complete_device_authorization(device)
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Answer);
+    assert!(error.to_string().contains("ID token"), "{error}");
+    Ok(())
+}
+
+#[maybe_async]
+#[test]
 async fn two_that_wait_do_not_poll_twice() -> TestResult {
     let polled = Polled::new(600, |n| match n {
         1..=3 => pending(),

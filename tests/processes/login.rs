@@ -256,12 +256,9 @@ fn a_login_of_many_processes_opens_one_browser_with_the_whole_address() {
     };
     let text = terminals[0].until(|_| opened());
     let url = text.trim_end().strip_prefix("1 ").expect("one argument");
-    let is_waiting = |screen: &str| screen.contains("in another process").then_some(());
-    let waiting = |terminal: &&Terminal| !terminal.screen().contains(url);
-    terminals
-        .iter()
-        .filter(waiting)
-        .for_each(|terminal| terminal.until(is_waiting));
+    let waits = |terminal: &&Terminal| terminal.screen().contains("in another process");
+    let waiting = || terminals.iter().filter(waits).count();
+    terminals[0].until(|_| (waiting() == 7).then_some(()));
     let url = Url::parse(url).unwrap();
     assert_eq!(url.query_pairs().count(), 6, "{url}");
     visit(&callback(&url, "c"));

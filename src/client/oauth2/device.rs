@@ -100,40 +100,51 @@ impl OAuth2Client {
         loop {
             let followed = match seat.turn() {
                 Turn::Lead(leading) => {
-                    let outcome = self.poll(&device, &leading, tick).await;
+                    // Where this caller stops waiting, another goes on.
+                    let outcome = self.poll(&device, &leading, tick).await?;
                     leading.finish(outcome.clone());
                     live.report_login(&outcome);
-                    return self.logged_in_on_device(&live, outcome?).await;
+                    return self.logged_in_on_device(&live, &device, outcome?).await;
                 }
                 Turn::Follow(signal) => signal.wait_for(SLICE).await,
             };
             self.session.live()?;
             tick(device.left(live.shared.settings.clock.now()))?;
             if let Some(Some(outcome)) = followed {
-                return self.logged_in_on_device(&live, outcome?).await;
+                return self.logged_in_on_device(&live, &device, outcome?).await;
             }
         }
     }
 
-    /// The login with a token, and with its ID token, if one came. It has no `nonce`.
-    async fn logged_in_on_device(&self, live: &Live, token: Token) -> Result<Login> {
-        let expected = ExpectedIdToken::default();
+    /// The login with a token, and with its ID token, if one came or has to. It has no `nonce`.
+    async fn logged_in_on_device(
+        &self,
+        live: &Live,
+        device: &DeviceAuthorization,
+        token: Token,
+    ) -> Result<Login> {
+        let mut expected = ExpectedIdToken::default();
+        expected.asked.openid = device.is_openid();
         let id_token = live.id_token_of(&token, &expected).await?;
         self.logged_in(token, id_token)
     }
 
-    /// Polls to the end.
+    /// Polls to the end, and returns the outcome for all that wait for it. An error is that of this
+    /// caller alone.
     async fn poll(
         &self,
         device: &DeviceAuthorization,
         leading: &Leading<'_>,
         tick: &mut Tick<'_>,
-    ) -> Result<Token> {
+    ) -> Result<Result<Token>> {
         let grant = device.grant();
         loop {
             let live = self.session.live()?;
             let clock = &live.shared.settings.clock;
-            let wait = leading.polling(|polling| polling.wait(clock))?;
+            let wait = match leading.polling(|polling| polling.wait(clock)) {
+                Ok(wait) => wait,
+                Err(expired) => return Ok(Err(expired)),
+            };
             tick(device.left(clock.now()))?;
             if !wait.is_zero() {
                 sleep(wait.min(SLICE)).await;
@@ -146,9 +157,9 @@ impl OAuth2Client {
                 Err(error) => (Err(error), None),
             };
             let now = clock.monotonic();
-            let token = leading.polling(|polling| polling.after(token, interval, now))?;
-            if let Some(token) = token {
-                return Ok(token);
+            let outcome = leading.polling(|polling| polling.after(token, interval, now));
+            if let Some(outcome) = outcome.transpose() {
+                return Ok(outcome);
             }
         }
     }

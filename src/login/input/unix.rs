@@ -63,7 +63,12 @@ fn is_readable(source: BorrowedFd<'_>) -> bool {
         tv_sec: 0,
         tv_nsec: 0,
     };
-    let is_ready = poll(&mut polled, Some(&at_once)).is_ok_and(|count| count > 0);
+    let answers = poll(&mut polled, Some(&at_once)).is_ok_and(|count| count > 0);
+    // Not where it cannot be polled, and a read would wait.
+    let is_ready = answers
+        && polled[0]
+            .revents()
+            .intersects(PollFlags::IN | PollFlags::HUP);
     // A process in the background would be stopped if it read from its terminal.
     is_ready && tcgetpgrp(source).map_or(true, |group| group == getpgrp())
 }

@@ -71,6 +71,8 @@ pub struct DeviceAuthorization {
     resource: Vec<String>,
     #[serde(default)]
     issuer: Option<String>,
+    #[serde(default)]
+    openid: bool,
 }
 
 /// Serialisation of a URL.
@@ -142,6 +144,10 @@ impl DeviceAuthorization {
                 .map(|(_, resource)| resource.expose_secret().to_owned())
                 .collect(),
             issuer: request.server().issuer().map(str::to_owned),
+            openid: request.form().value("scope").is_some_and(|scope| {
+                let mut scopes = scope.expose_secret().split(' ');
+                scopes.any(|scope| scope == "openid")
+            }),
         })
     }
 
@@ -153,6 +159,11 @@ impl DeviceAuthorization {
     /// The issuer identifier of the server, if it is known.
     pub fn issuer(&self) -> Option<&str> {
         self.issuer.as_deref()
+    }
+
+    /// Whether the scope has `openid`, so that there has to be an ID token.
+    pub fn is_openid(&self) -> bool {
+        self.openid
     }
 
     /// The code that the user enters.
