@@ -12,6 +12,7 @@ mod id_token_claims;
 pub(crate) mod id_token_rules;
 pub(crate) mod id_token_verifier;
 pub(crate) mod key_set;
+pub(crate) mod login_initiation;
 pub(crate) mod logout;
 pub(crate) mod logout_token;
 mod renewed_id_token;
@@ -24,6 +25,7 @@ pub use {
     id_token_rules::IdTokenRules,
     id_token_verifier::IdTokenVerifier,
     key_set::{KeyDecision, KeySet},
+    login_initiation::LoginInitiation,
     logout::{LogoutEndpoint, LogoutRequest, LogoutUrl, PendingLogout},
     logout_token::LogoutToken,
     userinfo::{UserInfoEndpoint, UserInfoRules},

@@ -3,6 +3,7 @@
 //! [OpenID Connect Core section 12.2](https://openid.net/specs/openid-connect-core-1_0.html#RefreshTokenResponse)
 
 use super::{
+    hashes::check_hash,
     id_token::IdToken,
     id_token_verifier::{IdTokenVerifier, missing},
 };
@@ -43,7 +44,7 @@ impl IdTokenVerifier {
         self.check_identity(id_token, first.id_token())?;
         let jws = self.parse(id_token)?;
         let claims = self.signed_claims(&jws, keys)?;
-        self.check_renewed(id_token, claims, first.id_token())
+        self.check_renewed(&jws, claims, renewed, first.id_token())
     }
 
     /// Checks that the ID token of a refresh is about the end-user and the client of the first one,
@@ -107,12 +108,18 @@ impl IdTokenVerifier {
     /// nothing but the new ID token.
     pub(crate) fn check_renewed(
         &self,
-        encoded: &Secret,
+        jws: &Jws<'_>,
         claims: Claims,
+        renewed: &Token,
         first: Option<&Secret>,
     ) -> Result<IdToken> {
+        let encoded = renewed.id_token().ok_or_else(missing)?;
         self.check_parties(&claims)?;
         self.check_times(&claims)?;
+        // That of the new access token; that of an old ID token is never compared with it.
+        let algorithm = jws.header().algorithm();
+        let access_token = Some(renewed.access_token());
+        check_hash(&claims, "at_hash", algorithm, access_token, false)?;
         let first = first.and_then(unverified);
         let first_time = first.as_ref().and_then(|first| first.get("auth_time"));
         // "its auth_time MUST represent the time of the original authentication"
@@ -237,6 +244,7 @@ mod tests {
         assert_eq!(renewed.claims().subject(), "alice");
         for (changes, word) in [
             (json!({"auth_time": (NOW - 9000) * 1000}), "(auth_time)"),
+            (json!({"at_hash": "AAAAAAAAAAAAAAAAAAAAAA"}), "at_hash"),
             (json!({"exp": NOW - 60}), "expired"),
             (json!({"iat": NOW + 60}), "future"),
             (json!({"aud": ["me", "api"]}), "trusted_audience"),

@@ -36,6 +36,11 @@ impl OAuth2Client {
     /// forgets it, and returns the URL that logs the user out at the provider. The ID token of the
     /// token is the hint, unless the request has one.
     ///
+    #[doc = by_mode!(
+        include_str!("../../../docs/examples/blocking/logout.md"),
+        include_str!("../../../docs/examples/async/logout.md")
+    )]
+    ///
     /// # Errors
     ///
     /// Those of [`create_logout_url`](Self::create_logout_url), before anything is revoked; and
@@ -58,6 +63,11 @@ impl OAuth2Client {
     /// as the parameter `logout_token`: verifies it, and takes it once.
     ///
     /// Then end the sessions that it names, and answer with status 200; answer an error with 400.
+    ///
+    #[doc = by_mode!(
+        include_str!("../../../docs/examples/blocking/logout_token.md"),
+        include_str!("../../../docs/examples/async/logout_token.md")
+    )]
     ///
     /// # Errors
     ///

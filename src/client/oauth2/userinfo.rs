@@ -47,6 +47,11 @@ impl Login {
     /// Fetches the claims about the end-user from the UserInfo endpoint. They are about the
     /// end-user of the ID token.
     ///
+    #[doc = by_mode!(
+        include_str!("../../../docs/examples/blocking/userinfo.md"),
+        include_str!("../../../docs/examples/async/userinfo.md")
+    )]
+    ///
     /// # Errors
     ///
     /// Those of [`userinfo`](OAuth2Client::userinfo) of a client; and if the login has no ID token

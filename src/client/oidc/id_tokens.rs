@@ -183,7 +183,7 @@ impl Live {
         };
         let first = old.and_then(Token::id_token);
         verifier.check_identity(id_token, first)?;
-        match self.renewed_id_token(&verifier, id_token, first).await {
+        match self.renewed_id_token(&verifier, &token, first).await {
             Ok(_) => Ok(token),
             Err(error) => {
                 trace::id_token_dropped(settings.name(), &error);
@@ -195,12 +195,13 @@ impl Live {
     async fn renewed_id_token(
         &self,
         verifier: &IdTokenVerifier,
-        id_token: &Secret,
+        renewed: &Token,
         first: Option<&Secret>,
     ) -> Result<IdToken> {
         let limit = Deadline::after(self.shared.settings.timeout / RENEWAL_SHARE);
+        let id_token = renewed.id_token().ok_or_else(missing)?;
         let jws = verifier.parse(id_token)?;
         let claims = self.signed_claims(verifier, &jws, limit).await?;
-        verifier.check_renewed(id_token, claims, first)
+        verifier.check_renewed(&jws, claims, renewed, first)
     }
 }

@@ -159,19 +159,29 @@ lies! {
 
 #[maybe_async]
 #[test]
-async fn claims_of_other_places_are_never_fetched() {
-    for sources in [
-        json!({"a": {"JWT": "e30.e30."}}),
-        json!({"a": {"endpoint": "http://127.0.0.1:1/", "access_token": "x"}}),
-    ] {
-        let provider = Provider::start();
-        let claims = json!({"_claim_names": {"age": "a"}, "_claim_sources": sources});
-        provider.lie(|lies| lies.id_token = claims);
-        let login = logged_in(&provider).await;
-        let who = login.id_token.expect("an ID token");
-        assert_eq!(who.claims().get("_claim_sources"), Some(&sources));
-        assert_eq!(who.claims().get("age"), None);
-    }
+async fn oidcc_client_test_aggregated_claims() {
+    not_followed(|_| json!({"a": {"JWT": "e30.e30."}})).await;
+}
+
+#[maybe_async]
+#[test]
+async fn oidcc_client_test_distributed_claims() {
+    let at = |provider: &Provider| provider.server.url("/claims");
+    not_followed(|provider| json!({"a": {"endpoint": at(provider), "access_token": "x"}})).await;
+}
+
+/// A login whose claims have sources, which are left alone.
+#[maybe_async]
+async fn not_followed(sources: impl FnOnce(&Provider) -> serde_json::Value) {
+    let provider = Provider::start();
+    let sources = sources(&provider);
+    let claims = json!({"_claim_names": {"age": "a"}, "_claim_sources": sources});
+    provider.lie(|lies| lies.id_token = claims);
+    let login = logged_in(&provider).await;
+    let who = login.id_token.expect("an ID token");
+    assert_eq!(who.claims().get("_claim_sources"), Some(&sources));
+    assert_eq!(who.claims().get("age"), None);
+    assert_eq!(provider.server.count("/claims"), 0);
 }
 
 #[maybe_async]

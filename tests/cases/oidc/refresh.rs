@@ -130,6 +130,9 @@ async fn an_id_token_that_cannot_be_verified_costs_no_refresh_token() {
     }
     let provider = Provider::start();
     costs_the_id_token_alone(&provider, json!({"exp": 1})).await;
+    let provider = Provider::start();
+    let hash = json!({"at_hash": "AAAAAAAAAAAAAAAAAAAAAA"});
+    costs_the_id_token_alone(&provider, hash).await;
 }
 
 #[maybe_async]

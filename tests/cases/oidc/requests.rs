@@ -151,3 +151,25 @@ async fn a_provider_that_is_not_known_well_enough_gets_no_code() -> TestResult {
     assert_eq!(provider.server.count("/token"), 0);
     Ok(())
 }
+
+#[maybe_async]
+#[test]
+async fn oidcc_client_test_3rd_party_init_login() -> TestResult {
+    use oauth_twin::oidc::LoginInitiation;
+
+    let provider = Provider::start();
+    let client = client_of(&provider).build()?;
+    let at = |query: &str| format!("https://app.example/login?{query}");
+    let initiated = at(&format!("iss={}&login_hint=alice", provider.issuer()));
+    let initiation = LoginInitiation::read(&initiated, [provider.issuer()])?;
+    let request = initiation.authorization_request().scope("openid");
+    let AuthorizationUrl { url, .. } = client.create_authorization_url(request)?;
+    assert!(
+        url.query_pairs()
+            .any(|(name, value)| (&*name, &*value) == ("login_hint", "alice"))
+    );
+    for query in ["iss=https://evil.example", "login_hint=alice"] {
+        assert!(LoginInitiation::read(&at(query), [provider.issuer()]).is_err());
+    }
+    Ok(())
+}
