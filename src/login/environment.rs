@@ -1,4 +1,4 @@
-//! Where the program runs: whether it can open a browser, and whether anybody sees it.
+//! Where the program runs: whether it can open a browser, and whether a user sees its output.
 
 use std::{env, io::IsTerminal as _, path::Path};
 
@@ -60,7 +60,7 @@ impl Environment {
         self.has_browser_variable
     }
 
-    /// Whether somebody sees what is written, or can answer it.
+    /// Whether a user sees the output, or can answer it.
     pub(crate) fn is_interactive(self) -> bool {
         self.input_is_terminal || self.error_is_terminal
     }
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn somebody_is_there_with_a_terminal_on_either_side() {
+    fn a_terminal_on_either_side_has_a_user() {
         let is_interactive = |input_is_terminal, error_is_terminal| {
             let environment = Environment {
                 input_is_terminal,

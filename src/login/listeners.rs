@@ -68,7 +68,7 @@ fn bind_by<L>(
         // The browser decides which family it connects to, and so both have to be ours.
         match bind(v6, port) {
             Ok((second, _)) => return Ok((vec![first, second], port)),
-            // Nobody can have a family that the machine has not.
+            // A family that the machine lacks cannot be taken by another user either.
             Err((_, error)) if is_missing(&error) => return Ok((vec![first], port)),
             Err((_, error))
                 if error.kind() == io::ErrorKind::AddrInUse
@@ -138,7 +138,7 @@ mod tests {
         assert_eq!(port, 5001);
         let (both, _) = bound("http://localhost:8250/", |_| None).expect("two sockets");
         assert_eq!(both, addresses(&["127.0.0.1:8250", "[::1]:8250"]));
-        // A port that somebody else has in one family is not taken.
+        // A port that is in use in one family is not taken.
         let (both, _) = bound("http://localhost/", |address| {
             let taken = address.is_ipv6() && address.port() < 5003;
             taken.then(|| io::ErrorKind::AddrInUse.into())
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn a_family_that_somebody_else_has_is_one() {
+    fn a_family_that_is_in_use_is_an_error() {
         for kind in [io::ErrorKind::AddrInUse, io::ErrorKind::PermissionDenied] {
             for v6 in [true, false] {
                 let error = bound("http://localhost:8250/", |address| {

@@ -48,7 +48,7 @@ impl LoopbackUri {
             _ => return Ok(None),
         };
         if url.scheme() != "http" {
-            return wrong("must begin with http://, as nobody has a certificate for loopback");
+            return wrong("must begin with http://, as there are no certificates for loopback");
         }
         if url.fragment().is_some() {
             return wrong("must not have a fragment (the part after #)");

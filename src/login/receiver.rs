@@ -23,23 +23,23 @@ use crate::{
 };
 
 /// Most connections at once. A browser opens a few, some of which it never uses.
-const VISITORS: usize = 64;
+const CONNECTIONS: usize = 64;
 
 /// The time that a browser has for its request.
-const PATIENCE: Duration = Duration::from_secs(30);
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The time in which what follows an answered request is read, so that the answer arrives.
-const DRAIN: Duration = Duration::from_secs(1);
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Most bytes that are read of one connection before the others have their turn.
-const AT_ONCE: usize = 2 * LIMIT;
+const READ_LIMIT: usize = 2 * LIMIT;
 
 /// Sockets of the redirection URI, and the connections of the browser. Nothing waits: each
 /// [`step`](Self::step) does what can be done. Dropped, it leaves no port.
 pub(crate) struct Receiver {
     listeners: Vec<TcpListener>,
     site: Site,
-    visitors: Vec<Visitor>,
+    connections: Vec<BrowserConnection>,
 }
 
 /// What is served, and what has happened.
@@ -53,7 +53,7 @@ struct Site {
 }
 
 /// A connection.
-struct Visitor {
+struct BrowserConnection {
     stream: TcpStream,
     since: Instant,
     phase: Phase,
@@ -80,7 +80,7 @@ impl Receiver {
                 is_answered: false,
                 was_shown: false,
             },
-            visitors: Vec::new(),
+            connections: Vec::new(),
         })
     }
 
@@ -106,8 +106,9 @@ impl Receiver {
 
     /// Whether the browser has got the page, and nothing is left to be written.
     pub(crate) fn is_finished(&self) -> bool {
-        let is_writing = |visitor: &Visitor| matches!(visitor.phase, Phase::Writing(..));
-        self.site.was_shown && !self.visitors.iter().any(is_writing)
+        let is_writing =
+            |connection: &BrowserConnection| matches!(connection.phase, Phase::Writing(..));
+        self.site.was_shown && !self.connections.iter().any(is_writing)
     }
 
     /// Serves what is there, and returns the answer to the authorization request when it comes:
@@ -115,12 +116,12 @@ impl Receiver {
     pub(crate) fn step(&mut self, is_answer: impl Fn(&str) -> bool) -> Option<Secret> {
         self.accept();
         let mut answer = None;
-        for visitor in &mut self.visitors {
-            let taken = visitor.step(&mut self.site, &is_answer);
+        for connection in &mut self.connections {
+            let taken = connection.step(&mut self.site, &is_answer);
             answer = answer.or(taken);
         }
-        let has_ended = |visitor: &Visitor| matches!(visitor.phase, Phase::Ended);
-        self.visitors.retain(|visitor| !has_ended(visitor));
+        let has_ended = |connection: &BrowserConnection| matches!(connection.phase, Phase::Ended);
+        self.connections.retain(|connection| !has_ended(connection));
         answer
     }
 
@@ -131,13 +132,13 @@ impl Receiver {
                 if stream.set_nonblocking(true).is_err() {
                     continue;
                 }
-                if self.visitors.len() >= VISITORS {
+                if self.connections.len() >= CONNECTIONS {
                     // The oldest of those that have not sent anything, or else the oldest.
-                    let is_idle = |visitor: &Visitor| matches!(&visitor.phase, Phase::Reading(bytes) if bytes.is_empty());
-                    let oldest = self.visitors.iter().position(is_idle).unwrap_or(0);
-                    self.visitors.remove(oldest);
+                    let is_idle = |connection: &BrowserConnection| matches!(&connection.phase, Phase::Reading(bytes) if bytes.is_empty());
+                    let oldest = self.connections.iter().position(is_idle).unwrap_or(0);
+                    self.connections.remove(oldest);
                 }
-                self.visitors.push(Visitor {
+                self.connections.push(BrowserConnection {
                     stream,
                     since: Instant::now(),
                     phase: Phase::Reading(Zeroizing::default()),
@@ -147,12 +148,12 @@ impl Receiver {
     }
 }
 
-impl Visitor {
+impl BrowserConnection {
     /// Does what can be done without waiting.
     fn step(&mut self, site: &mut Site, is_answer: &impl Fn(&str) -> bool) -> Option<Secret> {
         let mut answer = None;
         if let Phase::Reading(bytes) = &mut self.phase {
-            match fill(&mut self.stream, bytes) {
+            match read_available(&mut self.stream, bytes) {
                 Some(more) if more || !bytes.is_empty() => {
                     let arrived = read(bytes);
                     if let Some((reply, taken)) = site.reply(arrived, is_answer) {
@@ -165,25 +166,25 @@ impl Visitor {
                         self.phase = Phase::Ended;
                     }
                 }
-                Some(true) if self.since.elapsed() < PATIENCE => {}
+                Some(true) if self.since.elapsed() < REQUEST_TIMEOUT => {}
                 _ => self.phase = Phase::Ended,
             }
-            if matches!(self.phase, Phase::Reading(_)) && self.since.elapsed() >= PATIENCE {
+            if matches!(self.phase, Phase::Reading(_)) && self.since.elapsed() >= REQUEST_TIMEOUT {
                 self.phase = Phase::Ended;
             }
         }
         if let Phase::Writing(bytes, written) = &mut self.phase {
-            match pour(&mut self.stream, bytes, written) {
+            match write_available(&mut self.stream, bytes, written) {
                 Some(true) => {
                     let _ = self.stream.shutdown(Shutdown::Write);
                     self.phase = Phase::Draining(Instant::now());
                 }
-                Some(false) if self.since.elapsed() < 2 * PATIENCE => {}
+                Some(false) if self.since.elapsed() < 2 * REQUEST_TIMEOUT => {}
                 _ => self.phase = Phase::Ended,
             }
         }
         if let Phase::Draining(since) = self.phase
-            && (since.elapsed() >= DRAIN || !has_more(&mut self.stream))
+            && (since.elapsed() >= DRAIN_TIMEOUT || !may_have_more(&mut self.stream))
         {
             self.phase = Phase::Ended;
         }
@@ -251,10 +252,10 @@ impl Site {
 }
 
 /// Adds what has arrived. Returns whether more may come, or none if the connection is broken.
-fn fill(stream: &mut TcpStream, bytes: &mut Zeroizing<Vec<u8>>) -> Option<bool> {
+fn read_available(stream: &mut TcpStream, bytes: &mut Zeroizing<Vec<u8>>) -> Option<bool> {
     // Room for all of it, as what grows leaves copies behind.
     if bytes.capacity() == 0 {
-        bytes.reserve_exact(AT_ONCE);
+        bytes.reserve_exact(READ_LIMIT);
     }
     let mut buffer = Zeroizing::new([0; 2048]);
     loop {
@@ -272,7 +273,7 @@ fn fill(stream: &mut TcpStream, bytes: &mut Zeroizing<Vec<u8>>) -> Option<bool> 
 }
 
 /// Writes what can be written. Returns whether that was all, or none if the connection is broken.
-fn pour(stream: &mut TcpStream, bytes: &[u8], written: &mut usize) -> Option<bool> {
+fn write_available(stream: &mut TcpStream, bytes: &[u8], written: &mut usize) -> Option<bool> {
     while *written < bytes.len() {
         match stream.write(&bytes[*written..]) {
             Ok(0) => return None,
@@ -285,10 +286,10 @@ fn pour(stream: &mut TcpStream, bytes: &[u8], written: &mut usize) -> Option<boo
     Some(true)
 }
 
-/// Reads what nobody needs. Returns whether more may come.
-fn has_more(stream: &mut TcpStream) -> bool {
+/// Reads and discards. Returns whether more may come.
+fn may_have_more(stream: &mut TcpStream) -> bool {
     let mut buffer = [0; 2048];
-    for _ in 0..AT_ONCE / buffer.len() {
+    for _ in 0..READ_LIMIT / buffer.len() {
         match stream.read(&mut buffer) {
             Ok(0) => return false,
             Ok(_) => {}

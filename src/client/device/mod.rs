@@ -2,4 +2,4 @@
 
 mod polls;
 
-pub(super) use polls::{DevicePolls, Leading, Turn};
+pub(super) use polls::{DevicePolls, PollLeader, PollRole};

@@ -34,29 +34,33 @@ struct PollState {
 type PollOutcome = Option<Result<Token>>;
 
 /// A caller with a device code.
-pub(in super::super) struct Seat<'a> {
+pub(in super::super) struct PollWaiter<'a> {
     polls: &'a DevicePolls,
     key: DeviceKey,
     poll: Arc<Poll>,
 }
 
 /// Part of a caller.
-pub(in super::super) enum Turn<'a> {
+pub(in super::super) enum PollRole<'a> {
     /// To poll, for all others too.
-    Lead(Leading<'a>),
+    Lead(PollLeader<'a>),
     /// To wait for the outcome.
     Follow(Arc<Signal<PollOutcome>>),
 }
 
 /// The caller that polls. Dropped without an outcome, it leaves the polling to another.
-pub(in super::super) struct Leading<'a> {
+pub(in super::super) struct PollLeader<'a> {
     poll: &'a Poll,
     signal: Arc<Signal<PollOutcome>>,
 }
 
 impl DevicePolls {
     /// Joins those who wait for the code of `device`.
-    pub(in super::super) fn join(&self, device: &DeviceAuthorization, clock: &Clock) -> Seat<'_> {
+    pub(in super::super) fn join(
+        &self,
+        device: &DeviceAuthorization,
+        clock: &Clock,
+    ) -> PollWaiter<'_> {
         let key = device.device_code().digest();
         let new = || {
             let state = PollState {
@@ -67,7 +71,7 @@ impl DevicePolls {
         };
         let poll = self.lock().entry(key).or_insert_with(new).clone();
         let polls = self;
-        Seat { polls, key, poll }
+        PollWaiter { polls, key, poll }
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<DeviceKey, Arc<Poll>>> {
@@ -81,24 +85,24 @@ impl Poll {
     }
 }
 
-impl Seat<'_> {
+impl PollWaiter<'_> {
     /// Part of the caller: to poll, if no other does.
-    pub(in super::super) fn turn(&self) -> Turn<'_> {
+    pub(in super::super) fn role(&self) -> PollRole<'_> {
         let mut state = self.poll.lock();
         let is_left = |signal: &Arc<Signal<PollOutcome>>| matches!(signal.get(), Some(None));
         match &state.outcome {
-            Some(signal) if !is_left(signal) => Turn::Follow(signal.clone()),
+            Some(signal) if !is_left(signal) => PollRole::Follow(signal.clone()),
             _ => {
                 let signal = Arc::new(Signal::default());
                 state.outcome = Some(signal.clone());
                 let poll = &self.poll;
-                Turn::Lead(Leading { poll, signal })
+                PollRole::Lead(PollLeader { poll, signal })
             }
         }
     }
 }
 
-impl Drop for Seat<'_> {
+impl Drop for PollWaiter<'_> {
     fn drop(&mut self) {
         let mut polls = self.polls.lock();
         // The table's own and this one.
@@ -108,7 +112,7 @@ impl Drop for Seat<'_> {
     }
 }
 
-impl Leading<'_> {
+impl PollLeader<'_> {
     /// The state of the polling, which lasts beyond this caller.
     pub(in super::super) fn polling<T>(&self, with: impl FnOnce(&mut DevicePolling) -> T) -> T {
         with(&mut self.poll.lock().polling)
@@ -120,7 +124,7 @@ impl Leading<'_> {
     }
 }
 
-impl Drop for Leading<'_> {
+impl Drop for PollLeader<'_> {
     fn drop(&mut self) {
         // It keeps the first value.
         self.signal.set(None);

@@ -9,7 +9,7 @@ use super::{
         sleep,
         waiting::Deadline,
     },
-    loopback::{TICK, linger, too_late},
+    loopback::{TICK, serve_final_page, too_late},
 };
 use crate::{
     error::{Error, ErrorKind, Result},
@@ -56,7 +56,7 @@ impl<'a> LoginAttempt<'a> {
         }
     }
 
-    /// Whether there is somebody to log in.
+    /// Checks that a user can log in.
     pub(super) fn check(&self) -> Result<()> {
         let settings = self.settings;
         let has_surface = settings.on_prompt.is_some() || settings.open.is_some();
@@ -191,7 +191,7 @@ impl LoginAttempt<'_> {
             sleep(TICK).await;
         };
         if let Some(receiver) = sources.receiver.filter(Receiver::is_answered) {
-            linger(receiver).await;
+            serve_final_page(receiver).await;
         }
         let callback = callback.expose_secret();
         let login = self

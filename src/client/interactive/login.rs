@@ -21,13 +21,13 @@ use crate::{
 };
 
 /// How often the store is read while another process logs the user in.
-const LOOK: Duration = Duration::from_millis(300);
+const STORE_INTERVAL: Duration = Duration::from_millis(300);
 
 /// The time that is left for the exchange of the code and the store after the user has logged in.
-const AFTERWARDS: Duration = Duration::from_secs(120);
+const COMPLETION_TIME: Duration = Duration::from_secs(120);
 
 /// The right to log the user in.
-struct Permit {
+struct LoginPermit {
     _lock: LoginLock,
     /// That of the store, which other processes ask for.
     _lease: Option<HeldLease>,
@@ -93,7 +93,7 @@ impl OAuth2Client {
             attempt
                 .surface
                 .tick(|| LoginPrompt::WaitingForOther { left });
-            sleep(LOOK).await;
+            sleep(STORE_INTERVAL).await;
             if let Some(token) = self.stored().await? {
                 return Ok(token);
             }
@@ -132,20 +132,20 @@ impl OAuth2Client {
     }
 
     /// The right to log the user in, unless another process, task or thread has it.
-    async fn permit(&self, live: &Live, login: &InteractiveLogin) -> Result<Option<Permit>> {
+    async fn permit(&self, live: &Live, login: &InteractiveLogin) -> Result<Option<LoginPermit>> {
         let Some(lock) = LoginLock::try_acquire(live.shared.id()) else {
             return Ok(None);
         };
         let sync = self.session.live()?.store_sync();
         if sync.store().is_none() {
-            return Ok(Some(Permit {
+            return Ok(Some(LoginPermit {
                 _lock: lock,
                 _lease: None,
             }));
         }
-        let time = login.longest().saturating_add(AFTERWARDS);
+        let time = login.longest().saturating_add(COMPLETION_TIME);
         let lease = sync.try_lease_for(time).await?;
-        Ok(lease.map(|lease| Permit {
+        Ok(lease.map(|lease| LoginPermit {
             _lock: lock,
             _lease: Some(lease),
         }))

@@ -16,7 +16,7 @@ use crate::{
 pub(super) const TICK: Duration = Duration::from_millis(20);
 
 /// The time that a browser has to load the page of the end.
-const LINGER: Duration = Duration::from_secs(2);
+const FINAL_PAGE_TIME: Duration = Duration::from_secs(2);
 
 /// The time that a user has, unless it is set.
 const TIMEOUT: Duration = Duration::from_secs(300);
@@ -110,7 +110,7 @@ impl Loopback {
                 .receiver
                 .step(|callback| pending.is_answered_by(callback));
             if let Some(answer) = answer {
-                linger(self.receiver).await;
+                serve_final_page(self.receiver).await;
                 return Ok(answer);
             }
             if deadline.is_over() {
@@ -127,8 +127,8 @@ pub(super) fn too_late() -> Error {
 
 /// Serves the page of the end, and closes.
 #[maybe_async]
-pub(super) async fn linger(mut receiver: Receiver) {
-    let deadline = Deadline::after(LINGER);
+pub(super) async fn serve_final_page(mut receiver: Receiver) {
+    let deadline = Deadline::after(FINAL_PAGE_TIME);
     while !receiver.is_finished() && !deadline.is_over() {
         sleep(TICK).await;
         receiver.step(|_| false);

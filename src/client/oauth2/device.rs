@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use super::super::{
-    device::{Leading, Turn},
+    device::{PollLeader, PollRole},
     maybe_async,
     oauth2::{client::OAuth2Client, login::Login},
     session::Live,
@@ -93,20 +93,20 @@ impl OAuth2Client {
                 "the device authorization was made by another server than that of this client",
             ));
         }
-        let seat = live
+        let waiter = live
             .shared
             .device_polls
             .join(&device, &live.shared.settings.clock);
         loop {
-            let followed = match seat.turn() {
-                Turn::Lead(leading) => {
+            let followed = match waiter.role() {
+                PollRole::Lead(leader) => {
                     // Where this caller stops waiting, another goes on.
-                    let outcome = self.poll(&device, &leading, tick).await?;
-                    leading.finish(outcome.clone());
+                    let outcome = self.poll(&device, &leader, tick).await?;
+                    leader.finish(outcome.clone());
                     live.report_login(&outcome);
                     return self.logged_in_on_device(&live, &device, outcome?).await;
                 }
-                Turn::Follow(signal) => signal.wait_for(SLICE).await,
+                PollRole::Follow(signal) => signal.wait_for(SLICE).await,
             };
             self.session.live()?;
             tick(device.left(live.shared.settings.clock.now()))?;
@@ -134,14 +134,14 @@ impl OAuth2Client {
     async fn poll(
         &self,
         device: &DeviceAuthorization,
-        leading: &Leading<'_>,
+        leader: &PollLeader<'_>,
         tick: &mut Tick<'_>,
     ) -> Result<Result<Token>> {
         let grant = device.grant();
         loop {
             let live = self.session.live()?;
             let clock = &live.shared.settings.clock;
-            let wait = match leading.polling(|polling| polling.wait(clock)) {
+            let wait = match leader.polling(|polling| polling.wait(clock)) {
                 Ok(wait) => wait,
                 Err(expired) => return Ok(Err(expired)),
             };
@@ -157,7 +157,7 @@ impl OAuth2Client {
                 Err(error) => (Err(error), None),
             };
             let now = clock.monotonic();
-            let outcome = leading.polling(|polling| polling.after(token, interval, now));
+            let outcome = leader.polling(|polling| polling.after(token, interval, now));
             if let Some(outcome) = outcome.transpose() {
                 return Ok(outcome);
             }

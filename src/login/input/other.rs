@@ -2,7 +2,7 @@
 
 use zeroize::Zeroizing;
 
-/// Lines that somebody types.
+/// Lines that the user types.
 pub(crate) enum TypedLines {}
 
 impl TypedLines {

@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 /// Longest line, in bytes.
 const LIMIT: usize = 64 * 1024;
 
-/// Lines that somebody types.
+/// Lines that the user types.
 pub(crate) struct TypedLines<F = Stdin> {
     source: F,
     line: Zeroizing<Vec<u8>>,

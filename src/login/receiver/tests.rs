@@ -169,7 +169,7 @@ fn garbage_and_what_is_too_large_are_turned_away() {
 }
 
 #[test]
-fn slow_half_open_and_parallel_connections_hold_up_nobody() {
+fn slow_half_open_and_parallel_connections_delay_no_other() {
     let mut receiver = receiver("http://127.0.0.1/cb");
     // One that sends nothing, one that closes, one that closes its half in mid request.
     let silent = connect(&receiver);
@@ -184,12 +184,12 @@ fn slow_half_open_and_parallel_connections_hold_up_nobody() {
         assert!(receiver.step(is_answer).is_none());
     }
     // More than are kept at once.
-    let crowd: Vec<_> = (0..2 * VISITORS).map(|_| connect(&receiver)).collect();
+    let crowd: Vec<_> = (0..2 * CONNECTIONS).map(|_| connect(&receiver)).collect();
     assert!(receiver.step(is_answer).is_none());
     assert!(
-        receiver.visitors.len() <= VISITORS,
+        receiver.connections.len() <= CONNECTIONS,
         "{}",
-        receiver.visitors.len()
+        receiver.connections.len()
     );
     slow.write_all(b"\n").expect("the last byte");
     let (_, answer) = reply(&mut receiver, &mut slow);
@@ -248,11 +248,11 @@ fn a_port_is_free_again_as_soon_as_it_is_dropped() {
     let first = receiver("http://127.0.0.1/cb");
     let uri = first.redirect_uri();
     assert!(Receiver::bind(LoopbackUri::parse(&uri).expect("a URI").expect("loopback")).is_err());
-    let visitor = connect(&first);
+    let connection = connect(&first);
     drop(first);
     let second = receiver(&uri);
     assert_eq!(second.redirect_uri(), uri);
-    drop(visitor);
+    drop(connection);
 }
 
 #[test]
