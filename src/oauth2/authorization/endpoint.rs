@@ -123,7 +123,7 @@ impl AuthorizationEndpoint {
     /// # Errors
     ///
     /// If a parameter cannot be sent, is set by a method of its own, or is already in the
-    /// endpoint's URL.
+    /// endpoint's URL; or if the server lists PKCE methods without that of the request.
     ///
     /// [RFC 6749 section 4.1.1](https://www.rfc-editor.org/rfc/rfc6749#section-4.1.1)
     pub fn request(&self, request: AuthorizationRequest) -> Result<AuthorizationUrl> {
@@ -145,6 +145,9 @@ impl AuthorizationEndpoint {
             }
             None => Some(random_text()?),
         };
+        if code_verifier.is_some() {
+            request.pkce.check(&self.server)?;
+        }
         let client = &self.client;
         let of_client = || client.redirect_uri().map(str::to_owned);
         let redirect_uri = request.redirect_uri.clone().or_else(of_client);

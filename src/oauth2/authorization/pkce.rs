@@ -5,7 +5,12 @@
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use ring::digest::{SHA256, digest};
 
-use crate::{error::Result, random, secret::Secret};
+use crate::{
+    error::{Error, Result},
+    oauth2::server::AuthorizationServer,
+    random,
+    secret::Secret,
+};
 
 /// PKCE method, which binds a code to the client that requested it.
 ///
@@ -35,6 +40,23 @@ pub enum Pkce {
 }
 
 impl Pkce {
+    /// Checks that the server offers the method. One that lists none may support it all the same,
+    /// such as Entra ID and Amazon Cognito.
+    pub(crate) fn check(self, server: &AuthorizationServer) -> Result<()> {
+        let method = match self {
+            Self::S256 => "S256",
+            Self::Plain => "plain",
+            Self::Off => return Ok(()),
+        };
+        match server.code_challenge_methods_supported() {
+            Some(offered) if !offered.contains(&method) => Err(Error::usage(format!(
+                "the server does not offer the PKCE method {method} \
+                 (code_challenge_methods_supported); AuthorizationRequest::pkce sets another one"
+            ))),
+            _ => Ok(()),
+        }
+    }
+
     /// The parameters `code_challenge_method` and `code_challenge` for `verifier`.
     pub(crate) fn challenge(self, verifier: &Secret) -> Option<(&'static str, String)> {
         let verifier = verifier.expose_secret();
@@ -105,5 +127,37 @@ mod tests {
             })
             .collect();
         assert_eq!(texts.len(), 100);
+    }
+
+    #[test]
+    fn a_method_that_the_server_does_not_offer_is_never_replaced() {
+        let listed = |methods: &[&str]| {
+            let methods = methods.iter().copied();
+            AuthorizationServer::default().with_code_challenge_methods_supported(methods)
+        };
+        let without = AuthorizationServer::default();
+        for server in [
+            &without,
+            &listed(&["plain", "S256"]),
+            &listed(&["S256", "future"]),
+        ] {
+            Pkce::S256.check(server).expect("offered, or not said");
+        }
+        for server in [
+            listed(&["plain"]),
+            listed(&[]),
+            listed(&["s256"]),
+            listed(&["future"]),
+        ] {
+            let error = Pkce::S256
+                .check(&server)
+                .expect_err("S256 is not in the list");
+            assert!(error.to_string().contains("S256"), "{error}");
+            Pkce::Off.check(&server).expect("a named value");
+        }
+        Pkce::Plain
+            .check(&listed(&["plain"]))
+            .expect("a named value");
+        assert!(Pkce::Plain.check(&listed(&["S256"])).is_err());
     }
 }

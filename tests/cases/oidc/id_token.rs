@@ -269,3 +269,22 @@ async fn without_openid_an_id_token_is_verified_if_it_comes() -> TestResult {
     assert_eq!(error.kind(), ErrorKind::Usage);
     Ok(())
 }
+
+#[maybe_async]
+#[test]
+async fn an_issuer_exception_is_for_one_issuer() -> TestResult {
+    let provider = Provider::start();
+    provider.lie(|lies| lies.id_token = json!({"iss": "id.example"}));
+    let rules = |issuer: &str| IdTokenRules::new().issuer_alias(issuer, "id.example");
+    let client = client_of(&provider)
+        .id_token(rules(&provider.issuer()))
+        .build()?;
+    let login = log_in(&provider, &client, openid()).await?;
+    assert_eq!(login.id_token.expect("an ID token").issuer(), "id.example");
+    let other = client_of(&provider)
+        .id_token(rules("https://other.example"))
+        .build()?;
+    let error = log_in(&provider, &other, openid()).await.unwrap_err();
+    assert!(error.to_string().contains("(iss)"), "{error}");
+    Ok(())
+}

@@ -173,3 +173,21 @@ async fn oidcc_client_test_3rd_party_init_login() -> TestResult {
     }
     Ok(())
 }
+
+#[maybe_async]
+#[test]
+async fn plain_pkce_is_never_used_unasked() -> TestResult {
+    let provider = Provider::start();
+    for methods in [json!(["plain"]), json!([]), json!(["S512"])] {
+        provider.lie(|lies| lies.metadata = json!({"code_challenge_methods_supported": methods}));
+        let client = client_of(&provider).build()?;
+        let error = client.create_authorization_url(openid()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Usage);
+        assert!(error.to_string().contains("S256"), "{error}");
+    }
+    provider.lie(|lies| lies.metadata = json!({"code_challenge_methods_supported": null}));
+    let client = client_of(&provider).build()?;
+    let AuthorizationUrl { url, .. } = client.create_authorization_url(openid())?;
+    assert!(url.as_str().contains("code_challenge_method=S256"));
+    Ok(())
+}
