@@ -269,3 +269,36 @@ fn a_login_of_many_processes_opens_one_browser_with_the_whole_address() {
     assert_eq!(opened().unwrap().lines().count(), 1);
     assert_eq!(server.count("/token"), 1);
 }
+
+/// As with Ctrl-C.
+#[test]
+fn a_login_that_is_interrupted_leaves_no_port_no_lease_and_no_token() {
+    for mode in MODES {
+        let (server, files) = (provider(false), Files::new("interrupted"));
+        let store = || FileTokenStore::new(&files.token);
+        let terminal = Terminal::new();
+        let mut command = command_line(mode, &server, &files.token);
+        terminal.attach(&mut command);
+        let mut child = command.spawn().unwrap();
+        let page = callback(&address(&terminal, &server), "c");
+        let is_open = || TcpStream::connect(("127.0.0.1", page.port().unwrap())).is_ok();
+        assert!(is_open());
+        assert!(
+            store().try_lease().unwrap().is_none(),
+            "it is held meanwhile"
+        );
+        let kill = format!("kill -INT {}", child.id());
+        assert!(
+            Command::new("sh")
+                .args(["-c", &kill])
+                .status()
+                .unwrap()
+                .success()
+        );
+        assert!(!child.wait().unwrap().success());
+        assert!(!is_open());
+        assert!(store().try_lease().unwrap().is_some());
+        assert!(store().read().unwrap().is_none());
+        assert_eq!(server.count("/token"), 0);
+    }
+}
