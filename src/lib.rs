@@ -23,6 +23,10 @@ mod json;
 )]
 pub mod lifecycle;
 pub mod oauth1;
+#[cfg_attr(
+    not(any(feature = "async", feature = "blocking")),
+    allow(dead_code, reason = "the clients discover servers")
+)]
 pub mod oauth2;
 #[cfg_attr(
     not(any(feature = "async", feature = "blocking")),
@@ -33,6 +37,10 @@ mod pem;
 mod random;
 mod secret;
 mod token_store;
+#[cfg_attr(
+    not(any(feature = "async", feature = "blocking")),
+    allow(dead_code, reason = "the clients fetch documents")
+)]
 mod wire;
 
 #[cfg(any(feature = "async", feature = "blocking"))]

@@ -85,7 +85,8 @@ impl Session {
         if live.slot.published().is_none() {
             return Ok(());
         }
-        if live.shared.settings.server.revocation_endpoint().is_some() {
+        let server = live.shared.known_or_fetched_server().await?;
+        if server.revocation_endpoint().is_some() {
             return self.revoke_token().await;
         }
         let slot = self.forget()?;

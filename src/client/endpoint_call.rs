@@ -121,7 +121,9 @@ impl EndpointCall<'_> {
         reason: &'static str,
     ) -> Result<Token> {
         let settings = &self.shared.settings;
-        let (client, endpoint) = (settings.name(), settings.server.token_endpoint());
+        let server = self.shared.server();
+        let endpoint = server.as_ref().and_then(|server| server.token_endpoint());
+        let client = settings.name();
         let span = trace::token_request(client, grant.grant_type(), endpoint, reason);
         let token = in_span(&span, || self.token_by(grant)).await;
         span.end(token.as_ref());
@@ -130,9 +132,12 @@ impl EndpointCall<'_> {
 
     async fn token_by(&self, grant: &dyn Grant) -> Result<Token> {
         let settings = &self.shared.settings;
-        let endpoint = settings.token_endpoint()?;
+        let started = Instant::now();
+        let server = self.shared.fetch_server(settings.timeout).await?;
+        let endpoint = settings.token_endpoint(&server)?;
         let token = self
             .exchange(
+                started,
                 Repetition::of(grant),
                 || endpoint.request(grant),
                 |request, response| {
@@ -153,8 +158,12 @@ impl EndpointCall<'_> {
         &self,
         asked: &DeviceAuthorizationRequest,
     ) -> Result<DeviceAuthorization> {
-        let endpoint = self.shared.settings.device_authorization_endpoint()?;
+        let settings = &self.shared.settings;
+        let started = Instant::now();
+        let server = self.shared.fetch_server(settings.timeout).await?;
+        let endpoint = settings.device_authorization_endpoint(&server)?;
         self.exchange(
+            started,
             Repetition::Unavailable,
             || endpoint.request(asked),
             |request, response| endpoint.read_response(request, response),
@@ -168,8 +177,12 @@ impl EndpointCall<'_> {
         &self,
         grant: &DeviceCode,
     ) -> Result<(Result<Token>, Option<Duration>)> {
-        let endpoint = self.shared.settings.token_endpoint()?;
+        let settings = &self.shared.settings;
+        let started = Instant::now();
+        let server = self.shared.fetch_server(settings.timeout).await?;
+        let endpoint = settings.token_endpoint(&server)?;
         self.exchange(
+            started,
             Repetition::Never,
             || endpoint.request(grant),
             |request, response| {
@@ -182,9 +195,13 @@ impl EndpointCall<'_> {
 
     /// Revokes `token`.
     pub(super) async fn revoke(&self, token: &Secret, hint: Option<&TokenTypeHint>) -> Result<()> {
-        let endpoint = self.shared.settings.revocation_endpoint()?;
+        let settings = &self.shared.settings;
+        let started = Instant::now();
+        let server = self.shared.fetch_server(settings.timeout).await?;
+        let endpoint = settings.revocation_endpoint(&server)?;
         let revoked = self
             .exchange(
+                started,
                 Repetition::Unavailable,
                 || endpoint.request(token, hint),
                 |request, response| endpoint.read_response(request, response),
@@ -200,8 +217,12 @@ impl EndpointCall<'_> {
         token: &Secret,
         hint: Option<&TokenTypeHint>,
     ) -> Result<Introspection> {
-        let endpoint = self.shared.settings.introspection_endpoint()?;
+        let settings = &self.shared.settings;
+        let started = Instant::now();
+        let server = self.shared.fetch_server(settings.timeout).await?;
+        let endpoint = settings.introspection_endpoint(&server)?;
         self.exchange(
+            started,
             Repetition::Unavailable,
             || endpoint.request(token, hint),
             |request, response| endpoint.read_response(request, response),
@@ -210,15 +231,15 @@ impl EndpointCall<'_> {
     }
 
     /// Calls an endpoint, repeatedly only if the request was certainly not processed, and within
-    /// the timeout for all attempts.
+    /// the timeout for all attempts and for what was done before them.
     async fn exchange<T>(
         &self,
+        started: Instant,
         repetition: Repetition,
         request: impl Fn() -> Result<EndpointRequest> + Send + Sync,
         read: impl Fn(&EndpointRequest, EndpointResponse) -> Result<T> + Send + Sync,
     ) -> Result<T> {
         let timeout = self.shared.settings.timeout;
-        let started = Instant::now();
         let mut attempt = 1;
         loop {
             // New each time: an assertion must not be sent twice.

@@ -33,7 +33,8 @@ impl Live {
     /// The keys of the server: those in memory, or fetched if there are none or their lifetime has
     /// ended. If that fails, old ones stay in use.
     pub(super) async fn keys(&self, deadline: Deadline) -> Result<KeySet> {
-        let url = self.shared.settings.jwks_uri()?;
+        let server = self.shared.fetch_server(deadline.left()).await?;
+        let url = self.shared.settings.jwks_uri(&server)?;
         let now = self.shared.settings.clock.now();
         let is_current = |keys: &KeySet| keys.is_current(&url, now);
         let is_usable = |keys: &KeySet| keys.is_of(&url);
@@ -42,7 +43,8 @@ impl Live {
 
     /// Other keys than `old`, which did not fit a token.
     async fn other_keys(&self, old: &KeySet, deadline: Deadline) -> Result<KeySet> {
-        let url = self.shared.settings.jwks_uri()?;
+        let server = self.shared.fetch_server(deadline.left()).await?;
+        let url = self.shared.settings.jwks_uri(&server)?;
         // Another caller may have fetched them, or tried to, meanwhile.
         let is_current = |keys: &KeySet| keys.is_of(&url) && !keys.is_same_fetch(old);
         self.fetch_keys(&url, is_current, |_| false, deadline).await

@@ -27,6 +27,7 @@ mod obtain;
 mod oidc;
 mod renewal;
 mod request;
+mod server;
 mod session;
 mod settings;
 mod shared;

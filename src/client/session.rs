@@ -349,10 +349,11 @@ impl fmt::Debug for Session {
                     Identity::Issuer(issuer) => debug.field("issuer", issuer),
                 };
                 let token = slot.published().map(|published| published.token.clone());
-                debug
-                    .field("server", &shared.settings.server)
-                    .field("token", &token)
-                    .finish()
+                match (shared.server(), &shared.settings.discovery) {
+                    (None, Some(found)) => debug.field("server", &found.discovery),
+                    (server, _) => debug.field("server", &server.unwrap_or_default()),
+                };
+                debug.field("token", &token).finish()
             }
             HandleState::Closing(_) | HandleState::Closed => f.write_str("Closed"),
         }

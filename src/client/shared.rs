@@ -8,6 +8,7 @@ use super::{
 };
 use crate::{
     lifecycle::{now::Now, slots::Slots},
+    oauth2::{provider::refresh::refresh_needs_scope, server::metadata::AuthorizationServer},
     oidc::{key_set::KeySet, logout_token::UsedLogoutTokens},
     trace,
 };
@@ -17,6 +18,8 @@ pub(super) struct Shared {
     pub(super) settings: Settings,
     pub(super) transport: Arc<Transport>,
     pub(super) slots: Slots<Waiting>,
+    /// The metadata of a server that is discovered.
+    pub(super) server: DocumentCache<AuthorizationServer>,
     /// The keys with which the server signs.
     pub(super) keys: DocumentCache<KeySet>,
     pub(super) device_polls: DevicePolls,
@@ -28,8 +31,15 @@ pub(super) struct Shared {
 
 impl Shared {
     pub(super) fn new(settings: Settings, transport: Transport, slots: Slots<Waiting>) -> Self {
+        let metadata = settings.discovery.as_ref();
+        let metadata = metadata.and_then(|found| found.metadata.clone());
+        let token_endpoint = metadata
+            .as_ref()
+            .unwrap_or(&settings.server)
+            .token_endpoint();
         Self {
-            sends_scope: AtomicBool::new(settings.refreshes_with_scope()),
+            sends_scope: AtomicBool::new(token_endpoint.is_some_and(refresh_needs_scope)),
+            server: DocumentCache::new(metadata),
             keys: DocumentCache::new(settings.key_set.clone()),
             used_logout_tokens: Mutex::default(),
             settings,

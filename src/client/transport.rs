@@ -1,6 +1,8 @@
 //! The connections of a client and its children: separate ones for the server's endpoints and for
 //! API calls, which follow redirects differently.
 
+mod resolver;
+
 use std::{sync::Arc, time::Duration};
 
 use reqwest::{
@@ -12,13 +14,17 @@ use reqwest::{
 use super::{execute, http, http_base, http_client, maybe_async, read_capped, require_runtime};
 use crate::{
     error::{Error, Result},
-    oauth2::{request::EndpointRequest, token::bearer::TokenPlacement},
+    oauth2::{
+        request::EndpointRequest, server::address::AddressGuard, token::bearer::TokenPlacement,
+    },
     tls,
     wire::{
         response::EndpointResponse,
         secure_url::{is_loopback, is_secure},
     },
 };
+
+use resolver::{GuardedResolver, refused_address};
 
 /// The user's change to reqwest's builder.
 pub(super) type ConfigureHttp =
@@ -46,6 +52,8 @@ pub(super) struct Transport {
     direct: Option<Connections>,
     timeout: Duration,
     allow_http: bool,
+    /// Of the endpoints of a server that was discovered.
+    guard: Option<Arc<AddressGuard>>,
 }
 
 /// Redirects of API calls that reqwest follows.
@@ -69,9 +77,18 @@ impl Transport {
         timeout: Duration,
         allow_http: bool,
         follow: Follow,
+        guard: Option<Arc<AddressGuard>>,
     ) -> Result<Self> {
         let connections = |without_environment| {
-            Connections::new(configure, without_environment, timeout, allow_http, follow)
+            let guard = guard.as_ref();
+            Connections::new(
+                configure,
+                without_environment,
+                timeout,
+                allow_http,
+                follow,
+                guard,
+            )
         };
         let environment_has_proxy = PROXY_VARIABLES
             .into_iter()
@@ -85,6 +102,7 @@ impl Transport {
             },
             timeout,
             allow_http,
+            guard,
         })
     }
 
@@ -129,6 +147,7 @@ impl Connections {
         timeout: Duration,
         allow_http: bool,
         follow: Follow,
+        guard: Option<&Arc<AddressGuard>>,
     ) -> Result<Self> {
         let base = || -> Result<http::ClientBuilder> {
             let builder = http_base()
@@ -156,6 +175,10 @@ impl Connections {
             .referer(false)
             .connect_timeout(timeout.min(CONNECT_TIMEOUT))
             .timeout(timeout);
+        let endpoints = match guard {
+            Some(guard) => endpoints.dns_resolver(Arc::new(GuardedResolver::new(guard.clone()))),
+            None => endpoints,
+        };
         let resources = base()?
             .redirect(match follow {
                 Follow::Nothing => Policy::none(),
@@ -212,11 +235,19 @@ impl Transport {
         status_suffices: bool,
     ) -> Result<EndpointResponse> {
         self.check(request.url())?;
+        if let Some(guard) = &self.guard {
+            let checked = guard.check_request(request.url());
+            checked.map_err(|refused| Error::untrusted(refused.to_string()))?;
+        }
         // On the request, so that it holds until the last byte in both modes.
         *request.timeout_mut() = Some(limit);
         let endpoints = &self.connections(request.url()).endpoints;
         require_runtime()?;
-        let response = execute(endpoints, request).await?;
+        let response = execute(endpoints, request).await;
+        let response = response.map_err(|error| match refused_address(&error) {
+            Some(refused) => Error::untrusted(refused.to_string()),
+            None => error.into(),
+        })?;
         let status = response.status();
         let headers = response.headers().clone();
         let body = match read_capped(response, ANSWER_LIMIT).await {

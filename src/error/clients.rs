@@ -45,6 +45,14 @@ impl Error {
         source.is_some_and(reqwest::Error::is_connect) && self.is_transient()
     }
 
+    /// Marks the outcome as of no consequence: the request for a document changes nothing.
+    pub(crate) fn without_consequence(self) -> Self {
+        match self.outcome_unknown() {
+            true => self.changed(|cause| cause.outcome_unknown = false),
+            false => self,
+        }
+    }
+
     /// Marks the outcome as unknown, where the server may have processed the request all the same.
     pub(crate) fn ambiguous(self) -> Self {
         match self.response() {

@@ -10,7 +10,7 @@ mod text;
 mod token;
 mod value;
 
-pub(crate) use call::Call;
+pub(crate) use {call::Call, text::one_line};
 
 pub use {
     code::ErrorCode,

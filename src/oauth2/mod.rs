@@ -58,6 +58,6 @@ pub use {
     request::{EndpointRequest, TokenRequest},
     response::EndpointResponse,
     scope::Scope,
-    server::AuthorizationServer,
+    server::{AuthorizationServer, Discovery},
     token::{Token, bearer::TokenPlacement, refresh::RefreshPolicy},
 };

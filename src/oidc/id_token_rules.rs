@@ -4,8 +4,7 @@
 
 use std::time::Duration;
 
-use super::tenants::Tenants;
-use crate::jose::Algorithm;
+use crate::{jose::Algorithm, oauth2::server::tenants::Tenants};
 
 /// Rules for ID tokens. The defaults are strict, and right for most providers.
 ///
@@ -104,6 +103,14 @@ impl IdTokenRules {
     #[must_use]
     pub fn any_tenant(mut self) -> Self {
         self.tenants = Tenants::Any;
+        self
+    }
+
+    /// Accepts the tenants that were named where the server is discovered, unless others are.
+    pub(crate) fn or_tenants(mut self, tenants: &Tenants) -> Self {
+        if self.tenants == Tenants::None {
+            self.tenants = tenants.clone();
+        }
         self
     }
 

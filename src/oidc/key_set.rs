@@ -321,6 +321,8 @@ pub(crate) struct KeySource {
 impl DocumentSource for KeySource {
     type Document = KeySet;
 
+    const NAME: &'static str = "jwks_uri";
+
     fn step(&mut self, response: Option<Result<EndpointResponse>>) -> FetchStep<KeySet> {
         match response {
             None => FetchStep::Get(self.jwks_uri.clone()),

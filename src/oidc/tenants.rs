@@ -1,28 +1,9 @@
 //! Issuers with a placeholder for the tenant, as Microsoft Entra ID has.
 
-use crate::jose::Claims;
-
-/// Placeholder of the tenant in the issuer of Entra ID's common metadata.
-const PLACEHOLDER: &str = "{tenantid}";
-
-/// Tenants whose ID tokens are accepted where the issuer has a placeholder.
-#[derive(Clone, Debug, Default)]
-pub(super) enum Tenants {
-    #[default]
-    None,
-    These(Vec<String>),
-    Any,
-}
-
-impl Tenants {
-    fn has(&self, tenant: &str) -> bool {
-        match self {
-            Self::None => false,
-            Self::These(tenants) => tenants.iter().any(|one| one.eq_ignore_ascii_case(tenant)),
-            Self::Any => true,
-        }
-    }
-}
+use crate::{
+    jose::Claims,
+    oauth2::server::tenants::{TENANT as PLACEHOLDER, Tenants},
+};
 
 pub(super) fn is_template(issuer: &str) -> bool {
     issuer.contains(PLACEHOLDER)

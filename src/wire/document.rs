@@ -23,7 +23,7 @@ const COOL_DOWN: u64 = 60;
 
 /// Freshness of a document: its lifetime, and the last attempt to replace it. In seconds since 1970,
 /// as it may be kept for another process.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Freshness {
     fetched_at: u64,
     expires_at: u64,
@@ -54,6 +54,10 @@ impl Freshness {
 
     pub(crate) fn fetched_at(&self) -> Duration {
         Duration::from_secs(self.fetched_at)
+    }
+
+    pub(crate) fn expires_at(&self) -> Duration {
+        Duration::from_secs(self.expires_at)
     }
 
     /// Whether the document is within its lifetime. Before it was fetched it is not: the clock was
@@ -161,6 +165,9 @@ pub(crate) trait Document: Clone + Send + Sync + 'static {
 /// Requests that bring a document: each response decides on the next one.
 pub(crate) trait DocumentSource: Send + 'static {
     type Document: Document;
+
+    /// The name for error messages.
+    const NAME: &'static str;
 
     /// The first step, without a response, or the step after the last one.
     fn step(&mut self, response: Option<Result<EndpointResponse>>) -> FetchStep<Self::Document>;

@@ -15,6 +15,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "settings",
             "device",
             "shared",
+            "server",
             "endpoint_call",
             "store_sync",
             "delivery",

@@ -60,6 +60,7 @@ mod client_credentials;
 pub mod close;
 mod compliance;
 pub mod device;
+mod discovery;
 #[cfg(feature = "tracing")]
 mod events;
 mod faults;

@@ -218,7 +218,9 @@ impl AssertionClientBuilder {
     /// cannot be set up.
     pub fn build(self) -> Result<AssertionClient> {
         let (settings, grant) = self.settings()?;
-        let transport = self.http.transport(Follow::Bearer(self.tokens.placement))?;
+        let transport = self
+            .http
+            .transport(Follow::Bearer(self.tokens.placement), None)?;
         let session = Session::new(settings, transport, self.tokens.token, Some(grant));
         Ok(AssertionClient::new(session))
     }

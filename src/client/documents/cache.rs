@@ -8,7 +8,7 @@ use std::{
 use super::super::{Signal, maybe_async, run_detached_for, transport::Transport};
 use crate::{
     clock::Clock,
-    error::{Error, Result},
+    error::{Call, Error, ErrorKind, Result},
     lifecycle::pacing::Pacing,
     trace,
     wire::document::{Document, DocumentSource, FetchStep},
@@ -145,13 +145,22 @@ pub(in super::super) struct DocumentFetch<S> {
 impl<S: DocumentSource> DocumentFetch<S> {
     async fn run(mut self, claim: FetchClaim<S::Document>) -> Result<S::Document> {
         let started = Instant::now();
-        let mut response = None;
+        let (mut response, mut call) = (None, None);
         loop {
             match self.source.step(response) {
-                FetchStep::Done(fetched) => return claim.finish(fetched),
+                FetchStep::Done(fetched) => {
+                    let fetched = fetched.map_err(Error::without_consequence);
+                    return claim.finish(fetched.map_err(|error| match call {
+                        Some(call) if error.kind() == ErrorKind::Server => error.of_call(&call),
+                        _ => error,
+                    }));
+                }
                 FetchStep::Get(url) => {
                     let left = self.transport.timeout().saturating_sub(started.elapsed());
-                    response = Some(self.transport.get(url, left).await);
+                    let here = Call::new(S::NAME, &url, "the request");
+                    let received = self.transport.get(url, left).await;
+                    response = Some(received.map_err(|error| error.of_call(&here)));
+                    call = Some(here);
                 }
             }
         }

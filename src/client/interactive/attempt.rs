@@ -78,8 +78,8 @@ impl<'a> LoginAttempt<'a> {
     fn can_use_device(&self) -> bool {
         let live = self.client.session.live();
         let has_endpoint = live.is_ok_and(|live| {
-            let server = &live.shared.settings.server;
-            server.device_authorization_endpoint().is_some()
+            let server = live.shared.server();
+            server.is_some_and(|server| server.device_authorization_endpoint().is_some())
         });
         has_endpoint && self.settings.way == Way::Any
     }
@@ -107,6 +107,7 @@ impl LoginAttempt<'_> {
         if self.settings.way == Way::Device {
             return self.by_device().await;
         }
+        self.client.fetch_server().await?;
         let opens = self.can_open() || (self.settings.way == Way::Browser && !self.takes_paste());
         if !opens && self.can_use_device() {
             let login = self.by_device().await;
@@ -154,7 +155,7 @@ impl LoginAttempt<'_> {
         }
         let redirect_uri = receiver.as_ref().map_or(registered, Receiver::redirect_uri);
         let request = settings.authorization_request(&redirect_uri);
-        let AuthorizationUrl { url, pending } = self.client.create_authorization_url(request)?;
+        let AuthorizationUrl { url, pending } = self.client.begin_authorization(request).await?;
         let mut prompt = LoginPrompt::Browser {
             url: url.clone(),
             opens,

@@ -187,7 +187,7 @@ impl OAuth1ClientBuilder {
     /// cannot be set up.
     pub fn build(self) -> Result<OAuth1Client> {
         let settings = self.settings()?;
-        let transport = self.http.transport(Follow::Nothing)?;
+        let transport = self.http.transport(Follow::Nothing, None)?;
         let session = SignedSession::new(settings, transport, self.token);
         Ok(OAuth1Client::new(session))
     }

@@ -5,20 +5,23 @@ use std::{fmt, sync::Arc};
 use reqwest::Method;
 
 use super::super::{
-    http,
+    documents::cache::{DocumentCache, DocumentFetch},
+    http, maybe_async,
     oauth2::client::OAuth2Client,
     session::Session,
     settings::{
-        Authentication, HttpSettings, OpenIdSettings, TokenSettings, http_settings,
-        timeout_with_renewal, token_settings,
+        Authentication, DiscoverySettings, HttpSettings, OpenIdSettings, TokenSettings,
+        http_settings, timeout_with_renewal, token_settings,
     },
     transport::Follow,
 };
 use crate::{
     error::Result,
     oauth2::{
-        client::ClientRegistration, client_auth::ClientAuth, grant::Grant,
-        server::AuthorizationServer,
+        client::ClientRegistration,
+        client_auth::ClientAuth,
+        grant::Grant,
+        server::{discovery::Discovery, metadata::AuthorizationServer},
     },
     oidc::{id_token_rules::IdTokenRules, key_set::KeySet, userinfo::UserInfoRules},
     secret::Secret,
@@ -35,7 +38,9 @@ paired! {
     #[must_use = "a builder makes no client until it is built"]
     pub struct OAuth2ClientBuilder | AsyncOAuth2ClientBuilder {
         pub(in super::super::super) client: ClientRegistration,
+        /// The metadata that the calling code sets.
         pub(in super::super) server: AuthorizationServer,
+        pub(in super::super) discovery: Option<DiscoverySettings>,
         pub(in super::super) authentication: Authentication,
         pub(in super::super) token_endpoint_method: Method,
         pub(in super::super) grant: Option<Arc<dyn Grant>>,
@@ -51,6 +56,7 @@ impl OAuth2ClientBuilder {
         Self {
             client: ClientRegistration::new(client_id),
             server: AuthorizationServer::default(),
+            discovery: None,
             authentication: Authentication::default(),
             token_endpoint_method: Method::POST,
             grant: None,
@@ -78,6 +84,27 @@ impl OAuth2ClientBuilder {
     /// [RFC 8414 section 2](https://www.rfc-editor.org/rfc/rfc8414#section-2)
     pub fn server(mut self, server: AuthorizationServer) -> Self {
         self.server = server;
+        self.discovery = None;
+        self
+    }
+
+    /// Discovers the server when it is needed first: by a token request, by
+    /// `begin_authorization`, or by `fetch_server`. A service starts while its provider is down.
+    ///
+    #[doc = by_mode!(
+        include_str!("../../../docs/examples/blocking/discover_later.md"),
+        include_str!("../../../docs/examples/async/discover_later.md")
+    )]
+    ///
+    /// The metadata are fetched once for any number of callers, and again when the lifetime that
+    /// HTTP gives them has ended: at least a minute, at most a day, an hour by default. If that
+    /// fails, the old ones stay in use. Settings of single endpoints, before or after this one,
+    /// replace what the metadata say.
+    ///
+    /// [OpenID Connect Discovery section 4](https://openid.net/specs/openid-connect-discovery-1_0.html#ProviderConfig),
+    /// [RFC 8414 section 3](https://www.rfc-editor.org/rfc/rfc8414#section-3)
+    pub fn discover_later(mut self, issuer: impl Into<Discovery>) -> Self {
+        self.discovery = Some(DiscoverySettings::new(issuer.into(), self.http.allow_http));
         self
     }
 
@@ -247,9 +274,57 @@ impl OAuth2ClientBuilder {
     /// cannot be set up.
     pub fn build(self) -> Result<OAuth2Client> {
         let settings = self.settings()?;
-        let transport = self.http.transport(Follow::Bearer(self.tokens.placement))?;
+        let guard = self.discovery.as_ref().map(|found| found.guard.clone());
+        let follow = Follow::Bearer(self.tokens.placement);
+        let transport = self.http.transport(follow, guard)?;
         let session = Session::new(settings, transport, self.tokens.token, self.grant);
         Ok(OAuth2Client::new(session))
+    }
+}
+
+#[maybe_async]
+impl OAuth2ClientBuilder {
+    /// Discovers the server now: its OpenID Connect Discovery document, or its RFC 8414 metadata.
+    ///
+    #[doc = by_mode!(
+        include_str!("../../../docs/examples/blocking/discover.md"),
+        include_str!("../../../docs/examples/async/discover.md")
+    )]
+    ///
+    /// It uses the HTTP settings made before it; `configure_http`, `timeout` and `clock` after it
+    /// are an error of `build`. Everything else is as for [`discover_later`](Self::discover_later).
+    ///
+    /// # Errors
+    ///
+    /// The error of the server or of the transport;
+    /// [`ErrorKind::Answer`](crate::ErrorKind::Answer) if the metadata are those of another issuer,
+    /// or name endpoints that no request may be sent to.
+    ///
+    /// [OpenID Connect Discovery section 4](https://openid.net/specs/openid-connect-discovery-1_0.html#ProviderConfig),
+    /// [RFC 8414 section 3](https://www.rfc-editor.org/rfc/rfc8414#section-3)
+    pub async fn discover(self, issuer: impl Into<Discovery>) -> Result<Self> {
+        let mut builder = self.discover_later(issuer);
+        let Some(found) = &mut builder.discovery else {
+            return Ok(builder);
+        };
+        let http = &mut builder.http;
+        let transport = http.transport(Follow::Nothing, Some(found.guard.clone()))?;
+        let fetch = DocumentFetch {
+            // Settings of single endpoints come in when the client is built, as others may follow.
+            source: found.source(
+                AuthorizationServer::default(),
+                http.allow_http,
+                http.clock.clone(),
+            ),
+            transport: Arc::new(transport),
+            clock: http.clock.clone(),
+        };
+        http.is_used = true;
+        let limit = http.timeout;
+        let cache = DocumentCache::new(None);
+        let metadata = cache.obtain(fetch, |_| true, |_| true, limit).await?;
+        found.metadata = Some(metadata);
+        Ok(builder)
     }
 }
 
@@ -263,9 +338,14 @@ http_settings!(
 /// Without the query of the endpoint, in which some servers expect a key.
 impl fmt::Debug for OAuth2ClientBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct(by_mode!("OAuth2ClientBuilder", "AsyncOAuth2ClientBuilder"))
+        let mut debug = f.debug_struct(by_mode!("OAuth2ClientBuilder", "AsyncOAuth2ClientBuilder"));
+        debug
             .field("client", &self.client)
-            .field("server", &self.server)
+            .field("server", &self.server);
+        if let Some(found) = &self.discovery {
+            debug.field("discovery", &found.discovery);
+        }
+        debug
             .field("token", &self.tokens.token)
             .finish_non_exhaustive()
     }

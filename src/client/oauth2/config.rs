@@ -5,10 +5,15 @@ use serde_json::Value;
 
 use super::super::{
     oauth2::builder::OAuth2ClientBuilder,
-    settings::{Problems, Settings},
+    settings::{DiscoverySettings, Problems, Settings},
 };
 use crate::{
-    error::Result, oauth2::client_auth::default_method::default_client_auth, secret::Secret,
+    error::Result,
+    oauth2::{
+        client_auth::{default_method::default_client_auth, offered::check_offered},
+        server::metadata::AuthorizationServer,
+    },
+    secret::Secret,
 };
 
 /// Endpoints that a client calls.
@@ -26,12 +31,24 @@ impl OAuth2ClientBuilder {
     /// The settings, if all of them are valid.
     pub(in super::super) fn settings(&self) -> Result<Settings> {
         let mut problems = Problems::default();
-        self.check(&mut problems);
+        let server = match &self.discovery {
+            Some(found) => found.provisional(&self.server),
+            None => self.server.clone(),
+        };
+        self.check(&server, &mut problems);
+        self.check_discovery(&mut problems);
         self.http
-            .check_endpoints(&self.server, &ENDPOINTS, &mut problems);
+            .check_endpoints(&server, &ENDPOINTS, &mut problems);
         problems.result()?;
-        let (server, client) = (self.server.clone(), self.client.clone());
+        let (given, client) = (self.server.clone(), self.client.clone());
+        let discovery = self.discovery.clone().map(|found| {
+            found.trust(&given);
+            let metadata = found.metadata.is_some().then_some(server);
+            DiscoverySettings { metadata, ..found }
+        });
+        let server = given;
         let mut settings = Settings::new(server, client, &self.tokens, &self.http);
+        settings.discovery = discovery;
         settings.authentication = self.authentication.clone();
         settings.key_set = self.key_set.clone();
         settings.openid = self.openid.clone();
@@ -40,8 +57,8 @@ impl OAuth2ClientBuilder {
     }
 
     /// Notes the problems of all settings but the endpoints' URLs.
-    fn check(&self, problems: &mut Problems) {
-        let (server, client) = (&self.server, &self.client);
+    fn check(&self, server: &AuthorizationServer, problems: &mut Problems) {
+        let client = &self.client;
         if client.client_id().is_empty() {
             problems.add("client_id", "is empty");
         }
@@ -66,10 +83,12 @@ impl OAuth2ClientBuilder {
                 problems.add(name, &format!("cannot be used: {error}"));
             }
         }
+        self.check_offered(server, problems);
         // A problem of the default is a problem of the setting that it was chosen for.
         if self.authentication.token.is_none()
             && !client.client_id().is_empty()
-            && let Err(error) = default_client_auth(client).check(client, server)
+            && let Err(error) =
+                default_client_auth(client, server, "token_endpoint").check(client, server)
         {
             let setting = match client.client_secret() {
                 Some(_) => "client_secret",
@@ -107,6 +126,45 @@ impl OAuth2ClientBuilder {
             }
             if let Err(error) = grant.check(client, server) {
                 problems.add("grant", &format!("cannot be sent: {error}"));
+            }
+        }
+    }
+
+    /// Notes the problems of the discovery itself.
+    fn check_discovery(&self, problems: &mut Problems) {
+        let Some(found) = &self.discovery else {
+            return;
+        };
+        if let Err(problem) = found.discovery.url(self.http.allow_http) {
+            problems.add("the issuer to discover", &problem);
+        }
+        let expected = found.discovery.expected_issuer().issuer;
+        let other = self.server.issuer().filter(|issuer| *issuer != expected);
+        if other.is_some() {
+            problems.add(
+                "issuer",
+                "is another than that of the server which is discovered; leave it out, or name it \
+                 by Discovery::expect_issuer",
+            );
+        }
+    }
+
+    /// Notes what the server does not offer, if it says so.
+    fn check_offered(&self, server: &AuthorizationServer, problems: &mut Problems) {
+        let auth = &self.authentication;
+        let by_default = auth
+            .token
+            .clone()
+            .unwrap_or_else(|| default_client_auth(&self.client, server, "token_endpoint"));
+        for (endpoint, auth) in [
+            ("token_endpoint", Some(&by_default)),
+            ("revocation_endpoint", auth.revocation.as_ref()),
+            ("introspection_endpoint", auth.introspection.as_ref()),
+        ] {
+            if let Some(Err(problem)) =
+                auth.map(|auth| check_offered(&**auth, &self.client, server, endpoint))
+            {
+                problems.add(&format!("{endpoint}_auth_method"), &problem);
             }
         }
     }

@@ -85,7 +85,11 @@ impl OAuth2Client {
         tick: &mut Tick<'_>,
     ) -> Result<Login> {
         let live = self.session.live()?;
-        let issuers = [device.issuer(), live.shared.settings.server.issuer()];
+        let server = live
+            .shared
+            .fetch_server(live.shared.settings.timeout)
+            .await?;
+        let issuers = [device.issuer(), server.issuer()];
         if let [Some(own), Some(other)] = issuers
             && own != other
         {

@@ -56,7 +56,9 @@ impl OAuth2Client {
     ///
     /// # Errors
     ///
-    /// If there is no `authorization_endpoint`, or a parameter cannot be sent.
+    /// If the server has not been discovered yet, has no `authorization_endpoint` or does not offer
+    /// what is requested, or a parameter cannot be sent.
+    /// [`begin_authorization`](Self::begin_authorization) discovers it.
     ///
     /// [RFC 6749 section 4.1.1](https://www.rfc-editor.org/rfc/rfc6749#section-4.1.1)
     #[doc(alias = "login")]
@@ -65,8 +67,32 @@ impl OAuth2Client {
         request: AuthorizationRequest,
     ) -> Result<AuthorizationUrl> {
         let live = self.session.live()?;
-        let endpoint = live.shared.settings.authorization_endpoint()?;
+        let server = live.shared.known_server()?;
+        let endpoint = live.shared.settings.authorization_endpoint(&server)?;
         endpoint.request(request)
+    }
+}
+
+#[maybe_async]
+impl OAuth2Client {
+    /// Begins the login of a user: discovers the server if that is still to be done, and creates
+    /// the URL to redirect the user to, and the pending login to be kept. The client keeps nothing.
+    ///
+    /// # Errors
+    ///
+    /// If the server cannot be discovered, has no `authorization_endpoint` or does not offer what is
+    /// requested, or a parameter cannot be sent.
+    ///
+    /// [RFC 6749 section 4.1.1](https://www.rfc-editor.org/rfc/rfc6749#section-4.1.1)
+    pub async fn begin_authorization(
+        &self,
+        request: AuthorizationRequest,
+    ) -> Result<AuthorizationUrl> {
+        let live = self.session.live()?;
+        let _passage = live.gate().pass()?;
+        let settings = &live.shared.settings;
+        let server = live.shared.fetch_server(settings.timeout).await?;
+        settings.authorization_endpoint(&server)?.request(request)
     }
 }
 

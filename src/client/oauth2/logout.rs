@@ -21,12 +21,14 @@ impl OAuth2Client {
     ///
     /// # Errors
     ///
-    /// If there is no `end_session_endpoint`, or the request cannot be sent, as its URL is too long.
+    /// If the server has not been discovered yet or has no `end_session_endpoint`, or the request cannot be sent, as its URL is too long.
     ///
     /// [OpenID Connect RP-Initiated Logout section 2](https://openid.net/specs/openid-connect-rpinitiated-1_0.html#RPLogout)
     pub fn create_logout_url(&self, request: LogoutRequest) -> Result<LogoutUrl> {
         let live = self.session.live()?;
-        live.shared.settings.logout_endpoint()?.request(request)
+        let server = live.shared.known_server()?;
+        let endpoint = live.shared.settings.logout_endpoint(&server)?;
+        endpoint.request(request)
     }
 }
 
@@ -54,6 +56,7 @@ impl OAuth2Client {
         {
             request = request.id_token_hint(token);
         }
+        self.fetch_server().await?;
         let url = self.create_logout_url(request)?;
         self.session.end_login().await?;
         Ok(url)
@@ -80,7 +83,8 @@ impl OAuth2Client {
         let live = self.session.live()?;
         let _passage = live.gate().pass()?;
         let settings = &live.shared.settings;
-        let verifier = settings.id_token_verifier()?;
+        let server = live.shared.fetch_server(settings.timeout).await?;
+        let verifier = settings.id_token_verifier(&server)?;
         let logout_token = Secret::from(logout_token);
         let jws = verifier.parse_logout_token(&logout_token)?;
         let deadline = Deadline::after(settings.timeout);

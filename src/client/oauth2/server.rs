@@ -4,10 +4,19 @@ use super::super::{keys::Unverified, maybe_async, oauth2::client::OAuth2Client};
 use crate::{
     error::Result,
     jose::{Algorithm, Claims, Jws},
+    oauth2::server::metadata::AuthorizationServer,
     oidc::key_set::KeySet,
 };
 
 impl OAuth2Client {
+    /// The metadata of the server; none after `close`, nor before a server that is discovered later
+    /// has been discovered. Nothing is sent.
+    ///
+    /// [RFC 8414 section 2](https://www.rfc-editor.org/rfc/rfc8414#section-2)
+    pub fn server(&self) -> Option<AuthorizationServer> {
+        self.session.live().ok()?.shared.server()
+    }
+
     /// The keys of the server, once they have been fetched; children share them. Serialise them to
     /// save the next process a request, which passes them to `key_set` of its builder.
     ///
@@ -19,6 +28,22 @@ impl OAuth2Client {
 
 #[maybe_async]
 impl OAuth2Client {
+    /// Returns the metadata of the server: discovered if they are not known yet, or fetched again
+    /// if their lifetime has ended. One request serves any number of callers.
+    ///
+    /// # Errors
+    ///
+    /// The error of the server or of the transport, unless old metadata can stay in use;
+    /// [`ErrorKind::Answer`](crate::ErrorKind::Answer) if the metadata are those of another issuer,
+    /// or name endpoints that no request may be sent to.
+    ///
+    /// [RFC 8414 section 3](https://www.rfc-editor.org/rfc/rfc8414#section-3)
+    pub async fn fetch_server(&self) -> Result<AuthorizationServer> {
+        let live = self.session.live()?;
+        let _passage = live.gate().pass()?;
+        live.shared.fetch_server(live.deadline().left()).await
+    }
+
     /// Returns the keys of the server: those in memory, or fetched from its `jwks_uri` if there are
     /// none yet or their lifetime has ended. One request serves any number of callers.
     ///

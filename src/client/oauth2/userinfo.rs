@@ -73,7 +73,9 @@ impl Session {
     async fn userinfo(&self, subject: &str) -> Result<StandardClaims> {
         let live = self.live()?;
         let _passage = live.gate().pass()?;
-        let endpoint = live.shared.settings.userinfo_endpoint()?;
+        let settings = &live.shared.settings;
+        let server = live.shared.fetch_server(settings.timeout).await?;
+        let endpoint = settings.userinfo_endpoint(&server)?;
         let token = self.usable().await?.for_request();
         let mut response = live.ask_userinfo(&endpoint, &token).await?;
         let is_refused = response.status() == StatusCode::UNAUTHORIZED
@@ -115,7 +117,8 @@ impl Live {
             UserInfoResponse::Plain(claims) => return of_subject(claims, subject),
             UserInfoResponse::Signed(jwt) => jwt,
         };
-        let verifier = self.shared.settings.id_token_verifier()?;
+        let server = self.shared.known_or_fetched_server().await?;
+        let verifier = self.shared.settings.id_token_verifier(&server)?;
         let jws = endpoint.parse(&jwt)?;
         let deadline = Deadline::after(self.shared.settings.timeout);
         let claims = self.signed_claims(&verifier, &jws, deadline).await?;

@@ -59,7 +59,8 @@ impl Live {
                 false => Ok(None),
             };
         };
-        if !expected.asked.openid && !self.shared.settings.can_verify_id_tokens() {
+        let server = self.shared.known_or_fetched_server().await?;
+        if !expected.asked.openid && !self.shared.settings.can_verify_id_tokens(&server) {
             // Nobody asked for it, and nothing is known by which it could be verified.
             return Ok(None);
         }
@@ -83,7 +84,13 @@ impl Live {
         if !expected.asked.openid {
             return Ok(None);
         }
-        if self.shared.settings.id_token_verifier()?.needs_keys() {
+        let server = self.shared.fetch_server(deadline.left()).await?;
+        if self
+            .shared
+            .settings
+            .id_token_verifier(&server)?
+            .needs_keys()
+        {
             self.keys(deadline).await?;
         }
         let Some(id_token) = &expected.front_channel else {
@@ -103,7 +110,8 @@ impl Live {
         expected: &ExpectedIdToken,
         deadline: Deadline,
     ) -> Result<IdToken> {
-        let verifier = self.shared.settings.id_token_verifier()?;
+        let server = self.shared.known_or_fetched_server().await?;
+        let verifier = self.shared.settings.id_token_verifier(&server)?;
         let jws = verifier.parse(issued.id_token)?;
         let claims = self.signed_claims(&verifier, &jws, deadline).await?;
         verifier.check(&jws, claims, issued, &expected.asked)
@@ -115,7 +123,8 @@ impl Live {
         response: AuthenticationResponse,
     ) -> Result<IdToken> {
         let deadline = Deadline::after(self.shared.settings.timeout);
-        let verifier = self.shared.settings.id_token_verifier()?;
+        let server = self.shared.known_or_fetched_server().await?;
+        let verifier = self.shared.settings.id_token_verifier(&server)?;
         verifier.check_expiry(&response)?;
         let jws = verifier.parse(&response.id_token)?;
         let claims = self.signed_claims(&verifier, &jws, deadline).await?;
@@ -151,17 +160,22 @@ impl Live {
     /// Fetches the keys before a refresh whose answer may have an ID token, so that the new refresh
     /// token does not wait for them. If that fails, the ID token is dropped later.
     pub(in super::super) async fn prepare_renewal(&self, old: &Token) {
+        if old.id_token().is_none() {
+            return;
+        }
         let settings = &self.shared.settings;
-        let may_come = old.id_token().is_some() && settings.can_verify_id_tokens();
-        if may_come
-            && settings
-                .id_token_verifier()
-                .is_ok_and(|verifier| verifier.needs_keys())
+        let limit = Deadline::after(settings.timeout / RENEWAL_SHARE);
+        // A server that cannot be discovered fails the renewal itself.
+        let Ok(server) = self.shared.fetch_server(limit.left()).await else {
+            return;
+        };
+        let verifier = settings.id_token_verifier(&server);
+        let needs_keys = verifier.is_ok_and(|verifier| verifier.needs_keys());
+        if needs_keys
+            && settings.can_verify_id_tokens(&server)
+            && let Err(error) = self.keys(limit).await
         {
-            let limit = Deadline::after(settings.timeout / RENEWAL_SHARE);
-            if let Err(error) = self.keys(limit).await {
-                trace::id_token_dropped(settings.name(), &error);
-            }
+            trace::id_token_dropped(settings.name(), &error);
         }
     }
 
@@ -175,10 +189,14 @@ impl Live {
         old: Option<&Token>,
     ) -> Result<Token> {
         let settings = &self.shared.settings;
-        let Some(id_token) = token.id_token().filter(|_| settings.can_verify_id_tokens()) else {
+        let server = self.shared.known_or_fetched_server().await;
+        let server = server
+            .ok()
+            .filter(|server| settings.can_verify_id_tokens(server));
+        let (Some(id_token), Some(server)) = (token.id_token(), server) else {
             return Ok(token);
         };
-        let Ok(verifier) = settings.id_token_verifier() else {
+        let Ok(verifier) = settings.id_token_verifier(&server) else {
             return Ok(token);
         };
         let first = old.and_then(Token::id_token);

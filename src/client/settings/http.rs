@@ -1,6 +1,6 @@
 //! Settings of the HTTP side, which all clients have.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use reqwest::Url;
 
@@ -9,7 +9,9 @@ use super::{
     problems::Problems,
 };
 use crate::{
-    clock::Clock, error::Result, oauth2::server::AuthorizationServer,
+    clock::Clock,
+    error::Result,
+    oauth2::server::{address::AddressGuard, metadata::AuthorizationServer},
     wire::secure_url::check_endpoint,
 };
 
@@ -19,6 +21,10 @@ pub(in super::super) struct HttpSettings {
     pub(in super::super) configure: Option<ConfigureHttp>,
     pub(in super::super) clock: Clock,
     pub(in super::super) allow_http: bool,
+    /// Whether the settings were used for a discovery.
+    pub(in super::super) is_used: bool,
+    /// Settings that were changed after they were used.
+    late: Vec<&'static str>,
 }
 
 impl HttpSettings {
@@ -28,20 +34,40 @@ impl HttpSettings {
             configure: None,
             clock: Clock::system(),
             allow_http: false,
+            is_used: false,
+            late: Vec::new(),
         }
     }
 
-    pub(in super::super) fn transport(&self, follow: Follow) -> Result<Transport> {
+    /// Notes that a setting is changed.
+    pub(in super::super) fn change(&mut self, setting: &'static str) {
+        if self.is_used {
+            self.late.push(setting);
+        }
+    }
+
+    pub(in super::super) fn transport(
+        &self,
+        follow: Follow,
+        guard: Option<Arc<AddressGuard>>,
+    ) -> Result<Transport> {
         Transport::new(
             self.configure.as_ref(),
             self.timeout,
             self.allow_http,
             follow,
+            guard,
         )
     }
 
     pub(in super::super) fn check(&self, problems: &mut Problems) {
         problems.note_if_zero("timeout", self.timeout);
+        for setting in &self.late {
+            problems.add(
+                setting,
+                "was changed after discover, which has used it; move it before discover",
+            );
+        }
     }
 
     /// Notes invalid URLs of endpoints.
@@ -85,6 +111,7 @@ macro_rules! http_settings {
             ///
             #[doc = $timeout]
             pub fn timeout(mut self, timeout: std::time::Duration) -> Self {
+                self.http.change("timeout");
                 self.http.timeout = timeout;
                 self
             }
@@ -98,10 +125,15 @@ macro_rules! http_settings {
             /// after it. With this setting reqwest configures TLS itself, and the
             /// platform's roots are loaded again for each client; under the feature `rustls`,
             /// *ring* is installed as the process's provider if there is none.
+            ///
+            /// The endpoints of a server that is discovered are resolved by the system, so that
+            /// their addresses can be checked; a `dns_resolver` serves API calls, and `resolve`
+            /// serves both. A proxy resolves names itself.
             pub fn configure_http(
                 mut self,
                 configure: impl Fn(http::ClientBuilder) -> http::ClientBuilder + Send + Sync + 'static,
             ) -> Self {
+                self.http.change("configure_http");
                 self.http.configure = Some(std::sync::Arc::new(configure));
                 self
             }
@@ -110,6 +142,7 @@ macro_rules! http_settings {
             /// Defaults to the system clock.
             #[doc(alias = "mock")]
             pub fn clock(mut self, clock: $crate::clock::Clock) -> Self {
+                self.http.change("clock");
                 self.http.clock = clock;
                 self
             }

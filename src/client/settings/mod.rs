@@ -1,11 +1,13 @@
 //! The settings of clients: those of the builders, with their methods, and those of sessions.
 
+mod discovery;
 mod http;
 mod problems;
 mod session;
 mod token;
 
 pub(super) use {
+    discovery::DiscoverySettings,
     http::{HttpSettings, http_settings, timeout_with_renewal},
     problems::Problems,
     session::{Authentication, Identity, OpenIdSettings, Settings},

@@ -6,7 +6,7 @@ use reqwest::{Method, Url};
 
 use super::{
     super::{Assert, LogoutTokenIds, Sign, Store, UpdateHook},
-    HttpSettings, TokenSettings,
+    DiscoverySettings, HttpSettings, TokenSettings,
 };
 use crate::{
     clock::Clock,
@@ -22,8 +22,7 @@ use crate::{
             token::TokenEndpoint,
         },
         hook::Hooks,
-        provider,
-        server::AuthorizationServer,
+        server::{metadata::AuthorizationServer, source::ServerSource},
         token::bearer::TokenPlacement,
     },
     oidc::{
@@ -36,7 +35,10 @@ use crate::{
 };
 
 pub(in super::super) struct Settings {
+    /// The metadata that the calling code sets: all there are, unless the server is discovered.
     pub(in super::super) server: AuthorizationServer,
+    /// Of a server that is discovered.
+    pub(in super::super) discovery: Option<DiscoverySettings>,
     pub(in super::super) client: ClientRegistration,
     pub(in super::super) authentication: Authentication,
     pub(in super::super) identity: Identity,
@@ -100,6 +102,7 @@ impl Settings {
                 tokens.store.is_some(),
             ),
             server,
+            discovery: None,
             client,
             authentication: Authentication::default(),
             identity: Identity::Client,
@@ -130,80 +133,114 @@ impl Settings {
     }
 }
 
-/// The endpoints, made for each call.
+/// The endpoints, made for each call at the server as it is known by then.
 impl Settings {
-    /// Whether the server is known to refuse refreshes that name no scope.
-    pub(in super::super) fn refreshes_with_scope(&self) -> bool {
-        let endpoint = self.server.token_endpoint();
-        endpoint.is_some_and(provider::refresh::refresh_needs_scope)
-    }
-
     pub(in super::super) fn has_token_endpoint(&self) -> bool {
-        self.server.token_endpoint().is_some()
+        self.discovery.is_some() || self.server.token_endpoint().is_some()
     }
 
-    pub(in super::super) fn authorization_endpoint(&self) -> Result<AuthorizationEndpoint> {
-        let (server, client) = (&self.server, &self.client);
-        let endpoint = AuthorizationEndpoint::with_http(server, client, self.allow_http)?;
+    pub(in super::super) fn authorization_endpoint(
+        &self,
+        server: &AuthorizationServer,
+    ) -> Result<AuthorizationEndpoint> {
+        let endpoint = AuthorizationEndpoint::with_http(server, &self.client, self.allow_http)?;
         Ok(endpoint.clock(self.clock.clone()))
     }
 
-    pub(in super::super) fn id_token_verifier(&self) -> Result<IdTokenVerifier> {
-        let verifier = IdTokenVerifier::new(&self.server, &self.client)?;
-        let rules = self.openid.id_token.clone();
+    pub(in super::super) fn id_token_verifier(
+        &self,
+        server: &AuthorizationServer,
+    ) -> Result<IdTokenVerifier> {
+        let verifier = IdTokenVerifier::new(server, &self.client)?;
+        let mut rules = self.openid.id_token.clone();
+        if let Some(found) = &self.discovery {
+            rules = rules.or_tenants(&found.discovery.tenants);
+        }
         Ok(verifier.rules(rules).clock(self.clock.clone()))
     }
 
     /// Whether it is known by what ID tokens are verified.
-    pub(in super::super) fn can_verify_id_tokens(&self) -> bool {
-        let has_keys = || self.server.jwks_uri().is_some();
-        let verifier = self.id_token_verifier();
+    pub(in super::super) fn can_verify_id_tokens(&self, server: &AuthorizationServer) -> bool {
+        let has_keys = || server.jwks_uri().is_some();
+        let verifier = self.id_token_verifier(server);
         verifier.is_ok_and(|verifier| !verifier.needs_keys() || has_keys())
     }
 
-    pub(in super::super) fn userinfo_endpoint(&self) -> Result<UserInfoEndpoint> {
-        let (server, client) = (&self.server, &self.client);
-        let endpoint = UserInfoEndpoint::with_http(server, client, self.allow_http)?;
+    pub(in super::super) fn userinfo_endpoint(
+        &self,
+        server: &AuthorizationServer,
+    ) -> Result<UserInfoEndpoint> {
+        let endpoint = UserInfoEndpoint::with_http(server, &self.client, self.allow_http)?;
         let rules = self.openid.userinfo.clone();
         Ok(endpoint.rules(rules).clock(self.clock.clone()))
     }
 
-    pub(in super::super) fn logout_endpoint(&self) -> Result<LogoutEndpoint> {
-        LogoutEndpoint::with_http(&self.server, &self.client, self.allow_http)
+    pub(in super::super) fn logout_endpoint(
+        &self,
+        server: &AuthorizationServer,
+    ) -> Result<LogoutEndpoint> {
+        LogoutEndpoint::with_http(server, &self.client, self.allow_http)
     }
 
     /// The checked URL of the server's keys.
-    pub(in super::super) fn jwks_uri(&self) -> Result<Arc<Url>> {
-        self.server.required_endpoint("jwks_uri", self.allow_http)
+    pub(in super::super) fn jwks_uri(&self, server: &AuthorizationServer) -> Result<Arc<Url>> {
+        server.required_endpoint("jwks_uri", self.allow_http)
     }
 
-    pub(in super::super) fn token_endpoint(&self) -> Result<TokenEndpoint> {
-        let endpoint = self.endpoint("token_endpoint", None)?;
+    pub(in super::super) fn token_endpoint(
+        &self,
+        server: &AuthorizationServer,
+    ) -> Result<TokenEndpoint> {
+        let endpoint = self.endpoint("token_endpoint", server, None)?;
         let method = self.token_endpoint_method.clone();
         Ok(TokenEndpoint::from(endpoint).method(method))
     }
 
-    pub(in super::super) fn revocation_endpoint(&self) -> Result<RevocationEndpoint> {
+    pub(in super::super) fn revocation_endpoint(
+        &self,
+        server: &AuthorizationServer,
+    ) -> Result<RevocationEndpoint> {
         let auth = self.authentication.revocation.as_ref();
-        Ok(self.endpoint("revocation_endpoint", auth)?.into())
+        Ok(self.endpoint("revocation_endpoint", server, auth)?.into())
     }
 
-    pub(in super::super) fn introspection_endpoint(&self) -> Result<IntrospectionEndpoint> {
+    pub(in super::super) fn introspection_endpoint(
+        &self,
+        server: &AuthorizationServer,
+    ) -> Result<IntrospectionEndpoint> {
         let auth = self.authentication.introspection.as_ref();
-        Ok(self.endpoint("introspection_endpoint", auth)?.into())
+        Ok(self
+            .endpoint("introspection_endpoint", server, auth)?
+            .into())
     }
 
     pub(in super::super) fn device_authorization_endpoint(
         &self,
+        server: &AuthorizationServer,
     ) -> Result<DeviceAuthorizationEndpoint> {
-        Ok(self.endpoint("device_authorization_endpoint", None)?.into())
+        let endpoint = self.endpoint("device_authorization_endpoint", server, None)?;
+        Ok(endpoint.into())
     }
 
-    fn endpoint(&self, name: &'static str, auth: Option<&Arc<dyn ClientAuth>>) -> Result<Endpoint> {
-        let mut endpoint = Endpoint::new(name, &self.server, &self.client, self.allow_http)?;
+    /// The source of the metadata of a server that is discovered.
+    pub(in super::super) fn server_source(&self, found: &DiscoverySettings) -> ServerSource {
+        found.source(self.server.clone(), self.allow_http, self.clock.clone())
+    }
+
+    fn endpoint(
+        &self,
+        name: &'static str,
+        server: &AuthorizationServer,
+        auth: Option<&Arc<dyn ClientAuth>>,
+    ) -> Result<Endpoint> {
+        let mut endpoint = Endpoint::new(name, server, &self.client, self.allow_http)?;
         endpoint.clock = self.clock.clone();
         endpoint.auth = auth.or(self.authentication.token.as_ref()).cloned();
         endpoint.hooks = self.hooks.clone();
+        // What the server offers is checked when the client is built, if it is known by then.
+        if self.discovery.is_some() {
+            endpoint.check_offered()?;
+        }
         Ok(endpoint)
     }
 }

@@ -244,16 +244,26 @@ fn check_response_mode(
             response_type.as_str()
         )));
     }
-    match server.response_modes_supported() {
-        Some(offered) if !offered.is_empty() && !offered.contains(&response_mode) => {
-            Err(Error::usage(format!(
-                "the server does not offer the response mode {response_mode} \
-                 (response_modes_supported)"
-            )))
-        }
-        _ => Ok(()),
+    match server.offers("response_modes_supported", response_mode, &RESPONSE_MODES) {
+        true => Ok(()),
+        false => Err(Error::usage(format!(
+            "the server does not offer the response mode {response_mode} \
+             (response_modes_supported: {:?})",
+            server.response_modes_supported().unwrap_or_default()
+        ))),
     }
 }
+
+/// Response modes that are known; others in a list say nothing about these.
+const RESPONSE_MODES: [&str; 7] = [
+    "query",
+    "fragment",
+    "form_post",
+    "jwt",
+    "query.jwt",
+    "fragment.jwt",
+    "form_post.jwt",
+];
 
 /// The authentication context classes of which one is required.
 fn acr(request: &AuthorizationRequest) -> Result<Vec<String>> {

@@ -51,7 +51,8 @@ impl Pkce {
         match server.code_challenge_methods_supported() {
             Some(offered) if !offered.contains(&method) => Err(Error::usage(format!(
                 "the server does not offer the PKCE method {method} \
-                 (code_challenge_methods_supported); AuthorizationRequest::pkce sets another one"
+                 (code_challenge_methods_supported); AuthorizationRequest::pkce sets another one, and \
+                 Discovery::assume_s256 says that it supports S256 all the same"
             ))),
             _ => Ok(()),
         }

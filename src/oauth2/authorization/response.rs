@@ -14,6 +14,7 @@ use crate::{
         authentication::AuthenticationRequest,
         authorization::response_type::ResponseType,
         grant::authorization_code::{AuthorizationCode, check_expiry},
+        server::tenants::is_in_callback,
         token::Token,
     },
     secret::{self, Secret},
@@ -322,9 +323,11 @@ impl PendingAuthorization {
     /// [RFC 9207 section 2.4](https://www.rfc-editor.org/rfc/rfc9207#section-2.4)
     fn check_issuer(&self, parameters: &mut CallbackParameters) -> Result<()> {
         match (parameters.take("iss")?, &self.issuer) {
-            (Some(iss), Some(issuer)) if iss.expose_secret() != issuer => Err(Error::callback(
-                "the issuer of the callback (`iss`) is not the one that the user was redirected to",
-            )),
+            (Some(iss), Some(issuer)) if !is_in_callback(issuer, iss.expose_secret()) => {
+                Err(Error::callback(
+                    "the issuer of the callback (`iss`) is not the one that the user was redirected to",
+                ))
+            }
             // Required only of servers that are known to send it.
             (None, _) if self.iss_required => Err(Error::callback(
                 "the callback has no issuer (`iss`), which this server always sends",

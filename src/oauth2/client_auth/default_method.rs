@@ -2,14 +2,34 @@
 
 use std::sync::Arc;
 
-use super::{ClientAuth, jwt::PrivateKeyJwt, none::PublicClient, secret::ClientSecretBasic};
-use crate::oauth2::client::ClientRegistration;
+use super::{
+    ClientAuth,
+    jwt::PrivateKeyJwt,
+    none::PublicClient,
+    offered::offers_method,
+    secret::{ClientSecretBasic, ClientSecretPost},
+};
+use crate::oauth2::{client::ClientRegistration, server::metadata::AuthorizationServer};
 
-/// The authentication method of a client for which none was set.
+/// The authentication method of a client for which none was set, at an endpoint of the server. Where
+/// this lists no methods, "the default is `client_secret_basic`".
 ///
+/// [RFC 8414 section 2](https://www.rfc-editor.org/rfc/rfc8414#section-2),
 /// [RFC 7591 section 2](https://www.rfc-editor.org/rfc/rfc7591#section-2)
-pub(crate) fn default_client_auth(registration: &ClientRegistration) -> Arc<dyn ClientAuth> {
+pub(crate) fn default_client_auth(
+    registration: &ClientRegistration,
+    server: &AuthorizationServer,
+    endpoint: &str,
+) -> Arc<dyn ClientAuth> {
+    let offers = |method| offers_method(server, endpoint, method);
     match registration {
+        client
+            if client.client_secret().is_some()
+                && !offers("client_secret_basic")
+                && offers("client_secret_post") =>
+        {
+            Arc::new(ClientSecretPost)
+        }
         client if client.client_secret().is_some() => Arc::new(ClientSecretBasic),
         client if client.external_key().is_some() => Arc::new(PrivateKeyJwt::external()),
         _ => Arc::new(PublicClient),

@@ -112,6 +112,14 @@ impl ClientAuth for ClientSecretJwt {
         self.key(registration)?;
         Ok(self.assertion.check(server)?)
     }
+
+    fn method(&self) -> Option<&str> {
+        Some("client_secret_jwt")
+    }
+
+    fn signing_algorithm(&self, _registration: &ClientRegistration) -> Option<Algorithm> {
+        Some(self.algorithm)
+    }
 }
 
 /// `private_key_jwt`: an assertion that is signed with the client's private key, whose public key
@@ -193,6 +201,17 @@ impl ClientAuth for PrivateKeyJwt {
             .into());
         }
         Ok(self.assertion.check(server)?)
+    }
+
+    fn method(&self) -> Option<&str> {
+        Some("private_key_jwt")
+    }
+
+    fn signing_algorithm(&self, registration: &ClientRegistration) -> Option<Algorithm> {
+        match &self.key {
+            AssertionKey::Local(key) => Some(key.algorithm()),
+            AssertionKey::External => Some(registration.external_key()?.algorithm()),
+        }
     }
 }
 

@@ -6,10 +6,12 @@ pub(crate) mod default_method;
 mod identity;
 pub(crate) mod jwt;
 pub(crate) mod none;
+pub(crate) mod offered;
 pub(crate) mod secret;
 
 use crate::{
     error::BoxError,
+    jose::Algorithm,
     oauth2::{client::ClientRegistration, request::EndpointRequest, server::AuthorizationServer},
 };
 
@@ -58,6 +60,23 @@ pub trait ClientAuth: Send + Sync {
     ) -> Result<(), BoxError> {
         let _ = (registration, server);
         Ok(())
+    }
+
+    /// The registered name of the method, such as `client_secret_post`. A client is not built for a
+    /// server whose metadata do not list it. The default implementation returns none, which is not
+    /// checked.
+    ///
+    /// [IANA: OAuth Token Endpoint Authentication Methods](https://www.iana.org/assignments/oauth-parameters/oauth-parameters.xhtml#token-endpoint-auth-method)
+    fn method(&self) -> Option<&str> {
+        None
+    }
+
+    /// The algorithm with which the method signs, if it does. It is checked like the name.
+    ///
+    /// [RFC 8414 section 2](https://www.rfc-editor.org/rfc/rfc8414#section-2)
+    fn signing_algorithm(&self, registration: &ClientRegistration) -> Option<Algorithm> {
+        let _ = registration;
+        None
     }
 }
 

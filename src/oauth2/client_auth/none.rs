@@ -40,6 +40,10 @@ impl ClientAuth for PublicClient {
     ) -> Result<(), BoxError> {
         Ok(require_client_id(registration)?)
     }
+
+    fn method(&self) -> Option<&str> {
+        Some("none")
+    }
 }
 
 /// No identification of the client at all, for grants that identify it, such as the assertion of a

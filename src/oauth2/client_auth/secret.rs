@@ -69,6 +69,10 @@ impl ClientAuth for ClientSecretBasic {
         required(registration.client_secret(), "client_secret_basic")?;
         Ok(())
     }
+
+    fn method(&self) -> Option<&str> {
+        Some("client_secret_basic")
+    }
 }
 
 /// `client_secret_basic` without form-encoding, for servers that do not decode identifier and
@@ -115,6 +119,10 @@ impl ClientAuth for ClientSecretBasicRaw {
         }
         Ok(())
     }
+
+    fn method(&self) -> Option<&str> {
+        Some("client_secret_basic")
+    }
 }
 
 /// `client_secret_post`: identifier and secret in the body.
@@ -154,6 +162,10 @@ impl ClientAuth for ClientSecretPost {
         require_client_id(registration)?;
         required(registration.client_secret(), "client_secret_post")?;
         Ok(())
+    }
+
+    fn method(&self) -> Option<&str> {
+        Some("client_secret_post")
     }
 }
 

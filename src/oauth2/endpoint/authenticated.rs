@@ -12,7 +12,7 @@ use crate::{
     error::{Error, Result},
     oauth2::{
         client::ClientRegistration,
-        client_auth::{ClientAuth, default_method::default_client_auth},
+        client_auth::{ClientAuth, default_method::default_client_auth, offered::check_offered},
         hook::{Hooks, Message},
         request::EndpointRequest,
         server::AuthorizationServer,
@@ -57,6 +57,16 @@ impl Endpoint {
         })
     }
 
+    /// Checks that the server offers the client authentication.
+    pub(crate) fn check_offered(&self) -> Result<()> {
+        let auth = match &self.auth {
+            Some(auth) => auth.clone(),
+            None => default_client_auth(&self.client, &self.server, self.name),
+        };
+        check_offered(&*auth, &self.client, &self.server, self.name)
+            .map_err(|problem| Error::usage(format!("{}_auth_method {problem}", self.name)))
+    }
+
     /// Makes a request without parameters.
     pub(crate) fn begin(&self) -> EndpointRequest {
         EndpointRequest::new(
@@ -78,7 +88,7 @@ impl Endpoint {
         self.hooks.on_request(message, &mut request)?;
         let auth = match &self.auth {
             Some(auth) => auth.clone(),
-            None => default_client_auth(&self.client),
+            None => default_client_auth(&self.client, &self.server, self.name),
         };
         auth.authenticate(&mut request)
             .map_err(|error| Error::refused_by("the client authentication", error))?;

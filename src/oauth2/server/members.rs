@@ -1,138 +1,10 @@
-//! Authorization server metadata: issuer identifier, endpoints, supported features.
+//! Registered members of authorization server metadata.
 //!
-//! [RFC 8414 section 2](https://www.rfc-editor.org/rfc/rfc8414#section-2)
+//! [IANA: OAuth Authorization Server Metadata](https://www.iana.org/assignments/oauth-parameters/oauth-parameters.xhtml#authorization-server-metadata)
 
-use std::{collections::BTreeMap, fmt, sync::Arc};
-
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use serde_json::{Map, Value};
 use url::Url;
 
-use crate::{
-    error::{Error, Result},
-    json::Members,
-    wire::secure_url::{check_endpoint_url, parse_endpoint, without_query},
-};
-
-/// Metadata of an authorization server, with typed accessors and open to further members.
-///
-/// Cheap to clone. It serialises to the JSON object of RFC 8414, and keeps unknown members. URLs
-/// are checked when it makes an endpoint, such as a
-/// [`TokenEndpoint`](crate::oauth2::TokenEndpoint), and when a client is built.
-///
-/// ```
-/// use oauth_twin::oauth2::AuthorizationServer;
-///
-/// let server = AuthorizationServer::new("https://id.example.com")
-///     .with_token_endpoint("https://id.example.com/token")
-///     .with_code_challenge_methods_supported(["S256"])
-///     .with_member("tenant", "a");
-/// assert_eq!(server.token_endpoint().unwrap().path(), "/token");
-/// assert_eq!(server.get("tenant").unwrap(), "a");
-///
-/// let kept = serde_json::to_string(&server)?;
-/// assert_eq!(serde_json::from_str::<AuthorizationServer>(&kept)?, server);
-///
-/// // Many servers document their endpoints, but no issuer identifier.
-/// let server = AuthorizationServer::default()
-///     .with_authorization_endpoint("https://github.com/login/oauth/authorize")
-///     .with_token_endpoint("https://github.com/login/oauth/access_token");
-/// assert_eq!(server.issuer(), None);
-/// # Ok::<(), serde_json::Error>(())
-/// ```
-///
-/// [RFC 8414 section 2](https://www.rfc-editor.org/rfc/rfc8414#section-2)
-#[derive(Clone, Default, PartialEq)]
-pub struct AuthorizationServer(Arc<Metadata>);
-
-#[derive(Clone, Default, PartialEq)]
-struct Metadata {
-    members: Map<String, Value>,
-    /// Members that are URLs, parsed once.
-    urls: BTreeMap<String, Arc<Url>>,
-}
-
-impl AuthorizationServer {
-    /// Makes the metadata of a server with this issuer identifier. Begin with
-    /// [`default`](Self::default) if it is not known.
-    pub fn new(issuer: impl Into<String>) -> Self {
-        Self::default().with_issuer(issuer)
-    }
-
-    /// Any member of the metadata.
-    pub fn get(&self, member: &str) -> Option<&Value> {
-        self.0.members.get(member)
-    }
-
-    /// Sets any member.
-    #[must_use]
-    pub fn with_member(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
-        Arc::make_mut(&mut self.0).insert(name.into(), value.into());
-        self
-    }
-
-    /// Endpoints for clients that authenticate by TLS certificate.
-    ///
-    /// [RFC 8705 section 5](https://www.rfc-editor.org/rfc/rfc8705#section-5)
-    pub fn mtls_endpoint_aliases(&self) -> Option<&Map<String, Value>> {
-        self.get("mtls_endpoint_aliases")?.as_object()
-    }
-
-    /// The checked URL of an endpoint, if there is one; or what is wrong with it.
-    pub(crate) fn endpoint(
-        &self,
-        name: &str,
-        allow_http: bool,
-    ) -> Result<Option<Arc<Url>>, String> {
-        match (self.0.urls.get(name), self.get(name)) {
-            (Some(url), _) => check_endpoint_url(url, allow_http).map(|()| Some(url.clone())),
-            (None, None | Some(Value::Null)) => Ok(None),
-            (None, Some(value)) => {
-                parse_endpoint(value.as_str().unwrap_or_default()).map(|url| Some(Arc::new(url)))
-            }
-        }
-    }
-
-    /// The checked URL of an endpoint that a request is sent to.
-    pub(crate) fn required_endpoint(&self, name: &str, allow_http: bool) -> Result<Arc<Url>> {
-        match self.endpoint(name, allow_http) {
-            Ok(Some(url)) => Ok(url),
-            Ok(None) => Err(Error::usage(format!(
-                "the {name} of the server is not known; set it"
-            ))),
-            Err(problem) => Err(Error::usage(format!("{name} {problem}"))),
-        }
-    }
-
-    fn url(&self, name: &str) -> Option<&Url> {
-        self.0.urls.get(name).map(|url| &**url)
-    }
-
-    fn text(&self, name: &str) -> Option<&str> {
-        self.get(name)?.as_str()
-    }
-
-    fn list(&self, name: &str) -> Option<Vec<&str>> {
-        let values = self.get(name)?.as_array()?;
-        Some(values.iter().filter_map(Value::as_str).collect())
-    }
-
-    fn flag(&self, name: &str) -> bool {
-        self.get(name).and_then(Value::as_bool).unwrap_or(false)
-    }
-}
-
-impl Metadata {
-    fn insert(&mut self, name: String, value: Value) {
-        let is_url = name.ends_with("_endpoint") || name.ends_with("_uri");
-        let text = value.as_str().filter(|_| is_url);
-        match text.and_then(|text| Url::parse(text).ok()) {
-            Some(url) => self.urls.insert(name.clone(), Arc::new(url)),
-            None => self.urls.remove(&name),
-        };
-        self.members.insert(name, value);
-    }
-}
+use super::metadata::AuthorizationServer;
 
 /// Getter and setter of a member, by its kind.
 macro_rules! member {
@@ -157,6 +29,13 @@ macro_rules! member {
         }
         member!(@with $name $with values: impl IntoIterator<Item = impl Into<String>> =>
             values.into_iter().map(Into::into).collect::<Vec<String>>());
+    };
+    (strict $(#[$doc:meta])* $name:ident $with:ident) => {
+        $(#[$doc])*
+        pub fn $name(&self) -> bool {
+            self.strict_flag(stringify!($name))
+        }
+        member!(@with $name $with flag: bool => flag);
     };
     (flag $(#[$doc:meta])* $name:ident $with:ident) => {
         $(#[$doc])*
@@ -229,17 +108,40 @@ members! {
         list subject_types_supported "Types of subject identifiers." with_subject_types_supported;
         list id_token_signing_alg_values_supported "Algorithms of ID tokens."
             with_id_token_signing_alg_values_supported;
+        list id_token_encryption_alg_values_supported
+            "Key encryption algorithms of encrypted ID tokens."
+            with_id_token_encryption_alg_values_supported;
+        list id_token_encryption_enc_values_supported
+            "Content encryption algorithms of encrypted ID tokens."
+            with_id_token_encryption_enc_values_supported;
         list userinfo_signing_alg_values_supported "Algorithms of signed UserInfo responses."
             with_userinfo_signing_alg_values_supported;
+        list userinfo_encryption_alg_values_supported
+            "Key encryption algorithms of encrypted UserInfo responses."
+            with_userinfo_encryption_alg_values_supported;
+        list userinfo_encryption_enc_values_supported
+            "Content encryption algorithms of encrypted UserInfo responses."
+            with_userinfo_encryption_enc_values_supported;
         list request_object_signing_alg_values_supported "Algorithms of request objects."
             with_request_object_signing_alg_values_supported;
+        list request_object_encryption_alg_values_supported
+            "Key encryption algorithms of encrypted request objects."
+            with_request_object_encryption_alg_values_supported;
+        list request_object_encryption_enc_values_supported
+            "Content encryption algorithms of encrypted request objects."
+            with_request_object_encryption_enc_values_supported;
         list display_values_supported "Values of `display`." with_display_values_supported;
+        list claim_types_supported "Types of claims: normal, aggregated, distributed."
+            with_claim_types_supported;
+        list claims_locales_supported "Languages of claims." with_claims_locales_supported;
         list claims_supported "Claims that the server may be able to supply." with_claims_supported;
         flag claims_parameter_supported "Whether the server supports `claims`."
             with_claims_parameter_supported;
         flag request_parameter_supported "Whether the server supports `request`."
             with_request_parameter_supported;
-        flag require_request_uri_registration "Whether each `request_uri` has to be registered."
+        flag request_uri_parameter_supported "Whether the server supports `request_uri`."
+            with_request_uri_parameter_supported;
+        strict require_request_uri_registration "Whether each `request_uri` has to be registered."
             with_require_request_uri_registration;
     }
     "[OpenID Connect RP-Initiated Logout section 2.1](https://openid.net/specs/openid-connect-rpinitiated-1_0.html#OPMetadata)" {
@@ -252,16 +154,58 @@ members! {
         flag backchannel_logout_session_supported "Whether logout tokens have a `sid`."
             with_backchannel_logout_session_supported;
     }
+    "[OpenID Connect Front-Channel Logout section 3](https://openid.net/specs/openid-connect-frontchannel-1_0.html#OPLogout)" {
+        flag frontchannel_logout_supported "Whether the server supports front-channel logout."
+            with_frontchannel_logout_supported;
+        flag frontchannel_logout_session_supported
+            "Whether the server adds `iss` and `sid` to front-channel logout requests."
+            with_frontchannel_logout_session_supported;
+    }
+    "[OpenID Connect Session Management section 3.3](https://openid.net/specs/openid-connect-session-1_0.html#OPMetadata)" {
+        url check_session_iframe "URL of the frame that tells whether the session has changed."
+            with_check_session_iframe;
+    }
+    "[OpenID Connect Native SSO section 6](https://openid.net/specs/openid-connect-native-sso-1_0.html)" {
+        flag native_sso_supported "Whether the server supports single sign-on of native apps."
+            with_native_sso_supported;
+    }
+    "[OpenID Federation section 5](https://openid.net/specs/openid-federation-1_0.html#section-5)" {
+        list client_registration_types_supported "Registration types of OpenID Federation."
+            with_client_registration_types_supported;
+        url federation_registration_endpoint "URL of the explicit registration of federations."
+            with_federation_registration_endpoint;
+        url signed_jwks_uri "URL of the server's keys as a signed JWT." with_signed_jwks_uri;
+        text organization_name "Name of the organization." with_organization_name;
+        text display_name "Name of the server for display." with_display_name;
+        text description "Description of the server." with_description;
+        list keywords "Keywords about the server." with_keywords;
+        list contacts "Contacts of the server's operator." with_contacts;
+        url logo_uri "URL of the logo." with_logo_uri;
+        url policy_uri "URL of the policies of the organization." with_policy_uri;
+        url information_uri "URL of information about the server." with_information_uri;
+        url organization_uri "URL of the organization." with_organization_uri;
+    }
     "[OpenID Connect CIBA section 4](https://openid.net/specs/openid-client-initiated-backchannel-authentication-core-1_0.html#rfc.section.4)" {
         url backchannel_authentication_endpoint "URL of the backchannel authentication endpoint."
             with_backchannel_authentication_endpoint;
         list backchannel_token_delivery_modes_supported "Token delivery modes of CIBA."
             with_backchannel_token_delivery_modes_supported;
+        list backchannel_authentication_request_signing_alg_values_supported
+            "Algorithms of signed CIBA requests."
+            with_backchannel_authentication_request_signing_alg_values_supported;
+        flag backchannel_user_code_parameter_supported "Whether the server supports `user_code`."
+            with_backchannel_user_code_parameter_supported;
     }
     "[JARM section 4](https://openid.net/specs/oauth-v2-jarm.html#section-4)" {
         list authorization_signing_alg_values_supported
             "Algorithms of signed authorization responses."
             with_authorization_signing_alg_values_supported;
+        list authorization_encryption_alg_values_supported
+            "Key encryption algorithms of encrypted authorization responses."
+            with_authorization_encryption_alg_values_supported;
+        list authorization_encryption_enc_values_supported
+            "Content encryption algorithms of encrypted authorization responses."
+            with_authorization_encryption_enc_values_supported;
     }
     "[RFC 8628 section 4](https://www.rfc-editor.org/rfc/rfc8628#section-4)" {
         url device_authorization_endpoint "URL of the device authorization endpoint."
@@ -273,19 +217,19 @@ members! {
             with_tls_client_certificate_bound_access_tokens;
     }
     "[RFC 9101 section 10.5](https://www.rfc-editor.org/rfc/rfc9101#section-10.5)" {
-        flag require_signed_request_object "Whether authorization requests have to be signed."
+        strict require_signed_request_object "Whether authorization requests have to be signed."
             with_require_signed_request_object;
     }
     "[RFC 9126 section 5](https://www.rfc-editor.org/rfc/rfc9126#section-5)" {
         url pushed_authorization_request_endpoint
             "URL of the pushed authorization request endpoint."
             with_pushed_authorization_request_endpoint;
-        flag require_pushed_authorization_requests
+        strict require_pushed_authorization_requests
             "Whether authorization requests have to be pushed."
             with_require_pushed_authorization_requests;
     }
     "[RFC 9207 section 3](https://www.rfc-editor.org/rfc/rfc9207#section-3)" {
-        flag authorization_response_iss_parameter_supported
+        strict authorization_response_iss_parameter_supported
             "Whether the server includes `iss` in every authorization response; one without it is \
              refused then."
             with_authorization_response_iss_parameter_supported;
@@ -298,39 +242,43 @@ members! {
         list dpop_signing_alg_values_supported "Algorithms of DPoP proofs."
             with_dpop_signing_alg_values_supported;
     }
+    "[RFC 9701 section 7](https://www.rfc-editor.org/rfc/rfc9701#section-7)" {
+        list introspection_signing_alg_values_supported
+            "Algorithms of signed introspection responses."
+            with_introspection_signing_alg_values_supported;
+        list introspection_encryption_alg_values_supported
+            "Key encryption algorithms of encrypted introspection responses."
+            with_introspection_encryption_alg_values_supported;
+        list introspection_encryption_enc_values_supported
+            "Content encryption algorithms of encrypted introspection responses."
+            with_introspection_encryption_enc_values_supported;
+    }
+    "[Client ID Metadata Document section 5](https://datatracker.ietf.org/doc/html/draft-ietf-oauth-client-id-metadata-document)" {
+        flag client_id_metadata_document_supported
+            "Whether a client identifier may be the URL of a metadata document."
+            with_client_id_metadata_document_supported;
+    }
+    "[Token Status List section 9](https://datatracker.ietf.org/doc/html/draft-ietf-oauth-status-list)" {
+        url status_list_aggregation_endpoint "URL of the list of all token status lists."
+            with_status_list_aggregation_endpoint;
+    }
+    "[Identity Chaining section 3](https://datatracker.ietf.org/doc/html/draft-ietf-oauth-identity-chaining)" {
+        list identity_chaining_requested_token_types_supported
+            "Token types that may be requested for another domain."
+            with_identity_chaining_requested_token_types_supported;
+    }
+    "[ETSI GS NFV-SEC 022](https://www.etsi.org/deliver/etsi_gs/NFV-SEC/001_099/022/)" {
+        list nfv_token_signing_alg_values_supported "Algorithms of NFV tokens."
+            with_nfv_token_signing_alg_values_supported;
+        list nfv_token_encryption_alg_values_supported
+            "Key encryption algorithms of encrypted NFV tokens."
+            with_nfv_token_encryption_alg_values_supported;
+        list nfv_token_encryption_enc_values_supported
+            "Content encryption algorithms of encrypted NFV tokens."
+            with_nfv_token_encryption_enc_values_supported;
+    }
     "[RFC 9728 section 4](https://www.rfc-editor.org/rfc/rfc9728#section-4)" {
         list protected_resources "Resources that the server issues tokens for."
             with_protected_resources;
     }
 }
-
-impl Serialize for AuthorizationServer {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.0.members.serialize(serializer)
-    }
-}
-
-impl<'de> Deserialize<'de> for AuthorizationServer {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let mut metadata = Metadata::default();
-        for (name, value) in Members::deserialize(deserializer)?.0 {
-            metadata.insert(name, value);
-        }
-        Ok(Self(Arc::new(metadata)))
-    }
-}
-
-/// Omits the query of the URL, in which some servers require a key, and the values of other
-/// members.
-impl fmt::Debug for AuthorizationServer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AuthorizationServer")
-            .field("issuer", &self.issuer())
-            .field("token_endpoint", &self.token_endpoint().map(without_query))
-            .field("members", &self.0.members.keys().collect::<Vec<_>>())
-            .finish()
-    }
-}
-
-#[cfg(test)]
-mod tests;

@@ -31,7 +31,7 @@ fn members_are_typed_and_unknown_ones_are_kept() {
 fn what_is_absent_or_of_another_type_is_not_known() {
     let odd = json!({
         "issuer": 7, "token_endpoint": ["https://id.example/token"], "jwks_uri": "/keys",
-        "scopes_supported": "openid", "require_pushed_authorization_requests": "true",
+        "scopes_supported": "openid", "request_parameter_supported": "true",
         "mtls_endpoint_aliases": [],
     });
     for server in [server(odd), AuthorizationServer::default()] {
@@ -39,7 +39,7 @@ fn what_is_absent_or_of_another_type_is_not_known() {
         assert_eq!(server.token_endpoint(), None);
         assert_eq!(server.jwks_uri(), None);
         assert_eq!(server.scopes_supported(), None);
-        assert!(!server.require_pushed_authorization_requests());
+        assert!(!server.request_parameter_supported());
         assert_eq!(server.mtls_endpoint_aliases(), None);
     }
 }

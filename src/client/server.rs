@@ -1,0 +1,69 @@
+//! The server of a client as it is known: given, or discovered when it is needed.
+
+use std::time::Duration;
+
+use super::{
+    boxed, documents::cache::DocumentFetch, maybe_async, settings::DiscoverySettings,
+    shared::Shared,
+};
+use crate::{
+    error::{Error, Result},
+    oauth2::server::{metadata::AuthorizationServer, source::ServerSource},
+};
+
+impl Shared {
+    /// The metadata of the server, unless it has not been discovered yet.
+    pub(super) fn server(&self) -> Option<AuthorizationServer> {
+        match self.settings.discovery {
+            Some(_) => self.server.document(),
+            None => Some(self.settings.server.clone()),
+        }
+    }
+
+    /// The same for a method without I/O.
+    pub(super) fn known_server(&self) -> Result<AuthorizationServer> {
+        self.server().ok_or_else(|| {
+            Error::usage(
+                "the server has not been discovered yet; call begin_authorization, which does \
+                 that, or fetch_server before",
+            )
+        })
+    }
+}
+
+#[maybe_async]
+impl Shared {
+    /// The metadata of the server: discovered if they are not known yet, or fetched again if their
+    /// lifetime has ended. If that fails, old ones stay in use.
+    pub(super) async fn fetch_server(&self, limit: Duration) -> Result<AuthorizationServer> {
+        match &self.settings.discovery {
+            None => Ok(self.settings.server.clone()),
+            Some(found) => boxed(self.discover(found, limit)).await,
+        }
+    }
+
+    /// The metadata of the server as they are known, or discovered: for responses of a server that
+    /// was asked a moment ago.
+    pub(super) async fn known_or_fetched_server(&self) -> Result<AuthorizationServer> {
+        match self.server() {
+            Some(server) => Ok(server),
+            None => self.fetch_server(self.settings.timeout).await,
+        }
+    }
+
+    async fn discover(
+        &self,
+        found: &DiscoverySettings,
+        limit: Duration,
+    ) -> Result<AuthorizationServer> {
+        let clock = &self.settings.clock;
+        let now = clock.now();
+        let fetch: DocumentFetch<ServerSource> = DocumentFetch {
+            source: self.settings.server_source(found),
+            transport: self.transport.clone(),
+            clock: clock.clone(),
+        };
+        let is_current = |server: &AuthorizationServer| server.is_current(now);
+        self.server.obtain(fetch, is_current, |_| true, limit).await
+    }
+}

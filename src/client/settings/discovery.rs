@@ -1,0 +1,75 @@
+//! Settings of a server that is discovered.
+
+use std::sync::Arc;
+
+use reqwest::Url;
+
+use crate::{
+    clock::Clock,
+    oauth2::server::{
+        address::AddressGuard,
+        discovery::Discovery,
+        metadata::AuthorizationServer,
+        source::{Progress, ServerSource},
+    },
+};
+
+/// Settings of a server that is discovered.
+#[derive(Clone, Debug)]
+pub(in super::super) struct DiscoverySettings {
+    pub(in super::super) discovery: Discovery,
+    pub(in super::super) guard: Arc<AddressGuard>,
+    /// Metadata that were fetched before the client was built.
+    pub(in super::super) metadata: Option<AuthorizationServer>,
+}
+
+impl DiscoverySettings {
+    pub(in super::super) fn new(discovery: Discovery, allow_http: bool) -> Self {
+        let guard = AddressGuard::new(discovery.allow_private);
+        // An invalid one is reported by build, or when it is used.
+        if let Ok(url) = discovery.url(allow_http) {
+            guard.trust(&url);
+        }
+        Self {
+            guard: Arc::new(guard),
+            discovery,
+            metadata: None,
+        }
+    }
+
+    /// Trusts the hosts that the calling code names for single endpoints.
+    pub(in super::super) fn trust(&self, given: &AuthorizationServer) {
+        for (_, url) in given.urls() {
+            self.guard.trust(url);
+        }
+    }
+
+    pub(in super::super) fn source(
+        &self,
+        given: AuthorizationServer,
+        allow_http: bool,
+        clock: Clock,
+    ) -> ServerSource {
+        ServerSource {
+            discovery: self.discovery.clone(),
+            given,
+            guard: self.guard.clone(),
+            allow_http,
+            clock,
+            progress: Progress::default(),
+        }
+    }
+
+    /// The metadata as far as they are known, with what the calling code sets. For the checks of
+    /// other settings, the issuer stands in for what is not known yet.
+    pub(in super::super) fn provisional(&self, given: &AuthorizationServer) -> AuthorizationServer {
+        let metadata = self.metadata.clone().unwrap_or_else(|| {
+            let issuer = self.discovery.expected_issuer().issuer;
+            let endpoint = Url::parse(&issuer)
+                .map(Url::into)
+                .unwrap_or_else(|_| issuer.clone());
+            AuthorizationServer::new(issuer).with_token_endpoint(endpoint)
+        });
+        metadata.overridden_by(given)
+    }
+}

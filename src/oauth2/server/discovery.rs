@@ -1,0 +1,276 @@
+//! Discovery of a server: where its metadata are, and what they have to say.
+//!
+//! [OpenID Connect Discovery section 4](https://openid.net/specs/openid-connect-discovery-1_0.html#ProviderConfig),
+//! [RFC 8414 section 3](https://www.rfc-editor.org/rfc/rfc8414#section-3)
+
+use std::collections::VecDeque;
+
+use url::Url;
+
+use super::tenants::{ExpectedIssuer, Tenants};
+use crate::wire::secure_url::check_endpoint;
+
+const OPENID: &str = "/.well-known/openid-configuration";
+const OAUTH: &str = "/.well-known/oauth-authorization-server";
+
+/// Server to be discovered: its issuer identifier, and the exceptions that it needs.
+///
+/// The discovery methods of clients also take the issuer identifier alone, as text.
+///
+/// ```
+/// use oauth_twin::oauth2::Discovery;
+///
+/// let keycloak = Discovery::at("https://sso.example.com/realms/reports");
+///
+/// // Metadata in another place than the issuer identifier says.
+/// let b2c = Discovery::at("https://t.b2clogin.com/t.onmicrosoft.com/b2c_1_in/v2.0")
+///     .expect_issuer("https://t.b2clogin.com/11111111-2222-3333-4444-555555555555/v2.0/");
+///
+/// // Microsoft Entra ID with the accounts of two organizations.
+/// let entra = Discovery::at("https://login.microsoftonline.com/organizations/v2.0")
+///     .tenants(["11111111-2222-3333-4444-555555555555", "66666666-7777-8888-9999-000000000000"]);
+/// ```
+///
+/// # Security
+///
+/// The `issuer` of the metadata has to be the expected one, character by character. A server that
+/// the calling code names may be on a private address; if it is not, then neither may its
+/// endpoints. Nothing is ever sent to link-local addresses, where clouds publish credentials.
+///
+/// [OpenID Connect Discovery section 4](https://openid.net/specs/openid-connect-discovery-1_0.html#ProviderConfig)
+#[derive(Clone, Debug)]
+pub struct Discovery {
+    location: String,
+    issuer: Option<String>,
+    pub(crate) tenants: Tenants,
+    pub(crate) assume_s256: bool,
+    pub(crate) allow_private: bool,
+}
+
+impl Discovery {
+    /// Discovers the server with this issuer identifier, or the one whose metadata are at this URL,
+    /// with `/.well-known/` in it.
+    pub fn at(url: impl Into<String>) -> Self {
+        Self {
+            location: url.into(),
+            issuer: None,
+            tenants: Tenants::None,
+            assume_s256: false,
+            allow_private: false,
+        }
+    }
+
+    /// Expects this `issuer` in the metadata, for a server whose identifier is not the URL that
+    /// leads to them.
+    ///
+    /// [RFC 8414 section 3.3](https://www.rfc-editor.org/rfc/rfc8414#section-3.3)
+    #[must_use]
+    pub fn expect_issuer(mut self, issuer: impl Into<String>) -> Self {
+        self.issuer = Some(issuer.into());
+        self
+    }
+
+    /// Accepts the tokens of these tenants, for an `issuer` with `{tenantid}` (Microsoft Entra ID).
+    /// Each is the GUID of an organization.
+    #[must_use]
+    pub fn tenants(mut self, tenants: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.tenants = Tenants::These(tenants.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// Accepts the tokens of any tenant, for an `issuer` with `{tenantid}`.
+    ///
+    /// # Security
+    ///
+    /// Every organization in the world can then issue accounts. Tell them apart by issuer and
+    /// subject together, never by an e-mail address.
+    #[must_use]
+    pub fn any_tenant(mut self) -> Self {
+        self.tenants = Tenants::Any;
+        self
+    }
+
+    /// Takes for granted that the server supports PKCE with S256, whatever its metadata say.
+    ///
+    /// [RFC 8414 section 2](https://www.rfc-editor.org/rfc/rfc8414#section-2)
+    #[must_use]
+    pub fn assume_s256(mut self) -> Self {
+        self.assume_s256 = true;
+        self
+    }
+
+    /// Permits private addresses of endpoints, whatever address the server itself has. Link-local
+    /// addresses stay refused.
+    ///
+    /// # Security
+    ///
+    /// Whoever controls the metadata can have requests sent into the network of the client.
+    #[must_use]
+    pub fn dangerous_allow_private_addresses(mut self) -> Self {
+        self.allow_private = true;
+        self
+    }
+
+    /// The issuer that the metadata have to name.
+    pub(crate) fn expected_issuer(&self) -> ExpectedIssuer {
+        let issuer = self.issuer.clone();
+        ExpectedIssuer {
+            issuer: issuer.unwrap_or_else(|| issuer_of(&self.location)),
+            tenants: self.tenants.clone(),
+        }
+    }
+
+    /// The checked URL that was given, or what is wrong with it.
+    pub(crate) fn url(&self, allow_http: bool) -> Result<Url, String> {
+        let url = check_endpoint(&self.location, allow_http)?;
+        if url.query().is_some() && !is_document(&url) {
+            return Err("must not have a query".to_owned());
+        }
+        Ok(url)
+    }
+
+    /// Places where the metadata may be, in this order: OpenID Connect's comes first, as that
+    /// document has more members at some providers (Okta).
+    pub(crate) fn candidates(url: Url) -> VecDeque<Url> {
+        if is_document(&url) {
+            return [url].into();
+        }
+        // "If the Issuer value contains a path component, any terminating / MUST be removed before
+        // appending /.well-known/openid-configuration."
+        let path = url
+            .path()
+            .strip_suffix('/')
+            .unwrap_or(url.path())
+            .to_owned();
+        let with_path = |path: String| {
+            let mut url = url.clone();
+            url.set_path(&path);
+            url
+        };
+        [
+            with_path(format!("{path}{OPENID}")),
+            with_path(format!("{OAUTH}{path}")),
+        ]
+        .into()
+    }
+}
+
+/// The server with this issuer identifier.
+impl From<&str> for Discovery {
+    fn from(issuer: &str) -> Self {
+        Self::at(issuer)
+    }
+}
+
+/// The server with this issuer identifier.
+impl From<String> for Discovery {
+    fn from(issuer: String) -> Self {
+        Self::at(issuer)
+    }
+}
+
+/// The server with this issuer identifier.
+impl From<&String> for Discovery {
+    fn from(issuer: &String) -> Self {
+        Self::at(issuer)
+    }
+}
+
+fn is_document(url: &Url) -> bool {
+    url.path().contains("/.well-known/")
+}
+
+/// The issuer of the metadata at `location`: without what makes it a well-known URL.
+fn issuer_of(location: &str) -> String {
+    let without_query = location.split(['?', '#']).next().unwrap_or_default();
+    for known in [OPENID, OAUTH] {
+        if let Some((before, after)) = without_query.split_once(known) {
+            return format!("{before}{after}");
+        }
+    }
+    location.to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn candidates(url: &str) -> Vec<String> {
+        let url = Discovery::at(url).url(false).expect("a URL");
+        Discovery::candidates(url)
+            .into_iter()
+            .map(Url::into)
+            .collect()
+    }
+
+    #[test]
+    fn openid_connect_s_place_comes_first() {
+        for issuer in ["https://id.example", "https://id.example/"] {
+            assert_eq!(
+                candidates(issuer),
+                [
+                    "https://id.example/.well-known/openid-configuration",
+                    "https://id.example/.well-known/oauth-authorization-server",
+                ]
+            );
+        }
+        for issuer in ["https://id.example/a/b", "https://id.example/a/b/"] {
+            assert_eq!(
+                candidates(issuer),
+                [
+                    "https://id.example/a/b/.well-known/openid-configuration",
+                    "https://id.example/.well-known/oauth-authorization-server/a/b",
+                ]
+            );
+        }
+        // One terminating slash is removed, no more.
+        assert_eq!(
+            candidates("https://id.example/a//")[0],
+            "https://id.example/a//.well-known/openid-configuration"
+        );
+        let document = "https://id.example/.well-known/openid-configuration?p=b2c_1_in";
+        assert_eq!(candidates(document), [document]);
+    }
+
+    #[test]
+    fn the_issuer_is_kept_as_it_was_given() {
+        for (location, issuer) in [
+            ("https://ID.example:443/a/", "https://ID.example:443/a/"),
+            ("https://id.example", "https://id.example"),
+            (
+                "https://id.example/a/.well-known/openid-configuration?p=1",
+                "https://id.example/a",
+            ),
+            (
+                "https://id.example/.well-known/oauth-authorization-server/a",
+                "https://id.example/a",
+            ),
+            (
+                "https://id.example/.well-known/other",
+                "https://id.example/.well-known/other",
+            ),
+        ] {
+            assert_eq!(Discovery::at(location).expected_issuer().issuer, issuer);
+        }
+        let named = Discovery::at("https://a").expect_issuer("https://b");
+        assert_eq!(named.expected_issuer().issuer, "https://b");
+    }
+
+    #[test]
+    fn what_is_no_issuer_is_refused() {
+        for bad in [
+            "",
+            "id.example",
+            "http://id.example",
+            "ftp://id.example",
+            "https://id.example?a=b",
+            "https://id.example#a",
+            "https://a:b@id.example",
+            "file:///etc/passwd",
+        ] {
+            assert!(Discovery::at(bad).url(false).is_err(), "{bad}");
+        }
+        assert!(Discovery::at("http://id.example").url(true).is_ok());
+        assert!(Discovery::at("http://127.0.0.1:1").url(false).is_ok());
+    }
+}

@@ -1,0 +1,256 @@
+//! Authorization server metadata: issuer identifier, endpoints, supported features.
+//!
+//! [RFC 8414 section 2](https://www.rfc-editor.org/rfc/rfc8414#section-2)
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::Arc,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::{Map, Value};
+use url::Url;
+
+use crate::{
+    error::{Error, Result},
+    jose::JwkSet,
+    json::Members,
+    wire::{
+        document::{Document, Freshness},
+        secure_url::{check_endpoint_url, parse_endpoint, without_query},
+    },
+};
+
+/// Metadata of an authorization server, with typed accessors and open to further members.
+///
+/// Cheap to clone. It serialises to the JSON object of RFC 8414, and keeps unknown members. URLs
+/// are checked when it makes an endpoint, such as a
+/// [`TokenEndpoint`](crate::oauth2::TokenEndpoint), and when a client is built.
+///
+/// ```
+/// use oauth_twin::oauth2::AuthorizationServer;
+///
+/// let server = AuthorizationServer::new("https://id.example.com")
+///     .with_token_endpoint("https://id.example.com/token")
+///     .with_code_challenge_methods_supported(["S256"])
+///     .with_member("tenant", "a");
+/// assert_eq!(server.token_endpoint().unwrap().path(), "/token");
+/// assert_eq!(server.get("tenant").unwrap(), "a");
+///
+/// let kept = serde_json::to_string(&server)?;
+/// assert_eq!(serde_json::from_str::<AuthorizationServer>(&kept)?, server);
+///
+/// // Many servers document their endpoints, but no issuer identifier.
+/// let server = AuthorizationServer::default()
+///     .with_authorization_endpoint("https://github.com/login/oauth/authorize")
+///     .with_token_endpoint("https://github.com/login/oauth/access_token");
+/// assert_eq!(server.issuer(), None);
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+///
+/// [RFC 8414 section 2](https://www.rfc-editor.org/rfc/rfc8414#section-2)
+#[derive(Clone, Default)]
+pub struct AuthorizationServer(Arc<Metadata>);
+
+#[derive(Clone, Default)]
+struct Metadata {
+    members: Map<String, Value>,
+    /// Members that are URLs, parsed once.
+    urls: BTreeMap<String, Arc<Url>>,
+    /// Of metadata that were fetched.
+    freshness: Option<Freshness>,
+}
+
+impl AuthorizationServer {
+    /// Makes the metadata of a server with this issuer identifier. Begin with
+    /// [`default`](Self::default) if it is not known.
+    pub fn new(issuer: impl Into<String>) -> Self {
+        Self::default().with_issuer(issuer)
+    }
+
+    /// Any member of the metadata.
+    pub fn get(&self, member: &str) -> Option<&Value> {
+        self.0.members.get(member)
+    }
+
+    /// Sets any member.
+    #[must_use]
+    pub fn with_member(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
+        Arc::make_mut(&mut self.0).insert(name.into(), value.into());
+        self
+    }
+
+    /// Endpoints for clients that authenticate by TLS certificate.
+    ///
+    /// [RFC 8705 section 5](https://www.rfc-editor.org/rfc/rfc8705#section-5)
+    pub fn mtls_endpoint_aliases(&self) -> Option<&Map<String, Value>> {
+        self.get("mtls_endpoint_aliases")?.as_object()
+    }
+
+    /// The keys in the metadata themselves.
+    ///
+    /// [OpenID Federation section 5.2.1](https://openid.net/specs/openid-federation-1_0.html#section-5.2.1)
+    pub fn jwks(&self) -> Option<JwkSet> {
+        serde_json::from_value(self.get("jwks")?.clone()).ok()
+    }
+
+    /// The time at which the metadata were fetched, if they were. Metadata that were kept do not
+    /// know it.
+    pub fn fetched_at(&self) -> Option<SystemTime> {
+        let freshness = self.0.freshness?;
+        Some(UNIX_EPOCH + freshness.fetched_at())
+    }
+
+    /// The time at which metadata that were fetched have to be fetched again: after the lifetime
+    /// that HTTP gives them, at least a minute and at most a day.
+    pub fn fresh_until(&self) -> Option<SystemTime> {
+        let freshness = self.0.freshness?;
+        Some(UNIX_EPOCH + freshness.expires_at())
+    }
+
+    /// The metadata as they were fetched.
+    pub(crate) fn fetched(members: Map<String, Value>, freshness: Freshness) -> Self {
+        let mut metadata = Metadata {
+            freshness: Some(freshness),
+            ..Metadata::default()
+        };
+        for (name, value) in members {
+            metadata.insert(name, value);
+        }
+        Self(Arc::new(metadata))
+    }
+
+    /// The metadata with the members of `other` instead of its own.
+    pub(crate) fn overridden_by(mut self, other: &Self) -> Self {
+        for (name, value) in &other.0.members {
+            self = self.with_member(name, value.clone());
+        }
+        self
+    }
+
+    /// Whether the metadata need not be fetched: they are fresh, or were asked for in vain.
+    pub(crate) fn is_current(&self, now: SystemTime) -> bool {
+        let freshness = self.0.freshness;
+        freshness.is_none_or(|it| it.is_fresh(now) || it.is_cooling_down(now))
+    }
+
+    /// The members that are endpoints, with their URLs.
+    pub(crate) fn urls(&self) -> impl Iterator<Item = (&str, &Url)> {
+        self.0.urls.iter().map(|(name, url)| (&**name, &**url))
+    }
+
+    /// Whether the server offers `value`, as the list `name` of its metadata says. It narrows
+    /// nothing if it is absent, or has no value that is `known`.
+    pub(crate) fn offers(&self, name: &str, value: &str, known: &[&str]) -> bool {
+        let list = self.list(name).unwrap_or_default();
+        !list.iter().any(|one| known.contains(one)) || list.contains(&value)
+    }
+
+    /// The checked URL of an endpoint, if there is one; or what is wrong with it.
+    pub(crate) fn endpoint(
+        &self,
+        name: &str,
+        allow_http: bool,
+    ) -> Result<Option<Arc<Url>>, String> {
+        match (self.0.urls.get(name), self.get(name)) {
+            (Some(url), _) => check_endpoint_url(url, allow_http).map(|()| Some(url.clone())),
+            (None, None | Some(Value::Null)) => Ok(None),
+            (None, Some(value)) => {
+                parse_endpoint(value.as_str().unwrap_or_default()).map(|url| Some(Arc::new(url)))
+            }
+        }
+    }
+
+    /// The checked URL of an endpoint that a request is sent to.
+    pub(crate) fn required_endpoint(&self, name: &str, allow_http: bool) -> Result<Arc<Url>> {
+        match self.endpoint(name, allow_http) {
+            Ok(Some(url)) => Ok(url),
+            Ok(None) => Err(Error::usage(format!(
+                "the {name} of the server is not known; set it"
+            ))),
+            Err(problem) => Err(Error::usage(format!("{name} {problem}"))),
+        }
+    }
+
+    pub(super) fn url(&self, name: &str) -> Option<&Url> {
+        self.0.urls.get(name).map(|url| &**url)
+    }
+
+    pub(super) fn text(&self, name: &str) -> Option<&str> {
+        self.get(name)?.as_str()
+    }
+
+    pub(super) fn list(&self, name: &str) -> Option<Vec<&str>> {
+        let values = self.get(name)?.as_array()?;
+        Some(values.iter().filter_map(Value::as_str).collect())
+    }
+
+    pub(super) fn flag(&self, name: &str) -> bool {
+        self.get(name).and_then(Value::as_bool).unwrap_or(false)
+    }
+
+    /// A flag that makes the client stricter. Some servers send it as text (WSO2 Identity Server).
+    pub(super) fn strict_flag(&self, name: &str) -> bool {
+        let text = self.text(name).unwrap_or_default();
+        self.flag(name) || text.eq_ignore_ascii_case("true")
+    }
+}
+
+impl Document for AuthorizationServer {
+    fn freshness_mut(&mut self) -> &mut Freshness {
+        Arc::make_mut(&mut self.0).freshness.get_or_insert_default()
+    }
+}
+
+/// Compares the members.
+impl PartialEq for AuthorizationServer {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.members == other.0.members
+    }
+}
+
+impl Metadata {
+    fn insert(&mut self, name: String, value: Value) {
+        let is_url =
+            name.ends_with("_endpoint") || name.ends_with("_uri") || name == "check_session_iframe";
+        let text = value.as_str().filter(|_| is_url);
+        match text.and_then(|text| Url::parse(text).ok()) {
+            Some(url) => self.urls.insert(name.clone(), Arc::new(url)),
+            None => self.urls.remove(&name),
+        };
+        self.members.insert(name, value);
+    }
+}
+
+impl Serialize for AuthorizationServer {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.members.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for AuthorizationServer {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut metadata = Metadata::default();
+        for (name, value) in Members::deserialize(deserializer)?.0 {
+            metadata.insert(name, value);
+        }
+        Ok(Self(Arc::new(metadata)))
+    }
+}
+
+/// Omits the query of the URL, in which some servers require a key, and the values of other
+/// members.
+impl fmt::Debug for AuthorizationServer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AuthorizationServer")
+            .field("issuer", &self.issuer())
+            .field("token_endpoint", &self.token_endpoint().map(without_query))
+            .field("members", &self.0.members.keys().collect::<Vec<_>>())
+            .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,122 @@
+//! Issuers with a tenant in their identifier, as Microsoft Entra ID has them.
+//!
+//! [Microsoft identity platform](https://learn.microsoft.com/entra/identity-platform/access-tokens#validate-the-issuer)
+
+/// Place of the tenant in the `issuer` of metadata that serve several tenants.
+pub(crate) const TENANT: &str = "{tenantid}";
+
+/// Tenants whose tokens are accepted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Tenants {
+    /// The issuer has no tenants.
+    #[default]
+    None,
+    These(Vec<String>),
+    Any,
+}
+
+impl Tenants {
+    /// Whether tokens of this tenant are accepted.
+    pub(crate) fn has(&self, tenant: &str) -> bool {
+        match self {
+            Self::None => false,
+            Self::These(tenants) => tenants.iter().any(|one| one.eq_ignore_ascii_case(tenant)),
+            Self::Any => true,
+        }
+    }
+}
+
+/// Issuer that is expected: of metadata, of tokens, of callbacks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ExpectedIssuer {
+    pub(crate) issuer: String,
+    pub(crate) tenants: Tenants,
+}
+
+impl ExpectedIssuer {
+    /// Whether the `issuer` of metadata is the expected one, verbatim, or a template for its
+    /// tenants.
+    pub(crate) fn is_in_metadata(&self, issuer: &str) -> bool {
+        if issuer == self.issuer {
+            return true;
+        }
+        // The document of `…/common/v2.0` names `…/{tenantid}/v2.0`.
+        let template = issuer
+            .split_once(TENANT)
+            .filter(|_| self.tenants != Tenants::None);
+        let between = template.and_then(|parts| between(parts, &self.issuer));
+        between.is_some_and(|tenant| !tenant.is_empty() && !tenant.contains('/'))
+    }
+}
+
+/// Whether `iss` of a callback is the `issuer` of the server, or that of one of its tenants.
+pub(crate) fn is_in_callback(issuer: &str, iss: &str) -> bool {
+    match issuer.split_once(TENANT) {
+        None => issuer == iss,
+        Some(parts) => between(parts, iss).is_some_and(is_guid),
+    }
+}
+
+/// The text between the two parts of a template.
+fn between<'a>((before, after): (&str, &str), text: &'a str) -> Option<&'a str> {
+    text.strip_prefix(before)?.strip_suffix(after)
+}
+
+fn is_guid(text: &str) -> bool {
+    let lengths = text.split('-').map(str::len);
+    lengths.eq([8, 4, 4, 4, 12])
+        && text
+            .bytes()
+            .all(|byte| byte == b'-' || byte.is_ascii_hexdigit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEMPLATE: &str = "https://login.example/{tenantid}/v2.0";
+    const TENANT_ID: &str = "11111111-2222-3333-4444-55555555555a";
+
+    fn issuer(tenants: Tenants) -> ExpectedIssuer {
+        ExpectedIssuer {
+            issuer: "https://login.example/common/v2.0".to_owned(),
+            tenants,
+        }
+    }
+
+    #[test]
+    fn a_template_stands_for_tenants_alone() {
+        let any = issuer(Tenants::Any);
+        assert!(any.is_in_metadata(TEMPLATE));
+        assert!(any.is_in_metadata("https://login.example/common/v2.0"));
+        assert!(!issuer(Tenants::None).is_in_metadata(TEMPLATE));
+        for other in [
+            "https://evil.example/{tenantid}/v2.0",
+            "https://login.example/{tenantid}/v1.0",
+            "{tenantid}",
+            "https://login.example/common/v2.0{tenantid}",
+            "https://{tenantid}/v2.0",
+            "https://login.example/common/v2.0/",
+        ] {
+            assert!(!any.is_in_metadata(other), "{other}");
+        }
+    }
+
+    #[test]
+    fn the_issuer_of_a_callback_may_be_a_tenant() {
+        let iss = format!("https://login.example/{TENANT_ID}/v2.0");
+        assert!(is_in_callback(TEMPLATE, &iss));
+        assert!(is_in_callback("https://id.example", "https://id.example"));
+        for (issuer, iss) in [
+            (TEMPLATE, TEMPLATE),
+            (TEMPLATE, "https://login.example/common/v2.0"),
+            (
+                TEMPLATE,
+                "https://evil.example/11111111-2222-3333-4444-555555555555/v2.0",
+            ),
+            ("https://id.example", "https://id.example/"),
+        ] {
+            assert!(!is_in_callback(issuer, iss), "{iss}");
+        }
+    }
+}
