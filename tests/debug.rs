@@ -59,7 +59,7 @@ fn assertions() {
     let jws = Jws::parse(token.expose_secret()).unwrap();
     shows(
         &jws,
-        "Jws { header: Header { algorithm: HS256, members: {} }, .. }",
+        "Jws { header: Header { algorithm: HS256, is_fully_specified: false, members: {} }, .. }",
     );
 }
 
