@@ -3,6 +3,10 @@
 # is divided by N, so that neither the start nor the making of clients counts.
 #
 #   benches/instructions.sh [N]
+#   benches/instructions.sh gate [N]
+#
+# The gate counts only what a request costs beyond reqwest as it comes, and fails if that is more than
+# a thousand instructions over the goal.
 #
 # Counted is the calling thread of the client's process; the server is a process of its own. The
 # async client does all its work there, the blocking one all that is ours. Figures repeat to a few
@@ -11,7 +15,13 @@
 # what hashes (a `for_token` with a refresh token) looks dearer than it is.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-count=${1:-2000}
+gate=
+if [[ ${1:-} == gate ]]; then
+    gate=1
+    shift
+fi
+count=${1:-${gate:+300}}
+count=${count:-2000}
 
 command -v valgrind >/dev/null || { echo "valgrind is missing" >&2; exit 1; }
 built=$(cargo bench --features async,blocking --bench instructions --no-run 2>&1) ||
@@ -51,6 +61,30 @@ row() { # SCENARIO COUNT [BASE...]
     done
     echo
 }
+
+# at_most GOAL SCENARIO BASE
+at_most() {
+    local beyond=$((figure[$2] - figure[$3]))
+    if ((beyond > $1 + 1000)); then
+        echo "$2: $beyond instructions beyond $3, the goal is $1" >&2
+        missed=1
+    fi
+}
+
+if [[ $gate ]]; then
+    missed=
+    for mode in request blocking; do
+        row $mode/bare "$count"
+        row $mode/nothing-to-renew "$count" $mode/bare
+        row $mode/retry-on "$count" $mode/bare
+    done
+    at_most 1300 request/nothing-to-renew request/bare
+    at_most 2200 request/retry-on request/bare
+    at_most 1000 blocking/nothing-to-renew blocking/bare
+    at_most 1900 blocking/retry-on blocking/bare
+    [[ ! $missed ]]
+    exit
+fi
 
 for mode in request blocking; do
     row $mode/bare "$count"

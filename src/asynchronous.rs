@@ -65,9 +65,9 @@ pub fn async_http_client_builder() -> reqwest::ClientBuilder {
     crate::tls::preconfigured_or_own!(reqwest::ClientBuilder::new())
 }
 
-/// Common base of all clients. A response may stall as long as in reqwest's blocking client.
-fn http_base() -> http::ClientBuilder {
-    http::ClientBuilder::new().read_timeout(Duration::from_secs(30))
+/// Limits how long a response may stall.
+fn with_stall_limit(builder: http::ClientBuilder, limit: Duration) -> http::ClientBuilder {
+    builder.read_timeout(limit)
 }
 
 fn http_client(builder: http::ClientBuilder) -> reqwest::Result<http::Client> {

@@ -4,6 +4,7 @@ use std::{
     io::Read as _,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     sync::Arc,
+    time::Duration,
 };
 
 use maybe_async::must_be_sync as maybe_async;
@@ -63,9 +64,9 @@ pub fn http_client_builder() -> reqwest::blocking::ClientBuilder {
     crate::tls::preconfigured_or_own!(reqwest::blocking::ClientBuilder::new())
 }
 
-/// Common base of all clients. By reqwest's default, a response may stall for 30 seconds.
-fn http_base() -> http::ClientBuilder {
-    http::ClientBuilder::new()
+/// Returns the builder: reqwest limits each read by the timeout of the whole.
+fn with_stall_limit(builder: http::ClientBuilder, _limit: Duration) -> http::ClientBuilder {
+    builder
 }
 
 /// Runs `work` where reqwest's blocking client may run: on a thread of its own if this one

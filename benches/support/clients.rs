@@ -14,6 +14,12 @@ use super::BenchResult;
 /// As long as many a server's opaque token.
 pub const ACCESS_TOKEN: &str = "mF_9.B5f-4.1JqM2YotnFZFEjr1zCsicMWpAAtGzv3J";
 
+/// As long as a short JWT.
+pub const LONG_ACCESS_TOKEN: &str = concat!(
+    "mF_9.B5f-4.1JqM2YotnFZFEjr1zCsicMWpAAtGzv3JmF_9.B5f-4.1JqM2YotnFZFEjr1zCs",
+    "icMWpAAtGzv3JmF_9.B5f-4.1JqM2YotnF"
+);
+
 /// The header that bare reqwest sends, made once.
 pub fn header() -> HeaderValue {
     let mut header =
@@ -24,7 +30,16 @@ pub fn header() -> HeaderValue {
 
 /// An hour's token without a refresh token.
 pub fn token() -> Token {
-    Token::new(ACCESS_TOKEN)
+    for_an_hour(ACCESS_TOKEN)
+}
+
+/// The token of a child, as long as that of many a user.
+pub fn long_token() -> Token {
+    for_an_hour(LONG_ACCESS_TOKEN)
+}
+
+fn for_an_hour(access_token: &str) -> Token {
+    Token::new(access_token)
         .with_issued_at(SystemTime::now())
         .with_expires_at(SystemTime::now() + Duration::from_secs(3600))
 }
@@ -81,7 +96,7 @@ impl Ours {
 pub enum Bare {
     /// As it comes.
     Default,
-    /// With the timeouts and rules that a client of ours sets.
+    /// With the rules that a client of ours sets for requests to an API.
     SameSettings,
 }
 
@@ -100,7 +115,7 @@ impl Bare {
         let builder = async_http_client_builder();
         let builder = match self {
             Self::Default => builder,
-            Self::SameSettings => same_settings!(builder).read_timeout(Duration::from_secs(30)),
+            Self::SameSettings => same_settings!(builder),
         };
         Ok(builder.build()?)
     }

@@ -24,15 +24,23 @@ pub struct Server {
 impl Server {
     /// Answers `/token` with a token after `delay`, and everything else with `ok` at once.
     pub fn start(delay: Duration) -> io::Result<Self> {
+        Self::with_tokens(delay, |_| ANSWER.to_owned())
+    }
+
+    /// The same; `token` makes the answer with the next token from its number.
+    pub fn with_tokens(
+        delay: Duration,
+        token: impl Fn(usize) -> String + Clone + Send + 'static,
+    ) -> io::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0")?;
         let address = listener.local_addr()?;
         let token_requests = Arc::new(AtomicUsize::new(0));
         let count = token_requests.clone();
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let count = count.clone();
+                let (count, token) = (count.clone(), token.clone());
                 // A client that hangs up ends the connection, which is no fault here.
-                thread::spawn(move || drop(serve(stream, delay, &count)));
+                thread::spawn(move || drop(serve(stream, delay, &count, token)));
             }
         });
         Ok(Self {
@@ -55,13 +63,14 @@ impl Server {
     }
 }
 
-fn serve(mut stream: TcpStream, delay: Duration, token_requests: &AtomicUsize) -> io::Result<()> {
+fn serve(
+    mut stream: TcpStream,
+    delay: Duration,
+    token_requests: &AtomicUsize,
+    token: impl Fn(usize) -> String,
+) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let mut reader = BufReader::new(stream.try_clone()?);
-    let token = format!(
-        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{ANSWER}",
-        ANSWER.len()
-    );
     let (mut line, mut body) = (String::new(), Vec::new());
     loop {
         line.clear();
@@ -83,9 +92,11 @@ fn serve(mut stream: TcpStream, delay: Duration, token_requests: &AtomicUsize) -
         }
         reader.read_exact(&mut body)?;
         if is_token_request {
-            token_requests.fetch_add(1, Ordering::SeqCst);
+            let token = token(token_requests.fetch_add(1, Ordering::SeqCst));
             thread::sleep(delay);
-            stream.write_all(token.as_bytes())?;
+            let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length:";
+            let answer = format!("{head} {}\r\n\r\n{token}", token.len());
+            stream.write_all(answer.as_bytes())?;
         } else {
             stream.write_all(OK)?;
         }

@@ -1,5 +1,8 @@
-//! Authorization of requests to an API, by a bearer token or an OAuth 1.0 signature, and the one
-//! loop that sends them.
+//! Authorization of requests to an API, by a bearer token or an OAuth 1.0 signature, and the sending
+//! of them.
+//!
+//! What seldom happens (a token that has to be obtained, a 401, a signature) is in futures of its
+//! own, so that the future of a request stays small.
 
 mod bearer;
 mod signed;
@@ -7,10 +10,12 @@ mod signed;
 use reqwest::{IntoUrl, Method};
 
 use super::{
-    execute, http, maybe_async, oauth1::session::SignedSession, require_runtime, session::Session,
+    execute, http, maybe_async,
+    oauth1::session::SignedSession,
+    session::{Live, Session},
 };
 use crate::error::Result;
-use {bearer::Bearer, signed::Signed};
+pub(super) use bearer::FirstTry;
 
 /// Client of a request.
 pub(super) enum RequestingClient {
@@ -32,99 +37,95 @@ impl From<&SignedSession> for RequestingClient {
 
 impl RequestingClient {
     /// Creates a request on the connections of the client.
+    #[inline]
     pub(super) fn request(
         &self,
         method: Method,
         url: impl IntoUrl,
     ) -> Result<http::RequestBuilder> {
-        Ok(match self {
-            Self::Bearer(session) => session.live()?.shared.transport.request(method, url),
-            Self::Signed(session) => session.live()?.shared.transport.request(method, url),
-        })
+        match self {
+            Self::Bearer(session) => session.request(method, url),
+            Self::Signed(session) => Ok(session.live()?.shared.transport.request(method, url)),
+        }
     }
+}
 
-    /// The authorizer of one request.
-    pub(super) fn authorizer(self) -> Result<Authorizer> {
-        Ok(match self {
-            Self::Bearer(session) => Authorizer::Bearer(Bearer::new(session)?),
-            Self::Signed(session) => Authorizer::Signed(Signed::new(session.live()?)),
-        })
+/// Beginning of a request.
+pub(super) enum Begun<T> {
+    /// It has its token and is sent.
+    Sent(FirstTry, T),
+    /// Something has to be done first.
+    Unready(Box<Unready>),
+}
+
+/// Request that is not simply sent with a token.
+pub(super) struct Unready {
+    client: UnreadyClient,
+    request: http::Request,
+}
+
+enum UnreadyClient {
+    /// The request is sent unchanged.
+    Withholding(RequestingClient),
+    Signing(SignedSession),
+    /// A token has to be obtained first.
+    Waiting(Session, Live),
+}
+
+impl RequestingClient {
+    /// Sends a request by `execute` with the token of the client, if that needs no more than that.
+    ///
+    /// No async function: all that it borrows would be kept in the future.
+    #[inline]
+    pub(super) fn begin<T>(
+        self,
+        mut request: http::Request,
+        withhold_token: bool,
+        execute: impl FnOnce(&http::Client, http::Request) -> T,
+    ) -> Result<Begun<T>> {
+        let client = match self {
+            client if withhold_token => UnreadyClient::Withholding(client),
+            Self::Signed(session) => UnreadyClient::Signing(session),
+            Self::Bearer(session) => {
+                let live = session.live()?;
+                match FirstTry::new(session, &live, &mut request)? {
+                    Ok(first) => {
+                        let connections = live.shared.transport.resources(&mut request)?;
+                        return Ok(Begun::Sent(first, execute(connections, request)));
+                    }
+                    Err(session) => UnreadyClient::Waiting(session, live),
+                }
+            }
+        };
+        Ok(Begun::Unready(Box::new(Unready { client, request })))
+    }
+}
+
+#[maybe_async]
+impl Unready {
+    pub(super) async fn send(self) -> Result<http::Response> {
+        match self.client {
+            UnreadyClient::Withholding(client) => client.execute(self.request).await,
+            UnreadyClient::Signing(session) => session.send(self.request).await,
+            UnreadyClient::Waiting(session, live) => session.send_late(live, self.request).await,
+        }
     }
 }
 
 #[maybe_async]
 impl RequestingClient {
     /// Sends a request unchanged.
-    pub(super) async fn execute(self, request: http::Request) -> Result<http::Response> {
-        self.authorizer()?.execute(request).await
-    }
-}
-
-/// Authorizer of one request, each time that it is sent.
-pub(super) enum Authorizer {
-    Bearer(Bearer),
-    Signed(Signed),
-}
-
-/// Step that follows a response.
-pub(super) enum Next {
-    /// Return the response.
-    Done,
-    /// Send this request.
-    Again(http::Request),
-    /// Renew the token, and send this request.
-    Renew(http::Request),
-}
-
-#[maybe_async]
-impl Authorizer {
-    /// Sends a request, repeatedly if the response asks for it.
-    pub(super) async fn send(mut self, mut request: http::Request) -> Result<http::Response> {
-        loop {
-            self.authorize(&mut request).await?;
-            let response = self.execute(request).await?;
-            request = match self.next(&response) {
-                Next::Done => return Ok(response),
-                Next::Again(next) => next,
-                Next::Renew(next) => match self.renew().await {
-                    true => next,
-                    false => return Ok(response),
-                },
-            };
-        }
-    }
-
-    /// Puts a token or a signature on the request.
-    pub(super) async fn authorize(&mut self, request: &mut http::Request) -> Result<()> {
-        match self {
-            Self::Bearer(bearer) => bearer.authorize(request).await,
-            Self::Signed(signed) => signed.authorize(request),
-        }
-    }
-
-    /// Obtains a token other than the refused one; whether there is one.
-    async fn renew(&mut self) -> bool {
-        match self {
-            Self::Bearer(bearer) => bearer.renew().await,
-            Self::Signed(_) => false,
-        }
-    }
-
-    async fn execute(&self, request: http::Request) -> Result<http::Response> {
-        let transport = match self {
-            Self::Bearer(bearer) => bearer.transport(),
-            Self::Signed(signed) => signed.transport(),
+    pub(super) async fn execute(self, mut request: http::Request) -> Result<http::Response> {
+        let executed = match self {
+            Self::Bearer(session) => {
+                let live = session.live()?;
+                execute(live.shared.transport.resources(&mut request)?, request)
+            }
+            Self::Signed(session) => {
+                let live = session.live()?;
+                execute(live.shared.transport.resources(&mut request)?, request)
+            }
         };
-        require_runtime()?;
-        Ok(execute(transport.resources(request.url()), request).await?)
-    }
-}
-
-impl Authorizer {
-    fn next(&mut self, response: &http::Response) -> Next {
-        match self {
-            Self::Bearer(bearer) => bearer.next(response),
-            Self::Signed(signed) => signed.next(response),
-        }
+        Ok(executed.await?)
     }
 }

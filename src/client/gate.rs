@@ -18,7 +18,7 @@ pub(super) struct Gate(Mutex<GateState>);
 #[derive(Debug, Default)]
 struct GateState {
     is_closed: bool,
-    under_way: usize,
+    under_way: u32,
     /// Settled when no call is in progress any more.
     idle: Option<Waiting>,
 }

@@ -4,10 +4,10 @@
 //! decisions are made in `lifecycle`, without I/O; the clients carry them out.
 
 use super::{
-    Assert, LogoutTokenIds, Sign, Signal, Store, UpdateHook, boxed, execute, http, http_base,
-    http_client, in_callback, in_span, is_in_callback, maybe_async, read_capped, require_runtime,
+    Assert, LogoutTokenIds, Sign, Signal, Store, UpdateHook, boxed, execute, http, http_client,
+    in_callback, in_span, is_in_callback, maybe_async, read_capped, require_runtime,
     run_detached_for, run_in_background, run_to_completion, side_by_side, sleep, spawn_and_forget,
-    with_timeout,
+    with_stall_limit, with_timeout,
 };
 
 mod assertion;
@@ -18,6 +18,7 @@ mod device;
 mod documents;
 mod endpoint_call;
 mod gate;
+mod grants;
 #[cfg(feature = "login")]
 pub(crate) mod interactive;
 mod keys;

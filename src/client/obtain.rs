@@ -125,8 +125,8 @@ impl Session {
                     continue;
                 }
                 Action::Wait(flight) => flight.until(deadline).await.map(Continue),
-                Action::Load(claim) => live.load(claim, deadline).await.map(Continue),
-                Action::Renew(claim, old) => live.renew(claim, old, deadline).await,
+                Action::Load(claim) => boxed(live.load(claim, deadline)).await.map(Continue),
+                Action::Renew(claim, old) => boxed(live.renew(claim, old, deadline)).await,
             };
             waited = true;
             if !self.points_to(&live.slot) {

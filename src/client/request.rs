@@ -8,7 +8,10 @@ use reqwest::{
 };
 use serde::Serialize;
 
-use super::{authorizer::RequestingClient, http, maybe_async};
+use super::{
+    authorizer::{Begun, RequestingClient},
+    boxed, execute, http, maybe_async,
+};
 use crate::error::Result;
 
 paired! {
@@ -109,6 +112,12 @@ impl RequestBuilder {
         self
     }
 
+    #[inline]
+    fn begin<T>(self, execute: impl FnOnce(&http::Client, http::Request) -> T) -> Result<Begun<T>> {
+        let request = self.inner?.build()?;
+        self.client.begin(request, self.withhold_token, execute)
+    }
+
     /// Leaves out the token or the signature; the request uses the client's connections.
     pub fn withhold_token(mut self) -> Self {
         self.withhold_token = true;
@@ -132,11 +141,16 @@ impl RequestBuilder {
     /// If there is no usable token and none can be obtained, if the request must not be sent with
     /// a token, if its timeout ends first, or if the transport fails.
     pub async fn send(self) -> Result<http::Response> {
-        let request = self.inner?.build()?;
-        match self.withhold_token {
-            true => self.client.execute(request).await,
-            false => self.client.authorizer()?.send(request).await,
-        }
+        let (first, sent) = match self.begin(execute)? {
+            Begun::Sent(first, sent) => (first, sent),
+            Begun::Unready(request) => return boxed((*request).send()).await,
+        };
+        let response = sent.await?;
+        let refusal = match first.accept(response) {
+            Ok(response) => return Ok(response),
+            Err(refusal) => refusal,
+        };
+        boxed((*refusal).repeat()).await
     }
 }
 

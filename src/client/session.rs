@@ -3,14 +3,17 @@
 
 use std::{
     fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
+    sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
 };
+
+use reqwest::{IntoUrl, Method};
 
 use super::{
     delivery::Delivery,
     endpoint_call::EndpointCall,
     gate::Gate,
-    is_in_callback, maybe_async,
+    grants::Grants,
+    http, is_in_callback, maybe_async,
     settings::{Identity, Settings},
     shared::Shared,
     side_by_side, spawn_and_forget,
@@ -20,7 +23,7 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
-    lifecycle::{action::Caller, now::Now, slot::Slot, slots::Slots},
+    lifecycle::{action::Caller, now::Now, published::Published, slot::Slot, slots::Slots},
     oauth2::{grant::Grant, token::Token},
 };
 
@@ -47,26 +50,10 @@ pub(in super::super) struct Live {
 
 /// Properties of a handle from its creation.
 struct HandleKind {
-    /// The grant to return to with another token. Only of the client itself: a child acts for another
-    /// user.
-    grant: Option<Arc<dyn Grant>>,
     is_child: bool,
     has_store: bool,
     gate: Gate,
-    /// The grant that can be sent again.
-    current_grant: Mutex<Option<Arc<dyn Grant>>>,
-}
-
-impl HandleKind {
-    fn new(grant: Option<Arc<dyn Grant>>, is_child: bool, has_store: bool) -> Self {
-        Self {
-            current_grant: Mutex::new(grant.clone()),
-            grant,
-            is_child,
-            has_store,
-            gate: Gate::default(),
-        }
-    }
+    grants: Grants,
 }
 
 impl Session {
@@ -76,7 +63,12 @@ impl Session {
         token: Option<Token>,
         grant: Option<Arc<dyn Grant>>,
     ) -> Self {
-        let kind = HandleKind::new(grant, false, settings.store.is_some());
+        let kind = HandleKind {
+            is_child: false,
+            has_store: settings.store.is_some(),
+            gate: Gate::default(),
+            grants: Grants::new(grant),
+        };
         let slots = Slots::new(settings.rules);
         let slot = slots.first(token, kind.has_store, Now::by(&settings.clock));
         let shared = Arc::new(Shared::new(settings, transport, slots));
@@ -98,7 +90,26 @@ impl Session {
             return Self(Arc::new(Handle(RwLock::new(HandleState::Closed))));
         };
         let slot = shared.slots.find(token, shared.now());
-        Self::open(shared, slot, HandleKind::new(None, true, false))
+        let kind = HandleKind {
+            is_child: true,
+            has_store: false,
+            gate: Gate::default(),
+            grants: Grants::default(),
+        };
+        Self::open(shared, slot, kind)
+    }
+
+    /// Creates a request on the connections of the client.
+    #[inline]
+    pub(super) fn request(
+        &self,
+        method: Method,
+        url: impl IntoUrl,
+    ) -> Result<http::RequestBuilder> {
+        match &*self.0.read() {
+            HandleState::Open(live) => Ok(live.shared.transport.request(method, url)),
+            HandleState::Closing(_) | HandleState::Closed => Err(Error::closed()),
+        }
     }
 
     /// The state, if the client is open.
@@ -131,7 +142,7 @@ impl Session {
 
     pub(super) fn set_token(&self, token: Token) -> Result<()> {
         let live = self.live_outside_hook("set_token")?;
-        let grant = live.kind.grant.clone();
+        let grant = live.kind.grants.first();
         let slot = self.replace(Some(token), grant)?;
         spawn_and_forget(Delivery::new(live.shared, slot).store())
     }
@@ -150,14 +161,14 @@ impl Session {
         let has_store = live.kind.has_store;
         let slot = shared.slots.replace(&live.slot, token, has_store, now);
         live.slot = slot.clone();
-        live.set_grant(grant);
+        live.kind.grants.set(grant);
         shared.tell_dropped();
         Ok(slot)
     }
 
     /// Points the handle to a slot without a token.
     pub(super) fn forget(&self) -> Result<Arc<Slot<Waiting>>> {
-        let grant = self.live()?.kind.grant.clone();
+        let grant = self.live()?.kind.grants.first();
         self.replace(None, grant)
     }
 
@@ -252,7 +263,8 @@ impl HandleState {
     /// Removes the handle from its slot.
     fn release(self) {
         if let Self::Open(live) | Self::Closing(live) = self {
-            live.shared.slots.forget_handle(&live.slot);
+            let Live { shared, slot, .. } = live;
+            shared.slots.forget_handle(slot);
         }
     }
 }
@@ -277,19 +289,32 @@ impl Drop for Handle {
 }
 
 impl Live {
+    /// The token if it need not be renewed, and whether another can be had if a server refuses it.
+    pub(super) fn fresh_or_renewable(&self) -> Option<(Arc<Published>, bool)> {
+        let now = self.shared.settings.clock.unix();
+        let (token, is_renewable) = self.slot.fresh_or_renewable(now, self.can_ask())?;
+        Some((token, is_renewable || self.has_replayable_grant()))
+    }
+
+    /// Whether another token can be had if a server refuses this one.
+    pub(super) fn can_renew(&self) -> bool {
+        self.slot.is_renewable(self.can_ask()) || self.has_replayable_grant()
+    }
+
+    fn can_ask(&self) -> bool {
+        self.shared.settings.has_token_endpoint()
+    }
+
+    fn has_replayable_grant(&self) -> bool {
+        let by_refusal = self.shared.settings.rules.policy.on_unauthorized();
+        by_refusal && self.can_ask() && self.kind.grants.has_current()
+    }
+
     /// Returns to the grant that the client was created with.
     pub(super) fn log_out(&self) -> Option<Arc<dyn Grant>> {
-        self.set_grant(self.kind.grant.clone());
-        self.kind.grant.clone()
-    }
-
-    fn set_grant(&self, grant: Option<Arc<dyn Grant>>) {
-        *self.grant() = grant;
-    }
-
-    fn grant(&self) -> MutexGuard<'_, Option<Arc<dyn Grant>>> {
-        let grant = self.kind.current_grant.lock();
-        grant.unwrap_or_else(PoisonError::into_inner)
+        let grant = self.kind.grants.first();
+        self.kind.grants.set(grant.clone());
+        grant
     }
 
     /// The gate that each call of an endpoint passes.
@@ -309,8 +334,8 @@ impl Live {
     /// The properties of the handle beside the slot.
     pub(super) fn caller(&self) -> Caller {
         Caller {
-            grant: self.grant().clone(),
-            can_ask: self.shared.settings.has_token_endpoint(),
+            grant: self.kind.grants.current(),
+            can_ask: self.can_ask(),
         }
     }
 }

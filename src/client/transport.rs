@@ -7,11 +7,13 @@ use std::{sync::Arc, time::Duration};
 
 use reqwest::{
     IntoUrl, Method, Url,
-    header::{ACCEPT, HeaderValue},
+    header::{ACCEPT, HeaderValue, USER_AGENT},
     redirect::{Attempt, Policy},
 };
 
-use super::{execute, http, http_base, http_client, maybe_async, read_capped, require_runtime};
+use super::{
+    execute, http, http_client, maybe_async, read_capped, require_runtime, with_stall_limit,
+};
 use crate::{
     error::{Error, Result},
     oauth2::{
@@ -34,7 +36,11 @@ pub(super) type ConfigureHttp =
 const ANSWER_LIMIT: usize = 1024 * 1024;
 
 /// APIs such as GitHub's refuse requests without one.
-const USER_AGENT: &str = concat!("oauth-twin/", env!("CARGO_PKG_VERSION"));
+static OWN_USER_AGENT: HeaderValue =
+    HeaderValue::from_static(concat!("oauth-twin/", env!("CARGO_PKG_VERSION")));
+
+/// Limit of the silence of an endpoint within its response.
+const STALL_LIMIT: Duration = Duration::from_secs(30);
 
 /// Timeout for establishing a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -54,6 +60,9 @@ pub(super) struct Transport {
     allow_http: bool,
     /// Of the endpoints of a server that was discovered.
     guard: Option<Arc<AddressGuard>>,
+    /// Whether API calls are given the crate's `User-Agent`. Otherwise it is a default header of the
+    /// connections, which the user's configuration may have replaced; that costs each call more.
+    adds_user_agent: bool,
 }
 
 /// Redirects of API calls that reqwest follows.
@@ -103,6 +112,7 @@ impl Transport {
             timeout,
             allow_http,
             guard,
+            adds_user_agent: configure.is_none(),
         })
     }
 
@@ -112,13 +122,19 @@ impl Transport {
     }
 
     /// Creates an API call, which [`resources`](Self::resources) executes.
+    #[inline]
     pub(super) fn request(&self, method: Method, url: impl IntoUrl) -> http::RequestBuilder {
         self.connections.resources.request(method, url)
     }
 
-    /// The connections for an API call to `url`.
-    pub(super) fn resources(&self, url: &Url) -> &http::Client {
-        &self.connections(url).resources
+    /// The connections for an API call, which is given a `User-Agent` if it has none.
+    pub(super) fn resources(&self, request: &mut http::Request) -> Result<&http::Client> {
+        require_runtime()?;
+        if self.adds_user_agent {
+            let user_agent = request.headers_mut().entry(USER_AGENT);
+            user_agent.or_insert_with(|| OWN_USER_AGENT.clone());
+        }
+        Ok(&self.connections(request.url()).resources)
     }
 
     fn connections(&self, url: &Url) -> &Connections {
@@ -149,10 +165,8 @@ impl Connections {
         follow: Follow,
         guard: Option<&Arc<AddressGuard>>,
     ) -> Result<Self> {
-        let base = || -> Result<http::ClientBuilder> {
-            let builder = http_base()
-                .connect_timeout(CONNECT_TIMEOUT)
-                .user_agent(USER_AGENT);
+        let base = |builder: http::ClientBuilder| -> Result<http::ClientBuilder> {
+            let builder = builder.connect_timeout(CONNECT_TIMEOUT);
             let builder = match without_environment {
                 true => builder.no_proxy(),
                 false => builder,
@@ -167,19 +181,24 @@ impl Connections {
                 None => tls::preconfigured!(builder),
             }
         };
-        let endpoints = base()?
-            // A code and an assertion must not be sent twice, which reqwest does where HTTP/2 says
-            // that the server has not processed them. Our own repetition makes new ones.
-            .retry(reqwest::retry::never())
-            .redirect(Policy::none())
-            .referer(false)
-            .connect_timeout(timeout.min(CONNECT_TIMEOUT))
-            .timeout(timeout);
-        let endpoints = match guard {
-            Some(guard) => endpoints.dns_resolver(Arc::new(GuardedResolver::new(guard.clone()))),
-            None => endpoints,
+        let with_user_agent = || http::ClientBuilder::new().user_agent(OWN_USER_AGENT.clone());
+        let endpoints = base(with_stall_limit(
+            with_user_agent(),
+            timeout.min(STALL_LIMIT),
+        ))?
+        // A code and an assertion must not be sent twice, which reqwest does where HTTP/2 says
+        // that the server has not processed them. Our own repetition makes new ones.
+        .retry(reqwest::retry::never())
+        .redirect(Policy::none())
+        .referer(false)
+        .connect_timeout(timeout.min(CONNECT_TIMEOUT))
+        .timeout(timeout);
+        // An event stream may be silent for as long as the user allows.
+        let resources = match configure {
+            Some(_) => base(with_user_agent())?,
+            None => base(http::ClientBuilder::new())?,
         };
-        let resources = base()?
+        let resources = resources
             .redirect(match follow {
                 Follow::Nothing => Policy::none(),
                 Follow::Bearer(placement) => {

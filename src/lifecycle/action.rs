@@ -37,9 +37,26 @@ pub(crate) enum Action<W: Waiter> {
 }
 
 impl<W: Waiter> Slot<W> {
-    /// Whether a token could be renewed after a refusal by a server.
-    pub(crate) fn may_retry(&self, caller: impl FnOnce() -> Caller) -> bool {
-        self.rules.policy.on_unauthorized() && self.read().is_renewable(&caller(), &self.rules)
+    /// The token if it need not be renewed, and whether it could be renewed without a grant if a
+    /// server refused it: the fast path of a request.
+    pub(crate) fn fresh_or_renewable(
+        &self,
+        now: Duration,
+        can_ask: bool,
+    ) -> Option<(Arc<Published>, bool)> {
+        let state = self.read();
+        let published = state.fresh(now)?;
+        Some((published.clone(), self.may_retry(&state, can_ask)))
+    }
+
+    /// Whether the token could be renewed without a grant if a server refused it.
+    pub(crate) fn is_renewable(&self, can_ask: bool) -> bool {
+        self.may_retry(&self.read(), can_ask)
+    }
+
+    fn may_retry(&self, state: &State<W>, can_ask: bool) -> bool {
+        self.registry.rules.policy.on_unauthorized()
+            && state.is_renewable(can_ask, false, &self.registry.rules)
     }
 
     /// Decides the action of the caller. If it leads, no other does until the [`Claim`] is dropped.
@@ -48,14 +65,14 @@ impl<W: Waiter> Slot<W> {
         if let Some(slot) = &state.forwarded {
             return Action::Follow(slot.clone());
         }
-        state.abandon_overdue(self.rules.flight_limit, now);
+        state.abandon_overdue(self.registry.rules.flight_limit, now);
         if let Some(store) = &state.store
             && !store.has_read()
             && state.published.is_none()
         {
             return self.load(&mut state, now);
         }
-        let decision = state.decide(need, caller, &self.rules, now);
+        let decision = state.decide(need, caller, &self.registry.rules, now);
         match (decision, &state.published, &state.flight) {
             (Decision::Use, Some(published), _) => Action::Use(published.clone()),
             (Decision::Wait, _, Some(flight)) => Action::Wait(flight.waiter.clone()),
@@ -80,7 +97,7 @@ impl<W: Waiter> Slot<W> {
         if let Some(slot) = &state.forwarded {
             return Action::Follow(slot.clone());
         }
-        state.abandon_overdue(self.rules.flight_limit, now);
+        state.abandon_overdue(self.registry.rules.flight_limit, now);
         self.load(&mut state, now)
     }
 
@@ -113,7 +130,7 @@ impl<W: Waiter> Slot<W> {
         };
         let (generation, old) = (state.generation, state.published.clone());
         let claim = Claim::new(self.clone(), &flight, need, generation, old);
-        state.flight = Some(flight);
+        state.flight = Some(Box::new(flight));
         self.registry.add(self);
         claim
     }
@@ -184,7 +201,7 @@ impl<W: Waiter> State<W> {
             let published = self.published.as_ref();
             published.is_some_and(|published| published.is_same(refused))
         };
-        let renewable = self.is_renewable(caller, rules);
+        let renewable = self.is_renewable(caller.can_ask, caller.grant.is_some(), rules);
         let in_flight = self.flight.is_some();
         match need {
             Need::Other(refused) if is_published(refused) => match renewable {
@@ -216,12 +233,12 @@ impl<W: Waiter> State<W> {
     }
 
     /// Whether there may be a way to obtain another token.
-    fn is_renewable(&self, caller: &Caller, rules: &Rules) -> bool {
+    fn is_renewable(&self, can_ask: bool, has_grant: bool, rules: &Rules) -> bool {
         let published = self.published.as_ref();
         let refresh_token = published.and_then(|published| published.token.refresh_token());
         let can_refresh =
             rules.use_refresh_tokens && self.refusal.is_none() && refresh_token.is_some();
-        caller.can_ask && (can_refresh || caller.grant.is_some()) || self.store.is_some()
+        can_ask && (can_refresh || has_grant) || self.store.is_some()
     }
 
     fn paced(&self, need: &Need, now: Now) -> Error {
@@ -236,7 +253,7 @@ impl<W: Waiter> State<W> {
     /// Abandons a flight that has exceeded its limit: its leader has vanished.
     fn abandon_overdue(&mut self, limit: Duration, now: Now) {
         let is_overdue = |flight: &Flight<W>| flight.started.saturating_add(limit) <= now.monotonic;
-        if self.flight.as_ref().is_some_and(is_overdue) {
+        if self.flight.as_deref().is_some_and(is_overdue) {
             self.flight = None;
         }
     }

@@ -10,6 +10,7 @@
 
 pub(crate) mod action;
 pub(crate) mod decision;
+mod key_map;
 pub(crate) mod now;
 pub(crate) mod outbox;
 pub(crate) mod pacing;

@@ -6,8 +6,12 @@ use crate::{error::Error, random};
 
 /// The wait after failures, by monotonic time, with the error of the last of them.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Pacing {
-    failures: u32,
+pub(crate) struct Pacing(Option<Box<Failures>>);
+
+/// The failures, of which there are seldom any.
+#[derive(Clone, Debug, Default)]
+struct Failures {
+    count: u32,
     until: Duration,
     /// End of the `Retry-After` of the server.
     retry_after: Duration,
@@ -26,19 +30,20 @@ impl Pacing {
 
     /// Notes an attempt that failed at `now`, perhaps with a `Retry-After`.
     pub(crate) fn fail(&mut self, now: Duration, error: Error) {
+        let failures = self.0.get_or_insert_default();
         let retry_after = error.retry_after().unwrap_or_default();
         let retry_after = retry_after.min(Self::LONGEST_RETRY_AFTER);
         let wait = Self::FIRST
-            .saturating_mul(1 << self.failures.min(10))
+            .saturating_mul(1 << failures.count.min(10))
             .min(Self::LAST)
             .max(retry_after);
         // Up to a quarter more, so that clients that failed together do not retry together.
         let more = random::jitter(wait / 4).unwrap_or_default();
-        self.failures = self.failures.saturating_add(1);
-        self.until = now.saturating_add(wait).saturating_add(more);
-        self.retry_after = now.saturating_add(retry_after);
-        self.error = Some(error);
-        self.is_refused = false;
+        failures.count = failures.count.saturating_add(1);
+        failures.until = now.saturating_add(wait).saturating_add(more);
+        failures.retry_after = now.saturating_add(retry_after);
+        failures.error = Some(error);
+        failures.is_refused = false;
     }
 
     /// An attempt brought a token that is refused, which is no better than none. Many requests may
@@ -46,44 +51,50 @@ impl Pacing {
     pub(crate) fn refuse(&mut self, now: Duration, error: Error) {
         if !self.is_active(now) {
             self.fail(now, error);
-            self.is_refused = true;
+            if let Some(failures) = &mut self.0 {
+                failures.is_refused = true;
+            }
         }
     }
 
     /// The token that was refused before is not refused any more, or another is not.
     pub(crate) fn accept(&mut self) {
-        if self.is_refused {
-            *self = Self::default();
-        }
+        self.0.take_if(|failures| failures.is_refused);
     }
 
     /// An attempt brought a token, which ends the wait. If the last one was refused, the failures
     /// count until this one is not.
     pub(crate) fn renew(&mut self) {
-        *self = match self.is_refused {
-            true => Self {
-                failures: self.failures,
-                is_refused: true,
-                ..Self::default()
-            },
-            false => Self::default(),
-        };
+        match &mut self.0 {
+            Some(failures) if failures.is_refused => {
+                **failures = Failures {
+                    count: failures.count,
+                    is_refused: true,
+                    ..Failures::default()
+                };
+            }
+            _ => self.0 = None,
+        }
     }
 
     /// The error of the last attempt, if the next one has to wait, with the remaining time.
     pub(crate) fn error(&self, now: Duration) -> Option<Error> {
-        self.error_until(self.until, now)
+        let failures = self.0.as_ref()?;
+        failures.error_until(failures.until, now)
     }
 
     /// The same for an explicit attempt, which is delayed by `Retry-After` only.
     pub(crate) fn server_wish(&self, now: Duration) -> Option<Error> {
-        self.error_until(self.retry_after, now)
+        let failures = self.0.as_ref()?;
+        failures.error_until(failures.retry_after, now)
     }
 
     pub(crate) fn is_active(&self, now: Duration) -> bool {
-        now < self.until
+        self.0.as_ref().is_some_and(|failures| now < failures.until)
     }
+}
 
+impl Failures {
     fn error_until(&self, until: Duration, now: Duration) -> Option<Error> {
         let left = until.checked_sub(now).filter(|left| !left.is_zero())?;
         Some(self.error.clone()?.paced(left))

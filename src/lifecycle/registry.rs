@@ -6,11 +6,19 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use super::{outbox::SUPERSEDED, single_flight::Waiter, slot::Slot};
+use super::{
+    outbox::SUPERSEDED,
+    single_flight::Waiter,
+    slot::{Rules, Slot},
+};
 
 /// Its lock is the last that is taken: nothing else is locked while it is held.
 #[derive(Debug)]
-pub(crate) struct Registry<W: Waiter>(Mutex<Entries<W>>);
+pub(crate) struct Registry<W: Waiter> {
+    /// The rules for all slots.
+    pub(super) rules: Rules,
+    entries: Mutex<Entries<W>>,
+}
 
 #[derive(Debug)]
 struct Entries<W: Waiter> {
@@ -20,16 +28,18 @@ struct Entries<W: Waiter> {
     superseded: VecDeque<usize>,
 }
 
-impl<W: Waiter> Default for Registry<W> {
-    fn default() -> Self {
-        Self(Mutex::new(Entries {
+impl<W: Waiter> Registry<W> {
+    pub(super) fn new(rules: Rules) -> Self {
+        let entries = Entries {
             slots: HashMap::new(),
             superseded: VecDeque::new(),
-        }))
+        };
+        Self {
+            rules,
+            entries: Mutex::new(entries),
+        }
     }
-}
 
-impl<W: Waiter> Registry<W> {
     pub(super) fn add(&self, slot: &Arc<Slot<W>>) {
         let mut entries = self.lock();
         entries
@@ -72,6 +82,6 @@ impl<W: Waiter> Registry<W> {
     }
 
     fn lock(&self) -> MutexGuard<'_, Entries<W>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -10,6 +10,7 @@ use std::{
 
 use super::now::Now;
 use super::{
+    key_map::Key,
     outbox::Outbox,
     pacing::Pacing,
     published::Published,
@@ -63,7 +64,6 @@ impl Rules {
 
 #[derive(Debug)]
 pub(crate) struct Slot<W: Waiter> {
-    pub(crate) rules: Rules,
     pub(super) registry: Arc<Registry<W>>,
     state: RwLock<State<W>>,
 }
@@ -73,13 +73,15 @@ pub(super) struct State<W: Waiter> {
     pub(super) published: Option<Arc<Published>>,
     /// Counts the tokens that were published.
     pub(super) generation: u64,
-    pub(super) flight: Option<Flight<W>>,
+    pub(super) flight: Option<Box<Flight<W>>>,
     pub(super) flights: u64,
     pub(super) pacing: Pacing,
     /// The refusal after which the refresh token must not be sent again.
     pub(super) refusal: Option<Error>,
     pub(super) outbox: Outbox<W>,
-    pub(super) store: Option<StoreState<W>>,
+    pub(super) store: Option<Box<StoreState<W>>>,
+    /// The key by which the table leads here.
+    pub(super) key: Option<Box<Key>>,
     /// The handles that point here.
     pub(super) handles: usize,
     /// The last handle was pointed to another slot: the token is not in use.
@@ -91,8 +93,8 @@ pub(super) struct State<W: Waiter> {
 impl<W: Waiter> Slot<W> {
     pub(super) fn new(
         published: Option<Arc<Published>>,
-        store: Option<StoreState<W>>,
-        rules: Rules,
+        store: Option<Box<StoreState<W>>>,
+        key: Option<Key>,
         registry: Arc<Registry<W>>,
     ) -> Self {
         let state = State {
@@ -104,12 +106,12 @@ impl<W: Waiter> Slot<W> {
             refusal: None,
             outbox: Outbox::default(),
             store,
+            key: key.map(Box::new),
             handles: 1,
             superseded: false,
             forwarded: None,
         };
         Self {
-            rules,
             registry,
             state: RwLock::new(state),
         }
@@ -132,10 +134,7 @@ impl<W: Waiter> Slot<W> {
 
     /// The token if it need not be renewed: the fast path.
     pub(crate) fn fresh(&self, now: Duration) -> Option<Arc<Published>> {
-        let state = self.read();
-        let published = state.published.as_ref()?;
-        let is_fresh = published.is_fresh(now) && state.forwarded.is_none();
-        is_fresh.then(|| published.clone())
+        self.read().fresh(now).cloned()
     }
 
     /// The slot with which this one was merged.
@@ -219,17 +218,22 @@ impl<W: Waiter> State<W> {
         self.published = published;
     }
 
+    pub(super) fn fresh(&self, now: Duration) -> Option<&Arc<Published>> {
+        let published = self.published.as_ref()?;
+        (published.is_fresh(now) && self.forwarded.is_none()).then_some(published)
+    }
+
     fn is_settled(&self) -> bool {
         let is_saving = |store: &StoreState<W>| store.saving.is_some();
         self.flight.is_none()
             && self.outbox.is_empty()
             && self.outbox.delivering.is_none()
             && self.is_saved()
-            && !self.store.as_ref().is_some_and(is_saving)
+            && !self.store.as_deref().is_some_and(is_saving)
     }
 
     pub(super) fn is_saved(&self) -> bool {
-        self.store.as_ref().is_none_or(StoreState::is_saved)
+        self.store.as_ref().is_none_or(|store| store.is_saved())
     }
 
     pub(super) fn own(&self) -> Option<&Token> {

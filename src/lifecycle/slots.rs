@@ -7,6 +7,7 @@ use std::sync::{
 
 use super::now::Now;
 use super::{
+    key_map::Key,
     published::Published,
     reconcile::{HeldLease, Origin, Reading, SlotSnapshot, StoreState},
     registry::Registry,
@@ -47,7 +48,7 @@ impl<W: Waiter> Slots<W> {
         Self {
             rules,
             table: Mutex::default(),
-            registry: Arc::default(),
+            registry: Arc::new(Registry::new(rules)),
             dropped: AtomicUsize::new(0),
         }
     }
@@ -67,7 +68,7 @@ impl<W: Waiter> Slots<W> {
     pub(crate) fn first(&self, token: Option<Token>, stored: bool, now: Now) -> Arc<Slot<W>> {
         match token {
             Some(token) => self.find(token, now),
-            None => self.slot(None, stored.then(StoreState::default)),
+            None => self.slot(None, stored.then(Box::default), None),
         }
     }
 
@@ -79,7 +80,7 @@ impl<W: Waiter> Slots<W> {
     /// The same, and whether it was found by a used refresh token.
     fn locate(&self, table: &mut Table<W>, token: Token, now: Now) -> (Arc<Slot<W>>, bool) {
         let Some(key) = key(&token) else {
-            return (self.slot(Some(self.restored(token)), None), false);
+            return (self.slot(Some(self.restored(token)), None, None), false);
         };
         match table.lookup(key, now) {
             Found::Slot(slot, spent) => {
@@ -99,8 +100,9 @@ impl<W: Waiter> Slots<W> {
                 (slot, spent)
             }
             Found::Token(published) => {
-                let slot = self.slot(Some(published.clone()), None);
-                if let Some(key) = self::key(&published.token) {
+                let key = self::key(&published.token);
+                let slot = self.slot(Some(published), None, key);
+                if let Some(key) = key {
                     table.add(key, &slot, None, now);
                 }
                 (slot, true)
@@ -111,7 +113,7 @@ impl<W: Waiter> Slots<W> {
                     Some(received) => Arc::new(Published::known(token, received.lifetime)),
                     None => self.restored(token),
                 };
-                let slot = self.slot(Some(published), None);
+                let slot = self.slot(Some(published), None, Some(key));
                 table.add(key, &slot, received, now);
                 (slot, false)
             }
@@ -134,7 +136,7 @@ impl<W: Waiter> Slots<W> {
         let mut table = self.lock();
         let (next, is_spent) = match &token {
             Some(token) => self.locate(&mut table, token.clone(), now),
-            None => (self.slot(None, None), false),
+            None => (self.slot(None, None, None), false),
         };
         let slot = to_the_end(slot.clone());
         let mut store = None;
@@ -157,7 +159,7 @@ impl<W: Waiter> Slots<W> {
             state.publish(Some(self.restored(token)));
         }
         match (store, &mut state.store) {
-            (Some(store), None) => state.store = Some(store.moved(origin)),
+            (Some(store), None) => state.store = Some(Box::new(store.moved(origin))),
             (_, Some(store)) => store.save(origin),
             (None, None) => {}
         }
@@ -169,10 +171,14 @@ impl<W: Waiter> Slots<W> {
     }
 
     /// Notes that a handle of `slot` was closed or dropped.
-    pub(crate) fn forget_handle(&self, slot: &Arc<Slot<W>>) {
-        let _table = self.lock();
-        let slot = to_the_end(slot.clone());
+    pub(crate) fn forget_handle(&self, slot: Arc<Slot<W>>) {
+        let mut table = self.lock();
+        let slot = to_the_end(slot);
         self.leave(&slot, &mut slot.write(), false);
+        // Whoever else wants it has to come by way of the table.
+        if Arc::strong_count(&slot) == 1 {
+            table.let_go(&slot);
+        }
     }
 
     fn leave(&self, slot: &Arc<Slot<W>>, state: &mut State<W>, for_another_token: bool) {
@@ -277,7 +283,7 @@ impl<W: Waiter> Slots<W> {
         state.publish(published.clone());
         match published {
             Some(published) => table.rotate(slot, &mut state, old.as_deref(), &published, now),
-            None => table.forget(old.as_deref()),
+            None => table.forget(&mut state, old.as_deref()),
         }
         slot.check_settled(&state);
         Learned::Adopted
@@ -296,10 +302,11 @@ impl<W: Waiter> Slots<W> {
     fn slot(
         &self,
         published: Option<Arc<Published>>,
-        store: Option<StoreState<W>>,
+        store: Option<Box<StoreState<W>>>,
+        key: Option<Key>,
     ) -> Arc<Slot<W>> {
         let registry = self.registry.clone();
-        Arc::new(Slot::new(published, store, self.rules, registry))
+        Arc::new(Slot::new(published, store, key, registry))
     }
 
     fn lock(&self) -> MutexGuard<'_, Table<W>> {

@@ -1,7 +1,6 @@
 //! Table of refresh tokens: the slot of each, while it is in use and for some time after its use.
 
 use std::{
-    collections::{HashMap, VecDeque},
     sync::{Arc, Weak},
     time::Duration,
 };
@@ -9,6 +8,7 @@ use std::{
 use super::now::Now;
 use super::{
     decision::Lifetime,
+    key_map::{Key, KeyMap},
     published::Published,
     reconcile::Origin,
     single_flight::Waiter,
@@ -23,23 +23,18 @@ const SPENT: Duration = Duration::from_secs(60);
 /// Limit of used refresh tokens that are followed from one row.
 const LONGEST_TRAIL: usize = 64;
 
-/// SHA-256 of a refresh token, so that a key is no secret.
-type Key = [u8; 32];
-
 /// The refresh tokens that are known.
 #[derive(Debug)]
-pub(super) struct Table<W: Waiter> {
-    entries: HashMap<Key, Entry<W>>,
-    /// The keys in the order in which they are swept, two with each insertion.
-    order: VecDeque<Key>,
-}
+pub(super) struct Table<W: Waiter>(KeyMap<Entry<W>>);
 
 #[derive(Debug)]
 enum Entry<W: Waiter> {
     /// The refresh token is in use, as long as the slot exists.
-    Live(Weak<Slot<W>>, Option<Received>),
+    Live(Weak<Slot<W>>),
+    /// The same, received in the lifetime of the client.
+    Received(Box<(Weak<Slot<W>>, Received)>),
     /// It was used; until that time it leads to its successor.
-    Spent(Arc<Published>, Duration),
+    Spent(Box<(Arc<Published>, Duration)>),
 }
 
 /// The lifetime of a token, for when it comes back from where it was stored: there it has whole
@@ -68,10 +63,7 @@ impl Received {
 
 impl<W: Waiter> Default for Table<W> {
     fn default() -> Self {
-        Self {
-            entries: HashMap::new(),
-            order: VecDeque::new(),
-        }
+        Self(KeyMap::default())
     }
 }
 
@@ -88,19 +80,22 @@ impl<W: Waiter> Table<W> {
     pub(super) fn lookup(&self, mut key: Key, now: Now) -> Found<W> {
         let mut last = None;
         for _ in 0..LONGEST_TRAIL {
-            match self.entries.get(&key) {
-                Some(Entry::Live(slot, _)) => match slot.upgrade() {
-                    Some(slot) => return Found::Slot(to_the_end(slot), last.is_some()),
-                    None => break,
-                },
-                Some(Entry::Spent(published, until)) if now.monotonic < *until => {
+            match self.0.get(&key) {
+                Some(Entry::Spent(spent)) => {
+                    let (published, until) = &**spent;
+                    if now.monotonic >= *until {
+                        break;
+                    }
                     last = Some(published.clone());
                     match self::key(&published.token) {
                         Some(next) => key = next,
                         None => break,
                     }
                 }
-                _ => break,
+                entry => match entry.and_then(Entry::slot).and_then(Weak::upgrade) {
+                    Some(slot) => return Found::Slot(to_the_end(slot), last.is_some()),
+                    None => break,
+                },
             }
         }
         last.map_or(Found::Nothing, Found::Token)
@@ -120,19 +115,23 @@ impl<W: Waiter> Table<W> {
             [old.map(|old| &old.token), Some(&new.token)].map(|token| token.and_then(key));
         if let Some(old) = old.filter(|old| Some(*old) != next) {
             let until = now.monotonic.saturating_add(SPENT);
-            self.insert(old, Entry::Spent(new.clone(), until), now);
+            self.insert(old, Entry::Spent(Box::new((new.clone(), until))), now);
         }
         let Some(next) = next else {
             return;
         };
-        let other = match self.entries.get(&next) {
-            Some(Entry::Live(other, _)) => other.upgrade(),
-            _ => None,
-        };
+        let other = self.0.get(&next).and_then(Entry::slot);
+        let other = other.and_then(Weak::upgrade);
         match other.filter(|other| !Arc::ptr_eq(other, slot)) {
             // A slot that was forwarded is in no live entry.
-            Some(other) => merge(slot, state, other, new),
-            None => self.add(next, slot, Some(Received::new(new, now)), now),
+            Some(other) => {
+                state.key = None;
+                merge(slot, state, other, new);
+            }
+            None => {
+                state.key = Some(Box::new(next));
+                self.add(next, slot, Some(Received::new(new, now)), now);
+            }
         }
     }
 
@@ -146,9 +145,10 @@ impl<W: Waiter> Table<W> {
     }
 
     /// Notes that the token is no longer in use, without a successor.
-    pub(super) fn forget(&mut self, old: Option<&Published>) {
+    pub(super) fn forget(&mut self, state: &mut State<W>, old: Option<&Published>) {
+        state.key = None;
         if let Some(key) = old.and_then(|old| key(&old.token)) {
-            self.entries.remove(&key);
+            self.0.remove(&key);
         }
     }
 
@@ -160,39 +160,44 @@ impl<W: Waiter> Table<W> {
         received: Option<Received>,
         now: Now,
     ) {
-        self.insert(key, Entry::Live(Arc::downgrade(slot), received), now);
+        let slot = Arc::downgrade(slot);
+        let entry = match received {
+            Some(received) => Entry::Received(Box::new((slot, received))),
+            None => Entry::Live(slot),
+        };
+        self.insert(key, entry, now);
     }
 
     /// The lifetime of `token`, if it was received a short time ago.
     pub(super) fn received(&self, key: &Key, token: &Token) -> Option<Received> {
-        match self.entries.get(key) {
-            Some(Entry::Live(_, received)) => (*received).filter(|received| received.is(token)),
+        match self.0.get(key) {
+            Some(Entry::Received(entry)) => Some(entry.1).filter(|received| received.is(token)),
             _ => None,
+        }
+    }
+
+    /// Lets go of a slot that only the caller holds, with its memory: a weak pointer would keep that.
+    /// What was received a short time ago is still known.
+    pub(super) fn let_go(&mut self, slot: &Arc<Slot<W>>) {
+        let state = slot.read();
+        let Some(key) = &state.key else {
+            return;
+        };
+        let is_own = |found: &Weak<Slot<W>>| std::ptr::eq(found.as_ptr(), Arc::as_ptr(slot));
+        match self.0.get_mut(key) {
+            Some(Entry::Received(entry)) if is_own(&entry.0) => entry.0 = Weak::new(),
+            Some(Entry::Live(found)) if is_own(found) => self.0.remove(key),
+            _ => {}
         }
     }
 
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
-        self.entries.len().max(self.order.len())
+        self.0.len()
     }
 
-    /// Removes dead entries a few at a time, so that no insertion takes long.
     fn insert(&mut self, key: Key, entry: Entry<W>, now: Now) {
-        for _ in 0..2 {
-            let Some(key) = self.order.pop_front() else {
-                break;
-            };
-            match self.entries.get(&key) {
-                Some(entry) if entry.is_dead(now) => {
-                    self.entries.remove(&key);
-                }
-                Some(_) => self.order.push_back(key),
-                None => {}
-            }
-        }
-        if self.entries.insert(key, entry).is_none() {
-            self.order.push_back(key);
-        }
+        self.0.insert(key, entry, |entry| entry.is_dead(now));
     }
 }
 
@@ -249,19 +254,30 @@ pub(super) fn to_the_end<W: Waiter>(mut slot: Arc<Slot<W>>) -> Arc<Slot<W>> {
 }
 
 impl<W: Waiter> Entry<W> {
+    /// The slot of a refresh token that is in use.
+    fn slot(&self) -> Option<&Weak<Slot<W>>> {
+        match self {
+            Self::Live(slot) => Some(slot),
+            Self::Received(entry) => Some(&entry.0),
+            Self::Spent(_) => None,
+        }
+    }
+
     fn is_dead(&self, now: Now) -> bool {
         match self {
-            Self::Live(slot, received) => {
-                let is_over = |received: &Received| now.monotonic >= received.until;
-                slot.strong_count() == 0 && received.as_ref().is_none_or(is_over)
+            Self::Live(slot) => slot.strong_count() == 0,
+            Self::Received(entry) => {
+                let (slot, received) = &**entry;
+                slot.strong_count() == 0 && now.monotonic >= received.until
             }
-            Self::Spent(_, until) => now.monotonic >= *until,
+            Self::Spent(spent) => now.monotonic >= spent.1,
         }
     }
 }
 
 pub(super) fn key(token: &Token) -> Option<Key> {
-    token.refresh_token().map(Secret::digest)
+    let digest = token.refresh_token().map(Secret::digest)?;
+    digest.first_chunk().copied()
 }
 
 /// Whether a row is newer than the token in use. One with the same access token never is: the token

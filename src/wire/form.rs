@@ -29,6 +29,8 @@ use crate::{encoding::percent_decode, secret::Secret};
 pub struct Form(Vec<(Cow<'static, str>, Secret)>);
 
 impl Form {
+    pub(crate) const NONE: Self = Self(Vec::new());
+
     /// An empty form.
     pub fn new() -> Self {
         Self::default()

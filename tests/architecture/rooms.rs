@@ -10,6 +10,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         &[
             "waiting",
             "gate",
+            "grants",
             "transport",
             "documents",
             "settings",

@@ -4,6 +4,7 @@ mod assertion;
 mod cancellation;
 #[cfg(feature = "login")]
 mod cancelled_login;
+mod futures;
 mod runtime;
 mod sequences;
 mod with;

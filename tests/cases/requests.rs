@@ -1,6 +1,6 @@
 //! Requests to an API: reqwest's own, unchanged except for the token in the header.
 
-use std::time::Duration;
+use std::{io::Write as _, time::Duration};
 
 use oauth_twin::{
     ErrorKind,
@@ -268,5 +268,59 @@ async fn debug_tells_no_secret() -> TestResult {
              }}) }})"
         )
     );
+    Ok(())
+}
+
+#[maybe_async]
+#[test]
+async fn a_user_agent_of_ones_own_is_the_only_one() -> TestResult {
+    let server = Server::start(|_: &Request| Reply::text(200, ""));
+    let (client, url) = (client("t"), server.url("/api"));
+    client.get(&url).header("User-Agent", "own").send().await?;
+    let mut headers = HeaderMap::new();
+    headers.insert("user-agent", HeaderValue::from_static("own"));
+    client.get(&url).headers(headers).send().await?;
+    client.get(&url).send().await?;
+    client.get(&url).withhold_token().send().await?;
+    for (n, expected) in ["own", "own", "oauth-twin/", "oauth-twin/"]
+        .into_iter()
+        .enumerate()
+    {
+        let sent = server.requests("/api").swap_remove(n);
+        let is_agent = |(name, _): &&(String, String)| name.eq_ignore_ascii_case("user-agent");
+        let agents: Vec<_> = sent.headers.iter().filter(is_agent).collect();
+        assert_eq!(agents.len(), 1, "{n}");
+        assert!(agents[0].1.starts_with(expected), "{n}: {}", agents[0].1);
+    }
+    Ok(())
+}
+
+/// What limits an endpoint's answer would cut an event stream off.
+#[maybe_async]
+#[test]
+async fn an_event_stream_may_be_silent_for_longer_than_an_endpoint() -> TestResult {
+    const LIMIT: Duration = Duration::from_millis(50);
+    let server = Server::start(|_: &Request| {
+        Reply::raw(|stream| {
+            stream.write_all(
+                b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n\
+                data: 1\n\n",
+            )?;
+            stream.flush()?;
+            std::thread::sleep(LIMIT * 10);
+            stream.write_all(b"data: 2\n\n")
+        })
+    });
+    let client = OAuth2Client::builder("id")
+        .token(Token::new("t"))
+        .token_endpoint(server.url("/token"))
+        .timeout(LIMIT)
+        .build()?;
+    let events = client.get(server.url("/events")).send().await?;
+    let events = events.text().await?;
+    assert_eq!(events, "data: 1\n\ndata: 2\n\n");
+    // The same silence of an endpoint is too long.
+    let error = client.fetch_token(ClientCredentials::new()).await;
+    assert_eq!(error.unwrap_err().kind(), ErrorKind::Transport);
     Ok(())
 }

@@ -54,6 +54,47 @@ async fn one_retry_with_a_renewed_token_and_the_same_body() -> TestResult {
     Ok(())
 }
 
+/// Whether it is copied whole or by its parts.
+#[maybe_async]
+#[test]
+async fn the_second_try_is_the_same_request_but_for_its_token() -> TestResult {
+    let server = Server::start(|request: &Request| match &*request.path {
+        "/token" => Reply::json(200, tokens(1, 600)),
+        _ if request.header("authorization") == Some("Bearer t1") => Reply::text(200, ""),
+        _ => Reply::text(401, ""),
+    });
+    let url = server.url("/api?q=%20a&q=b");
+    for (n, timeout) in [None, Some(Duration::from_secs(60))]
+        .into_iter()
+        .enumerate()
+    {
+        let client = builder(&server)
+            .token(Token::new("t0").with_refresh_token("r0"))
+            .build()?;
+        let request = client
+            .delete(&url)
+            .header("x-own", "1")
+            .header("x-own", "2");
+        let request = match timeout {
+            Some(timeout) => request.timeout(timeout),
+            None => request,
+        };
+        let response = request.send().await?;
+        assert_eq!(response.status(), 200);
+        let [first, second] = [2 * n, 2 * n + 1].map(|n| {
+            let mut sent = server.requests("/api").swap_remove(n);
+            sent.headers.retain(|(name, _)| name != "authorization");
+            sent
+        });
+        assert_eq!(first.header("x-own"), Some("1"));
+        assert_eq!(
+            (first.method, first.query, first.headers),
+            (second.method, second.query, second.headers)
+        );
+    }
+    Ok(())
+}
+
 #[maybe_async]
 #[test]
 async fn client_credentials_are_renewed_too() -> TestResult {

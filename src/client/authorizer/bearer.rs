@@ -9,15 +9,11 @@ use reqwest::{
     header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HeaderValue},
 };
 
-use super::{
-    super::{
-        boxed, http, maybe_async,
-        session::{Live, Session},
-        settings::Settings,
-        transport::Transport,
-        waiting::Deadline,
-    },
-    Next,
+use super::super::{
+    boxed, execute, http, maybe_async,
+    session::{Live, Session},
+    settings::Settings,
+    waiting::Deadline,
 };
 use crate::{
     error::{Error, Result},
@@ -29,69 +25,172 @@ use crate::{
     trace,
 };
 
-/// Authorizer of one request with a bearer token.
-pub(in super::super) struct Bearer {
+/// First try to send a request; with what a second one needs, if there may be one.
+pub(in super::super) struct FirstTry(Option<Box<Kept>>);
+
+/// Request without a token, to be sent again.
+struct Kept {
     session: Session,
-    live: Live,
+    request: http::Request,
+    /// The end of the waits for it, if it has a timeout of its own.
     deadline: Option<Deadline>,
-    /// The token of the request.
-    token: Option<Arc<Published>>,
-    /// The earlier token of the request, which was refused.
-    refused: Option<Arc<Published>>,
-    /// A copy of the request without a token, to be sent again.
-    kept: Option<Box<http::Request>>,
-    /// The URL of the request that is sent again.
-    url: Option<Box<Url>>,
+    /// The token that it was sent with.
+    token: Arc<Published>,
 }
 
-impl Bearer {
-    pub(in super::super) fn new(session: Session) -> Result<Self> {
-        Ok(Self {
-            live: session.live()?,
+/// Refusal of a token, and the request that can be sent again.
+pub(in super::super) struct Refusal {
+    response: http::Response,
+    kept: Box<Kept>,
+}
+
+impl FirstTry {
+    /// Adds the token to the request, if there is one that need not be renewed; otherwise returns the
+    /// session.
+    pub(super) fn new(
+        session: Session,
+        live: &Live,
+        request: &mut http::Request,
+    ) -> Result<Result<Self, Session>> {
+        live.check(request)?;
+        let Some((token, is_renewable)) = live.fresh_or_renewable() else {
+            return Ok(Err(session));
+        };
+        let deadline = request.timeout().copied().map(Deadline::after);
+        Self::with(session, live, request, token, is_renewable, deadline).map(Ok)
+    }
+
+    fn with(
+        session: Session,
+        live: &Live,
+        request: &mut http::Request,
+        token: Arc<Published>,
+        is_renewable: bool,
+        deadline: Option<Deadline>,
+    ) -> Result<Self> {
+        let copy = match is_renewable {
+            true => copy(request),
+            false => None,
+        };
+        live.place(request, &token)?;
+        let kept = |request| {
+            Box::new(Kept {
+                session,
+                request,
+                deadline,
+                token,
+            })
+        };
+        Ok(Self(copy.map(kept)))
+    }
+
+    /// The response, unless it refuses the token of a request that can be sent again.
+    pub(in super::super) fn accept(
+        self,
+        response: http::Response,
+    ) -> Result<http::Response, Box<Refusal>> {
+        match self.0 {
+            Some(kept) if is_refusal(&response, kept.request.url()) => {
+                Err(Box::new(Refusal { response, kept }))
+            }
+            _ => Ok(response),
+        }
+    }
+}
+
+#[maybe_async]
+impl Refusal {
+    /// Sends the request again with another token than the refused one; returns the first response
+    /// if there is none.
+    pub(in super::super) async fn repeat(self) -> Result<http::Response> {
+        let Kept {
             session,
-            deadline: None,
-            token: None,
-            refused: None,
-            kept: None,
-            url: None,
-        })
+            mut request,
+            deadline,
+            token,
+        } = *self.kept;
+        let Ok(live) = session.live() else {
+            return Ok(self.response);
+        };
+        let deadline = deadline.unwrap_or_else(|| live.deadline());
+        let renewed = session.obtain(Need::Other(token.clone()), deadline).await;
+        let token = match renewed {
+            Ok(obtained) if obtained.published.is_same(&token) => return Ok(self.response),
+            Ok(obtained) => obtained.for_request(),
+            Err(error) => {
+                trace::unauthorized(live.shared.settings.name(), &error);
+                return Ok(self.response);
+            }
+        };
+        drop(self.response);
+        let url = request.url().clone();
+        limit(&mut request, deadline);
+        live.place(&mut request, &token)?;
+        let connections = live.shared.transport.resources(&mut request)?;
+        let response = execute(connections, request).await?;
+        // If a new token did not help, the token was not the reason: no renewal for each of the
+        // 401s that will follow.
+        live.slot
+            .note_refusal(is_refusal(&response, &url), &token, live.shared.now());
+        Ok(response)
     }
+}
 
-    pub(super) fn transport(&self) -> &Transport {
-        &self.live.shared.transport
-    }
-
-    /// The step that follows the response.
-    pub(super) fn next(&mut self, response: &http::Response) -> Next {
-        if let (Some(_), Some(token), Some(url)) = (&self.refused, &self.token, &self.url) {
-            // A new token did not help, so the token was not the reason: no renewal for each of the
-            // 401s that will follow.
-            self.live
-                .slot
-                .note_refusal(is_refusal(response, url), token, self.live.shared.now());
-            return Next::Done;
+#[maybe_async]
+impl Session {
+    /// Sends a request with a token that is obtained first.
+    pub(in super::super) async fn send_late(
+        self,
+        live: Live,
+        mut request: http::Request,
+    ) -> Result<http::Response> {
+        let own = request.timeout().copied().map(Deadline::after);
+        let token = live.obtain_for(&self, &mut request, own).await?;
+        let is_renewable = live.can_renew();
+        let first = FirstTry::with(self, &live, &mut request, token, is_renewable, own)?;
+        let connections = live.shared.transport.resources(&mut request)?;
+        let response = execute(connections, request).await?;
+        match first.accept(response) {
+            Ok(response) => Ok(response),
+            Err(refusal) => (*refusal).repeat().await,
         }
-        match self.kept.take() {
-            Some(request) if is_refusal(response, request.url()) => Next::Renew(*request),
-            _ => Next::Done,
-        }
     }
 
-    /// The end of the waits for this request.
-    fn deadline(&mut self) -> Deadline {
-        *self.deadline.get_or_insert_with(|| self.live.deadline())
+    pub(in super::super) async fn authorize(&self, request: &mut http::Request) -> Result<()> {
+        let live = self.live()?;
+        live.check(request)?;
+        let token = match live.fresh() {
+            Some(token) => token,
+            None => {
+                let own = request.timeout().copied().map(Deadline::after);
+                boxed(live.obtain_for(self, request, own)).await?
+            }
+        };
+        live.place(request, &token)
     }
 
-    fn place(&mut self, request: &mut http::Request, token: Arc<Published>) -> Result<()> {
-        if let (Some(_), Some(deadline)) = (request.timeout(), self.deadline) {
-            // The wait for the token is part of the timeout.
-            *request.timeout_mut() = Some(deadline.left());
-        }
-        self.live.place(request, &token)?;
-        self.token = Some(token);
-        Ok(())
+    pub(in super::super) async fn authorization_header(&self) -> Result<HeaderValue> {
+        self.usable().await?.for_request().header()
     }
+}
 
+#[maybe_async]
+impl Live {
+    /// A token for the request, which waits for it no longer than its own timeout.
+    async fn obtain_for(
+        &self,
+        session: &Session,
+        request: &mut http::Request,
+        own: Option<Deadline>,
+    ) -> Result<Arc<Published>> {
+        let deadline = own.unwrap_or_else(|| self.deadline());
+        let obtained = session.obtain(Need::Usable, deadline).await?;
+        limit(request, deadline);
+        Ok(obtained.for_request())
+    }
+}
+
+impl Live {
     /// Whether the request may be given a token.
     fn check(&self, request: &http::Request) -> Result<()> {
         if request.headers().contains_key(AUTHORIZATION) {
@@ -100,75 +199,30 @@ impl Bearer {
                  take it out, or call withhold_token",
             ));
         }
-        self.transport().check(request.url())
+        self.shared.transport.check(request.url())
     }
 }
 
-#[maybe_async]
-impl Bearer {
-    /// Adds the token to the request; keeps a copy of the request if it could be retried.
-    pub(in super::super) async fn authorize(&mut self, request: &mut http::Request) -> Result<()> {
-        let token = self.token(request).await?;
-        match self.refused {
-            Some(_) => self.url = Some(Box::new(request.url().clone())),
-            None if self.live.slot.may_retry(|| self.live.caller()) => {
-                self.kept = request.try_clone().map(Box::new);
-            }
-            None => {}
-        }
-        self.place(request, token)
-    }
-
-    /// The token for the request.
-    async fn token(&mut self, request: &http::Request) -> Result<Arc<Published>> {
-        self.check(request)?;
-        if self.deadline.is_none()
-            && let Some(limit) = request.timeout()
-        {
-            self.deadline = Some(Deadline::after(*limit));
-        }
-        if let Some(token) = self.token.take().or_else(|| self.live.fresh()) {
-            return Ok(token);
-        }
-        let deadline = self.deadline();
-        let obtained = boxed(self.session.obtain(Need::Usable, deadline)).await?;
-        Ok(obtained.for_request())
-    }
-
-    /// Obtains a token other than the refused one; whether there is one.
-    pub(super) async fn renew(&mut self) -> bool {
-        let Some(refused) = self.token.take() else {
-            return false;
-        };
-        let deadline = self.deadline();
-        let need = Need::Other(refused.clone());
-        let renewed = boxed(self.session.obtain(need, deadline)).await;
-        self.refused = Some(refused.clone());
-        match renewed {
-            Ok(obtained) if obtained.published.is_same(&refused) => false,
-            Ok(obtained) => {
-                self.token = Some(obtained.for_request());
-                true
-            }
-            Err(error) => {
-                trace::unauthorized(self.live.shared.settings.name(), &error);
-                false
-            }
-        }
+/// The wait for the token is part of the request's own timeout, if it has one.
+fn limit(request: &mut http::Request, deadline: Deadline) {
+    if request.timeout().is_some() {
+        *request.timeout_mut() = Some(deadline.left());
     }
 }
 
-#[maybe_async]
-impl Session {
-    pub(in super::super) async fn authorize(&self, request: &mut http::Request) -> Result<()> {
-        let mut bearer = Bearer::new(self.clone())?;
-        let token = bearer.token(request).await?;
-        bearer.place(request, token)
+/// A copy of the request, unless its body is a stream.
+///
+/// `try_clone` makes a place for a timeout in each copy, which costs more than all the rest.
+fn copy(request: &http::Request) -> Option<http::Request> {
+    if request.body().is_some() || request.timeout().is_some() {
+        return request.try_clone();
     }
-
-    pub(in super::super) async fn authorization_header(&self) -> Result<HeaderValue> {
-        self.usable().await?.for_request().header()
+    let mut copy = http::Request::new(request.method().clone(), request.url().clone());
+    if !request.headers().is_empty() {
+        copy.headers_mut().clone_from(request.headers());
     }
+    *copy.version_mut() = request.version();
+    Some(copy)
 }
 
 impl Live {

@@ -7,67 +7,49 @@ use reqwest::{
     header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, LOCATION},
 };
 
-use super::{
-    super::{
-        http,
-        oauth1::{session::OpenSession, sign::sign},
-        transport::Transport,
+use super::super::{
+    execute, http, maybe_async,
+    oauth1::{
+        session::{OpenSession, SignedSession},
+        sign::sign,
     },
-    Next,
 };
 use crate::error::Result;
 
 /// As many redirects as for requests with a bearer token.
 const REDIRECT_LIMIT: usize = 10;
 
-/// Authorizer of one signed request, which is signed anew each time that it is sent.
-pub(in super::super) struct Signed {
-    live: OpenSession,
-    redirects_left: usize,
-    /// A copy of the request without a signature, to follow a redirect.
-    kept: Option<Box<http::Request>>,
-}
-
-impl Signed {
-    pub(in super::super) fn new(live: OpenSession) -> Self {
-        let redirects_left = match live.shared.settings.follow_redirects {
+#[maybe_async]
+impl SignedSession {
+    /// Sends a request, signed anew each time. A redirect is returned, or followed within the origin
+    /// if the client is configured so.
+    pub(in super::super) async fn send(self, mut request: http::Request) -> Result<http::Response> {
+        let live = self.live()?;
+        let mut redirects_left = match live.shared.settings.follow_redirects {
             true => REDIRECT_LIMIT,
             false => 0,
         };
-        Self {
-            live,
-            redirects_left,
-            kept: None,
+        loop {
+            live.check(&request)?;
+            let kept = match redirects_left {
+                0 => None,
+                _ => request.try_clone(),
+            };
+            sign(&live.signer, &mut request)?;
+            let connections = live.shared.transport.resources(&mut request)?;
+            let response = execute(connections, request).await?;
+            request = match kept.and_then(|kept| redirected(kept, &response)) {
+                Some(next) => next,
+                None => return Ok(response),
+            };
+            redirects_left -= 1;
         }
     }
+}
 
-    pub(super) fn transport(&self) -> &Transport {
-        &self.live.shared.transport
-    }
-
-    /// Signs the request, with a new nonce.
-    pub(super) fn authorize(&mut self, request: &mut http::Request) -> Result<()> {
-        self.transport().check(request.url())?;
-        self.kept = match self.redirects_left {
-            0 => None,
-            _ => request.try_clone().map(Box::new),
-        };
-        sign(&self.live.signer, request)
-    }
-
-    /// A redirect is returned, or followed within the origin if the client is configured so.
-    pub(super) fn next(&mut self, response: &http::Response) -> Next {
-        match self
-            .kept
-            .take()
-            .and_then(|request| redirected(*request, response))
-        {
-            Some(request) => {
-                self.redirects_left -= 1;
-                Next::Again(request)
-            }
-            None => Next::Done,
-        }
+impl OpenSession {
+    fn check(&self, request: &http::Request) -> Result<()> {
+        self.shared.transport.check(request.url())
     }
 }
 

@@ -277,7 +277,7 @@ fn what_was_refused_is_only_renewed_while_it_is_in_use() {
     let Need::Other(published) = &old else { return };
     slot.note_refusal(true, published, at(1));
     assert_eq!(next_action(&slot, &refused(&slot), at(1)), "renew");
-    assert!(slot.may_retry(caller));
+    assert!(slot.is_renewable(true));
 }
 
 #[test]
@@ -288,7 +288,11 @@ fn nothing_renews_a_token_that_is_not_renewable() {
         can_ask: false,
     };
     let slot = slots.find(token("a", "r", 0), at(0));
-    assert!(!slot.may_retry(unable));
+    assert!(!slot.is_renewable(false));
+    let (_, is_renewable) = slot
+        .fresh_or_renewable(Duration::ZERO, false)
+        .expect("a token");
+    assert!(!is_renewable);
     for need in [Need::Usable, Need::Renewed, refused(&slot)] {
         let action = slot.next(&need, &unable(), at(LIFE));
         assert_eq!(name(&action), "log in", "{need:?}");

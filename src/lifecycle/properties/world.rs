@@ -154,7 +154,7 @@ impl World {
             Event::Close(handle) => {
                 let child = 1 + usize::from(handle) % (self.handles.len() - 1);
                 let slot = self.handles.remove(child);
-                self.slots.forget_handle(&slot);
+                self.slots.forget_handle(slot);
             }
             Event::BeginDelivery(slot) => {
                 let mut pending = self.slots.pending();

@@ -172,7 +172,7 @@ fn a_handle_that_is_closed_supersedes_nothing() {
     let slots = slots();
     let slot = slots.find(token("a", "r", 0), at(0));
     let claim = lead(&slot, &Need::Renewed, at(1));
-    slots.forget_handle(&slot);
+    slots.forget_handle(slot.clone());
     let outcome = slots
         .publish(&claim, token("b", "s", 1), None, None, true, at(1))
         .expect("without a problem");
@@ -333,6 +333,53 @@ fn what_is_not_in_use_any_more_is_swept() {
         &slot,
         &slots.find(token("b", "s990", 0), at(1000))
     ));
+}
+
+/// Nothing is inserted meanwhile, so nothing is swept.
+#[test]
+fn the_memory_of_a_slot_goes_with_its_last_handle() {
+    let slots = slots();
+    let slot = slots.find(token("a", "r", 0), at(0));
+    let memory = Arc::downgrade(&slot);
+    let other = slots.find(token("a", "r", 0), at(0));
+    slots.forget_handle(other);
+    // Whoever comes by the table while the slot is held finds it.
+    assert!(Arc::ptr_eq(&slot, &slots.find(token("a", "r", 0), at(0))));
+    slots.forget_handle(slot);
+    assert_eq!((memory.strong_count(), slots.lock().len()), (0, 0));
+
+    let slot = slots.find(token("a", "r", 0), at(0));
+    renew(&slots, &slot, token("b", "s", 10), at(10));
+    deliver_all(&slot);
+    let held_by_another = slot.clone();
+    slots.forget_handle(slot);
+    let found = slots.find(token("b", "s", 10), at(10));
+    assert!(Arc::ptr_eq(&found, &held_by_another));
+    drop(held_by_another);
+    slots.forget_handle(found);
+    // The spent refresh token still leads to the token, without the slot.
+    assert_eq!(slots.lock().len(), 2);
+    let child = slots.find(token("a", "r", 0), at(11));
+    assert_eq!(held(&child).as_deref(), Some("b"));
+}
+
+/// A renewal that is in flight, or a token that is undelivered, outlives the handles.
+#[test]
+fn a_slot_that_is_needed_stays_in_the_table() {
+    let slots = slots();
+    let slot = slots.find(token("a", "r", 0), at(0));
+    let claim = lead(&slot, &Need::Renewed, at(10));
+    slots.forget_handle(slot);
+    let found = slots.find(token("a", "r", 0), at(10));
+    assert!(Arc::ptr_eq(&found, &claim.slot));
+    assert_eq!(next_action(&found, &Need::Renewed, at(10)), "wait");
+    slots.forget_handle(found);
+    slots
+        .publish(&claim, token("b", "s", 10), None, None, true, at(10))
+        .expect("without a problem");
+    drop(claim);
+    let found = slots.find(token("b", "s", 10), at(11));
+    assert_eq!(deliver_all(&found), [("b".into(), "a".into(), false)]);
 }
 
 #[test]

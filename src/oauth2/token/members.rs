@@ -12,7 +12,7 @@ use super::{
     bearer::as_bearer,
     date,
     refresh_expiry::note_expiry,
-    value::{BEARER, TokenMembers, spelled},
+    value::{BEARER, Rest, TokenMembers, spelled},
 };
 use crate::{
     clock::Clock,
@@ -78,16 +78,20 @@ impl Token {
         // A token that was issued is not given up for the sake of what stands beside it.
         let refresh_token = take_text(&mut members, "refresh_token").unwrap_or_default();
         let id_token = take_text(&mut members, "id_token").unwrap_or_default();
+        let scope = take_scope(&mut members).unwrap_or_default();
+        let rest = Rest {
+            id_token: id_token.map(Into::into),
+            refresh_parameters: Form::new(),
+            extra: members,
+        };
         Ok(Self::from(TokenMembers {
             access_token: as_bearer(&access_token.into()),
             token_type: token_type.map_or(BEARER.into(), spelled),
             refresh_token: refresh_token.map(Into::into),
-            id_token: id_token.map(Into::into),
-            scope: take_scope(&mut members).unwrap_or_default(),
+            scope: scope.map(Into::into),
             expires_at,
             issued_at,
-            refresh_parameters: Form::new(),
-            extra: members,
+            rest: rest.unless_empty(),
         }))
     }
 }
@@ -99,8 +103,8 @@ impl Serialize for Token {
         map.serialize_entry("access_token", members.access_token.expose_secret())?;
         map.serialize_entry("token_type", &members.token_type)?;
         for (name, value) in [
-            ("refresh_token", &members.refresh_token),
-            ("id_token", &members.id_token),
+            ("refresh_token", self.refresh_token()),
+            ("id_token", self.id_token()),
         ] {
             if let Some(value) = value {
                 map.serialize_entry(name, value.expose_secret())?;
@@ -117,11 +121,11 @@ impl Serialize for Token {
                 map.serialize_entry(name, &value)?;
             }
         }
-        if !members.refresh_parameters.is_empty() {
-            let parameters = members.refresh_parameters.encode();
+        if !self.refresh_parameters().is_empty() {
+            let parameters = self.refresh_parameters().encode();
             map.serialize_entry("refresh_parameters", parameters.expose_secret())?;
         }
-        for (name, value) in &members.extra {
+        for (name, value) in members.rest.iter().flat_map(|rest| &rest.extra) {
             map.serialize_entry(name, value)?;
         }
         map.end()

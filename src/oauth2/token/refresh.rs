@@ -2,7 +2,7 @@
 //!
 //! [RFC 6749 section 6](https://www.rfc-editor.org/rfc/rfc6749#section-6)
 
-use super::{Token, refresh_expiry::is_inherited};
+use super::{Token, refresh_expiry::is_inherited, value::Rest};
 use crate::{secret::Secret, wire::form::Form};
 
 /// Events that trigger the renewal of a token.
@@ -76,10 +76,10 @@ impl Token {
         if members.refresh_token.is_none() {
             members.refresh_token = sent.cloned();
         }
-        if !parameters.is_empty() {
-            members.refresh_parameters = parameters.clone();
+        match parameters.is_empty() {
+            true => self,
+            false => self.with_refresh_parameters(parameters.clone()),
         }
-        self
     }
 
     /// The renewed token, completed from `old` by the members that the server omitted. The clients
@@ -108,18 +108,23 @@ impl Token {
         if members.refresh_token.is_none() {
             members.refresh_token.clone_from(&old.refresh_token);
         }
-        if members.id_token.is_none() {
-            members.id_token.clone_from(&old.id_token);
-        }
         if members.scope.is_none() {
             members.scope.clone_from(&old.scope);
         }
         let same_refresh_token = members.refresh_token == old.refresh_token;
+        let Some(old) = &old.rest else {
+            return self;
+        };
+        let mut rest = members.rest.take().map_or_else(Rest::default, |rest| *rest);
+        if rest.id_token.is_none() {
+            rest.id_token.clone_from(&old.id_token);
+        }
         for (name, value) in &old.extra {
-            if !members.extra.contains_key(name) && is_inherited(name, same_refresh_token) {
-                members.extra.insert(name.clone(), value.clone());
+            if !rest.extra.contains_key(name) && is_inherited(name, same_refresh_token) {
+                rest.extra.insert(name.clone(), value.clone());
             }
         }
+        members.rest = rest.unless_empty();
         self
     }
 }

@@ -47,7 +47,8 @@ impl Token {
     /// ```
     pub fn refresh_token_expires_at(&self) -> Option<SystemTime> {
         let absolute = self.get(EXPIRY).and_then(time);
-        let seconds = absolute.or_else(|| expiry(&self.0.extra, self.issued_at_unix()?))?;
+        let seconds =
+            absolute.or_else(|| expiry(&self.0.rest.as_ref()?.extra, self.issued_at_unix()?))?;
         Some(UNIX_EPOCH + Duration::from_secs(seconds))
     }
 }

@@ -56,14 +56,29 @@ pub(super) struct TokenMembers {
     pub(super) access_token: Secret,
     pub(super) token_type: Cow<'static, str>,
     pub(super) refresh_token: Option<Secret>,
-    pub(super) id_token: Option<Secret>,
-    pub(super) scope: Option<String>,
+    pub(super) scope: Option<Box<str>>,
     /// Seconds since 1970.
     pub(super) expires_at: Option<u64>,
     /// Seconds since 1970.
     pub(super) issued_at: Option<u64>,
+    /// None if all of it is empty.
+    pub(super) rest: Option<Box<Rest>>,
+}
+
+/// What most tokens do not have.
+#[derive(Clone, Default, PartialEq)]
+pub(super) struct Rest {
+    pub(super) id_token: Option<Secret>,
     pub(super) refresh_parameters: Form,
     pub(super) extra: Map<String, Value>,
+}
+
+impl Rest {
+    pub(super) fn unless_empty(self) -> Option<Box<Self>> {
+        let is_empty =
+            self.id_token.is_none() && self.refresh_parameters.is_empty() && self.extra.is_empty();
+        (!is_empty).then(|| Box::new(self))
+    }
 }
 
 impl Token {
@@ -73,12 +88,10 @@ impl Token {
             access_token: as_bearer(&access_token.into()),
             token_type: Cow::Borrowed(BEARER),
             refresh_token: None,
-            id_token: None,
             scope: None,
             expires_at: None,
             issued_at: None,
-            refresh_parameters: Form::new(),
-            extra: Map::new(),
+            rest: None,
         })
     }
 
@@ -113,7 +126,7 @@ impl Token {
     /// Sets the scope.
     #[must_use]
     pub fn with_scope(mut self, scope: impl Into<String>) -> Self {
-        self.members_mut().scope = Some(scope.into());
+        self.members_mut().scope = Some(scope.into().into());
         self
     }
 
@@ -128,7 +141,10 @@ impl Token {
     /// [`TokenEndpoint`](crate::oauth2::TokenEndpoint) set them themselves.
     #[must_use]
     pub fn with_refresh_parameters(mut self, parameters: Form) -> Self {
-        self.members_mut().refresh_parameters = parameters;
+        let members = self.members_mut();
+        let mut rest = members.rest.take().map_or_else(Rest::default, |rest| *rest);
+        rest.refresh_parameters = parameters;
+        members.rest = rest.unless_empty();
         self
     }
 
@@ -161,7 +177,7 @@ impl Token {
 
     /// The ID token as received. It is not validated here.
     pub fn id_token(&self) -> Option<&Secret> {
-        self.0.id_token.as_ref()
+        self.0.rest.as_ref()?.id_token.as_ref()
     }
 
     /// The granted scope, if the server returned it.
@@ -197,7 +213,9 @@ impl Token {
     /// # Ok::<(), serde_json::Error>(())
     /// ```
     pub fn refresh_parameters(&self) -> &Form {
-        &self.0.refresh_parameters
+        static NONE: Form = Form::NONE;
+        let rest = self.0.rest.as_ref();
+        rest.map_or(&NONE, |rest| &rest.refresh_parameters)
     }
 
     /// Whether the token has expired, or will within `leeway`, by the system clock. A token without
@@ -212,7 +230,7 @@ impl Token {
 
     /// Any other member of the server's response.
     pub fn get(&self, member: &str) -> Option<&Value> {
-        self.0.extra.get(member)
+        self.0.rest.as_ref()?.extra.get(member)
     }
 
     pub(crate) fn expires_at_unix(&self) -> Option<u64> {
@@ -234,16 +252,17 @@ impl From<TokenMembers> for Token {
 impl fmt::Debug for Token {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let members = &*self.0;
+        let extra = members.rest.iter().flat_map(|rest| rest.extra.keys());
         f.debug_struct("Token")
             .field("access_token", &members.access_token)
             .field("token_type", &members.token_type)
             .field("refresh_token", &members.refresh_token)
-            .field("id_token", &members.id_token)
+            .field("id_token", &self.id_token())
             .field("scope", &members.scope)
             .field("expires_at", &members.expires_at)
             .field("issued_at", &members.issued_at)
-            .field("refresh_parameters", &members.refresh_parameters)
-            .field("other members", &members.extra.keys().collect::<Vec<_>>())
+            .field("refresh_parameters", self.refresh_parameters())
+            .field("other members", &extra.collect::<Vec<_>>())
             .finish()
     }
 }
