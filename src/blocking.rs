@@ -90,6 +90,10 @@ fn require_runtime() -> Result<()> {
 }
 
 fn execute(client: &http::Client, request: http::Request) -> reqwest::Result<http::Response> {
+    // Without a closure, which the request would be copied into.
+    if tokio::runtime::Handle::try_current().is_err() {
+        return client.execute(request);
+    }
     off_runtime(|| client.execute(request))
 }
 

@@ -302,7 +302,7 @@ impl Live {
     }
 
     fn can_ask(&self) -> bool {
-        self.shared.settings.has_token_endpoint()
+        self.shared.can_ask
     }
 
     fn has_replayable_grant(&self) -> bool {

@@ -25,6 +25,8 @@ pub(super) struct Shared {
     pub(super) device_polls: DevicePolls,
     /// The logout tokens that were used, unless the user's own store keeps them.
     pub(super) used_logout_tokens: Mutex<UsedLogoutTokens>,
+    /// Whether there is a token endpoint: each request asks, and the server's metadata are a map.
+    pub(super) can_ask: bool,
     /// Whether refreshes name the granted scope; the successful way is remembered.
     pub(super) sends_scope: AtomicBool,
 }
@@ -40,6 +42,8 @@ impl Shared {
         Self {
             sends_scope: AtomicBool::new(token_endpoint.is_some_and(refresh_needs_scope)),
             server: DocumentCache::new(metadata),
+            can_ask: settings.has_token_endpoint(),
+            sends_scope: AtomicBool::new(settings.refreshes_with_scope()),
             keys: DocumentCache::new(settings.key_set.clone()),
             used_logout_tokens: Mutex::default(),
             settings,

@@ -193,6 +193,10 @@ impl Connections {
         .referer(false)
         .connect_timeout(timeout.min(CONNECT_TIMEOUT))
         .timeout(timeout);
+        let endpoints = match guard {
+            Some(guard) => endpoints.dns_resolver(Arc::new(GuardedResolver::new(guard.clone()))),
+            None => endpoints,
+        };
         // An event stream may be silent for as long as the user allows.
         let resources = match configure {
             Some(_) => base(with_user_agent())?,

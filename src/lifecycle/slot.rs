@@ -83,7 +83,7 @@ pub(super) struct State<W: Waiter> {
     /// The key by which the table leads here.
     pub(super) key: Option<Box<Key>>,
     /// The handles that point here.
-    pub(super) handles: usize,
+    pub(super) handles: u32,
     /// The last handle was pointed to another slot: the token is not in use.
     pub(super) superseded: bool,
     /// The slot with which this one was merged.

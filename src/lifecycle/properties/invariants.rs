@@ -121,7 +121,11 @@ impl World {
         for (at, slot) in ends.iter().enumerate() {
             let state = slot.read();
             let handles = ends.iter().filter(|end| Arc::ptr_eq(end, slot)).count();
-            assert_eq!(state.handles, handles, "handles of a slot");
+            assert_eq!(
+                usize::try_from(state.handles),
+                Ok(handles),
+                "handles of a slot"
+            );
             assert!(!state.superseded, "a token in use is superseded");
             let Some(own) = state.own().and_then(refresh_token) else {
                 continue;

@@ -363,25 +363,6 @@ fn the_memory_of_a_slot_goes_with_its_last_handle() {
     assert_eq!(held(&child).as_deref(), Some("b"));
 }
 
-/// A renewal that is in flight, or a token that is undelivered, outlives the handles.
-#[test]
-fn a_slot_that_is_needed_stays_in_the_table() {
-    let slots = slots();
-    let slot = slots.find(token("a", "r", 0), at(0));
-    let claim = lead(&slot, &Need::Renewed, at(10));
-    slots.forget_handle(slot);
-    let found = slots.find(token("a", "r", 0), at(10));
-    assert!(Arc::ptr_eq(&found, &claim.slot));
-    assert_eq!(next_action(&found, &Need::Renewed, at(10)), "wait");
-    slots.forget_handle(found);
-    slots
-        .publish(&claim, token("b", "s", 10), None, None, true, at(10))
-        .expect("without a problem");
-    drop(claim);
-    let found = slots.find(token("b", "s", 10), at(11));
-    assert_eq!(deliver_all(&found), [("b".into(), "a".into(), false)]);
-}
-
 #[test]
 fn while_another_process_renews_early_nobody_else_does() {
     let slots = slots();

@@ -8,8 +8,8 @@ use crate::lifecycle::{
     single_flight::{Need, Outcome},
     slots::Learned,
     testing::{
-        TestSlot, TestSlots, at, caller, deliver_all, held, is_pending, lead, load, renew, save,
-        slots, stored, token, token_until,
+        TestSlot, TestSlots, at, caller, deliver_all, held, is_pending, lead, load, next_action,
+        renew, save, slots, stored, token, token_until,
     },
 };
 use crate::token_store::{Lease, StoredToken};
@@ -287,4 +287,23 @@ fn a_row_that_comes_back_has_the_lifetime_of_what_was_received() {
         slots.find(token("other", &n.to_string(), 0), at(70 + n));
     }
     assert!(!is_alive(&row, 11_000, 80));
+}
+
+/// A renewal that is in flight, or a token that is undelivered, outlives the handles.
+#[test]
+fn a_slot_that_is_needed_stays_in_the_table() {
+    let slots = slots();
+    let slot = slots.find(token("a", "r", 0), at(0));
+    let claim = lead(&slot, &Need::Renewed, at(10));
+    slots.forget_handle(slot);
+    let found = slots.find(token("a", "r", 0), at(10));
+    assert!(Arc::ptr_eq(&found, &claim.slot));
+    assert_eq!(next_action(&found, &Need::Renewed, at(10)), "wait");
+    slots.forget_handle(found);
+    slots
+        .publish(&claim, token("b", "s", 10), None, None, true, at(10))
+        .expect("without a problem");
+    drop(claim);
+    let found = slots.find(token("b", "s", 10), at(11));
+    assert_eq!(deliver_all(&found), [("b".into(), "a".into(), false)]);
 }

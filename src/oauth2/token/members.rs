@@ -12,7 +12,7 @@ use super::{
     bearer::as_bearer,
     date,
     refresh_expiry::note_expiry,
-    value::{BEARER, Rest, TokenMembers, spelled},
+    value::{Rest, Seconds, TokenMembers, TokenType},
 };
 use crate::{
     clock::Clock,
@@ -86,11 +86,11 @@ impl Token {
         };
         Ok(Self::from(TokenMembers {
             access_token: as_bearer(&access_token.into()),
-            token_type: token_type.map_or(BEARER.into(), spelled),
+            token_type: token_type.map_or(TokenType::Bearer, TokenType::new),
             refresh_token: refresh_token.map(Into::into),
             scope: scope.map(Into::into),
-            expires_at,
-            issued_at,
+            expires_at: expires_at.map(Seconds::new),
+            issued_at: issued_at.map(Seconds::new),
             rest: rest.unless_empty(),
         }))
     }
@@ -101,7 +101,7 @@ impl Serialize for Token {
         let members = &*self.0;
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("access_token", members.access_token.expose_secret())?;
-        map.serialize_entry("token_type", &members.token_type)?;
+        map.serialize_entry("token_type", self.token_type())?;
         for (name, value) in [
             ("refresh_token", self.refresh_token()),
             ("id_token", self.id_token()),
@@ -114,8 +114,8 @@ impl Serialize for Token {
             map.serialize_entry("scope", scope)?;
         }
         for (name, value) in [
-            ("expires_at", members.expires_at),
-            ("issued_at", members.issued_at),
+            ("expires_at", self.expires_at_unix()),
+            ("issued_at", self.issued_at_unix()),
         ] {
             if let Some(value) = value {
                 map.serialize_entry(name, &value)?;

@@ -3,8 +3,8 @@
 //! [RFC 6749 section 5.1](https://www.rfc-editor.org/rfc/rfc6749#section-5.1)
 
 use std::{
-    borrow::Cow,
     fmt,
+    num::NonZeroU64,
     sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
@@ -54,13 +54,11 @@ pub struct Token(pub(super) Arc<TokenMembers>);
 pub(super) struct TokenMembers {
     /// Behind the word `Bearer` in one text, which is also the value of the header.
     pub(super) access_token: Secret,
-    pub(super) token_type: Cow<'static, str>,
+    pub(super) token_type: TokenType,
     pub(super) refresh_token: Option<Secret>,
     pub(super) scope: Option<Box<str>>,
-    /// Seconds since 1970.
-    pub(super) expires_at: Option<u64>,
-    /// Seconds since 1970.
-    pub(super) issued_at: Option<u64>,
+    pub(super) expires_at: Option<Seconds>,
+    pub(super) issued_at: Option<Seconds>,
     /// None if all of it is empty.
     pub(super) rest: Option<Box<Rest>>,
 }
@@ -86,13 +84,20 @@ impl Token {
     pub fn new(access_token: impl Into<Secret>) -> Self {
         Self::from(TokenMembers {
             access_token: as_bearer(&access_token.into()),
-            token_type: Cow::Borrowed(BEARER),
+            token_type: TokenType::Bearer,
             refresh_token: None,
             scope: None,
             expires_at: None,
             issued_at: None,
             rest: None,
         })
+    }
+
+    fn change_rest(&mut self, change: impl FnOnce(&mut Rest)) {
+        let members = self.members_mut();
+        let mut rest = members.rest.take().map_or_else(Rest::default, |rest| *rest);
+        change(&mut rest);
+        members.rest = rest.unless_empty();
     }
 
     /// The members, to be changed in this clone alone.
@@ -111,7 +116,7 @@ impl Token {
     #[must_use]
     pub fn with_expires_at(mut self, expires_at: SystemTime) -> Self {
         let expires_at = since_epoch(expires_at).as_secs().min(LATEST);
-        self.members_mut().expires_at = Some(expires_at);
+        self.members_mut().expires_at = Some(Seconds::new(expires_at));
         self
     }
 
@@ -119,7 +124,7 @@ impl Token {
     #[must_use]
     pub fn with_issued_at(mut self, issued_at: SystemTime) -> Self {
         let issued_at = since_epoch(issued_at).as_secs().min(LATEST);
-        self.members_mut().issued_at = Some(issued_at);
+        self.members_mut().issued_at = Some(Seconds::new(issued_at));
         self
     }
 
@@ -133,7 +138,7 @@ impl Token {
     /// Sets the token type, as the server spells it.
     #[must_use]
     pub fn with_token_type(mut self, token_type: impl Into<String>) -> Self {
-        self.members_mut().token_type = spelled(token_type.into());
+        self.members_mut().token_type = TokenType::new(token_type.into());
         self
     }
 
@@ -141,10 +146,7 @@ impl Token {
     /// [`TokenEndpoint`](crate::oauth2::TokenEndpoint) set them themselves.
     #[must_use]
     pub fn with_refresh_parameters(mut self, parameters: Form) -> Self {
-        let members = self.members_mut();
-        let mut rest = members.rest.take().map_or_else(Rest::default, |rest| *rest);
-        rest.refresh_parameters = parameters;
-        members.rest = rest.unless_empty();
+        self.change_rest(|rest| rest.refresh_parameters = parameters);
         self
     }
 
@@ -154,7 +156,7 @@ impl Token {
         reason = "the clients drop an ID token that they cannot verify"
     )]
     pub(crate) fn without_id_token(mut self) -> Self {
-        self.members_mut().id_token = None;
+        self.change_rest(|rest| rest.id_token = None);
         self
     }
 
@@ -167,7 +169,7 @@ impl Token {
     ///
     /// [RFC 6749 section 7.1](https://www.rfc-editor.org/rfc/rfc6749#section-7.1)
     pub fn token_type(&self) -> &str {
-        &self.0.token_type
+        self.0.token_type.as_str()
     }
 
     /// The refresh token, if there is one.
@@ -187,12 +189,12 @@ impl Token {
 
     /// The expiry, to the second, if it is known.
     pub fn expires_at(&self) -> Option<SystemTime> {
-        self.0.expires_at.map(at)
+        self.expires_at_unix().map(at)
     }
 
     /// The time of issue, to the second, if it is known.
     pub fn issued_at(&self) -> Option<SystemTime> {
-        self.0.issued_at.map(at)
+        self.issued_at_unix().map(at)
     }
 
     /// The parameters of the token request that a refresh repeats, such as `resource` and
@@ -223,8 +225,7 @@ impl Token {
     #[doc(alias = "expired")]
     pub fn is_expired(&self, leeway: Duration) -> bool {
         let now = Clock::system().unix();
-        self.0
-            .expires_at
+        self.expires_at_unix()
             .is_some_and(|at| Duration::from_secs(at).saturating_sub(leeway) <= now)
     }
 
@@ -234,11 +235,11 @@ impl Token {
     }
 
     pub(crate) fn expires_at_unix(&self) -> Option<u64> {
-        self.0.expires_at
+        self.0.expires_at.map(Seconds::get)
     }
 
     pub(crate) fn issued_at_unix(&self) -> Option<u64> {
-        self.0.issued_at
+        self.0.issued_at.map(Seconds::get)
     }
 }
 
@@ -255,27 +256,55 @@ impl fmt::Debug for Token {
         let extra = members.rest.iter().flat_map(|rest| rest.extra.keys());
         f.debug_struct("Token")
             .field("access_token", &members.access_token)
-            .field("token_type", &members.token_type)
+            .field("token_type", &self.token_type())
             .field("refresh_token", &members.refresh_token)
             .field("id_token", &self.id_token())
             .field("scope", &members.scope)
-            .field("expires_at", &members.expires_at)
-            .field("issued_at", &members.issued_at)
+            .field("expires_at", &self.expires_at_unix())
+            .field("issued_at", &self.issued_at_unix())
             .field("refresh_parameters", self.refresh_parameters())
             .field("other members", &extra.collect::<Vec<_>>())
             .finish()
     }
 }
 
-/// The common token type, as RFC 6750 spells it.
-pub(super) const BEARER: &str = "Bearer";
+/// Seconds since 1970, in the size of a number also where there may be none.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) struct Seconds(NonZeroU64);
 
-/// A token type, without a copy of the common spellings.
-pub(super) fn spelled(token_type: String) -> Cow<'static, str> {
-    match token_type.as_str() {
-        BEARER => Cow::Borrowed(BEARER),
-        "bearer" => Cow::Borrowed("bearer"),
-        _ => Cow::Owned(token_type),
+impl Seconds {
+    pub(super) fn new(seconds: u64) -> Self {
+        Self(NonZeroU64::MIN.saturating_add(seconds))
+    }
+
+    fn get(self) -> u64 {
+        self.0.get() - 1
+    }
+}
+
+/// Token type, as the server spells it; the common spellings take no memory.
+#[derive(Clone, PartialEq)]
+pub(super) enum TokenType {
+    Bearer,
+    LowerCaseBearer,
+    Other(Box<str>),
+}
+
+impl TokenType {
+    pub(super) fn new(token_type: String) -> Self {
+        match token_type.as_str() {
+            "Bearer" => Self::Bearer,
+            "bearer" => Self::LowerCaseBearer,
+            _ => Self::Other(token_type.into()),
+        }
+    }
+
+    fn as_str(&self) -> &str {
+        match self {
+            Self::Bearer => "Bearer",
+            Self::LowerCaseBearer => "bearer",
+            Self::Other(token_type) => token_type,
+        }
     }
 }
 
