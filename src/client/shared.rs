@@ -43,7 +43,6 @@ impl Shared {
             sends_scope: AtomicBool::new(token_endpoint.is_some_and(refresh_needs_scope)),
             server: DocumentCache::new(metadata),
             can_ask: settings.has_token_endpoint(),
-            sends_scope: AtomicBool::new(settings.refreshes_with_scope()),
             keys: DocumentCache::new(settings.key_set.clone()),
             used_logout_tokens: Mutex::default(),
             settings,
