@@ -196,3 +196,59 @@ async fn what_is_wrong_is_named_before_anything_is_opened() -> TestResult {
     assert_eq!(opened.load(Ordering::SeqCst), 0);
     Ok(())
 }
+
+/// A provider that says itself where its endpoints are.
+fn discovered() -> Server {
+    Server::start(|request: &Request| match &*request.path {
+        "/.well-known/openid-configuration" => {
+            let issuer = format!("http://{}", request.header("host").unwrap());
+            Reply::json(
+                200,
+                json!({
+                    "issuer": issuer,
+                    "authorization_endpoint": format!("{issuer}/authorize"),
+                    "token_endpoint": format!("{issuer}/token"),
+                    "device_authorization_endpoint": format!("{issuer}/device"),
+                }),
+            )
+        }
+        "/device" => Reply::json(
+            200,
+            json!({
+                "device_code": "d", "user_code": "U", "expires_in": 600, "interval": 1,
+                "verification_uri": "https://id.example/device",
+            }),
+        ),
+        "/token" => Reply::json(200, tokens(1, 600)),
+        _ => Reply::authorization_of(request),
+    })
+}
+
+#[maybe_async]
+#[test]
+async fn a_server_is_discovered_when_a_login_needs_it() -> TestResult {
+    let server = discovered();
+    let client = || {
+        OAuth2Client::builder("id")
+            .discover_later(&*server.url(""))
+            .build()
+    };
+    // Not for a token that is there.
+    let logged_in = client()?;
+    logged_in.set_token(Token::new("t0"))?;
+    let shown = Shown::default();
+    let token = logged_in.ensure_login(shown.prompted()).await?;
+    assert_eq!((access_token(&token), server.requests_in_all()), ("t0", 0));
+    let browsing = shown.login(|url| drop(visited(&callback(url, "c"))));
+    let token = client()?.ensure_login(browsing).await?;
+    assert_eq!(access_token(&token), "t1");
+    assert_eq!(shown.kinds(), ["opens", "done"]);
+    // Neither is the device flow known before.
+    let shown = Shown::default();
+    let failing = shown.prompted().open_with(|_| Err("no browser".into()));
+    client()?.ensure_login(failing).await?;
+    assert_eq!(shown.kinds(), ["opens", "device", "done"]);
+    client()?.ensure_login(shown.prompted().device()).await?;
+    assert_eq!(server.count("/device"), 2);
+    Ok(())
+}
