@@ -18,7 +18,6 @@ mod device;
 mod documents;
 mod endpoint_call;
 mod gate;
-mod grants;
 #[cfg(feature = "login")]
 pub(crate) mod interactive;
 mod keys;

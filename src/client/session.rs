@@ -1,6 +1,8 @@
 //! Inside of every client with a token: a handle that can be closed, on a slot that may be shared, on
 //! shared connections and settings.
 
+mod grants;
+
 use std::{
     fmt,
     sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
@@ -12,7 +14,6 @@ use super::{
     delivery::Delivery,
     endpoint_call::EndpointCall,
     gate::Gate,
-    grants::Grants,
     http, is_in_callback, maybe_async,
     settings::{Identity, Settings},
     shared::Shared,
@@ -26,6 +27,7 @@ use crate::{
     lifecycle::{action::Caller, now::Now, published::Published, slot::Slot, slots::Slots},
     oauth2::{grant::Grant, token::Token},
 };
+use grants::Grants;
 
 /// Handle of a client. Clones are the same client.
 #[derive(Clone)]

@@ -10,7 +10,6 @@ const ROOMS: &[(&str, &[&str])] = &[
         &[
             "waiting",
             "gate",
-            "grants",
             "transport",
             "documents",
             "settings",
