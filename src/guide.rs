@@ -1,5 +1,7 @@
 //! Guides, as in the folder `docs` of the package.
 //!
+//! - [Command line](command_line): the login of its user
+//! - [Web](web): logins of the users of a web back end, with axum and SQLite
 //! - [Life of a token](lifecycle): states, promises and their limits, shutdown, errors
 //! - [Logging](logging): spans, events, and what is not in them
 //! - [Providers](providers) that depart from the standard
@@ -10,6 +12,20 @@
 
 // Of two definitions of a link the first counts: `links.md` leads to the pages of the documentation
 // what leads to files in the repository. The examples are documentation tests.
+
+/// Login of the user of a command line, with the feature `login`.
+///
+#[doc = include_str!("guide/links.md")]
+#[doc = ""]
+#[cfg_attr(feature = "login", doc = include_str!("../docs/command-line.md"))]
+pub mod command_line {}
+
+/// Logins of the users of a web back end, with axum and SQLite.
+///
+#[doc = include_str!("guide/links.md")]
+#[doc = ""]
+#[doc = include_str!("../docs/web.md")]
+pub mod web {}
 
 /// Life of a token: states, promises and their limits, shutdown, errors.
 ///

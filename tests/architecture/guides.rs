@@ -67,6 +67,20 @@ pub fn guides(root: &Path) -> Vec<PathBuf> {
     named.into_iter().chain(docs).collect()
 }
 
+/// The pieces of Rust in a text that are not compiled where they stand.
+pub fn uncompiled(text: &str) -> Vec<&str> {
+    let fenced = text.split("```rust,ignore\n").skip(1);
+    fenced.filter_map(|rest| rest.split("```").next()).collect()
+}
+
+/// Number of lines of a program, without blank lines and comments.
+pub fn lines_of_code(program: &str) -> usize {
+    let lines = program.lines().map(str::trim_start);
+    lines
+        .filter(|line| !line.is_empty() && !line.starts_with("//"))
+        .count()
+}
+
 /// The labels that are defined for the documentation.
 pub fn labels(links_of_rustdoc: &str) -> BTreeSet<String> {
     let label = |line: &str| Some(line.strip_prefix('[')?.split_once("]: ")?.0.to_owned());
@@ -76,6 +90,20 @@ pub fn labels(links_of_rustdoc: &str) -> BTreeSet<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lines_of_code_are_counted() {
+        assert_eq!(
+            lines_of_code("//! A\n\nfn a() {\n    // why\n    b(); // c\n}\n"),
+            3
+        );
+    }
+
+    #[test]
+    fn uncompiled_pieces_are_found() {
+        let text = "a\n```rust,ignore\nb();\n```\n```rust\nc();\n```\n";
+        assert_eq!(uncompiled(text), ["b();\n"]);
+    }
 
     #[test]
     fn dead_links_are_found() {

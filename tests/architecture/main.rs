@@ -16,7 +16,7 @@ mod rules;
 mod the_checks;
 mod tokens;
 
-use guides::{dead_links, guides, labels};
+use guides::{dead_links, guides, labels, lines_of_code, uncompiled};
 use imports::{TOP, floor_of, module_of, upward_imports};
 use rooms::misplaced_imports;
 use rules::*;
@@ -140,6 +140,40 @@ fn guides_are_pages_and_their_links_lead_somewhere() {
         let folder = path.parent().expect("a folder");
         let wrong = dead_links(folder, &text(&path), &known);
         assert!(wrong.is_empty(), "{below:?}\n{}", wrong.join("\n"));
+    }
+}
+
+#[test]
+fn uncompiled_code_of_guides_is_that_of_an_example() {
+    let root = root();
+    let text = |path: &Path| fs::read_to_string(path).expect("a file");
+    let example = text(&root.join("examples/axum_login/src/main.rs"));
+    let mut pieces = 0;
+    for path in guides(&root) {
+        for piece in uncompiled(&text(&path)) {
+            assert!(example.contains(piece), "{path:?} has:\n{piece}");
+            pieces += 1;
+        }
+    }
+    assert!(pieces > 0);
+}
+
+#[test]
+fn examples_of_logins_stay_short() {
+    let text = |path: &str| fs::read_to_string(root().join(path)).expect("a file");
+    let web = lines_of_code(&text("examples/axum_login/src/main.rs"));
+    assert!(web <= 120, "{web} lines of code");
+    // What a program of one mode has.
+    for (example, most) in [("cli_login", 18), ("device", 15)] {
+        let program = text(&format!("examples/{example}.rs"));
+        for (mode, _) in program
+            .match_indices("fn blocking")
+            .chain(program.match_indices("async fn "))
+        {
+            let function = program[mode..].split("\n}\n").next().unwrap_or_default();
+            let count = lines_of_code(function) + 1;
+            assert!(count <= most, "{example}: {count} lines of code");
+        }
     }
 }
 

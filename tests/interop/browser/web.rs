@@ -1,0 +1,88 @@
+//! The web application of `examples/axum_login`, from the first click to the logout.
+
+use std::{
+    env,
+    net::{TcpListener, TcpStream},
+    process::{Child, Command, Stdio},
+    thread,
+    time::Duration,
+};
+
+use serde_json::json;
+
+use crate::{
+    folder::Folder,
+    user::{issuer, register, user},
+};
+
+const CLIENT: &str = "axum";
+
+/// The application as a process, which ends with this one.
+struct Application {
+    shell: Child,
+    home: String,
+    _folder: Folder,
+}
+
+impl Application {
+    fn start() -> Self {
+        let program = env::var("AXUM_LOGIN").expect("these tests are run by tests/interop/run");
+        let free = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = free.local_addr().unwrap();
+        drop(free);
+        let home = format!("http://{address}/");
+        register(&json!({
+            "client_id": CLIENT,
+            "client_secret": "its-secret",
+            "grant_types": ["authorization_code", "refresh_token"],
+            "redirect_uris": [format!("{home}callback")],
+            "post_logout_redirect_uris": [home],
+            "access_token_ttl": 8,
+        }));
+        let folder = Folder::new(CLIENT);
+        let shell = Command::new("sh")
+            .args(["-c", r#""$0" & read -r _; kill $!; wait $!"#, &program])
+            .current_dir(folder.file(""))
+            .env("ISSUER", issuer())
+            .env("API", format!("{}/api/me", issuer()))
+            .env("CLIENT_ID", CLIENT)
+            .env("CLIENT_SECRET", "its-secret")
+            .env("SCOPE", "openid reports:read")
+            .env("PORT", address.port().to_string())
+            .stdin(Stdio::piped())
+            .spawn()
+            .unwrap();
+        for _ in 0..300 {
+            if TcpStream::connect(address).is_ok() {
+                break;
+            }
+            thread::sleep(Duration::from_millis(100));
+        }
+        Self {
+            shell,
+            home,
+            _folder: folder,
+        }
+    }
+
+    /// Ends it as a service is ended.
+    fn end(&mut self) {
+        drop(self.shell.stdin.take());
+        assert!(self.shell.wait().unwrap().success());
+    }
+}
+
+impl Drop for Application {
+    fn drop(&mut self) {
+        // It ends with its standard input.
+        drop(self.shell.stdin.take());
+        let _ = self.shell.wait();
+    }
+}
+
+#[test]
+fn a_web_application_from_the_first_click_to_the_logout_in_two_tabs() {
+    let mut application = Application::start();
+    user(&["web", &application.home, CLIENT]);
+    application.end();
+}
