@@ -8,6 +8,7 @@
 //! - [Design](design) and its reasons
 //! - [Security](security): assumptions, promises and their limits, reports
 //! - [Parity](parity) with Authlib
+//! - [Lines of code](comparison), beside other libraries
 //! - [Contributing](contributing), and the [internals] of the life of a token
 
 // Of two definitions of a link the first counts: `links.md` leads to the pages of the documentation
@@ -70,6 +71,13 @@ pub mod design {}
 #[doc = ""]
 #[doc = include_str!("../docs/parity.md")]
 pub mod parity {}
+
+/// Lines of code of the commonest jobs, beside other libraries.
+///
+#[doc = include_str!("guide/links.md")]
+#[doc = ""]
+#[cfg_attr(feature = "login", doc = include_str!("../docs/comparison.md"))]
+pub mod comparison {}
 
 /// Security: assumptions, promises and their limits, reports.
 ///
