@@ -189,7 +189,9 @@ impl<W: Waiter> State<W> {
         if adopt || (is_late && is_own) {
             store.unsaved = None;
         }
-        if newer.is_some() && (adopt || is_outdated) {
+        // A late save of our own has replaced the token that was adopted in the meantime.
+        let is_overwritten = is_late && !is_own && store.unsaved.is_none();
+        if is_overwritten || (newer.is_some() && (adopt || is_outdated)) {
             store.save(Origin::Renewal);
         }
         match adopt {
