@@ -6,7 +6,11 @@
     reason = "a test program has no outside, and may panic"
 )]
 
-#[allow(dead_code, reason = "shared with tests that need more of it")]
+#[allow(
+    dead_code,
+    unused_imports,
+    reason = "shared with tests that need more of it"
+)]
 #[path = "../modes/blocking.rs"]
 mod mode;
 
