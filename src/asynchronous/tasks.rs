@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::{runtime::Handle, sync::watch};
+use tokio::{runtime::Handle, sync::watch, task::JoinHandle};
 
 use super::require_runtime;
 use crate::{
@@ -21,19 +21,29 @@ pub(super) async fn sleep(time: Duration) {
     tokio::time::sleep(time).await;
 }
 
+/// Work on the heap: what runs it is compiled once for each result, not once for each work.
+type Work<T> = Pin<Box<dyn Future<Output = Result<T>> + Send>>;
+
 /// Runs `work` to its end, whatever happens to the caller.
-pub(super) async fn run_to_completion<T: Send + 'static>(
+pub(super) fn run_to_completion<T: Send + 'static>(
     work: impl Future<Output = Result<T>> + Send + 'static,
-) -> Result<T> {
+) -> impl Future<Output = Result<T>> {
+    complete(Box::pin(work))
+}
+
+async fn complete<T: Send + 'static>(work: Work<T>) -> Result<T> {
     require_runtime()?;
-    let work = in_current_span(CALLBACKS.scope(callbacks(), work));
-    match tokio::spawn(work).await {
+    match spawn(work).await {
         Ok(done) => done,
         Err(error) => match error.try_into_panic() {
             Ok(panic) => resume_unwind(panic),
             Err(_cancelled) => Err(Error::interrupted("the runtime shut down")),
         },
     }
+}
+
+fn spawn<T: Send + 'static>(work: Work<T>) -> JoinHandle<Result<T>> {
+    tokio::spawn(in_current_span(CALLBACKS.scope(callbacks(), work)))
 }
 
 /// Runs `work` within `span`.
@@ -50,18 +60,21 @@ pub(super) fn boxed<F: Future>(work: F) -> Pin<Box<F>> {
 }
 
 /// The same, waited for no longer than `limit`.
-pub(super) async fn run_detached_for<T: Send + 'static, F>(
+pub(super) fn run_detached_for<T: Send + 'static, F>(
     limit: Duration,
     work: impl FnOnce() -> F,
-) -> Option<Result<T>>
+) -> impl Future<Output = Option<Result<T>>>
 where
     F: Future<Output = Result<T>> + Send + 'static,
 {
+    complete_within(limit, Box::pin(work()))
+}
+
+async fn complete_within<T: Send + 'static>(limit: Duration, work: Work<T>) -> Option<Result<T>> {
     if let Err(error) = require_runtime() {
         return Some(Err(error));
     }
-    let running = run_to_completion(work());
-    tokio::time::timeout(limit, running).await.ok()
+    tokio::time::timeout(limit, complete(work)).await.ok()
 }
 
 /// The result of `work`, which is dropped after `limit`.
@@ -92,12 +105,14 @@ where
     F: Future<Output = Result<()>> + Send + 'static,
 {
     if let Ok(runtime) = Handle::try_current() {
-        let work = work();
-        runtime.spawn(in_current_span(async {
-            if let Err(error) = work.await {
-                trace::update_failed(&error);
-            }
-        }));
+        runtime.spawn(in_current_span(complete_alone(Box::pin(work()))));
+    }
+}
+
+/// Reports the error of `work`, as no caller gets it.
+async fn complete_alone(work: Work<()>) {
+    if let Err(error) = work.await {
+        trace::update_failed(&error);
     }
 }
 
@@ -111,9 +126,7 @@ where
     }
     require_runtime()?;
     let works = items.into_iter().map(work);
-    let works: Vec<_> = works
-        .map(|work| tokio::spawn(in_current_span(CALLBACKS.scope(callbacks(), work))))
-        .collect();
+    let works: Vec<_> = works.map(|work| spawn(Box::pin(work))).collect();
     let mut all = Ok(());
     for work in works {
         let done = work.await;

@@ -3,7 +3,7 @@
 use std::{
     cell::RefCell,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
-    sync::{Condvar, Mutex, PoisonError, mpsc, mpsc::RecvTimeoutError},
+    sync::{Arc, Condvar, Mutex, PoisonError, mpsc, mpsc::RecvTimeoutError},
     time::{Duration, Instant},
 };
 
@@ -36,25 +36,41 @@ pub(super) fn run_detached_for<T: Send + 'static>(
     limit: Duration,
     work: impl FnOnce() -> Result<T> + Send + 'static,
 ) -> Option<Result<T>> {
+    let result = Arc::new(Mutex::new(None));
+    let kept = result.clone();
+    let ended = on_thread_for(
+        limit,
+        Box::new(move || {
+            let done = work();
+            *kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(done);
+        }),
+    );
+    match ended {
+        Ok(()) => result.lock().unwrap_or_else(PoisonError::into_inner).take(),
+        Err(error) => Some(Err(error)),
+    }
+}
+
+/// Runs `work`, whose result is kept elsewhere: this is compiled once, not once for each work.
+fn on_thread_for(limit: Duration, work: Box<dyn FnOnce() + Send>) -> Result<()> {
     let (sender, receiver) = mpsc::sync_channel(1);
     let marks = CALLBACKS.with_borrow(Vec::clone);
     let span = RequestSpan::current();
     let spawned = std::thread::Builder::new().spawn(move || {
         CALLBACKS.set(marks);
+        span.run(work);
         // The waiting caller may have returned.
-        let _ = sender.send(span.run(work));
+        let _ = sender.send(());
     });
     let Ok(thread) = spawned else {
-        return Some(Err(Error::interrupted("the system gave no thread")));
+        return Err(Error::interrupted("the system gave no thread"));
     };
-    match receiver.recv_timeout(limit) {
-        Ok(done) => Some(done),
-        Err(RecvTimeoutError::Timeout) => None,
-        Err(RecvTimeoutError::Disconnected) => match thread.join() {
-            Err(panic) => resume_unwind(panic),
-            Ok(()) => None,
-        },
+    if let Err(RecvTimeoutError::Disconnected) = receiver.recv_timeout(limit)
+        && let Err(panic) = thread.join()
+    {
+        resume_unwind(panic)
     }
+    Ok(())
 }
 
 /// The same: a thread cannot be dropped.
@@ -72,6 +88,7 @@ pub(super) fn spawn_and_forget(done: Result<()>) -> Result<()> {
 
 /// Runs `work` on a background thread, if the system provides one.
 pub(super) fn run_in_background(work: impl FnOnce() -> Result<()> + Send + 'static) {
+    let work: Box<dyn FnOnce() -> Result<()> + Send> = Box::new(work);
     let span = RequestSpan::current();
     let _ = std::thread::Builder::new().spawn(move || {
         if let Err(error) = span.run(work) {
@@ -162,14 +179,23 @@ pub(super) fn in_callback<T>(
     own: &[usize],
     work: impl FnOnce() -> Result<T, BoxError>,
 ) -> Result<T, BoxError> {
-    let before = CALLBACKS.with_borrow_mut(|marks| {
+    let before = add_marks(own);
+    let done = catch_unwind(AssertUnwindSafe(work));
+    restore_marks(before);
+    done.unwrap_or_else(|_| Err("it panicked".into()))
+}
+
+/// Returns how many there were.
+fn add_marks(own: &[usize]) -> usize {
+    CALLBACKS.with_borrow_mut(|marks| {
         let before = marks.len();
         marks.extend(own);
         before
-    });
-    let done = catch_unwind(AssertUnwindSafe(work));
+    })
+}
+
+fn restore_marks(before: usize) {
     CALLBACKS.with_borrow_mut(|marks| marks.truncate(before));
-    done.unwrap_or_else(|_| Err("it panicked".into()))
 }
 
 pub(super) fn is_in_callback(mark: usize) -> bool {
