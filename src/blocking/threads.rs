@@ -3,7 +3,7 @@
 use std::{
     cell::RefCell,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
-    sync::{Arc, Condvar, Mutex, PoisonError, mpsc, mpsc::RecvTimeoutError},
+    sync::{Arc, Condvar, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -53,22 +53,26 @@ pub(super) fn run_detached_for<T: Send + 'static>(
 
 /// Runs `work`, whose result is kept elsewhere: this is compiled once, not once for each work.
 fn on_thread_for(limit: Duration, work: Box<dyn FnOnce() + Send>) -> Result<()> {
-    let (sender, receiver) = mpsc::sync_channel(1);
+    // A channel would bring all kinds of channels into the program.
+    let ended = Arc::new(Signal::default());
+    let signal = ended.clone();
     let marks = CALLBACKS.with_borrow(Vec::clone);
     let span = RequestSpan::current();
     let spawned = std::thread::Builder::new().spawn(move || {
         CALLBACKS.set(marks);
-        span.run(work);
-        // The waiting caller may have returned.
-        let _ = sender.send(());
+        let worked = catch_unwind(AssertUnwindSafe(|| span.run(work)));
+        signal.set(worked.is_ok());
+        if let Err(panic) = worked {
+            resume_unwind(panic);
+        }
     });
     let Ok(thread) = spawned else {
         return Err(Error::interrupted("the system gave no thread"));
     };
-    if let Err(RecvTimeoutError::Disconnected) = receiver.recv_timeout(limit)
+    if ended.wait_for(limit) == Some(false)
         && let Err(panic) = thread.join()
     {
-        resume_unwind(panic)
+        resume_unwind(panic);
     }
     Ok(())
 }
