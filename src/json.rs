@@ -90,8 +90,10 @@ const MEMBERS: usize = 8;
 #[derive(Clone, Default, PartialEq)]
 pub(crate) struct Object(
     /// Sorted by name.
-    Vec<(Cow<'static, str>, Value)>,
+    MemberList,
 );
+
+type MemberList = Vec<(Cow<'static, str>, Value)>;
 
 impl Object {
     /// Parses a body or a file, which may begin with a byte order mark.
@@ -139,9 +141,8 @@ impl Object {
 impl From<Map<String, Value>> for Object {
     fn from(members: Map<String, Value>) -> Self {
         let members = members.into_iter();
-        let mut members: Vec<_> = members.map(|(name, value)| (common(name), value)).collect();
-        members.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
-        Self(members)
+        let members = members.map(|(name, value)| (common(name), value));
+        Self(sorted(members.collect()))
     }
 }
 
@@ -195,17 +196,28 @@ impl<'de> Visitor<'de> for ObjectVisitor {
         while let Some((Name(name), value)) = map.next_entry::<Name, Value>()? {
             members.push((name, value));
         }
+        let object = self.object(members);
+        object.ok_or_else(|| de::Error::custom("duplicate member"))
+    }
+}
+
+impl ObjectVisitor {
+    /// The object of `members`, unless one stands twice that must not.
+    fn object(&self, members: MemberList) -> Option<Object> {
         // All at once: an insertion in order takes time by the square of a number that the sender
         // chooses.
-        members.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+        let mut members = sorted(members);
         if self.repeats_values {
             members.dedup();
         }
-        match members.windows(2).any(|pair| pair[0].0 == pair[1].0) {
-            true => Err(de::Error::custom("duplicate member")),
-            false => Ok(Object(members)),
-        }
+        let is_repeated = members.windows(2).any(|pair| pair[0].0 == pair[1].0);
+        (!is_repeated).then_some(Object(members))
     }
+}
+
+fn sorted(mut members: MemberList) -> MemberList {
+    members.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+    members
 }
 
 /// Name of a member.

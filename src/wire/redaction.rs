@@ -9,18 +9,22 @@ pub(crate) fn without_secrets<'a>(
     text: &str,
     secrets: impl IntoIterator<Item = &'a str>,
 ) -> String {
-    let encoded = |secret: &str| {
-        let form: String = url::form_urlencoded::byte_serialize(secret.as_bytes()).collect();
-        let once = percent_encode(secret);
-        // The encoding in a PLAINTEXT signature.
-        let twice = percent_encode(&once);
-        [secret.to_owned(), form, once, twice].map(Secret::new)
-    };
     // One or two characters are no secret, and replacing them would garble the text.
     let secrets = secrets.into_iter().filter(|secret| secret.len() > 2);
-    let mut secrets: Vec<_> = secrets.flat_map(encoded).collect();
+    redacted(text, secrets.flat_map(encoded).collect())
+}
+
+fn encoded(secret: &str) -> [Secret; 4] {
+    let form: String = url::form_urlencoded::byte_serialize(secret.as_bytes()).collect();
+    let once = percent_encode(secret);
+    // The encoding in a PLAINTEXT signature.
+    let twice = percent_encode(&once);
+    [secret.to_owned(), form, once, twice].map(Secret::new)
+}
+
+fn redacted(text: &str, mut secrets: Vec<Secret>) -> String {
     // Longest first: a secret may be part of another.
-    secrets.sort_by_key(|secret| Reverse(secret.expose_secret().len()));
+    secrets.sort_unstable_by_key(|secret| Reverse(secret.expose_secret().len()));
     secrets.iter().fold(text.to_owned(), |text, secret| {
         text.replace(secret.expose_secret(), "[redacted]")
     })
