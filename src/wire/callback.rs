@@ -77,6 +77,11 @@ impl CallbackParameters {
         }
     }
 
+    /// The value of the parameter `name`, if it is readable.
+    pub(crate) fn text(&self, name: &str) -> Option<&str> {
+        self.0.get(name)?.as_ref().map(Secret::expose_secret)
+    }
+
     /// Removes the parameter `name` and returns its value, if it is readable. For values that are
     /// only displayed.
     pub(crate) fn take_text(&mut self, name: &str) -> Option<String> {

@@ -20,7 +20,7 @@ use crate::{
         server::AuthorizationServer,
     },
     secret::Secret,
-    wire::form::Form,
+    wire::{callback::CallbackParameters, form::Form},
 };
 
 /// Parameters of OpenID Connect.
@@ -132,6 +132,14 @@ impl AuthorizationRequest {
         self.own.set(name, value);
         self
     }
+}
+
+/// The issuer in the ID token of a callback. As that in the parameter `iss`, it is not verified: it
+/// is there to tell an honest server from the one that the user was to be redirected to.
+pub(super) fn unverified_issuer(parameters: &CallbackParameters) -> Option<Secret> {
+    let jws = Jws::parse(parameters.text("id_token")?).ok()?;
+    let claims = Claims::from_slice(jws.unverified_payload()).ok()?;
+    claims.issuer().map(Secret::from)
 }
 
 fn joined(values: impl IntoIterator<Item = impl Into<String>>) -> String {

@@ -12,7 +12,7 @@ use crate::{
     error::{Error, ErrorResponse, Result},
     oauth2::{
         authentication::AuthenticationRequest,
-        authorization::response_type::ResponseType,
+        authorization::{openid::unverified_issuer, response_type::ResponseType},
         grant::authorization_code::{AuthorizationCode, check_expiry},
         server::tenants::is_in_callback,
         token::Token,
@@ -322,7 +322,14 @@ impl PendingAuthorization {
     ///
     /// [RFC 9207 section 2.4](https://www.rfc-editor.org/rfc/rfc9207#section-2.4)
     fn check_issuer(&self, parameters: &mut CallbackParameters) -> Result<()> {
-        match (parameters.take("iss")?, &self.issuer) {
+        let iss = match parameters.take("iss")? {
+            // Left out beside an ID token, which names the issuer (node oidc-provider).
+            None if self.iss_required && self.response_type.has_id_token() => {
+                unverified_issuer(parameters)
+            }
+            iss => iss,
+        };
+        match (iss, &self.issuer) {
             (Some(iss), Some(issuer)) if !is_in_callback(issuer, iss.expose_secret()) => {
                 Err(Error::callback(
                     "the issuer of the callback (`iss`) is not the one that the user was redirected to",

@@ -87,6 +87,40 @@ async fn an_id_token_of_the_front_channel_is_verified_before_the_code_is_sent() 
     }
 }
 
+/// Servers that name themselves in each callback do so by the ID token, where there is one.
+#[maybe_async]
+#[test]
+async fn an_id_token_in_the_callback_names_the_issuer() -> TestResult {
+    let names_itself = || json!({"authorization_response_iss_parameter_supported": true});
+    let provider = Provider::start();
+    provider.lie(|lies| lies.metadata = names_itself());
+    let client = client_of(&provider).build()?;
+    let login = log_in(&provider, &client, hybrid()).await?;
+    assert!(login.id_token.is_some());
+
+    for issuer in [json!("https://evil.example"), json!(null), json!(7)] {
+        let lie = |lies: &mut Lies| {
+            lies.metadata = names_itself();
+            lies.front_channel = json!({"iss": issuer});
+        };
+        refused_before_the_code(lie, "(`iss`)").await;
+    }
+    // A parameter that is there counts, whatever the ID token says.
+    let lie = |lies: &mut Lies| {
+        lies.metadata = names_itself();
+        lies.callback = "&iss=https%3A%2F%2Fevil.example".into();
+    };
+    refused_before_the_code(lie, "(`iss`)").await;
+
+    // Without an ID token there is nothing that could stand in for it.
+    let AuthorizationUrl { pending, .. } = client.create_authorization_url(hybrid())?;
+    let callback = format!("{CALLBACK}#error=access_denied&state={}", pending.state());
+    let error = client.complete_authorization(pending, &callback).await;
+    let error = error.expect_err("no issuer").to_string();
+    assert!(error.contains("(`iss`)"), "{error}");
+    Ok(())
+}
+
 #[maybe_async]
 #[test]
 async fn both_id_tokens_of_a_hybrid_login_are_about_one_end_user() -> TestResult {
