@@ -40,6 +40,7 @@ from joserfc.jwk import KeySet
 from werkzeug.serving import make_server
 
 import jose
+import openid
 
 # Authlib accepts what joserfc recommends, and that is HS256, RS256 and ES256.
 jws.JWSRegistry.recommended = jose.ALGORITHMS
@@ -47,7 +48,7 @@ jws.JWSRegistry.recommended = jose.ALGORITHMS
 # Authlib takes plain http on the loopback by itself, but not under another name in `Host`.
 os.environ["AUTHLIB_INSECURE_TRANSPORT"] = "1"
 
-SCOPES = ["reports:read", "reports:write", "profile"]
+SCOPES = ["reports:read", "reports:write", "profile", *openid.SCOPES]
 USERS = {"alice": "wonder land+%&é"}
 
 # Every printable ASCII character that is neither letter nor digit, after what would change if
@@ -139,6 +140,8 @@ class Client(ClientMixin):
         self.client_id = metadata.get("client_id")
         self.auth_method = metadata["token_endpoint_auth_method"]
         self.access_token_ttl = metadata["access_token_ttl"]
+        self.client_metadata = metadata
+        self.id_token_signed_response_alg = metadata.get("id_token_signed_response_alg")
         response_types = {"code": "authorization_code", "token": "implicit"}
         metadata.setdefault(
             "response_types",
@@ -156,6 +159,9 @@ class Client(ClientMixin):
             raise ValueError(f"grant_types are not supported: {' '.join(sorted(unknown))}")
         if metadata["response_types"] and not metadata["redirect_uris"]:
             raise ValueError("redirect_uris are missing")
+        for member in ("id_token_signed_response_alg", "userinfo_signed_response_alg"):
+            if metadata.get(member, "RS256") not in openid.KEYS:
+                raise ValueError(f"{member} is not supported")
         if type(self.access_token_ttl) is not int or self.access_token_ttl < 1:
             raise ValueError("access_token_ttl must be a positive number of seconds")
         try:
@@ -224,6 +230,8 @@ class AuthorizationCode(AuthorizationCodeMixin):
     redirect_uri: str | None
     code_challenge: str | None
     code_challenge_method: str | None
+    nonce: str | None
+    auth_time: int | None
     expires_at: float
     family: Family = field(default_factory=Family)
     used: bool = False
@@ -233,6 +241,18 @@ class AuthorizationCode(AuthorizationCodeMixin):
 
     def get_scope(self):
         return self.scope
+
+    def get_nonce(self):
+        return self.nonce
+
+    def get_auth_time(self):
+        return self.auth_time
+
+    def get_acr(self):
+        return None
+
+    def get_amr(self):
+        return None
 
 
 @dataclass
@@ -250,6 +270,12 @@ class Token(TokenMixin):
 
     def check_client(self, client):
         return self.client_id == client.client_id
+
+    def get_client(self):
+        return clients[self.client_id]
+
+    def get_user(self):
+        return self.user
 
     def get_scope(self):
         return self.scope
@@ -324,6 +350,8 @@ class AuthorizationCodeGrant(grants.AuthorizationCodeGrant):
             redirect_uri=request.payload.redirect_uri,
             code_challenge=request.payload.data.get("code_challenge"),
             code_challenge_method=request.payload.data.get("code_challenge_method"),
+            nonce=request.payload.data.get("nonce"),
+            auth_time=session.get("auth_time"),
             expires_at=time.time() + 60,
         )
 
@@ -487,12 +515,13 @@ server.register_token_generator("default", Generator())
 server.register_extension(issuer_parameter)
 server.register_grant(ClientCredentialsGrant)
 server.register_grant(PasswordGrant)
-server.register_grant(AuthorizationCodeGrant, [Pkce()])
-server.register_grant(RefreshTokenGrant)
+server.register_grant(AuthorizationCodeGrant, [Pkce(), openid.CodeIdToken(ISSUER, codes)])
+server.register_grant(RefreshTokenGrant, [openid.RenewedIdToken(ISSUER, codes)])
 server.register_grant(grants.ImplicitGrant)
 server.register_grant(AssertionGrant)
 server.register_endpoint(Revocation)
 server.register_endpoint(Introspection)
+server.register_endpoint(openid.Logout)
 
 GRANT_TYPES = {
     "client_credentials",
@@ -528,6 +557,16 @@ def metadata():
         "code_challenge_methods_supported": ["S256"],
         "authorization_response_iss_parameter_supported": True,
     }
+
+
+@app.get("/.well-known/openid-configuration")
+def openid_metadata():
+    return {**metadata(), **openid.metadata(ISSUER)}
+
+
+@app.get("/jwks")
+def jwks():
+    return openid.jwks()
 
 
 FORM = """<!doctype html>
@@ -589,6 +628,7 @@ def login():
     if user is None:
         return form(failed=True), 403
     session["user"] = user
+    session["auth_time"] = int(time.time())
     return redirect(f"/authorize?{urlencode(parameters())}", 303)
 
 
@@ -757,6 +797,19 @@ class Validator(BearerTokenValidator):
 
 protected = Protector()
 protected.register_token_validator(Validator())
+
+
+server.register_endpoint(openid.UserInfo(ISSUER, resource_protector=protected))
+
+
+@app.route("/userinfo", methods=["GET", "POST"])
+def userinfo():
+    return server.create_endpoint_response(openid.UserInfo.ENDPOINT_NAME)
+
+
+@app.route("/logout", methods=["GET", "POST"])
+def logout():
+    return server.create_endpoint_response(openid.Logout.ENDPOINT_NAME) or "logged out"
 
 
 @app.route("/api/me", methods=["GET", "POST"])

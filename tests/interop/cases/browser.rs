@@ -2,10 +2,13 @@
 
 use std::collections::HashMap;
 
-use oauth_twin::reqwest::{
-    Url,
-    header::{COOKIE, LOCATION, SET_COOKIE},
-    redirect::Policy,
+use oauth_twin::{
+    reqwest::{
+        Url,
+        header::{COOKIE, LOCATION, SET_COOKIE},
+        redirect::Policy,
+    },
+    url::form_urlencoded,
 };
 
 use crate::mode::{http, maybe_async, own_client_with};
@@ -24,6 +27,27 @@ pub struct Browser {
 pub struct Page {
     url: Url,
     pub html: String,
+}
+
+impl Page {
+    /// The hidden fields of its form.
+    fn hidden(&self) -> Vec<(String, String)> {
+        self.html
+            .split("<input")
+            .skip(1)
+            .map(|input| input.split('>').next().unwrap_or_default())
+            .filter(|input| attribute(input, "type").as_deref() == Some("hidden"))
+            .filter_map(|input| Some((attribute(input, "name")?, attribute(input, "value")?)))
+            .collect()
+    }
+
+    /// The body of the form, which posts itself to `callback`.
+    pub fn posted(&self, callback: &str) -> String {
+        let tag = between(&self.html, "<form", ">").expect("a form");
+        assert_eq!(attribute(tag, "action").as_deref(), Some(callback));
+        let mut form = form_urlencoded::Serializer::new(String::new());
+        form.extend_pairs(self.hidden()).finish()
+    }
 }
 
 /// Where a click leads.
@@ -75,14 +99,7 @@ impl Browser {
         let tag = between(&page.html, "<form", ">").expect("a form");
         let action = attribute(tag, "action").unwrap_or_default();
         let url = page.url.join(&action).expect("a URL");
-        let mut form: Vec<(String, String)> = page
-            .html
-            .split("<input")
-            .skip(1)
-            .map(|input| input.split('>').next().unwrap_or_default())
-            .filter(|input| attribute(input, "type").as_deref() == Some("hidden"))
-            .filter_map(|input| Some((attribute(input, "name")?, attribute(input, "value")?)))
-            .collect();
+        let mut form = page.hidden();
         form.extend(
             fields
                 .iter()

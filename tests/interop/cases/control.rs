@@ -18,6 +18,16 @@ impl Server {
         assert_eq!(status, 201, "{said}");
     }
 
+    /// Starts a server of the same kind and with the same clients, on a port and with keys of its
+    /// own. Returns its issuer.
+    pub async fn another(self) -> String {
+        let url = format!("{}/_test/provider", self.issuer());
+        let response = own_client().post(url).send().await;
+        let response = response.expect("the server answers");
+        let answer: Value = response.json().await.expect("JSON");
+        answer["issuer"].as_str().expect("an issuer").to_owned()
+    }
+
     /// The server's own count of successful and refused requests of a client by that grant.
     pub async fn counted(self, client: &str, grant_type: &str) -> (u64, u64) {
         let counts = self.asked_about(client, "counts").await;
@@ -49,4 +59,13 @@ impl Server {
         let response = request.send().await.expect("the server answers");
         assert!(response.status().is_success());
     }
+}
+
+/// Restarts the server with this issuer, which has other keys then and has lost nothing else.
+#[maybe_async]
+pub async fn restart(issuer: &str) {
+    let url = format!("{issuer}/_test/restart");
+    let response = own_client().post(url).send().await;
+    let response = response.expect("the server answers");
+    assert!(response.status().is_success());
 }

@@ -89,13 +89,24 @@ async fn consent_page(
 #[maybe_async]
 pub async fn log_in(server: Server, url: &Url, redirect_uri: &str) -> String {
     let mut browser = Browser::new();
-    let consent = consent_page(server, url, redirect_uri, &mut browser).await;
+    let outcome = log_in_with(&mut browser, server, url, redirect_uri).await;
+    outcome.callback()
+}
+
+/// The same in this browser, up to what comes after the consent.
+#[maybe_async]
+pub async fn log_in_with(
+    browser: &mut Browser,
+    server: Server,
+    url: &Url,
+    redirect_uri: &str,
+) -> Outcome {
+    let consent = consent_page(server, url, redirect_uri, browser).await;
     let decision: &[_] = match server {
         Server::OidcProvider => &[],
         Server::Authlib => &[("decision", "allow")],
     };
-    let outcome = browser.submit(&consent, decision, redirect_uri).await;
-    outcome.callback()
+    browser.submit(&consent, decision, redirect_uri).await
 }
 
 /// Logs a user in who refuses.

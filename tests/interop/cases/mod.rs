@@ -9,6 +9,7 @@ mod jose;
 mod keys;
 mod logins;
 mod oauthlib;
+mod oidc;
 mod oidc_provider;
 mod stores;
 mod web;

@@ -23,6 +23,9 @@ const CLIENT_AUTH_ALGS = [
   'ES256', 'ES384', 'EdDSA', 'Ed25519',
 ];
 
+// The defaults are without PS256 and EdDSA for the first, and without all but RS256 for the second.
+const ID_TOKEN_ALGS = ['RS256', 'PS256', 'ES256', 'EdDSA'];
+
 // Every printable ASCII character that is neither letter nor digit, after what would change if
 // it were decoded twice. The provider permits no more: RFC 6749 appendix A ends at printable ASCII.
 const ODD = "%41+%2B !\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~";
@@ -52,7 +55,7 @@ const CLIENTS = [
   },
 ];
 
-// Model name -> id -> payload.
+// Model name -> id -> payload. All providers have them in common.
 const tables = new Map();
 
 /** Forgets nothing: the provider's own adapter drops the oldest of 1000 entries, clients among them. */
@@ -81,12 +84,32 @@ function remove(table, matches) {
   for (const [id, payload] of table) if (matches(payload)) table.delete(id);
 }
 
+/** New keys, one for each algorithm. */
+function jwks() {
+  const key = (alg, kind, options) => {
+    const { privateKey } = generateKeyPairSync(kind, options);
+    return { ...privateKey.export({ format: 'jwk' }), alg, use: 'sig' };
+  };
+  return {
+    keys: [
+      key('RS256', 'rsa', { modulusLength: 2048 }),
+      key('PS256', 'rsa', { modulusLength: 2048 }),
+      key('ES256', 'ec', { namedCurve: 'P-256' }),
+      key('EdDSA', 'ed25519'),
+    ],
+  };
+}
+
+const claimsOf = (sub) => ({
+  sub, name: `${sub} of Wonderland`, email: `${sub}@app.example`, email_verified: true,
+});
+
 function configuration() {
-  const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
   const accessTokenTtl = (ctx, token, client) => client.access_token_ttl ?? 600;
   return {
     adapter: Adapter,
-    jwks: { keys: [{ ...privateKey.export({ format: 'jwk' }), alg: 'RS256', use: 'sig' }] },
+    jwks: jwks(),
+    claims: { openid: ['sub'], profile: ['name'], email: ['email', 'email_verified'] },
     cookies: { keys: ['interoperability tests'] },
     extraClientMetadata: {
       properties: ['access_token_ttl'],
@@ -97,9 +120,13 @@ function configuration() {
       },
     },
     ttl: { AccessToken: accessTokenTtl, ClientCredentials: accessTokenTtl },
-    enabledJWA: { clientAuthSigningAlgValues: CLIENT_AUTH_ALGS },
+    enabledJWA: {
+      clientAuthSigningAlgValues: CLIENT_AUTH_ALGS,
+      idTokenSigningAlgValues: ID_TOKEN_ALGS,
+      userinfoSigningAlgValues: ID_TOKEN_ALGS,
+    },
     clockTolerance: 0, // or tokens would be taken for 15 s past their end
-    findAccount: (ctx, sub) => ({ accountId: sub, claims: () => ({ sub }) }),
+    findAccount: (ctx, sub) => ({ accountId: sub, claims: () => claimsOf(sub) }),
     // The defaults want `offline_access` for the first and rotate only public clients' for the second.
     issueRefreshToken: async (ctx, client) => client.grantTypeAllowed('refresh_token'),
     rotateRefreshToken: true,
@@ -108,6 +135,7 @@ function configuration() {
       deviceFlow: { enabled: true },
       devInteractions: { enabled: true },
       introspection: { enabled: true, allowedPolicy: () => true },
+      jwtUserinfo: { enabled: true },
       revocation: { enabled: true },
       resourceIndicators: {
         enabled: true,
@@ -126,7 +154,7 @@ async function addClient(metadata) {
   const complete = { grant_types: ['client_credentials'], ...metadata };
   complete.response_types ??= complete.grant_types.includes('authorization_code') ? ['code'] : [];
   complete.redirect_uris ??= [];
-  await provider.Client.validate(complete);
+  await first.provider.Client.validate(complete);
   await new Adapter('Client').upsert(complete.client_id, complete);
   return complete;
 }
@@ -139,7 +167,7 @@ const refusals = new Map(); // the provider's reasons, which it does not tell cl
 
 /** Counts, delays and fails token requests. The provider's own answers pass unchanged. */
 async function tokenRequests(ctx, next) {
-  if (ctx.method !== 'POST' || ctx.path !== provider.pathFor('token')) return next();
+  if (ctx.method !== 'POST' || ctx.path !== first.provider.pathFor('token')) return next();
 
   // Read here, because the client has to be known before the provider acts: a request that is to
   // fail must not use up a code or a refresh token. The provider takes `req.body` instead.
@@ -203,6 +231,12 @@ function total(clients) {
 }
 
 const SWITCHES = {
+  'POST /_test/provider': async (ctx) => {
+    const { issuer } = await start();
+    ctx.status = 201;
+    return { issuer };
+  },
+  'POST /_test/restart': (ctx) => { providers.get(ctx.host).restart(); },
   'GET /_test/counts': (ctx, client) => {
     if (client !== null) return total([client]);
     const everyone = [...counts.keys()];
@@ -252,7 +286,8 @@ async function api(ctx, next) {
   if (ctx.path !== '/api/me' || !['GET', 'POST'].includes(ctx.method)) return next();
   const { length } = await buffer(ctx.req);
   const [, value] = /^bearer +(\S+)$/i.exec(ctx.get('authorization')) ?? [];
-  const token = await provider.AccessToken.find(value) ?? await provider.ClientCredentials.find(value);
+  const { AccessToken, ClientCredentials } = first.provider;
+  const token = await AccessToken.find(value) ?? await ClientCredentials.find(value);
   if (!token) {
     ctx.status = 401;
     // RFC 6750 section 3.1: no error code for a request that carries no token.
@@ -268,24 +303,43 @@ async function api(ctx, next) {
   };
 }
 
-// The issuer names the port, so the port comes first.
-const server = createServer();
-server.keepAliveTimeout = 60_000; // the default of 5 s would close pooled connections under slow tests
-server.listen(0, '127.0.0.1');
-await once(server, 'listening');
-const issuer = `http://127.0.0.1:${server.address().port}`;
+const providers = new Map(); // host and port -> provider
 
-const provider = new Provider(issuer, configuration());
-provider.on('server_error', (ctx, error) => console.error(error));
-provider.on('grant.error', (ctx, error) => {
-  const client = claimedClient(ctx.get('authorization'), new URLSearchParams(ctx.req.body));
-  refusals.set(client, [...(refusals.get(client) ?? []), error.error_detail ?? error.error_description]);
-});
-for (const middleware of [testSwitches, api, tokenRequests]) provider.use(middleware);
+/** Starts a provider on a port of its own. A restart gives it new keys, and nothing else is lost. */
+async function start() {
+  // The issuer names the port, so the port comes first.
+  const server = createServer();
+  server.keepAliveTimeout = 60_000; // the default of 5 s would close pooled connections under slow tests
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const host = `127.0.0.1:${server.address().port}`;
+  const started = { issuer: `http://${host}` };
+  let callback;
+  started.restart = () => {
+    started.provider = newProvider(started.issuer);
+    callback = started.provider.callback();
+  };
+  started.restart();
+  server.on('request', (request, response) => callback(request, response));
+  providers.set(host, started);
+  return started;
+}
+
+function newProvider(issuer) {
+  const provider = new Provider(issuer, configuration());
+  provider.on('server_error', (ctx, error) => console.error(error));
+  provider.on('grant.error', (ctx, error) => {
+    const client = claimedClient(ctx.get('authorization'), new URLSearchParams(ctx.req.body));
+    refusals.set(client, [...(refusals.get(client) ?? []), error.error_detail ?? error.error_description]);
+  });
+  for (const middleware of [testSwitches, api, tokenRequests]) provider.use(middleware);
+  return provider;
+}
+
+const first = await start();
 for (const client of CLIENTS) await addClient(client);
-server.on('request', provider.callback());
 
 const stop = () => process.exit();
 process.on('SIGTERM', stop);
 process.stdin.on('end', stop).on('close', stop).resume(); // a pipe may be cut off without an end, a file does not close
-process.stdout.write(`${JSON.stringify({ issuer })}\n`);
+process.stdout.write(`${JSON.stringify({ issuer: first.issuer })}\n`);
