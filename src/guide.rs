@@ -4,6 +4,7 @@
 //! - [Web](web): logins of the users of a web back end, with axum and SQLite
 //! - [Life of a token](lifecycle): states, promises and their limits, shutdown, errors
 //! - [Logging](logging): spans, events, and what is not in them
+//! - [OpenID Connect](openid_connect): logins, what is checked, and recipes for providers
 //! - [Providers](providers) that depart from the standard
 //! - [Design](design) and its reasons
 //! - [Security](security): assumptions, promises and their limits, reports
@@ -50,6 +51,13 @@ pub mod internals {}
 #[doc = ""]
 #[doc = include_str!("../docs/logging.md")]
 pub mod logging {}
+
+/// Logging users in by OpenID Connect: what is checked, and recipes for providers.
+///
+#[doc = include_str!("guide/links.md")]
+#[doc = ""]
+#[doc = include_str!("../docs/openid-connect.md")]
+pub mod openid_connect {}
 
 /// Providers that depart from the standard, each with an example.
 ///

@@ -1,7 +1,7 @@
 //! An OAuth provider and an API on loopback, for the examples. It checks the client's secret and a
 //! user's code with its PKCE verifier, or a service account's assertion; issues random tokens that
-//! expire, rotates refresh tokens, introspects and revokes, checks tokens at the API, and counts
-//! requests.
+//! expire, rotates refresh tokens, introspects and revokes, checks tokens at the API, counts requests,
+//! and is an OpenID provider.
 
 #![allow(
     dead_code,
@@ -10,6 +10,7 @@
 )]
 
 pub mod devices;
+pub mod openid;
 pub mod service_accounts;
 
 use std::{
@@ -29,6 +30,7 @@ use http::{
 };
 use httpmock::{HttpMockRequest, HttpMockResponse, Method::POST, MockServer};
 use oauth_twin::{BoxError, Clock, jose::ClaimsValidation, url::Url};
+use openid::OpenId;
 use ring::{
     digest::{SHA256, digest},
     rand::{SecureRandom as _, SystemRandom},
@@ -52,6 +54,7 @@ pub struct Provider {
 
 /// State that the endpoints share.
 struct ProviderState {
+    issuer: String,
     token_endpoint: String,
     time: Arc<Time>,
     records: Mutex<Records>,
@@ -63,14 +66,23 @@ struct Records {
     tokens: HashMap<String, Issued>,
     /// Valid refresh tokens, with their resource owners.
     refresh_tokens: HashMap<String, &'static str>,
-    /// Codes that were not exchanged yet, with their PKCE challenges.
-    codes: HashMap<String, String>,
+    /// Codes that were not exchanged yet.
+    codes: HashMap<String, Code>,
+    openid: OpenId,
     service_accounts: ServiceAccounts,
     devices: Devices,
     count: Count,
 }
 
 type Endpoint = fn(&ProviderState, &HttpMockRequest) -> HttpMockResponse;
+
+/// What a code stands for.
+struct Code {
+    /// The PKCE challenge.
+    challenge: String,
+    /// The nonce of the ID token, if the scope had `openid`.
+    nonce: Option<String>,
+}
 
 struct Issued {
     whose: &'static str,
@@ -90,6 +102,8 @@ pub struct Count {
     pub assertions: usize,
     /// Users who logged in with a browser.
     pub logins: usize,
+    /// Requests for the keys of the provider.
+    pub key_requests: usize,
 }
 
 impl Provider {
@@ -97,6 +111,7 @@ impl Provider {
     pub fn start() -> Self {
         let server = MockServer::start();
         let state = Arc::new(ProviderState {
+            issuer: server.url(""),
             token_endpoint: server.url("/token"),
             time: Arc::new(Time::new()),
             records: Mutex::default(),
@@ -118,13 +133,16 @@ impl Provider {
             when.method(POST).path("/token-as-form");
             then.respond_with(move |request| form.token_as_form(request));
         });
-        let endpoints: [(&str, Endpoint); 6] = [
+        let endpoints: [(&str, Endpoint); 9] = [
+            ("/.well-known/openid-configuration", ProviderState::metadata),
+            ("/keys", ProviderState::keys),
             ("/device_authorization", ProviderState::authorize_device),
             ("/authorize", ProviderState::authorize),
             ("/introspect", ProviderState::introspect),
             ("/revoke", ProviderState::revoke),
             ("/reports/7", ProviderState::report),
             ("/me", ProviderState::report),
+            ("/userinfo", ProviderState::report),
         ];
         for (path, answer) in endpoints {
             let at = state.clone();
@@ -150,6 +168,11 @@ impl Provider {
         self.state.logged_in(&asked).expect("a login")
     }
 
+    /// Acts as the user's browser: opens the URL, logs out, and returns the callback.
+    pub fn user_logs_out(&self, url: &Url) -> String {
+        openid::logged_out(url).expect("a logout")
+    }
+
     /// A user's browser, which logs in at any address that it opens and loads the callback.
     pub fn browser(&self) -> impl Fn(&Url) -> Result<(), BoxError> + Send + Sync + use<> {
         let state = self.state.clone();
@@ -169,6 +192,11 @@ impl Provider {
 
     pub fn advance(&self, time: Duration) {
         self.state.time.advance(time);
+    }
+
+    /// Replaces the key that signs ID tokens.
+    pub fn rotate_keys(&self) {
+        self.state.records().openid.rotate_keys();
     }
 
     /// Makes all tokens invalid, whatever their expiry.
@@ -255,14 +283,16 @@ impl ProviderState {
     fn granted(&self, asked: &HashMap<String, String>) -> Result<Value, &'static str> {
         let given = |name: &str| asked.get(name).map_or("", |value| value);
         let mut records = self.records();
+        let mut nonce = None;
         let whose = match given("grant_type") {
             "client_credentials" => "the client",
             "authorization_code" => {
-                let challenge = records.codes.remove(given("code")).ok_or("invalid_grant")?;
+                let code = records.codes.remove(given("code")).ok_or("invalid_grant")?;
                 let hash = digest(&SHA256, given("code_verifier").as_bytes());
-                if challenge != BASE64_URL_SAFE_NO_PAD.encode(hash) {
+                if code.challenge != BASE64_URL_SAFE_NO_PAD.encode(hash) {
                     return Err("invalid_grant");
                 }
+                nonce = code.nonce;
                 "alice"
             }
             DEVICE_CODE => {
@@ -280,6 +310,11 @@ impl ProviderState {
             let refresh_token = random_text();
             records.refresh_tokens.insert(refresh_token.clone(), whose);
             body["refresh_token"] = refresh_token.into();
+        }
+        if let Some(nonce) = nonce {
+            let now = self.time.now();
+            let id_token = records.openid.id_token(&self.issuer, whose, &nonce, now);
+            body["id_token"] = id_token.into();
         }
         Ok(body)
     }
@@ -321,12 +356,28 @@ impl ProviderState {
             && is_registered
             && (given("response_type"), given("code_challenge_method")) == ("code", "S256");
         let code = random_text();
+        let is_openid = given("scope").split(' ').any(|scope| scope == "openid");
         let challenge = given("code_challenge").to_owned();
+        let nonce = is_openid.then(|| given("nonce").to_owned());
         let mut records = self.records();
-        records.codes.insert(code.clone(), challenge);
+        records
+            .codes
+            .insert(code.clone(), Code { challenge, nonce });
         records.count.logins += 1;
         let state = given("state");
         right.then(|| format!("{redirect_uri}?code={code}&state={state}"))
+    }
+
+    /// The metadata.
+    fn metadata(&self, _: &HttpMockRequest) -> HttpMockResponse {
+        cacheable(&openid::metadata(&self.issuer))
+    }
+
+    /// The `jwks_uri`.
+    fn keys(&self, _: &HttpMockRequest) -> HttpMockResponse {
+        let mut records = self.records();
+        records.count.key_requests += 1;
+        cacheable(&records.openid.keys())
     }
 
     /// The device authorization endpoint.
@@ -370,7 +421,7 @@ impl ProviderState {
         answer(200, &Value::Null).into()
     }
 
-    /// The API.
+    /// The API, and the UserInfo endpoint.
     fn report(&self, request: &HttpMockRequest) -> HttpMockResponse {
         let now = self.time.now();
         let authorization = header(request, "authorization").unwrap_or_default();
@@ -386,6 +437,7 @@ impl ProviderState {
         records.count.served += 1;
         let body = match request.uri().path() {
             "/me" => json!({ "name": whose }),
+            "/userinfo" => openid::claims(whose),
             _ => json!({ "id": 7, "title": "Harvest" }),
         };
         answer(200, &body).into()
@@ -447,6 +499,14 @@ fn answer(status: u16, body: &Value) -> Response<String> {
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     answer
+}
+
+/// A response that is good for an hour.
+fn cacheable(body: &Value) -> HttpMockResponse {
+    let mut answer = answer(200, body);
+    let an_hour = HeaderValue::from_static("max-age=3600");
+    answer.headers_mut().insert(CACHE_CONTROL, an_hour);
+    answer.into()
 }
 
 fn refusal(status: u16, error: &str, challenge: &'static str) -> HttpMockResponse {
