@@ -323,9 +323,9 @@ const SIGNER: &str = "the signer";
 const ASSERTION: &str = "the function that makes the assertion";
 
 fn too_late(what: &'static str) -> Error {
-    Error::failed_in(what, "it did not answer in time".into())
+    Error::failed_in(what, "it timed out".into())
 }
 
 fn configured<'a, T>(callback: Option<&'a T>, name: &str) -> Result<&'a T> {
-    callback.ok_or_else(|| Error::usage(format!("there is no {name} to ask; give the builder one")))
+    callback.ok_or_else(|| Error::usage(format!("there is no {name}; set it on the builder")))
 }

@@ -11,7 +11,7 @@ use crate::{
     oidc::key_set::{KeyDecision, KeySet, KeySource},
 };
 
-/// Why a token of the server was not verified.
+/// Reason for which a token of the server was not verified.
 #[derive(Clone, Debug)]
 pub(super) enum Unverified {
     /// The keys could not be fetched, so that nothing is known of the token.

@@ -210,7 +210,7 @@ impl StoreSync {
                 }
             }
         }
-        Err(Error::unsaved("others stored theirs again and again"))
+        Err(Error::unsaved("other processes stored theirs each time"))
     }
 
     /// Saves once; whether the store took it.
@@ -231,7 +231,7 @@ impl StoreSync {
     }
 }
 
-const LATE: &str = "token_store did not answer in time";
+const LATE: &str = "token_store timed out";
 const HELD: &str = "another process holds the lease of token_store and does not give it back";
 
 #[maybe_async]

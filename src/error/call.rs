@@ -105,7 +105,7 @@ impl TransportFailure {
             Self::Tls => format!("the TLS handshake with {place} failed; is it an https server?"),
             Self::Timeout => format!("the request to {place} timed out"),
             Self::NotHttp => format!("the response of {place} is not HTTP; is the URL right?"),
-            Self::Broken => format!("the connection to {place} broke off"),
+            Self::Broken => format!("the connection to {place} was lost"),
             Self::Unreadable => format!("the response of {place} could not be decoded"),
             Self::Redirect => format!("a redirect of {place} could not be followed"),
             Self::Status => format!("{place} responded with an error status"),

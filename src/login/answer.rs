@@ -18,17 +18,17 @@ const HEADERS: &str = "Content-Type: text/html; charset=utf-8\r\n\
 pub(crate) enum PageAnswer {
     /// The page of the end.
     Page,
-    /// The way to it: the same path without the query, so that no code stays in the address bar and
+    /// The redirect to it: the same path without the query, so that no code stays in the address bar and
     /// in the history.
     Clean,
-    /// A page of no login that waits here.
+    /// The page for a callback that belongs to no pending login.
     Stray,
-    /// For what asks only what is allowed, or for the headers.
+    /// The answer to a request for the allowed methods or for the headers alone.
     Nothing,
     NotFound,
     NotAllowed,
     WrongHost,
-    Garbage,
+    InvalidRequest,
     TooLarge,
 }
 
@@ -48,7 +48,7 @@ impl PageAnswer {
             Self::NotFound => ("404 Not Found", "", ""),
             Self::NotAllowed => ("405 Method Not Allowed", allow, ""),
             Self::WrongHost => ("421 Misdirected Request", "", ""),
-            Self::Garbage => ("400 Bad Request", "", ""),
+            Self::InvalidRequest => ("400 Bad Request", "", ""),
             Self::TooLarge => ("431 Request Header Fields Too Large", "", ""),
         };
         let length = match self {
@@ -80,7 +80,7 @@ mod tests {
             PageAnswer::NotFound,
             PageAnswer::NotAllowed,
             PageAnswer::WrongHost,
-            PageAnswer::Garbage,
+            PageAnswer::InvalidRequest,
             PageAnswer::TooLarge,
         ] {
             let text = String::from_utf8(answer.bytes("/cb", PAGE, false)).expect("text");

@@ -17,43 +17,43 @@ pub(crate) struct BrowserRequest<'a> {
     pub(crate) form: Option<&'a str>,
 }
 
-/// What the bytes that have arrived are.
+/// Request in the bytes that a browser has sent so far.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Arrived<'a> {
+pub(crate) enum ParsedRequest<'a> {
     /// The beginning of a request.
-    Part,
-    Whole(BrowserRequest<'a>),
+    Incomplete,
+    Complete(BrowserRequest<'a>),
     /// No request of HTTP/1.
-    Garbage,
+    Invalid,
     TooLarge,
 }
 
 /// Reads the bytes that have arrived.
-pub(crate) fn read(bytes: &[u8]) -> Arrived<'_> {
+pub(crate) fn read(bytes: &[u8]) -> ParsedRequest<'_> {
     let Some((head, body)) = split_head(bytes) else {
         return match () {
-            () if bytes.len() > LIMIT => Arrived::TooLarge,
+            () if bytes.len() > LIMIT => ParsedRequest::TooLarge,
             // TLS, for example, has no line break that would be waited for.
-            () if !may_be_head(bytes) => Arrived::Garbage,
-            () => Arrived::Part,
+            () if !may_be_head(bytes) => ParsedRequest::Invalid,
+            () => ParsedRequest::Incomplete,
         };
     };
     let Ok(head) = std::str::from_utf8(head) else {
-        return Arrived::Garbage;
+        return ParsedRequest::Invalid;
     };
     let Some((mut request, length)) = read_head(head) else {
-        return Arrived::Garbage;
+        return ParsedRequest::Invalid;
     };
     if length > LIMIT || bytes.len() - body.len() + length > LIMIT {
-        return Arrived::TooLarge;
+        return ParsedRequest::TooLarge;
     }
     let Some(body) = body.get(..length) else {
-        return Arrived::Part;
+        return ParsedRequest::Incomplete;
     };
     if request.form.is_some() {
         request.form = std::str::from_utf8(body).ok();
     }
-    Arrived::Whole(request)
+    ParsedRequest::Complete(request)
 }
 
 /// The head without the empty line at its end, and what follows.
@@ -150,7 +150,7 @@ mod tests {
 
     fn whole(text: &str) -> BrowserRequest<'_> {
         match read(text.as_bytes()) {
-            Arrived::Whole(request) => request,
+            ParsedRequest::Complete(request) => request,
             other => panic!("{text:?} is {other:?}"),
         }
     }
@@ -208,10 +208,10 @@ mod tests {
                     Content-Type: application/x-www-form-urlencoded; charset=utf-8\r\n\r\n";
         for end in 0..=6 {
             let text = format!("{head}{}", &"code=cX"[..end]);
-            let is_whole = matches!(read(text.as_bytes()), Arrived::Whole(_));
+            let is_whole = matches!(read(text.as_bytes()), ParsedRequest::Complete(_));
             assert_eq!(is_whole, end == 6, "{end}");
             if !is_whole {
-                assert_eq!(read(text.as_bytes()), Arrived::Part);
+                assert_eq!(read(text.as_bytes()), ParsedRequest::Incomplete);
             }
         }
         assert_eq!(whole(&format!("{head}code=cX")).form, Some("code=c"));
@@ -223,7 +223,11 @@ mod tests {
     fn what_has_not_ended_is_a_part() {
         let text = "GET /cb?code=c HTTP/1.1\r\nHost: x\r\n\r\n";
         for end in 0..text.len() {
-            assert_eq!(read(&text.as_bytes()[..end]), Arrived::Part, "{end}");
+            assert_eq!(
+                read(&text.as_bytes()[..end]),
+                ParsedRequest::Incomplete,
+                "{end}"
+            );
         }
     }
 
@@ -255,7 +259,7 @@ mod tests {
         ] {
             assert_eq!(
                 read(bytes),
-                Arrived::Garbage,
+                ParsedRequest::Invalid,
                 "{:?}",
                 String::from_utf8_lossy(bytes)
             );
@@ -265,14 +269,17 @@ mod tests {
     #[test]
     fn a_long_request_is_not_kept() {
         let head = |more: usize| format!("GET /?{} HTTP/1.1\r\n", "a".repeat(more));
-        assert_eq!(read(head(LIMIT).as_bytes()), Arrived::TooLarge);
-        assert_eq!(read(head(LIMIT - 100).as_bytes()), Arrived::Part);
+        assert_eq!(read(head(LIMIT).as_bytes()), ParsedRequest::TooLarge);
+        assert_eq!(
+            read(head(LIMIT - 100).as_bytes()),
+            ParsedRequest::Incomplete
+        );
         for length in [LIMIT, usize::MAX] {
             let text = format!("POST / HTTP/1.1\r\nContent-Length: {length}\r\n\r\n");
-            assert_eq!(read(text.as_bytes()), Arrived::TooLarge);
+            assert_eq!(read(text.as_bytes()), ParsedRequest::TooLarge);
         }
         let text = format!("POST / HTTP/1.1\r\nContent-Length: {}0\r\n\r\n", usize::MAX);
-        assert_eq!(read(text.as_bytes()), Arrived::TooLarge);
+        assert_eq!(read(text.as_bytes()), ParsedRequest::TooLarge);
     }
 
     proptest! {

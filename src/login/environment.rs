@@ -1,8 +1,8 @@
-//! Where the program runs: whether it can open a browser, and whether a user sees its output.
+//! The environment of the program: whether it can open a browser, and whether a user sees its output.
 
 use std::{env, io::IsTerminal as _, path::Path};
 
-/// What decides how a user logs in.
+/// Facts about the environment that decide how a user logs in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Environment {
     /// Whether the desktop needs no display that is named, as on macOS and Windows.

@@ -12,7 +12,7 @@ use crate::{
     login::loopback_uri::{LoopbackHost, LoopbackUri},
 };
 
-/// How many ports are tried for one that is free in both families.
+/// Maximum number of ports that are tried for one that is free in both families.
 const ATTEMPTS: usize = 20;
 
 /// Error number of a family that the system does not support: Linux, BSD and macOS, Windows.
@@ -35,7 +35,7 @@ pub(crate) fn bind(uri: &LoopbackUri) -> Result<(Vec<TcpListener>, u16)> {
             _ => "",
         };
         Error::login(format!(
-            "{address}, to which the browser is to return, cannot be listened on ({error}){advice}"
+            "cannot listen on {address}, to which the browser is to return ({error}){advice}"
         ))
     })
 }

@@ -14,9 +14,9 @@ pub(crate) struct LoopbackUri {
     /// The host as it was written.
     host: String,
     pub(crate) address: LoopbackHost,
-    /// The fixed port; none is any.
+    /// The fixed port, unless any port will do.
     pub(crate) port: Option<u16>,
-    /// What follows the port, as it was written.
+    /// The rest of the URI after the port, as it was written.
     rest: String,
     /// The path that a browser requests.
     pub(crate) path: String,

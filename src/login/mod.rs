@@ -1,5 +1,5 @@
 //! The parts of an interactive login that are the same in both modes. Nothing in it waits: sockets
-//! and standard input are asked what is there, and the clients sleep in between.
+//! and standard input are polled, and the clients sleep in between.
 
 pub(crate) mod answer;
 pub(crate) mod browser;

@@ -6,7 +6,7 @@ use crate::{
     wire::callback::{CallbackParameters, trimmed},
 };
 
-/// What was pasted at the prompt.
+/// Text that was pasted at the prompt, by its meaning.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Pasted {
     Nothing,

@@ -45,7 +45,7 @@ pub enum LoginPrompt {
         /// The page with the code in it, for a link or a QR code.
         verification_uri_complete: Option<String>,
     },
-    /// Something that was pasted and is not taken.
+    /// A pasted text that is not accepted.
     #[non_exhaustive]
     PasteRefused {
         /// The reason.

@@ -15,14 +15,14 @@ use crate::{
     error::Result,
     login::{
         answer::{PAGE, PageAnswer},
-        browser_request::{Arrived, BrowserRequest, LIMIT, read},
+        browser_request::{BrowserRequest, LIMIT, ParsedRequest, read},
         listeners::bind,
         loopback_uri::LoopbackUri,
     },
     secret::Secret,
 };
 
-/// Most connections at once. A browser opens a few, some of which it never uses.
+/// Maximum number of connections at once. A browser opens a few, some of which it never uses.
 const CONNECTIONS: usize = 64;
 
 /// The time that a browser has for its request.
@@ -31,7 +31,7 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 /// The time in which what follows an answered request is read, so that the answer arrives.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Most bytes that are read of one connection before the others have their turn.
+/// Maximum number of bytes that are read from one connection before the others are served.
 const READ_LIMIT: usize = 2 * LIMIT;
 
 /// Sockets of the redirection URI, and the connections of the browser. Nothing waits: each
@@ -42,7 +42,7 @@ pub(crate) struct Receiver {
     connections: Vec<BrowserConnection>,
 }
 
-/// What is served, and what has happened.
+/// State of the receiver: its settings, and the answer once it has arrived.
 struct Site {
     uri: LoopbackUri,
     port: u16,
@@ -112,7 +112,7 @@ impl Receiver {
     }
 
     /// Serves what is there, and returns the answer to the authorization request when it comes:
-    /// the first that `is_answer` says yes to.
+    /// the first that `is_answer` accepts.
     pub(crate) fn step(&mut self, is_answer: impl Fn(&str) -> bool) -> Option<Secret> {
         self.accept();
         let mut answer = None;
@@ -196,14 +196,14 @@ impl Site {
     /// The reply to what has arrived, if that is all, and the answer in it.
     fn reply(
         &mut self,
-        arrived: Arrived<'_>,
+        arrived: ParsedRequest<'_>,
         is_answer: &impl Fn(&str) -> bool,
     ) -> Option<(PageAnswer, Option<Secret>)> {
         let request = match arrived {
-            Arrived::Part => return None,
-            Arrived::Garbage => return Some((PageAnswer::Garbage, None)),
-            Arrived::TooLarge => return Some((PageAnswer::TooLarge, None)),
-            Arrived::Whole(request) => request,
+            ParsedRequest::Incomplete => return None,
+            ParsedRequest::Invalid => return Some((PageAnswer::InvalidRequest, None)),
+            ParsedRequest::TooLarge => return Some((PageAnswer::TooLarge, None)),
+            ParsedRequest::Complete(request) => request,
         };
         Some(match self.answer_in(&request) {
             Err(reply) => (reply, None),

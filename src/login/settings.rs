@@ -46,7 +46,7 @@ pub struct InteractiveLogin {
     resource: Vec<String>,
     parameters: Form,
     redirect_uri: Option<String>,
-    pub(crate) way: Way,
+    pub(crate) method: LoginMethod,
     timeout: Option<Duration>,
     pub(crate) page: Option<String>,
     pub(crate) on_prompt: Option<OnPrompt>,
@@ -54,9 +54,9 @@ pub struct InteractiveLogin {
     pub(crate) is_quiet: bool,
 }
 
-/// How the user logs in.
+/// Method by which the user logs in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Way {
+pub(crate) enum LoginMethod {
     #[default]
     Any,
     Browser,
@@ -105,7 +105,7 @@ impl InteractiveLogin {
 
     /// Uses a browser in any case, never the device flow.
     pub fn browser_only(mut self) -> Self {
-        self.way = Way::Browser;
+        self.method = LoginMethod::Browser;
         self
     }
 
@@ -113,7 +113,7 @@ impl InteractiveLogin {
     ///
     /// [RFC 8628](https://www.rfc-editor.org/rfc/rfc8628)
     pub fn device(mut self) -> Self {
-        self.way = Way::Device;
+        self.method = LoginMethod::Device;
         self
     }
 
@@ -138,7 +138,7 @@ impl InteractiveLogin {
         self
     }
 
-    /// Opens the browser by `open`, instead of the system's way. It runs on a thread of its own.
+    /// Opens the browser by `open`, instead of the system's default browser. It runs on a thread of its own.
     ///
     /// # Security
     ///
@@ -220,7 +220,7 @@ impl fmt::Debug for InteractiveLogin {
             .field("scope", &self.scope)
             .field("parameters", &self.parameters)
             .field("redirect_uri", &self.redirect_uri)
-            .field("way", &self.way)
+            .field("method", &self.method)
             .field("timeout", &self.timeout)
             .finish_non_exhaustive()
     }
@@ -254,7 +254,7 @@ mod tests {
         assert_eq!(
             format!("{login:?}"),
             "InteractiveLogin { scope: Some(Scope(\"a\")), parameters: {\"login_hint\": \
-             [redacted]}, redirect_uri: None, way: Device, timeout: None, .. }"
+             [redacted]}, redirect_uri: None, method: Device, timeout: None, .. }"
         );
     }
 }

@@ -1,4 +1,4 @@
-//! Where a user sees the login: standard error, or a surface of the program's own.
+//! The surface on which a user sees the login: standard error, or one of the program's own.
 
 use std::{
     env,
@@ -15,8 +15,8 @@ pub(crate) type OnPrompt = Arc<dyn Fn(&LoginPrompt) + Send + Sync>;
 /// The surface of one login.
 pub(crate) struct Surface {
     kind: SurfaceKind,
-    /// When the wait was last shown.
-    ticked: Option<Instant>,
+    /// The time at which the wait was last shown.
+    shown_at: Option<Instant>,
 }
 
 enum SurfaceKind {
@@ -32,11 +32,11 @@ struct PromptText {
     has_links: bool,
     /// Whether the last line is the one about the wait, to be written over.
     is_waiting: bool,
-    /// Whether the line about the wait has been written on something that is no terminal.
+    /// Whether the line about the wait has been written to something other than a terminal.
     has_waited: bool,
 }
 
-/// How often the wait is shown.
+/// The interval at which the wait is shown.
 const TICK: Duration = Duration::from_secs(1);
 
 impl Surface {
@@ -54,7 +54,10 @@ impl Surface {
                 })
             }
         };
-        Self { kind, ticked: None }
+        Self {
+            kind,
+            shown_at: None,
+        }
     }
 
     pub(crate) fn show(&mut self, prompt: &LoginPrompt) {
@@ -65,9 +68,9 @@ impl Surface {
         }
     }
 
-    /// Notes that a line was typed behind the one about the wait, and has ended it.
+    /// Records that a line was typed behind the one about the wait, and has ended it.
     pub(crate) fn line_was_typed(&mut self) {
-        self.ticked = None;
+        self.shown_at = None;
         if let SurfaceKind::Text(text) = &mut self.kind {
             text.is_waiting = false;
         }
@@ -75,8 +78,11 @@ impl Surface {
 
     /// Shows the wait, once a second.
     pub(crate) fn tick(&mut self, prompt: impl FnOnce() -> LoginPrompt) {
-        if self.ticked.is_none_or(|ticked| ticked.elapsed() >= TICK) {
-            self.ticked = Some(Instant::now());
+        if self
+            .shown_at
+            .is_none_or(|shown_at| shown_at.elapsed() >= TICK)
+        {
+            self.shown_at = Some(Instant::now());
             self.show(&prompt());
         }
     }
@@ -163,7 +169,9 @@ impl PromptText {
                      and enter this code:\n\n{code}\n\n{complete}"
                 )
             }
-            LoginPrompt::PasteRefused { reason } => format!("{end}That is not taken: {reason}\n"),
+            LoginPrompt::PasteRefused { reason } => {
+                format!("{end}That is not accepted: {reason}\n")
+            }
             LoginPrompt::Waiting { left } => self.wait("Waiting for the login", *left, end),
             LoginPrompt::WaitingForOther { left } => {
                 self.wait("Waiting for the login in another process", *left, end)
@@ -191,7 +199,7 @@ impl PromptText {
         }
     }
 
-    /// What ends the line about the wait, if there is one.
+    /// The end of the line about the wait, if there is such a line.
     fn end_of_wait(&mut self) -> &'static str {
         match std::mem::take(&mut self.is_waiting) {
             true => "\r\u{1b}[K",
@@ -320,7 +328,7 @@ mod tests {
         };
         // As after a line that was typed.
         text.is_waiting = false;
-        assert_eq!(text.of(&refused), "That is not taken: no\n");
+        assert_eq!(text.of(&refused), "That is not accepted: no\n");
         assert_eq!(text.of(&waiting(297)), "Waiting for the login (4:57 left) ");
         assert_eq!(text.of(&LoginPrompt::Done), "\r\u{1b}[KLogged in.\n");
         assert_eq!(text.end_of_wait(), "");

@@ -43,6 +43,8 @@ use crate::{
 /// ```
 ///
 /// With the method `GET` the form is sent in the query, else in the body.
+///
+/// [RFC 6749 section 3.2](https://www.rfc-editor.org/rfc/rfc6749#section-3.2)
 #[derive(Clone)]
 pub struct EndpointRequest {
     method: Method,

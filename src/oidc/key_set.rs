@@ -30,7 +30,7 @@ const KEYS_LIMIT: usize = 256;
 /// Size limit of a set, in bytes. Certificates in it may be large.
 const SIZE_LIMIT: usize = 512 * 1024;
 
-/// Keys of an issuer as its `jwks_uri` published them, with the time for which they are good.
+/// Keys of an issuer as its `jwks_uri` published them, with their lifetime.
 ///
 /// It decides when they are fetched again, and leaves the fetching to the caller: the clients of
 /// this crate do both by themselves. It serialises, so that another process need not fetch them.
@@ -118,6 +118,8 @@ impl From<KeySet> for KeptKeySet {
 }
 
 /// Decision on the keys for a received token.
+///
+/// [OpenID Connect Core section 10.1.1](https://openid.net/specs/openid-connect-core-1_0.html#RotateSigKeys)
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum KeyDecision {
@@ -132,7 +134,7 @@ pub enum KeyDecision {
 
 impl KeySet {
     /// Reads the response of the `jwks_uri`, received at `now`. `Cache-Control` and `Expires` say
-    /// how long the keys are good: at least a minute, at most a day, and an hour by default.
+    /// how long the keys are valid: at least a minute, at most a day, and an hour by default.
     ///
     /// Keys of unknown types and malformed keys are skipped, and private members are dropped.
     ///
@@ -238,7 +240,7 @@ impl KeySet {
         }
     }
 
-    /// Notes the outcome of fetching the keys again: other keys, or none if that failed. The old
+    /// Records the outcome of fetching the keys again: other keys, or none if that failed. The old
     /// ones are kept then.
     pub fn refetched(&mut self, keys: Option<Self>, now: SystemTime) {
         match keys {
@@ -273,7 +275,7 @@ impl KeySet {
         self.freshness.has_failed(now)
     }
 
-    /// Whether the keys need not be fetched, as they are fresh or were asked for in vain.
+    /// Whether the keys need not be fetched, as they are fresh or could not be fetched a moment ago.
     pub(crate) fn is_current(&self, jwks_uri: &Url, now: SystemTime) -> bool {
         self.is_of(jwks_uri) && (self.is_fresh(now) || self.freshness.is_cooling_down(now))
     }
@@ -289,7 +291,7 @@ impl KeySet {
     }
 }
 
-/// The entry as a public key that this crate can use, or why it is none.
+/// The entry as a public key that this crate can use, or the reason why it is not one.
 fn usable(entry: Value) -> Result<Jwk, String> {
     let Value::Object(_) = entry else {
         return Err("it is not a JSON object".to_owned());

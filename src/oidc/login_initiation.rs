@@ -47,13 +47,13 @@ impl LoginInitiation {
     ///
     /// # Errors
     ///
-    /// If it is no URL, a parameter is repeated, the issuer is none of `issuers`, or the
+    /// If it is not a URL, a parameter is repeated, the issuer is not one of `issuers`, or the
     /// `target_link_uri` is of another origin.
     ///
     /// # Security
     ///
     /// "The RP MUST verify the value of the target_link_uri to prevent being used as an open
-    /// redirector to external sites." The request is anybody's: it begins a login, and nothing else.
+    /// redirector to external sites." Anyone can make the request: it begins a login, and nothing else.
     ///
     /// [OpenID Connect Core section 4](https://openid.net/specs/openid-connect-core-1_0.html#ThirdPartyInitiatedLogin)
     pub fn read(url: &str, issuers: impl IntoIterator<Item = impl AsRef<str>>) -> Result<Self> {

@@ -114,6 +114,8 @@ impl LogoutRequest {
 /// // redirect to `url`; keep `pending` in a cookie or a session of its own
 /// # Ok(()) }
 /// ```
+///
+/// [OpenID Connect RP-Initiated Logout section 2](https://openid.net/specs/openid-connect-rpinitiated-1_0.html#RPLogout)
 #[expect(
     clippy::exhaustive_structs,
     reason = "it is destructured, and has no further fields"
@@ -143,6 +145,8 @@ impl fmt::Debug for LogoutUrl {
 /// println!("logged out here and at the provider");
 /// # Ok(()) }
 /// ```
+///
+/// [OpenID Connect RP-Initiated Logout section 2](https://openid.net/specs/openid-connect-rpinitiated-1_0.html#RPLogout)
 #[derive(Debug, Deserialize, Serialize)]
 pub struct PendingLogout {
     #[serde(default, with = "secret::exposed_option")]
@@ -161,7 +165,7 @@ impl PendingLogout {
     pub fn logout_response(self, callback: &str) -> Result<()> {
         let Some(expected) = self.state else {
             return Err(Error::usage(
-                "the logout named no post_logout_redirect_uri, so that nobody returns from it",
+                "the logout had no post_logout_redirect_uri, so there is no callback of it",
             ));
         };
         let state = CallbackParameters::in_query(callback)?.take("state")?;

@@ -57,7 +57,7 @@ mod tests {
     }
 
     #[test]
-    fn no_other_tenant_and_no_text_in_the_place_of_one() {
+    fn another_tenant_or_another_text_is_refused() {
         let other = "11111111-2222-3333-4444-555555555555";
         let issuer = TEMPLATE.replace(PLACEHOLDER, TENANT);
         let refused = |claims: &Claims| {

@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn what_surrounds_a_callback_is_trimmed_and_nothing_inside_a_value() {
+    fn text_around_a_callback_is_trimmed_and_values_are_not() {
         for (before, after) in [
             ("", "\n"),
             ("\r\n \t", "\r\n"),
@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn a_duplicate_is_named_if_its_name_is_one() {
+    fn a_duplicate_parameter_is_named_if_its_name_is_plain() {
         let long = "a".repeat(MAX_NAME_LENGTH + 1);
         for (callback, problem) in [
             (

@@ -232,7 +232,7 @@ mod tests {
         Challenge::all(&headers)
     }
 
-    /// As RFC 9110 would write it, with each value in quotes.
+    /// The challenge as RFC 9110 writes it, with each value in quotes.
     fn written(challenge: &Challenge) -> String {
         let parameters: Vec<_> = challenge
             .parameters()

@@ -1,4 +1,4 @@
-//! Documents that a server publishes, and how long they are good for.
+//! Documents that a server publishes, and their lifetimes.
 //!
 //! [RFC 9111 section 4.2](https://www.rfc-editor.org/rfc/rfc9111#section-4.2)
 
@@ -81,13 +81,13 @@ impl Freshness {
         self.failed && self.is_cooling_down(now)
     }
 
-    /// Notes an attempt that brought no other document.
+    /// Records an attempt that brought no other document.
     pub(crate) fn fail(&mut self, now: SystemTime) {
         self.attempted_at = Some(seconds(now));
         self.failed = true;
     }
 
-    /// Notes the attempt that brought this document instead of `old`. If that one was still fresh,
+    /// Records the attempt that brought this document instead of `old`. If that one was still fresh,
     /// a received token caused the attempt, and the next one has to wait.
     pub(crate) fn replace(&mut self, old: &Self, now: SystemTime) {
         self.attempted_at = old.is_fresh(now).then(|| seconds(now));
@@ -143,7 +143,7 @@ fn cache_control(headers: &HeaderMap) -> Option<u64> {
         .iter()
         .find_map(|directive| directive.strip_prefix("max-age="))?;
     // "caches are encouraged to consider responses that have invalid freshness information to be
-    // stale", and too large a number is as good as the largest.
+    // stale", and a number that is too large counts as the largest.
     let digits = max_age.trim_matches('"');
     let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
     Some(match is_number {

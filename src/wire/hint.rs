@@ -19,7 +19,7 @@ pub(super) fn about_status(
         }
         StatusCode::NOT_FOUND | StatusCode::GONE => Some("check the URL of the endpoint"),
         StatusCode::METHOD_NOT_ALLOWED => {
-            Some("the URL does not take this method; check the URL of the endpoint")
+            Some("the URL does not accept this method; check the URL of the endpoint")
         }
         StatusCode::NOT_ACCEPTABLE | StatusCode::UNSUPPORTED_MEDIA_TYPE => {
             Some("the endpoint does not accept a form; compliance::json_requests sends JSON")

@@ -61,7 +61,7 @@ async fn a_function_that_hangs_is_waited_for_no_longer_than_the_timeout() -> Tes
         .timeout(Duration::from_millis(50))
         .build()?;
     let error = client.refresh_token().await.unwrap_err();
-    assert_eq!(cause(&error), "it did not answer in time");
+    assert_eq!(cause(&error), "it timed out");
     assert_eq!(server.requests_in_all(), 0);
     Ok(())
 }

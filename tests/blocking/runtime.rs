@@ -115,7 +115,7 @@ fn a_function_that_hangs() -> TestResult {
         .timeout(std::time::Duration::from_millis(50))
         .build()?;
     let error = client.refresh_token().unwrap_err();
-    assert_eq!(cause(&error), "it did not answer in time");
+    assert_eq!(cause(&error), "it timed out");
     assert_eq!(server.requests_in_all(), 0);
     gate.open();
     Ok(())

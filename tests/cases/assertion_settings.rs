@@ -125,19 +125,19 @@ async fn each_bad_setting_is_named() {
             good().close_timeout(Duration::ZERO),
         ),
         (
-            "issuer says nothing beside assertion",
+            "issuer has no effect beside assertion",
             by_function().issuer("robot"),
         ),
         (
-            "signing_key says nothing beside assertion",
+            "signing_key has no effect beside assertion",
             by_function().signing_key(key()),
         ),
         (
-            "lifetime says nothing beside",
+            "lifetime has no effect beside",
             by_function().lifetime(Duration::from_secs(9)),
         ),
         (
-            "claim says nothing beside assertion",
+            "claim has no effect beside assertion",
             by_function().claim("a", 1),
         ),
     ] {

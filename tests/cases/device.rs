@@ -9,7 +9,7 @@ use oauth_twin::{
 
 use super::{test, *};
 
-/// How much faster than the real one a clock runs.
+/// Factor by which the clock runs faster than the real one.
 const FACTOR: u32 = 50;
 
 /// A clock that runs faster, so that no test waits as long as a server tells it to.
@@ -98,7 +98,7 @@ pub async fn begun(client: &OAuth2Client) -> DeviceAuthorization {
 
 #[maybe_async]
 #[test]
-async fn from_the_code_to_the_token() -> TestResult {
+async fn a_device_login_polls_until_it_has_a_token() -> TestResult {
     let polled = Polled::new(600, |n| match n {
         1 => pending(),
         _ => Reply::json(200, tokens(1, 600)),
@@ -161,7 +161,7 @@ async fn a_server_that_is_busy_or_down_is_asked_again_later() -> TestResult {
 
 #[maybe_async]
 #[test]
-async fn it_ends_when_the_code_expires() -> TestResult {
+async fn polling_ends_when_the_code_expires() -> TestResult {
     let polled = Polled::new(30, |_| pending());
     let client = polled.builder().build()?;
     let device = begun(&client).await;
@@ -178,7 +178,7 @@ async fn it_ends_when_the_code_expires() -> TestResult {
 
 #[maybe_async]
 #[test]
-async fn a_refusal_ends_it_under_any_name() -> TestResult {
+async fn a_refusal_ends_the_polling_under_any_name() -> TestResult {
     for code in ["access_denied", "authorization_declined"] {
         let polled = Polled::new(600, move |_| Reply::error(400, code));
         let client = polled.builder().build()?;
@@ -212,7 +212,7 @@ async fn openid_without_an_id_token_is_no_login() -> TestResult {
 
 #[maybe_async]
 #[test]
-async fn two_that_wait_do_not_poll_twice() -> TestResult {
+async fn callers_with_the_same_device_code_share_its_polls() -> TestResult {
     let polled = Polled::new(600, |n| match n {
         1..=3 => pending(),
         4 => Reply::json(200, tokens(1, 600)),
@@ -234,7 +234,7 @@ async fn two_that_wait_do_not_poll_twice() -> TestResult {
 
 #[maybe_async]
 #[test]
-async fn a_client_that_is_closed_polls_no_longer() -> TestResult {
+async fn closing_the_client_ends_the_polling() -> TestResult {
     let polled = Polled::new(600, |_| pending());
     let client = polled.builder().build()?;
     let device = begun(&client).await;
@@ -249,7 +249,7 @@ async fn a_client_that_is_closed_polls_no_longer() -> TestResult {
 
 #[maybe_async]
 #[test]
-async fn pkce_goes_along_where_the_server_wants_it() -> TestResult {
+async fn a_device_login_can_have_pkce() -> TestResult {
     let polled = Polled::new(600, |_| Reply::json(200, tokens(1, 600)));
     let client = polled.builder().build()?;
     let asked = DeviceAuthorizationRequest::new().pkce();
@@ -270,7 +270,7 @@ async fn pkce_goes_along_where_the_server_wants_it() -> TestResult {
 
 #[maybe_async]
 #[test]
-async fn what_is_wrong_is_named_and_nothing_is_polled() -> TestResult {
+async fn invalid_device_logins_are_errors_and_nothing_is_polled() -> TestResult {
     let polled = Polled::new(600, |_| pending());
     let device = begun(&polled.builder().build()?).await;
     let mut kept = serde_json::to_value(&device)?;

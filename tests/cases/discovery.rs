@@ -266,7 +266,7 @@ async fn another_issuer_is_refused_and_shown() -> TestResult {
 
 #[maybe_async]
 #[test]
-async fn the_place_of_rfc_8414_comes_second() -> TestResult {
+async fn the_metadata_of_rfc_8414_are_fetched_if_openid_connect_s_are_missing() -> TestResult {
     let server = Server::start(|request: &Request| {
         let base = format!("http://{}", request.header("host").expect("a host"));
         match &*request.path {
@@ -544,7 +544,7 @@ async fn a_public_server_leads_to_no_private_address() {
 
 #[maybe_async]
 #[test]
-async fn a_name_is_checked_when_it_is_resolved() -> TestResult {
+async fn the_addresses_of_a_name_are_checked_when_it_is_resolved() -> TestResult {
     // This name is one of loopback's by the system's own file, and not known as such before.
     let Some(name) = local_name() else {
         return Ok(());

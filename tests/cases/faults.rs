@@ -198,14 +198,14 @@ fn client(
         .build()
 }
 
-/// What a request to the API goes out with.
+/// The answer of the API to a request.
 #[maybe_async]
 async fn call(client: &OAuth2Client, chaos: &Chaos) -> oauth_twin::Result<String> {
     let response = client.get(chaos.server.url("/api")).send().await?;
     Ok(response.text().await?)
 }
 
-/// Such a request, which runs beside the test.
+/// A request to the API that runs beside the test.
 #[maybe_async]
 fn spawn_call(client: &OAuth2Client, chaos: &Arc<Chaos>) -> Task<oauth_twin::Result<String>> {
     let (client, chaos) = (client.clone(), chaos.clone());

@@ -116,7 +116,7 @@ async fn one_fetch_serves_any_number_of_callers() -> TestResult {
 
 #[maybe_async]
 #[test]
-async fn a_rotation_is_followed_at_once_and_a_stranger_s_key_once_a_minute() -> TestResult {
+async fn a_rotation_is_followed_at_once_and_an_unknown_key_once_a_minute() -> TestResult {
     let [old, new, foreign] = ["1", "2", "3"].map(new_key);
     let clock = ManualClock::new();
     let keys = Published::new(&[&old]);

@@ -36,7 +36,7 @@ fn answering(status: u16, body: &'static str) -> Server {
 
 #[maybe_async]
 #[test]
-async fn nobody_listens() -> TestResult {
+async fn a_refused_connection_names_the_endpoint() -> TestResult {
     let free = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
     let url = format!("http://{free}");
     let client = OAuth2Client::builder("id")
@@ -70,7 +70,7 @@ async fn nobody_listens() -> TestResult {
 #[cfg(feature = "rustls")]
 #[maybe_async]
 #[test]
-async fn the_certificate_is_not_trusted() -> TestResult {
+async fn an_untrusted_certificate_is_told_from_a_refused_port() -> TestResult {
     use support::tls::{Authority, start};
     let (server, _) = start(
         |_: &Request| Reply::text(200, ""),
@@ -97,7 +97,7 @@ async fn the_certificate_is_not_trusted() -> TestResult {
 
 #[maybe_async]
 #[test]
-async fn the_server_does_not_speak_http() -> TestResult {
+async fn broken_http_is_told_from_a_refused_port() -> TestResult {
     let server = Server::start(|_: &Request| {
         Reply::raw(|stream| std::io::Write::write_all(stream, b"220 smtp.example ESMTP\r\n\r\n"))
     });
@@ -113,7 +113,7 @@ async fn the_server_does_not_speak_http() -> TestResult {
     assert_says(
         &refusal(&server).await,
         &server.url(""),
-        "the connection to the token endpoint at HOST broke off",
+        "the connection to the token endpoint at HOST was lost",
         "Error { kind: Transport, message: the connection to the token endpoint at HOST broke \
          off, source: error sending request: client error (SendRequest): connection closed \
          before message completed }",
@@ -123,7 +123,7 @@ async fn the_server_does_not_speak_http() -> TestResult {
 
 #[maybe_async]
 #[test]
-async fn the_secret_is_wrong() -> TestResult {
+async fn a_wrong_secret_gets_advice() -> TestResult {
     let server = Server::start(|_: &Request| Reply::error(401, "invalid_client"));
     assert_says(
         &refusal(&server).await,
@@ -152,7 +152,7 @@ async fn the_secret_is_wrong() -> TestResult {
 
 #[maybe_async]
 #[test]
-async fn the_url_is_wrong() -> TestResult {
+async fn a_wrong_url_gets_advice() -> TestResult {
     let server = answering(404, "");
     assert_says(
         &refusal(&server).await,
@@ -190,7 +190,7 @@ async fn the_url_is_wrong() -> TestResult {
 
 #[maybe_async]
 #[test]
-async fn the_endpoint_has_moved() -> TestResult {
+async fn a_redirect_names_its_target() -> TestResult {
     let server = Server::start(|_: &Request| {
         Reply::text(301, "").with("location", "https://id.example/hunter2?key=hunter2")
     });
@@ -209,7 +209,7 @@ async fn the_endpoint_has_moved() -> TestResult {
 
 #[maybe_async]
 #[test]
-async fn the_server_responds_with_a_form() -> TestResult {
+async fn a_form_instead_of_json_gets_advice() -> TestResult {
     let server = answering(200, "access_token=hunter2&token_type=bearer");
     assert_says(
         &refusal(&server).await,
@@ -226,7 +226,7 @@ async fn the_server_responds_with_a_form() -> TestResult {
 
 #[maybe_async]
 #[test]
-async fn a_code_or_a_refresh_token_is_used_twice() -> TestResult {
+async fn a_second_use_of_a_code_or_a_refresh_token_gets_advice() -> TestResult {
     let server = Server::start(|_: &Request| {
         Reply::json(
             400,
@@ -261,7 +261,7 @@ async fn a_code_or_a_refresh_token_is_used_twice() -> TestResult {
 
 #[maybe_async]
 #[test]
-async fn nobody_has_logged_in() -> TestResult {
+async fn a_missing_login_is_named() -> TestResult {
     let server = provider(600);
     let client = builder(&server).build()?;
     let error = client.get(server.url("/me")).send().await.unwrap_err();
@@ -279,7 +279,7 @@ async fn nobody_has_logged_in() -> TestResult {
 
 #[maybe_async]
 #[test]
-async fn the_settings_do_not_fit() -> TestResult {
+async fn invalid_settings_are_all_named() -> TestResult {
     let client = OAuth2Client::builder("")
         .token_endpoint("http://id.example.com/token")
         .build();
@@ -296,7 +296,7 @@ async fn the_settings_do_not_fit() -> TestResult {
 
 #[maybe_async]
 #[test]
-async fn the_key_is_something_else() -> TestResult {
+async fn a_text_that_is_not_a_key_is_described() -> TestResult {
     let read = |pem: &str| SigningKey::from_pem(Algorithm::ES256, pem).expect_err(pem);
     assert_says(
         &read("keys/private.pem"),
@@ -326,7 +326,7 @@ async fn the_key_is_something_else() -> TestResult {
 
 #[maybe_async]
 #[test]
-async fn the_callback_is_that_of_another_login() -> TestResult {
+async fn a_callback_of_another_login_gets_advice() -> TestResult {
     let server = provider(600);
     let client = builder(&server)
         .authorization_endpoint(server.url("/authorize"))

@@ -22,8 +22,8 @@ pub const PLACEMENTS: [SignatureType; 3] = [
     SignatureType::Body,
 ];
 
-/// What a server finds in a request, by what came alone; none if it is not signed. The secret of
-/// the client is `secret`, that of a token what `secret_of` says.
+/// The findings of a server that knows only the request; none if it is not signed. The secret of
+/// the client is `secret`, that of a token is the result of `secret_of`.
 pub fn found(request: &Request, secret_of: impl Fn(Option<&str>) -> String) -> Option<Found> {
     let host = request.header("host").expect("a host");
     let query = match &*request.query {

@@ -44,7 +44,7 @@ async fn each_bad_setting_is_named() {
         ("redirect_uri is neither", good().redirect_uri("")),
         ("realm has a control character", good().realm("a\nb")),
         (
-            "realm has its place in the header",
+            "realm is sent only in the header",
             good().realm("a").signature_type(SignatureType::Query),
         ),
         (

@@ -1,4 +1,4 @@
-//! What `docs/parity.md` says and no other scenario shows.
+//! Statements of `docs/parity.md` that no other scenario shows.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 

@@ -1,5 +1,5 @@
-//! What providers send that is not as the RFCs have it: errors and token types under other names,
-//! tokens within other members, requests in JSON; what is fixed by itself, and by a named setting.
+//! Deviations of providers from the RFCs: errors and token types under other names,
+//! tokens within other members, requests in JSON; accepted by default, or by a named setting.
 
 use oauth_twin::{
     Error, ErrorCode, ErrorKind, Token,
@@ -115,7 +115,7 @@ async fn a_token_type_means_bearer_only_by_a_named_setting() -> TestResult {
 
 #[maybe_async]
 #[test]
-async fn errors_and_tokens_in_other_members() -> TestResult {
+async fn errors_and_tokens_are_read_from_other_members() -> TestResult {
     let server = answering(
         400,
         r#"{"errorCode":"invalid_client","errorSummary":"no such client"}"#,
@@ -179,7 +179,7 @@ async fn a_refresh_keeps_what_can_be_read() -> TestResult {
 
 #[maybe_async]
 #[test]
-async fn requests_in_json_by_a_named_setting() -> TestResult {
+async fn requests_are_json_by_a_named_setting() -> TestResult {
     let server = provider(600);
     let client = builder(&server)
         .token_endpoint_auth_method(ClientSecretPost)
@@ -288,7 +288,7 @@ async fn ed25519_goes_by_its_new_name() -> TestResult {
 
 #[maybe_async]
 #[test]
-async fn problems_of_oauth_1_wherever_they_stand() -> TestResult {
+async fn problems_of_oauth_1_are_read_wherever_they_stand() -> TestResult {
     for (body, said) in [
         (
             "<html><p>oauth_problem=signature_invalid</p></html>",

@@ -7,7 +7,7 @@ use super::{test, *};
 /// Tells this program, when it runs itself, where to send.
 const TARGET: &str = "OAUTH_TWIN_TEST_TARGET";
 
-/// What the inner program does: a token and an API call, both to `TARGET`.
+/// The inner program: it fetches a token and calls an API, both at `TARGET`.
 #[maybe_async]
 #[test]
 async fn inner() -> TestResult {

@@ -28,7 +28,7 @@ fn site() -> Server {
     })
 }
 
-/// Where `server` redirects to `location`.
+/// URL at which `server` redirects to `location`.
 fn from(server: &Server, status: u16, location: &str) -> String {
     let status = status.to_string();
     let query = [("status", &*status), ("location", location)];
@@ -51,7 +51,7 @@ fn with_plain_example(plain: &Server) -> (OAuth2ClientBuilder, String) {
     (client, end)
 }
 
-/// What the last hop from `url` on gets as token.
+/// The token that the last hop from `url` on gets.
 #[maybe_async]
 async fn reached(client: &OAuth2Client, url: String) -> oauth_twin::Result<String> {
     let response = client.get(url).send().await?;

@@ -12,7 +12,7 @@ const STEPS: u32 = 37;
 /// Lifetimes that pass.
 const LIFETIMES: u32 = 24;
 
-/// How far the clock advances at a time, in whole milliseconds.
+/// The time by which the clock advances at each step, in whole milliseconds.
 fn step_of(lifetime: Duration) -> Duration {
     let millis = (lifetime / STEPS).as_millis();
     Duration::from_millis(u64::try_from(millis).expect("a short time"))

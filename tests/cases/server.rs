@@ -115,7 +115,7 @@ async fn bad_metadata_are_named_when_the_client_is_built() {
         (
             "authorization_response_iss_parameter_supported",
             json!(true),
-            "is missing, with which iss would be compared",
+            "is missing; the iss of a callback is compared with it",
         ),
     ] {
         let server = AuthorizationServer::default().with_member(member, value);

@@ -17,7 +17,7 @@ use super::{test, *};
 /// Behaviour of a KMS.
 enum Kms {
     Signs(SigningKey),
-    /// As AWS and Google give it.
+    /// Signatures in DER, as AWS and Google return them.
     SignsInDer(SigningKey),
     Fails,
     Hangs,
@@ -180,7 +180,7 @@ async fn the_builder_may_name_its_key() -> TestResult {
     client.build()?.refresh_token().await?;
     let assertion = first_assertion(&server, "assertion");
     assert_eq!(assertion.header.key_id(), Some("2026-11"));
-    // Beside a key that is here it needs something to sign.
+    // A client with a key of its own has no use for it.
     let builder = || {
         robot(&server, Kms::Signs(key()))
             .client_id("id")
@@ -189,7 +189,7 @@ async fn the_builder_may_name_its_key() -> TestResult {
     let error = builder().build().unwrap_err();
     assert_eq!(
         error.to_string(),
-        "invalid settings: signer has nothing to sign beside signing_key"
+        "invalid settings: signer cannot be used together with signing_key; remove one of them"
     );
     let both = builder().token_endpoint_auth_method(PrivateKeyJwt::external());
     assert!(both.build().is_ok());
@@ -279,7 +279,7 @@ async fn the_signer_is_waited_for_no_longer_than_the_timeout() -> TestResult {
         .timeout(Duration::from_millis(100))
         .build()?;
     let error = client.refresh_token().await.unwrap_err();
-    assert_eq!(cause(&error), "it did not answer in time");
+    assert_eq!(cause(&error), "it timed out");
     assert_eq!(server.requests_in_all(), 0);
     Ok(())
 }

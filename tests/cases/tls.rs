@@ -53,7 +53,7 @@ fn showing(
     })
 }
 
-/// What the API got.
+/// The answer of the API to a request.
 #[maybe_async]
 async fn call(client: &OAuth2Client, server: &Server) -> oauth_twin::Result<String> {
     let response = client.get(server.https("/api")).send().await?;

@@ -178,10 +178,10 @@ fn a_login_takes_a_pasted_address_on_a_terminal() {
         terminal.shows("Waiting for the login (0:5", 1);
         let right = callback(&url, "c0de");
         terminal.type_line(&right.as_str().replace("c0de", "c0 de"));
-        terminal.shows("That is not taken: there is white space inside", 1);
+        terminal.shows("That is not accepted: there is white space inside", 1);
         terminal.shows("\r\nWaiting for the login", 2);
         terminal.type_line(&right.as_str().replace("state=", "state=x"));
-        terminal.shows("That is not taken: it does not belong to this login", 1);
+        terminal.shows("That is not accepted: it does not belong to this login", 1);
         // After each line that is refused, the wait is shown again, on a line of its own.
         terminal.shows("\r\nWaiting for the login", 3);
         terminal.type_line(right.as_str());

@@ -137,7 +137,7 @@ pub fn reset() -> Reply {
     })
 }
 
-/// What a server could write before the client had enough.
+/// Number of bytes that a server could write before the client stopped reading.
 #[derive(Clone, Default)]
 pub struct Gauge(Arc<(Mutex<Floods>, Condvar)>);
 

@@ -50,7 +50,7 @@ pub fn marked(test: &'static str) -> EnteredSpan {
     tracing::info_span!(target: "oauth_twin_test", "test", test).entered()
 }
 
-/// What the library has logged in a test, or about a client with that name.
+/// Entries that the library has logged in a test, or about a client with that name.
 pub fn of(test: &str) -> Vec<Entry> {
     let all = entries();
     let is_marked = |entry: &&Entry| {

@@ -200,7 +200,7 @@ impl Server {
         self.requests(path).len()
     }
 
-    /// How many connections are open.
+    /// Number of open connections.
     pub fn connections(&self) -> usize {
         self.connections.load(Ordering::SeqCst)
     }

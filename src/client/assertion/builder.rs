@@ -257,7 +257,10 @@ impl AssertionClientBuilder {
             problems.add("client_secret", "is empty; leave it out if there is none");
         }
         if self.signing_key.is_some() && self.tokens.sign.is_some() && self.auth.is_none() {
-            problems.add("signer", "has nothing to sign beside signing_key");
+            problems.add(
+                "signer",
+                "cannot be used together with signing_key; remove one of them",
+            );
         }
         if !id_is_empty && let Err(error) = self.auth().check(client, &self.server) {
             let setting = match &self.auth {
@@ -353,7 +356,7 @@ impl AssertionClientBuilder {
             if is_set {
                 problems.add(
                     name,
-                    "says nothing beside assertion, which is sent as it is",
+                    "has no effect beside assertion, which is sent as it is; remove it",
                 );
             }
         }

@@ -114,6 +114,8 @@ impl AssertionClient {
     ///
     /// [`ErrorKind::Update`]: crate::ErrorKind::Update
     /// [`ErrorKind::Store`]: crate::ErrorKind::Store
+    ///
+    /// [RFC 7521 section 4.1](https://www.rfc-editor.org/rfc/rfc7521#section-4.1)
     pub async fn refresh_token(&self) -> Result<Token> {
         self.session.refresh_token().await
     }
@@ -152,6 +154,8 @@ impl AssertionClient {
     /// # Security
     ///
     /// The calling code must send it over HTTPS, and to the token's audience only.
+    ///
+    /// [RFC 6750 section 2.1](https://www.rfc-editor.org/rfc/rfc6750#section-2.1)
     pub async fn authorization_header(&self) -> Result<HeaderValue> {
         self.session.authorization_header().await
     }

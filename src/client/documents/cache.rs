@@ -208,7 +208,7 @@ impl<T: Document> Drop for FetchClaim<T> {
     fn drop(&mut self) {
         // Nothing, if the fetch has ended.
         let _ = self.finish(Err(Error::interrupted(
-            "a document of the server was not fetched to the end",
+            "the fetch of a document of the server was interrupted",
         )));
     }
 }

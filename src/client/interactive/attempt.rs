@@ -21,7 +21,7 @@ use crate::{
         pasted::Pasted,
         prompt::LoginPrompt,
         receiver::Receiver,
-        settings::{InteractiveLogin, Way},
+        settings::{InteractiveLogin, LoginMethod},
         surface::Surface,
     },
     oauth2::authorization::{endpoint::AuthorizationUrl, response::PendingAuthorization},
@@ -36,7 +36,7 @@ pub(super) struct LoginAttempt<'a> {
     pub(super) surface: Surface,
 }
 
-/// Where the answer may come from.
+/// Sources from which the answer may come.
 struct Sources {
     receiver: Option<Receiver>,
     typed: Option<TypedLines>,
@@ -60,8 +60,11 @@ impl<'a> LoginAttempt<'a> {
     pub(super) fn check(&self) -> Result<()> {
         let settings = self.settings;
         let has_surface = settings.on_prompt.is_some() || settings.open.is_some();
-        // A code in the logs of a service is a way, for who asks for it.
-        if has_surface || settings.way == Way::Device || self.environment.is_interactive() {
+        // A code in the logs of a service suffices if the calling code asks for it.
+        if has_surface
+            || settings.method == LoginMethod::Device
+            || self.environment.is_interactive()
+        {
             return Ok(());
         }
         Err(Error::login(format!(
@@ -81,10 +84,10 @@ impl<'a> LoginAttempt<'a> {
             let server = live.shared.server();
             server.is_some_and(|server| server.device_authorization_endpoint().is_some())
         });
-        has_endpoint && self.settings.way == Way::Any
+        has_endpoint && self.settings.method == LoginMethod::Any
     }
 
-    /// What the user has typed: an answer, or something that is not taken.
+    /// The answer in the line that the user has typed, unless it is not accepted.
     fn typed(&mut self, typed: &mut TypedLines, pending: &PendingAuthorization) -> Option<Secret> {
         let line = typed.line()?;
         self.surface.line_was_typed();
@@ -104,11 +107,12 @@ impl<'a> LoginAttempt<'a> {
 impl LoginAttempt<'_> {
     /// Logs the user in.
     pub(super) async fn run(&mut self) -> Result<Login> {
-        if self.settings.way == Way::Device {
+        if self.settings.method == LoginMethod::Device {
             return self.by_device().await;
         }
         self.client.fetch_server().await?;
-        let opens = self.can_open() || (self.settings.way == Way::Browser && !self.takes_paste());
+        let opens = self.can_open()
+            || (self.settings.method == LoginMethod::Browser && !self.takes_paste());
         if !opens && self.can_use_device() {
             let login = self.by_device().await;
             match login {

@@ -20,7 +20,7 @@ use crate::{
     oauth2::token::Token,
 };
 
-/// How often the store is read while another process logs the user in.
+/// Interval at which the store is read while another process logs the user in.
 const STORE_INTERVAL: Duration = Duration::from_millis(300);
 
 /// The time that is left for the exchange of the code and the store after the user has logged in.
@@ -29,7 +29,7 @@ const COMPLETION_TIME: Duration = Duration::from_secs(120);
 /// The right to log the user in.
 struct LoginPermit {
     _lock: LoginLock,
-    /// That of the store, which other processes ask for.
+    /// The lease of the store, for which other processes wait.
     _lease: Option<HeldLease>,
 }
 
@@ -60,6 +60,8 @@ impl OAuth2Client {
     /// [`complete_authorization`](Self::complete_authorization) and of
     /// [`complete_device_authorization`](Self::complete_device_authorization). Errors of a renewal
     /// or of the store that no login resolves.
+    ///
+    /// [RFC 8252 section 7.3](https://www.rfc-editor.org/rfc/rfc8252#section-7.3)
     pub async fn ensure_login(&self, login: InteractiveLogin) -> Result<Token> {
         let deadline = Deadline::after(login.browser_timeout());
         let mut attempt = LoginAttempt::new(self, &login);
@@ -110,6 +112,8 @@ impl OAuth2Client {
     /// # Errors
     ///
     /// Those of [`ensure_login`](Self::ensure_login).
+    ///
+    /// [RFC 8252 section 7.3](https://www.rfc-editor.org/rfc/rfc8252#section-7.3)
     pub async fn login(&self, login: InteractiveLogin) -> Result<Login> {
         self.session.live_outside_hook("login")?;
         let mut attempt = LoginAttempt::new(self, &login);

@@ -12,7 +12,7 @@ use crate::{
     secret::Secret,
 };
 
-/// How often the sockets and the terminal are asked what is there.
+/// Interval at which the sockets and the terminal are polled.
 pub(super) const TICK: Duration = Duration::from_millis(20);
 
 /// The time that a browser has to load the page of the end.
@@ -56,7 +56,7 @@ impl Loopback {
     ///
     /// # Errors
     ///
-    /// If it is no `http` URI on loopback; [`ErrorKind::Login`](crate::ErrorKind::Login) if its
+    /// If it is not an `http` URI on loopback; [`ErrorKind::Login`](crate::ErrorKind::Login) if its
     /// port is in use, in either family if the host is `localhost`.
     pub fn bind(redirect_uri: impl AsRef<str>) -> Result<Self> {
         let uri = LoopbackUri::parse(redirect_uri.as_ref())?.ok_or_else(|| {
@@ -103,6 +103,8 @@ impl Loopback {
     /// # Errors
     ///
     /// [`ErrorKind::Login`](crate::ErrorKind::Login) if the browser has not returned in time.
+    ///
+    /// [RFC 8252 section 7.3](https://www.rfc-editor.org/rfc/rfc8252#section-7.3)
     pub async fn wait(mut self, pending: &PendingAuthorization) -> Result<Secret> {
         let deadline = Deadline::after(self.timeout);
         loop {

@@ -226,7 +226,7 @@ impl OAuth1ClientBuilder {
         if realm.contains(char::is_control) {
             problems.add("realm", "has a control character");
         } else if !realm.is_empty() && self.placement != SignatureType::Header {
-            problems.add("realm", "has its place in the header; see signature_type");
+            problems.add("realm", "is sent only in the header; see signature_type");
         }
         self.http.check(&mut problems);
         problems.result()?;

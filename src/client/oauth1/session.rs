@@ -331,7 +331,7 @@ fn signer(shared: &SignedShared, token: Option<&TokenCredentials>) -> Arc<Signer
 
 fn configured<'a>(url: &'a Option<Url>, name: &str) -> Result<&'a Url> {
     url.as_ref()
-        .ok_or_else(|| Error::usage(format!("there is no {name}; give the builder one")))
+        .ok_or_else(|| Error::usage(format!("there is no {name}; set it on the builder")))
 }
 
 fn not_begun() -> Error {

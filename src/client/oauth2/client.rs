@@ -132,6 +132,8 @@ impl OAuth2Client {
     /// the client then keeps its old token.
     /// [`ErrorKind::Update`](crate::ErrorKind::Update) if the new token is in use but `token_store`
     /// did not take it.
+    ///
+    /// [RFC 6749 section 4](https://www.rfc-editor.org/rfc/rfc6749#section-4)
     pub async fn fetch_token(&self, grant: impl Grant + 'static) -> Result<Token> {
         let expected = ExpectedIdToken::of(&grant);
         self.session.fetch_token(Arc::new(grant), expected).await
@@ -164,6 +166,8 @@ impl OAuth2Client {
     /// [`ErrorKind::Update`]: crate::ErrorKind::Update
     /// [`ErrorKind::Store`]: crate::ErrorKind::Store
     /// [`ErrorKind::Token`]: crate::ErrorKind::Token
+    ///
+    /// [RFC 6749 section 6](https://www.rfc-editor.org/rfc/rfc6749#section-6)
     #[doc(alias = "expired")]
     #[doc(alias = "401")]
     pub async fn refresh_token(&self) -> Result<Token> {
@@ -263,6 +267,8 @@ impl OAuth2Client {
     /// # Security
     ///
     /// The calling code must send it over HTTPS, and to the token's audience only.
+    ///
+    /// [RFC 6750 section 2.1](https://www.rfc-editor.org/rfc/rfc6750#section-2.1)
     #[doc(alias = "bearer")]
     pub async fn authorization_header(&self) -> Result<HeaderValue> {
         self.session.authorization_header().await

@@ -105,7 +105,10 @@ impl OAuth2ClientBuilder {
             problems.add("issuer", "must not have a query");
         }
         if server.authorization_response_iss_parameter_supported() && server.issuer().is_none() {
-            problems.add("issuer", "is missing, with which iss would be compared");
+            problems.add(
+                "issuer",
+                "is missing; the iss of a callback is compared with it",
+            );
         }
         self.tokens.check(client, problems);
         // Some servers' word for "no redirection".
@@ -143,8 +146,8 @@ impl OAuth2ClientBuilder {
         if other.is_some() {
             problems.add(
                 "issuer",
-                "is another than that of the server which is discovered; leave it out, or name it \
-                 by Discovery::expect_issuer",
+                "differs from that of the discovered server; leave it out, or name it by \
+                 Discovery::expect_issuer",
             );
         }
     }

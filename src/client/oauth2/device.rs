@@ -25,7 +25,7 @@ use crate::{
 /// Longest sleep, after which a client that was closed is noticed, and a clock that was moved.
 const SLICE: Duration = Duration::from_millis(100);
 
-/// A function that is called while the user is waited for, with the time that is left.
+/// A function that is called during the wait for the user, with the time that is left.
 pub(in super::super) type Tick<'a> = dyn FnMut(Duration) -> Result<()> + Send + 'a;
 
 #[maybe_async]

@@ -29,13 +29,15 @@ paired! {
         include_str!("../../../docs/examples/blocking/login.md"),
         include_str!("../../../docs/examples/async/login.md")
     )]
+    ///
+    /// [RFC 6749 section 4.1.4](https://www.rfc-editor.org/rfc/rfc6749#section-4.1.4)
     #[non_exhaustive]
     pub struct Login | AsyncLogin {
         /// The user's token, to be stored.
         pub token: Token,
         /// A [`for_token`](OAuth2Client::for_token) child with it.
         pub client: OAuth2Client,
-        /// Who has logged in, if the scope had `openid`: the ID token after all checks.
+        /// The ID token after all checks, which says who has logged in, if the scope had `openid`.
         pub id_token: Option<IdToken>,
         /// The client that completed the login.
         parent: Session,

@@ -21,7 +21,8 @@ impl OAuth2Client {
     ///
     /// # Errors
     ///
-    /// If the server has not been discovered yet or has no `end_session_endpoint`, or the request cannot be sent, as its URL is too long.
+    /// If the server has not been discovered yet or has no `end_session_endpoint`, or the URL is too
+    /// long.
     ///
     /// [OpenID Connect RP-Initiated Logout section 2](https://openid.net/specs/openid-connect-rpinitiated-1_0.html#RPLogout)
     pub fn create_logout_url(&self, request: LogoutRequest) -> Result<LogoutUrl> {
@@ -95,9 +96,7 @@ impl OAuth2Client {
                 let (token, marks) = (ended.clone(), [live.shared.id()]);
                 let is_new = move || is_new(ids, token, marks);
                 let is_new = with_timeout(settings.timeout, is_new).await;
-                is_new.unwrap_or_else(|| {
-                    Err(Error::failed_in(IDS, "it did not answer in time".into()))
-                })?
+                is_new.unwrap_or_else(|| Err(Error::failed_in(IDS, "it timed out".into())))?
             }
             None => {
                 let used = live.shared.used_logout_tokens.lock();

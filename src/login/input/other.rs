@@ -1,4 +1,4 @@
-//! Lines of standard input where it cannot be asked whether one is there: none are taken.
+//! Lines of standard input on systems where it cannot be polled: none are read.
 
 use zeroize::Zeroizing;
 

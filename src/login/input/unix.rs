@@ -1,4 +1,4 @@
-//! Lines of standard input, taken only when one is there, so that no line is taken from the program.
+//! Lines of standard input, read only when one is available, so that the program loses none.
 
 use std::{
     io::Stdin,

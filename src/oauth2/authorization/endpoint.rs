@@ -35,6 +35,8 @@ use crate::{
 /// // redirect to `url`; keep `pending` in the user's own session
 /// # Ok(()) }
 /// ```
+///
+/// [RFC 6749 section 4.1.1](https://www.rfc-editor.org/rfc/rfc6749#section-4.1.1)
 #[expect(
     clippy::exhaustive_structs,
     reason = "it is destructured, and has no further fields"

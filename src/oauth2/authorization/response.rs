@@ -78,6 +78,8 @@ const REGISTERED: [&str; 19] = [
 ///
 /// Anyone who has it and the callback can complete the login. Keep it in a session that only the
 /// user's own browser can reach, and remove it from there before use.
+///
+/// [RFC 6749 section 4.1.2](https://www.rfc-editor.org/rfc/rfc6749#section-4.1.2)
 #[derive(Deserialize, Serialize)]
 #[doc(alias = "login")]
 #[doc(alias = "session")]

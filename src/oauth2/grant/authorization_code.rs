@@ -137,7 +137,7 @@ pub(crate) struct ExpectedIdToken {
 }
 
 impl ExpectedIdToken {
-    /// That of any grant.
+    /// The ID token that a grant of any type expects.
     #[allow(dead_code, reason = "the clients verify ID tokens")]
     pub(crate) fn of(grant: &dyn Any) -> Self {
         let code = grant.downcast_ref::<AuthorizationCode>();

@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_has_been_through_other_hands() {
+    fn escaped_line_breaks_and_a_byte_order_mark_are_read() {
         let file: Value = serde_json::from_str(FILE).expect("the file");
         let escaped = file["private_key"]
             .as_str()
@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_none_is_told_apart() {
+    fn a_file_that_is_not_a_service_account_is_described() {
         let two = FILE.replacen('{', r#"{"type":"service_account","#, 1);
         for (file, problem) in [
             ("", "is not a JSON object"),

@@ -1,5 +1,5 @@
-//! What providers name otherwise than the RFCs do, as data: refused refresh tokens, errors, token
-//! types, and the expiry of tokens that other libraries have stored.
+//! Names of providers that differ from those of the RFCs, as data: for refused refresh tokens, errors,
+//! token types, and the expiry of tokens that other libraries have stored.
 
 use serde_json::{Map, Value};
 
@@ -88,7 +88,7 @@ pub(crate) fn refuses_refresh_token(host: &str, code: &str, description: Option<
     })
 }
 
-/// Members for the code of an error and its description, in the place of `error` and
+/// Members for the code of an error and its description, instead of `error` and
 /// `error_description`.
 struct ErrorMembers {
     code: &'static str,
@@ -219,7 +219,7 @@ fn descriptions(name: &ErrorMembers, members: &Map<String, Value>) -> Option<Str
     names.find_map(|name| members.get(*name)?.as_str().map(str::to_owned))
 }
 
-/// A code that is one: neither empty nor a word for success.
+/// A usable code: neither empty nor a word for success.
 fn text(value: &Value) -> Option<String> {
     let text = match value {
         Value::String(text) => text.clone(),

@@ -1,4 +1,4 @@
-//! What a request asks of its endpoint.
+//! The purpose of a request, as error messages name it.
 
 use super::EndpointRequest;
 use crate::{error::Call, secret::Secret};

@@ -16,6 +16,8 @@ use crate::{
 };
 
 /// Token request to which a [`Grant`](crate::oauth2::Grant) adds its parameters.
+///
+/// [RFC 6749 section 3.2](https://www.rfc-editor.org/rfc/rfc6749#section-3.2)
 #[derive(Debug)]
 pub struct TokenRequest<'a> {
     pub(crate) request: &'a mut EndpointRequest,

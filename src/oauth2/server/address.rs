@@ -153,7 +153,7 @@ impl AddressGuard {
         }
     }
 
-    /// Notes a URL that the calling code names.
+    /// Records a URL that the calling code names.
     pub(crate) fn trust(&self, url: &Url) {
         if let Some(host) = url.host_str() {
             self.lock().named.insert(host.to_owned());

@@ -90,7 +90,7 @@ impl Discovery {
         self
     }
 
-    /// Takes for granted that the server supports PKCE with S256, whatever its metadata say.
+    /// Assumes that the server supports PKCE with S256, whatever its metadata say.
     ///
     /// [RFC 8414 section 2](https://www.rfc-editor.org/rfc/rfc8414#section-2)
     #[must_use]

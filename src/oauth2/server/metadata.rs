@@ -130,7 +130,7 @@ impl AuthorizationServer {
         self
     }
 
-    /// Whether the metadata need not be fetched: they are fresh, or were asked for in vain.
+    /// Whether the metadata need not be fetched: they are fresh, or could not be fetched a moment ago.
     pub(crate) fn is_current(&self, now: SystemTime) -> bool {
         let freshness = self.0.freshness;
         freshness.is_none_or(|it| it.is_fresh(now) || it.is_cooling_down(now))

@@ -47,14 +47,14 @@ pub(crate) struct Progress {
     problems: Vec<Problem>,
 }
 
-/// Place that has not got the metadata.
+/// Place without the metadata.
 struct Problem {
     text: String,
     is_other_issuer: bool,
     response: EndpointResponse,
 }
 
-/// Why a response is not the metadata.
+/// Reason for which a response is not the metadata.
 struct NoMetadata {
     text: String,
     is_other_issuer: bool,
@@ -169,7 +169,7 @@ impl ServerSource {
         Ok(members)
     }
 
-    /// The metadata, unless they lead where no request must be sent.
+    /// The metadata, unless they name an address to which no request may be sent.
     fn checked(
         &self,
         members: Map<String, Value>,
@@ -214,7 +214,7 @@ impl ServerSource {
         })
     }
 
-    /// The error if no place has the metadata: another issuer is worth more than a missing page.
+    /// The error if no place has the metadata: another issuer takes precedence over a missing page.
     fn failure(&mut self) -> Error {
         let problems = std::mem::take(&mut self.progress.problems);
         let texts: Vec<_> = problems.iter().map(|problem| &*problem.text).collect();
@@ -241,7 +241,7 @@ fn is_called(name: &str) -> bool {
     name.ends_with("_endpoint") || name == "jwks_uri"
 }
 
-/// What differs between the expected issuer and the one that the metadata name, and the way out.
+/// The message about metadata that name another issuer than the expected one, with advice.
 fn other_issuer(expected: &ExpectedIssuer, found: &str) -> String {
     let found = one_line(found);
     let wanted = one_line(&expected.issuer);

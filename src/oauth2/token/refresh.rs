@@ -15,6 +15,8 @@ use crate::{secret::Secret, wire::form::Form};
 /// let builder = OAuth2Client::builder("id").refresh_policy(RefreshPolicy::Never);
 /// # }
 /// ```
+///
+/// [RFC 6749 section 6](https://www.rfc-editor.org/rfc/rfc6749#section-6)
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 #[doc(alias = "401")]

@@ -63,7 +63,7 @@ pub(super) struct TokenMembers {
     pub(super) rest: Option<Box<Rest>>,
 }
 
-/// What most tokens do not have.
+/// Members that most tokens do not have.
 #[derive(Clone, Default, PartialEq)]
 pub(super) struct Rest {
     pub(super) id_token: Option<Secret>,

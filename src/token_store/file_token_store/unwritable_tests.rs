@@ -235,7 +235,7 @@ fn a_file_that_is_mounted_is_an_error_at_once() {
     assert!(store.replace(&stored("u", 1)).expect("a file"));
 }
 
-/// As in a container with a volume.
+/// The folder of a container with a volume.
 #[test]
 fn a_folder_that_is_mounted_is_none() {
     let folder = Folder::new("volume");

@@ -76,7 +76,7 @@ async fn a_token_that_can_be_renewed_needs_no_login() -> TestResult {
 
 #[maybe_async]
 #[test]
-async fn of_many_that_start_at_once_one_opens_a_browser() -> TestResult {
+async fn of_many_clients_that_start_at_once_one_opens_a_browser() -> TestResult {
     let server = Arc::new(provider(600));
     let folder = Arc::new(Folder::new("many-logins"));
     let shown = Shown::default();
@@ -104,7 +104,7 @@ async fn of_many_that_start_at_once_one_opens_a_browser() -> TestResult {
 
 #[maybe_async]
 #[test]
-async fn so_it_is_with_the_callers_of_one_client_without_a_store() -> TestResult {
+async fn callers_of_one_client_without_a_store_share_one_login() -> TestResult {
     let server = provider(600);
     let client = command_line(&server).build()?;
     let shown = Shown::default();
@@ -127,7 +127,7 @@ async fn so_it_is_with_the_callers_of_one_client_without_a_store() -> TestResult
 
 #[maybe_async]
 #[test]
-async fn who_waits_for_another_login_waits_no_longer_than_told() -> TestResult {
+async fn a_wait_for_the_login_of_another_process_times_out() -> TestResult {
     let server = provider(600);
     let folder = Folder::new("waiting-login");
     let store = || FileTokenStore::new(folder.file("token.json"));

@@ -10,7 +10,7 @@ fn begun(client: &OAuth2Client, loopback: &Loopback) -> AuthorizationUrl {
 
 #[maybe_async]
 #[test]
-async fn from_the_browser_to_the_token() -> TestResult {
+async fn an_answer_from_the_browser_completes_the_login() -> TestResult {
     let server = provider(600);
     let client = command_line(&server).build()?;
     for uri in [
@@ -82,7 +82,7 @@ fn status(reply: &str) -> String {
 
 #[maybe_async]
 #[test]
-async fn a_form_is_an_answer_where_it_was_asked_for() -> TestResult {
+async fn a_posted_form_is_an_answer_where_it_was_asked_for() -> TestResult {
     let server = provider(600);
     let client = command_line(&server).build()?;
     let loopback = Loopback::bind("http://127.0.0.1/cb")?
@@ -111,7 +111,7 @@ async fn a_form_is_an_answer_where_it_was_asked_for() -> TestResult {
 
 #[maybe_async]
 #[test]
-async fn it_ends_in_time_and_leaves_no_port() -> TestResult {
+async fn a_receiver_times_out_and_frees_its_port() -> TestResult {
     let server = provider(600);
     let client = command_line(&server).build()?;
     let loopback = Loopback::bind("http://127.0.0.1/cb")?.timeout(Duration::from_millis(100));
@@ -127,7 +127,7 @@ async fn it_ends_in_time_and_leaves_no_port() -> TestResult {
 
 #[maybe_async]
 #[test]
-async fn what_cannot_be_listened_on_is_named() -> TestResult {
+async fn an_address_that_cannot_be_bound_is_an_error_that_names_it() -> TestResult {
     for uri in [
         "https://app.example/cb",
         "http://10.0.0.1/cb",

@@ -32,7 +32,7 @@ fn asked(url: &Url) -> HashMap<String, String> {
     url.query_pairs().into_owned().collect()
 }
 
-/// Where the server sends the browser.
+/// The URL that the server redirects the browser to.
 fn callback(url: &Url, code: &str) -> Url {
     let asked = asked(url);
     let mut callback = Url::parse(&asked["redirect_uri"]).unwrap();
@@ -74,7 +74,7 @@ fn is_open(uri: &str) -> bool {
     TcpStream::connect((uri.host_str().unwrap(), uri.port().unwrap())).is_ok()
 }
 
-/// What the user was shown.
+/// The prompts that the user was shown.
 #[derive(Clone, Default)]
 pub struct Shown(Arc<Mutex<Vec<LoginPrompt>>>);
 

@@ -89,7 +89,7 @@ async fn where_no_browser_can_be_opened_the_user_opens_one() -> TestResult {
 
 #[maybe_async]
 #[test]
-async fn or_uses_another_device_if_the_server_has_that() -> TestResult {
+async fn without_a_browser_another_device_is_used_if_the_server_supports_it() -> TestResult {
     let polled = Polled::new(600, |n| match n {
         1 => pending(),
         _ => Reply::json(200, tokens(1, 600)),
@@ -114,7 +114,7 @@ async fn or_uses_another_device_if_the_server_has_that() -> TestResult {
 
 #[maybe_async]
 #[test]
-async fn another_device_where_it_is_asked_for() -> TestResult {
+async fn another_device_is_used_where_the_program_asks_for_it() -> TestResult {
     let polled = Polled::new(600, |_| Reply::json(200, tokens(1, 600)));
     let client = polled.builder().build()?;
     let shown = Shown::default();
@@ -129,7 +129,7 @@ async fn another_device_where_it_is_asked_for() -> TestResult {
 
 #[maybe_async]
 #[test]
-async fn a_login_ends_in_time_and_leaves_no_port() -> TestResult {
+async fn a_login_times_out_and_frees_its_port() -> TestResult {
     let server = provider(600);
     let client = command_line(&server).build()?;
     let shown = Shown::default();
@@ -152,7 +152,7 @@ async fn a_login_ends_in_time_and_leaves_no_port() -> TestResult {
 
 #[maybe_async]
 #[test]
-async fn a_client_that_is_closed_ends_its_login() -> TestResult {
+async fn closing_the_client_ends_its_login() -> TestResult {
     let server = provider(600);
     let client = command_line(&server).build()?;
     let shown = Shown::default();
@@ -168,7 +168,7 @@ async fn a_client_that_is_closed_ends_its_login() -> TestResult {
 
 #[maybe_async]
 #[test]
-async fn what_is_wrong_is_named_before_anything_is_opened() -> TestResult {
+async fn invalid_settings_are_named_before_a_browser_is_opened() -> TestResult {
     let server = provider(600);
     let shown = Shown::default();
     let opened = Arc::new(AtomicUsize::new(0));

@@ -156,7 +156,7 @@ async fn replicas_share_the_identifiers_of_logout_tokens() -> TestResult {
     Ok(())
 }
 
-/// What a store answers, in either mode.
+/// The answer of a store, in either mode.
 #[maybe_async]
 async fn answer(is_new: Result<bool, BoxError>) -> Result<bool, BoxError> {
     is_new

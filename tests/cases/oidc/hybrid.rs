@@ -21,7 +21,7 @@ async fn refused_before_the_code(lie: impl FnOnce(&mut Lies), word: &str) {
 
 #[maybe_async]
 #[test]
-async fn a_hybrid_login_in_both_response_modes() -> TestResult {
+async fn a_hybrid_login_works_in_both_response_modes() -> TestResult {
     for request in [hybrid(), hybrid().response_mode(ResponseMode::FormPost)] {
         let provider = Provider::start();
         let client = client_of(&provider).build()?;
@@ -134,7 +134,7 @@ async fn both_id_tokens_of_a_hybrid_login_are_about_one_end_user() -> TestResult
 
 #[maybe_async]
 #[test]
-async fn a_login_that_asks_for_an_id_token_alone() -> TestResult {
+async fn a_login_can_ask_for_an_id_token_alone() -> TestResult {
     let provider = Provider::start();
     let client = client_of(&provider).build()?;
     let alone = || openid().response_type(ResponseType::IdToken);

@@ -102,7 +102,7 @@ async fn an_encrypted_id_token_is_an_error_that_says_so() {
 
 #[maybe_async]
 #[test]
-async fn an_access_token_in_the_place_of_an_id_token_is_refused() {
+async fn an_access_token_instead_of_an_id_token_is_refused() {
     refused(|lies| lies.typ = Some("at+jwt"), "another kind").await;
 }
 
@@ -186,7 +186,7 @@ async fn not_followed(sources: impl FnOnce(&Provider) -> serde_json::Value) {
 
 #[maybe_async]
 #[test]
-async fn a_trusted_audience_and_an_exception_for_one_issuer() -> TestResult {
+async fn trusted_audiences_and_exceptions_for_one_issuer_are_accepted() -> TestResult {
     let provider = Provider::start();
     provider.lie(|lies| lies.id_token = json!({"aud": ["id", "api"], "nonce": null}));
     let rules = |issuer: &str| {

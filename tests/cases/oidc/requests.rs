@@ -1,4 +1,4 @@
-//! What a login asks for is enforced.
+//! Requirements of an authorization request that the ID token has to meet.
 
 use std::time::Duration;
 
@@ -46,7 +46,7 @@ async fn a_new_authentication_that_was_demanded_is_enforced() {
 
 #[maybe_async]
 #[test]
-async fn a_missing_auth_time_names_the_way_to_get_it() {
+async fn a_missing_auth_time_is_an_error_with_advice() {
     let claims = json!({"id_token": {"auth_time": {"essential": true}}});
     for request in [
         openid().max_age(Duration::from_secs(300)),

@@ -5,7 +5,7 @@ use support::{keys::new_key, provider::UserInfo};
 
 use super::{super::test, *};
 
-/// What a truthful client gets of `answer`.
+/// The name that the client gets out of `answer`, or its error.
 #[maybe_async]
 async fn answered(answer: UserInfo, rules: UserInfoRules) -> Result<String, Error> {
     let provider = Provider::start();

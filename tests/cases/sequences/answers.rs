@@ -106,7 +106,7 @@ async fn a_store_on_a_fifo_is_an_error_at_once() -> TestResult {
     Ok(())
 }
 
-/// What opens a FIFO for writing when it is dropped.
+/// Guard that opens a FIFO for writing when it is dropped.
 #[cfg(unix)]
 struct Writer(std::path::PathBuf);
 

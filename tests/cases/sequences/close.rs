@@ -6,7 +6,7 @@ use oauth_twin::Clock;
 
 use super::{test, *};
 
-/// How many requests of a web back end are given up.
+/// Number of requests of a web back end that are given up.
 const HANDLERS: usize = 20;
 
 /// Requests of a web back end, each with a child for its user, are given up in the middle of the

@@ -238,10 +238,7 @@ async fn a_store_that_hangs_is_waited_for_no_longer_than_the_timeout() -> TestRe
             }
             _ => (ErrorKind::Store, error.to_string()),
         };
-        assert_eq!(
-            (error.kind(), &*shown),
-            (kind, "token_store did not answer in time")
-        );
+        assert_eq!((error.kind(), &*shown), (kind, "token_store timed out"));
         let token = client.ensure_active_token().await?;
         assert_eq!(access_token(&token), "t1");
     }

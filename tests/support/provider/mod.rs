@@ -32,7 +32,7 @@ pub struct Provider {
     state: Arc<Mutex<State>>,
 }
 
-/// What the provider says that is not so.
+/// Deviations of the provider from a correct one.
 pub struct Lies {
     /// The key that signs, with its `kid` in the header unless `without_kid`.
     pub key: SigningKey,

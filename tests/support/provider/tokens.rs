@@ -1,4 +1,4 @@
-//! What the provider issues.
+//! Tokens and responses of the provider.
 
 use std::time::UNIX_EPOCH;
 
@@ -13,7 +13,7 @@ use crate::support::{
     server::{Reply, Request},
 };
 
-/// How a JWT is not what it seems.
+/// Defect of a JWT that is forged.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Forgery {
     Genuine,
@@ -29,7 +29,7 @@ pub enum Forgery {
     Encrypted,
 }
 
-/// What the UserInfo endpoint answers.
+/// Response of the UserInfo endpoint.
 pub enum UserInfo {
     Plain(Value),
     Signed(Value),

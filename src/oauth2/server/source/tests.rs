@@ -36,7 +36,7 @@ fn redirect(to: &str) -> EndpointResponse {
     EndpointResponse::new(StatusCode::FOUND, headers, "")
 }
 
-/// What comes of these responses, and the URLs that were asked.
+/// The outcome of these responses, and the URLs that were requested.
 fn run(
     mut source: ServerSource,
     responses: impl IntoIterator<Item = EndpointResponse>,
