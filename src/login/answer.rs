@@ -20,9 +20,9 @@ pub(crate) enum PageAnswer {
     Page,
     /// The redirect to it: the same path without the query, so that no code stays in the address bar and
     /// in the history.
-    Clean,
+    Redirect,
     /// The page for a callback that belongs to no pending login.
-    Stray,
+    NoLogin,
     /// The answer to a request for the allowed methods or for the headers alone.
     Nothing,
     NotFound,
@@ -42,8 +42,8 @@ impl PageAnswer {
         let location = format!("Location: {path}\r\n");
         let (status, more, body) = match self {
             Self::Page => ("200 OK", "", page),
-            Self::Clean => ("303 See Other", &*location, ""),
-            Self::Stray => ("400 Bad Request", "", STRAY),
+            Self::Redirect => ("303 See Other", &*location, ""),
+            Self::NoLogin => ("400 Bad Request", "", NO_LOGIN_PAGE),
             Self::Nothing => ("204 No Content", allow, ""),
             Self::NotFound => ("404 Not Found", "", ""),
             Self::NotAllowed => ("405 Method Not Allowed", allow, ""),
@@ -60,7 +60,7 @@ impl PageAnswer {
 }
 
 /// For an old page or a forged one, whose user must know that nothing has happened.
-const STRAY: &str = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\">\
+const NO_LOGIN_PAGE: &str = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\">\
     <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
     <meta name=\"color-scheme\" content=\"light dark\"><title>No login</title>\
     <p>This page belongs to no login that is waiting. Go back to the program, and open the address \
@@ -74,8 +74,8 @@ mod tests {
     fn every_answer_keeps_to_itself() {
         for answer in [
             PageAnswer::Page,
-            PageAnswer::Clean,
-            PageAnswer::Stray,
+            PageAnswer::Redirect,
+            PageAnswer::NoLogin,
             PageAnswer::Nothing,
             PageAnswer::NotFound,
             PageAnswer::NotAllowed,

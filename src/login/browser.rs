@@ -15,9 +15,9 @@ use crate::{error::BoxError, login::environment::Environment};
 pub(crate) type Open = Arc<dyn Fn(&Url) -> Result<(), BoxError> + Send + Sync>;
 
 /// A browser that is being opened, by a thread that ends once it is. Finding one takes a while.
-pub(crate) struct Opening(mpsc::Receiver<bool>);
+pub(crate) struct BrowserLaunch(mpsc::Receiver<bool>);
 
-impl Opening {
+impl BrowserLaunch {
     /// Opens `url`, as one argument and without a shell.
     pub(crate) fn start(url: &Url, open: Option<Open>, environment: Environment) -> Self {
         let (sender, receiver) = mpsc::sync_channel(1);
@@ -84,7 +84,7 @@ mod tests {
     fn a_failure_is_told_once() {
         let url = Url::parse("https://id.example/").expect("a URL");
         let failing: Open = Arc::new(|_| Err("no browser".into()));
-        let opening = Opening::start(&url, Some(failing), Environment::default());
+        let opening = BrowserLaunch::start(&url, Some(failing), Environment::default());
         let begun = Instant::now();
         while !opening.has_failed() {
             assert!(begun.elapsed() < Duration::from_secs(20), "it did not fail");

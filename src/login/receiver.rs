@@ -38,12 +38,12 @@ const READ_LIMIT: usize = 2 * LIMIT;
 /// [`step`](Self::step) does what can be done. Dropped, it leaves no port.
 pub(crate) struct Receiver {
     listeners: Vec<TcpListener>,
-    site: Site,
+    state: ReceiverState,
     connections: Vec<BrowserConnection>,
 }
 
 /// State of the receiver: its settings, and the answer once it has arrived.
-struct Site {
+struct ReceiverState {
     uri: LoopbackUri,
     port: u16,
     takes_posts: bool,
@@ -72,7 +72,7 @@ impl Receiver {
         let (listeners, port) = bind(&uri)?;
         Ok(Self {
             listeners,
-            site: Site {
+            state: ReceiverState {
                 uri,
                 port,
                 takes_posts: false,
@@ -86,29 +86,29 @@ impl Receiver {
 
     /// The redirection URI of an authorization request.
     pub(crate) fn redirect_uri(&self) -> String {
-        self.site.uri.with_port(self.site.port)
+        self.state.uri.with_port(self.state.port)
     }
 
     /// Takes the answer from a form, too, as with `response_mode=form_post`.
     pub(crate) fn take_posts(&mut self) {
-        self.site.takes_posts = true;
+        self.state.takes_posts = true;
     }
 
     /// Replaces the page of the end.
     pub(crate) fn set_page(&mut self, page: String) {
-        self.site.page = Cow::Owned(page);
+        self.state.page = Cow::Owned(page);
     }
 
     /// Whether the answer has come.
     pub(crate) fn is_answered(&self) -> bool {
-        self.site.is_answered
+        self.state.is_answered
     }
 
     /// Whether the browser has got the page, and nothing is left to be written.
     pub(crate) fn is_finished(&self) -> bool {
         let is_writing =
             |connection: &BrowserConnection| matches!(connection.phase, Phase::Writing(..));
-        self.site.was_shown && !self.connections.iter().any(is_writing)
+        self.state.was_shown && !self.connections.iter().any(is_writing)
     }
 
     /// Serves what is there, and returns the answer to the authorization request when it comes:
@@ -117,7 +117,7 @@ impl Receiver {
         self.accept();
         let mut answer = None;
         for connection in &mut self.connections {
-            let taken = connection.step(&mut self.site, &is_answer);
+            let taken = connection.step(&mut self.state, &is_answer);
             answer = answer.or(taken);
         }
         let has_ended = |connection: &BrowserConnection| matches!(connection.phase, Phase::Ended);
@@ -150,16 +150,20 @@ impl Receiver {
 
 impl BrowserConnection {
     /// Does what can be done without waiting.
-    fn step(&mut self, site: &mut Site, is_answer: &impl Fn(&str) -> bool) -> Option<Secret> {
+    fn step(
+        &mut self,
+        state: &mut ReceiverState,
+        is_answer: &impl Fn(&str) -> bool,
+    ) -> Option<Secret> {
         let mut answer = None;
         if let Phase::Reading(bytes) = &mut self.phase {
             match read_available(&mut self.stream, bytes) {
                 Some(more) if more || !bytes.is_empty() => {
                     let arrived = read(bytes);
-                    if let Some((reply, taken)) = site.reply(arrived, is_answer) {
+                    if let Some((reply, taken)) = state.reply(arrived, is_answer) {
                         answer = taken;
-                        let is_post = site.takes_posts;
-                        let reply = reply.bytes(&site.uri.path, &site.page, is_post);
+                        let is_post = state.takes_posts;
+                        let reply = reply.bytes(&state.uri.path, &state.page, is_post);
                         self.phase = Phase::Writing(reply, 0);
                     } else if !more {
                         // It has sent all that it will, and that is no request.
@@ -192,7 +196,7 @@ impl BrowserConnection {
     }
 }
 
-impl Site {
+impl ReceiverState {
     /// The reply to what has arrived, if that is all, and the answer in it.
     fn reply(
         &mut self,
@@ -209,11 +213,11 @@ impl Site {
             Err(reply) => (reply, None),
             // As a query, whatever it begins with.
             Ok(text) => match Secret::new(format!("?{text}")) {
-                callback if !is_answer(callback.expose_secret()) => (PageAnswer::Stray, None),
+                callback if !is_answer(callback.expose_secret()) => (PageAnswer::NoLogin, None),
                 // A page that is loaded again answers nothing twice.
                 callback => {
                     let is_first = !std::mem::replace(&mut self.is_answered, true);
-                    (PageAnswer::Clean, is_first.then_some(callback))
+                    (PageAnswer::Redirect, is_first.then_some(callback))
                 }
             },
         })
@@ -246,7 +250,7 @@ impl Site {
                 self.was_shown = true;
                 Err(PageAnswer::Page)
             }
-            None => Err(PageAnswer::Stray),
+            None => Err(PageAnswer::NoLogin),
         }
     }
 }

@@ -138,7 +138,8 @@ impl InteractiveLogin {
         self
     }
 
-    /// Opens the browser by `open`, instead of the system's default browser. It runs on a thread of its own.
+    /// Opens the browser by `open`, instead of the system's default browser. It runs on a thread of
+    /// its own.
     ///
     /// # Security
     ///

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     error::{Error, ErrorKind, Result},
     login::{
-        browser::Opening,
+        browser::BrowserLaunch,
         environment::{Environment, program},
         input::TypedLines,
         loopback_uri::LoopbackUri,
@@ -40,7 +40,7 @@ pub(super) struct LoginAttempt<'a> {
 struct Sources {
     receiver: Option<Receiver>,
     typed: Option<TypedLines>,
-    opening: Option<Opening>,
+    opening: Option<BrowserLaunch>,
 }
 
 impl<'a> LoginAttempt<'a> {
@@ -170,7 +170,7 @@ impl LoginAttempt<'_> {
         let mut sources = Sources {
             receiver,
             typed,
-            opening: opens.then(|| Opening::start(&url, open, self.environment)),
+            opening: opens.then(|| BrowserLaunch::start(&url, open, self.environment)),
         };
         let deadline = Deadline::after(settings.browser_timeout());
         let callback = loop {
@@ -178,7 +178,11 @@ impl LoginAttempt<'_> {
             if let Some(answer) = answer {
                 break answer;
             }
-            if sources.opening.as_ref().is_some_and(Opening::has_failed) {
+            if sources
+                .opening
+                .as_ref()
+                .is_some_and(BrowserLaunch::has_failed)
+            {
                 if self.can_use_device() {
                     return Ok(None);
                 }

@@ -46,7 +46,7 @@ fn ask(receiver: &mut Receiver, request: &str) -> (String, Option<String>) {
 
 /// A request for `target` by `method`, with the right host.
 fn request(receiver: &Receiver, method: &str, target: &str) -> String {
-    let port = receiver.site.port;
+    let port = receiver.state.port;
     format!("{method} {target} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAccept: */*\r\n\r\n")
 }
 
@@ -60,7 +60,7 @@ const ANSWER: &str = "?code=c&state=S";
 
 /// The login is still there to be completed.
 fn completes(receiver: &mut Receiver) {
-    assert!(!receiver.site.is_answered);
+    assert!(!receiver.state.is_answered);
     let (status, answer) = get(receiver, CALLBACK);
     assert_eq!((&*status, answer.as_deref()), ("303", Some(ANSWER)));
 }
@@ -145,7 +145,7 @@ fn another_host_is_not_served() {
     // As little as HTTP/1.0 has it.
     let request = format!("GET {CALLBACK} HTTP/1.0\r\n\r\n");
     assert_eq!(ask(&mut receiver, &request), ("421".to_owned(), None));
-    let port = receiver.site.port;
+    let port = receiver.state.port;
     let request = format!("GET {CALLBACK} HTTP/1.0\r\nHost: 127.0.0.1:{port}\r\n\r\n");
     let (status, answer) = ask(&mut receiver, &request);
     assert_eq!((&*status, answer.as_deref()), ("303", Some(ANSWER)));
@@ -213,7 +213,7 @@ fn a_request_before_the_end_of_a_connection_counts() {
 #[test]
 fn a_form_answers_only_where_it_was_asked_for() {
     let form = |receiver: &Receiver, kind: &str| {
-        let port = receiver.site.port;
+        let port = receiver.state.port;
         format!(
             "POST /cb HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Type: {kind}\r\n\
              Content-Length: 14\r\n\r\ncode=c&state=S"
@@ -258,7 +258,7 @@ fn a_port_is_free_again_as_soon_as_it_is_dropped() {
 #[test]
 fn localhost_is_served_in_each_family_that_there_is() {
     let mut receiver = receiver("http://localhost/cb");
-    let port = receiver.site.port;
+    let port = receiver.state.port;
     let families = receiver.listeners.len();
     for index in 0..families {
         let address = receiver.listeners[index].local_addr().expect("an address");
