@@ -114,8 +114,8 @@ async fn broken_http_is_told_from_a_refused_port() -> TestResult {
         &refusal(&server).await,
         &server.url(""),
         "the connection to the token endpoint at HOST was lost",
-        "Error { kind: Transport, message: the connection to the token endpoint at HOST broke \
-         off, source: error sending request: client error (SendRequest): connection closed \
+        "Error { kind: Transport, message: the connection to the token endpoint at HOST was \
+         lost, source: error sending request: client error (SendRequest): connection closed \
          before message completed }",
     );
     Ok(())
