@@ -204,6 +204,7 @@ impl PendingAuthorization {
         let mut grant = AuthorizationCode::new(code)
             .redirect_uri(redirect_uri)
             .expires_at(self.expires_at)
+            .issued_by(self.issuer)
             .authenticating(authentication, id_token);
         if let Some(code_verifier) = self.code_verifier {
             grant = grant.code_verifier(code_verifier);

@@ -49,6 +49,8 @@ pub struct AuthorizationCode {
     /// Expiry of the login, in seconds since 1970.
     expires_at: Option<u64>,
     authentication: AuthenticationRequest,
+    /// Issuer that the login began at, if it is known.
+    issuer: Option<String>,
     /// ID token that came with the code.
     id_token: Option<Secret>,
     options: GrantOptions,
@@ -63,6 +65,7 @@ impl AuthorizationCode {
             code_verifier: None,
             expires_at: None,
             authentication: AuthenticationRequest::default(),
+            issuer: None,
             id_token: None,
             options: GrantOptions::default(),
         }
@@ -104,6 +107,12 @@ impl AuthorizationCode {
     ) -> Self {
         self.authentication = asked;
         self.id_token = id_token;
+        self
+    }
+
+    /// Sets the issuer that the login began at, which alone is sent the code.
+    pub(crate) fn issued_by(mut self, issuer: Option<String>) -> Self {
+        self.issuer = issuer;
         self
     }
 
@@ -155,6 +164,16 @@ impl Grant for AuthorizationCode {
     fn add_parameters(&self, request: &mut TokenRequest<'_>) -> Result<(), BoxError> {
         if let Some(expires_at) = self.expires_at {
             check_expiry(expires_at, request.clock().unix())?;
+        }
+        // An attacker may have sent the user back to the page of another server's client.
+        if let (Some(own), Some(other)) = (&self.issuer, request.issuer())
+            && own != other
+        {
+            return Err(Error::usage(
+                "the login began at another server than that of this client; complete it by the \
+                 client that created its URL",
+            )
+            .into());
         }
         request.push("code", &self.code);
         // "REQUIRED, if the "redirect_uri" parameter was included in the authorization request

@@ -191,3 +191,22 @@ async fn plain_pkce_is_never_used_unasked() -> TestResult {
     assert!(url.as_str().contains("code_challenge_method=S256"));
     Ok(())
 }
+
+#[maybe_async]
+#[test]
+async fn the_code_of_one_provider_is_never_sent_to_another() -> TestResult {
+    let [one, other] = [(); 2].map(|()| Provider::start());
+    let [client, stranger] = [&one, &other].map(|provider| client_of(provider).build());
+    let (client, stranger) = (client?, stranger?);
+    for scope in ["openid", "profile"] {
+        let request = AuthorizationRequest::new().scope(scope);
+        let AuthorizationUrl { url, pending } = client.create_authorization_url(request)?;
+        let error = stranger
+            .complete_authorization(pending, &one.authorize(&url))
+            .await
+            .unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Usage, "{error}");
+        assert_eq!(other.server.count("/token"), 0, "nothing is sent");
+    }
+    Ok(())
+}
