@@ -180,6 +180,14 @@ pub(super) fn add_parameters(
     }
     form.extend(&request.own);
     let value = |name| value(request, name);
+    for name in CHECKED {
+        let given = request.parameters.iter().filter(|(one, _)| *one == name);
+        if given.count() > 1 {
+            return Err(Error::usage(format!(
+                "the parameter {name} is set twice by param; remove one of them"
+            )));
+        }
+    }
     for (name, _) in request.own.iter() {
         if request.parameters.value(name).is_some() {
             return Err(Error::usage(format!(
@@ -227,6 +235,17 @@ pub(super) fn add_parameters(
     }
     Ok(asked)
 }
+
+/// Parameters that the response is checked for. Of two values the server may take the one that is
+/// not checked.
+const CHECKED: [&str; 6] = [
+    "acr_values",
+    "claims",
+    "id_token_hint",
+    "max_age",
+    "prompt",
+    "response_mode",
+];
 
 /// The value of a parameter, by its own method or by `param`.
 fn value<'a>(request: &'a AuthorizationRequest, name: &str) -> Option<&'a str> {

@@ -232,3 +232,12 @@ fn the_response_is_read_where_it_was_asked_for() {
             .is_err()
     );
 }
+
+#[test]
+fn what_is_checked_has_one_value() {
+    for name in ["max_age", "prompt", "claims", "acr_values", "id_token_hint"] {
+        let request = openid().param(name, "1").param(name, "0");
+        let error = requested(request).expect_err(name).to_string();
+        assert!(error.contains(name) && error.contains("twice"), "{error}");
+    }
+}
