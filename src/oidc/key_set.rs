@@ -202,7 +202,9 @@ impl KeySet {
 
     /// The time at which they were fetched.
     pub fn fetched_at(&self) -> SystemTime {
-        UNIX_EPOCH + self.freshness.fetched_at()
+        // What was kept may have any values.
+        let fetched_at = UNIX_EPOCH.checked_add(self.freshness.fetched_at());
+        fetched_at.unwrap_or(UNIX_EPOCH)
     }
 
     /// Keys that were skipped, each with the reason. They are not serialised.

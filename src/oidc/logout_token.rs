@@ -112,6 +112,9 @@ impl IdTokenVerifier {
             return refused("is for another client (aud)");
         }
         let expires_at = self.check_logout_times(claims)?;
+        let Some(expires_at) = UNIX_EPOCH.checked_add(expires_at) else {
+            return Err(Error::usage("the leeway of IdTokenRules is too long"));
+        };
         let events = claims.get("events").and_then(Value::as_object);
         // "This claim's value is a JSON object containing the member name […]. Its value MUST be a
         // JSON object".
@@ -144,7 +147,7 @@ impl IdTokenVerifier {
             subject,
             session_id,
             id,
-            expires_at: UNIX_EPOCH + expires_at,
+            expires_at,
         })
     }
 

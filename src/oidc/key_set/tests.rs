@@ -261,3 +261,12 @@ mod properties {
         }
     }
 }
+
+#[test]
+fn kept_keys_with_absurd_times_are_old() {
+    let kept = r#"{"jwks_uri":"https://id.example/keys","jwks":{"keys":[]},
+        "freshness":{"fetched_at":18446744073709551615,"expires_at":18446744073709551615}}"#;
+    let keys: KeySet = serde_json::from_str(kept).expect("JSON");
+    assert_eq!(keys.fetched_at(), UNIX_EPOCH);
+    assert!(!keys.is_fresh(SystemTime::now()));
+}

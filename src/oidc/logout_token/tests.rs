@@ -175,3 +175,15 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn an_endless_leeway_is_an_error() {
+    let endless = crate::oidc::IdTokenRules::new().leeway(Duration::MAX);
+    let claims = json!({
+        "iss": "https://id.example", "aud": "me", "iat": NOW, "jti": "1", "sub": "alice",
+        "events": {EVENT: {}},
+    });
+    let claims = Claims::from_slice(claims.to_string().as_bytes()).expect("claims");
+    let error = verifier().rules(endless).check_logout_token(&claims);
+    assert!(error.expect_err("no time").to_string().contains("leeway"));
+}
