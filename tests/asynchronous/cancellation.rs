@@ -11,6 +11,7 @@ use std::{
 };
 
 use oauth_twin::{BoxError, Token, TokenUpdate, oauth2::ClientCredentials};
+use serde_json::json;
 use tokio::test;
 
 use crate::{
@@ -24,7 +25,8 @@ use crate::{
     mode::{OAuth2Client, run_blocking},
     support::{
         gate::Gate,
-        server::{Reply, Server},
+        keys::new_key,
+        server::{Reply, Request, Server},
     },
 };
 
@@ -251,6 +253,49 @@ async fn close() -> TestResult {
             2,
             "told once more, and only once"
         );
+    }
+    Ok(())
+}
+
+/// The fetch of the metadata or the keys goes on for those who wait for it, and costs one request.
+#[test]
+async fn fetch_server_and_fetch_key_set() -> TestResult {
+    const PATHS: [&str; 2] = ["/.well-known/openid-configuration", "/keys"];
+    let gates = PATHS.map(|_| Gate::new());
+    let held = gates.clone();
+    let server = Server::start(move |request: &Request| {
+        let base = format!("http://{}", request.header("host").expect("a host"));
+        match PATHS.iter().position(|path| *path == request.path) {
+            Some(place) => {
+                held[place].wait();
+                let metadata = json!({"issuer": base, "jwks_uri": format!("{base}/keys")});
+                let keys = json!({"keys": [new_key("1").public_jwk()]});
+                Reply::json(200, [metadata, keys][place].clone())
+            }
+            None => Reply::text(404, ""),
+        }
+    });
+    let client = OAuth2Client::builder("id")
+        .client_secret("secret")
+        .token_endpoint(server.url("/token"))
+        .discover_later(server.url(""))
+        .build()?;
+    for (path, gate) in PATHS.into_iter().zip(gates) {
+        let fetch = || {
+            let client = client.clone();
+            async move {
+                match path {
+                    "/keys" => client.fetch_key_set().await.map(drop),
+                    _ => client.fetch_server().await.map(drop),
+                }
+            }
+        };
+        assert!(polled(fetch(), 1).await.is_none());
+        let waiting = tokio::spawn(fetch());
+        run_blocking(server.arrivals(path, 1)).await;
+        gate.open();
+        waiting.await??;
+        assert_eq!(server.count(path), 1, "{path}");
     }
     Ok(())
 }
