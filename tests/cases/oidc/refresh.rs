@@ -182,3 +182,19 @@ async fn the_age_of_the_login_is_not_checked_again() -> TestResult {
     assert_ne!(renewed.id_token(), login.token.id_token());
     Ok(())
 }
+
+#[maybe_async]
+#[test]
+async fn another_end_user_ends_the_login_without_any_keys() -> TestResult {
+    let provider = Provider::start();
+    let login = logged_in(&provider).await;
+    provider.lie(|lies| {
+        lies.refreshed = Some(json!({"sub": "bob"}));
+        lies.metadata = json!({"jwks_uri": null});
+    });
+    let client = client_of(&provider).build()?.for_token(login.token.clone());
+    let error = client.refresh_token().await.unwrap_err();
+    assert!(error.needs_login(), "{error}");
+    assert_eq!(client.token(), Some(login.token), "nothing is published");
+    Ok(())
+}
