@@ -4,7 +4,9 @@ use std::sync::Mutex;
 
 use oauth_twin::{
     Clock, ErrorCode, ErrorKind,
+    jose::Algorithm,
     oauth2::{DeviceAuthorization, DeviceAuthorizationRequest},
+    oidc::IdTokenRules,
 };
 
 use super::{test, *};
@@ -197,7 +199,15 @@ async fn a_refusal_ends_the_polling_under_any_name() -> TestResult {
 #[test]
 async fn openid_without_an_id_token_is_no_login() -> TestResult {
     let polled = Polled::new(600, |_| Reply::json(200, tokens(1, 600)));
-    let client = polled.builder().scope("profile openid").build()?;
+    let secret = "a secret of at least thirty-two bytes";
+    let rules = IdTokenRules::new().algorithms([Algorithm::HS256]);
+    let client = polled
+        .builder()
+        .issuer("https://id.example")
+        .client_secret(secret)
+        .id_token(rules)
+        .scope("profile openid")
+        .build()?;
     let device = begun(&client).await;
     assert!(device.is_openid());
     let device = serde_json::from_str(&serde_json::to_string(&device)?)?;
@@ -207,6 +217,28 @@ async fn openid_without_an_id_token_is_no_login() -> TestResult {
         .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Answer);
     assert!(error.to_string().contains("ID token"), "{error}");
+    Ok(())
+}
+
+#[maybe_async]
+#[test]
+async fn keys_out_of_reach_cost_no_code_of_a_device() -> TestResult {
+    let polled = Polled::new(600, |_| Reply::json(200, tokens(1, 600)));
+    // Without an issuer, and with keys that are nowhere.
+    for issuer in [None, Some("https://id.example")] {
+        let mut builder = polled
+            .builder()
+            .jwks_uri(polled.server.url("/authorization"))
+            .scope("openid");
+        if let Some(issuer) = issuer {
+            builder = builder.issuer(issuer);
+        }
+        let client = builder.build()?;
+        let device = begun(&client).await;
+        let outcome = client.complete_device_authorization(device).await;
+        assert!(outcome.is_err());
+        assert_eq!(polled.polls(), 0);
+    }
     Ok(())
 }
 

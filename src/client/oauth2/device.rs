@@ -10,6 +10,7 @@ use super::super::{
     oauth2::{client::OAuth2Client, login::Login},
     session::Live,
     sleep,
+    waiting::Deadline,
 };
 use crate::{
     error::{Error, Result},
@@ -97,6 +98,11 @@ impl OAuth2Client {
                 "the device authorization was made by another server than that of this client",
             ));
         }
+        let mut expected = ExpectedIdToken::default();
+        expected.asked.openid = device.is_openid();
+        // The keys are there before the code is spent.
+        let deadline = Deadline::after(live.shared.settings.timeout);
+        live.prepare(&expected, deadline).await?;
         let waiter = live
             .shared
             .device_polls
@@ -108,14 +114,14 @@ impl OAuth2Client {
                     let outcome = self.poll(&device, &leader, tick).await?;
                     leader.finish(outcome.clone());
                     live.report_login(&outcome);
-                    return self.logged_in_on_device(&live, &device, outcome?).await;
+                    return self.logged_in_on_device(&live, &expected, outcome?).await;
                 }
                 PollRole::Follow(signal) => signal.wait_for(SLICE).await,
             };
             self.session.live()?;
             tick(device.left(live.shared.settings.clock.now()))?;
             if let Some(Some(outcome)) = followed {
-                return self.logged_in_on_device(&live, &device, outcome?).await;
+                return self.logged_in_on_device(&live, &expected, outcome?).await;
             }
         }
     }
@@ -124,12 +130,10 @@ impl OAuth2Client {
     async fn logged_in_on_device(
         &self,
         live: &Live,
-        device: &DeviceAuthorization,
+        expected: &ExpectedIdToken,
         token: Token,
     ) -> Result<Login> {
-        let mut expected = ExpectedIdToken::default();
-        expected.asked.openid = device.is_openid();
-        let id_token = live.id_token_of(&token, &expected).await?;
+        let id_token = live.id_token_of(&token, expected).await?;
         self.logged_in(token, id_token)
     }
 

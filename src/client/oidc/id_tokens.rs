@@ -76,7 +76,7 @@ impl Live {
 
     /// Fetches the keys for a login that asks for an ID token, and verifies the ID token that came
     /// with its code.
-    async fn prepare(
+    pub(in super::super) async fn prepare(
         &self,
         expected: &ExpectedIdToken,
         deadline: Deadline,
