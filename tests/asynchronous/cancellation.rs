@@ -8,11 +8,12 @@ use std::{
         atomic::{AtomicUsize, Ordering},
     },
     task::Poll,
+    time::Duration,
 };
 
-use oauth_twin::{BoxError, Token, TokenUpdate, oauth2::ClientCredentials};
+use oauth_twin::{BoxError, ErrorKind, Token, TokenUpdate, oauth2::ClientCredentials};
 use serde_json::json;
-use tokio::test;
+use tokio::{runtime::Runtime, test};
 
 use crate::{
     cases::{
@@ -257,30 +258,36 @@ async fn close() -> TestResult {
     Ok(())
 }
 
-/// The fetch of the metadata or the keys goes on for those who wait for it, and costs one request.
-#[test]
-async fn fetch_server_and_fetch_key_set() -> TestResult {
-    const PATHS: [&str; 2] = ["/.well-known/openid-configuration", "/keys"];
-    let gates = PATHS.map(|_| Gate::new());
+const METADATA_AND_KEYS: [&str; 2] = ["/.well-known/openid-configuration", "/keys"];
+
+/// A server that is discovered later, whose metadata and keys wait at one gate each.
+fn discovered(gates: &[Gate; 2]) -> Result<(Server, OAuth2Client), oauth_twin::Error> {
     let held = gates.clone();
     let server = Server::start(move |request: &Request| {
         let base = format!("http://{}", request.header("host").expect("a host"));
-        match PATHS.iter().position(|path| *path == request.path) {
-            Some(place) => {
-                held[place].wait();
-                let metadata = json!({"issuer": base, "jwks_uri": format!("{base}/keys")});
-                let keys = json!({"keys": [new_key("1").public_jwk()]});
-                Reply::json(200, [metadata, keys][place].clone())
-            }
-            None => Reply::text(404, ""),
-        }
+        let place = |path: &&str| **path == *request.path;
+        let Some(place) = METADATA_AND_KEYS.iter().position(place) else {
+            return Reply::text(404, "");
+        };
+        held[place].wait();
+        let metadata = json!({"issuer": base, "jwks_uri": format!("{base}/keys")});
+        let keys = json!({"keys": [new_key("1").public_jwk()]});
+        Reply::json(200, [metadata, keys][place].clone())
     });
     let client = OAuth2Client::builder("id")
         .client_secret("secret")
         .token_endpoint(server.url("/token"))
         .discover_later(server.url(""))
         .build()?;
-    for (path, gate) in PATHS.into_iter().zip(gates) {
+    Ok((server, client))
+}
+
+/// The fetch of the metadata or the keys goes on for those who wait for it, and costs one request.
+#[test]
+async fn fetch_server_and_fetch_key_set() -> TestResult {
+    let gates = METADATA_AND_KEYS.map(|_| Gate::new());
+    let (server, client) = discovered(&gates)?;
+    for (path, gate) in METADATA_AND_KEYS.into_iter().zip(gates) {
         let fetch = || {
             let client = client.clone();
             async move {
@@ -297,5 +304,26 @@ async fn fetch_server_and_fetch_key_set() -> TestResult {
         waiting.await??;
         assert_eq!(server.count(path), 1, "{path}");
     }
+    Ok(())
+}
+
+/// A runtime that shuts down in the middle of a fetch strands nobody who waits in another one.
+#[test]
+async fn a_fetch_whose_runtime_shuts_down() -> TestResult {
+    let gates = METADATA_AND_KEYS.map(|_| Gate::new());
+    let (server, client) = discovered(&gates)?;
+    let other = Runtime::new()?;
+    let fetch = || {
+        let client = client.clone();
+        async move { client.fetch_server().await }
+    };
+    other.spawn(fetch());
+    run_blocking(server.arrivals(METADATA_AND_KEYS[0], 1)).await;
+    let waiting = tokio::spawn(fetch());
+    tokio::task::yield_now().await;
+    other.shutdown_background();
+    let fetched = tokio::time::timeout(Duration::from_secs(10), waiting).await??;
+    assert_eq!(fetched.unwrap_err().kind(), ErrorKind::Interrupted);
+    gates[0].open();
     Ok(())
 }
