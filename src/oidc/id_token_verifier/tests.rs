@@ -8,6 +8,7 @@ use crate::oidc::id_token_claims::PLACEHOLDER_SUBJECT;
 
 mod front_channel;
 mod properties;
+mod tenants;
 
 const ISSUER: &str = "https://id.example";
 const NOW: u64 = 1_700_000_000;
@@ -31,7 +32,11 @@ fn server() -> AuthorizationServer {
 fn verifier() -> IdTokenVerifier {
     let client = ClientRegistration::new("me").with_client_secret(SECRET);
     let verifier = IdTokenVerifier::new(&server(), &client).expect("an issuer");
-    verifier.clock(Clock::from_fn(|| UNIX_EPOCH + Duration::from_secs(NOW)))
+    verifier.clock(clock())
+}
+
+fn clock() -> Clock {
+    Clock::from_fn(|| UNIX_EPOCH + Duration::from_secs(NOW))
 }
 
 fn asked() -> AuthenticationRequest {

@@ -160,3 +160,19 @@ async fn a_login_can_ask_for_an_id_token_alone() -> TestResult {
     assert!(error.to_string().contains("nonce"), "{error}");
     Ok(())
 }
+
+#[maybe_async]
+#[test]
+async fn both_id_tokens_are_of_one_issuer_in_one_form() -> TestResult {
+    use oauth_twin::oidc::IdTokenRules;
+
+    let provider = Provider::start();
+    let rules = IdTokenRules::new().issuer_alias(provider.issuer(), "id.example");
+    provider.lie(|lies| lies.front_channel = json!({"iss": "id.example"}));
+    let client = client_of(&provider).id_token(rules).build()?;
+    let error = log_in(&provider, &client, hybrid()).await.unwrap_err();
+    assert!(error.to_string().contains("(iss, sub)"), "{error}");
+    provider.lie(|lies| lies.id_token = json!({"iss": "id.example"}));
+    log_in(&provider, &client, hybrid()).await?;
+    Ok(())
+}
