@@ -463,7 +463,7 @@ async fn what_cannot_be_discovered_is_named_when_the_client_is_built() {
     }
     let other = client_of("https://id.example").issuer("https://other.example");
     let text = bad_settings(other.build());
-    assert!(text.contains("issuer is another"), "{text}");
+    assert!(text.contains("issuer differs"), "{text}");
 }
 
 #[maybe_async]
