@@ -137,6 +137,10 @@ impl AuthorizationRequest {
 /// The issuer in the ID token of a callback. As that in the parameter `iss`, it is not verified: it
 /// is there to tell an honest server from the one that the user was to be redirected to.
 pub(super) fn unverified_issuer(parameters: &CallbackParameters) -> Option<Secret> {
+    // That of an error would never be verified.
+    if parameters.text("error").is_some() {
+        return None;
+    }
     let jws = Jws::parse(parameters.text("id_token")?).ok()?;
     let claims = Claims::from_slice(jws.unverified_payload()).ok()?;
     claims.issuer().map(Secret::from)

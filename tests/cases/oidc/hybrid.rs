@@ -1,5 +1,6 @@
 //! ID tokens that come with the code, or alone.
 
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use oauth_twin::oauth2::{ResponseMode, ResponseType};
 
 use super::{super::test, *};
@@ -112,12 +113,18 @@ async fn an_id_token_in_the_callback_names_the_issuer() -> TestResult {
     };
     refused_before_the_code(lie, "(`iss`)").await;
 
-    // Without an ID token there is nothing that could stand in for it.
-    let AuthorizationUrl { pending, .. } = client.create_authorization_url(hybrid())?;
-    let callback = format!("{CALLBACK}#error=access_denied&state={}", pending.state());
-    let error = client.complete_authorization(pending, &callback).await;
-    let error = error.expect_err("no issuer").to_string();
-    assert!(error.contains("(`iss`)"), "{error}");
+    // Without an ID token there is nothing that could stand in for it, and that of an error would
+    // never be verified.
+    let claims = json!({"iss": provider.server.url("")}).to_string();
+    let [header, claims] = [r#"{"alg":"ES256"}"#, &claims].map(|it| URL_SAFE_NO_PAD.encode(it));
+    for rest in [String::new(), format!("&id_token={header}.{claims}.AAAA")] {
+        let AuthorizationUrl { pending, .. } = client.create_authorization_url(hybrid())?;
+        let state = pending.state();
+        let callback = format!("{CALLBACK}#error=access_denied&state={state}{rest}");
+        let error = client.complete_authorization(pending, &callback).await;
+        let error = error.expect_err("no issuer").to_string();
+        assert!(error.contains("(`iss`)"), "{error}");
+    }
     Ok(())
 }
 
