@@ -30,7 +30,7 @@ use support::{
 
 const SAMPLES: usize = 101;
 
-/// What is beyond a goal.
+/// Figures beyond their goals.
 #[derive(Default)]
 struct Missed(Vec<String>);
 

@@ -78,14 +78,14 @@ fn run(scenario: &str, count: usize, url: &str) -> BenchResult {
     }
 }
 
-/// What is done with the async client.
+/// Operation on the async client.
 enum Async<'a> {
     Bare(Bare),
     Ours(Ours),
     /// A new child for each request, as a web back end does it.
     Child(&'a AsyncOAuth2Client),
     Header,
-    /// What `Authorize` does besides our own work.
+    /// Work of `Authorize` besides that of the library.
     AuthorizeFloor,
     Authorize,
 }

@@ -98,7 +98,7 @@ fn renewals(runtime: &Runtime) -> BenchResult {
     Ok(())
 }
 
-/// What tasks hold that wait in `send` for the renewal of one token.
+/// Memory of tasks that wait in `send` for the renewal of one token.
 fn storm(runtime: &Runtime) -> BenchResult {
     const DELAY: Duration = Duration::from_secs(2);
     let (server, client) = client(DELAY)?;

@@ -16,7 +16,7 @@ use provider::{CLIENT_ID, CLIENT_SECRET, Provider, REDIRECT_URI};
 
 type Outcome = Result<(), BoxError>;
 
-/// Where users arrive who have logged out, as registered at the provider.
+/// Address at which users arrive after a logout, as registered at the provider.
 const GOODBYE: &str = "https://app.example/goodbye";
 
 /// A web back end. It knows the issuer, and nothing else of the provider.

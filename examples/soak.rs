@@ -70,10 +70,10 @@ const STORES: usize = 4;
 const CALLERS_OF_A_STORE: usize = 10;
 /// Further tasks for each of the users whose leaders are left without a runtime.
 const CALLERS_BESIDE_UNDRIVEN: usize = 5;
-/// How long callers may take to end: `close` lasts longest.
+/// Limit of the time in which callers end: `close` lasts longest.
 const JOIN_TIMEOUT: Duration =
     Duration::from_secs(2 * CLOSE_TIMEOUT.as_secs() + 2 * SLACK.as_secs());
-/// How long tasks, threads and file descriptors may take to go after everything was closed.
+/// Limit of the time in which tasks, threads and file descriptors go after everything was closed.
 const LEAK_GRACE: Duration = Duration::from_secs(15);
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
@@ -218,7 +218,7 @@ impl Services {
         soak.counters.unclosed.fetch_add(unclosed, Ordering::SeqCst);
     }
 
-    /// How many token requests are the least in `time`.
+    /// Least number of token requests in `time`.
     fn least_requests(&self, time: Duration) -> f64 {
         let asynchronous = self.asynchronous.iter().chain([&self.undriven]);
         let asynchronous = asynchronous.map(|service| &service.users);

@@ -126,7 +126,7 @@ trait AsyncAuthorizer: Send + Sync {
     async fn headers(&self, url: &Uri) -> BenchResult<http::HeaderMap>;
 }
 
-/// What adds the token.
+/// Code that adds the token.
 enum Subject {
     Bare(Client),
     CachedHeader(Client, RwLock<HeaderValue>),

@@ -64,7 +64,7 @@ impl Server {
         format!("http://{}/token", self.address)
     }
 
-    /// How many token requests have come.
+    /// Number of token requests.
     #[allow(dead_code, reason = "not every program counts")]
     pub fn token_requests(&self) -> usize {
         self.token_requests.load(Ordering::SeqCst)

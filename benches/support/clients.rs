@@ -49,7 +49,7 @@ pub fn renewable_token() -> Token {
     token().with_refresh_token("tGzv3JOkF0XG5Qx2TlKWIA")
 }
 
-/// How a client of ours stands to renewals.
+/// Renewal settings of a client.
 #[derive(Clone, Copy, Debug)]
 pub enum Ours {
     /// No refresh token: a 401 is final.
@@ -91,7 +91,7 @@ impl Ours {
     }
 }
 
-/// How bare reqwest is set up.
+/// Settings of bare reqwest.
 #[derive(Clone, Copy, Debug)]
 pub enum Bare {
     /// As it comes.

@@ -1,4 +1,4 @@
-//! What the benches share: the clients that are compared, and a server on loopback.
+//! Shared parts of the benches: the clients that are compared, and a server on loopback.
 
 #![allow(
     dead_code,
@@ -12,7 +12,7 @@ pub mod interleaved;
 pub mod server;
 pub mod signing;
 
-/// What a bench may fail with.
+/// Error of a bench.
 pub type BenchResult<T = ()> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 /// A token endpoint's answer with members of its own, as many servers send it.

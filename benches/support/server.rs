@@ -57,7 +57,7 @@ impl Server {
         format!("http://{}{path}", self.address)
     }
 
-    /// How many token requests have come.
+    /// Number of token requests.
     pub fn token_requests(&self) -> usize {
         self.token_requests.load(Ordering::SeqCst)
     }

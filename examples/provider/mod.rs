@@ -76,7 +76,7 @@ struct Records {
 
 type Endpoint = fn(&ProviderState, &HttpMockRequest) -> HttpMockResponse;
 
-/// What a code stands for.
+/// Login that a code stands for.
 struct Code {
     /// The PKCE challenge.
     challenge: String,

@@ -20,7 +20,7 @@ struct State {
     issues: Vec<Issue>,
     /// The families that are revoked, by the number of their first token.
     revoked: HashSet<usize>,
-    /// How many token requests came, for each user.
+    /// Number of token requests of each user.
     requests: HashMap<usize, usize>,
     counts: Counts,
     /// The refresh tokens that were reused without cause.
@@ -108,7 +108,7 @@ impl Ledger {
         })
     }
 
-    /// How many token requests came for a user.
+    /// Number of token requests of a user.
     pub fn requests_of(&self, user: usize) -> usize {
         self.state()
             .requests
@@ -130,7 +130,7 @@ impl Ledger {
         }
     }
 
-    /// How long `token` had been expired at that time.
+    /// Time since the expiry of `token`.
     pub fn expired_for(&self, token: &Token, then: Instant) -> Duration {
         let state = self.state();
         let issue = number_of(token.access_token().expose_secret());

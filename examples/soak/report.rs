@@ -4,7 +4,7 @@ use std::{fmt, sync::atomic::Ordering};
 
 use crate::{counters::Soak, process::Held};
 
-/// How many tokens are named.
+/// Maximum number of tokens that are named.
 const TOKENS: usize = 10;
 
 pub struct Report<'a> {

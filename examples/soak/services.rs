@@ -111,7 +111,7 @@ impl User {
         }
     }
 
-    /// How many token requests are the least in `time`, with the default leeway.
+    /// Least number of token requests in `time`, with the default leeway.
     pub fn least_requests(&self, time: Duration) -> f64 {
         let leeway = Duration::from_secs(60).min(self.lifetime / 2);
         time.as_secs_f64() / (self.lifetime - leeway).as_secs_f64()
@@ -212,7 +212,7 @@ struct UpdateHook {
 }
 
 impl UpdateHook {
-    /// How long the hook lasts, or that it fails. It may panic.
+    /// Duration of the hook, or its failure. It may panic.
     fn fault(&self, update: &TokenUpdate) -> Result<Duration, BoxError> {
         if self.soak.faultless.load(Ordering::SeqCst) {
             return Ok(Duration::ZERO);

@@ -74,7 +74,7 @@ pub struct FaultyTokenStore<S> {
 }
 
 impl<S> FaultyTokenStore<S> {
-    /// How long the next call lags, or that it fails.
+    /// Delay of the next call, or its failure.
     fn fault(&self) -> Result<Duration, BoxError> {
         if self.soak.faultless.load(Ordering::SeqCst) {
             return Ok(Duration::ZERO);

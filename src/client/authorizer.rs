@@ -1,7 +1,7 @@
 //! Authorization of requests to an API, by a bearer token or an OAuth 1.0 signature, and the sending
 //! of them.
 //!
-//! What seldom happens (a token that has to be obtained, a 401, a signature) is in futures of its
+//! Rare steps (a token that has to be obtained, a 401, a signature) are in futures of their
 //! own, so that the future of a request stays small.
 
 mod bearer;

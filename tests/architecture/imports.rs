@@ -1,4 +1,4 @@
-//! Who may import whom.
+//! Rules about imports.
 
 use super::tokens::{Token, Words as _, names_after};
 

@@ -114,7 +114,7 @@ fn segments(path: &str) -> Vec<String> {
     path.split('/').map(str::to_owned).collect()
 }
 
-/// What stands before the unit tests, which come last.
+/// Part of a file before the unit tests, which come last.
 fn without_tests(tokens: &[Token]) -> &[Token] {
     let tests =
         (0..tokens.len()).find(|at| tokens[*at..].starts_with_words(&["mod", "tests", "{"]));

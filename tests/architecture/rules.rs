@@ -1,4 +1,4 @@
-//! What may stand where.
+//! Rules about the content of files.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,7 +11,7 @@ const FILE_LINES: usize = 400;
 /// As many files as a folder may have, without those of its folders.
 pub const FOLDER_FILES: usize = 16;
 
-/// What only the clients may know of reqwest.
+/// Names of reqwest that only the clients may use.
 const REQWEST_IO: &[&str] = &[
     "blocking",
     "Body",
@@ -90,7 +90,7 @@ pub fn names_reqwest(tokens: &[Token]) -> Vec<String> {
     named.map(|it| format!("{}: reqwest", it.line)).collect()
 }
 
-/// What was found besides the one that there has to be.
+/// Findings besides the required one.
 pub fn all_but_one(mut found: Vec<String>) -> Vec<String> {
     match found.is_empty() {
         true => vec!["the exception is not there any more".to_owned()],
@@ -141,7 +141,7 @@ fn item_after_attributes(mut tokens: &[Token]) -> Option<&str> {
     }
 }
 
-/// What follows the group in brackets that `tokens` begin with.
+/// Tokens after the group in brackets that `tokens` begin with.
 fn after_group(tokens: &[Token]) -> &[Token] {
     let mut depth = 0;
     for (at, token) in tokens.iter().enumerate() {
@@ -257,7 +257,7 @@ fn is_one_place(paths: &BTreeSet<&str>) -> bool {
     places.len() <= 1
 }
 
-/// What `use super::{…}` of a file names.
+/// Names in `use super::{…}` of a file.
 pub fn imported_from_parent(tokens: &[Token]) -> BTreeSet<String> {
     let uses = (0..tokens.len()).filter(|at| tokens[*at..].starts_with_words(&["use", "super"]));
     let names = uses.flat_map(|at| names_after(tokens, at + 2));

@@ -269,7 +269,7 @@ async fn a_repeated_attempt_has_an_assertion_of_its_own() -> TestResult {
     Ok(())
 }
 
-/// What would be found out at the first request is found out before.
+/// Faults of a setting are reported before the first request.
 #[maybe_async]
 #[test]
 async fn defaults_and_the_grant_are_validated_too() -> TestResult {

@@ -487,7 +487,7 @@ async fn a_redirect_to_another_host_is_not_followed() -> TestResult {
     Ok(())
 }
 
-/// What makes up for the fault within the call.
+/// Remedy of the fault within the call.
 #[maybe_async]
 #[test]
 async fn a_server_that_recovers_at_once_is_asked_again_within_the_call() -> TestResult {
@@ -513,7 +513,7 @@ async fn a_server_that_recovers_at_once_is_asked_again_within_the_call() -> Test
     Ok(())
 }
 
-/// What may have been done is left to the next call.
+/// A request that may have been carried out is left to the next call.
 #[maybe_async]
 #[test]
 async fn a_server_error_then_ok_works_at_the_next_call() -> TestResult {

@@ -295,7 +295,7 @@ async fn a_user_agent_of_ones_own_is_the_only_one() -> TestResult {
     Ok(())
 }
 
-/// What limits an endpoint's answer would cut an event stream off.
+/// The limit of an endpoint's response would cut an event stream off.
 #[maybe_async]
 #[test]
 async fn an_event_stream_may_be_silent_for_longer_than_an_endpoint() -> TestResult {

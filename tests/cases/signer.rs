@@ -127,7 +127,7 @@ async fn the_signer_signs_the_assertions_of_an_assertion_client() -> TestResult 
     Ok(())
 }
 
-/// Where there is a secret, or another method is named, it is not asked.
+/// The signer is not asked if there is a secret, or another method is named.
 #[maybe_async]
 #[test]
 async fn the_signer_is_not_called_for_other_client_authentication() -> TestResult {
@@ -270,7 +270,7 @@ async fn the_error_of_the_signer_is_the_source() -> TestResult {
     Ok(())
 }
 
-/// Whatever the KMS does, callers are not held up longer than by a server that hangs.
+/// Callers wait for a KMS no longer than for a server that hangs.
 #[maybe_async]
 #[test]
 async fn the_signer_is_waited_for_no_longer_than_the_timeout() -> TestResult {
@@ -329,7 +329,7 @@ impl ExternalSigner for Calls {
     }
 }
 
-/// Whatever would wait for the signature itself is an error at once.
+/// A call that would wait for its own signature is an error at once.
 #[maybe_async]
 #[test]
 async fn calls_of_the_client_within_its_signer_are_errors() -> TestResult {

@@ -210,7 +210,7 @@ async fn an_endpoint_without_tls_is_a_bad_setting() -> TestResult {
     Ok(())
 }
 
-/// What is checked when a client is built is checked when it sends, too.
+/// The checks of `build` are repeated when the client sends.
 #[maybe_async]
 #[test]
 async fn client_authentication_cannot_lead_away_from_tls() -> TestResult {

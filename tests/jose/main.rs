@@ -76,7 +76,7 @@ fn verified(token: &str, key: &VerifyingKey) -> oauth_twin::Result<Vec<u8>> {
     Ok(Jws::parse(token)?.verify(key)?.to_vec())
 }
 
-/// What one signs, the other verifies.
+/// A signature of each verifies with the other.
 fn assert_pair(signing: &SigningKey, verifying: &VerifyingKey) {
     let signature = signing.sign(b"a message").expect("a signature");
     verifying

@@ -69,7 +69,7 @@ proptest! {
         prop_assert_eq!(jws.header().key_id(), Some(&*key_id));
     }
 
-    /// Whatever byte of a token is changed, it is another one.
+    /// A token with any byte changed is another token.
     #[test]
     fn no_changed_token_verifies(at in any::<prop::sample::Index>(), byte in "[A-Za-z0-9_-]") {
         let key = pair();

@@ -218,7 +218,7 @@ proptest! {
         }
     }
 
-    /// Whatever the order, the key is found that has signed.
+    /// The key that has signed is found in any order of the keys.
     #[test]
     fn a_token_is_verified_by_its_key(
         order in Just(vec!["p-256", "ed25519", "p-384", "rsa-2048"]).prop_shuffle(),

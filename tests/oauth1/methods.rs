@@ -64,7 +64,7 @@ fn own_methods() {
     );
 }
 
-/// What is encoded once for all requests is encoded again when it has changed.
+/// Parameters that are encoded once for all requests are encoded again after a change.
 #[test]
 fn a_setting_counts_after_a_signature_too() {
     let plain = || signer().nonce("n / 1").timestamp(1);

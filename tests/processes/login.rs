@@ -120,7 +120,7 @@ fn address(terminal: &Terminal, server: &Server) -> Url {
     })
 }
 
-/// Where the server sends the browser.
+/// Address to which the server redirects the browser.
 fn callback(url: &Url, code: &str) -> Url {
     let asked = |name: &str| {
         let found = url.query_pairs().find(|(given, _)| given == name);

@@ -16,7 +16,7 @@ use crate::{
     server::{Reply, Request, Server},
 };
 
-/// How long it takes to write a row.
+/// Duration of writing a row.
 const WRITING: Duration = Duration::from_millis(100);
 
 /// Updates of children are written, slowly; the client itself has a store.

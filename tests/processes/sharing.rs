@@ -11,7 +11,7 @@ use crate::{
     strict, token_until, tokens,
 };
 
-/// What `count` processes say, blocking and async ones, that do something at once.
+/// Output of `count` processes, blocking and async ones, that do something at once.
 fn results_at_once(count: usize, command: &str, server: &Server, files: &Files) -> Vec<String> {
     let modes = MODES.into_iter().cycle().take(count);
     let processes = modes.map(|mode| {

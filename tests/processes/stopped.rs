@@ -12,7 +12,7 @@ use crate::{
     strict_after, token_until,
 };
 
-/// How long a process waits for a renewal.
+/// Limit of the wait of a process for a renewal.
 const LIMIT: Duration = Duration::from_secs(1);
 
 #[test]

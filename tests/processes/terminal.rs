@@ -62,7 +62,7 @@ impl Terminal {
         self.screen.lock().unwrap().clone()
     }
 
-    /// What `find` finds on the screen, as soon as it is there.
+    /// Text that `find` finds on the screen, as soon as it is there.
     pub fn until<T>(&self, find: impl Fn(&str) -> Option<T>) -> T {
         let begun = Instant::now();
         loop {

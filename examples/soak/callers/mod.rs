@@ -15,7 +15,7 @@ pub struct Call {
     pub log_in: bool,
     /// A task is aborted after this.
     pub abort_after: Option<Duration>,
-    /// How long the caller waits afterwards.
+    /// Wait of the caller afterwards.
     pub pause: Duration,
 }
 

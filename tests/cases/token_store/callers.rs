@@ -155,7 +155,7 @@ async fn set_token_stores_without_being_waited_for() -> TestResult {
     Ok(())
 }
 
-/// What the other process brings is revoked, and not what it has spent.
+/// The token that the other process brings is revoked, not the one that it has spent.
 #[maybe_async]
 #[test]
 async fn a_revocation_waits_for_a_renewal_of_another_process() -> TestResult {

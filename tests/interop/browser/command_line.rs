@@ -79,7 +79,7 @@ impl Program {
         self.folder.file("note")
     }
 
-    /// What was noted about browser windows, once the last of them has shown its last page.
+    /// Notes about browser windows, once the last of them has shown its last page.
     fn noted(&self, terminal: &Terminal) -> String {
         let errors = self.folder.file("note.errors");
         terminal.until(|_| {

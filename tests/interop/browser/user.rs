@@ -4,7 +4,7 @@ use std::{env, process::Command};
 
 use serde_json::Value;
 
-/// Where a file beside the tests is.
+/// Path of a file beside the tests.
 pub fn beside(name: &str) -> String {
     format!(
         "{}/tests/interop/browser/{name}",
@@ -32,7 +32,7 @@ pub fn register(metadata: &Value) {
     user(&["register", &metadata.to_string()]);
 }
 
-/// How often the provider has granted a token by that grant.
+/// Number of tokens that the provider has issued by that grant.
 pub fn count(client: &str, grant: &str) -> String {
     user(&["count", client, grant])
 }

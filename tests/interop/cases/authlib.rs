@@ -1,4 +1,4 @@
-//! What only Authlib's server has: passwords, the implicit grant, tokens in the query and the
+//! Features that only Authlib's server has: passwords, the implicit grant, tokens in the query and the
 //! body; and client credentials there, where each client has the one method it is registered for.
 
 use oauth_twin::{
@@ -27,7 +27,7 @@ fn client(id: &str) -> OAuth2ClientBuilder {
     Server::Authlib.client(id)
 }
 
-/// What the API says of a request.
+/// Response of the API to a request.
 #[maybe_async]
 async fn me(client: &OAuth2Client) -> Result<Value, Box<dyn std::error::Error>> {
     let url = format!("{}/api/me", Server::Authlib.issuer());

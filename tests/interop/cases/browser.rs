@@ -50,7 +50,7 @@ impl Page {
     }
 }
 
-/// Where a click leads.
+/// Target of a click.
 pub enum Outcome {
     Page(Page),
     /// The user is sent back to the application with this URL.

@@ -188,7 +188,7 @@ async fn a_key_that_is_elsewhere() -> TestResult {
     uses_every_endpoint(&id, &client).await
 }
 
-/// What is wrong with an assertion.
+/// Fault of an assertion.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Wrong {
     Audience,
@@ -260,7 +260,7 @@ impl Wrong {
     }
 }
 
-/// What the library adds to the server's word.
+/// Hint that the library adds to the error of the server.
 const NOT_FOR_THE_ISSUER: &str = "(the audience of the client assertion was not the issuer, which \
     most servers require; set issuer or Audience::Issuer)";
 const FOR_THE_ISSUER: &str = "(the audience of the client assertion was the issuer; some servers \

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::{TestResult, address, keys};
 use crate::mode::{maybe_async, own_client, test};
 
-/// What joserfc makes of it: its answer, or its refusal.
+/// Result of joserfc: its output, or its error.
 #[maybe_async]
 async fn theirs(operation: &str, question: Value) -> Result<Value, String> {
     let url = format!("{}/jose/{operation}", address("AUTHLIB_SERVER"));
@@ -31,7 +31,7 @@ fn claims() -> Value {
     })
 }
 
-/// What signs here: keys from their PEM, secrets from their JWK.
+/// Signing keys: private keys from PEM, secrets from JWK.
 fn signing_key(algorithm: Algorithm) -> SigningKey {
     match algorithm.is_symmetric() {
         true => SigningKey::from_jwk(algorithm, &keys::jwk(algorithm)).expect("a key"),
@@ -39,7 +39,7 @@ fn signing_key(algorithm: Algorithm) -> SigningKey {
     }
 }
 
-/// What they verify with: the key that we tell servers, or the secret.
+/// Verification keys: the public key that servers are given, or the secret.
 fn told(algorithm: Algorithm) -> Jwk {
     let public = signing_key(algorithm).public_jwk();
     public.unwrap_or_else(|| keys::jwk(algorithm))

@@ -17,7 +17,7 @@ mod web;
 /// Result of a test.
 type TestResult = Result<(), Box<dyn std::error::Error>>;
 
-/// Where a server listens that `tests/interop/run` has started.
+/// Address of a server that `tests/interop/run` has started.
 fn address(variable: &str) -> String {
     std::env::var(variable).unwrap_or_else(|_| {
         panic!("{variable} is not set: these tests are run by tests/interop/run, which starts the servers")

@@ -82,7 +82,7 @@ fn builder_for(client_key: &str, method: &SignatureMethod) -> OAuth1ClientBuilde
     builder.signature_method(method.clone())
 }
 
-/// How many requests of that client came to that end.
+/// Number of requests of that client with that outcome.
 #[maybe_async]
 async fn count(client_key: &str, end: &str) -> Result<u64, Box<dyn std::error::Error>> {
     let counts = unfollowing_client()
@@ -103,7 +103,7 @@ fn builder(client_key: &str) -> OAuth1ClientBuilder {
         .redirect_uri("https://photos.example/ready?a=%20b&c=d")
 }
 
-/// What a user's browser is sent back to, or shows.
+/// Callback URL of a user's browser, or the page that it shows.
 #[maybe_async]
 async fn visit(url: Url) -> Result<String, Box<dyn std::error::Error>> {
     let response = unfollowing_client().get(url).send().await?;
@@ -191,7 +191,7 @@ async fn two_logins_on_one_client() -> TestResult {
     Ok(())
 }
 
-/// What goes into the body of a request.
+/// Content of the body of a request.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Content {
     Nothing,

@@ -58,7 +58,7 @@ async fn complete(
     rows.insert(user, &login.token)
 }
 
-/// What the API knows of the token of a row.
+/// State of the token of a row, by the API.
 #[maybe_async]
 async fn me(client: &OAuth2Client, row: Token) -> Result<Value, BoxError> {
     let url = format!("{}/api/me", SERVER.issuer());

@@ -18,7 +18,7 @@ use super::logins::{BOTH, Server, WEB, log_in};
 use crate::mode::{CLIENT, Login, OAuth2Client, OAuth2ClientBuilder, maybe_async};
 
 const SECRET: &str = "its-secret";
-/// Where a user arrives who has logged out.
+/// Address at which users arrive after a logout.
 const GOODBYE: &str = "https://app.example/goodbye";
 
 /// Registers a client of this test alone, with this metadata beside those of all. Returns its
