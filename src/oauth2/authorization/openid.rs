@@ -169,6 +169,11 @@ pub(super) fn add_parameters(
             request.response_type.as_str()
         )));
     }
+    if request.require_acr && !openid {
+        return Err(Error::usage(
+            "require_acr needs the scope openid, as the ID token says which class was used",
+        ));
+    }
     let nonce = match &request.nonce {
         Some(nonce) if !(22..=64).contains(&nonce.expose_secret().len()) => {
             return Err(Error::usage(

@@ -160,6 +160,10 @@ fn what_contradicts_itself_or_cannot_be_checked_is_refused() {
                 .max_age(Duration::from_secs(2)),
         ),
         ("acr_values", openid().require_acr()),
+        (
+            "scope openid",
+            AuthorizationRequest::new().acr_values(["a"]).require_acr(),
+        ),
         ("claims", openid().claims(json!([]))),
         ("claims", openid().param("claims", "{")),
         (
