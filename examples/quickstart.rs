@@ -19,6 +19,7 @@ use std::{
 use oauth_twin::{
     AsyncOAuth2Client, ErrorKind, OAuth2Client, Token, TokenUpdate,
     oauth2::{AuthorizationRequest, ClientCredentials},
+    oidc::IdToken,
 };
 use provider::{CLIENT_ID, CLIENT_SECRET, LIFETIME, Provider, REDIRECT_URI};
 use tokio::{runtime::Runtime, task::JoinSet};
@@ -113,6 +114,24 @@ fn in_plain_main(story: &Story<'_>) -> Outcome {
     let said = client.introspect(login.token.access_token(), None)?;
     story.line("revoked", &format!("active: {}", said.is_active()), [5, 1])?;
 
+    // OpenID Connect: the ID token says who has logged in. The provider changes its key in between.
+    let back_end = OAuth2Client::builder(CLIENT_ID)
+        .client_secret(CLIENT_SECRET)
+        .clock(story.0.clock())
+        .configure_http(|http| http.no_proxy())
+        .discover(story.0.url(""))?
+        .redirect_uri(REDIRECT_URI)
+        .build()?;
+    for (issued, key) in [(6, "verified"), (7, "signed with a new key, verified")] {
+        let request = AuthorizationRequest::new().scope("openid");
+        let created = back_end.begin_authorization(request)?;
+        let callback = story.0.user_logs_in(&created.url);
+        let login = back_end.complete_authorization(created.pending, &callback)?;
+        story.user(login.id_token, key, issued)?;
+        story.0.rotate_keys();
+    }
+    back_end.close()?;
+
     client.close()?;
     let error = client.get(&report).send().expect_err("a closed client");
     story.closed(&error)
@@ -192,6 +211,27 @@ async fn in_a_runtime(story: &Story<'_>) -> Outcome {
     let said = client.introspect(login.token.access_token(), None).await?;
     story.line("revoked", &format!("active: {}", said.is_active()), [5, 1])?;
 
+    // OpenID Connect: the ID token says who has logged in. The provider changes its key in between.
+    let back_end = AsyncOAuth2Client::builder(CLIENT_ID)
+        .client_secret(CLIENT_SECRET)
+        .clock(story.0.clock())
+        .configure_http(|http| http.no_proxy())
+        .discover(story.0.url(""))
+        .await?
+        .redirect_uri(REDIRECT_URI)
+        .build()?;
+    for (issued, key) in [(6, "verified"), (7, "signed with a new key, verified")] {
+        let request = AuthorizationRequest::new().scope("openid");
+        let created = back_end.begin_authorization(request).await?;
+        let callback = story.0.user_logs_in(&created.url);
+        let login = back_end
+            .complete_authorization(created.pending, &callback)
+            .await?;
+        story.user(login.id_token, key, issued)?;
+        story.0.rotate_keys();
+    }
+    back_end.close().await?;
+
     client.close().await?;
     let error = client
         .get(&report)
@@ -263,6 +303,12 @@ impl Story<'_> {
         )
     }
 
+    fn user(&self, id_token: Option<IdToken>, key: &str, issued: usize) -> Outcome {
+        let id_token = id_token.ok_or("there is no ID token")?;
+        let user = id_token.claims().subject();
+        self.line("an ID token", &format!("{user}, {key}"), [issued, 1])
+    }
+
     fn closed(&self, error: &oauth_twin::Error) -> Outcome {
         if error.kind() != ErrorKind::Closed {
             return Err("the client is not closed".into());
@@ -270,6 +316,6 @@ impl Story<'_> {
         if UPDATES.swap(0, Ordering::SeqCst) != 4 {
             return Err("update_token was not called once for each token".into());
         }
-        self.line("closed, then a call", &format!("error: {error}"), [5, 1])
+        self.line("closed, then a call", &format!("error: {error}"), [7, 1])
     }
 }

@@ -81,7 +81,7 @@ fn confidential() -> OAuth2ClientBuilder {
 
 #[maybe_async]
 #[test]
-async fn a_server_that_is_discovered_is_used() -> TestResult {
+async fn oidcc_client_test_discovery_openid_config() -> TestResult {
     let server = Provider::default().start();
     let builder = confidential().discover(server.url("")).await?;
     let client = builder.grant(ClientCredentials::new()).build()?;
@@ -231,7 +231,7 @@ async fn metadata_are_fetched_again_when_their_lifetime_has_ended() -> TestResul
 
 #[maybe_async]
 #[test]
-async fn another_issuer_is_refused_and_shown() -> TestResult {
+async fn oidcc_client_test_discovery_issuer_mismatch() -> TestResult {
     for other in ["https://other.example", "http://127.0.0.1/", ""] {
         let (_, server) = with_change("issuer", json!(other));
         let errors = [
