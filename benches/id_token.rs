@@ -1,5 +1,5 @@
-//! The verification of an ID token, with all checks of a login, beside *ring*'s bare verification of
-//! the same signature: turn by turn in one run.
+//! The verification of an ID token, with all checks of a login, and a whole login without its
+//! requests, beside *ring*'s bare verification of the same signature: turn by turn in one run.
 
 mod support;
 
@@ -10,12 +10,14 @@ use std::{
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use oauth_twin::{
-    BoxError, Token,
+    BoxError, Result, Token,
+    http::Response,
     jose::{Algorithm, Claims, JwkSet},
     oauth2::{
-        AuthorizationEndpoint, AuthorizationRequest, AuthorizationServer, ClientRegistration,
+        AuthorizationEndpoint, AuthorizationRequest, AuthorizationServer, AuthorizationUrl,
+        ClientRegistration, TokenEndpoint,
     },
-    oidc::{IdTokenRules, IdTokenVerifier},
+    oidc::{IdToken, IdTokenRules, IdTokenVerifier},
 };
 use ring::signature::{
     ECDSA_P256_SHA256_FIXED, ED25519, RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents,
@@ -45,7 +47,8 @@ fn main() -> BenchResult {
 
 fn measure(case: &Case) -> BenchResult {
     let server = AuthorizationServer::new(ISSUER)
-        .with_authorization_endpoint("https://id.example.com/authorize");
+        .with_authorization_endpoint("https://id.example.com/authorize")
+        .with_token_endpoint("https://id.example.com/token");
     let client =
         ClientRegistration::new(CLIENT_ID).with_redirect_uris(["https://app.example.com/callback"]);
     let request = AuthorizationRequest::new().scope("openid").nonce(NONCE);
@@ -62,20 +65,30 @@ fn measure(case: &Case) -> BenchResult {
         .with_expires_at(now + Duration::from_secs(3600))
         .with("nonce", NONCE)
         .sign(&key)?;
-    let token: Token = serde_json::from_value(json!({
+    let answer = json!({
         "access_token": "SlAV32hkKG", "token_type": "Bearer", "id_token": id_token.expose_secret(),
-    }))?;
+    });
+    let token: Token = serde_json::from_value(answer.clone())?;
     let keys = JwkSet::new(key.public_jwk());
     let rules = IdTokenRules::new().algorithms([case.algorithm]);
     let verifier = IdTokenVerifier::new(&server, &client)?.rules(rules);
     let bare = Bare::new(case, id_token.expose_secret())?;
     verifier.verify(&token, &keys, &asked)?;
     assert!(bare.verifies());
+    let login = Login {
+        authorization_endpoint: AuthorizationEndpoint::new(&server, &client)?,
+        token_endpoint: TokenEndpoint::new(&server, &client)?,
+        answer: answer.to_string(),
+        verifier: &verifier,
+        keys: &keys,
+    };
+    login.run()?;
 
-    let [ours, bare] = measured(
+    let [login, ours, bare] = measured(
         TURNS,
         10,
         [
+            &mut || drop(black_box(login.run().ok())),
             &mut || {
                 drop(black_box(
                     verifier.verify(black_box(&token), &keys, &asked).ok(),
@@ -85,13 +98,42 @@ fn measure(case: &Case) -> BenchResult {
         ],
     );
     println!(
-        "{}: {:.1} us; beside the bare verification ({:.1} us) {:.2}",
+        "{}: {:.1} us; beside the bare verification ({:.1} us) {:.2}; a login without its requests {:.1} us",
         case.algorithm,
         ours / 1e3,
         bare / 1e3,
-        ours / bare
+        ours / bare,
+        login / 1e3
     );
     Ok(())
+}
+
+/// A login by the code flow, all but its requests.
+struct Login<'a> {
+    authorization_endpoint: AuthorizationEndpoint,
+    token_endpoint: TokenEndpoint,
+    answer: String,
+    verifier: &'a IdTokenVerifier,
+    keys: &'a JwkSet,
+}
+
+impl Login<'_> {
+    fn run(&self) -> Result<IdToken> {
+        let request = AuthorizationRequest::new().scope("openid").nonce(NONCE);
+        let AuthorizationUrl { pending, .. } = self.authorization_endpoint.request(request)?;
+        let asked = pending.authentication();
+        let callback = format!(
+            "https://app.example.com/callback?code=SplxlOBeZQQYbYS6WxSbIA&state={}",
+            pending.state()
+        );
+        let grant = pending.authorization_response(&callback)?;
+        let request = self.token_endpoint.request(&grant)?;
+        let response = Response::new(self.answer.clone().into_bytes());
+        let token = self
+            .token_endpoint
+            .read_response(&request, response.into())?;
+        self.verifier.verify(&token, self.keys, &asked)
+    }
 }
 
 /// *ring*'s verification, with key and signature decoded.
