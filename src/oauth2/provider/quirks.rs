@@ -42,7 +42,7 @@ const ZOHO: &[&str] = &[
 const WECHAT: &[&str] = &["api.weixin.qq.com"];
 
 /// The names that providers have for `invalid_grant` in the response to a refresh.
-const REFUSED_REFRESH_TOKENS: [RefusedRefreshToken; 15] = [
+const REFUSED_REFRESH_TOKENS: [RefusedRefreshToken; 16] = [
     // GitHub, with status 200:
     // https://docs.github.com/apps/creating-github-apps/authenticating-with-a-github-app/refreshing-user-access-tokens
     anywhere("bad_refresh_token"),
@@ -69,9 +69,11 @@ const REFUSED_REFRESH_TOKENS: [RefusedRefreshToken; 15] = [
         "unauthorized_client",
         "refresh_token is invalid",
     ),
-    // Twitch, with the text of the status in `error`:
+    // Twitch, with the text of the status in `error`, or without it:
     // https://dev.twitch.tv/docs/authentication/refresh-tokens/
+    // https://github.com/twitchdev/issues/issues/1037
     at(&["id.twitch.tv"], "Bad Request", "Invalid refresh token"),
+    at(&["id.twitch.tv"], "400", "Invalid refresh token"),
     // Zoom, with status 401: https://developers.zoom.us/docs/integrations/oauth/
     at(&["zoom.us"], "invalid_request", "Invalid Token"),
     // Strava, in a list: https://developers.strava.com/docs/authentication/
@@ -270,12 +272,7 @@ mod tests {
     fn errors_under_any_name() {
         for (members, code, description) in [
             (json!({"error": "a", "error_description": "b"}), "a", "b"),
-            (
-                json!({"error": "a", "message": "b", "status": 400}),
-                "a",
-                "b",
-            ),
-            (json!({"error": "a", "reason": "b"}), "a", "b"),
+            (json!({"error": "a", "reason": "b", "status": 4}), "a", "b"),
             (json!({"errorCode": "a", "errorSummary": "b"}), "a", "b"),
             (json!({"errcode": 40030, "errmsg": "b"}), "40030", "b"),
             (
@@ -283,11 +280,7 @@ mod tests {
                 "a",
                 "b",
             ),
-            (
-                json!({"error": {"code": "a", "type": "x", "message": "b"}}),
-                "a",
-                "b",
-            ),
+            (json!({"error": {"code": "a", "message": "b"}}), "a", "b"),
             (
                 json!({"errors": [{"errorType": "a", "message": "b"}], "success": false}),
                 "a",
@@ -305,6 +298,30 @@ mod tests {
                 let expected = (code.to_owned(), Some(description.to_owned()));
                 assert_eq!(found, Some(expected), "{members}");
             }
+        }
+    }
+
+    #[test]
+    fn responses_as_they_were_reported() {
+        for (members, code, description) in [
+            (
+                json!({"status": 400, "message": "Invalid refresh token"}),
+                "400",
+                "Invalid refresh token",
+            ),
+            (
+                json!({"message": "Bad Request", "errors": [
+                    {"resource": "RefreshToken", "field": "refresh_token", "code": "invalid"}]}),
+                "invalid",
+                "RefreshToken",
+            ),
+        ] {
+            let expected = (code.to_owned(), Some(description.to_owned()));
+            assert_eq!(
+                reported(members.clone(), false),
+                Some(expected),
+                "{members}"
+            );
         }
     }
 
@@ -363,6 +380,15 @@ mod tests {
             ),
             ("zoom.us", "invalid_request", Some("Invalid Token!"), true),
             ("id.example", "invalid_scope", None, false),
+            ("www.strava.com", "invalid", Some("RefreshToken"), true),
+            (
+                "www.strava.com",
+                "invalid",
+                Some("AuthorizationCode"),
+                false,
+            ),
+            ("id.twitch.tv", "400", Some("Invalid refresh token"), true),
+            ("id.twitch.tv", "400", Some("missing client id"), false),
         ] {
             assert_eq!(
                 refuses_refresh_token(host, code, description),
