@@ -7,7 +7,10 @@
 
 mod provider;
 
-use oauth_twin::{AsyncOAuth2Client, FileTokenStore, InteractiveLogin, OAuth2Client, Result};
+use oauth_twin::{
+    AsyncOAuth2Client, BoxError, FileTokenStore, InteractiveLogin, OAuth2Client, Result,
+    http_client_builder,
+};
 use provider::{CLIENT_ID, CLIENT_SECRET, Provider};
 
 /// The blocking client, in a script.
@@ -47,7 +50,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let runtime = tokio::runtime::Runtime::new()?;
     for _run in 0..2 {
         // Without `open_with`, the user's own browser.
-        let login = InteractiveLogin::new().open_with(provider.browser());
+        let login = InteractiveLogin::new().open_with(provider.browser(load));
         println!("{}", blocking(&provider, &file("blocking"), login.clone())?);
         println!(
             "{}",
@@ -56,5 +59,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     assert_eq!(provider.count().logins, 2);
     std::fs::remove_dir_all(folder)?;
+    Ok(())
+}
+
+/// Loads a page, as a browser does.
+fn load(url: String) -> Result<(), BoxError> {
+    let answer = http_client_builder().build()?.get(url).send()?;
+    answer.error_for_status()?;
     Ok(())
 }

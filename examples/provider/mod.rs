@@ -173,15 +173,15 @@ impl Provider {
         openid::logged_out(url).expect("a logout")
     }
 
-    /// A user's browser, which logs in at any address that it opens and loads the callback.
-    pub fn browser(&self) -> impl Fn(&Url) -> Result<(), BoxError> + Send + Sync + use<> {
+    /// A user's browser, which logs in at any address that it opens and loads the callback by `load`.
+    pub fn browser(
+        &self,
+        load: fn(String) -> Result<(), BoxError>,
+    ) -> impl Fn(&Url) -> Result<(), BoxError> + Send + Sync + use<> {
         let state = self.state.clone();
         move |url| {
             let asked = url.query_pairs().into_owned().collect();
-            let callback = state.logged_in(&asked).ok_or("no login")?;
-            let browser = oauth_twin::http_client_builder().build()?;
-            browser.get(callback).send()?.error_for_status()?;
-            Ok(())
+            load(state.logged_in(&asked).ok_or("no login")?)
         }
     }
 
