@@ -67,7 +67,7 @@ pub use {
     lifecycle::update::TokenUpdate,
     oauth2::token::Token,
     secret::Secret,
-    token_store::{FileTokenStore, Lease, StoredToken},
+    token_store::{FileTokenStore, Lease, StoredToken, UserKey},
 };
 
 #[cfg(feature = "async")]

@@ -1,5 +1,6 @@
 //! A token in a file.
 
+mod app;
 mod next_file;
 mod regular_file;
 

@@ -10,5 +10,8 @@ mod lease;
 mod private_files;
 
 mod stored_token;
+mod user_key;
 
-pub use {file_token_store::FileTokenStore, lease::Lease, stored_token::StoredToken};
+pub use {
+    file_token_store::FileTokenStore, lease::Lease, stored_token::StoredToken, user_key::UserKey,
+};
