@@ -14,6 +14,13 @@ impl Error {
         Cause::new(ErrorKind::Login, what.into()).into()
     }
 
+    /// The same, with the reason for the login.
+    #[allow(dead_code, reason = "only the clients send")]
+    pub(crate) fn login_because(what: impl Into<String>, source: impl Into<BoxError>) -> Self {
+        let cause = Cause::new(ErrorKind::Login, what.into());
+        cause.with_source(source.into()).into()
+    }
+
     /// A failure of the store before anything was renewed. Without a source, the holder of the
     /// lease was too slow.
     pub(crate) fn store(what: &'static str, source: Option<BoxError>) -> Self {

@@ -31,6 +31,17 @@ impl Scope {
         self.0.is_empty()
     }
 
+    /// The scope with what `other` has beside it, each scope token once.
+    pub(crate) fn including(&self, other: &Self) -> Self {
+        let mut tokens: Vec<&str> = Vec::new();
+        for token in self.0.split(' ').chain(other.0.split(' ')) {
+            if !token.is_empty() && !tokens.contains(&token) {
+                tokens.push(token);
+            }
+        }
+        tokens.into_iter().collect()
+    }
+
     /// Checks the syntax of the scope: printable ASCII without `"` and `\`.
     ///
     /// Builders of clients call it, and so do authorization requests.
@@ -111,6 +122,18 @@ mod tests {
         let scope: Scope = vec!["a".to_owned(), "b".to_owned()].into();
         assert_eq!(scope.as_str(), "a b");
         assert!(Scope::from(Vec::<String>::new()).is_empty());
+    }
+
+    #[test]
+    fn a_union_has_each_scope_token_once_in_order() {
+        for (one, other, union) in [
+            ("a b", "b c", "a b c"),
+            ("", "a", "a"),
+            ("a  a", "", "a"),
+            ("ab", "a", "ab a"),
+        ] {
+            assert_eq!(Scope::from(one).including(&other.into()).as_str(), union);
+        }
     }
 
     #[test]

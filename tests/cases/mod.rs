@@ -94,6 +94,7 @@ pub mod sequences;
 mod server;
 mod settings;
 mod signer;
+mod step_up;
 #[cfg(feature = "rustls")]
 mod tls;
 pub mod token_store;

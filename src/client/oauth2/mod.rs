@@ -7,6 +7,7 @@ mod device;
 mod login;
 mod logout;
 mod server;
+mod step_up;
 mod userinfo;
 
 pub use {builder::*, client::*, login::*};

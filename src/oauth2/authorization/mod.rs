@@ -8,3 +8,4 @@ pub(crate) mod pkce;
 pub(crate) mod request;
 pub(crate) mod response;
 pub(crate) mod response_type;
+pub(crate) mod step_up;

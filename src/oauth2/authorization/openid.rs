@@ -232,7 +232,7 @@ pub(super) fn add_parameters(
         nonce,
         max_age,
         not_before: (max_age == Some(0) || prompt.contains(&"login")).then_some(now.as_secs()),
-        acr: acr(request)?,
+        acr: acr(request, openid)?,
         subject: None,
         ..AuthenticationRequest::default()
     };
@@ -302,8 +302,9 @@ const RESPONSE_MODES: [&str; 7] = [
 ];
 
 /// The authentication context classes of which one is required.
-fn acr(request: &AuthorizationRequest) -> Result<Vec<String>> {
-    if !request.require_acr {
+fn acr(request: &AuthorizationRequest, openid: bool) -> Result<Vec<String>> {
+    let is_required = request.require_acr || (request.acr_is_challenged && openid);
+    if !is_required {
         return Ok(Vec::new());
     }
     let acr_values = value(request, "acr_values").unwrap_or_default();

@@ -41,6 +41,8 @@ pub struct AuthorizationRequest {
     pub(crate) nonce: Option<Secret>,
     /// Whether one of the `acr_values` is required.
     pub(crate) require_acr: bool,
+    /// Whether one of the `acr_values` is required of the ID token, if there is one.
+    pub(crate) acr_is_challenged: bool,
     /// The parameters that have a method of their own, in order of their calls.
     pub(crate) own: Form,
     pub(crate) parameters: Form,
@@ -59,6 +61,7 @@ impl Default for AuthorizationRequest {
             pkce: Pkce::S256,
             nonce: None,
             require_acr: false,
+            acr_is_challenged: false,
             own: Form::new(),
             parameters: Form::new(),
             expires_in: Duration::from_secs(3600),
