@@ -4,6 +4,7 @@
 //! Rare steps (a token that has to be obtained, a 401, a signature) are in futures of their
 //! own, so that the future of a request stays small.
 
+mod attempt;
 mod bearer;
 mod signed;
 
@@ -15,27 +16,27 @@ use super::{
     session::{Live, Session},
 };
 use crate::error::Result;
-pub(super) use bearer::FirstTry;
+use attempt::FirstAttempt;
 
-/// Client of a request.
-pub(super) enum RequestingClient {
+/// What a request is authorised by.
+pub(super) enum Authorizer {
     Bearer(Session),
     Signed(SignedSession),
 }
 
-impl From<&Session> for RequestingClient {
+impl From<&Session> for Authorizer {
     fn from(session: &Session) -> Self {
         Self::Bearer(session.clone())
     }
 }
 
-impl From<&SignedSession> for RequestingClient {
+impl From<&SignedSession> for Authorizer {
     fn from(session: &SignedSession) -> Self {
         Self::Signed(session.clone())
     }
 }
 
-impl RequestingClient {
+impl Authorizer {
     /// Creates a request on the connections of the client.
     #[inline]
     pub(super) fn request(
@@ -53,7 +54,7 @@ impl RequestingClient {
 /// Beginning of a request.
 pub(super) enum Begun<T> {
     /// It has its token and is sent.
-    Sent(FirstTry, T),
+    Sent(FirstAttempt, T),
     /// Something has to be done first.
     Unready(Box<Unready>),
 }
@@ -66,13 +67,13 @@ pub(super) struct Unready {
 
 enum UnreadyClient {
     /// The request is sent unchanged.
-    Withholding(RequestingClient),
+    Withholding(Authorizer),
     Signing(SignedSession),
     /// A token has to be obtained first.
     Waiting(Session, Live),
 }
 
-impl RequestingClient {
+impl Authorizer {
     /// Sends a request by `execute` with the token of the client, if that needs no more than that.
     ///
     /// No async function: all that it borrows would be kept in the future.
@@ -88,7 +89,7 @@ impl RequestingClient {
             Self::Signed(session) => UnreadyClient::Signing(session),
             Self::Bearer(session) => {
                 let live = session.live()?;
-                match FirstTry::new(session, &live, &mut request)? {
+                match FirstAttempt::new(session, &live, &mut request)? {
                     Ok(first) => {
                         let connections = live.shared.transport.resources(&mut request)?;
                         return Ok(Begun::Sent(first, execute(connections, request)));
@@ -113,7 +114,7 @@ impl Unready {
 }
 
 #[maybe_async]
-impl RequestingClient {
+impl Authorizer {
     /// Sends a request unchanged.
     pub(super) async fn execute(self, mut request: http::Request) -> Result<http::Response> {
         let executed = match self {

@@ -9,7 +9,7 @@ use reqwest::{
 use serde::Serialize;
 
 use super::{
-    authorizer::{Begun, RequestingClient},
+    authorizer::{Authorizer, Begun},
     boxed, execute, http, maybe_async,
 };
 use crate::error::Result;
@@ -38,17 +38,17 @@ paired! {
     /// origin after another was visited. Redirects of signed requests are returned.
     #[must_use = "a request does nothing until it is sent"]
     pub struct RequestBuilder | AsyncRequestBuilder {
-        client: RequestingClient,
+        authorizer: Authorizer,
         inner: Result<http::RequestBuilder>,
         withhold_token: bool,
     }
 }
 
 impl RequestBuilder {
-    pub(super) fn new(client: RequestingClient, method: Method, url: impl IntoUrl) -> Self {
+    pub(super) fn new(authorizer: Authorizer, method: Method, url: impl IntoUrl) -> Self {
         Self {
-            inner: client.request(method, url),
-            client,
+            inner: authorizer.request(method, url),
+            authorizer,
             withhold_token: false,
         }
     }
@@ -115,7 +115,7 @@ impl RequestBuilder {
     #[inline]
     fn begin<T>(self, execute: impl FnOnce(&http::Client, http::Request) -> T) -> Result<Begun<T>> {
         let request = self.inner?.build()?;
-        self.client.begin(request, self.withhold_token, execute)
+        self.authorizer.begin(request, self.withhold_token, execute)
     }
 
     /// Leaves out the token or the signature; the request uses the client's connections.
