@@ -1,6 +1,10 @@
 //! Store of a token outside of the client.
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{
+    future::{Future, ready},
+    sync::Arc,
+    time::Duration,
+};
 
 use crate::{
     asynchronous::{
@@ -8,6 +12,7 @@ use crate::{
         client::{AsyncAssertionClientBuilder, AsyncOAuth2ClientBuilder},
     },
     error::{BoxError, Error},
+    oauth2::client::RegisteredClient,
     token_store::{FileTokenStore, Lease, StoredToken},
 };
 
@@ -98,6 +103,36 @@ pub trait AsyncTokenStore: Send + Sync {
     /// Any failure to acquire it; the client then renews nothing.
     fn lease(&self, time: Duration)
     -> impl Future<Output = Result<Option<Lease>, BoxError>> + Send;
+
+    /// Returns the registration of the client at `issuer`, if one is kept. A client that registers
+    /// itself looks here first. By default nothing is kept.
+    ///
+    /// # Errors
+    ///
+    /// Any failure to read; the client then does not register.
+    fn load_registration(
+        &self,
+        issuer: &str,
+    ) -> impl Future<Output = Result<Option<RegisteredClient>, BoxError>> + Send {
+        let _ = issuer;
+        ready(Ok(None))
+    }
+
+    /// Keeps the registration of the client at `issuer` instead of the one that is kept, or with none
+    /// removes it. A new one is kept under the lease. By default nothing is kept, and a client registers
+    /// again at each start.
+    ///
+    /// # Errors
+    ///
+    /// Any failure to store.
+    fn save_registration(
+        &self,
+        issuer: &str,
+        registration: Option<&RegisteredClient>,
+    ) -> impl Future<Output = Result<(), BoxError>> + Send {
+        let _ = (issuer, registration);
+        ready(Ok(()))
+    }
 }
 
 impl<S: AsyncTokenStore + ?Sized> AsyncTokenStore for Arc<S> {
@@ -111,6 +146,18 @@ impl<S: AsyncTokenStore + ?Sized> AsyncTokenStore for Arc<S> {
 
     async fn lease(&self, time: Duration) -> Result<Option<Lease>, BoxError> {
         (**self).lease(time).await
+    }
+
+    async fn load_registration(&self, issuer: &str) -> Result<Option<RegisteredClient>, BoxError> {
+        (**self).load_registration(issuer).await
+    }
+
+    async fn save_registration(
+        &self,
+        issuer: &str,
+        registration: Option<&RegisteredClient>,
+    ) -> Result<(), BoxError> {
+        (**self).save_registration(issuer, registration).await
     }
 }
 
@@ -130,6 +177,21 @@ impl AsyncTokenStore for FileTokenStore {
         let store = self.clone();
         on_thread(move || store.try_lease()).await
     }
+
+    async fn load_registration(&self, issuer: &str) -> Result<Option<RegisteredClient>, BoxError> {
+        let (store, issuer) = (self.clone(), issuer.to_owned());
+        on_thread(move || store.read_registration(&issuer)).await
+    }
+
+    async fn save_registration(
+        &self,
+        issuer: &str,
+        registration: Option<&RegisteredClient>,
+    ) -> Result<(), BoxError> {
+        let (store, issuer) = (self.clone(), issuer.to_owned());
+        let registration = registration.cloned();
+        on_thread(move || store.replace_registration(&issuer, registration.as_ref())).await
+    }
 }
 
 async fn on_thread<T: Send + 'static>(
@@ -144,7 +206,12 @@ pub(super) trait AnyStore: Send + Sync {
     fn load(self: Arc<Self>) -> BoxFuture<Option<StoredToken>>;
     fn save(self: Arc<Self>, next: StoredToken) -> BoxFuture<bool>;
     fn lease(self: Arc<Self>, time: Duration) -> BoxFuture<Option<Lease>>;
+    fn load_registration(self: Arc<Self>, issuer: String) -> BoxFuture<KeptRegistration>;
+    fn save_registration(self: Arc<Self>, issuer: String, kept: KeptRegistration) -> BoxFuture<()>;
 }
+
+/// Registration that is kept, if there is one.
+type KeptRegistration = Option<RegisteredClient>;
 
 impl<S: AsyncTokenStore + 'static> AnyStore for S {
     fn load(self: Arc<Self>) -> BoxFuture<Option<StoredToken>> {
@@ -157,6 +224,16 @@ impl<S: AsyncTokenStore + 'static> AnyStore for S {
 
     fn lease(self: Arc<Self>, time: Duration) -> BoxFuture<Option<Lease>> {
         Box::pin(async move { AsyncTokenStore::lease(&*self, time).await })
+    }
+
+    fn load_registration(self: Arc<Self>, issuer: String) -> BoxFuture<KeptRegistration> {
+        Box::pin(async move { AsyncTokenStore::load_registration(&*self, &issuer).await })
+    }
+
+    fn save_registration(self: Arc<Self>, issuer: String, kept: KeptRegistration) -> BoxFuture<()> {
+        Box::pin(
+            async move { AsyncTokenStore::save_registration(&*self, &issuer, kept.as_ref()).await },
+        )
     }
 }
 

@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use crate::{
     blocking::client::{AssertionClientBuilder, OAuth2ClientBuilder},
     error::BoxError,
+    oauth2::client::RegisteredClient,
     token_store::{FileTokenStore, Lease, StoredToken},
 };
 
@@ -101,6 +102,33 @@ pub trait TokenStore: Send + Sync {
     ///
     /// Any failure to acquire it; the client then renews nothing.
     fn lease(&self, time: Duration) -> Result<Option<Lease>, BoxError>;
+
+    /// Returns the registration of the client at `issuer`, if one is kept. A client that registers
+    /// itself looks here first. By default nothing is kept.
+    ///
+    /// # Errors
+    ///
+    /// Any failure to read; the client then does not register.
+    fn load_registration(&self, issuer: &str) -> Result<Option<RegisteredClient>, BoxError> {
+        let _ = issuer;
+        Ok(None)
+    }
+
+    /// Keeps the registration of the client at `issuer` instead of the one that is kept, or with none
+    /// removes it. A new one is kept under the lease. By default nothing is kept, and a client registers
+    /// again at each start.
+    ///
+    /// # Errors
+    ///
+    /// Any failure to store.
+    fn save_registration(
+        &self,
+        issuer: &str,
+        registration: Option<&RegisteredClient>,
+    ) -> Result<(), BoxError> {
+        let _ = (issuer, registration);
+        Ok(())
+    }
 }
 
 impl<S: TokenStore + ?Sized> TokenStore for Arc<S> {
@@ -114,6 +142,18 @@ impl<S: TokenStore + ?Sized> TokenStore for Arc<S> {
 
     fn lease(&self, time: Duration) -> Result<Option<Lease>, BoxError> {
         (**self).lease(time)
+    }
+
+    fn load_registration(&self, issuer: &str) -> Result<Option<RegisteredClient>, BoxError> {
+        (**self).load_registration(issuer)
+    }
+
+    fn save_registration(
+        &self,
+        issuer: &str,
+        registration: Option<&RegisteredClient>,
+    ) -> Result<(), BoxError> {
+        (**self).save_registration(issuer, registration)
     }
 }
 
@@ -129,6 +169,18 @@ impl TokenStore for FileTokenStore {
     fn lease(&self, _time: Duration) -> Result<Option<Lease>, BoxError> {
         self.try_lease()
     }
+
+    fn load_registration(&self, issuer: &str) -> Result<Option<RegisteredClient>, BoxError> {
+        self.read_registration(issuer)
+    }
+
+    fn save_registration(
+        &self,
+        issuer: &str,
+        registration: Option<&RegisteredClient>,
+    ) -> Result<(), BoxError> {
+        self.replace_registration(issuer, registration)
+    }
 }
 
 /// Store of any type.
@@ -136,7 +188,16 @@ pub(super) trait AnyStore: Send + Sync {
     fn load(self: Arc<Self>) -> Result<Option<StoredToken>, BoxError>;
     fn save(self: Arc<Self>, next: StoredToken) -> Result<bool, BoxError>;
     fn lease(self: Arc<Self>, time: Duration) -> Result<Option<Lease>, BoxError>;
+    fn load_registration(self: Arc<Self>, issuer: String) -> Result<KeptRegistration, BoxError>;
+    fn save_registration(
+        self: Arc<Self>,
+        issuer: String,
+        kept: KeptRegistration,
+    ) -> Result<(), BoxError>;
 }
+
+/// Registration that is kept, if there is one.
+type KeptRegistration = Option<RegisteredClient>;
 
 impl<S: TokenStore + 'static> AnyStore for S {
     fn load(self: Arc<Self>) -> Result<Option<StoredToken>, BoxError> {
@@ -149,6 +210,18 @@ impl<S: TokenStore + 'static> AnyStore for S {
 
     fn lease(self: Arc<Self>, time: Duration) -> Result<Option<Lease>, BoxError> {
         TokenStore::lease(&*self, time)
+    }
+
+    fn load_registration(self: Arc<Self>, issuer: String) -> Result<KeptRegistration, BoxError> {
+        TokenStore::load_registration(&*self, &issuer)
+    }
+
+    fn save_registration(
+        self: Arc<Self>,
+        issuer: String,
+        kept: KeptRegistration,
+    ) -> Result<(), BoxError> {
+        TokenStore::save_registration(&*self, &issuer, kept.as_ref())
     }
 }
 

@@ -6,13 +6,14 @@ use std::time::{Duration, Instant};
 use reqwest::StatusCode;
 
 use super::{
-    Assert, Sign, in_callback, in_span, is_in_callback, maybe_async, settings::Identity,
+    Assert, Sign, boxed, in_callback, in_span, is_in_callback, maybe_async, settings::Identity,
     shared::Shared, sleep, waiting::Waiting, with_timeout,
 };
 use crate::{
-    error::{Error, Result},
+    error::{Error, ErrorCode, Result},
     lifecycle::{single_flight::Claim, slot::Slot},
     oauth2::{
+        client::RegisteredClient,
         endpoint::{
             device_authorization::{
                 polling::named_interval, request::DeviceAuthorizationRequest,
@@ -147,10 +148,26 @@ impl EndpointCall<'_> {
                 },
             )
             .await;
-        match settings.identity {
-            Identity::Issuer(_) => token.map_err(Error::unattended),
-            Identity::Client => token,
+        match (&settings.identity, &settings.registered) {
+            (Identity::Issuer(_), _) => token.map_err(Error::unattended),
+            (Identity::Client, None) => token,
+            (Identity::Client, Some(registered)) => match token {
+                Err(error) if is_unknown_client(&error) => {
+                    Err(boxed(self.drop_registration(registered, error)).await)
+                }
+                token => token,
+            },
         }
+    }
+
+    /// Drops the registration of a client that the server does not know any longer.
+    async fn drop_registration(&self, registered: &RegisteredClient, error: Error) -> Error {
+        let dropped = self.shared.kept_registrations().forget(registered).await;
+        let advice = match dropped {
+            Ok(true) => "the registration was dropped from token_store; register the client anew",
+            _ => "the server may have dropped the client; register it anew",
+        };
+        error.advised(Some(advice))
     }
 
     /// A code for the user to enter on another device.
@@ -317,6 +334,16 @@ async fn signature(sign: Sign, message: Vec<u8>, marks: [usize; 2]) -> Result<Ve
 async fn assertion(assert: Assert, marks: [usize; 2]) -> Result<Secret> {
     let assertion = in_callback(&marks, move || assert()).await;
     assertion.map_err(|error| Error::failed_in(ASSERTION, error))
+}
+
+/// Whether the server does not know the client any longer, or not its secret.
+fn is_unknown_client(error: &Error) -> bool {
+    let status = error.status();
+    error.code() == Some(&ErrorCode::InvalidClient)
+        && matches!(
+            status,
+            Some(StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED)
+        )
 }
 
 const SIGNER: &str = "the signer";

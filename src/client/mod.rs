@@ -25,6 +25,7 @@ mod oauth1;
 mod oauth2;
 mod obtain;
 mod oidc;
+mod registration;
 mod renewal;
 mod request;
 mod server;

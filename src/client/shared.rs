@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex, atomic::AtomicBool};
 
 use super::{
-    device::DevicePolls, documents::cache::DocumentCache, settings::Settings, transport::Transport,
-    waiting::Waiting,
+    device::DevicePolls, documents::cache::DocumentCache, registration::kept::KeptRegistrations,
+    settings::Settings, transport::Transport, waiting::Waiting,
 };
 use crate::{
     lifecycle::{now::Now, slots::Slots},
@@ -49,6 +49,15 @@ impl Shared {
             transport: Arc::new(transport),
             slots,
             device_polls: DevicePolls::default(),
+        }
+    }
+
+    /// The registrations that the token store keeps.
+    pub(super) fn kept_registrations(&self) -> KeptRegistrations {
+        KeptRegistrations {
+            store: self.settings.store.clone(),
+            clock: self.settings.clock.clone(),
+            timeout: self.settings.timeout,
         }
     }
 

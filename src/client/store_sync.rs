@@ -11,7 +11,7 @@ use super::{
     in_callback, maybe_async, run_detached_for,
     shared::Shared,
     sleep,
-    waiting::{Deadline, Waiting},
+    waiting::{Deadline, STORE_CALL, Waiting},
     with_timeout,
 };
 use crate::{
@@ -28,7 +28,7 @@ use crate::{
 };
 
 /// Timeout of a call of the store.
-pub(super) const CALL: Duration = Duration::from_secs(10);
+pub(super) const CALL: Duration = STORE_CALL;
 
 /// Wait before a lease is requested again, doubled each time …
 const FIRST_WAIT: Duration = Duration::from_millis(10);

@@ -11,6 +11,9 @@ use crate::{
     lifecycle::single_flight::{Outcome, Waiter},
 };
 
+/// Timeout of a call of a store.
+pub(super) const STORE_CALL: Duration = Duration::from_secs(10);
+
 /// Signal that callers of one mode wait for: the outcome of a flight.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Waiting(Arc<Signal<Result<Outcome>>>);

@@ -31,7 +31,7 @@ pub use {
         response::{AuthenticationResponse, PendingAuthorization, callback_state},
         response_type::{ResponseMode, ResponseType},
     },
-    client::ClientRegistration,
+    client::{ClientMetadata, ClientRegistration, RegisteredClient},
     client_auth::{
         ClientAuth,
         jwt::{ClientSecretJwt, PrivateKeyJwt},
@@ -45,6 +45,10 @@ pub use {
             response::DeviceAuthorization,
         },
         introspection::{Introspection, IntrospectionEndpoint, TokenTypeHint},
+        registration::{
+            configuration::ClientConfigurationEndpoint, endpoint::RegistrationEndpoint,
+            request::RegistrationRequest,
+        },
         revocation::RevocationEndpoint,
         token::TokenEndpoint,
     },

@@ -52,6 +52,8 @@ pub struct EndpointRequest {
     /// The default headers until one is changed.
     headers: Cow<'static, HeaderMap>,
     form: Form,
+    /// A body in JSON instead of the form.
+    json: Option<Secret>,
     server: AuthorizationServer,
     registration: ClientRegistration,
     clock: Clock,
@@ -94,6 +96,7 @@ impl EndpointRequest {
             url,
             headers: Cow::Borrowed(&HEADERS),
             form: Form::new(),
+            json: None,
             server,
             registration,
             clock,
@@ -196,6 +199,17 @@ impl EndpointRequest {
         self.headers_mut().insert(header::CONTENT_TYPE, json);
     }
 
+    /// Sends this JSON object instead of a form.
+    pub(crate) fn set_json(&mut self, json: Secret) {
+        self.send_as_json();
+        self.json = Some(json);
+    }
+
+    /// The JSON object that is sent instead of a form.
+    pub(crate) fn json(&self) -> Option<&Secret> {
+        self.json.as_ref()
+    }
+
     /// Whether the `Content-Type` is that of JSON.
     fn is_json(&self) -> bool {
         let content_type = self.headers.get(header::CONTENT_TYPE);
@@ -295,9 +309,10 @@ impl EndpointRequest {
     pub fn url_and_body(&self) -> (Url, Option<Secret>) {
         let mut url = (*self.url).clone();
         if self.has_body() {
-            let body = match self.is_json() {
-                true => self.form.to_json(),
-                false => self.form.encode(),
+            let body = match &self.json {
+                Some(json) => json.clone(),
+                None if self.is_json() => self.form.to_json(),
+                None => self.form.encode(),
             };
             return (url, Some(body));
         }
@@ -347,7 +362,7 @@ impl EndpointRequest {
 
     /// Whether the form is sent in the body, and not in the query.
     fn has_body(&self) -> bool {
-        self.method != Method::GET && !self.form.is_empty()
+        self.method != Method::GET && (self.json.is_some() || !self.form.is_empty())
     }
 }
 

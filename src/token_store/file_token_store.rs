@@ -2,6 +2,7 @@
 
 mod app;
 mod next_file;
+mod registrations;
 mod regular_file;
 
 use std::{
@@ -84,6 +85,9 @@ const FORMAT: u64 = 1;
 /// folder, a FIFO, a device or a socket is an error at once, and so is a single file that is a mount
 /// point (as in `docker run -v …/token.json:/token.json`), as it cannot be replaced: mount its
 /// folder instead.
+///
+/// Registrations of a client that registers itself are kept beside the token, by issuer, in a file
+/// with the suffix `.clients`.
 ///
 /// Two empty files are kept beside the token, with the suffixes `.lease` and `.lock`; do not delete
 /// them. During a renewal a third one, with the suffix `.new`, holds the reserved space. A file that

@@ -86,6 +86,7 @@ mod proxy;
 mod races;
 mod redirects;
 mod refresh_scope;
+mod registration;
 mod request_budget;
 mod requests;
 mod revocation;

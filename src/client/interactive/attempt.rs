@@ -193,7 +193,7 @@ impl LoginAttempt<'_> {
             }
             self.client.session.live()?;
             if deadline.is_over() {
-                return Err(too_late());
+                return Err(too_late().advised(self.why_no_callback(&redirect_uri).as_deref()));
             }
             let left = deadline.left();
             self.surface.tick(|| LoginPrompt::Waiting { left });
@@ -241,6 +241,33 @@ impl LoginAttempt<'_> {
     fn takes_paste(&self) -> bool {
         let settings = self.settings;
         self.environment.input_is_terminal && settings.on_prompt.is_none() && !settings.is_quiet
+    }
+
+    /// Why the server may have shown an error instead of a login, if the client was not registered
+    /// by its developer.
+    fn why_no_callback(&self, redirect_uri: &str) -> Option<String> {
+        let live = self.client.session.live().ok()?;
+        let settings = &live.shared.settings;
+        let client_id = settings.client.client_id();
+        if let Some(registered) = &settings.registered {
+            let issuer = registered.issuer();
+            let age = registered.registered_at().map(|at| {
+                let age = settings.clock.now().duration_since(at).unwrap_or_default();
+                format!(" {} days ago", age.as_secs() / 86_400)
+            });
+            let age = age.unwrap_or_default();
+            return Some(format!(
+                "if the browser showed an error, the server may not know the client {client_id} \
+                 any longer, which was registered at {issuer}{age}: forget_registration drops it"
+            ));
+        }
+        client_id.starts_with("https://").then(|| {
+            format!(
+                "if the browser showed an error, the server may compare the port of \
+                 {redirect_uri}: set a redirect_uri with a fixed port, and publish it in the \
+                 client metadata document"
+            )
+        })
     }
 
     /// The answer, if it has come.

@@ -18,7 +18,7 @@ use super::super::{
 use crate::{
     error::Result,
     oauth2::{
-        client::ClientRegistration,
+        client::{ClientRegistration, RegisteredClient},
         client_auth::ClientAuth,
         grant::Grant,
         server::{discovery::Discovery, metadata::AuthorizationServer},
@@ -44,6 +44,8 @@ paired! {
         pub(in super::super) authentication: Authentication,
         pub(in super::super) token_endpoint_method: Method,
         pub(in super::super) grant: Option<Arc<dyn Grant>>,
+        /// The registration by which the client is known to the server.
+        pub(in super::super) registered: Option<Box<RegisteredClient>>,
         pub(in super::super::super) tokens: TokenSettings,
         pub(in super::super) http: HttpSettings,
         pub(in super::super) key_set: Option<KeySet>,
@@ -55,11 +57,19 @@ impl OAuth2ClientBuilder {
     pub(in super::super) fn new(client_id: String) -> Self {
         Self {
             client: ClientRegistration::new(client_id),
+            ..Self::unregistered()
+        }
+    }
+
+    pub(in super::super) fn unregistered() -> Self {
+        Self {
+            client: ClientRegistration::default(),
             server: AuthorizationServer::default(),
             discovery: None,
             authentication: Authentication::default(),
             token_endpoint_method: Method::POST,
             grant: None,
+            registered: None,
             tokens: TokenSettings::new(),
             http: HttpSettings::new(),
             key_set: None,

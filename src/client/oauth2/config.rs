@@ -52,6 +52,7 @@ impl OAuth2ClientBuilder {
         settings.authentication = self.authentication.clone();
         settings.key_set = self.key_set.clone();
         settings.openid = self.openid.clone();
+        settings.registered = self.registered.clone();
         settings.token_endpoint_method = self.token_endpoint_method.clone();
         Ok(settings)
     }
@@ -59,9 +60,10 @@ impl OAuth2ClientBuilder {
     /// Notes the problems of all settings but the endpoints' URLs.
     fn check(&self, server: &AuthorizationServer, problems: &mut Problems) {
         let client = &self.client;
-        if client.client_id().is_empty() {
+        if client.has_client_id() && client.client_id().is_empty() {
             problems.add("client_id", "is empty");
         }
+        self.check_registered(server, problems);
         if client.client_secret().is_some_and(Secret::is_empty) {
             problems.add(
                 "client_secret",
@@ -130,6 +132,28 @@ impl OAuth2ClientBuilder {
             if let Err(error) = grant.check(client, server) {
                 problems.add("grant", &format!("cannot be sent: {error}"));
             }
+        }
+    }
+
+    /// Notes what does not fit the registration of the client.
+    fn check_registered(&self, server: &AuthorizationServer, problems: &mut Problems) {
+        let Some(registered) = &self.registered else {
+            return;
+        };
+        if server.issuer() != Some(registered.issuer()) {
+            problems.add(
+                "registered_client",
+                "is registered at another issuer than that of the server; register the client there",
+            );
+        }
+        if self.authentication.token.is_none() {
+            problems.add(
+                "token_endpoint_auth_method",
+                &format!(
+                    "is missing; the server has registered the client for {}",
+                    registered.token_endpoint_auth_method()
+                ),
+            );
         }
     }
 

@@ -10,15 +10,20 @@ use super::{
 };
 use crate::{
     clock::Clock,
-    error::Result,
+    error::{Error, Result},
     lifecycle::slot::Rules,
     oauth2::{
         authorization::endpoint::AuthorizationEndpoint,
-        client::ClientRegistration,
+        client::{ClientRegistration, RegisteredClient},
         client_auth::ClientAuth,
         endpoint::{
-            authenticated::Endpoint, device_authorization::request::DeviceAuthorizationEndpoint,
-            introspection::IntrospectionEndpoint, revocation::RevocationEndpoint,
+            authenticated::Endpoint,
+            device_authorization::request::DeviceAuthorizationEndpoint,
+            introspection::IntrospectionEndpoint,
+            registration::{
+                configuration::ClientConfigurationEndpoint, endpoint::RegistrationEndpoint,
+            },
+            revocation::RevocationEndpoint,
             token::TokenEndpoint,
         },
         hook::Hooks,
@@ -56,6 +61,8 @@ pub(in super::super) struct Settings {
     pub(in super::super) assert: Option<Assert>,
     pub(in super::super) clock: Clock,
     pub(in super::super) openid: OpenIdSettings,
+    /// The registration by which the client is known to the server.
+    pub(in super::super) registered: Option<Box<RegisteredClient>>,
     /// Keys of the server that were kept.
     pub(in super::super) key_set: Option<KeySet>,
     allow_http: bool,
@@ -117,6 +124,7 @@ impl Settings {
             assert: None,
             clock: http.clock.clone(),
             openid: OpenIdSettings::default(),
+            registered: None,
             key_set: None,
             allow_http: http.allow_http,
         }
@@ -143,6 +151,12 @@ impl Settings {
         &self,
         server: &AuthorizationServer,
     ) -> Result<AuthorizationEndpoint> {
+        if !self.client.has_client_id() {
+            return Err(Error::usage(
+                "the client has no client_id, as it is not registered yet; call register of the \
+                 builder, or set registered_client",
+            ));
+        }
         let endpoint = AuthorizationEndpoint::with_http(server, &self.client, self.allow_http)?;
         Ok(endpoint.clock(self.clock.clone()))
     }
@@ -220,6 +234,22 @@ impl Settings {
     ) -> Result<DeviceAuthorizationEndpoint> {
         let endpoint = self.endpoint("device_authorization_endpoint", server, None)?;
         Ok(endpoint.into())
+    }
+
+    pub(in super::super) fn registration_endpoint(
+        &self,
+        server: &AuthorizationServer,
+    ) -> Result<RegistrationEndpoint> {
+        let endpoint = RegistrationEndpoint::with_http(server, self.allow_http)?;
+        Ok(endpoint.clock(self.clock.clone()))
+    }
+
+    pub(in super::super) fn configuration_endpoint(
+        &self,
+        registered: &RegisteredClient,
+    ) -> Result<ClientConfigurationEndpoint> {
+        let endpoint = ClientConfigurationEndpoint::with_http(registered, self.allow_http)?;
+        Ok(endpoint.clock(self.clock.clone()))
     }
 
     /// The source of the metadata of a server that is discovered.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{
     ClientAuth,
     jwt::PrivateKeyJwt,
-    none::PublicClient,
+    none::{NoClientAuthentication, PublicClient},
     offered::offers_method,
     secret::{ClientSecretBasic, ClientSecretPost},
 };
@@ -32,6 +32,7 @@ pub(crate) fn default_client_auth(
         }
         client if client.client_secret().is_some() => Arc::new(ClientSecretBasic),
         client if client.external_key().is_some() => Arc::new(PrivateKeyJwt::external()),
+        client if !client.has_client_id() => Arc::new(NoClientAuthentication),
         _ => Arc::new(PublicClient),
     }
 }

@@ -7,6 +7,7 @@ mod identity;
 pub(crate) mod jwt;
 pub(crate) mod none;
 pub(crate) mod offered;
+pub(crate) mod registered;
 pub(crate) mod secret;
 
 use crate::{

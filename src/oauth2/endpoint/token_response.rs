@@ -110,8 +110,8 @@ fn secrets(request: &EndpointRequest) -> impl Iterator<Item = &str> {
         "token_type_hint",
         "client_assertion_type",
     ];
-    let basic = request.authorization();
-    let basic = basic.and_then(|value| value.strip_prefix("Basic "));
+    let credentials = request.authorization();
+    let credentials = credentials.and_then(|value| value.split_once(' '));
     request
         .form()
         .iter()
@@ -119,7 +119,7 @@ fn secrets(request: &EndpointRequest) -> impl Iterator<Item = &str> {
         .map(|(_, value)| value)
         .chain(request.client_secret())
         .map(Secret::expose_secret)
-        .chain(basic)
+        .chain(credentials.map(|(_scheme, credentials)| credentials))
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! The purpose of a request, as error messages name it.
 
+use http::Method;
+
 use super::EndpointRequest;
 use crate::{error::Call, secret::Secret};
 
@@ -24,6 +26,7 @@ impl EndpointRequest {
             (Some(_own), _) => "the grant",
             (None, "revocation_endpoint") => "the revocation",
             (None, "introspection_endpoint") => "the introspection",
+            (None, "registration_endpoint") => "the registration",
             (None, _) => "the request",
         };
         Call::new(self.endpoint, &self.url, asked)
@@ -35,6 +38,8 @@ impl EndpointRequest {
     /// [RFC 7009 section 2.2](https://www.rfc-editor.org/rfc/rfc7009#section-2.2)
     #[allow(dead_code, reason = "only the clients read bodies")]
     pub(crate) fn is_answered_by_status(&self) -> bool {
-        self.endpoint == "revocation_endpoint"
+        let is_deletion =
+            || self.endpoint == "client_configuration_endpoint" && self.method == Method::DELETE;
+        self.endpoint == "revocation_endpoint" || is_deletion()
     }
 }

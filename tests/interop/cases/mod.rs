@@ -11,6 +11,7 @@ mod logins;
 mod oauthlib;
 mod oidc;
 mod oidc_provider;
+mod registration;
 mod stores;
 mod web;
 

@@ -26,6 +26,9 @@ const CLIENT_AUTH_ALGS = [
 // The defaults are without PS256 and EdDSA for the first, and without all but RS256 for the second.
 const ID_TOKEN_ALGS = ['RS256', 'PS256', 'ES256', 'EdDSA'];
 
+// The token that permits to register clients at a provider that demands one.
+const INITIAL_ACCESS_TOKEN = 'initial-access-token';
+
 // Every printable ASCII character that is neither letter nor digit, after what would change if
 // it were decoded twice. The provider permits no more: RFC 6749 appendix A ends at printable ASCII.
 const ODD = "%41+%2B !\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~";
@@ -104,7 +107,7 @@ const claimsOf = (sub) => ({
   sub, name: `${sub} of Wonderland`, email: `${sub}@app.example`, email_verified: true,
 });
 
-function configuration() {
+function configuration({ initialAccessToken = false } = {}) {
   const accessTokenTtl = (ctx, token, client) => client.access_token_ttl ?? 600;
   return {
     adapter: Adapter,
@@ -136,6 +139,8 @@ function configuration() {
       devInteractions: { enabled: true },
       introspection: { enabled: true, allowedPolicy: () => true },
       jwtUserinfo: { enabled: true },
+      registration: { enabled: true, initialAccessToken: initialAccessToken && INITIAL_ACCESS_TOKEN },
+      registrationManagement: { enabled: true, rotateRegistrationAccessToken: true },
       revocation: { enabled: true },
       resourceIndicators: {
         enabled: true,
@@ -232,7 +237,7 @@ function total(clients) {
 
 const SWITCHES = {
   'POST /_test/provider': async (ctx) => {
-    const { issuer } = await start();
+    const { issuer } = await start({ initialAccessToken: ctx.query.initial_access_token !== undefined });
     ctx.status = 201;
     return { issuer };
   },
@@ -306,7 +311,7 @@ async function api(ctx, next) {
 const providers = new Map(); // host and port -> provider
 
 /** Starts a provider on a port of its own. A restart gives it new keys, and nothing else is lost. */
-async function start() {
+async function start(demands) {
   // The issuer names the port, so the port comes first.
   const server = createServer();
   server.keepAliveTimeout = 60_000; // the default of 5 s would close pooled connections under slow tests
@@ -316,7 +321,7 @@ async function start() {
   const started = { issuer: `http://${host}` };
   let callback;
   started.restart = () => {
-    started.provider = newProvider(started.issuer);
+    started.provider = newProvider(started.issuer, demands);
     callback = started.provider.callback();
   };
   started.restart();
@@ -325,8 +330,8 @@ async function start() {
   return started;
 }
 
-function newProvider(issuer) {
-  const provider = new Provider(issuer, configuration());
+function newProvider(issuer, demands) {
+  const provider = new Provider(issuer, configuration(demands));
   provider.on('server_error', (ctx, error) => console.error(error));
   provider.on('grant.error', (ctx, error) => {
     const client = claimedClient(ctx.get('authorization'), new URLSearchParams(ctx.req.body));

@@ -1,0 +1,208 @@
+//! Registrations that the token store keeps, by issuer: of all processes that share it one registers.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use super::super::{
+    Store, maybe_async, sleep, transport::Transport, waiting::STORE_CALL, with_timeout,
+};
+use crate::{
+    clock::Clock,
+    error::{Error, Result},
+    oauth2::{
+        client::RegisteredClient,
+        endpoint::registration::{endpoint::RegistrationEndpoint, request::RegistrationRequest},
+    },
+    random,
+    token_store::{Lease, StoredToken},
+};
+
+/// Wait before a lease is requested again.
+const LEASE_WAIT: Duration = Duration::from_millis(100);
+
+/// The store of registrations; without one, each client registers by itself.
+pub(in super::super) struct KeptRegistrations {
+    pub(in super::super) store: Option<Store>,
+    pub(in super::super) clock: Clock,
+    /// Limit of a call of an endpoint.
+    pub(in super::super) timeout: Duration,
+}
+
+impl KeptRegistrations {
+    fn call_limit(&self) -> Duration {
+        self.timeout.min(STORE_CALL)
+    }
+
+    /// The time of a lease: long enough to read the store twice, to register, and to store that.
+    fn lease_time(&self) -> Duration {
+        self.timeout.saturating_mul(2) + 3 * STORE_CALL
+    }
+}
+
+#[maybe_async]
+impl KeptRegistrations {
+    /// The registration of the client at the server: the one that is kept, or by registering the
+    /// client. A new one is kept before it is used.
+    pub(in super::super) async fn obtain(
+        &self,
+        transport: &Arc<Transport>,
+        endpoint: Result<RegistrationEndpoint>,
+        issuer: &str,
+        request: &RegistrationRequest,
+    ) -> Result<RegisteredClient> {
+        if let Some(kept) = self.usable(issuer, request).await? {
+            return Ok(kept);
+        }
+        let endpoint = endpoint?;
+        let Some(store) = &self.store else {
+            return register(transport, &endpoint, request, self.timeout).await;
+        };
+        let _lease = self.lease(store).await?;
+        // Once more, as another process may have registered a moment ago.
+        if let Some(kept) = self.usable(issuer, request).await? {
+            return Ok(kept);
+        }
+        let registered = register(transport, &endpoint, request, self.timeout).await?;
+        self.save(issuer, Some(registered.clone())).await?;
+        self.drop_token(store).await?;
+        Ok(registered)
+    }
+
+    /// The registration that is kept, unless it has expired or is for other redirection URIs.
+    async fn usable(
+        &self,
+        issuer: &str,
+        request: &RegistrationRequest,
+    ) -> Result<Option<RegisteredClient>> {
+        let kept = self.load(issuer).await?;
+        let now = self.clock.unix();
+        Ok(kept.filter(|kept| !kept.is_expired_at(now) && kept.serves(&request.metadata)))
+    }
+
+    /// Removes this registration, unless another one has replaced it. Returns whether it was there.
+    /// Without a lease, which a renewal may hold that has found the client to be unknown.
+    pub(in super::super) async fn forget(&self, registered: &RegisteredClient) -> Result<bool> {
+        self.replace(registered, None).await
+    }
+
+    /// Keeps what the server has issued for a registration that is kept.
+    pub(in super::super) async fn update(&self, registered: &RegisteredClient) -> Result<bool> {
+        self.replace(registered, Some(registered.clone())).await
+    }
+
+    async fn replace(
+        &self,
+        registered: &RegisteredClient,
+        next: Option<RegisteredClient>,
+    ) -> Result<bool> {
+        let issuer = registered.issuer();
+        let kept = self.load(issuer).await?;
+        let is_kept = kept.is_some_and(|kept| kept.client_id() == registered.client_id());
+        if is_kept {
+            self.save(issuer, next).await?;
+        }
+        Ok(is_kept)
+    }
+
+    async fn load(&self, issuer: &str) -> Result<Option<RegisteredClient>> {
+        let Some(store) = self.store.clone() else {
+            return Ok(None);
+        };
+        let issuer = issuer.to_owned();
+        let kept = with_timeout(self.call_limit(), move || load(store, issuer)).await;
+        kept.unwrap_or_else(|| Err(Error::store(LATE, None)))
+    }
+
+    /// Keeps a registration, or none, under the lease.
+    async fn save(&self, issuer: &str, registered: Option<RegisteredClient>) -> Result<()> {
+        let Some(store) = self.store.clone() else {
+            return Ok(());
+        };
+        let issuer = issuer.to_owned();
+        let saved = with_timeout(self.call_limit(), move || save(store, issuer, registered)).await;
+        saved.unwrap_or_else(|| Err(Error::store(LATE, None)))
+    }
+
+    /// Removes the token that is stored: it belongs to another client.
+    async fn drop_token(&self, store: &Store) -> Result<()> {
+        let (loading, limit) = (store.clone(), self.call_limit());
+        let stored = with_timeout(limit, move || load_token(loading)).await;
+        let stored = stored.unwrap_or_else(|| Err(Error::store(LATE, None)))?;
+        let Some(stored) = stored.filter(|stored| stored.token.is_some()) else {
+            return Ok(());
+        };
+        let (store, none) = (store.clone(), StoredToken::new(None, stored.version + 1));
+        let saved = with_timeout(limit, move || save_token(store, none)).await;
+        saved.unwrap_or_else(|| Err(Error::store(LATE, None)))
+    }
+
+    async fn lease(&self, store: &Store) -> Result<Lease> {
+        let (began, time) = (Instant::now(), self.lease_time());
+        loop {
+            let store = store.clone();
+            let lease = with_timeout(self.call_limit(), move || lease(store, time)).await;
+            match lease.unwrap_or_else(|| Err(Error::store(LATE, None)))? {
+                Some(lease) => return Ok(lease),
+                None if began.elapsed() >= self.timeout => return Err(Error::store(HELD, None)),
+                None => sleep(LEASE_WAIT.saturating_add(random::jitter(LEASE_WAIT)?)).await,
+            }
+        }
+    }
+}
+
+/// Registers a client. It is sent once: a second one would leave an abandoned client at the server.
+#[maybe_async]
+pub(super) async fn register(
+    transport: &Arc<Transport>,
+    endpoint: &RegistrationEndpoint,
+    request: &RegistrationRequest,
+    limit: Duration,
+) -> Result<RegisteredClient> {
+    let request = endpoint.request(request)?;
+    let response = transport.ask(&request, limit).await;
+    let response = response.map_err(|error| error.of_call(&request.call()))?;
+    endpoint.read_response(&request, &response)
+}
+
+const LATE: &str = "token_store timed out";
+const HELD: &str = "another process holds the lease of token_store and does not give it back";
+
+#[maybe_async]
+async fn load(store: Store, issuer: String) -> Result<Option<RegisteredClient>> {
+    let kept = store.load_registration(issuer).await;
+    kept.map_err(|error| Error::store("token_store could not read a registration", Some(error)))
+}
+
+#[maybe_async]
+async fn save(store: Store, issuer: String, kept: Option<RegisteredClient>) -> Result<()> {
+    let saved = store.save_registration(issuer, kept).await;
+    saved.map_err(|error| Error::store("token_store did not keep a registration", Some(error)))
+}
+
+#[maybe_async]
+async fn lease(store: Store, time: Duration) -> Result<Option<Lease>> {
+    let lease = store.lease(time).await;
+    lease.map_err(|error| Error::store("token_store could not be leased", Some(error)))
+}
+
+#[maybe_async]
+async fn load_token(store: Store) -> Result<Option<StoredToken>> {
+    let stored = store.load().await;
+    stored.map_err(|error| Error::store("token_store could not be read", Some(error)))
+}
+
+#[maybe_async]
+async fn save_token(store: Store, next: StoredToken) -> Result<()> {
+    let saved = store.save(next).await;
+    let saved =
+        saved.map_err(|error| Error::store("token_store did not remove the token", Some(error)))?;
+    match saved {
+        true => Ok(()),
+        false => Err(Error::store(
+            "token_store was changed during a registration",
+            None,
+        )),
+    }
+}

@@ -1,0 +1,5 @@
+//! Registration of the client, and the registrations that are kept.
+
+mod builder;
+mod calls;
+pub(super) mod kept;
