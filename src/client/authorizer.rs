@@ -91,8 +91,8 @@ impl Authorizer {
                 let live = session.live()?;
                 match FirstAttempt::new(session, &live, &mut request)? {
                     Ok(first) => {
-                        let connections = live.shared.transport.resources(&mut request)?;
-                        return Ok(Begun::Sent(first, execute(connections, request)));
+                        let sent = live.shared.transport.send(request, execute)?;
+                        return Ok(Begun::Sent(first, sent));
                     }
                     Err(session) => UnreadyClient::Waiting(session, live),
                 }
@@ -116,17 +116,11 @@ impl Unready {
 #[maybe_async]
 impl Authorizer {
     /// Sends a request unchanged.
-    pub(super) async fn execute(self, mut request: http::Request) -> Result<http::Response> {
-        let executed = match self {
-            Self::Bearer(session) => {
-                let live = session.live()?;
-                execute(live.shared.transport.resources(&mut request)?, request)
-            }
-            Self::Signed(session) => {
-                let live = session.live()?;
-                execute(live.shared.transport.resources(&mut request)?, request)
-            }
+    pub(super) async fn execute(self, request: http::Request) -> Result<http::Response> {
+        let sent = match self {
+            Self::Bearer(session) => session.live()?.shared.transport.send(request, execute),
+            Self::Signed(session) => session.live()?.shared.transport.send(request, execute),
         };
-        Ok(executed.await?)
+        Ok(sent?.await?)
     }
 }

@@ -117,7 +117,15 @@ impl Session {
             if waited && deadline.is_over() {
                 return Err(renewal_timed_out());
             }
+            need = live.actual(need);
             let obtained = match live.slot.next(&need, &live.caller(), live.shared.now()) {
+                Action::Use(published)
+                    if live.shared.transport.has_certificate()
+                        && live.is_bound_elsewhere(&published) =>
+                {
+                    need = Need::Other(published);
+                    continue;
+                }
                 Action::Use(published) => return Ok(Obtained::in_use(published)),
                 Action::Fail(error) => return Err(error),
                 Action::Follow(slot) => {
@@ -147,7 +155,32 @@ impl Session {
 impl Live {
     /// The token if it need not be renewed: the fast path.
     pub(super) fn fresh(&self) -> Option<Arc<Published>> {
-        self.slot.fresh(self.shared.settings.clock.unix())
+        let published = self.slot.fresh(self.shared.settings.clock.unix())?;
+        match self.shared.transport.has_certificate() && self.is_bound_elsewhere(&published) {
+            true => None,
+            false => Some(published),
+        }
+    }
+
+    /// Whether the token is bound to another certificate than the client has, so that it counts as
+    /// expired.
+    #[cold]
+    pub(super) fn is_bound_elsewhere(&self, published: &Published) -> bool {
+        let accepted = self.shared.transport.accepts(&published.token);
+        !accepted && self.shared.settings.rules.policy.by_time()
+    }
+
+    /// The need of a caller, to whom a token that is bound to another certificate is of no use.
+    fn actual(&self, need: Need) -> Need {
+        match (&need, self.slot.published()) {
+            (Need::Usable, Some(published))
+                if self.shared.transport.has_certificate()
+                    && self.is_bound_elsewhere(&published) =>
+            {
+                Need::Other(published)
+            }
+            _ => need,
+        }
     }
 
     /// The end of a call's wait if it has no limit of its own: later than a renewal may last.

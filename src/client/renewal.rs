@@ -54,6 +54,7 @@ impl Renewal {
     pub(super) fn new(live: Live, claim: Claim<Waiting>, is_early: bool) -> Self {
         let reason = match (&claim.need, &claim.old) {
             (Need::Renewed, _) => "forced",
+            (Need::Other(old), _) if live.is_bound_elsewhere(old) => "certificate",
             (Need::Other(_), _) => "401",
             (Need::Usable, _) if is_early => "early",
             (Need::Usable, Some(_)) => "expired",

@@ -295,6 +295,9 @@ impl Live {
     pub(super) fn fresh_or_renewable(&self) -> Option<(Arc<Published>, bool)> {
         let now = self.shared.settings.clock.unix();
         let (token, is_renewable) = self.slot.fresh_or_renewable(now, self.can_ask())?;
+        if self.shared.transport.has_certificate() && self.is_bound_elsewhere(&token) {
+            return None;
+        }
         Some((token, is_renewable || self.has_replayable_grant()))
     }
 

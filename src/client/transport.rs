@@ -1,219 +1,145 @@
 //! The connections of a client and its children: separate ones for the server's endpoints and for
 //! API calls, which follow redirects differently.
 
+mod connections;
 mod resolver;
+mod rotation;
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use reqwest::{
     IntoUrl, Method, Url,
     header::{ACCEPT, HeaderValue, USER_AGENT},
-    redirect::{Attempt, Policy},
 };
 
-use super::{
-    execute, http, http_client, maybe_async, read_capped, require_runtime, with_stall_limit,
-};
+use super::{execute, http, maybe_async, read_capped, require_runtime};
 use crate::{
     error::{Error, Result},
     oauth2::{
-        request::EndpointRequest, server::address::AddressGuard, token::bearer::TokenPlacement,
+        client_auth::certificate::value::ClientCertificate, request::EndpointRequest, token::Token,
     },
-    tls,
-    wire::{
-        response::EndpointResponse,
-        secure_url::{is_loopback, is_secure},
-    },
+    wire::{response::EndpointResponse, secure_url::is_secure},
 };
 
-use resolver::{GuardedResolver, refused_address};
-
-/// The user's change to reqwest's builder.
-pub(super) type ConfigureHttp =
-    Arc<dyn Fn(http::ClientBuilder) -> http::ClientBuilder + Send + Sync>;
+pub(super) use connections::{ConfigureHttp, ConnectionSettings, Follow};
+use connections::{Connections, OWN_USER_AGENT};
+use resolver::refused_address;
+use rotation::Rotation;
 
 /// Size limit of an endpoint's response, in bytes after decompression.
 const ANSWER_LIMIT: usize = 1024 * 1024;
 
-/// APIs such as GitHub's refuse requests without one.
-static OWN_USER_AGENT: HeaderValue =
-    HeaderValue::from_static(concat!("oauth-twin/", env!("CARGO_PKG_VERSION")));
-
-/// Limit of the silence of an endpoint within its response.
-const STALL_LIMIT: Duration = Duration::from_secs(30);
-
-/// Timeout for establishing a connection.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// As many redirects as browsers follow, halved.
-const REDIRECT_LIMIT: usize = 10;
-
-/// Environment variables from which reqwest takes a proxy, in lower or upper case.
-const PROXY_VARIABLES: [&str; 3] = ["http_proxy", "https_proxy", "all_proxy"];
-
 pub(super) struct Transport {
-    connections: Connections,
-    /// The same without the proxy of the environment, if that names one: secrets that are sent to
-    /// loopback stay on the machine.
-    direct: Option<Connections>,
-    timeout: Duration,
-    allow_http: bool,
-    /// Of the endpoints of a server that was discovered.
-    guard: Option<Arc<AddressGuard>>,
+    connections: Current,
+    settings: ConnectionSettings,
     /// Whether API calls are given the crate's `User-Agent`. Otherwise it is a default header of the
     /// connections, which the user's configuration may have replaced; that costs each call more.
     adds_user_agent: bool,
+    /// Whether tokens may be bound to a certificate, or this may change.
+    has_certificate: bool,
 }
 
-/// Redirects of API calls that reqwest follows.
-#[derive(Clone, Copy)]
-pub(super) enum Follow {
-    /// None: a signature is valid for one request.
-    Nothing,
-    /// All that take no token out of its origin.
-    Bearer(TokenPlacement),
-}
-
-struct Connections {
-    endpoints: http::Client,
-    resources: http::Client,
+/// The connections in use.
+enum Current {
+    /// The same ones until the end.
+    Fixed(Box<Connections>),
+    /// Those of the certificate as it was read last.
+    Changing(Box<Rotation>),
 }
 
 impl Transport {
-    /// Sets up both kinds. `timeout` is that of a whole call of an endpoint.
+    /// Sets up all connections.
     pub(super) fn new(
-        configure: Option<&ConfigureHttp>,
-        timeout: Duration,
-        allow_http: bool,
-        follow: Follow,
-        guard: Option<Arc<AddressGuard>>,
+        settings: ConnectionSettings,
+        certificate: Option<ClientCertificate>,
     ) -> Result<Self> {
-        let connections = |without_environment| {
-            let guard = guard.as_ref();
-            Connections::new(
-                configure,
-                without_environment,
-                timeout,
-                allow_http,
-                follow,
-                guard,
-            )
-        };
-        let environment_has_proxy = PROXY_VARIABLES
-            .into_iter()
-            .flat_map(|name| [name.to_owned(), name.to_uppercase()])
-            .any(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()));
         Ok(Self {
-            connections: connections(false)?,
-            direct: match environment_has_proxy {
-                true => Some(connections(true)?),
-                false => None,
+            adds_user_agent: settings.configure.is_none(),
+            has_certificate: certificate.is_some(),
+            connections: match certificate {
+                Some(certificate) if certificate.may_change() => {
+                    Current::Changing(Box::new(Rotation::new(certificate, &settings)?))
+                }
+                certificate => {
+                    Current::Fixed(Box::new(Connections::new(&settings, certificate.as_ref())?))
+                }
             },
-            timeout,
-            allow_http,
-            guard,
-            adds_user_agent: configure.is_none(),
+            settings,
         })
     }
 
     /// The timeout of a call of an endpoint.
     pub(super) fn timeout(&self) -> Duration {
-        self.timeout
+        self.settings.timeout
     }
 
-    /// Creates an API call, which [`resources`](Self::resources) executes.
+    /// Creates an API call, which [`send`](Self::send) sends.
     #[inline]
     pub(super) fn request(&self, method: Method, url: impl IntoUrl) -> http::RequestBuilder {
-        self.connections.resources.request(method, url)
+        self.with_connections(|connections| connections.pools.resources.request(method, url))
     }
 
-    /// The connections for an API call, which is given a `User-Agent` if it has none.
-    pub(super) fn resources(&self, request: &mut http::Request) -> Result<&http::Client> {
+    /// Sends an API call by `execute`, with a `User-Agent` if it has none.
+    #[inline]
+    pub(super) fn send<T>(
+        &self,
+        mut request: http::Request,
+        execute: impl FnOnce(&http::Client, http::Request) -> T,
+    ) -> Result<T> {
         require_runtime()?;
         if self.adds_user_agent {
             let user_agent = request.headers_mut().entry(USER_AGENT);
             user_agent.or_insert_with(|| OWN_USER_AGENT.clone());
         }
-        Ok(&self.connections(request.url()).resources)
+        Ok(self.with_connections(|connections| {
+            execute(&connections.pools(request.url()).resources, request)
+        }))
     }
 
-    fn connections(&self, url: &Url) -> &Connections {
-        match &self.direct {
-            Some(direct) if is_loopback(url) => direct,
-            _ => &self.connections,
+    #[inline]
+    fn with_connections<T>(&self, work: impl FnOnce(&Connections) -> T) -> T {
+        let current;
+        work(match &self.connections {
+            Current::Fixed(connections) => connections,
+            Current::Changing(rotation) => {
+                current = rotation.connections();
+                &current
+            }
+        })
+    }
+
+    /// Whether [`accepts`](Self::accepts) is to be asked at all.
+    #[inline]
+    pub(super) fn has_certificate(&self) -> bool {
+        self.has_certificate
+    }
+
+    /// Reads a certificate in files again if they have changed, at most once a second.
+    pub(super) fn update_certificate(&self) {
+        if let Current::Changing(rotation) = &self.connections {
+            rotation.update_at_intervals(&self.settings);
         }
+    }
+
+    /// Whether a token can be used on the connections: it is not bound to another certificate than
+    /// theirs. A certificate in files is read again first.
+    pub(super) fn accepts(&self, token: &Token) -> bool {
+        self.update_certificate();
+        self.with_connections(|connections| {
+            let (bound, present) = (token.certificate_thumbprint(), &connections.certificate);
+            bound.is_none() || present.is_none() || bound == present.as_deref()
+        })
     }
 
     /// Whether a token may be sent to `url`.
     pub(super) fn check(&self, url: &Url) -> Result<()> {
-        if is_secure(url, self.allow_http) {
+        if is_secure(url, self.settings.allow_http) {
             return Ok(());
         }
         Err(Error::usage(
             "a token is sent only over https, or to loopback; \
              dangerous_allow_http permits plain http, withhold_token leaves the token out",
         ))
-    }
-}
-
-impl Connections {
-    fn new(
-        configure: Option<&ConfigureHttp>,
-        without_environment: bool,
-        timeout: Duration,
-        allow_http: bool,
-        follow: Follow,
-        guard: Option<&Arc<AddressGuard>>,
-    ) -> Result<Self> {
-        let base = |builder: http::ClientBuilder| -> Result<http::ClientBuilder> {
-            let builder = builder.connect_timeout(CONNECT_TIMEOUT);
-            let builder = match without_environment {
-                true => builder.no_proxy(),
-                false => builder,
-            };
-            match configure {
-                // Then reqwest configures TLS itself: it would silently ignore roots and
-                // certificates that are added to a builder with our configuration.
-                Some(configure) => {
-                    tls::install_provider();
-                    Ok(configure(builder))
-                }
-                None => tls::preconfigured!(builder),
-            }
-        };
-        let with_user_agent = || http::ClientBuilder::new().user_agent(OWN_USER_AGENT.clone());
-        let endpoints = base(with_stall_limit(
-            with_user_agent(),
-            timeout.min(STALL_LIMIT),
-        ))?
-        // A code and an assertion must not be sent twice, which reqwest does where HTTP/2 says
-        // that the server has not processed them. Our own repetition makes new ones.
-        .retry(reqwest::retry::never())
-        .redirect(Policy::none())
-        .referer(false)
-        .connect_timeout(timeout.min(CONNECT_TIMEOUT))
-        .timeout(timeout);
-        let endpoints = match guard {
-            Some(guard) => endpoints.dns_resolver(Arc::new(GuardedResolver::new(guard.clone()))),
-            None => endpoints,
-        };
-        // An event stream may be silent for as long as the user allows.
-        let resources = match configure {
-            Some(_) => base(with_user_agent())?,
-            None => base(http::ClientBuilder::new())?,
-        };
-        let resources = resources
-            .redirect(match follow {
-                Follow::Nothing => Policy::none(),
-                Follow::Bearer(placement) => {
-                    Policy::custom(move |attempt| redirect(attempt, allow_http, placement))
-                }
-            })
-            .referer(false);
-        Ok(Self {
-            endpoints: http_client(endpoints)?,
-            resources: http_client(resources)?,
-        })
     }
 }
 
@@ -258,15 +184,21 @@ impl Transport {
         status_suffices: bool,
     ) -> Result<EndpointResponse> {
         self.check(request.url())?;
-        if let Some(guard) = &self.guard {
+        if let Some(guard) = &self.settings.guard {
             let checked = guard.check_request(request.url());
             checked.map_err(|refused| Error::untrusted(refused.to_string()))?;
         }
         // On the request, so that it holds until the last byte in both modes.
         *request.timeout_mut() = Some(limit);
-        let endpoints = &self.connections(request.url()).endpoints;
+        if let Current::Changing(rotation) = &self.connections {
+            rotation.update(&self.settings);
+        }
         require_runtime()?;
-        let response = execute(endpoints, request).await;
+        let (certificate, sent) = self.with_connections(|connections| {
+            let endpoints = &connections.pools(request.url()).endpoints;
+            (connections.certificate.clone(), execute(endpoints, request))
+        });
+        let response = sent.await;
         let response = response.map_err(|error| match refused_address(&error) {
             Some(refused) => Error::untrusted(refused.to_string()),
             None => error.into(),
@@ -283,38 +215,6 @@ impl Transport {
             None if status.is_client_error() || status.is_server_error() => Vec::new(),
             None => return Err(Error::answer("the response is larger than 1 MiB", status)),
         };
-        Ok(EndpointResponse::new(status, headers, body))
-    }
-}
-
-/// reqwest drops the token if a redirect leaves the origin. A redirect that would leave HTTPS is
-/// returned to the caller.
-///
-/// So is one within an origin after another was visited: reqwest takes the headers of each hop from
-/// the first request and checks only whether that hop changes the origin, so the token would be
-/// sent again.
-///
-/// reqwest keeps a token that is not in the header, so such a request is not followed out of the
-/// origin.
-fn redirect(
-    attempt: Attempt<'_>,
-    allow_http: bool,
-    placement: TokenPlacement,
-) -> reqwest::redirect::Action {
-    let (to, previous) = (attempt.url(), attempt.previous());
-    let Some(from) = previous.last() else {
-        return attempt.stop();
-    };
-    let left_https = is_secure(from, allow_http) && !is_secure(to, allow_http);
-    let origin = to.origin();
-    let token_is_back =
-        from.origin() == origin && previous.iter().any(|url| url.origin() != origin);
-    let taken_along = placement != TokenPlacement::Header && from.origin() != origin;
-    if left_https || token_is_back || taken_along {
-        attempt.stop()
-    } else if previous.len() > REDIRECT_LIMIT {
-        attempt.error("more than 10 redirects")
-    } else {
-        attempt.follow()
+        Ok(EndpointResponse::new(status, headers, body).with_certificate(certificate))
     }
 }

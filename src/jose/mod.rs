@@ -68,4 +68,5 @@ pub use {
 pub(crate) use {
     claims::numeric_date,
     jws::{encoded_prefix, signed},
+    private_key::is_key_pair,
 };

@@ -171,6 +171,13 @@ impl PrivateKey {
     }
 }
 
+/// Whether a certificate is that of a private key.
+pub(crate) fn is_key_pair(certificate: &[u8], key: &[u8]) -> Result<bool> {
+    let certified = PublicKey::from_der(certificate)
+        .map_err(|error| Error::usage(format!("the certificate cannot be used: {error}")))?;
+    Ok(PrivateKey::from_der(key)?.public() == certified)
+}
+
 /// Checks that *ring* supports the key, whose own error is the same for every size.
 fn check_size(n: &[u8], e: &[u8]) -> Result<()> {
     let problem = match (bits(n), bits(e)) {

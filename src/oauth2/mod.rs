@@ -34,7 +34,9 @@ pub use {
     client::{ClientMetadata, ClientRegistration, RegisteredClient},
     client_auth::{
         ClientAuth,
+        certificate::{certified_key::certificate_thumbprint, value::ClientCertificate},
         jwt::{ClientSecretJwt, PrivateKeyJwt},
+        mtls::{SelfSignedTlsClientAuth, TlsClientAuth},
         none::{NoClientAuthentication, PublicClient},
         secret::{ClientSecretBasic, ClientSecretBasicRaw, ClientSecretPost},
     },

@@ -102,21 +102,23 @@ impl UserInfoEndpoint {
     /// If the server's metadata lacks that URL, or it is not absolute, not HTTPS (loopback is
     /// exempt), or has a fragment, a user name or a password.
     pub fn new(server: &AuthorizationServer, client: &ClientRegistration) -> Result<Self> {
-        Self::with_http(server, client, false)
+        let url = server.required_endpoint("userinfo_endpoint", false)?;
+        Ok(Self::at(url, server, client))
     }
 
-    pub(crate) fn with_http(
+    /// The same at one of the endpoint's URLs.
+    pub(crate) fn at(
+        url: Arc<Url>,
         server: &AuthorizationServer,
         client: &ClientRegistration,
-        allow_http: bool,
-    ) -> Result<Self> {
-        Ok(Self {
-            url: server.required_endpoint("userinfo_endpoint", allow_http)?,
+    ) -> Self {
+        Self {
+            url,
             server: server.clone(),
             client: client.clone(),
             rules: UserInfoRules::new(),
             clock: Clock::system(),
-        })
+        }
     }
 
     /// Sets the rules.

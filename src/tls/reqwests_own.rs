@@ -1,14 +1,14 @@
 //! TLS as reqwest configures it from its own features, or none.
 
-/// Returns the builder unchanged.
+/// Sets the client certificate, if there is one.
 macro_rules! preconfigured {
-    ($builder:expr) => {
-        $crate::error::Result::Ok($builder)
+    ($builder:expr, $certificate:expr) => {
+        $crate::tls::with_identity!($builder, $certificate)
     };
 }
 pub(crate) use preconfigured;
 
-/// Returns the builder unchanged, too.
+/// Returns the builder unchanged.
 macro_rules! preconfigured_or_own {
     ($builder:expr) => {
         $builder

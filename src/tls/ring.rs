@@ -2,15 +2,20 @@
 
 use std::sync::{Arc, OnceLock};
 
-use rustls::{ClientConfig, crypto::CryptoProvider};
+use rustls::{ClientConfig, client::Resumption, crypto::CryptoProvider, sign::SingleCertAndKey};
 use rustls_platform_verifier::BuilderVerifierExt as _;
 
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    oauth2::client_auth::certificate::certified_key::CertifiedKey,
+};
 
-/// Sets our TLS configuration on reqwest's builder, of either mode.
+/// Sets our TLS configuration on reqwest's builder, of either mode, with a client certificate if
+/// there is one.
 macro_rules! preconfigured {
-    ($builder:expr) => {
-        $crate::tls::config().map(|config| $builder.tls_backend_preconfigured(config))
+    ($builder:expr, $certificate:expr) => {
+        $crate::tls::config_with($certificate)
+            .map(|config| $builder.tls_backend_preconfigured(config))
     };
 }
 pub(crate) use preconfigured;
@@ -36,12 +41,6 @@ pub(crate) fn config() -> Result<ClientConfig> {
     if let Some(config) = CONFIG.get() {
         return Ok(config.clone());
     }
-    let failed = |error: rustls::Error| {
-        Error::usage(format!(
-            "TLS could not be configured: \
-        {error}"
-        ))
-    };
     let config = ClientConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()
         .map_err(failed)?
@@ -49,6 +48,23 @@ pub(crate) fn config() -> Result<ClientConfig> {
         .map_err(failed)?
         .with_no_client_auth();
     Ok(CONFIG.get_or_init(|| config).clone())
+}
+
+/// The same with a client certificate, if there is one.
+pub(crate) fn config_with(certificate: Option<&CertifiedKey>) -> Result<ClientConfig> {
+    let mut config = config()?;
+    if let Some(certificate) = certificate {
+        let (chain, key) = (certificate.chain.clone(), certificate.key.clone_key());
+        let key = rustls::sign::CertifiedKey::from_der(chain, key, config.crypto_provider());
+        config.client_auth_cert_resolver = Arc::new(SingleCertAndKey::from(key.map_err(failed)?));
+        // A session that is resumed has the certificate, or none, that it began with.
+        config.resumption = Resumption::default();
+    }
+    Ok(config)
+}
+
+fn failed(error: rustls::Error) -> Error {
+    Error::usage(format!("TLS could not be configured: {error}"))
 }
 
 /// Installs *ring* as the provider of the process unless one is installed. With `configure_http`

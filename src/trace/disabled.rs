@@ -57,3 +57,4 @@ pub(crate) fn refetch_failed(_: &Error) {}
 pub(crate) fn key_skipped(_: &str) {}
 pub(crate) fn id_token_dropped(_: &str, _: &Error) {}
 pub(crate) fn members_left_out(_: &[&str]) {}
+pub(crate) fn certificate_unusable(_: &Error) {}

@@ -250,6 +250,15 @@ pub(crate) fn refetch_failed(error: &Error) {
     );
 }
 
+/// Reports files of a client certificate that cannot be used; the old one stays in use.
+pub(crate) fn certificate_unusable(error: &Error) {
+    let error = Told(error);
+    tracing::warn!(
+        name: "certificate_unusable", target: TARGET, %error,
+        "the new client certificate cannot be used; the old one stays in use"
+    );
+}
+
 /// Reports a key of the server that cannot be used.
 pub(crate) fn key_skipped(reason: &str) {
     tracing::warn!(name: "key_skipped", target: TARGET, reason, "skipped a key of the server");

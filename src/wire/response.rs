@@ -3,7 +3,7 @@
 //! [RFC 6749 section 5](https://www.rfc-editor.org/rfc/rfc6749#section-5),
 //! [RFC 5849 section 2.1](https://www.rfc-editor.org/rfc/rfc5849#section-2.1)
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use http::{HeaderMap, StatusCode, header};
 use serde_json::{Map, Value};
@@ -31,6 +31,8 @@ pub struct EndpointResponse {
     headers: HeaderMap,
     body: Vec<u8>,
     refuses_refresh_token: bool,
+    /// The thumbprint of the certificate that the client presented on the connection.
+    certificate: Option<Arc<str>>,
 }
 
 impl EndpointResponse {
@@ -41,7 +43,20 @@ impl EndpointResponse {
             headers,
             body: body.into(),
             refuses_refresh_token: false,
+            certificate: None,
         }
+    }
+
+    /// The response on a connection with a client certificate.
+    #[allow(dead_code, reason = "the clients know their connections")]
+    pub(crate) fn with_certificate(mut self, thumbprint: Option<Arc<str>>) -> Self {
+        self.certificate = thumbprint;
+        self
+    }
+
+    /// The thumbprint of the client certificate, if there was one.
+    pub(crate) fn certificate(&self) -> Option<&str> {
+        self.certificate.as_deref()
     }
 
     /// The status.

@@ -72,6 +72,8 @@ pub mod interactive_login;
 mod keys;
 mod lifecycle;
 mod logins;
+#[cfg(feature = "rustls")]
+mod mtls;
 mod newcomer;
 pub mod oauth1_login;
 mod oauth1_redirects;

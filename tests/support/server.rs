@@ -21,6 +21,8 @@ pub struct Request {
     pub query: String,
     pub headers: Vec<(String, String)>,
     pub body: Vec<u8>,
+    /// The thumbprint of the certificate that the client presented on the connection.
+    pub certificate: Option<String>,
 }
 
 impl Request {
@@ -228,6 +230,11 @@ impl Drop for Server {
 pub trait Connection: Read + Write + Send {
     /// The socket below, for what is written to it raw.
     fn socket(&mut self) -> Option<&mut TcpStream>;
+
+    /// The thumbprint of the certificate that the client presented.
+    fn client_certificate(&self) -> Option<&str> {
+        None
+    }
 }
 
 impl Connection for TcpStream {
@@ -238,7 +245,9 @@ impl Connection for TcpStream {
 
 fn serve(connection: Box<dyn Connection>, handler: &dyn Handler, log: &Log) -> std::io::Result<()> {
     let mut reader = BufReader::new(connection);
-    while let Some(request) = read_request(&mut reader)? {
+    while let Some(mut request) = read_request(&mut reader)? {
+        let certificate = reader.get_ref().client_certificate().map(str::to_owned);
+        request.certificate = certificate;
         let head = request.method == "HEAD";
         let mut requests = log.0.lock().expect("a lock");
         requests.push(request.clone());
@@ -304,6 +313,7 @@ fn read_request(reader: &mut impl BufRead) -> std::io::Result<Option<Request>> {
         query,
         headers,
         body: Vec::new(),
+        certificate: None,
     };
     if request.header("transfer-encoding").is_some() {
         loop {

@@ -5,6 +5,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::{
     RootCertStore, ServerConfig, ServerConnection, StreamOwned,
@@ -61,6 +62,10 @@ impl Identity {
     pub fn pem(&self) -> &str {
         &self.pem
     }
+
+    pub fn thumbprint(&self) -> String {
+        thumbprint_of(&self.certificate)
+    }
 }
 
 /// The certificates that clients showed, one entry for each connection whose handshake was good.
@@ -99,12 +104,20 @@ pub fn start(
         let certificate = tls.peer_certificates().and_then(|chain| chain.first());
         let certificate = certificate.map(|certificate| certificate.clone().into_owned());
         log.lock().expect("a lock").push(certificate);
-        Some(Box::new(Tls(StreamOwned::new(tls, stream))))
+        let thumbprint = tls.peer_certificates().and_then(|chain| chain.first());
+        let thumbprint = thumbprint.map(|certificate| thumbprint_of(certificate));
+        Some(Box::new(Tls(StreamOwned::new(tls, stream), thumbprint)))
     });
     (server, shown)
 }
 
-struct Tls(StreamOwned<ServerConnection, TcpStream>);
+/// The SHA-256 hash of a certificate in base64url.
+pub fn thumbprint_of(certificate: &[u8]) -> String {
+    let hash = ::ring::digest::digest(&::ring::digest::SHA256, certificate);
+    URL_SAFE_NO_PAD.encode(hash)
+}
+
+struct Tls(StreamOwned<ServerConnection, TcpStream>, Option<String>);
 
 impl std::io::Read for Tls {
     fn read(&mut self, bytes: &mut [u8]) -> std::io::Result<usize> {
@@ -125,5 +138,9 @@ impl std::io::Write for Tls {
 impl Connection for Tls {
     fn socket(&mut self) -> Option<&mut TcpStream> {
         None
+    }
+
+    fn client_certificate(&self) -> Option<&str> {
+        self.1.as_deref()
     }
 }

@@ -262,7 +262,10 @@ impl AssertionClientBuilder {
                 "cannot be used together with signing_key; remove one of them",
             );
         }
-        if !id_is_empty && let Err(error) = self.auth().check(client, &self.server) {
+        let auth = self.auth();
+        self.http
+            .check_client_auth("token_endpoint_auth_method", &*auth, problems);
+        if !id_is_empty && let Err(error) = auth.check(client, &self.server) {
             let setting = match &self.auth {
                 Some(_) => "token_endpoint_auth_method",
                 None => "client_secret",

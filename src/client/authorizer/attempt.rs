@@ -172,8 +172,7 @@ impl Kept {
             limit(&mut request, deadline);
         }
         live.place(&mut request, &self.token)?;
-        let connections = live.shared.transport.resources(&mut request)?;
-        let response = execute(connections, request).await?;
+        let response = live.shared.transport.send(request, execute)?.await?;
         if self.has_renewed {
             // If a new token did not help, the token was not the reason: no renewal for each of
             // the 401s that will follow.
@@ -197,8 +196,7 @@ impl Session {
         let token = live.obtain_for(&self, &mut request, own).await?;
         let is_renewable = live.can_renew();
         let first = FirstAttempt::with(self, &live, &mut request, token, is_renewable, own)?;
-        let connections = live.shared.transport.resources(&mut request)?;
-        let response = execute(connections, request).await?;
+        let response = live.shared.transport.send(request, execute)?.await?;
         match first.accept(response) {
             Ok(response) => Ok(response),
             Err(refusal) => (*refusal).repeat().await,

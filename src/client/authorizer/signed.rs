@@ -36,8 +36,8 @@ impl SignedSession {
                 _ => request.try_clone(),
             };
             sign(&live.signer, &mut request)?;
-            let connections = live.shared.transport.resources(&mut request)?;
-            let response = execute(connections, request).await?;
+            live.shared.transport.update_certificate();
+            let response = live.shared.transport.send(request, execute)?.await?;
             request = match kept.and_then(|kept| redirected(kept, &response)) {
                 Some(next) => next,
                 None => return Ok(response),

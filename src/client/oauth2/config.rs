@@ -81,9 +81,11 @@ impl OAuth2ClientBuilder {
                 &self.authentication.introspection,
             ),
         ] {
-            if let Some(Err(error)) = auth.as_ref().map(|auth| auth.check(client, server)) {
+            let Some(auth) = auth else { continue };
+            if let Err(error) = auth.check(client, server) {
                 problems.add(name, &format!("cannot be used: {error}"));
             }
+            self.http.check_client_auth(name, &**auth, problems);
         }
         self.check_offered(server, problems);
         // A problem of the default is a problem of the setting that it was chosen for.

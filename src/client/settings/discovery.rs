@@ -42,6 +42,9 @@ impl DiscoverySettings {
         for (_, url) in given.urls() {
             self.guard.trust(url);
         }
+        for (_, url) in given.alias_urls() {
+            self.guard.trust(&url);
+        }
     }
 
     pub(in super::super) fn source(

@@ -5,13 +5,17 @@ use std::{sync::Arc, time::Duration};
 use reqwest::Url;
 
 use super::{
-    super::transport::{ConfigureHttp, Follow, Transport},
+    super::transport::{ConfigureHttp, ConnectionSettings, Follow, Transport},
     problems::Problems,
 };
 use crate::{
     clock::Clock,
     error::Result,
-    oauth2::server::{address::AddressGuard, metadata::AuthorizationServer},
+    oauth2::{
+        client_auth::{ClientAuth, certificate::value::ClientCertificate, mtls::is_mutual_tls},
+        server::{address::AddressGuard, metadata::AuthorizationServer},
+    },
+    tls,
     wire::secure_url::check_endpoint,
 };
 
@@ -19,6 +23,7 @@ use crate::{
 pub(in super::super) struct HttpSettings {
     pub(in super::super) timeout: Duration,
     pub(in super::super) configure: Option<ConfigureHttp>,
+    pub(in super::super) certificate: Option<ClientCertificate>,
     pub(in super::super) clock: Clock,
     pub(in super::super) allow_http: bool,
     /// Whether the settings were used for a discovery.
@@ -32,6 +37,7 @@ impl HttpSettings {
         Self {
             timeout: Duration::from_secs(30),
             configure: None,
+            certificate: None,
             clock: Clock::system(),
             allow_http: false,
             is_used: false,
@@ -52,21 +58,57 @@ impl HttpSettings {
         guard: Option<Arc<AddressGuard>>,
     ) -> Result<Transport> {
         Transport::new(
-            self.configure.as_ref(),
-            self.timeout,
-            self.allow_http,
-            follow,
-            guard,
+            ConnectionSettings {
+                configure: self.configure.clone(),
+                timeout: self.timeout,
+                allow_http: self.allow_http,
+                follow,
+                guard,
+            },
+            self.certificate.clone(),
         )
     }
 
     pub(in super::super) fn check(&self, problems: &mut Problems) {
         problems.note_if_zero("timeout", self.timeout);
+        if let Some(certificate) = &self.certificate
+            && let Err(problem) = tls::check(&certificate.current())
+        {
+            problems.add("client_certificate", &problem);
+        }
         for setting in &self.late {
             problems.add(
                 setting,
                 "was changed after discover, which has used it; move it before discover",
             );
+        }
+    }
+
+    /// Notes a client authentication by certificate without one.
+    pub(in super::super) fn check_client_auth(
+        &self,
+        setting: &str,
+        auth: &dyn ClientAuth,
+        problems: &mut Problems,
+    ) {
+        // A certificate that configure_http sets cannot be seen.
+        if !is_mutual_tls(auth) || self.configure.is_some() && self.certificate.is_none() {
+            return;
+        }
+        let method = auth.method().unwrap_or_default();
+        match &self.certificate {
+            None => problems.add(
+                setting,
+                &format!("is {method}, which needs a certificate; set client_certificate"),
+            ),
+            Some(certificate) if !certificate.is_credential() => problems.add(
+                setting,
+                &format!(
+                    "is {method}, but the client_certificate is for transport only; leave out \
+                     transport_only"
+                ),
+            ),
+            Some(_) => {}
         }
     }
 
@@ -80,6 +122,9 @@ impl HttpSettings {
         for name in names {
             if let Err(problem) = server.endpoint(name, self.allow_http) {
                 problems.add(name, &problem);
+            }
+            if let Err(problem) = server.alias(name, self.allow_http) {
+                problems.add(&format!("mtls_endpoint_aliases.{name}"), &problem);
             }
         }
     }
@@ -116,8 +161,27 @@ macro_rules! http_settings {
                 self
             }
 
-            /// Changes reqwest's own builder: proxies, private roots, client certificates, the
-            /// pool.
+            /// The client's certificate for mutual TLS, which is presented to servers and APIs that
+            /// ask for one.
+            ///
+            /// [`ClientCertificate`](crate::oauth2::ClientCertificate) has an example. It needs one
+            /// of the features `rustls`, `rustls-aws-lc-rs` and `native-tls`, and works with
+            /// `configure_http`, for example for private roots. With `native-tls` alone the key has
+            /// to be PKCS#8.
+            ///
+            /// [RFC 8705](https://www.rfc-editor.org/rfc/rfc8705)
+            #[doc(alias = "mtls")]
+            #[doc(alias = "identity")]
+            pub fn client_certificate(
+                mut self,
+                certificate: $crate::oauth2::ClientCertificate,
+            ) -> Self {
+                self.http.change("client_certificate");
+                self.http.certificate = Some(certificate);
+                self
+            }
+
+            /// Changes reqwest's own builder: proxies, private roots, the pool.
             ///
             /// It is called for each of the inner clients: one for endpoints and one for API
             /// calls, and the same again for loopback if the environment names a proxy, which is

@@ -15,7 +15,7 @@ use crate::{
     oauth2::{
         authorization::endpoint::AuthorizationEndpoint,
         client::{ClientRegistration, RegisteredClient},
-        client_auth::ClientAuth,
+        client_auth::{ClientAuth, certificate::value::ClientCertificate, mtls::is_mutual_tls},
         endpoint::{
             authenticated::Endpoint,
             device_authorization::request::DeviceAuthorizationEndpoint,
@@ -46,6 +46,8 @@ pub(in super::super) struct Settings {
     pub(in super::super) discovery: Option<DiscoverySettings>,
     pub(in super::super) client: ClientRegistration,
     pub(in super::super) authentication: Authentication,
+    /// The certificate that authenticates the client or binds its tokens.
+    certificate: Option<ClientCertificate>,
     pub(in super::super) identity: Identity,
     pub(in super::super) token_endpoint_method: Method,
     pub(in super::super) placement: TokenPlacement,
@@ -112,6 +114,7 @@ impl Settings {
             discovery: None,
             client,
             authentication: Authentication::default(),
+            certificate: http.certificate.clone(),
             identity: Identity::Client,
             token_endpoint_method: Method::POST,
             placement: tokens.placement,
@@ -184,7 +187,8 @@ impl Settings {
         &self,
         server: &AuthorizationServer,
     ) -> Result<UserInfoEndpoint> {
-        let endpoint = UserInfoEndpoint::with_http(server, &self.client, self.allow_http)?;
+        let url = self.url("userinfo_endpoint", server, None)?;
+        let endpoint = UserInfoEndpoint::at(url, server, &self.client);
         let rules = self.openid.userinfo.clone();
         Ok(endpoint.rules(rules).clock(self.clock.clone()))
     }
@@ -263,14 +267,31 @@ impl Settings {
         server: &AuthorizationServer,
         auth: Option<&Arc<dyn ClientAuth>>,
     ) -> Result<Endpoint> {
-        let mut endpoint = Endpoint::new(name, server, &self.client, self.allow_http)?;
+        let auth = auth.or(self.authentication.token.as_ref());
+        let url = self.url(name, server, auth)?;
+        let mut endpoint = Endpoint::at(url, name, server, &self.client, self.allow_http);
         endpoint.clock = self.clock.clone();
-        endpoint.auth = auth.or(self.authentication.token.as_ref()).cloned();
+        endpoint.auth = auth.cloned();
         endpoint.hooks = self.hooks.clone();
         // What the server offers is checked when the client is built, if it is known by then.
         if self.discovery.is_some() {
             endpoint.check_offered()?;
         }
         Ok(endpoint)
+    }
+
+    /// The URL of an endpoint: that for clients with a TLS certificate, if the certificate
+    /// authenticates this one or binds its tokens.
+    fn url(
+        &self,
+        name: &str,
+        server: &AuthorizationServer,
+        auth: Option<&Arc<dyn ClientAuth>>,
+    ) -> Result<Arc<Url>> {
+        let certificate = self.certificate.as_ref();
+        let wants_alias = certificate.is_some_and(ClientCertificate::is_credential)
+            // The certificate may be one that configure_http sets.
+            || auth.is_some_and(|auth| is_mutual_tls(&**auth));
+        server.required_endpoint_or_alias(name, self.allow_http, wants_alias)
     }
 }

@@ -2,9 +2,11 @@
 //!
 //! [RFC 6749 section 2.3](https://www.rfc-editor.org/rfc/rfc6749#section-2.3)
 
+pub(crate) mod certificate;
 pub(crate) mod default_method;
 mod identity;
 pub(crate) mod jwt;
+pub(crate) mod mtls;
 pub(crate) mod none;
 pub(crate) mod offered;
 pub(crate) mod registered;
@@ -20,7 +22,7 @@ use crate::{
 ///
 /// One method serves all endpoints, and is called for each attempt. Use one of
 /// [`ClientSecretBasic`], [`ClientSecretPost`], [`ClientSecretJwt`], [`PrivateKeyJwt`],
-/// [`PublicClient`], or a closure of your own:
+/// [`TlsClientAuth`], [`SelfSignedTlsClientAuth`], [`PublicClient`], or a closure of your own:
 ///
 /// ```
 /// use oauth_twin::{BoxError, oauth2::{ClientAuth, EndpointRequest}};
@@ -41,6 +43,8 @@ use crate::{
 /// [`PublicClient`]: crate::oauth2::PublicClient
 /// [`ClientSecretJwt`]: crate::oauth2::ClientSecretJwt
 /// [`PrivateKeyJwt`]: crate::oauth2::PrivateKeyJwt
+/// [`TlsClientAuth`]: crate::oauth2::TlsClientAuth
+/// [`SelfSignedTlsClientAuth`]: crate::oauth2::SelfSignedTlsClientAuth
 pub trait ClientAuth: Send + Sync {
     /// Adds the client's authentication to `request`.
     ///

@@ -44,9 +44,21 @@ impl Endpoint {
         client: &ClientRegistration,
         allow_http: bool,
     ) -> Result<Self> {
-        Ok(Self {
+        let url = server.required_endpoint(name, allow_http)?;
+        Ok(Self::at(url, name, server, client, allow_http))
+    }
+
+    /// The same at one of the endpoint's URLs.
+    pub(crate) fn at(
+        url: Arc<Url>,
+        name: &'static str,
+        server: &AuthorizationServer,
+        client: &ClientRegistration,
+        allow_http: bool,
+    ) -> Self {
+        Self {
             name,
-            url: server.required_endpoint(name, allow_http)?,
+            url,
             server: server.clone(),
             client: client.clone(),
             clock: Clock::system(),
@@ -54,7 +66,7 @@ impl Endpoint {
             method: Method::POST,
             hooks: Hooks::default(),
             allow_http,
-        })
+        }
     }
 
     /// Checks that the server offers the client authentication.

@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 use crate::{
     error::{Error, Result},
     oauth2::{
+        client_auth::certificate::value::confirmed_thumbprint,
         endpoint::{
             authenticated::{Endpoint, authenticated_endpoint},
             revocation::form,
@@ -176,6 +177,14 @@ impl Introspection {
         self.time("nbf")
     }
 
+    /// The thumbprint of the client certificate that the token is bound to, if it is:
+    /// [`certificate_thumbprint`](crate::oauth2::certificate_thumbprint) makes one to compare.
+    ///
+    /// [RFC 8705 section 3.2](https://www.rfc-editor.org/rfc/rfc8705#section-3.2)
+    pub fn certificate_thumbprint(&self) -> Option<&str> {
+        confirmed_thumbprint(self.members.get("cnf")?)
+    }
+
     /// Any member of the response.
     pub fn get(&self, member: &str) -> Option<&Value> {
         self.members.get(member)
@@ -268,6 +277,31 @@ mod tests {
             introspection.get("extension_field"),
             Some(&json!("twenty-seven"))
         );
+    }
+
+    #[test]
+    fn the_example_of_rfc_8705_section_3_2() {
+        let bound = read(json!({
+            "active": true, "iss": "https://server.example.com", "sub": "ty.webb@example.com",
+            "exp": 1_493_726_400, "nbf": 1_493_722_800,
+            "cnf": {"x5t#S256": "bwcK0esc3ACC3DB2Y5_lESsXE8o9ltc05O89jdN-dg2"}
+        }));
+        let thumbprint = bound.expect("an introspection");
+        let thumbprint = thumbprint.certificate_thumbprint();
+        assert_eq!(
+            thumbprint,
+            Some("bwcK0esc3ACC3DB2Y5_lESsXE8o9ltc05O89jdN-dg2")
+        );
+        for unbound in [
+            json!({"active": true}),
+            json!({"active": true, "cnf": null}),
+            json!({"active": true, "cnf": "x5t#S256"}),
+            json!({"active": true, "cnf": {"jkt": "a"}}),
+            json!({"active": true, "cnf": {"x5t#S256": 7}}),
+        ] {
+            let unbound = read(unbound).expect("an introspection");
+            assert_eq!(unbound.certificate_thumbprint(), None);
+        }
     }
 
     #[test]

@@ -31,6 +31,15 @@ pub(crate) fn read(
         .map_err(|problem| Error::answer(problem, response.status()).of_call(&request.call()))?;
     let refresh_token = request.form().value("refresh_token");
     let token = token.answering(refresh_token, request.refresh_parameters());
+    // "Boolean value indicating server support for mutual-TLS client certificate-bound access
+    // tokens."
+    let binds = request
+        .server()
+        .tls_client_certificate_bound_access_tokens();
+    let token = match response.certificate() {
+        Some(thumbprint) if binds => token.with_certificate_thumbprint(thumbprint),
+        _ => token,
+    };
     Ok((token, left_out))
 }
 

@@ -163,6 +163,47 @@ impl AuthorizationServer {
         }
     }
 
+    /// The checked URL of an endpoint for clients with a TLS certificate, if there is one; or what is
+    /// wrong with it.
+    ///
+    /// "When present, an OAuth client intending to do mutual TLS [...] MUST use the alias URL of the
+    /// endpoint within the "mtls_endpoint_aliases", when present, in preference to the endpoint URL
+    /// of the same name at the top level of metadata."
+    pub(crate) fn alias(&self, name: &str, allow_http: bool) -> Result<Option<Arc<Url>>, String> {
+        match self.mtls_endpoint_aliases().and_then(|it| it.get(name)) {
+            None | Some(Value::Null) => Ok(None),
+            Some(value) => {
+                let url = parse_endpoint(value.as_str().unwrap_or_default())?;
+                check_endpoint_url(&url, allow_http).map(|()| Some(Arc::new(url)))
+            }
+        }
+    }
+
+    /// The names and URLs of all endpoints for clients with a TLS certificate.
+    pub(crate) fn alias_urls(&self) -> impl Iterator<Item = (&str, Url)> {
+        let aliases = self.mtls_endpoint_aliases().into_iter().flatten();
+        aliases.filter_map(|(name, value)| Some((&**name, Url::parse(value.as_str()?).ok()?)))
+    }
+
+    /// The checked URL of an endpoint that a request is sent to: its alias for clients with a TLS
+    /// certificate, if that is wanted and there is one.
+    pub(crate) fn required_endpoint_or_alias(
+        &self,
+        name: &str,
+        allow_http: bool,
+        wants_alias: bool,
+    ) -> Result<Arc<Url>> {
+        if wants_alias {
+            let alias = self.alias(name, allow_http).map_err(|problem| {
+                Error::usage(format!("mtls_endpoint_aliases.{name} {problem}"))
+            })?;
+            if let Some(alias) = alias {
+                return Ok(alias);
+            }
+        }
+        self.required_endpoint(name, allow_http)
+    }
+
     /// The checked URL of an endpoint that a request is sent to.
     pub(crate) fn required_endpoint(&self, name: &str, allow_http: bool) -> Result<Arc<Url>> {
         match self.endpoint(name, allow_http) {

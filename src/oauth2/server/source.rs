@@ -178,11 +178,8 @@ impl ServerSource {
         let freshness = Freshness::of(response.headers(), self.clock.now());
         let server = AuthorizationServer::fetched(members, freshness);
         let server = server.overridden_by(&self.given);
-        let aliases = server.mtls_endpoint_aliases().into_iter().flatten();
-        let aliases = aliases.filter_map(|(name, value)| {
-            let url = Url::parse(value.as_str()?).ok()?;
-            Some((format!("mtls_endpoint_aliases.{name}"), url))
-        });
+        let aliases = server.alias_urls();
+        let aliases = aliases.map(|(name, url)| (format!("mtls_endpoint_aliases.{name}"), url));
         let urls = server.urls().filter(|(name, _)| is_called(name));
         let urls = urls.map(|(name, url)| (name.to_owned(), url.clone()));
         let (mut insecure, mut refused) = (Vec::new(), Vec::new());

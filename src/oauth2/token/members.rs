@@ -22,6 +22,8 @@ use crate::{
 
 /// The last second of the year 9999. Later times cannot be told from "never" and might overflow.
 pub(crate) const LATEST: u64 = 253_402_300_799;
+/// Member of a stored token: the thumbprint of the certificate that it is bound to.
+const CERTIFICATE: &str = "certificate_thumbprint";
 
 impl Token {
     /// The token in a response that arrived at `now`, or why there is none.
@@ -35,6 +37,7 @@ impl Token {
         // The server must not set these members.
         members.remove("issued_at");
         members.remove("refresh_parameters");
+        members.remove(CERTIFICATE);
         note_expiry(&mut members, now);
         // The server's clock may differ from ours, so relative times take precedence.
         let expires_at = expires_in
@@ -55,6 +58,7 @@ impl Token {
         let issued_at = issued.and_then(|name| time(&members[name]));
         members.remove(ISSUED_AT[0]);
         let refresh_parameters = take_text(&mut members, "refresh_parameters")?;
+        let certificate = take_text(&mut members, CERTIFICATE)?;
         let expires_at = match (dated, issued, issued_at) {
             (Some(_), _, _) => expires_at,
             (None, Some(_), issued_at) => expires_in.zip(issued_at).map(|(it, at)| it.from(at)),
@@ -63,7 +67,11 @@ impl Token {
         };
         let token = Self::from_members(members, issued_at, expires_at)?;
         let parameters = refresh_parameters.as_deref().unwrap_or_default();
-        Ok(token.with_refresh_parameters(Form::decode(parameters)))
+        let token = token.with_refresh_parameters(Form::decode(parameters));
+        Ok(match certificate {
+            Some(thumbprint) => token.with_certificate_thumbprint(thumbprint),
+            None => token,
+        })
     }
 
     fn from_members(
@@ -82,6 +90,7 @@ impl Token {
         let rest = Rest {
             id_token: id_token.map(Into::into),
             refresh_parameters: Form::new(),
+            certificate: None,
             extra: members,
         };
         Ok(Self::from(TokenMembers {
@@ -124,6 +133,9 @@ impl Serialize for Token {
         if !self.refresh_parameters().is_empty() {
             let parameters = self.refresh_parameters().encode();
             map.serialize_entry("refresh_parameters", parameters.expose_secret())?;
+        }
+        if let Some(thumbprint) = self.certificate_thumbprint() {
+            map.serialize_entry(CERTIFICATE, thumbprint)?;
         }
         for (name, value) in members.rest.iter().flat_map(|rest| &rest.extra) {
             map.serialize_entry(name, value)?;

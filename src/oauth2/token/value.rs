@@ -68,13 +68,17 @@ pub(super) struct TokenMembers {
 pub(super) struct Rest {
     pub(super) id_token: Option<Secret>,
     pub(super) refresh_parameters: Form,
+    /// The thumbprint of the certificate that the token is bound to.
+    pub(super) certificate: Option<Box<str>>,
     pub(super) extra: Map<String, Value>,
 }
 
 impl Rest {
     pub(super) fn unless_empty(self) -> Option<Box<Self>> {
-        let is_empty =
-            self.id_token.is_none() && self.refresh_parameters.is_empty() && self.extra.is_empty();
+        let is_empty = self.id_token.is_none()
+            && self.refresh_parameters.is_empty()
+            && self.certificate.is_none()
+            && self.extra.is_empty();
         (!is_empty).then(|| Box::new(self))
     }
 }
@@ -150,6 +154,16 @@ impl Token {
         self
     }
 
+    /// Binds the token to the certificate with this thumbprint. Clients set it themselves.
+    ///
+    /// [RFC 8705 section 3](https://www.rfc-editor.org/rfc/rfc8705#section-3)
+    #[must_use]
+    pub fn with_certificate_thumbprint(mut self, thumbprint: impl Into<String>) -> Self {
+        let thumbprint = thumbprint.into();
+        self.change_rest(|rest| rest.certificate = Some(thumbprint.into()));
+        self
+    }
+
     /// The token without its ID token.
     #[allow(
         dead_code,
@@ -220,6 +234,22 @@ impl Token {
         rest.map_or(&NONE, |rest| &rest.refresh_parameters)
     }
 
+    /// The thumbprint of the client certificate that the token is bound to, if it is. It is stored
+    /// with the token, as its member `certificate_thumbprint`.
+    ///
+    /// ```
+    /// use oauth_twin::{Token, oauth2::ClientCertificate};
+    ///
+    /// fn is_usable(token: &Token, certificate: &ClientCertificate) -> bool {
+    ///     token.certificate_thumbprint().is_none_or(|bound| bound == certificate.thumbprint())
+    /// }
+    /// ```
+    ///
+    /// [RFC 8705 section 3](https://www.rfc-editor.org/rfc/rfc8705#section-3)
+    pub fn certificate_thumbprint(&self) -> Option<&str> {
+        self.0.rest.as_ref()?.certificate.as_deref()
+    }
+
     /// Whether the token has expired, or will within `leeway`, by the system clock. A token without
     /// a known expiry never expires.
     #[doc(alias = "expired")]
@@ -254,7 +284,8 @@ impl fmt::Debug for Token {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let members = &*self.0;
         let extra = members.rest.iter().flat_map(|rest| rest.extra.keys());
-        f.debug_struct("Token")
+        let mut debug = f.debug_struct("Token");
+        debug
             .field("access_token", &members.access_token)
             .field("token_type", &self.token_type())
             .field("refresh_token", &members.refresh_token)
@@ -262,7 +293,11 @@ impl fmt::Debug for Token {
             .field("scope", &members.scope)
             .field("expires_at", &self.expires_at_unix())
             .field("issued_at", &self.issued_at_unix())
-            .field("refresh_parameters", self.refresh_parameters())
+            .field("refresh_parameters", self.refresh_parameters());
+        if let Some(thumbprint) = self.certificate_thumbprint() {
+            debug.field("certificate_thumbprint", &thumbprint);
+        }
+        debug
             .field("other members", &extra.collect::<Vec<_>>())
             .finish()
     }

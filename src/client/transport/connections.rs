@@ -1,0 +1,212 @@
+//! Connections with one client certificate, or without any.
+
+use std::{sync::Arc, time::Duration};
+
+use reqwest::{
+    Url,
+    header::HeaderValue,
+    redirect::{Attempt, Policy},
+};
+
+use super::{
+    super::{http, http_client, with_stall_limit},
+    resolver::GuardedResolver,
+};
+use crate::{
+    error::Result,
+    oauth2::{
+        client_auth::certificate::{certified_key::CertifiedKey, value::ClientCertificate},
+        server::address::AddressGuard,
+        token::bearer::TokenPlacement,
+    },
+    tls,
+    wire::secure_url::{is_loopback, is_secure},
+};
+
+/// The user's change to reqwest's builder.
+pub(in super::super) type ConfigureHttp =
+    Arc<dyn Fn(http::ClientBuilder) -> http::ClientBuilder + Send + Sync>;
+
+/// APIs such as GitHub's refuse requests without one.
+pub(super) static OWN_USER_AGENT: HeaderValue =
+    HeaderValue::from_static(concat!("oauth-twin/", env!("CARGO_PKG_VERSION")));
+
+/// Limit of the silence of an endpoint within its response.
+const STALL_LIMIT: Duration = Duration::from_secs(30);
+
+/// Timeout for establishing a connection.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// As many redirects as browsers follow, halved.
+const REDIRECT_LIMIT: usize = 10;
+
+/// Environment variables from which reqwest takes a proxy, in lower or upper case.
+const PROXY_VARIABLES: [&str; 3] = ["http_proxy", "https_proxy", "all_proxy"];
+
+/// Settings of connections.
+pub(in super::super) struct ConnectionSettings {
+    pub(in super::super) configure: Option<ConfigureHttp>,
+    /// Of a whole call of an endpoint.
+    pub(in super::super) timeout: Duration,
+    pub(in super::super) allow_http: bool,
+    pub(in super::super) follow: Follow,
+    /// Of the endpoints of a server that was discovered.
+    pub(in super::super) guard: Option<Arc<AddressGuard>>,
+}
+
+/// Redirects of API calls that reqwest follows.
+#[derive(Clone, Copy)]
+pub(in super::super) enum Follow {
+    /// None: a signature is valid for one request.
+    Nothing,
+    /// All that take no token out of its origin.
+    Bearer(TokenPlacement),
+}
+
+/// Connections with one client certificate, or without any.
+pub(super) struct Connections {
+    pub(super) pools: Pools,
+    /// The same without the proxy of the environment, if that names one: secrets that are sent to
+    /// loopback stay on the machine.
+    direct: Option<Pools>,
+    /// The thumbprint of the certificate, if tokens may be bound to it.
+    pub(super) certificate: Option<Arc<str>>,
+}
+
+pub(super) struct Pools {
+    pub(super) endpoints: http::Client,
+    pub(super) resources: http::Client,
+}
+
+impl Connections {
+    pub(super) fn new(
+        settings: &ConnectionSettings,
+        certificate: Option<&ClientCertificate>,
+    ) -> Result<Self> {
+        let binding = certificate.is_some_and(ClientCertificate::is_credential);
+        let certificate = certificate.map(ClientCertificate::current);
+        Self::presenting(settings, certificate.as_deref(), binding)
+    }
+
+    /// The same with the certificate as it was read.
+    pub(super) fn presenting(
+        settings: &ConnectionSettings,
+        certificate: Option<&CertifiedKey>,
+        binding: bool,
+    ) -> Result<Self> {
+        let environment_has_proxy = PROXY_VARIABLES
+            .into_iter()
+            .flat_map(|name| [name.to_owned(), name.to_uppercase()])
+            .any(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()));
+        let thumbprint = certificate.map(|certificate| certificate.thumbprint.clone());
+        Ok(Self {
+            pools: Pools::new(settings, certificate, false)?,
+            direct: match environment_has_proxy {
+                true => Some(Pools::new(settings, certificate, true)?),
+                false => None,
+            },
+            certificate: thumbprint.filter(|_| binding),
+        })
+    }
+
+    /// The connections for requests to `url`.
+    #[inline]
+    pub(super) fn pools(&self, url: &Url) -> &Pools {
+        match &self.direct {
+            Some(direct) if is_loopback(url) => direct,
+            _ => &self.pools,
+        }
+    }
+}
+
+impl Pools {
+    fn new(
+        settings: &ConnectionSettings,
+        certificate: Option<&CertifiedKey>,
+        without_environment: bool,
+    ) -> Result<Self> {
+        let configure = settings.configure.as_ref();
+        let (timeout, allow_http) = (settings.timeout, settings.allow_http);
+        let base = |builder: http::ClientBuilder| -> Result<http::ClientBuilder> {
+            let builder = builder.connect_timeout(CONNECT_TIMEOUT);
+            let builder = match without_environment {
+                true => builder.no_proxy(),
+                false => builder,
+            };
+            match configure {
+                // Then reqwest configures TLS itself: it would silently ignore roots and
+                // certificates that are added to a builder with our configuration.
+                Some(configure) => {
+                    tls::install_provider();
+                    tls::with_identity!(builder, certificate).map(|builder| configure(builder))
+                }
+                None => tls::preconfigured!(builder, certificate),
+            }
+        };
+        let with_user_agent = || http::ClientBuilder::new().user_agent(OWN_USER_AGENT.clone());
+        let endpoints = base(with_stall_limit(
+            with_user_agent(),
+            timeout.min(STALL_LIMIT),
+        ))?
+        // A code and an assertion must not be sent twice, which reqwest does where HTTP/2 says
+        // that the server has not processed them. Our own repetition makes new ones.
+        .retry(reqwest::retry::never())
+        .redirect(Policy::none())
+        .referer(false)
+        .connect_timeout(timeout.min(CONNECT_TIMEOUT))
+        .timeout(timeout);
+        let endpoints = match &settings.guard {
+            Some(guard) => endpoints.dns_resolver(Arc::new(GuardedResolver::new(guard.clone()))),
+            None => endpoints,
+        };
+        // An event stream may be silent for as long as the user allows.
+        let resources = match configure {
+            Some(_) => base(with_user_agent())?,
+            None => base(http::ClientBuilder::new())?,
+        };
+        let resources = resources
+            .redirect(match settings.follow {
+                Follow::Nothing => Policy::none(),
+                Follow::Bearer(placement) => {
+                    Policy::custom(move |attempt| redirect(attempt, allow_http, placement))
+                }
+            })
+            .referer(false);
+        Ok(Self {
+            endpoints: http_client(endpoints)?,
+            resources: http_client(resources)?,
+        })
+    }
+}
+
+/// reqwest drops the token if a redirect leaves the origin. A redirect that would leave HTTPS is
+/// returned to the caller.
+///
+/// So is one within an origin after another was visited: reqwest takes the headers of each hop from
+/// the first request and checks only whether that hop changes the origin, so the token would be
+/// sent again.
+///
+/// reqwest keeps a token that is not in the header, so such a request is not followed out of the
+/// origin.
+fn redirect(
+    attempt: Attempt<'_>,
+    allow_http: bool,
+    placement: TokenPlacement,
+) -> reqwest::redirect::Action {
+    let (to, previous) = (attempt.url(), attempt.previous());
+    let Some(from) = previous.last() else {
+        return attempt.stop();
+    };
+    let left_https = is_secure(from, allow_http) && !is_secure(to, allow_http);
+    let origin = to.origin();
+    let token_is_back =
+        from.origin() == origin && previous.iter().any(|url| url.origin() != origin);
+    let taken_along = placement != TokenPlacement::Header && from.origin() != origin;
+    if left_https || token_is_back || taken_along {
+        attempt.stop()
+    } else if previous.len() > REDIRECT_LIMIT {
+        attempt.error("more than 10 redirects")
+    } else {
+        attempt.follow()
+    }
+}

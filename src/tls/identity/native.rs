@@ -1,0 +1,37 @@
+//! Client certificates where reqwest configures the TLS library of the platform.
+
+use reqwest::Identity;
+
+use crate::{
+    error::{Error, Result},
+    oauth2::client_auth::certificate::certified_key::CertifiedKey,
+};
+
+/// Sets the client certificate on reqwest's builder, of either mode, if there is one.
+macro_rules! with_identity {
+    ($builder:expr, $certificate:expr) => {
+        match $certificate {
+            Some(certificate) => $crate::tls::identity(certificate)
+                .map(|identity| $builder.tls_backend_native().identity(identity)),
+            None => $crate::error::Result::Ok($builder),
+        }
+    };
+}
+pub(crate) use with_identity;
+
+/// What is wrong with a certificate for this TLS library.
+pub(crate) fn check(certificate: &CertifiedKey) -> Result<(), String> {
+    identity(certificate)
+        .map(drop)
+        .map_err(|error| error.to_string())
+}
+
+pub(crate) fn identity(certificate: &CertifiedKey) -> Result<Identity> {
+    let (chain, key) = (certificate.chain_pem(), certificate.key_pem());
+    Identity::from_pkcs8_pem(chain.as_bytes(), key.as_bytes()).map_err(|_error| {
+        Error::usage(
+            "cannot be used by native-tls, which needs a key in PKCS#8: convert it by `openssl \
+             pkcs8 -topk8 -nocrypt`, or enable the feature rustls",
+        )
+    })
+}

@@ -1,0 +1,35 @@
+//! Client certificates where reqwest configures rustls.
+
+use reqwest::Identity;
+
+use crate::{
+    error::{Error, Result},
+    oauth2::client_auth::certificate::certified_key::CertifiedKey,
+};
+
+/// Sets the client certificate on reqwest's builder, of either mode, if there is one.
+macro_rules! with_identity {
+    ($builder:expr, $certificate:expr) => {
+        match $certificate {
+            // Another crate may have enabled native-tls, which reqwest would prefer then.
+            Some(certificate) => $crate::tls::identity(certificate)
+                .map(|identity| $builder.tls_backend_rustls().identity(identity)),
+            None => $crate::error::Result::Ok($builder),
+        }
+    };
+}
+pub(crate) use with_identity;
+
+/// What is wrong with a certificate for this TLS library.
+pub(crate) fn check(certificate: &CertifiedKey) -> Result<(), String> {
+    identity(certificate)
+        .map(drop)
+        .map_err(|error| error.to_string())
+}
+
+pub(crate) fn identity(certificate: &CertifiedKey) -> Result<Identity> {
+    let mut pem = certificate.key_pem();
+    pem.push_str(&certificate.chain_pem());
+    Identity::from_pem(pem.as_bytes())
+        .map_err(|_error| Error::usage("cannot be used by rustls; convert its key to PKCS#8"))
+}
