@@ -24,7 +24,7 @@ use crate::{
 pub(super) use connections::{ConfigureHttp, ConnectionSettings, Follow};
 use connections::{Connections, OWN_USER_AGENT};
 use resolver::refused_address;
-use rotation::Rotation;
+use rotation::CertificateRotation;
 
 /// Size limit of an endpoint's response, in bytes after decompression.
 const ANSWER_LIMIT: usize = 1024 * 1024;
@@ -44,7 +44,7 @@ enum Current {
     /// The same ones until the end.
     Fixed(Box<Connections>),
     /// Those of the certificate as it was read last.
-    Changing(Box<Rotation>),
+    Changing(Box<CertificateRotation>),
 }
 
 impl Transport {
@@ -58,7 +58,7 @@ impl Transport {
             has_certificate: certificate.is_some(),
             connections: match certificate {
                 Some(certificate) if certificate.may_change() => {
-                    Current::Changing(Box::new(Rotation::new(certificate, &settings)?))
+                    Current::Changing(Box::new(CertificateRotation::new(certificate, &settings)?))
                 }
                 certificate => {
                     Current::Fixed(Box::new(Connections::new(&settings, certificate.as_ref())?))

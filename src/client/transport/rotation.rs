@@ -20,7 +20,7 @@ use crate::{
 const INTERVAL: Duration = Duration::from_secs(1);
 
 /// Connections with the certificate as it was read last.
-pub(super) struct Rotation {
+pub(super) struct CertificateRotation {
     certificate: ClientCertificate,
     connections: RwLock<Arc<Connections>>,
     /// The certificate for which connections were made last, or could not be made.
@@ -30,7 +30,7 @@ pub(super) struct Rotation {
     checked_at: AtomicU64,
 }
 
-impl Rotation {
+impl CertificateRotation {
     pub(super) fn new(
         certificate: ClientCertificate,
         settings: &ConnectionSettings,

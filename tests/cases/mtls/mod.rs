@@ -168,3 +168,11 @@ async fn call(client: &OAuth2Client, url: &str) -> oauth_twin::Result<String> {
     assert_eq!(response.status(), 200, "the API has refused the token");
     Ok(response.text().await?)
 }
+
+/// The API accepts this token.
+#[maybe_async]
+async fn accepted(client: &OAuth2Client, url: &str, token: &str) -> TestResult {
+    let accepted = call(client, url).await?;
+    assert_eq!(accepted, token);
+    Ok(())
+}

@@ -16,10 +16,10 @@ use crate::error::{Error, Result};
 pub(super) struct CertificateFiles {
     chain: PathBuf,
     key: PathBuf,
-    state: RwLock<State>,
+    state: RwLock<LatestRead>,
 }
 
-struct State {
+struct LatestRead {
     current: Arc<CertifiedKey>,
     /// Of the files as they were read last, whether they could be used or not.
     version: Version,
@@ -35,7 +35,7 @@ impl CertificateFiles {
         Ok(Self {
             chain,
             key,
-            state: RwLock::new(State { current, version }),
+            state: RwLock::new(LatestRead { current, version }),
         })
     }
 

@@ -60,12 +60,12 @@ use crate::error::Result;
 /// [`Token::certificate_thumbprint`]: crate::Token::certificate_thumbprint
 #[derive(Clone)]
 pub struct ClientCertificate {
-    source: Source,
+    source: CertificateSource,
     transport_only: bool,
 }
 
 #[derive(Clone)]
-enum Source {
+enum CertificateSource {
     Fixed(Arc<CertifiedKey>),
     Files(Arc<CertificateFiles>),
 }
@@ -84,7 +84,7 @@ impl ClientCertificate {
     pub fn from_pem(chain: impl AsRef<[u8]>, key: impl AsRef<[u8]>) -> Result<Self> {
         let key = CertifiedKey::from_pem(chain.as_ref(), key.as_ref())?;
         Ok(Self {
-            source: Source::Fixed(Arc::new(key)),
+            source: CertificateSource::Fixed(Arc::new(key)),
             transport_only: false,
         })
     }
@@ -102,7 +102,7 @@ impl ClientCertificate {
     pub fn from_files(chain: impl Into<PathBuf>, key: impl Into<PathBuf>) -> Result<Self> {
         let files = CertificateFiles::read(chain.into(), key.into())?;
         Ok(Self {
-            source: Source::Files(Arc::new(files)),
+            source: CertificateSource::Files(Arc::new(files)),
             transport_only: false,
         })
     }
@@ -150,14 +150,14 @@ impl ClientCertificate {
     /// Whether it may be replaced by another one.
     #[allow(dead_code, reason = "the clients make their connections by it")]
     pub(crate) fn may_change(&self) -> bool {
-        matches!(self.source, Source::Files(_))
+        matches!(self.source, CertificateSource::Files(_))
     }
 
     /// The certificate as it was read last.
     pub(crate) fn current(&self) -> Arc<CertifiedKey> {
         match &self.source {
-            Source::Fixed(key) => key.clone(),
-            Source::Files(files) => files.current(),
+            CertificateSource::Fixed(key) => key.clone(),
+            CertificateSource::Files(files) => files.current(),
         }
     }
 
@@ -165,8 +165,8 @@ impl ClientCertificate {
     #[allow(dead_code, reason = "the clients do so before they send")]
     pub(crate) fn reload(&self) -> Result<()> {
         match &self.source {
-            Source::Fixed(_) => Ok(()),
-            Source::Files(files) => files.reload(),
+            CertificateSource::Fixed(_) => Ok(()),
+            CertificateSource::Files(files) => files.reload(),
         }
     }
 }
