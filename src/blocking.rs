@@ -46,8 +46,8 @@ mod token_store;
 #[cfg(feature = "login")]
 pub use client::interactive::*;
 use threads::{
-    Signal, boxed, in_callback, in_span, is_in_callback, run_detached_for, run_in_background,
-    run_to_completion, side_by_side, sleep, spawn_and_forget, with_timeout,
+    Signal, boxed, in_callback, in_span, is_in_callback, run_blocking, run_detached_for,
+    run_in_background, run_to_completion, side_by_side, sleep, spawn_and_forget, with_timeout,
 };
 pub use {callbacks::*, client::*, token_store::TokenStore};
 

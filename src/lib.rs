@@ -90,6 +90,13 @@ pub use blocking::Loopback;
 #[cfg(all(feature = "login", any(feature = "async", feature = "blocking")))]
 pub use login::{InteractiveLogin, LoginPrompt};
 
+/// Google's credentials.
+///
+/// [AIP-4110](https://google.aip.dev/auth/4110)
+pub mod google {
+    pub use crate::oauth2::{ServiceAccount, provider::google::ApplicationDefault};
+}
+
 pub use {http, url};
 
 /// HTTP library of the clients.

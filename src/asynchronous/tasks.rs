@@ -91,6 +91,19 @@ where
     tokio::time::timeout(limit, work()).await.ok()
 }
 
+/// The result of `work`, which blocks, waited for until `limit`, on a thread for such work.
+pub(super) async fn run_blocking<T: Send + 'static>(
+    limit: Duration,
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Option<Result<T>> {
+    if let Err(error) = require_runtime() {
+        return Some(Err(error));
+    }
+    let done = tokio::time::timeout(limit, tokio::task::spawn_blocking(work)).await;
+    let cut_off = |_| Err(Error::interrupted("the runtime shut down"));
+    done.ok().map(|done| done.unwrap_or_else(cut_off))
+}
+
 /// Runs `work` in a background task, if there is a runtime.
 pub(super) fn spawn_and_forget(
     work: impl Future<Output = Result<()>> + Send + 'static,

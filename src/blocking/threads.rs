@@ -85,6 +85,14 @@ pub(super) fn with_timeout<T: Send + 'static>(
     run_detached_for(limit, work)
 }
 
+/// The same: all work blocks.
+pub(super) fn run_blocking<T: Send + 'static>(
+    limit: Duration,
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Option<Result<T>> {
+    run_detached_for(limit, work)
+}
+
 /// Returns `done`: the work has ended already.
 pub(super) fn spawn_and_forget(done: Result<()>) -> Result<()> {
     done

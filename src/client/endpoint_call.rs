@@ -1,6 +1,8 @@
 //! One exchange with an endpoint of the server: a request, its response, and another attempt if the
 //! first was certainly not processed.
 
+mod google;
+
 use std::time::{Duration, Instant};
 
 use reqwest::StatusCode;
@@ -134,6 +136,9 @@ impl EndpointCall<'_> {
     async fn token_by(&self, grant: &dyn Grant) -> Result<Token> {
         let settings = &self.shared.settings;
         let started = Instant::now();
+        if let Some(google) = &settings.google {
+            return boxed(self.token_by_steps(google, started)).await;
+        }
         let server = self.shared.fetch_server(settings.timeout).await?;
         let endpoint = settings.token_endpoint(&server)?;
         let token = self

@@ -16,7 +16,10 @@ use super::{execute, http, maybe_async, read_capped, require_runtime};
 use crate::{
     error::{Error, Result},
     oauth2::{
-        client_auth::certificate::value::ClientCertificate, request::EndpointRequest, token::Token,
+        client_auth::certificate::value::ClientCertificate,
+        provider::google::{hosts::permits_plain_http, journal::PlainRequest},
+        request::EndpointRequest,
+        token::Token,
     },
     wire::{response::EndpointResponse, secure_url::is_secure},
 };
@@ -176,14 +179,40 @@ impl Transport {
         self.exchange(request, limit, false).await
     }
 
+    /// Asks a service of a cloud; the metadata server of the machine by plain HTTP.
+    pub(super) async fn ask_service(
+        &self,
+        request: &PlainRequest,
+        limit: Duration,
+    ) -> Result<EndpointResponse> {
+        let mut sent = http::Request::new(request.method.clone(), request.url.clone());
+        *sent.headers_mut() = request.headers.clone();
+        let body = request.body.as_ref();
+        *sent.body_mut() = body.map(|body| body.expose_secret().to_owned().into());
+        if !permits_plain_http(&request.url) {
+            self.check(&request.url)?;
+        }
+        self.exchange_checked(sent, limit, false).await
+    }
+
     /// The response. If its status says everything, a body that cannot be read is no error.
     async fn exchange(
+        &self,
+        request: http::Request,
+        limit: Duration,
+        status_suffices: bool,
+    ) -> Result<EndpointResponse> {
+        self.check(request.url())?;
+        self.exchange_checked(request, limit, status_suffices).await
+    }
+
+    /// The same for a URL that was checked.
+    async fn exchange_checked(
         &self,
         mut request: http::Request,
         limit: Duration,
         status_suffices: bool,
     ) -> Result<EndpointResponse> {
-        self.check(request.url())?;
         if let Some(guard) = &self.settings.guard {
             let checked = guard.check_request(request.url());
             checked.map_err(|refused| Error::untrusted(refused.to_string()))?;

@@ -221,6 +221,12 @@ impl Hooks {
         Self(hooks.into_iter().collect())
     }
 
+    /// The hooks with one more.
+    #[allow(dead_code, reason = "only the clients add one")]
+    pub(crate) fn followed_by(&self, hook: Hook) -> Self {
+        Self::new(self.0.iter().cloned().chain([hook]))
+    }
+
     pub(crate) fn on_request(&self, of: Message, request: &mut EndpointRequest) -> Result<()> {
         self.0.iter().try_for_each(|hook| match &hook.0 {
             Kind::Request(message, hook) if *message == of => hook_result(hook(request)),

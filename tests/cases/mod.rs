@@ -65,6 +65,7 @@ mod discovery;
 mod events;
 mod faults;
 mod github_apps;
+mod google;
 mod grants;
 mod hooks;
 #[cfg(feature = "login")]

@@ -11,10 +11,14 @@ mod folder;
 #[path = "../support/gate.rs"]
 mod gate;
 #[allow(dead_code, reason = "others need the rest")]
+#[path = "../support/google.rs"]
+mod google;
+#[allow(dead_code, reason = "others need the rest")]
 #[path = "../support/server.rs"]
 mod server;
 
 mod files;
+mod google_environment;
 mod killed;
 #[cfg(feature = "login")]
 mod login;

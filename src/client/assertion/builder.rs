@@ -1,5 +1,8 @@
 //! Builder of an assertion client.
 
+mod callers_assertion;
+mod google;
+
 use std::{fmt, sync::Arc, time::Duration};
 
 use serde_json::Value;
@@ -26,10 +29,8 @@ use crate::{
             none::{NoClientAuthentication, PublicClient},
             secret::ClientSecretBasic,
         },
-        grant::{
-            Grant,
-            jwt_bearer::{CallersAssertion, JWT_BEARER, JwtBearer},
-        },
+        grant::{Grant, jwt_bearer::JwtBearer},
+        provider::google::ApplicationDefault,
         server::AuthorizationServer,
     },
     secret::Secret,
@@ -62,6 +63,7 @@ paired! {
         grant_type: Option<String>,
         parameters: Form,
         auth: Option<Arc<dyn ClientAuth>>,
+        google: Option<Box<ApplicationDefault>>,
         pub(in super::super::super) tokens: TokenSettings,
         http: HttpSettings,
     }
@@ -86,6 +88,7 @@ impl AssertionClientBuilder {
             grant_type: None,
             parameters: Form::new(),
             auth: None,
+            google: None,
             tokens: TokenSettings::new(),
             http: HttpSettings::new(),
         }
@@ -226,6 +229,9 @@ impl AssertionClientBuilder {
     }
 
     fn settings(&self) -> Result<(Settings, Arc<dyn Grant>)> {
+        if let Some(google) = &self.google {
+            return self.google_settings(google);
+        }
         let mut problems = Problems::default();
         self.http
             .check_endpoints(&self.server, &["token_endpoint"], &mut problems);
@@ -341,33 +347,6 @@ impl AssertionClientBuilder {
         grant
             .not_before(self.not_before)
             .scope_as_claim(self.scope_as_claim)
-    }
-
-    fn callers_assertion(&self, problems: &mut Problems) -> Arc<dyn Grant> {
-        for (name, is_set) in [
-            ("signing_key", self.signing_key.is_some()),
-            ("issuer", self.issuer.is_some()),
-            ("subject", self.subject.is_some()),
-            ("audience", self.audience.is_some()),
-            ("key_id", self.key_id.is_some()),
-            ("lifetime", self.lifetime.is_some()),
-            ("not_before", self.not_before),
-            ("scope_as_claim", self.scope_as_claim),
-            ("header", !self.header.is_empty()),
-            ("claim", !self.claims.is_empty()),
-        ] {
-            if is_set {
-                problems.add(
-                    name,
-                    "has no effect beside assertion, which is sent as it is; remove it",
-                );
-            }
-        }
-        let grant_type = self.grant_type.as_deref().unwrap_or(JWT_BEARER);
-        Arc::new(CallersAssertion {
-            grant_type: grant_type.to_owned(),
-            parameters: self.parameters.clone(),
-        })
     }
 }
 

@@ -27,6 +27,7 @@ use crate::{
             token::TokenEndpoint,
         },
         hook::Hooks,
+        provider::google::ApplicationDefault,
         server::{metadata::AuthorizationServer, source::ServerSource},
         token::bearer::TokenPlacement,
     },
@@ -61,6 +62,8 @@ pub(in super::super) struct Settings {
     pub(in super::super) sign: Option<Sign>,
     /// Source of assertions.
     pub(in super::super) assert: Option<Assert>,
+    /// Google's credentials, by which tokens are obtained in several steps.
+    pub(in super::super) google: Option<Box<ApplicationDefault>>,
     pub(in super::super) clock: Clock,
     pub(in super::super) openid: OpenIdSettings,
     /// The registration by which the client is known to the server.
@@ -125,6 +128,7 @@ impl Settings {
             store: tokens.store.clone(),
             sign: tokens.sign.clone(),
             assert: None,
+            google: None,
             clock: http.clock.clone(),
             openid: OpenIdSettings::default(),
             registered: None,
@@ -147,7 +151,8 @@ impl Settings {
 /// The endpoints, made for each call at the server as it is known by then.
 impl Settings {
     pub(in super::super) fn has_token_endpoint(&self) -> bool {
-        self.discovery.is_some() || self.server.token_endpoint().is_some()
+        let is_known = self.discovery.is_some() || self.server.token_endpoint().is_some();
+        is_known || self.google.is_some()
     }
 
     pub(in super::super) fn authorization_endpoint(

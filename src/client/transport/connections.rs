@@ -16,11 +16,12 @@ use crate::{
     error::Result,
     oauth2::{
         client_auth::certificate::{certified_key::CertifiedKey, value::ClientCertificate},
+        provider::google::hosts::permits_plain_http,
         server::address::AddressGuard,
         token::bearer::TokenPlacement,
     },
     tls,
-    wire::secure_url::{is_loopback, is_secure},
+    wire::secure_url::is_secure,
 };
 
 /// The user's change to reqwest's builder.
@@ -113,7 +114,7 @@ impl Connections {
     #[inline]
     pub(super) fn pools(&self, url: &Url) -> &Pools {
         match &self.direct {
-            Some(direct) if is_loopback(url) => direct,
+            Some(direct) if permits_plain_http(url) => direct,
             _ => &self.pools,
         }
     }

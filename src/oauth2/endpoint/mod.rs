@@ -8,4 +8,4 @@ pub(crate) mod introspection;
 pub(crate) mod registration;
 pub(crate) mod revocation;
 pub(crate) mod token;
-mod token_response;
+pub(crate) mod token_response;

@@ -4,7 +4,7 @@
 
 /// The seconds since 1970 of a date with time and offset; none for one before 1970, which is Go's
 /// zero value for "never".
-pub(super) fn seconds(text: &str) -> Option<u64> {
+pub(crate) fn seconds(text: &str) -> Option<u64> {
     let text = text.trim();
     let bytes = text.as_bytes();
     let is = |at: usize, any: &[u8]| bytes.get(at).is_some_and(|byte| any.contains(byte));

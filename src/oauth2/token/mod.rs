@@ -1,7 +1,7 @@
 //! Access tokens: their members, their refresh, and their placement in a request.
 
 pub(crate) mod bearer;
-mod date;
+pub(crate) mod date;
 pub(crate) mod members;
 pub(crate) mod refresh;
 mod refresh_expiry;

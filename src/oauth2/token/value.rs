@@ -174,6 +174,18 @@ impl Token {
         self
     }
 
+    /// The token without what renews it and without its ID token.
+    #[allow(
+        dead_code,
+        reason = "only the clients get tokens by Google's credentials"
+    )]
+    pub(crate) fn with_access_token_alone(self) -> Self {
+        let mut token = self.without_id_token();
+        token.members_mut().refresh_token = None;
+        token.change_rest(|rest| rest.refresh_parameters = Form::NONE);
+        token
+    }
+
     /// The access token.
     pub fn access_token(&self) -> &Secret {
         &self.0.access_token

@@ -17,7 +17,7 @@ use crate::{
 /// ```
 /// use oauth_twin::oauth2::ServiceAccount;
 ///
-/// # let file = include_bytes!("../../../tests/vectors/service_account.json");
+/// # let file = include_bytes!("../../../../tests/vectors/service_account.json");
 /// let account = ServiceAccount::from_json(file)?;
 /// assert_eq!(account.token_uri(), "https://oauth2.googleapis.com/token");
 /// // A grant for any HTTP library; `AssertionClient::from_service_account` is a whole client.
@@ -156,8 +156,8 @@ mod tests {
         oauth2::{AuthorizationServer, ClientRegistration, TokenEndpoint},
     };
 
-    const FILE: &str = include_str!("../../../tests/vectors/service_account.json");
-    const AUTHORIZED_USER: &str = include_str!("../../../tests/vectors/authorized_user.json");
+    const FILE: &str = include_str!("../../../../tests/vectors/service_account.json");
+    const AUTHORIZED_USER: &str = include_str!("../../../../tests/vectors/authorized_user.json");
 
     fn changed(member: &str, value: Value) -> String {
         let mut file: Value = serde_json::from_str(FILE).expect("the file");
