@@ -82,18 +82,6 @@ impl Error {
                 _ => false,
             }
     }
-
-    /// Marks the error as one of a client without an end-user, such as a service account.
-    pub(crate) fn unattended(self) -> Self {
-        match self.response() {
-            Some(_) => self.changed(|cause| {
-                if let Some(response) = &mut cause.response {
-                    response.unattended = true;
-                }
-            }),
-            None => self,
-        }
-    }
 }
 
 impl Error {

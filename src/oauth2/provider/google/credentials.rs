@@ -82,7 +82,7 @@ pub(super) enum Credentials {
     SelfSigned(Box<ServiceAccount>),
     AuthorizedUser(Box<AuthorizedUser>),
     ExternalAccount(Box<ExternalAccount>),
-    Impersonated(Box<Credentials>, Box<Impersonation>),
+    Impersonated(Box<Self>, Box<Impersonation>),
     MetadataServer(MetadataServer),
 }
 
