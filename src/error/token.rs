@@ -32,6 +32,18 @@ impl Error {
         .into()
     }
 
+    /// Marks the error as one of a client without an end-user, such as a service account.
+    pub(crate) fn unattended(self) -> Self {
+        match self.response() {
+            Some(_) => self.changed(|cause| {
+                if let Some(response) = &mut cause.response {
+                    response.unattended = true;
+                }
+            }),
+            None => self,
+        }
+    }
+
     /// An unusable token from the server, which may issue a usable one later.
     pub(crate) fn useless_token(what: &'static str) -> Self {
         Cause {

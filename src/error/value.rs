@@ -168,18 +168,6 @@ impl Error {
         }
     }
 
-    /// Marks the error as one of a client without an end-user, such as a service account.
-    pub(crate) fn unattended(self) -> Self {
-        match self.response() {
-            Some(_) => self.changed(|cause| {
-                if let Some(response) = &mut cause.response {
-                    response.unattended = true;
-                }
-            }),
-            None => self,
-        }
-    }
-
     /// The error with a changed cause.
     pub(super) fn changed(self, change: impl FnOnce(&mut Cause)) -> Self {
         let mut cause = Arc::unwrap_or_clone(self.0);

@@ -11,7 +11,7 @@ use crate::{
     oauth2::{
         provider::google::{
             ApplicationDefault,
-            journal::{Journal, NextStep, Outgoing, Pause},
+            journal::{CredentialStep, Journal, Outgoing, Pause},
         },
         token::Token,
     },
@@ -65,11 +65,11 @@ impl EndpointCall<'_> {
             }
             let left = settings.timeout.saturating_sub(started.elapsed());
             match step {
-                NextStep::Send(request) => {
+                CredentialStep::Send(request) => {
                     let response = self.sent(&request, left).await?;
                     journal.answered(request, response);
                 }
-                NextStep::Run(program) => {
+                CredentialStep::Run(program) => {
                     let output = run_blocking(left, move || program.run()).await;
                     let late = || {
                         Err(Error::timed_out(

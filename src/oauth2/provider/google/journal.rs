@@ -49,8 +49,8 @@ pub(crate) struct PlainRequest {
     pub(crate) advice: Option<&'static str>,
 }
 
-/// NextStep that is to be done.
-pub(crate) enum NextStep {
+/// CredentialStep that is to be done.
+pub(crate) enum CredentialStep {
     Send(Outgoing),
     Run(Executable),
 }
@@ -58,7 +58,7 @@ pub(crate) enum NextStep {
 /// Reason why there is no result yet.
 pub(crate) enum Pause {
     /// A step has to be done first.
-    Step(NextStep),
+    Step(CredentialStep),
     Failed(Error),
 }
 
@@ -85,7 +85,7 @@ impl Journal {
     ) -> Paused<(Outgoing, EndpointResponse)> {
         match self.advance() {
             Some(DoneStep::Response(request, response)) => Ok((request.clone(), response.clone())),
-            _ => Err(Pause::Step(NextStep::Send(request()?))),
+            _ => Err(Pause::Step(CredentialStep::Send(request()?))),
         }
     }
 
@@ -96,7 +96,7 @@ impl Journal {
     ) -> Paused<Secret> {
         match self.advance() {
             Some(DoneStep::Text(output)) => Ok(output.clone()),
-            _ => Err(Pause::Step(NextStep::Run(executable()?))),
+            _ => Err(Pause::Step(CredentialStep::Run(executable()?))),
         }
     }
 
@@ -224,7 +224,7 @@ mod tests {
         let result = loop {
             match journal.replay(|journal| work(journal, &mut made)) {
                 Ok(result) => break result,
-                Err(Pause::Step(NextStep::Send(request))) => {
+                Err(Pause::Step(CredentialStep::Send(request))) => {
                     let Outgoing::Plain(plain) = &request else {
                         unreachable!("all are plain");
                     };
