@@ -2,6 +2,7 @@
 //! first was certainly not processed.
 
 mod google;
+mod push;
 
 use std::time::{Duration, Instant};
 

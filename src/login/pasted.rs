@@ -1,9 +1,7 @@
 //! Answers to an authorization request: from the browser, and as a user pastes them.
 
 use crate::{
-    oauth2::authorization::response::PendingAuthorization,
-    secret::Secret,
-    wire::callback::{CallbackParameters, trimmed},
+    oauth2::authorization::pending::PendingAuthorization, secret::Secret, wire::callback::trimmed,
 };
 
 /// Text that was pasted at the prompt, by its meaning.
@@ -25,13 +23,6 @@ const WHOLE: &str = "a code alone is not enough for this server; paste the whole
 const PARAMETERS: [&str; 4] = ["code=", "state=", "error=", "response="];
 
 impl PendingAuthorization {
-    /// Whether a callback has the `state` of this request, and so is its answer, whatever that is.
-    pub(crate) fn is_answered_by(&self, callback: &str) -> bool {
-        let state = CallbackParameters::in_query(callback)
-            .and_then(|mut parameters| parameters.take("state"));
-        state.is_ok_and(|state| state.as_ref() == Some(&self.state))
-    }
-
     /// Reads what the user has pasted: the address of the last page, a code, or `code#state` as
     /// pages that only show a code have it.
     pub(crate) fn read_pasted(&self, text: &str) -> Pasted {
@@ -52,8 +43,8 @@ impl PendingAuthorization {
             };
         }
         // Only PKCE binds a code without its `state` to this login; and where the server names
-        // itself in the address, the address has to be there.
-        if self.code_verifier.is_none() || self.iss_required {
+        // itself in the address or signs it, the address has to be there.
+        if self.code_verifier.is_none() || self.iss_required || self.is_signed {
             return Pasted::Refused(WHOLE);
         }
         let (code, state) = match text.split_once('#') {
@@ -78,6 +69,11 @@ mod tests {
     use super::*;
     use crate::oauth2::{
         AuthorizationEndpoint, AuthorizationRequest, AuthorizationServer, ClientRegistration, Pkce,
+    };
+    use crate::{
+        jose::{Algorithm, Claims, SigningKey},
+        oauth2::ResponseMode,
+        wire::callback::CallbackParameters,
     };
 
     const STATE: &str = "SSSSSSSSSSSSSSSSSSSSSS";
@@ -162,6 +158,34 @@ mod tests {
         ] {
             assert_eq!(pasted(text), Pasted::Refused(WRAPPED), "{text:?}");
         }
+    }
+
+    #[test]
+    fn a_signed_response_answers_by_the_state_in_it_and_a_code_alone_does_not() {
+        let server = AuthorizationServer::new("https://id.example")
+            .with_authorization_endpoint("https://id.example/authorize");
+        let endpoint = AuthorizationEndpoint::new(&server, &ClientRegistration::new("id"));
+        let request = AuthorizationRequest::new()
+            .state(STATE)
+            .response_mode(ResponseMode::Jwt);
+        let pending = endpoint.expect("a URL").request(request);
+        let pending = pending.expect("a request").pending;
+        let signed = |state: &str| {
+            let key = SigningKey::hmac(Algorithm::HS256, [7; 32]).expect("a key");
+            let claims = Claims::new().with("state", state).with("code", "c0de");
+            let jwt = claims.sign(&key).expect("a JWT");
+            format!("http://127.0.0.1:7/cb?response={}", jwt.expose_secret())
+        };
+        assert!(matches!(
+            pending.read_pasted(&signed(STATE)),
+            Pasted::Callback(_)
+        ));
+        let other = signed("OTHEROTHEROTHEROTHEROTHER");
+        assert_eq!(pending.read_pasted(&other), Pasted::Refused(OTHER));
+        for text in ["http://127.0.0.1:7/cb?response=a.b.c", "?response="] {
+            assert_eq!(pending.read_pasted(text), Pasted::Refused(OTHER), "{text}");
+        }
+        assert_eq!(pending.read_pasted("c0de"), Pasted::Refused(WHOLE));
     }
 
     #[test]

@@ -181,7 +181,7 @@ impl InteractiveLogin {
     /// Whether the answer comes in a form.
     pub(crate) fn takes_posts(&self) -> bool {
         let mode = self.parameters.value("response_mode");
-        mode.is_some_and(|mode| mode.expose_secret() == "form_post")
+        mode.is_some_and(|mode| mode.expose_secret().starts_with("form_post"))
     }
 
     pub(crate) fn authorization_request(&self, redirect_uri: &str) -> AuthorizationRequest {

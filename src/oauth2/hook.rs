@@ -55,6 +55,7 @@ pub(crate) enum Message {
     Revocation,
     Introspection,
     Device,
+    PushedAuthorization,
 }
 
 macro_rules! hooks {
@@ -91,6 +92,10 @@ hooks! {
     device_authorization_request: Request(Device) on EndpointRequest;
     /// Makes a hook that runs before the response to a device authorization request is read.
     device_authorization_response: Response(Device) on EndpointResponse;
+    /// Makes a hook that runs before a pushed authorization request is authenticated and sent.
+    pushed_authorization_request: Request(PushedAuthorization) on EndpointRequest;
+    /// Makes a hook that runs before the response to a pushed authorization request is read.
+    pushed_authorization_response: Response(PushedAuthorization) on EndpointResponse;
     /// Makes a hook that runs before a request to an API is sent, after the token was added.
     protected_request: Protected on ProtectedRequest;
 }

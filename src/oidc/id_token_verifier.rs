@@ -12,9 +12,12 @@ use crate::{
     error::{Error, Result},
     jose::{Algorithm, Claims, JwkSet, Jws, VerifyingKey},
     oauth2::{
-        authentication::AuthenticationRequest, authorization::response::AuthenticationResponse,
-        client::ClientRegistration, grant::authorization_code::check_expiry,
-        server::AuthorizationServer, token::Token,
+        authentication::AuthenticationRequest,
+        authorization::response::AuthenticationResponse,
+        client::ClientRegistration,
+        grant::authorization_code::check_expiry,
+        server::{AuthorizationServer, algorithms::offered_algorithms},
+        token::Token,
     },
     secret::Secret,
 };
@@ -89,7 +92,7 @@ impl IdTokenVerifier {
         Ok(Self {
             issuer: issuer.to_owned(),
             client: client.clone(),
-            offered: offered(server.id_token_signing_alg_values_supported()),
+            offered: offered_algorithms(server.id_token_signing_alg_values_supported()),
             rules: IdTokenRules::new(),
             clock: Clock::system(),
         })
@@ -254,20 +257,6 @@ impl IdTokenVerifier {
 /// The error of a login without an ID token.
 pub(crate) fn missing() -> Error {
     Error::untrusted("the response has no ID token, although openid was asked for")
-}
-
-/// The algorithms with public keys that the server lists.
-pub(super) fn offered(listed: Option<Vec<&str>>) -> Vec<Algorithm> {
-    let listed = listed.filter(|listed| !listed.is_empty());
-    let Some(listed) = listed else {
-        return vec![Algorithm::RS256];
-    };
-    let known: Vec<Algorithm> = listed.iter().filter_map(|name| name.parse().ok()).collect();
-    let is_public = |algorithm: &Algorithm| !algorithm.is_symmetric();
-    match known.is_empty() {
-        true => Algorithm::ALL.into_iter().filter(is_public).collect(),
-        false => known.into_iter().filter(is_public).collect(),
-    }
 }
 
 #[cfg(test)]

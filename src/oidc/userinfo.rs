@@ -7,18 +7,18 @@ use std::{fmt, sync::Arc};
 use http::{HeaderValue, Method, header};
 use url::Url;
 
-use super::{
-    claims::StandardClaims,
-    id_token_verifier::{IdTokenVerifier, offered},
-};
+use super::{claims::StandardClaims, id_token_verifier::IdTokenVerifier};
 use crate::{
     clock::Clock,
     error::{Error, Result},
     jose::{Algorithm, Claims, JwkSet, Jws},
     json::Object,
     oauth2::{
-        client::ClientRegistration, request::EndpointRequest, response::EndpointResponse,
-        server::AuthorizationServer, token::Token,
+        client::ClientRegistration,
+        request::EndpointRequest,
+        response::EndpointResponse,
+        server::{AuthorizationServer, algorithms::offered_algorithms},
+        token::Token,
     },
     secret::Secret,
     wire::secure_url::without_query,
@@ -250,7 +250,7 @@ impl UserInfoEndpoint {
                 let listed = server
                     .userinfo_signing_alg_values_supported()
                     .or_else(|| server.id_token_signing_alg_values_supported());
-                offered(listed).contains(&algorithm)
+                offered_algorithms(listed).contains(&algorithm)
             }
         };
         match is_allowed {

@@ -77,6 +77,11 @@ impl CallbackParameters {
         }
     }
 
+    /// Whether there is the parameter `name`, readable or not.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
+
     /// The value of the parameter `name`, if it is readable.
     pub(crate) fn text(&self, name: &str) -> Option<&str> {
         self.0.get(name)?.as_ref().map(Secret::expose_secret)
@@ -98,6 +103,24 @@ impl CallbackParameters {
             true => format!("; it claims the error `{code}`, which is not verified"),
             false => String::new(),
         }
+    }
+
+    /// Parameters of a message that was verified; those that are neither text nor a number are
+    /// unreadable.
+    pub(crate) fn verified<'a>(members: impl Iterator<Item = (&'a str, &'a Value)>) -> Self {
+        let parameter = |(name, value): (&str, &Value)| {
+            let value = match value {
+                Value::String(text) => Some(text.as_str().into()),
+                Value::Number(number) => Some(number.to_string().into()),
+                _ => None,
+            };
+            (name.to_owned(), value)
+        };
+        let mut parameters: BTreeMap<_, _> = members.map(parameter).collect();
+        parameters.retain(|_, value: &mut Option<Secret>| {
+            value.as_ref().is_none_or(|value| !value.is_empty())
+        });
+        Self(parameters)
     }
 
     /// The remaining parameters, as far as they are readable.

@@ -63,6 +63,7 @@ pub mod device;
 mod discovery;
 #[cfg(feature = "tracing")]
 mod events;
+mod fapi;
 mod faults;
 mod github_apps;
 mod google;

@@ -24,7 +24,7 @@ use crate::{
         settings::{InteractiveLogin, LoginMethod},
         surface::Surface,
     },
-    oauth2::authorization::{endpoint::AuthorizationUrl, response::PendingAuthorization},
+    oauth2::authorization::{endpoint::AuthorizationUrl, pending::PendingAuthorization},
     secret::Secret,
 };
 

@@ -8,7 +8,7 @@ use super::super::{maybe_async, sleep, waiting::Deadline};
 use crate::{
     error::{Error, Result},
     login::{loopback_uri::LoopbackUri, receiver::Receiver},
-    oauth2::authorization::response::PendingAuthorization,
+    oauth2::authorization::pending::PendingAuthorization,
     secret::Secret,
 };
 

@@ -10,8 +10,8 @@ use super::super::{
     oauth2::client::OAuth2Client,
     session::Session,
     settings::{
-        Authentication, DiscoverySettings, HttpSettings, OpenIdSettings, TokenSettings,
-        http_settings, timeout_with_renewal, token_settings,
+        Authentication, AuthorizationSettings, DiscoverySettings, HttpSettings, OpenIdSettings,
+        TokenSettings, http_settings, timeout_with_renewal, token_settings,
     },
     transport::Follow,
 };
@@ -50,6 +50,7 @@ paired! {
         pub(in super::super) http: HttpSettings,
         pub(in super::super) key_set: Option<KeySet>,
         pub(in super::super::super) openid: OpenIdSettings,
+        pub(in super::super) authorization: AuthorizationSettings,
     }
 }
 
@@ -74,6 +75,7 @@ impl OAuth2ClientBuilder {
             http: HttpSettings::new(),
             key_set: None,
             openid: OpenIdSettings::default(),
+            authorization: AuthorizationSettings::default(),
         }
     }
 

@@ -17,7 +17,8 @@ use crate::{
 };
 
 /// Endpoints that a client calls.
-const ENDPOINTS: [&str; 7] = [
+const ENDPOINTS: [&str; 8] = [
+    "pushed_authorization_request_endpoint",
     "authorization_endpoint",
     "token_endpoint",
     "revocation_endpoint",
@@ -53,6 +54,7 @@ impl OAuth2ClientBuilder {
         settings.key_set = self.key_set.clone();
         settings.openid = self.openid.clone();
         settings.registered = self.registered.clone();
+        settings.authorization = self.authorization.clone();
         settings.token_endpoint_method = self.token_endpoint_method.clone();
         Ok(settings)
     }
@@ -88,6 +90,7 @@ impl OAuth2ClientBuilder {
             self.http.check_client_auth(name, &**auth, problems);
         }
         self.check_offered(server, problems);
+        self.authorization.check(client, server, problems);
         // A problem of the default is a problem of the setting that it was chosen for.
         if self.authentication.token.is_none()
             && !client.client_id().is_empty()

@@ -11,8 +11,8 @@ use crate::{
     error::Result,
     oauth2::{
         authorization::{
-            endpoint::AuthorizationUrl, request::AuthorizationRequest,
-            response::PendingAuthorization,
+            endpoint::AuthorizationUrl, pending::PendingAuthorization,
+            request::AuthorizationRequest,
         },
         token::Token,
     },
@@ -59,8 +59,9 @@ impl OAuth2Client {
     /// # Errors
     ///
     /// If the server has not been discovered yet, has no `authorization_endpoint` or does not offer
-    /// what is requested, or a parameter cannot be sent.
-    /// [`begin_authorization`](Self::begin_authorization) discovers it.
+    /// what is requested, or a parameter cannot be sent; or if the client pushes its requests or
+    /// has an external key sign them. [`begin_authorization`](Self::begin_authorization) does all
+    /// of that.
     ///
     /// [RFC 6749 section 4.1.1](https://www.rfc-editor.org/rfc/rfc6749#section-4.1.1)
     #[doc(alias = "login")]
@@ -68,22 +69,24 @@ impl OAuth2Client {
         &self,
         request: AuthorizationRequest,
     ) -> Result<AuthorizationUrl> {
-        let live = self.session.live()?;
-        let server = live.shared.known_server()?;
-        let endpoint = live.shared.settings.authorization_endpoint(&server)?;
-        endpoint.request(request)
+        self.session.live()?.authorization_url(request)
     }
 }
 
 #[maybe_async]
 impl OAuth2Client {
-    /// Begins the login of a user: discovers the server if that is still to be done, and creates
-    /// the URL to redirect the user to, and the pending login to be kept. The client keeps nothing.
+    /// Begins the login of a user: discovers the server if that is still to be done, signs the
+    /// request and pushes it if the client does so, and creates the URL to redirect the user to,
+    /// and the pending login to be kept. The client keeps nothing.
+    ///
+    /// Redirect the user at once: the URL of a request that was pushed is good for one use, and
+    /// [`expired`](AuthorizationUrl::expired) a minute later or so.
     ///
     /// # Errors
     ///
     /// If the server cannot be discovered, has no `authorization_endpoint` or does not offer what is
-    /// requested, or a parameter cannot be sent.
+    /// requested, or a parameter cannot be sent; the error of the server or of the transport, if
+    /// the request is pushed; or that of the `signer`.
     ///
     /// [RFC 6749 section 4.1.1](https://www.rfc-editor.org/rfc/rfc6749#section-4.1.1)
     pub async fn begin_authorization(
@@ -92,9 +95,7 @@ impl OAuth2Client {
     ) -> Result<AuthorizationUrl> {
         let live = self.session.live()?;
         let _passage = live.gate().pass()?;
-        let settings = &live.shared.settings;
-        let server = live.shared.fetch_server(settings.timeout).await?;
-        settings.authorization_endpoint(&server)?.request(request)
+        live.begin_authorization(request).await
     }
 }
 
@@ -133,8 +134,9 @@ impl OAuth2Client {
         pending: PendingAuthorization,
         callback: &str,
     ) -> Result<Login> {
-        let grant = pending.authorization_response(callback)?;
         let _passage = live.gate().pass()?;
+        let parameters = live.callback_parameters(&pending, callback).await?;
+        let grant = pending.code_in(parameters)?;
         let expected = grant.expected_id_token();
         let (token, id_token) = live.log_in(&grant, &expected, "login").await?;
         self.logged_in(token, id_token)
@@ -180,8 +182,9 @@ impl OAuth2Client {
         callback: &str,
     ) -> Result<IdToken> {
         let live = self.session.live()?;
-        let response = pending.authentication_response(callback)?;
         let _passage = live.gate().pass()?;
+        let parameters = live.callback_parameters(&pending, callback).await?;
+        let response = pending.id_token_in(parameters)?;
         live.authenticate(response).await
     }
 }

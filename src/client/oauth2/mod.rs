@@ -1,5 +1,6 @@
 //! The OAuth 2.0 client.
 
+mod authorization;
 mod builder;
 mod client;
 mod config;

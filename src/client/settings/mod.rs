@@ -1,5 +1,6 @@
 //! The settings of clients: those of the builders, with their methods, and those of sessions.
 
+mod authorization;
 mod discovery;
 mod http;
 mod problems;
@@ -7,6 +8,7 @@ mod session;
 mod token;
 
 pub(super) use {
+    authorization::AuthorizationSettings,
     discovery::DiscoverySettings,
     http::{HttpSettings, http_settings, timeout_with_renewal},
     problems::Problems,

@@ -6,14 +6,13 @@ use reqwest::{Method, Url};
 
 use super::{
     super::{Assert, LogoutTokenIds, Sign, Store, UpdateHook},
-    DiscoverySettings, HttpSettings, TokenSettings,
+    AuthorizationSettings, DiscoverySettings, HttpSettings, TokenSettings,
 };
 use crate::{
     clock::Clock,
-    error::{Error, Result},
+    error::Result,
     lifecycle::slot::Rules,
     oauth2::{
-        authorization::endpoint::AuthorizationEndpoint,
         client::{ClientRegistration, RegisteredClient},
         client_auth::{ClientAuth, certificate::value::ClientCertificate, mtls::is_mutual_tls},
         endpoint::{
@@ -70,7 +69,8 @@ pub(in super::super) struct Settings {
     pub(in super::super) registered: Option<Box<RegisteredClient>>,
     /// Keys of the server that were kept.
     pub(in super::super) key_set: Option<KeySet>,
-    allow_http: bool,
+    pub(in super::super) authorization: AuthorizationSettings,
+    pub(super) allow_http: bool,
 }
 
 /// Authentication of the client: at the token endpoint, and at each other endpoint that has none
@@ -133,6 +133,7 @@ impl Settings {
             openid: OpenIdSettings::default(),
             registered: None,
             key_set: None,
+            authorization: AuthorizationSettings::default(),
             allow_http: http.allow_http,
         }
     }
@@ -153,20 +154,6 @@ impl Settings {
     pub(in super::super) fn has_token_endpoint(&self) -> bool {
         let is_known = self.discovery.is_some() || self.server.token_endpoint().is_some();
         is_known || self.google.is_some()
-    }
-
-    pub(in super::super) fn authorization_endpoint(
-        &self,
-        server: &AuthorizationServer,
-    ) -> Result<AuthorizationEndpoint> {
-        if !self.client.has_client_id() {
-            return Err(Error::usage(
-                "the client has no client_id, as it is not registered yet; call register of the \
-                 builder, or set registered_client",
-            ));
-        }
-        let endpoint = AuthorizationEndpoint::with_http(server, &self.client, self.allow_http)?;
-        Ok(endpoint.clock(self.clock.clone()))
     }
 
     pub(in super::super) fn id_token_verifier(
@@ -266,7 +253,7 @@ impl Settings {
         found.source(self.server.clone(), self.allow_http, self.clock.clone())
     }
 
-    fn endpoint(
+    pub(super) fn endpoint(
         &self,
         name: &'static str,
         server: &AuthorizationServer,

@@ -2,7 +2,11 @@
 //!
 //! [RFC 6749 section 3.1](https://www.rfc-editor.org/rfc/rfc6749#section-3.1)
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use url::Url;
 
@@ -11,10 +15,12 @@ use crate::{
     error::{Error, Result},
     oauth2::{
         authorization::{
-            openid,
+            parameters::{Values, parameters},
+            pending::PendingAuthorization,
             pkce::{Pkce, random_text},
+            prepared::PreparedAuthorization,
             request::AuthorizationRequest,
-            response::PendingAuthorization,
+            request_object::RequestObject,
             response_type::ResponseType,
         },
         client::ClientRegistration,
@@ -22,7 +28,7 @@ use crate::{
         server::AuthorizationServer,
     },
     secret::Secret,
-    wire::{form::Form, secure_url::without_query},
+    wire::secure_url::without_query,
 };
 
 /// URL of an authorization request, and the pending login to keep until the callback.
@@ -46,6 +52,26 @@ pub struct AuthorizationUrl {
     pub url: Url,
     /// The pending login, which the callback is checked against.
     pub pending: PendingAuthorization,
+}
+
+impl AuthorizationUrl {
+    /// The time until which the user has to be redirected to the URL, if it has a request that was
+    /// pushed or signed; by the clock of the client. The login itself may end later.
+    ///
+    /// [RFC 9126 section 2.2](https://www.rfc-editor.org/rfc/rfc9126#section-2.2)
+    pub fn expires_at(&self) -> Option<SystemTime> {
+        let expires_at = Duration::from_secs(self.pending.url_expires_at?);
+        UNIX_EPOCH.checked_add(expires_at)
+    }
+
+    /// Whether it is too late to redirect the user to the URL, by the system clock: for a caller who
+    /// keeps it. Begin another login then. A URL is used once.
+    ///
+    /// [RFC 9126 section 2.2](https://www.rfc-editor.org/rfc/rfc9126#section-2.2)
+    pub fn expired(&self) -> bool {
+        let expires_at = self.expires_at();
+        expires_at.is_some_and(|expires_at| expires_at <= SystemTime::now())
+    }
 }
 
 /// Omits the query of the URL, which contains the `state`.
@@ -86,6 +112,8 @@ pub struct AuthorizationEndpoint {
     url: Arc<Url>,
     server: AuthorizationServer,
     client: ClientRegistration,
+    request_object: Option<RequestObject>,
+    repeats_parameters: bool,
     clock: Clock,
 }
 
@@ -109,6 +137,8 @@ impl AuthorizationEndpoint {
             url: server.required_endpoint("authorization_endpoint", allow_http)?,
             server: server.clone(),
             client: client.clone(),
+            request_object: None,
+            repeats_parameters: false,
             clock: Clock::system(),
         })
     }
@@ -120,15 +150,50 @@ impl AuthorizationEndpoint {
         self
     }
 
+    /// Signs the requests as request objects, with a key or as the settings say. A request is then
+    /// `client_id` and the request object.
+    ///
+    /// [RFC 9101 section 4](https://www.rfc-editor.org/rfc/rfc9101#section-4)
+    #[must_use]
+    pub fn request_object(mut self, settings: impl Into<RequestObject>) -> Self {
+        self.request_object = Some(settings.into());
+        self
+    }
+
+    /// Repeats `response_type` and `scope` in the URL beside a request object or a `request_uri`,
+    /// for a server that wants them there, too. By default only `client_id` is there.
+    ///
+    /// [OpenID Connect Core section 6.1](https://openid.net/specs/openid-connect-core-1_0.html#RequestParameter)
+    #[must_use]
+    pub fn repeat_parameters(mut self) -> Self {
+        self.repeats_parameters = true;
+        self
+    }
+
     /// Builds an authorization request: its URL, and the pending login.
     ///
     /// # Errors
     ///
     /// If a parameter cannot be sent, is set by a method of its own, or is already in the
-    /// endpoint's URL; or if the server lists PKCE methods without that of the request.
+    /// endpoint's URL; if the server lists PKCE methods without that of the request; or if an
+    /// external key has to sign the request, for which there is [`prepare`](Self::prepare).
     ///
     /// [RFC 6749 section 4.1.1](https://www.rfc-editor.org/rfc/rfc6749#section-4.1.1)
     pub fn request(&self, request: AuthorizationRequest) -> Result<AuthorizationUrl> {
+        self.prepare(request)?.url()
+    }
+
+    /// Builds an authorization request that is to be pushed, published, or signed by an external
+    /// key.
+    ///
+    /// # Errors
+    ///
+    /// If a parameter cannot be sent, is set by a method of its own, or is already in the
+    /// endpoint's URL; or if the server does not offer the PKCE method, or the algorithm of the
+    /// request object.
+    ///
+    /// [RFC 6749 section 4.1.1](https://www.rfc-editor.org/rfc/rfc6749#section-4.1.1)
+    pub fn prepare(&self, request: AuthorizationRequest) -> Result<PreparedAuthorization> {
         let state = match request.state.clone() {
             Some(state) if state.expose_secret().len() < 22 => {
                 return Err(Error::usage(
@@ -153,71 +218,33 @@ impl AuthorizationEndpoint {
         let client = &self.client;
         let of_client = || client.redirect_uri().map(str::to_owned);
         let redirect_uri = request.redirect_uri.clone().or_else(of_client);
-        let scope = request.scope.as_ref().or(client.scope());
-        let resource = match request.resource.is_empty() {
-            true => client.resource(),
-            false => &request.resource,
-        };
-
-        let mut form = Form::new();
-        form.push("response_type", request.response_type.as_str());
-        form.push("client_id", client.client_id());
-        if let Some(redirect_uri) = &redirect_uri {
-            form.push("redirect_uri", redirect_uri.as_str());
-        }
-        if let Some(scope) = scope.filter(|scope| !scope.is_empty()) {
-            scope.validate()?;
-            form.push("scope", scope.as_str());
-        }
-        form.push("state", &state);
-        if let Some(verifier) = &code_verifier
-            && let Some((method, challenge)) = request.pkce.challenge(verifier)
-        {
-            form.push("code_challenge", challenge);
-            form.push("code_challenge_method", method);
-        }
-        for resource in resource {
-            form.push("resource", resource.as_str());
-        }
         let now = self.clock.unix();
-        let mut authentication =
-            openid::add_parameters(&mut form, &request, scope, &self.server, now)?;
+        let (form, mut authentication) = parameters(
+            &request,
+            &self.server,
+            client,
+            &Values {
+                state: &state,
+                code_verifier: code_verifier.as_ref(),
+                redirect_uri: redirect_uri.as_deref(),
+                now,
+            },
+        )?;
         authentication.pkce = code_verifier.is_some();
-        for (name, _) in request.parameters.iter() {
-            const RESERVED: [&str; 8] = [
-                "response_type",
-                "client_id",
-                "redirect_uri",
-                "scope",
-                "state",
-                "code_challenge",
-                "code_challenge_method",
-                "nonce",
-            ];
-            if RESERVED.contains(&name) {
-                return Err(Error::usage(format!(
-                    "the parameter {name} of an authorization request cannot be set by param; use \
-                     its own method"
-                )));
-            }
-        }
-        form.extend(&request.parameters);
-
-        let mut url = (*self.url).clone();
-        if let Some((name, _)) = url
-            .query_pairs()
-            .find(|(name, _)| name != "resource" && form.value(name).is_some())
-        {
+        if let Some((name, _)) = self.url.query_pairs().find(|(name, _)| {
+            let is_ours = ["request", "request_uri"].contains(&&**name);
+            name != "resource" && (is_ours || form.value(name).is_some())
+        }) {
             return Err(Error::usage(format!(
                 "the URL of the authorization endpoint already has a parameter {name}; remove it"
             )));
         }
-        let mut query = url.query_pairs_mut();
-        for (name, value) in form.iter() {
-            query.append_pair(name, value.expose_secret());
-        }
-        drop(query);
+        let object = match &self.request_object {
+            Some(settings) => Some(settings.sign(&form, client, &self.server, now)?),
+            None => None,
+        };
         let response_mode = form.value("response_mode").map(Secret::expose_secret);
+        let is_default = matches!(response_mode, None | Some("jwt"));
         let pending = PendingAuthorization {
             state,
             code_verifier,
@@ -230,15 +257,27 @@ impl AuthorizationEndpoint {
                 .map(|(_, resource)| resource.expose_secret().to_owned())
                 .collect(),
             in_fragment: match response_mode {
-                Some(response_mode) => response_mode == "fragment",
-                None => request.response_type != ResponseType::Code,
+                Some(response_mode) if !is_default => response_mode.starts_with("fragment"),
+                _ => request.response_type != ResponseType::Code,
             },
+            is_signed: response_mode.is_some_and(|it| it == "jwt" || it.ends_with(".jwt")),
+            is_unpushed: self
+                .server
+                .pushed_authorization_request_endpoint()
+                .is_some(),
+            url_expires_at: None,
             response_type: request.response_type,
             authentication,
             created_at: now.as_secs(),
             expires_at: now.saturating_add(request.expires_in).as_secs(),
         };
-        Ok(AuthorizationUrl { url, pending })
+        Ok(PreparedAuthorization {
+            endpoint: self.url.clone(),
+            form,
+            object,
+            repeats_parameters: self.repeats_parameters,
+            pending,
+        })
     }
 }
 
@@ -253,114 +292,4 @@ impl fmt::Debug for AuthorizationEndpoint {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn endpoint() -> AuthorizationEndpoint {
-        let server = AuthorizationServer::default()
-            .with_authorization_endpoint("https://id.example/authorize?tenant=a%20b");
-        let client = ClientRegistration::new("i d")
-            .with_redirect_uris(["https://app.example/cb", "https://app.example/other"])
-            .with_scope("own")
-            .with_resource("urn:own");
-        AuthorizationEndpoint::new(&server, &client).expect("a URL")
-    }
-
-    fn url(request: AuthorizationRequest) -> Result<Url> {
-        Ok(endpoint().request(request)?.url)
-    }
-
-    fn fixed() -> AuthorizationRequest {
-        AuthorizationRequest::new()
-            .state("s".repeat(22))
-            .code_verifier("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk")
-    }
-
-    const START: &str = "https://id.example/authorize?tenant=a%20b&response_type=code\
-                         &client_id=i+d&redirect_uri=https%3A%2F%2Fapp.example%2Fcb";
-
-    #[test]
-    fn saying_nothing_is_safe() {
-        assert_eq!(
-            url(fixed()).expect("a URL").as_str(),
-            format!(
-                "{START}&scope=own&state=ssssssssssssssssssssss\
-                 &code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM\
-                 &code_challenge_method=S256&resource=urn%3Aown"
-            )
-        );
-        let [first, second] = [(); 2].map(|()| {
-            let url = url(AuthorizationRequest::new()).expect("a URL");
-            url.query_pairs()
-                .into_owned()
-                .collect::<std::collections::HashMap<_, _>>()
-        });
-        for name in ["state", "code_challenge"] {
-            assert_eq!(first[name].len(), 43);
-            assert_ne!(first[name], second[name]);
-        }
-    }
-
-    #[test]
-    fn what_is_asked_for_takes_the_place_of_the_client_s_own() {
-        let request = fixed()
-            .scope(["a", "b"])
-            .resource("urn:1")
-            .resource("urn:2")
-            .redirect_uri("http://127.0.0.1:7/")
-            .param("max_age", "0")
-            .param("acr", "1")
-            .param("acr", "2")
-            .pkce(Pkce::Off);
-        assert_eq!(
-            url(request).expect("a URL").as_str(),
-            "https://id.example/authorize?tenant=a%20b&response_type=code&client_id=i+d\
-             &redirect_uri=http%3A%2F%2F127.0.0.1%3A7%2F&scope=a+b&state=ssssssssssssssssssssss\
-             &resource=urn%3A1&resource=urn%3A2&max_age=0&acr=1&acr=2"
-        );
-        let plain = url(fixed().pkce(Pkce::Plain)).expect("a URL");
-        assert!(plain.as_str().contains(
-            "&code_challenge=dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk&code_challenge_method=plain"
-        ));
-        let implicit = url(fixed().response_type(ResponseType::Token)).expect("a URL");
-        assert!(implicit.as_str().contains("response_type=token"));
-        assert!(!implicit.as_str().contains("code_challenge"));
-    }
-
-    #[test]
-    fn what_cannot_be_sent_is_refused() {
-        for (word, request) in [
-            ("22 characters", AuthorizationRequest::new().state("short")),
-            (
-                "code_verifier",
-                AuthorizationRequest::new().code_verifier("short"),
-            ),
-            ("scope", AuthorizationRequest::new().scope("\"")),
-            ("state", AuthorizationRequest::new().param("state", "x")),
-            (
-                "client_id",
-                AuthorizationRequest::new().param("client_id", "x"),
-            ),
-            ("tenant", AuthorizationRequest::new().param("tenant", "x")),
-        ] {
-            let error = url(request).expect_err(word);
-            assert!(error.to_string().contains(word), "{word}: {error}");
-        }
-    }
-
-    #[test]
-    fn debug_tells_no_secret() {
-        let request = fixed()
-            .state("hunter2-hunter2-hunter2")
-            .nonce("hunter2")
-            .login_hint("hunter2")
-            .param("a", "hunter2");
-        assert_eq!(
-            format!("{request:?}"),
-            "AuthorizationRequest { response_type: Code, redirect_uri: None, scope: None, \
-             resource: [], state: Some([redacted]), code_verifier: Some([redacted]), pkce: S256, \
-             nonce: Some([redacted]), require_acr: false, acr_is_challenged: false, own: {\"login_hint\": [redacted]}, \
-             parameters: {\"a\": [redacted]}, expires_in: 3600s }"
-        );
-    }
-}
+mod tests;

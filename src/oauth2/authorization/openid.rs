@@ -274,7 +274,7 @@ fn check_response_mode(
     let Some(response_mode) = response_mode else {
         return Ok(());
     };
-    if response_mode == "query" && response_type != ResponseType::Code {
+    if matches!(response_mode, "query" | "query.jwt") && response_type != ResponseType::Code {
         return Err(Error::usage(format!(
             "the response type {} must not be returned in the query; use ResponseMode::FormPost",
             response_type.as_str()

@@ -3,170 +3,26 @@
 //! [RFC 6749 section 4.1.2](https://www.rfc-editor.org/rfc/rfc6749#section-4.1.2),
 //! [RFC 9207](https://www.rfc-editor.org/rfc/rfc9207)
 
-use std::fmt;
-
-use serde::{Deserialize, Serialize};
-
 use crate::{
     clock::Clock,
     error::{Error, ErrorResponse, Result},
     oauth2::{
         authentication::AuthenticationRequest,
-        authorization::{openid::unverified_issuer, response_type::ResponseType},
+        authorization::{
+            openid::unverified_issuer,
+            pending::{PendingAuthorization, REGISTERED},
+            response_jwt::refuse_signed,
+            response_type::ResponseType,
+        },
         grant::authorization_code::{AuthorizationCode, check_expiry},
         server::tenants::is_in_callback,
         token::Token,
     },
-    secret::{self, Secret},
+    secret::Secret,
     wire::callback::CallbackParameters,
 };
 
-/// Error codes that are registered for the authorization endpoint.
-///
-/// [IANA: OAuth Extensions Error Registry](https://www.iana.org/assignments/oauth-parameters/oauth-parameters.xhtml#extensions-error)
-const REGISTERED: [&str; 19] = [
-    "invalid_request",
-    "unauthorized_client",
-    "access_denied",
-    "unsupported_response_type",
-    "invalid_scope",
-    "server_error",
-    "temporarily_unavailable",
-    "interaction_required",
-    "login_required",
-    "account_selection_required",
-    "consent_required",
-    "invalid_request_uri",
-    "invalid_request_object",
-    "request_not_supported",
-    "request_uri_not_supported",
-    "registration_not_supported",
-    "unmet_authentication_requirements",
-    "invalid_target",
-    "invalid_authorization_details",
-];
-
-/// Pending authorization request, which its response is checked against.
-///
-/// It belongs in the session of the user who was redirected, and nowhere else: taken from it, it is
-/// consumed by the response. It serialises, including secrets.
-///
-/// ```
-/// use oauth_twin::oauth2::{
-///     AuthorizationEndpoint, AuthorizationRequest, AuthorizationServer, ClientRegistration,
-/// };
-///
-/// let server = AuthorizationServer::default()
-///     .with_authorization_endpoint("https://id.example.com/authorize");
-/// let endpoint = AuthorizationEndpoint::new(&server, &ClientRegistration::new("id"))?;
-/// let created = endpoint.request(AuthorizationRequest::new())?;
-/// let session = serde_json::to_string(&created.pending).unwrap();
-///
-/// // The callback, perhaps in another process. The callback of another login is refused:
-/// let pending: oauth_twin::oauth2::PendingAuthorization = serde_json::from_str(&session).unwrap();
-/// let error = pending
-///     .authorization_response("https://app.example.com/callback?code=1&state=forged")
-///     .unwrap_err();
-/// assert_eq!(
-///     error.to_string(),
-///     "the `state` of the callback does not match this login; the user may have opened an old page",
-/// );
-/// # Ok::<(), oauth_twin::Error>(())
-/// ```
-///
-/// # Security
-///
-/// Anyone who has it and the callback can complete the login. Keep it in a session that only the
-/// user's own browser can reach, and remove it from there before use.
-///
-/// [RFC 6749 section 4.1.2](https://www.rfc-editor.org/rfc/rfc6749#section-4.1.2)
-#[derive(Deserialize, Serialize)]
-#[doc(alias = "login")]
-#[doc(alias = "session")]
-pub struct PendingAuthorization {
-    #[serde(with = "secret::exposed")]
-    pub(crate) state: Secret,
-    #[serde(default, with = "secret::exposed_option")]
-    pub(crate) code_verifier: Option<Secret>,
-    #[serde(default)]
-    pub(crate) redirect_uri: Option<String>,
-    #[serde(default)]
-    pub(crate) issuer: Option<String>,
-    #[serde(default)]
-    pub(crate) iss_required: bool,
-    #[serde(default)]
-    pub(crate) resource: Vec<String>,
-    #[serde(default)]
-    pub(crate) response_type: ResponseType,
-    /// Whether the response comes in the fragment of the URL.
-    #[serde(default)]
-    pub(crate) in_fragment: bool,
-    #[serde(default)]
-    pub(crate) authentication: AuthenticationRequest,
-    /// Seconds since 1970.
-    pub(crate) created_at: u64,
-    /// Seconds since 1970.
-    pub(crate) expires_at: u64,
-}
-
-/// The `state` of a callback, which is a URL, a query, a form body or a fragment: the key under
-/// which [`PendingAuthorization::state`] keeps a pending login, so that a user may have several at
-/// once, in as many tabs.
-///
-/// ```
-/// use oauth_twin::oauth2::callback_state;
-///
-/// let state = callback_state("https://app.example.com/callback?code=SplxlO&state=af0ifjsldkj")?;
-/// assert_eq!(state, "af0ifjsldkj");
-/// # Ok::<(), oauth_twin::Error>(())
-/// ```
-///
-/// # Errors
-///
-/// If there is no `state`, or a parameter is repeated.
-///
-/// # Security
-///
-/// Nothing is verified, and the sender of the callback chooses the text. It may be a key among
-/// pending logins of this session, and of nothing else.
-///
-/// [RFC 6749 section 4.1.2](https://www.rfc-editor.org/rfc/rfc6749#section-4.1.2)
-pub fn callback_state(callback: &str) -> Result<String> {
-    let mut parameters = CallbackParameters::in_query(callback)?;
-    if let Some(state) = parameters.take("state")? {
-        return Ok(state.expose_secret().to_owned());
-    }
-    // That of the implicit grant.
-    if let Ok(mut fragment) = CallbackParameters::in_fragment(callback)
-        && let Some(state) = fragment.take("state")?
-    {
-        return Ok(state.expose_secret().to_owned());
-    }
-    let error = parameters.unverified_error("error", &REGISTERED);
-    Err(Error::callback(format!(
-        "the callback has no `state`{error}"
-    )))
-}
-
 impl PendingAuthorization {
-    /// The `state` of the request: the key to keep a pending login under, see [`callback_state`].
-    ///
-    /// ```
-    /// use std::collections::HashMap;
-    /// use oauth_twin::oauth2::{PendingAuthorization, callback_state};
-    ///
-    /// # fn demo(pending: PendingAuthorization, callback: &str) -> oauth_twin::Result<()> {
-    /// let mut logins: HashMap<String, PendingAuthorization> = HashMap::new(); // of one session
-    /// logins.insert(pending.state().to_owned(), pending);
-    /// let pending = logins.remove(&callback_state(callback)?);
-    /// # Ok(()) }
-    /// ```
-    ///
-    /// [RFC 6749 section 4.1.1](https://www.rfc-editor.org/rfc/rfc6749#section-4.1.1)
-    pub fn state(&self) -> &str {
-        self.state.expose_secret()
-    }
-
     /// The grant in the callback, which is a URL of any scheme, its query, or the form body of a
     /// `form_post`.
     ///
@@ -183,7 +39,13 @@ impl PendingAuthorization {
     /// [RFC 6749 section 4.1.2](https://www.rfc-editor.org/rfc/rfc6749#section-4.1.2)
     #[doc(alias = "callback")]
     pub fn authorization_response(self, callback: &str) -> Result<AuthorizationCode> {
-        let mut parameters = self.parameters(callback)?;
+        let parameters = self.plain_parameters(callback)?;
+        self.code_in(parameters)
+    }
+
+    /// The grant in the parameters of the response, as
+    /// [`authorization_response`](Self::authorization_response).
+    pub(crate) fn code_in(self, mut parameters: CallbackParameters) -> Result<AuthorizationCode> {
         self.check(&mut parameters)?;
         if !self.response_type.has_code() {
             return Err(Error::usage(format!(
@@ -224,7 +86,16 @@ impl PendingAuthorization {
     ///
     /// [OpenID Connect Core section 3.2.2.5](https://openid.net/specs/openid-connect-core-1_0.html#ImplicitAuthResponse)
     pub fn authentication_response(self, callback: &str) -> Result<AuthenticationResponse> {
-        let mut parameters = self.parameters(callback)?;
+        let parameters = self.plain_parameters(callback)?;
+        self.id_token_in(parameters)
+    }
+
+    /// The ID token in the parameters of the response, as
+    /// [`authentication_response`](Self::authentication_response).
+    pub(crate) fn id_token_in(
+        self,
+        mut parameters: CallbackParameters,
+    ) -> Result<AuthenticationResponse> {
         self.check(&mut parameters)?;
         if self.response_type != ResponseType::IdToken {
             return Err(Error::usage(format!(
@@ -239,16 +110,21 @@ impl PendingAuthorization {
         })
     }
 
-    /// Requirements of the login on its ID token.
-    pub fn authentication(&self) -> AuthenticationRequest {
-        AuthenticationRequest {
-            state: Some(self.state.clone()),
-            ..self.authentication.clone()
+    /// The parameters of a callback that is not signed, as it was asked for.
+    pub(crate) fn plain_parameters(&self, callback: &str) -> Result<CallbackParameters> {
+        let parameters = self.parameters(callback)?;
+        if self.is_signed {
+            return Err(Error::usage(
+                "the login asked for a signed response, which has to be verified; use \
+                 complete_authorization of the client, or SignedResponseVerifier",
+            ));
         }
+        refuse_signed(&parameters)?;
+        Ok(parameters)
     }
 
     /// The parameters of the callback: in its fragment, unless a page has taken them from there.
-    fn parameters(&self, callback: &str) -> Result<CallbackParameters> {
+    pub(super) fn parameters(&self, callback: &str) -> Result<CallbackParameters> {
         match self.in_fragment && callback.contains('#') {
             true => CallbackParameters::in_fragment(callback),
             false => CallbackParameters::in_query(callback),
@@ -276,6 +152,12 @@ impl PendingAuthorization {
     /// [RFC 6749 section 4.2.2](https://www.rfc-editor.org/rfc/rfc6749#section-4.2.2)
     pub fn token_from_fragment_at(self, url: &str, clock: &Clock) -> Result<Token> {
         let mut parameters = CallbackParameters::in_fragment(url)?;
+        if self.is_signed {
+            return Err(Error::usage(
+                "a token in a signed response is not supported; ask for a code",
+            ));
+        }
+        refuse_signed(&parameters)?;
         let now = clock.unix();
         self.check(&mut parameters)?;
         check_expiry(self.expires_at, now)?;
@@ -313,11 +195,17 @@ impl PendingAuthorization {
         };
         let [description, uri] =
             ["error_description", "error_uri"].map(|name| parameters.take_text(name));
-        Err(Error::refused(ErrorResponse::in_callback(
+        let response = ErrorResponse::in_callback(
             error.expose_secret(),
             description.as_deref(),
             uri.as_deref(),
-        )))
+        );
+        // "The authorization server MAY require the use of PAR" for one client alone, which its
+        // metadata do not say.
+        let hint = (self.is_unpushed && error.expose_secret() == "invalid_request").then_some(
+            "the server may want the request of this client to be pushed; try Push::Always",
+        );
+        Err(Error::refused(response.with_hint(hint)))
     }
 
     /// "Clients MUST then decode the value [...] and compare the result to the issuer identifier of
@@ -375,18 +263,6 @@ pub struct AuthenticationResponse {
     pub(crate) id_token: Secret,
     pub(crate) asked: AuthenticationRequest,
     pub(crate) expires_at: u64,
-}
-
-impl fmt::Debug for PendingAuthorization {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PendingAuthorization")
-            .field("state", &self.state)
-            .field("code_verifier", &self.code_verifier)
-            .field("redirect_uri", &self.redirect_uri)
-            .field("issuer", &self.issuer)
-            .field("expires_at", &self.expires_at)
-            .finish_non_exhaustive()
-    }
 }
 
 #[cfg(test)]

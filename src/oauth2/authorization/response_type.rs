@@ -62,7 +62,8 @@ impl ResponseType {
 ///
 /// # Security
 ///
-/// A browser sends the form of [`FormPost`](Self::FormPost) from the site of the provider: the
+/// A browser sends the form of [`FormPost`](Self::FormPost) and of
+/// [`FormPostJwt`](Self::FormPostJwt) from the site of the provider: the
 /// session that the pending login is kept in needs a cookie with `SameSite=None; Secure`.
 ///
 /// [OAuth 2.0 Multiple Response Type Encoding Practices section 2.1](https://openid.net/specs/oauth-v2-multiple-response-types-1_0.html#ResponseModes)
@@ -76,6 +77,23 @@ pub enum ResponseMode {
     Fragment,
     /// In a form that the browser posts to the redirection URI.
     FormPost,
+    /// As a signed JWT in the place that is the default of the response type: the query for a code,
+    /// else the fragment. Whatever it says is verified by the keys of the server.
+    ///
+    /// [JARM section 2.3.4](https://openid.net/specs/oauth-v2-jarm.html#section-2.3.4)
+    Jwt,
+    /// As a signed JWT in the query.
+    ///
+    /// [JARM section 2.3.1](https://openid.net/specs/oauth-v2-jarm.html#section-2.3.1)
+    QueryJwt,
+    /// As a signed JWT in the fragment.
+    ///
+    /// [JARM section 2.3.2](https://openid.net/specs/oauth-v2-jarm.html#section-2.3.2)
+    FragmentJwt,
+    /// As a signed JWT in a form.
+    ///
+    /// [JARM section 2.3.3](https://openid.net/specs/oauth-v2-jarm.html#section-2.3.3)
+    FormPostJwt,
 }
 
 impl ResponseMode {
@@ -84,6 +102,10 @@ impl ResponseMode {
             Self::Query => "query",
             Self::Fragment => "fragment",
             Self::FormPost => "form_post",
+            Self::Jwt => "jwt",
+            Self::QueryJwt => "query.jwt",
+            Self::FragmentJwt => "fragment.jwt",
+            Self::FormPostJwt => "form_post.jwt",
         }
     }
 }

@@ -152,7 +152,7 @@ mod tests {
     use crate::{
         error::ErrorKind,
         oauth2::{
-            authorization::{endpoint::AuthorizationEndpoint, response::PendingAuthorization},
+            authorization::{endpoint::AuthorizationEndpoint, pending::PendingAuthorization},
             client::ClientRegistration,
             server::AuthorizationServer,
         },

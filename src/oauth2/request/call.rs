@@ -27,6 +27,7 @@ impl EndpointRequest {
             (None, "revocation_endpoint") => "the revocation",
             (None, "introspection_endpoint") => "the introspection",
             (None, "registration_endpoint") => "the registration",
+            (None, "pushed_authorization_request_endpoint") => "the authorization request",
             (None, _) => "the request",
         };
         Call::new(self.endpoint, &self.url, asked)

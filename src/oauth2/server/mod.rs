@@ -3,6 +3,7 @@
 //! [RFC 8414](https://www.rfc-editor.org/rfc/rfc8414)
 
 pub(crate) mod address;
+pub(crate) mod algorithms;
 pub(crate) mod discovery;
 mod members;
 pub(crate) mod metadata;

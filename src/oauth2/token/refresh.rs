@@ -60,12 +60,16 @@ impl Token {
     /// Without a scope: "if omitted is treated as equal to the scope originally granted by the
     /// resource owner". Some servers refuse the scope that they said they had granted.
     pub(crate) fn refresh(&self, parameters: impl FnOnce() -> Form) -> Option<Refresh> {
+        let refresh_token = self.refresh_token().cloned()?;
+        let mut parameters = match self.refresh_parameters().is_empty() {
+            true => parameters(),
+            false => self.refresh_parameters().clone(),
+        };
+        // Without them: those that were granted. They are sent only to narrow these.
+        parameters.remove("authorization_details");
         Some(Refresh {
-            refresh_token: self.refresh_token().cloned()?,
-            parameters: match self.refresh_parameters().is_empty() {
-                true => parameters(),
-                false => self.refresh_parameters().clone(),
-            },
+            refresh_token,
+            parameters,
         })
     }
 

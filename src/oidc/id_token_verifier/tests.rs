@@ -359,23 +359,6 @@ fn hs256_is_for_a_confidential_client_that_registered_it() {
 }
 
 #[test]
-fn the_algorithms_are_those_of_the_metadata_that_have_public_keys() {
-    let names = |listed: &[&str]| {
-        let offered = offered(Some(listed.to_vec())).into_iter();
-        offered.map(Algorithm::as_str).collect::<Vec<_>>()
-    };
-    assert_eq!(offered(None), [Algorithm::RS256]);
-    assert_eq!(names(&[]), ["RS256"]);
-    assert_eq!(
-        names(&["none", "HS256", "ES256", "Ed25519"]),
-        ["ES256", "EdDSA"]
-    );
-    assert_eq!(names(&["HS256"]), <[&str; 0]>::default());
-    let all = names(&["of-the-future"]);
-    assert!(all.contains(&"PS512") && !all.contains(&"HS256"));
-}
-
-#[test]
 fn without_issuer_or_client_id_there_is_nothing_to_verify_against() {
     let client = ClientRegistration::new("me");
     let unknown = AuthorizationServer::default();

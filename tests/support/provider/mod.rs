@@ -1,6 +1,7 @@
 //! An OpenID provider that lies as a test tells it to: it signs any claims by any key, changes its
 //! keys, and says in its metadata what is not so.
 
+mod requests;
 mod tokens;
 
 use std::{
@@ -8,7 +9,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard},
 };
 
-use oauth_twin::{jose::SigningKey, oauth2::AuthorizationServer, reqwest::Url};
+use oauth_twin::{jose::SigningKey, oauth2::AuthorizationServer};
 use serde_json::{Value, json};
 
 use super::{
@@ -17,6 +18,7 @@ use super::{
     server::{Reply, Request, Server},
 };
 
+pub use requests::Response;
 pub use tokens::{Forgery, UserInfo};
 
 /// Secret of the client, as long as HS256 needs.
@@ -51,6 +53,10 @@ pub struct Lies {
     pub userinfo: UserInfo,
     /// Parameters that are added to the callback.
     pub callback: String,
+    /// Authorization responses.
+    pub response: Response,
+    /// Answer to a pushed request.
+    pub pushed: Option<(u16, Value)>,
     /// Other keys that are published as an ID token is signed, which is done with the last of them.
     pub rotates_while_signing: Vec<SigningKey>,
 }
@@ -61,6 +67,8 @@ struct State {
     codes: HashMap<String, Option<String>>,
     /// Nonces are not repeated in a refresh.
     count: usize,
+    /// Requests that were pushed or published, by their URIs.
+    requests: HashMap<String, HashMap<String, String>>,
 }
 
 impl Provider {
@@ -72,6 +80,7 @@ impl Provider {
             lies: Lies::none(key),
             codes: HashMap::new(),
             count: 0,
+            requests: HashMap::new(),
         }));
         let (served, at, shared) = (keys.clone(), clock.clone(), state.clone());
         let server = Server::start(move |request: &Request| {
@@ -83,6 +92,7 @@ impl Provider {
                 "/.well-known/openid-configuration" => {
                     Reply::json(200, lock(&shared).metadata(&issuer))
                 }
+                "/par" => lock(&shared).push(request),
                 "/revoke" => Reply::text(200, ""),
                 _ => Reply::text(404, ""),
             }
@@ -110,38 +120,6 @@ impl Provider {
         serde_json::from_value(metadata).expect("metadata")
     }
 
-    /// The callback of an end-user who consents to the request in `url`.
-    pub fn authorize(&self, url: &Url) -> String {
-        let asked: HashMap<_, _> = url.query_pairs().into_owned().collect();
-        let mut state = lock(&self.state);
-        state.count += 1;
-        let code = format!("code-{}", state.count);
-        let nonce = asked.get("nonce").cloned();
-        state.codes.insert(code.clone(), nonce.clone());
-        let mut form = url::form_urlencoded::Serializer::new(String::new());
-        let response_type = &asked["response_type"];
-        if response_type.contains("code") {
-            form.append_pair("code", &code);
-        }
-        if response_type.contains("id_token") {
-            let base = state.claims(&self.issuer(), &self.clock, nonce.as_deref());
-            let mut base = with(base, &json!({"at_hash": null}));
-            if response_type.contains("code") {
-                base["c_hash"] = tokens::half_hash(&code).into();
-            }
-            let claims = with(base, &state.lies.front_channel);
-            form.append_pair("id_token", &state.lies.sign(&claims));
-        }
-        form.append_pair("state", &asked["state"]);
-        let response = format!("{}{}", form.finish(), state.lies.callback);
-        match asked.get("response_mode").map(String::as_str) {
-            Some("form_post") => response,
-            None if response_type != "code" => format!("{CALLBACK}#{response}"),
-            Some("fragment") => format!("{CALLBACK}#{response}"),
-            _ => format!("{CALLBACK}?{response}"),
-        }
-    }
-
     /// A logout token with these changes.
     pub fn logout_token(&self, changes: Value) -> String {
         let now = tokens::seconds(&self.clock);
@@ -165,7 +143,12 @@ impl State {
             "revocation_endpoint": format!("{issuer}/revoke"),
             "jwks_uri": format!("{issuer}/keys"),
             "id_token_signing_alg_values_supported": ["RS256", "ES256", "HS256"],
-            "response_modes_supported": ["query", "fragment", "form_post"],
+            "response_modes_supported": [
+                "query", "fragment", "form_post", "jwt", "query.jwt", "fragment.jwt",
+                "form_post.jwt",
+            ],
+            "authorization_signing_alg_values_supported": ["RS256", "ES256"],
+            "pushed_authorization_request_endpoint": format!("{issuer}/par"),
         });
         with(metadata, &self.lies.metadata)
     }

@@ -6,7 +6,7 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use oauth_twin::jose::{Algorithm, SigningKey};
 use serde_json::{Value, json};
 
-use super::{Lies, SECRET, State, with};
+use super::{Lies, Response, SECRET, State, with};
 use crate::support::{
     clock::ManualClock,
     keys::Published,
@@ -51,12 +51,18 @@ impl Lies {
             metadata: json!({}),
             userinfo: UserInfo::Plain(json!({"sub": "alice"})),
             callback: String::new(),
+            response: Response::truthful(),
+            pushed: None,
             rotates_while_signing: Vec::new(),
         }
     }
 
     pub(super) fn sign(&self, claims: &Value) -> String {
-        let secret = match self.forgery {
+        self.sign_text(self.forgery, &claims.to_string())
+    }
+
+    pub(super) fn sign_text(&self, forgery: Forgery, claims: &str) -> String {
+        let secret = match forgery {
             Forgery::Hmac => Some(SECRET),
             Forgery::HmacOfAnother => Some("another secret of more than thirty-two bytes"),
             _ => None,
@@ -78,9 +84,9 @@ impl Lies {
                 .expose_secret()
                 .to_owned()
         };
-        let token = signed(&claims.to_string());
+        let token = signed(claims);
         let (input, _) = token.rsplit_once('.').expect("three parts");
-        match self.forgery {
+        match forgery {
             Forgery::Unsigned => {
                 let payload = input.split_once('.').expect("three parts").1;
                 format!("{}.{payload}.", URL_SAFE_NO_PAD.encode(r#"{"alg":"none"}"#))

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::*;
 use crate::oauth2::{
-    authorization::{endpoint::AuthorizationEndpoint, response::PendingAuthorization},
+    authorization::{endpoint::AuthorizationEndpoint, pending::PendingAuthorization},
     client::ClientRegistration,
 };
 

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::{
     error::ErrorKind,
-    oauth2::{AuthorizationServer, ClientRegistration, TokenEndpoint},
+    oauth2::{AuthorizationServer, ClientRegistration, TokenEndpoint, callback_state},
 };
 
 fn pending() -> PendingAuthorization {
@@ -18,6 +18,9 @@ fn pending() -> PendingAuthorization {
         resource: vec!["urn:a".to_owned()],
         response_type: ResponseType::Code,
         in_fragment: false,
+        is_signed: false,
+        is_unpushed: false,
+        url_expires_at: None,
         authentication: AuthenticationRequest::default(),
         created_at: 0,
         expires_at: u64::MAX,

@@ -1,0 +1,133 @@
+//! Authorization requests that are signed or pushed, and responses that are signed.
+
+use super::super::{
+    keys::Unverified, maybe_async, oauth2::builder::OAuth2ClientBuilder, session::Live,
+    waiting::Deadline,
+};
+use crate::{
+    error::{Error, Result},
+    oauth2::{
+        authorization::{
+            endpoint::AuthorizationUrl,
+            pending::PendingAuthorization,
+            request::AuthorizationRequest,
+            request_object::RequestObject,
+            response_jwt::{SignedResponseRules, signed_response},
+        },
+        endpoint::pushed_authorization::Push,
+    },
+    wire::callback::CallbackParameters,
+};
+
+/// Settings of logins.
+impl OAuth2ClientBuilder {
+    /// Whether authorization requests are pushed to the server, by `begin_authorization`, so that
+    /// the URL has only a reference. Defaults to [`Push::WhenRequired`].
+    ///
+    #[doc = by_mode!(
+        include_str!("../../../docs/examples/blocking/push.md"),
+        include_str!("../../../docs/examples/async/push.md")
+    )]
+    ///
+    /// [RFC 9126](https://www.rfc-editor.org/rfc/rfc9126)
+    #[doc(alias = "PAR")]
+    pub fn pushed_authorization_requests(mut self, push: Push) -> Self {
+        self.authorization.push = push;
+        self
+    }
+
+    /// The URL of the endpoint that authorization requests are pushed to.
+    ///
+    /// [RFC 9126 section 5](https://www.rfc-editor.org/rfc/rfc9126#section-5)
+    pub fn pushed_authorization_request_endpoint(mut self, url: impl Into<String>) -> Self {
+        self.server = self.server.with_pushed_authorization_request_endpoint(url);
+        self
+    }
+
+    /// Signs authorization requests as request objects: with a key, or as the settings say.
+    ///
+    /// [RFC 9101](https://www.rfc-editor.org/rfc/rfc9101)
+    #[doc(alias = "JAR")]
+    pub fn request_object(mut self, settings: impl Into<RequestObject>) -> Self {
+        self.authorization.request_object = Some(settings.into());
+        self
+    }
+
+    /// Repeats `response_type` and `scope` in the URL beside a request object or a `request_uri`,
+    /// for a server that wants them there, too. By default only `client_id` is there.
+    ///
+    /// [OpenID Connect Core section 6.1](https://openid.net/specs/openid-connect-core-1_0.html#RequestParameter)
+    pub fn repeat_authorization_parameters(mut self) -> Self {
+        self.authorization.repeats_parameters = true;
+        self
+    }
+
+    /// The rules for signed authorization responses, which logins ask for by
+    /// [`ResponseMode::Jwt`](crate::oauth2::ResponseMode::Jwt).
+    ///
+    /// [JARM section 3](https://openid.net/specs/oauth-v2-jarm.html#section-3)
+    #[doc(alias = "JARM")]
+    pub fn signed_response(mut self, rules: SignedResponseRules) -> Self {
+        self.authorization.signed_response = rules;
+        self
+    }
+}
+
+impl Live {
+    /// The URL of an authorization request that needs no I/O.
+    pub(super) fn authorization_url(
+        &self,
+        request: AuthorizationRequest,
+    ) -> Result<AuthorizationUrl> {
+        let settings = &self.shared.settings;
+        let server = self.shared.known_server()?;
+        if settings.authorization.push.applies_to(&server) {
+            return Err(Error::usage(
+                "the authorization requests of this client are pushed to the server; call \
+                 begin_authorization, which does that",
+            ));
+        }
+        settings.authorization_endpoint(&server)?.request(request)
+    }
+}
+
+#[maybe_async]
+impl Live {
+    /// The URL of an authorization request, which is signed and pushed if it has to be.
+    pub(super) async fn begin_authorization(
+        &self,
+        request: AuthorizationRequest,
+    ) -> Result<AuthorizationUrl> {
+        let settings = &self.shared.settings;
+        let server = self.shared.fetch_server(settings.timeout).await?;
+        let endpoint = settings.authorization_endpoint(&server)?;
+        let mut prepared = endpoint.prepare(request)?;
+        self.call().sign(&mut prepared).await?;
+        if !settings.authorization.push.applies_to(&server) {
+            return prepared.url();
+        }
+        // Last, as what it returns lasts for seconds.
+        let pushed = self.call().push(&prepared, &server).await?;
+        Ok(prepared.pushed(pushed))
+    }
+
+    /// The parameters in a callback; if it is signed, after they have been verified.
+    pub(super) async fn callback_parameters(
+        &self,
+        pending: &PendingAuthorization,
+        callback: &str,
+    ) -> Result<CallbackParameters> {
+        if !pending.is_signed {
+            return pending.plain_parameters(callback);
+        }
+        let response = signed_response(pending, callback)?;
+        let settings = &self.shared.settings;
+        let deadline = Deadline::after(settings.timeout);
+        let server = self.shared.known_or_fetched_server().await?;
+        let verifier = settings.signed_response_verifier(&server)?;
+        let jws = verifier.parse(&response)?;
+        let allowed = [jws.header().algorithm()];
+        let payload = self.verify(&jws, &allowed, deadline).await;
+        verifier.parameters(&payload.map_err(Unverified::into_error)?)
+    }
+}

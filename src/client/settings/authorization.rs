@@ -1,0 +1,79 @@
+//! Settings of logins.
+
+use super::{Problems, Settings};
+use crate::{
+    error::{Error, Result},
+    oauth2::{
+        authorization::{
+            endpoint::AuthorizationEndpoint,
+            request_object::RequestObject,
+            response_jwt::{SignedResponseRules, SignedResponseVerifier},
+        },
+        client::ClientRegistration,
+        endpoint::pushed_authorization::{Push, PushedAuthorizationEndpoint},
+        server::metadata::AuthorizationServer,
+    },
+};
+
+/// Settings of authorization requests and of their responses.
+#[derive(Clone, Default)]
+pub(in super::super) struct AuthorizationSettings {
+    pub(in super::super) push: Push,
+    pub(in super::super) request_object: Option<RequestObject>,
+    pub(in super::super) repeats_parameters: bool,
+    pub(in super::super) signed_response: SignedResponseRules,
+}
+
+impl AuthorizationSettings {
+    pub(in super::super) fn check(
+        &self,
+        client: &ClientRegistration,
+        server: &AuthorizationServer,
+        problems: &mut Problems,
+    ) {
+        let object = self.request_object.as_ref();
+        if let Some(Err(error)) = object.map(|object| object.check(client, server)) {
+            problems.add("request_object", &format!("cannot be used: {error}"));
+        }
+    }
+}
+
+impl Settings {
+    pub(in super::super) fn authorization_endpoint(
+        &self,
+        server: &AuthorizationServer,
+    ) -> Result<AuthorizationEndpoint> {
+        if !self.client.has_client_id() {
+            return Err(Error::usage(
+                "the client has no client_id, as it is not registered yet; call register of the \
+                 builder, or set registered_client",
+            ));
+        }
+        let endpoint = AuthorizationEndpoint::with_http(server, &self.client, self.allow_http)?;
+        let mut endpoint = endpoint.clock(self.clock.clone());
+        if let Some(settings) = &self.authorization.request_object {
+            endpoint = endpoint.request_object(settings.clone());
+        }
+        match self.authorization.repeats_parameters {
+            true => Ok(endpoint.repeat_parameters()),
+            false => Ok(endpoint),
+        }
+    }
+
+    pub(in super::super) fn pushed_authorization_endpoint(
+        &self,
+        server: &AuthorizationServer,
+    ) -> Result<PushedAuthorizationEndpoint> {
+        let name = "pushed_authorization_request_endpoint";
+        Ok(self.endpoint(name, server, None)?.into())
+    }
+
+    pub(in super::super) fn signed_response_verifier(
+        &self,
+        server: &AuthorizationServer,
+    ) -> Result<SignedResponseVerifier> {
+        let verifier = SignedResponseVerifier::new(server, &self.client)?;
+        let rules = self.authorization.signed_response.clone();
+        Ok(verifier.rules(rules).clock(self.clock.clone()))
+    }
+}

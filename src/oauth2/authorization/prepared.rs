@@ -1,0 +1,206 @@
+//! Authorization requests that are complete, before they go into a URL.
+//!
+//! [RFC 6749 section 4.1.1](https://www.rfc-editor.org/rfc/rfc6749#section-4.1.1)
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use url::Url;
+
+use crate::{
+    error::{Error, Result},
+    jose::SigningInput,
+    oauth2::authorization::{
+        endpoint::AuthorizationUrl,
+        pending::PendingAuthorization,
+        request_object::{SignedObject, SignedToken},
+    },
+    secret::Secret,
+    wire::{form::Form, secure_url::without_query},
+};
+
+/// Authorization request with all its parameters: to be put into a URL, pushed to the server, or
+/// published for it. The clients of this crate do that by themselves.
+///
+/// ```
+/// # fn demo(
+/// #     server: oauth_twin::oauth2::AuthorizationServer,
+/// #     client: oauth_twin::oauth2::ClientRegistration,
+/// #     send: impl Fn(&oauth_twin::oauth2::EndpointRequest) -> oauth_twin::oauth2::EndpointResponse,
+/// # ) -> oauth_twin::Result<()> {
+/// use oauth_twin::oauth2::{
+///     AuthorizationEndpoint, AuthorizationRequest, PushedAuthorizationEndpoint,
+/// };
+///
+/// let endpoint = AuthorizationEndpoint::new(&server, &client)?;
+/// let prepared = endpoint.prepare(AuthorizationRequest::new().scope("payments"))?;
+///
+/// // Pushed, and so not in the URL.
+/// let push = PushedAuthorizationEndpoint::new(&server, &client)?;
+/// let request = push.request(&prepared)?;
+/// let pushed = push.read_response(&request, send(&request))?;
+/// let created = prepared.pushed(pushed);
+/// // redirect to `created.url` until `created.expired()`; keep `created.pending`
+/// # Ok(()) }
+/// ```
+///
+/// [RFC 6749 section 4.1.1](https://www.rfc-editor.org/rfc/rfc6749#section-4.1.1)
+#[must_use = "it has to be sent, or put into a URL"]
+pub struct PreparedAuthorization {
+    pub(super) endpoint: Arc<Url>,
+    pub(super) form: Form,
+    pub(super) object: Option<SignedObject>,
+    /// Whether `response_type` and `scope` are repeated beside a request object or its URI.
+    pub(super) repeats_parameters: bool,
+    pub(super) pending: PendingAuthorization,
+}
+
+impl PreparedAuthorization {
+    /// The input of the request object's signature, which an external key has to sign before the
+    /// request can be sent. Pass the signature to [`sign`](Self::sign).
+    pub fn unsigned(&self) -> Option<&SigningInput> {
+        match &self.object.as_ref()?.token {
+            SignedToken::Unsigned(input, _) => Some(input),
+            SignedToken::Signed(_) => None,
+        }
+    }
+
+    /// Adds the signature of the input that [`unsigned`](Self::unsigned) returns.
+    ///
+    /// # Errors
+    ///
+    /// If it is not a signature by the algorithm of the external key.
+    pub fn sign(&mut self, signature: &[u8]) -> Result<()> {
+        if let Some(object) = &mut self.object
+            && let SignedToken::Unsigned(input, key) = &object.token
+        {
+            let signature = key.signature(signature)?;
+            object.token = SignedToken::Signed(input.with_signature(&signature));
+        }
+        Ok(())
+    }
+
+    /// The signed request object, if the client signs its requests: what is published under a URL
+    /// for [`published_at`](Self::published_at).
+    ///
+    /// # Errors
+    ///
+    /// If it has to be signed first.
+    ///
+    /// [RFC 9101 section 4](https://www.rfc-editor.org/rfc/rfc9101#section-4)
+    pub fn request_object(&self) -> Result<Option<&Secret>> {
+        match self.object.as_ref().map(|object| &object.token) {
+            None => Ok(None),
+            Some(SignedToken::Signed(token)) => Ok(Some(token)),
+            Some(SignedToken::Unsigned(..)) => Err(Error::usage(
+                "the request object has to be signed by the external key first; use \
+                 begin_authorization of the client, or sign",
+            )),
+        }
+    }
+
+    /// The URL with all parameters, or with the request object.
+    ///
+    /// # Errors
+    ///
+    /// If the request object has to be signed first.
+    pub fn url(mut self) -> Result<AuthorizationUrl> {
+        let Some(object) = self.request_object()?.cloned() else {
+            let form = std::mem::take(&mut self.form);
+            return Ok(self.created(&form));
+        };
+        self.pending.url_expires_at = self.object.as_ref().map(|object| object.expires_at);
+        let form = self.beside("request", object);
+        Ok(self.created(&form))
+    }
+
+    /// The URL with the `request_uri` under which you have published the
+    /// [`request_object`](Self::request_object): HTTPS, and registered if the server wants that.
+    ///
+    /// # Errors
+    ///
+    /// If the client does not sign its requests, the request object has to be signed first, or the
+    /// URI is not an absolute URL with `https`.
+    ///
+    /// [RFC 9101 section 5.2](https://www.rfc-editor.org/rfc/rfc9101#section-5.2)
+    pub fn published_at(mut self, request_uri: &str) -> Result<AuthorizationUrl> {
+        if self.request_object()?.is_none() {
+            return Err(Error::usage(
+                "only a signed request can be published; set request_object",
+            ));
+        }
+        if !Url::parse(request_uri).is_ok_and(|url| url.scheme() == "https") {
+            return Err(Error::usage("the request_uri is not an absolute https URL"));
+        }
+        self.pending.url_expires_at = self.object.as_ref().map(|object| object.expires_at);
+        let form = self.beside("request_uri", request_uri.into());
+        Ok(self.created(&form))
+    }
+
+    /// The parameters of a request that is pushed.
+    ///
+    /// [RFC 9126 section 2.1](https://www.rfc-editor.org/rfc/rfc9126#section-2.1)
+    pub(crate) fn pushed_form(&self) -> Result<Form> {
+        let Some(object) = self.request_object()? else {
+            return Ok(self.form.clone());
+        };
+        let mut form = Form::new();
+        form.push("client_id", self.client_id());
+        form.push("request", object);
+        Ok(form)
+    }
+
+    /// The URL with the `request_uri` of the server, until then.
+    pub(crate) fn with_request_uri(
+        mut self,
+        request_uri: Secret,
+        expires_at: Option<Duration>,
+    ) -> AuthorizationUrl {
+        self.pending.url_expires_at = expires_at.map(|expires_at| expires_at.as_secs());
+        self.pending.is_unpushed = false;
+        let form = self.beside("request_uri", request_uri);
+        self.created(&form)
+    }
+
+    fn client_id(&self) -> Secret {
+        self.form.value("client_id").cloned().unwrap_or_default()
+    }
+
+    /// The parameters in the URL of a request whose others are elsewhere.
+    fn beside(&self, name: &'static str, value: Secret) -> Form {
+        let mut form = Form::new();
+        form.push("client_id", self.client_id());
+        if self.repeats_parameters {
+            for name in ["response_type", "scope"] {
+                if let Some(value) = self.form.value(name) {
+                    form.push(name, value);
+                }
+            }
+        }
+        form.push(name, value);
+        form
+    }
+
+    fn created(self, form: &Form) -> AuthorizationUrl {
+        let mut url = (*self.endpoint).clone();
+        let mut query = url.query_pairs_mut();
+        for (name, value) in form.iter() {
+            query.append_pair(name, value.expose_secret());
+        }
+        drop(query);
+        AuthorizationUrl {
+            url,
+            pending: self.pending,
+        }
+    }
+}
+
+/// Omits the query of the URL and the values of the parameters.
+impl fmt::Debug for PreparedAuthorization {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PreparedAuthorization")
+            .field("endpoint", &without_query(&self.endpoint))
+            .field("form", &self.form)
+            .field("pending", &self.pending)
+            .finish_non_exhaustive()
+    }
+}

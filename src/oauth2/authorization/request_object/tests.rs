@@ -1,0 +1,169 @@
+use serde_json::json;
+
+use super::*;
+use crate::jose::Jws;
+
+fn form(pairs: &[(&'static str, &str)]) -> Form {
+    let mut form = Form::new();
+    for (name, value) in pairs {
+        form.push(*name, *value);
+    }
+    form
+}
+
+fn key() -> SigningKey {
+    let pem = include_str!("../../../../tests/vectors/p-256.pkcs8.pem");
+    SigningKey::from_pem(Algorithm::ES256, pem).expect("a key")
+}
+
+fn server() -> AuthorizationServer {
+    AuthorizationServer::new("https://server.example.com")
+}
+
+fn client() -> ClientRegistration {
+    ClientRegistration::new("s6BhdRkqt3")
+}
+
+/// The claims of a request object, and its header.
+fn signed(settings: &RequestObject, form: &Form) -> (Value, String) {
+    let now = Duration::from_secs(1_700_000_000);
+    let object = settings
+        .sign(form, &client(), &server(), now)
+        .expect("an object");
+    let SignedToken::Signed(token) = object.token else {
+        panic!("it is not signed");
+    };
+    let jws = Jws::parse(token.expose_secret()).expect("a JWT");
+    let payload = jws.verify(&key().verifying_key()).expect("a signature");
+    let claims = serde_json::from_slice(payload).expect("claims");
+    (claims, format!("{:?}", jws.header()))
+}
+
+/// The example of RFC 9101 section 4: "The following is an example of the Claims in a Request
+/// Object before the base64url encoding and signing".
+#[test]
+fn the_example_of_section_4() {
+    let form = form(&[
+        ("response_type", "code id_token"),
+        ("client_id", "s6BhdRkqt3"),
+        ("redirect_uri", "https://client.example.org/cb"),
+        ("scope", "openid"),
+        ("state", "af0ifjsldkj"),
+        ("nonce", "n-0S6_WzA2Mj"),
+        ("max_age", "86400"),
+    ]);
+    let (mut claims, header) = signed(&RequestObject::new(key()), &form);
+    assert!(
+        header.contains(r#""typ": String("oauth-authz-req+jwt")"#),
+        "{header}"
+    );
+    let members = claims.as_object_mut().expect("an object");
+    assert_eq!(members.remove("nbf"), Some(json!(1_700_000_000)));
+    assert_eq!(members.remove("iat"), Some(json!(1_700_000_000)));
+    assert_eq!(members.remove("exp"), Some(json!(1_700_000_300)));
+    assert!(members.remove("jti").is_some_and(|id| id.is_string()));
+    assert_eq!(
+        claims,
+        json!({
+            "iss": "s6BhdRkqt3",
+            "aud": "https://server.example.com",
+            "response_type": "code id_token",
+            "client_id": "s6BhdRkqt3",
+            "redirect_uri": "https://client.example.org/cb",
+            "scope": "openid",
+            "state": "af0ifjsldkj",
+            "nonce": "n-0S6_WzA2Mj",
+            "max_age": 86400
+        })
+    );
+}
+
+#[test]
+fn values_have_the_types_of_json() {
+    let form = form(&[
+        ("resource", "urn:a"),
+        ("a", "7"),
+        ("resource", "urn:b"),
+        ("resource", "urn:c"),
+        ("claims", r#"{"userinfo":{"email":null}}"#),
+        ("authorization_details", r#"[{"type":"a"}]"#),
+        ("max_age", "0"),
+    ]);
+    let expected = json!({
+        "resource": ["urn:a", "urn:b", "urn:c"],
+        "a": "7",
+        "claims": {"userinfo": {"email": null}},
+        "authorization_details": [{"type": "a"}],
+        "max_age": 0,
+    });
+    assert_eq!(Value::Object(parameters(&form)), expected);
+}
+
+#[test]
+fn no_two_request_objects_are_the_same() {
+    let form = form(&[("client_id", "id")]);
+    let [one, other] = [(); 2].map(|()| signed(&RequestObject::new(key()), &form).0);
+    assert_ne!(one["jti"], other["jti"]);
+}
+
+#[test]
+fn the_lifetime_has_bounds() {
+    for (seconds, is_good) in [(0, false), (1, true), (3600, true), (3601, false)] {
+        let settings = RequestObject::new(key()).lifetime(Duration::from_secs(seconds));
+        assert_eq!(
+            settings.check(&client(), &server()).is_ok(),
+            is_good,
+            "{seconds}"
+        );
+    }
+    let fraction = RequestObject::new(key()).lifetime(Duration::from_millis(999));
+    assert!(fraction.check(&client(), &server()).is_err());
+}
+
+#[test]
+fn what_is_missing_is_named() {
+    let settings = RequestObject::new(key());
+    let nobody = ClientRegistration::default();
+    for (error, word) in [
+        (settings.check(&nobody, &server()), "client_id"),
+        (
+            settings.check(&client(), &AuthorizationServer::default()),
+            "issuer",
+        ),
+        (
+            RequestObject::external().check(&client(), &server()),
+            "signer",
+        ),
+    ] {
+        let error = error.expect_err(word).to_string();
+        assert!(error.contains(word), "{error}");
+    }
+    let unknown = AuthorizationServer::default();
+    assert!(
+        settings
+            .audience("urn:server")
+            .check(&client(), &unknown)
+            .is_ok()
+    );
+}
+
+#[test]
+fn an_algorithm_that_the_server_does_not_list_is_named() {
+    let settings = RequestObject::new(key());
+    for (listed, is_good) in [
+        (&[][..], true),
+        (&["ES256"], true),
+        (&["none", "ES256"], true),
+        (&["none"], false),
+        (&["PS256"], false),
+        (&["of_the_future"], false),
+    ] {
+        let listed = listed.iter().copied();
+        let server = server().with_request_object_signing_alg_values_supported(listed);
+        let checked = settings.check(&client(), &server);
+        assert_eq!(checked.is_ok(), is_good, "{server:?}");
+        if let Err(error) = checked {
+            assert!(error.to_string().contains("ES256"), "{error}");
+        }
+    }
+}
