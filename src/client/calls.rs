@@ -3,12 +3,19 @@
 use std::sync::Arc;
 
 use super::{
-    delivery::Delivery, maybe_async, run_to_completion, session::Session, waiting::Deadline,
+    delivery::Delivery,
+    keys::Unverified,
+    maybe_async, run_to_completion,
+    session::{Live, Session},
+    waiting::Deadline,
 };
 use crate::{
     error::{Error, Result},
     oauth2::{
-        endpoint::introspection::{Introspection, TokenTypeHint},
+        endpoint::{
+            introspection::{Introspection, TokenTypeHint},
+            introspection_jwt::IntrospectionResponse,
+        },
         grant::{Grant, authorization_code::ExpectedIdToken},
         token::Token,
     },
@@ -106,7 +113,7 @@ impl Session {
         let published = live.slot.published().ok_or_else(no_own_token)?;
         let access_token = published.token.access_token();
         let hint = TokenTypeHint::AccessToken;
-        live.call().introspect(access_token, Some(&hint)).await
+        live.introspect(access_token, Some(&hint)).await
     }
 
     pub(super) async fn introspect(
@@ -116,7 +123,7 @@ impl Session {
     ) -> Result<Introspection> {
         let live = self.live()?;
         let _passage = live.gate().pass()?;
-        live.call().introspect(&token, hint.as_ref()).await
+        live.introspect(&token, hint.as_ref()).await
     }
 
     /// Revokes the client's own refresh token, or else its access token, and forgets both.
@@ -144,6 +151,30 @@ impl Session {
                 return Delivery::new(live.shared.clone(), slot).store().await;
             }
         }
+    }
+}
+
+#[maybe_async]
+impl Live {
+    /// Introspects a token; a response that is signed is verified.
+    async fn introspect(
+        &self,
+        token: &Secret,
+        hint: Option<&TokenTypeHint>,
+    ) -> Result<Introspection> {
+        let jwt = match self.call().introspect(token, hint).await? {
+            IntrospectionResponse::Plain(introspection) => return Ok(introspection),
+            IntrospectionResponse::Signed(jwt) => jwt,
+        };
+        let settings = &self.shared.settings;
+        let server = self.shared.known_or_fetched_server().await?;
+        let endpoint = settings.introspection_endpoint(&server)?;
+        let jws = endpoint.parse(&server, &jwt)?;
+        let deadline = Deadline::after(settings.timeout);
+        let allowed = [jws.header().algorithm()];
+        let payload = self.verify(&jws, &allowed, deadline).await;
+        let payload = payload.map_err(Unverified::into_error)?;
+        endpoint.introspection(&server, settings.client.client_id(), &payload)
     }
 }
 

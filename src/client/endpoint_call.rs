@@ -22,7 +22,8 @@ use crate::{
                 polling::named_interval, request::DeviceAuthorizationRequest,
                 response::DeviceAuthorization,
             },
-            introspection::{Introspection, TokenTypeHint},
+            introspection::TokenTypeHint,
+            introspection_jwt::IntrospectionResponse,
         },
         grant::{Grant, device_code::DeviceCode},
         request::{EndpointRequest, Outstanding},
@@ -239,7 +240,7 @@ impl EndpointCall<'_> {
         &self,
         token: &Secret,
         hint: Option<&TokenTypeHint>,
-    ) -> Result<Introspection> {
+    ) -> Result<IntrospectionResponse> {
         let settings = &self.shared.settings;
         let started = Instant::now();
         let server = self.shared.fetch_server(settings.timeout).await?;
@@ -248,7 +249,7 @@ impl EndpointCall<'_> {
             started,
             Repetition::Unavailable,
             || endpoint.request(token, hint),
-            |request, response| endpoint.read_response(request, response),
+            |request, response| endpoint.read(request, &response),
         )
         .await
     }

@@ -52,6 +52,7 @@ pub use {
             response::DeviceAuthorization,
         },
         introspection::{Introspection, IntrospectionEndpoint, TokenTypeHint},
+        introspection_jwt::IntrospectionRules,
         pushed_authorization::{Push, PushedAuthorization, PushedAuthorizationEndpoint},
         registration::{
             configuration::ClientConfigurationEndpoint, endpoint::RegistrationEndpoint,

@@ -14,7 +14,7 @@ use crate::{
             request_object::RequestObject,
             response_jwt::{SignedResponseRules, signed_response},
         },
-        endpoint::pushed_authorization::Push,
+        endpoint::{introspection_jwt::IntrospectionRules, pushed_authorization::Push},
     },
     wire::callback::CallbackParameters,
 };
@@ -69,6 +69,14 @@ impl OAuth2ClientBuilder {
     #[doc(alias = "JARM")]
     pub fn signed_response(mut self, rules: SignedResponseRules) -> Self {
         self.authorization.signed_response = rules;
+        self
+    }
+
+    /// The rules for introspection responses: whether they have to be signed.
+    ///
+    /// [RFC 9701 section 6](https://www.rfc-editor.org/rfc/rfc9701#section-6)
+    pub fn introspection(mut self, rules: IntrospectionRules) -> Self {
+        self.introspection = rules;
         self
     }
 }

@@ -20,6 +20,7 @@ use crate::{
     oauth2::{
         client::{ClientRegistration, RegisteredClient},
         client_auth::ClientAuth,
+        endpoint::introspection_jwt::IntrospectionRules,
         grant::Grant,
         server::{discovery::Discovery, metadata::AuthorizationServer},
     },
@@ -51,6 +52,7 @@ paired! {
         pub(in super::super) key_set: Option<KeySet>,
         pub(in super::super::super) openid: OpenIdSettings,
         pub(in super::super) authorization: AuthorizationSettings,
+        pub(in super::super) introspection: IntrospectionRules,
     }
 }
 
@@ -76,6 +78,7 @@ impl OAuth2ClientBuilder {
             key_set: None,
             openid: OpenIdSettings::default(),
             authorization: AuthorizationSettings::default(),
+            introspection: IntrospectionRules::default(),
         }
     }
 

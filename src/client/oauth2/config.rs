@@ -55,6 +55,7 @@ impl OAuth2ClientBuilder {
         settings.openid = self.openid.clone();
         settings.registered = self.registered.clone();
         settings.authorization = self.authorization.clone();
+        settings.introspection = self.introspection.clone();
         settings.token_endpoint_method = self.token_endpoint_method.clone();
         Ok(settings)
     }

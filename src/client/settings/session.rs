@@ -19,6 +19,7 @@ use crate::{
             authenticated::Endpoint,
             device_authorization::request::DeviceAuthorizationEndpoint,
             introspection::IntrospectionEndpoint,
+            introspection_jwt::IntrospectionRules,
             registration::{
                 configuration::ClientConfigurationEndpoint, endpoint::RegistrationEndpoint,
             },
@@ -70,6 +71,7 @@ pub(in super::super) struct Settings {
     /// Keys of the server that were kept.
     pub(in super::super) key_set: Option<KeySet>,
     pub(in super::super) authorization: AuthorizationSettings,
+    pub(in super::super) introspection: IntrospectionRules,
     pub(super) allow_http: bool,
 }
 
@@ -134,6 +136,7 @@ impl Settings {
             registered: None,
             key_set: None,
             authorization: AuthorizationSettings::default(),
+            introspection: IntrospectionRules::default(),
             allow_http: http.allow_http,
         }
     }
@@ -219,9 +222,9 @@ impl Settings {
         server: &AuthorizationServer,
     ) -> Result<IntrospectionEndpoint> {
         let auth = self.authentication.introspection.as_ref();
-        Ok(self
-            .endpoint("introspection_endpoint", server, auth)?
-            .into())
+        let endpoint = self.endpoint("introspection_endpoint", server, auth)?;
+        let rules = self.introspection.clone();
+        Ok(IntrospectionEndpoint::from(endpoint).rules(rules))
     }
 
     pub(in super::super) fn device_authorization_endpoint(

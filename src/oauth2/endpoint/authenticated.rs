@@ -127,7 +127,7 @@ impl fmt::Debug for Endpoint {
 
 /// Constructor and settings of a type that wraps an [`Endpoint`].
 macro_rules! authenticated_endpoint {
-    ($name:ident at $member:literal) => {
+    ($name:ident at $member:literal $(with $rules:ty)?) => {
         impl $name {
             #[doc = concat!("Creates the endpoint with the `", $member, "` of the server's metadata.")]
             ///
@@ -139,7 +139,7 @@ macro_rules! authenticated_endpoint {
                 server: &$crate::oauth2::server::AuthorizationServer,
                 client: &$crate::oauth2::client::ClientRegistration,
             ) -> $crate::error::Result<Self> {
-                Endpoint::new($member, server, client, false).map(Self)
+                Endpoint::new($member, server, client, false).map(Self::from)
             }
 
             /// Sets the clock. Defaults to the system clock.
@@ -186,7 +186,7 @@ macro_rules! authenticated_endpoint {
 
         impl From<Endpoint> for $name {
             fn from(endpoint: Endpoint) -> Self {
-                Self(endpoint)
+                Self(endpoint $(, <$rules>::default())?)
             }
         }
     };

@@ -7,6 +7,7 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
+use http::{HeaderValue, header};
 use serde_json::{Map, Value};
 
 use crate::{
@@ -15,6 +16,7 @@ use crate::{
         client_auth::certificate::value::confirmed_thumbprint,
         endpoint::{
             authenticated::{Endpoint, authenticated_endpoint},
+            introspection_jwt::{IntrospectionResponse, IntrospectionRules, SIGNED, is_signed},
             revocation::form,
             token_response::answer,
         },
@@ -49,11 +51,20 @@ use crate::{
 ///
 /// [RFC 7662 section 2](https://www.rfc-editor.org/rfc/rfc7662#section-2)
 #[derive(Clone, Debug)]
-pub struct IntrospectionEndpoint(Endpoint);
+pub struct IntrospectionEndpoint(pub(super) Endpoint, pub(super) IntrospectionRules);
 
-authenticated_endpoint!(IntrospectionEndpoint at "introspection_endpoint");
+authenticated_endpoint!(
+    IntrospectionEndpoint at "introspection_endpoint" with IntrospectionRules
+);
 
 impl IntrospectionEndpoint {
+    /// Sets the rules for the response.
+    #[must_use]
+    pub fn rules(mut self, rules: IntrospectionRules) -> Self {
+        self.1 = rules;
+        self
+    }
+
     /// Builds an authenticated request to introspect `token`.
     ///
     /// # Errors
@@ -62,14 +73,20 @@ impl IntrospectionEndpoint {
     ///
     /// [RFC 7662 section 2.1](https://www.rfc-editor.org/rfc/rfc7662#section-2.1)
     pub fn request(&self, token: &Secret, hint: Option<&TokenTypeHint>) -> Result<EndpointRequest> {
-        self.0.request(form(token, hint), Message::Introspection)
+        let mut request = self.0.request(form(token, hint), Message::Introspection)?;
+        if self.1.is_signed() {
+            let signed = HeaderValue::from_static(SIGNED);
+            request.headers_mut().insert(header::ACCEPT, signed);
+        }
+        Ok(request)
     }
 
     /// Reads the response.
     ///
     /// # Errors
     ///
-    /// The server's own error, or an error about an invalid response.
+    /// The server's own error, an error about an invalid response, or about one that is signed, for
+    /// which there is [`read_signed_response`](Self::read_signed_response).
     ///
     /// [RFC 7662 section 2.2](https://www.rfc-editor.org/rfc/rfc7662#section-2.2)
     pub fn read_response(
@@ -77,9 +94,35 @@ impl IntrospectionEndpoint {
         request: &EndpointRequest,
         response: EndpointResponse,
     ) -> Result<Introspection> {
-        let members = answer(request, &response)?;
-        Introspection::from_members(members)
-            .map_err(|problem| Error::answer(problem, response.status()).of_call(&request.call()))
+        match self.read(request, &response)? {
+            IntrospectionResponse::Plain(introspection) => Ok(introspection),
+            IntrospectionResponse::Signed(_) => Err(Error::usage(
+                "the introspection response is signed, and has to be verified; use \
+                 read_signed_response",
+            )),
+        }
+    }
+
+    /// Reads the response as far as no key is needed for it.
+    pub(crate) fn read(
+        &self,
+        request: &EndpointRequest,
+        response: &EndpointResponse,
+    ) -> Result<IntrospectionResponse> {
+        if response.status().is_success() && is_signed(response) {
+            let jwt = std::str::from_utf8(response.body()).unwrap_or_default();
+            return Ok(IntrospectionResponse::Signed(jwt.trim_ascii().into()));
+        }
+        let members = answer(request, response)?;
+        let of_call =
+            |problem: String| Error::answer(problem, response.status()).of_call(&request.call());
+        if self.1.is_signed() {
+            return Err(of_call(
+                "the response is not signed, although that was registered".to_owned(),
+            ));
+        }
+        let introspection = Introspection::from_members(members).map_err(of_call)?;
+        Ok(IntrospectionResponse::Plain(introspection))
     }
 }
 
@@ -102,7 +145,7 @@ pub struct Introspection {
 
 impl Introspection {
     /// The response with these members, or why they are invalid.
-    fn from_members(members: Map<String, Value>) -> Result<Self, String> {
+    pub(super) fn from_members(members: Map<String, Value>) -> Result<Self, String> {
         match members.get("active") {
             Some(Value::Bool(active)) => Ok(Self {
                 active: *active,
@@ -244,102 +287,4 @@ impl TokenTypeHint {
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    fn read(members: Value) -> Result<Introspection, String> {
-        Introspection::from_members(members.as_object().expect("an object").clone())
-    }
-
-    #[test]
-    fn the_example_of_section_2_2() {
-        let introspection = read(json!({
-            "active": true, "client_id": "l238j323ds-23ij4", "username": "jdoe",
-            "scope": "read write dolphin", "sub": "Z5O3upPC88QrAjx00dis",
-            "aud": "https://protected.example.net/resource",
-            "iss": "https://server.example.com/", "exp": 1_419_356_238, "iat": 1_419_350_238,
-            "extension_field": "twenty-seven"
-        }))
-        .expect("an introspection");
-        assert!(introspection.is_active());
-        assert_eq!(introspection.client_id(), Some("l238j323ds-23ij4"));
-        assert_eq!(introspection.username(), Some("jdoe"));
-        assert_eq!(
-            introspection.audience(),
-            ["https://protected.example.net/resource"]
-        );
-        let expires_at = UNIX_EPOCH + Duration::from_secs(1_419_356_238);
-        assert_eq!(introspection.expires_at(), Some(expires_at));
-        assert_eq!(introspection.not_before(), None);
-        assert_eq!(
-            introspection.get("extension_field"),
-            Some(&json!("twenty-seven"))
-        );
-    }
-
-    #[test]
-    fn the_example_of_rfc_8705_section_3_2() {
-        let bound = read(json!({
-            "active": true, "iss": "https://server.example.com", "sub": "ty.webb@example.com",
-            "exp": 1_493_726_400, "nbf": 1_493_722_800,
-            "cnf": {"x5t#S256": "bwcK0esc3ACC3DB2Y5_lESsXE8o9ltc05O89jdN-dg2"}
-        }));
-        let thumbprint = bound.expect("an introspection");
-        let thumbprint = thumbprint.certificate_thumbprint();
-        assert_eq!(
-            thumbprint,
-            Some("bwcK0esc3ACC3DB2Y5_lESsXE8o9ltc05O89jdN-dg2")
-        );
-        for unbound in [
-            json!({"active": true}),
-            json!({"active": true, "cnf": null}),
-            json!({"active": true, "cnf": "x5t#S256"}),
-            json!({"active": true, "cnf": {"jkt": "a"}}),
-            json!({"active": true, "cnf": {"x5t#S256": 7}}),
-        ] {
-            let unbound = read(unbound).expect("an introspection");
-            assert_eq!(unbound.certificate_thumbprint(), None);
-        }
-    }
-
-    #[test]
-    fn odd_answers() {
-        assert!(
-            !read(json!({"active": false}))
-                .expect("an introspection")
-                .is_active()
-        );
-        for bad in [json!({}), json!({"active": "true"}), json!({"active": 1})] {
-            assert!(read(bad).is_err());
-        }
-        let odd = read(json!({"active": true, "exp": "?", "aud": ["a", 1], "scope": 7}));
-        let odd = odd.expect("an introspection");
-        assert_eq!(
-            (odd.expires_at(), odd.audience(), odd.scope()),
-            (None, vec!["a"], None)
-        );
-        for (exp, seconds) in [
-            (json!(1_419_356_238.5), 1_419_356_238),
-            (json!("1419356238"), 1_419_356_238),
-            (json!(u64::MAX), 253_402_300_799),
-        ] {
-            let introspection = read(json!({"active": true, "exp": exp}));
-            assert_eq!(
-                introspection.expect("an introspection").expires_at(),
-                Some(UNIX_EPOCH + Duration::from_secs(seconds))
-            );
-        }
-    }
-
-    #[test]
-    fn debug_tells_no_values_of_other_members() {
-        let introspection = read(json!({"active": true, "secret": "hunter2"}));
-        assert_eq!(
-            format!("{:?}", introspection.expect("an introspection")),
-            "Introspection { active: true, scope: None, client_id: None, \
-             members: [\"active\", \"secret\"] }"
-        );
-    }
-}
+mod tests;

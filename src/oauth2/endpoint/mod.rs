@@ -5,6 +5,7 @@
 pub(crate) mod authenticated;
 pub(crate) mod device_authorization;
 pub(crate) mod introspection;
+pub(crate) mod introspection_jwt;
 pub(crate) mod pushed_authorization;
 pub(crate) mod registration;
 pub(crate) mod revocation;

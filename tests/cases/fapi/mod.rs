@@ -4,6 +4,7 @@
 
 mod details;
 mod id_token;
+mod introspection;
 mod push;
 mod request_object;
 mod signed_response;
