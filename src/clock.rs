@@ -2,7 +2,7 @@ use std::{
     fmt,
     sync::{
         Arc, LazyLock,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicI64, AtomicU64, Ordering},
     },
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
@@ -86,6 +86,52 @@ impl fmt::Debug for Clock {
     }
 }
 
+/// Smallest difference of the clocks that is corrected: the time of a server has whole seconds, and
+/// its response took a while.
+const SMALLEST_DIFFERENCE: u64 = 5;
+
+/// Largest difference that is corrected: a wrong time zone is an hour or some, more is no clock.
+const LARGEST_DIFFERENCE: u64 = 24 * 60 * 60;
+
+/// Difference between the clock of one server and that of the client, in seconds: for the times in
+/// what is signed for that server, and for nothing else.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ClockOffset(Option<Arc<AtomicI64>>);
+
+#[allow(dead_code, reason = "only the clients see the clock of a server")]
+impl ClockOffset {
+    /// A difference that can be corrected, and is none so far.
+    pub(crate) fn correctable() -> Self {
+        Self(Some(Arc::default()))
+    }
+
+    /// The time at the server.
+    pub(crate) fn at_server(&self, now: Duration) -> Duration {
+        let seconds = self.0.as_ref().map_or(0, |it| it.load(Ordering::Relaxed));
+        let difference = Duration::from_secs(seconds.unsigned_abs());
+        match seconds < 0 {
+            true => now.saturating_sub(difference),
+            false => now.saturating_add(difference),
+        }
+    }
+
+    /// Takes over the time of the server, if that differs from the time that was signed. Returns
+    /// the new difference in seconds.
+    pub(crate) fn correct(&self, at_server: Duration, now: Duration) -> Option<i64> {
+        let offset = self.0.as_ref()?;
+        let signed = self.at_server(now);
+        if signed.abs_diff(at_server).as_secs() <= SMALLEST_DIFFERENCE
+            || now.abs_diff(at_server).as_secs() > LARGEST_DIFFERENCE
+        {
+            return None;
+        }
+        let [at_server, now] = [at_server, now].map(|time| i64::try_from(time.as_secs()));
+        let difference = at_server.ok()? - now.ok()?;
+        offset.store(difference, Ordering::Relaxed);
+        Some(difference)
+    }
+}
+
 /// `time` as a duration since 1970. Earlier times are 0.
 pub(crate) fn since_epoch(time: SystemTime) -> Duration {
     time.duration_since(UNIX_EPOCH).unwrap_or_default()
@@ -94,6 +140,50 @@ pub(crate) fn since_epoch(time: SystemTime) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_time_of_a_server_is_taken_over_within_bounds() {
+        let seconds = Duration::from_secs;
+        let now = seconds(1_000_000);
+        for (at_server, difference) in [
+            (1_000_000, None),
+            (1_000_005, None),
+            (999_995, None),
+            (1_000_006, Some(6)),
+            (999_994, Some(-6)),
+            (1_003_600, Some(3600)),
+            (1_086_400, Some(86_400)),
+            (913_600, Some(-86_400)),
+            (1_086_401, None),
+            (913_599, None),
+            (0, None),
+        ] {
+            let offset = ClockOffset::correctable();
+            assert_eq!(offset.at_server(now), now);
+            assert_eq!(
+                offset.correct(seconds(at_server), now),
+                difference,
+                "{at_server}"
+            );
+            let corrected = difference.map_or(now, |_| seconds(at_server));
+            assert_eq!(offset.at_server(now), corrected, "{at_server}");
+            // The same difference is no news.
+            assert_eq!(offset.correct(corrected, now), None);
+        }
+        let fixed = ClockOffset::default();
+        assert_eq!(fixed.correct(seconds(1_003_600), now), None);
+        assert_eq!(fixed.at_server(now), now);
+    }
+
+    #[test]
+    fn a_clock_that_was_set_right_is_followed() {
+        let offset = ClockOffset::correctable();
+        let [wrong, right] = [Duration::from_secs(1_000), Duration::from_secs(4_600)];
+        assert_eq!(offset.correct(right, wrong), Some(3600));
+        assert_eq!(offset.at_server(wrong), right);
+        assert_eq!(offset.correct(right, right), Some(0));
+        assert_eq!(offset.at_server(right), right);
+    }
 
     #[test]
     fn the_monotonic_time_of_a_clock_that_is_set_back_stands() {

@@ -1,6 +1,7 @@
 //! One exchange with an endpoint of the server: a request, its response, and another attempt if the
 //! first was certainly not processed.
 
+mod clock;
 mod google;
 mod push;
 
@@ -74,6 +75,12 @@ impl Repetition {
             Self::Refused => error.is_unsent() || is_busy,
             Self::Unavailable => error.is_transient() && !error.outcome_unknown(),
         }
+    }
+
+    /// Whether a request may be sent again after the server has refused the client: a code is sent
+    /// once in any case, and the caller repeats a poll.
+    fn is_harmless(self) -> bool {
+        matches!(self, Self::Refused | Self::Unavailable)
     }
 
     /// Marks the outcome of this kind of request as unknown, where it is.
@@ -265,6 +272,7 @@ impl EndpointCall<'_> {
     ) -> Result<T> {
         let timeout = self.shared.settings.timeout;
         let mut attempt = 1;
+        let mut corrects_clock = true;
         loop {
             // New each time: an assertion must not be sent twice.
             let mut request = request()?;
@@ -283,6 +291,10 @@ impl EndpointCall<'_> {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error.of_call(&request.call()),
             };
+            if corrects_clock && self.correct_clock(&request, &error) && repetition.is_harmless() {
+                corrects_clock = false;
+                continue;
+            }
             if !repetition.is_certain(&error) || attempt == ATTEMPTS {
                 return Err(repetition.classify(error));
             }

@@ -12,13 +12,14 @@ use std::{
     collections::VecDeque,
     fmt,
     sync::{Arc, LazyLock},
+    time::Duration,
 };
 
 use http::{HeaderMap, HeaderValue, Method, header};
 use url::Url;
 
 use crate::{
-    clock::Clock,
+    clock::{Clock, ClockOffset},
     error::{Error, Result},
     jose::SigningInput,
     oauth2::{client::ClientRegistration, server::AuthorizationServer},
@@ -57,6 +58,8 @@ pub struct EndpointRequest {
     server: AuthorizationServer,
     registration: ClientRegistration,
     clock: Clock,
+    /// Difference of the server's clock, for what is signed.
+    clock_offset: ClockOffset,
     /// The parameters of a token request that a refresh of the token repeats.
     refresh_parameters: Form,
     outstanding: VecDeque<Outstanding>,
@@ -100,6 +103,7 @@ impl EndpointRequest {
             server,
             registration,
             clock,
+            clock_offset: ClockOffset::default(),
             refresh_parameters: Form::new(),
             outstanding: VecDeque::new(),
             advice: None,
@@ -120,6 +124,19 @@ impl EndpointRequest {
     /// The clock.
     pub fn clock(&self) -> &Clock {
         &self.clock
+    }
+
+    /// The same request with times, in what is signed, by the clock of the server.
+    pub(crate) fn with_clock_offset(self, clock_offset: ClockOffset) -> Self {
+        Self {
+            clock_offset,
+            ..self
+        }
+    }
+
+    /// The time in what is signed for the server.
+    pub(crate) fn signing_time(&self) -> Duration {
+        self.clock_offset.at_server(self.clock.unix())
     }
 
     /// The client's identifier.

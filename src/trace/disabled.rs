@@ -40,6 +40,7 @@ pub(crate) fn in_current_span<F: Future>(work: F) -> F {
 }
 
 pub(crate) fn retrying(_: &Error, _: Duration) {}
+pub(crate) fn clock_corrected(_: &str, _: i64) {}
 pub(crate) fn login(_: &str) {}
 pub(crate) fn login_failed(_: &str, _: &Error) {}
 pub(crate) fn token_kept(_: &str) {}

@@ -124,6 +124,14 @@ pub(crate) fn retrying(error: &Error, wait: Duration) {
     );
 }
 
+/// Reports that what is signed for a server has its time, as the clock of the client is wrong.
+pub(crate) fn clock_corrected(client: &str, seconds: i64) {
+    tracing::warn!(
+        name: "clock_corrected", target: TARGET, client, seconds,
+        "the clock differs from that of the server, whose time is in what is signed for it now"
+    );
+}
+
 /// Reports a completed login.
 pub(crate) fn login(client: &str) {
     tracing::info!(name: "login", target: TARGET, client, "a user logged in");

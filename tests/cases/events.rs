@@ -3,8 +3,9 @@
 use std::{sync::Mutex, time::Duration};
 
 use oauth_twin::{
+    Clock,
     jose::Algorithm,
-    oauth2::{AuthorizationRequest, Password},
+    oauth2::{AuthorizationRequest, Password, PrivateKeyJwt},
 };
 use support::{
     jwt::signing_key,
@@ -203,6 +204,29 @@ async fn a_failed_request_has_an_outcome_without_the_words_of_the_server() -> Te
     let retried = logged(TEST, "request_retried").await;
     assert!(retried[0].field("error").contains("429"), "{retried:?}");
     assert!(!log::text().contains("planted"), "{}", log::text());
+    Ok(())
+}
+
+#[maybe_async]
+#[test]
+async fn a_clock_that_is_corrected_is_told() -> TestResult {
+    const TEST: &str = "clock";
+    let _marked = log::marked(TEST);
+    let server = Server::start(|_: &Request| {
+        Reply::error(401, "invalid_client").with("date", "Mon, 01 Jan 2035 00:00:00 GMT")
+    });
+    let now = UNIX_EPOCH + Duration::from_secs(2_051_218_800);
+    let client = builder(&server)
+        .token_endpoint_auth_method(PrivateKeyJwt::new(signing_key(Algorithm::ES256, "p-256")))
+        .clock(Clock::from_fn(move || now))
+        .correct_clock(true)
+        .build()?;
+    client
+        .fetch_token(ClientCredentials::new())
+        .await
+        .expect_err("refused");
+    let corrected = logged(TEST, "clock_corrected").await;
+    assert_eq!(corrected[0].field("seconds"), "3600", "{corrected:?}");
     Ok(())
 }
 

@@ -72,6 +72,20 @@ impl OAuth2ClientBuilder {
         self
     }
 
+    /// Takes over the time of the server, by the `Date` header of its response, where it refuses
+    /// what the client has signed and the clocks differ by more than seconds and less than a day.
+    /// The request is then sent once more, unless it has a code. Defaults to `false`, or `true`
+    /// with a profile.
+    ///
+    /// Only what is signed for that server has its time: client assertions, request objects and
+    /// DPoP proofs. Nothing is verified by it. A `tracing` event tells of it.
+    ///
+    /// [FAPI 2.0 Security Profile section 5.3.3.1](https://openid.net/specs/fapi-security-profile-2_0-final.html#section-5.3.3.1)
+    pub fn correct_clock(mut self, correct: bool) -> Self {
+        self.authorization.corrects_clock = Some(correct);
+        self
+    }
+
     /// The rules for introspection responses: whether they have to be signed.
     ///
     /// [RFC 9701 section 6](https://www.rfc-editor.org/rfc/rfc9701#section-6)

@@ -54,6 +54,7 @@ impl OAuth2ClientBuilder {
         settings.key_set = self.key_set.clone();
         settings.openid = self.openid.clone();
         settings.registered = self.registered.clone();
+        settings.clock_offset = self.authorization.clock_offset();
         settings.authorization = self.authorization.clone();
         settings.introspection = self.introspection.clone();
         settings.token_endpoint_method = self.token_endpoint_method.clone();

@@ -2,6 +2,7 @@
 
 use super::{Problems, Settings};
 use crate::{
+    clock::ClockOffset,
     error::{Error, Result},
     oauth2::{
         authorization::{
@@ -22,9 +23,18 @@ pub(in super::super) struct AuthorizationSettings {
     pub(in super::super) request_object: Option<RequestObject>,
     pub(in super::super) repeats_parameters: bool,
     pub(in super::super) signed_response: SignedResponseRules,
+    pub(in super::super) corrects_clock: Option<bool>,
 }
 
 impl AuthorizationSettings {
+    /// The difference of the server's clock, which is corrected if that is set.
+    pub(in super::super) fn clock_offset(&self) -> ClockOffset {
+        match self.corrects_clock.unwrap_or_default() {
+            true => ClockOffset::correctable(),
+            false => ClockOffset::default(),
+        }
+    }
+
     pub(in super::super) fn check(
         &self,
         client: &ClientRegistration,
@@ -50,7 +60,9 @@ impl Settings {
             ));
         }
         let endpoint = AuthorizationEndpoint::with_http(server, &self.client, self.allow_http)?;
-        let mut endpoint = endpoint.clock(self.clock.clone());
+        let mut endpoint = endpoint
+            .clock(self.clock.clone())
+            .with_clock_offset(self.clock_offset.clone());
         if let Some(settings) = &self.authorization.request_object {
             endpoint = endpoint.request_object(settings.clone());
         }

@@ -9,7 +9,7 @@ use super::{
     AuthorizationSettings, DiscoverySettings, HttpSettings, TokenSettings,
 };
 use crate::{
-    clock::Clock,
+    clock::{Clock, ClockOffset},
     error::Result,
     lifecycle::slot::Rules,
     oauth2::{
@@ -65,6 +65,8 @@ pub(in super::super) struct Settings {
     /// Google's credentials, by which tokens are obtained in several steps.
     pub(in super::super) google: Option<Box<ApplicationDefault>>,
     pub(in super::super) clock: Clock,
+    /// Difference of the server's clock, for what is signed.
+    pub(in super::super) clock_offset: ClockOffset,
     pub(in super::super) openid: OpenIdSettings,
     /// The registration by which the client is known to the server.
     pub(in super::super) registered: Option<Box<RegisteredClient>>,
@@ -132,6 +134,7 @@ impl Settings {
             assert: None,
             google: None,
             clock: http.clock.clone(),
+            clock_offset: ClockOffset::default(),
             openid: OpenIdSettings::default(),
             registered: None,
             key_set: None,
@@ -266,6 +269,7 @@ impl Settings {
         let url = self.url(name, server, auth)?;
         let mut endpoint = Endpoint::at(url, name, server, &self.client, self.allow_http);
         endpoint.clock = self.clock.clone();
+        endpoint.clock_offset = self.clock_offset.clone();
         endpoint.auth = auth.cloned();
         endpoint.hooks = self.hooks.clone();
         // What the server offers is checked when the client is built, if it is known by then.

@@ -146,7 +146,7 @@ impl JwtAssertion {
         issuer: &str,
         subject: Option<&str>,
     ) -> Result<Assertion> {
-        let now = request.clock().unix();
+        let now = request.signing_time();
         let id = random::identifier(now)?;
         let mut buffer = [0; MAX_NEW_CLAIMS_BYTES];
         // It fails only if the buffer is too small.

@@ -11,7 +11,7 @@ use std::{
 use url::Url;
 
 use crate::{
-    clock::Clock,
+    clock::{Clock, ClockOffset},
     error::{Error, Result},
     oauth2::{
         authorization::{
@@ -115,6 +115,7 @@ pub struct AuthorizationEndpoint {
     request_object: Option<RequestObject>,
     repeats_parameters: bool,
     clock: Clock,
+    clock_offset: ClockOffset,
 }
 
 impl AuthorizationEndpoint {
@@ -140,6 +141,7 @@ impl AuthorizationEndpoint {
             request_object: None,
             repeats_parameters: false,
             clock: Clock::system(),
+            clock_offset: ClockOffset::default(),
         })
     }
 
@@ -148,6 +150,14 @@ impl AuthorizationEndpoint {
     pub fn clock(mut self, clock: Clock) -> Self {
         self.clock = clock;
         self
+    }
+
+    /// Signs requests with times by the clock of the server.
+    pub(crate) fn with_clock_offset(self, clock_offset: ClockOffset) -> Self {
+        Self {
+            clock_offset,
+            ..self
+        }
     }
 
     /// Signs the requests as request objects, with a key or as the settings say. A request is then
@@ -240,7 +250,10 @@ impl AuthorizationEndpoint {
             )));
         }
         let object = match &self.request_object {
-            Some(settings) => Some(settings.sign(&form, client, &self.server, now)?),
+            Some(settings) => {
+                let at_server = self.clock_offset.at_server(now);
+                Some(settings.sign(&form, client, &self.server, at_server)?)
+            }
             None => None,
         };
         let response_mode = form.value("response_mode").map(Secret::expose_secret);

@@ -8,7 +8,7 @@ use http::Method;
 use url::Url;
 
 use crate::{
-    clock::Clock,
+    clock::{Clock, ClockOffset},
     error::{Error, Result},
     oauth2::{
         client::ClientRegistration,
@@ -29,6 +29,7 @@ pub(crate) struct Endpoint {
     server: AuthorizationServer,
     client: ClientRegistration,
     pub(crate) clock: Clock,
+    pub(crate) clock_offset: ClockOffset,
     pub(crate) auth: Option<Arc<dyn ClientAuth>>,
     pub(crate) method: Method,
     pub(crate) hooks: Hooks,
@@ -62,6 +63,7 @@ impl Endpoint {
             server: server.clone(),
             client: client.clone(),
             clock: Clock::system(),
+            clock_offset: ClockOffset::default(),
             auth: None,
             method: Method::POST,
             hooks: Hooks::default(),
@@ -89,6 +91,7 @@ impl Endpoint {
             self.client.clone(),
             self.clock.clone(),
         )
+        .with_clock_offset(self.clock_offset.clone())
     }
 
     /// Applies the hooks to the request and authenticates it.

@@ -2,6 +2,7 @@
 //! that lies. The tests that begin with `fapi2_security_profile_final_client_test` have the names of
 //! the client tests of the OpenID Foundation.
 
+mod clock;
 mod details;
 mod id_token;
 mod introspection;
