@@ -127,11 +127,9 @@ impl EndpointRequest {
     }
 
     /// The same request with times, in what is signed, by the clock of the server.
-    pub(crate) fn with_clock_offset(self, clock_offset: ClockOffset) -> Self {
-        Self {
-            clock_offset,
-            ..self
-        }
+    pub(crate) fn with_clock_offset(mut self, clock_offset: ClockOffset) -> Self {
+        self.clock_offset = clock_offset;
+        self
     }
 
     /// The time in what is signed for the server.
