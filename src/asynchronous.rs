@@ -42,15 +42,23 @@ macro_rules! paired {
 mod callbacks;
 #[path = "client/mod.rs"]
 mod client;
+#[cfg(feature = "redis")]
+mod redis_connections;
 mod tasks;
 mod token_store;
 #[cfg(feature = "login")]
 pub use client::interactive::*;
+#[cfg(feature = "redis")]
+pub use client::stores::*;
+#[cfg(feature = "redis")]
+use redis_connections::RedisConnections;
 use tasks::{
     Signal, boxed, catch_panic, in_callback, in_span, is_in_callback, run_blocking,
     run_detached_for, run_in_background, run_to_completion, side_by_side, sleep, spawn_and_forget,
     with_timeout,
 };
+#[cfg(feature = "redis")]
+use token_store::AsyncTokenStore as TokenStore;
 pub use {callbacks::*, client::*, token_store::AsyncTokenStore};
 
 /// reqwest's builder for its async client with the TLS of this crate, for a client of your own:

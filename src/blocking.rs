@@ -41,10 +41,16 @@ mod callbacks;
 #[path = "client/mod.rs"]
 #[allow(clippy::duplicate_mod, reason = "compiled once per mode, on purpose")]
 mod client;
+#[cfg(feature = "redis")]
+mod redis_connections;
 mod threads;
 mod token_store;
 #[cfg(feature = "login")]
 pub use client::interactive::*;
+#[cfg(feature = "redis")]
+pub use client::stores::*;
+#[cfg(feature = "redis")]
+use redis_connections::RedisConnections;
 use threads::{
     Signal, boxed, in_callback, in_span, is_in_callback, run_blocking, run_detached_for,
     run_in_background, run_to_completion, side_by_side, sleep, spawn_and_forget, with_timeout,

@@ -36,6 +36,14 @@ pub mod oidc;
 mod pem;
 mod random;
 mod secret;
+#[cfg_attr(
+    not(any(feature = "async", feature = "blocking")),
+    allow(
+        dead_code,
+        unused_imports,
+        reason = "the clients send the commands of stores"
+    )
+)]
 mod token_store;
 #[cfg_attr(
     not(any(feature = "async", feature = "blocking")),
@@ -96,6 +104,13 @@ pub use login::{InteractiveLogin, LoginPrompt};
 pub mod google {
     pub use crate::oauth2::{ServiceAccount, provider::google::ApplicationDefault};
 }
+
+#[cfg(all(feature = "async", feature = "redis"))]
+pub use asynchronous::{AsyncRedis, AsyncRedisTokenStore};
+#[cfg(all(feature = "blocking", feature = "redis"))]
+pub use blocking::{Redis, RedisTokenStore};
+#[cfg(feature = "redis")]
+pub use token_store::SealingKeys;
 
 pub use {http, url};
 

@@ -133,6 +133,21 @@ pub trait AsyncTokenStore: Send + Sync {
         let _ = (issuer, registration);
         ready(Ok(()))
     }
+
+    /// Releases a lease of this store, which the client waits for. Defaults to dropping it; a store
+    /// whose lease ends by a request makes that request here, and a store that wraps another passes
+    /// the lease on.
+    ///
+    /// A lease is dropped without this call where nobody can wait for it, for example when the task
+    /// of a renewal is.
+    ///
+    /// # Errors
+    ///
+    /// Any failure to release it; the client reports an event, and the lease ends by itself.
+    fn release(&self, lease: Lease) -> impl Future<Output = Result<(), BoxError>> + Send {
+        drop(lease);
+        ready(Ok(()))
+    }
 }
 
 impl<S: AsyncTokenStore + ?Sized> AsyncTokenStore for Arc<S> {
@@ -158,6 +173,10 @@ impl<S: AsyncTokenStore + ?Sized> AsyncTokenStore for Arc<S> {
         registration: Option<&RegisteredClient>,
     ) -> Result<(), BoxError> {
         (**self).save_registration(issuer, registration).await
+    }
+
+    async fn release(&self, lease: Lease) -> Result<(), BoxError> {
+        (**self).release(lease).await
     }
 }
 
@@ -208,6 +227,7 @@ pub(super) trait AnyStore: Send + Sync {
     fn lease(self: Arc<Self>, time: Duration) -> BoxFuture<Option<Lease>>;
     fn load_registration(self: Arc<Self>, issuer: String) -> BoxFuture<KeptRegistration>;
     fn save_registration(self: Arc<Self>, issuer: String, kept: KeptRegistration) -> BoxFuture<()>;
+    fn release(self: Arc<Self>, lease: Lease) -> BoxFuture<()>;
 }
 
 /// Registration that is kept, if there is one.
@@ -234,6 +254,10 @@ impl<S: AsyncTokenStore + 'static> AnyStore for S {
         Box::pin(
             async move { AsyncTokenStore::save_registration(&*self, &issuer, kept.as_ref()).await },
         )
+    }
+
+    fn release(self: Arc<Self>, lease: Lease) -> BoxFuture<()> {
+        Box::pin(async move { AsyncTokenStore::release(&*self, lease).await })
     }
 }
 

@@ -129,6 +129,17 @@ pub trait TokenStore: Send + Sync {
         let _ = (issuer, registration);
         Ok(())
     }
+
+    /// Releases a lease of this store. Defaults to dropping it; a store whose lease ends by a request
+    /// makes that request here, and a store that wraps another passes the lease on.
+    ///
+    /// # Errors
+    ///
+    /// Any failure to release it; the client reports an event, and the lease ends by itself.
+    fn release(&self, lease: Lease) -> Result<(), BoxError> {
+        drop(lease);
+        Ok(())
+    }
 }
 
 impl<S: TokenStore + ?Sized> TokenStore for Arc<S> {
@@ -154,6 +165,10 @@ impl<S: TokenStore + ?Sized> TokenStore for Arc<S> {
         registration: Option<&RegisteredClient>,
     ) -> Result<(), BoxError> {
         (**self).save_registration(issuer, registration)
+    }
+
+    fn release(&self, lease: Lease) -> Result<(), BoxError> {
+        (**self).release(lease)
     }
 }
 
@@ -194,6 +209,7 @@ pub(super) trait AnyStore: Send + Sync {
         issuer: String,
         kept: KeptRegistration,
     ) -> Result<(), BoxError>;
+    fn release(self: Arc<Self>, lease: Lease) -> Result<(), BoxError>;
 }
 
 /// Registration that is kept, if there is one.
@@ -222,6 +238,10 @@ impl<S: TokenStore + 'static> AnyStore for S {
         kept: KeptRegistration,
     ) -> Result<(), BoxError> {
         TokenStore::save_registration(&*self, &issuer, kept.as_ref())
+    }
+
+    fn release(self: Arc<Self>, lease: Lease) -> Result<(), BoxError> {
+        TokenStore::release(&*self, lease)
     }
 }
 

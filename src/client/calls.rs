@@ -7,6 +7,7 @@ use super::{
     keys::Unverified,
     maybe_async, run_to_completion,
     session::{Live, Session},
+    store_sync::StoreSync,
     waiting::Deadline,
 };
 use crate::{
@@ -138,19 +139,30 @@ impl Session {
             }
             // So is the stored token of another process, and none may renew it meanwhile.
             let sync = live.store_sync();
-            let _lease = sync.lease(live.gate()).await?;
-            sync.reload().await?;
-            let published = live.slot.published().ok_or_else(no_own_token)?;
-            let (token, hint) = match published.token.refresh_token() {
-                Some(token) => (token, TokenTypeHint::RefreshToken),
-                None => (published.token.access_token(), TokenTypeHint::AccessToken),
-            };
-            live.call().revoke(token, Some(&hint)).await?;
-            if live.slot.holds(&published) {
-                let slot = self.forget()?;
-                return Delivery::new(live.shared.clone(), slot).store().await;
+            let lease = sync.lease(live.gate()).await?;
+            let revoked = self.revoke_under_lease(&live, &sync).await;
+            sync.release(lease).await;
+            if revoked? {
+                return Ok(());
             }
         }
+    }
+
+    /// Whether the token that was revoked is still the client's own.
+    async fn revoke_under_lease(&self, live: &Live, sync: &StoreSync) -> Result<bool> {
+        sync.reload().await?;
+        let published = live.slot.published().ok_or_else(no_own_token)?;
+        let (token, hint) = match published.token.refresh_token() {
+            Some(token) => (token, TokenTypeHint::RefreshToken),
+            None => (published.token.access_token(), TokenTypeHint::AccessToken),
+        };
+        live.call().revoke(token, Some(&hint)).await?;
+        if !live.slot.holds(&published) {
+            return Ok(false);
+        }
+        let slot = self.forget()?;
+        Delivery::new(live.shared.clone(), slot).store().await?;
+        Ok(true)
     }
 }
 

@@ -86,7 +86,8 @@ impl Delivery {
     pub(super) async fn settle(self, deadline: Deadline) -> Result<()> {
         let settled = self.clone().settle_all(deadline).await;
         // Other processes need not wait for this client any more.
-        drop(self.slot.take_lease());
+        let sync = StoreSync::new(self.shared.clone(), self.slot.clone());
+        sync.give_lease_back(deadline.left()).await;
         settled
     }
 
@@ -119,7 +120,7 @@ async fn keep_saving(sync: StoreSync) -> Result<()> {
         sleep(wait).await;
         wait *= 2;
         if !sync.lease_lasts(CALL + wait) {
-            drop(sync.give_lease_back());
+            sync.give_lease_back(CALL).await;
             return Ok(());
         }
         let saved = sync.clone().save().await;

@@ -33,6 +33,8 @@ mod session;
 mod settings;
 mod shared;
 mod store_sync;
+#[cfg(feature = "redis")]
+pub(crate) mod stores;
 mod transport;
 mod waiting;
 

@@ -72,6 +72,9 @@ impl Renewal {
 /// Outcome that ends a renewal without a new token, or the value for its next step.
 type Step<T> = ControlFlow<Outcome, T>;
 
+/// A token to be published, and what is wrong with the one that was received.
+type Usable = (Token, Option<Error>);
+
 #[maybe_async]
 impl Renewal {
     /// Request, publication, end of the flight, delivery.
@@ -79,7 +82,7 @@ impl Renewal {
         let obtained = self.obtain().await;
         let (slot, now) = (self.claim.slot.clone(), self.live.shared.now());
         let answer = match obtained {
-            Ok(Continue((token, lease))) => self.usable(token).map(|usable| (usable, lease)),
+            Ok(Continue(answer)) => Ok(answer),
             Ok(Break(outcome)) => {
                 self.claim.finish(Ok(outcome.clone()));
                 return Ok(Renewed::without_delivery(outcome));
@@ -108,18 +111,35 @@ impl Renewal {
     }
 
     /// A new token and the lease that it was renewed under; or the stored token of another process.
-    async fn obtain(&mut self) -> Result<Step<(Token, Option<HeldLease>)>> {
+    async fn obtain(&mut self) -> Result<Step<(Usable, Option<HeldLease>)>> {
         let sync = StoreSync::new(self.live.shared.clone(), self.claim.slot.clone());
         if sync.store().is_none() {
-            return Ok(Continue((self.request().await?, None)));
+            let token = self.request().await?;
+            return Ok(Continue((self.usable(token)?, None)));
         }
         let lease = match self.lease(&sync).await? {
             Continue(lease) => lease,
             Break(outcome) => return Ok(Break(outcome)),
         };
+        let requested = self.request_under(&sync, &lease).await;
+        let answer = match requested {
+            Ok(Continue(token)) => self.usable(token).map(Continue),
+            Ok(Break(outcome)) => Ok(Break(outcome)),
+            Err(error) => Err(error),
+        };
+        if let Ok(Continue(usable)) = answer {
+            return Ok(Continue((usable, Some(lease))));
+        }
+        // There is nothing to store, so others need not wait.
+        sync.release(Some(lease)).await;
+        answer.map(|step| step.map_continue(|usable| (usable, None)))
+    }
+
+    /// A new token; or that of a process without the lease, if the refresh token was used.
+    async fn request_under(&mut self, sync: &StoreSync, lease: &HeldLease) -> Result<Step<Token>> {
         let spent = self.claim.old.clone();
         let error = match self.request().await {
-            Ok(token) => return Ok(Continue((token, Some(lease)))),
+            Ok(token) => return Ok(Continue(token)),
             Err(error) => error,
         };
         // If the lease lasts for another attempt.
@@ -128,13 +148,13 @@ impl Renewal {
             return Err(error);
         }
         // A process without the lease may have used the refresh token and stored another.
-        if let Break(outcome) = self.reload(&sync).await? {
+        if let Break(outcome) = self.reload(sync).await? {
             return Ok(Break(outcome));
         }
         if same(&spent, &self.claim.old) {
             return Err(error);
         }
-        Ok(Continue((self.request().await?, Some(lease))))
+        Ok(Continue(self.request().await?))
     }
 
     /// The lease, unless there is a token as good as a renewed one.
@@ -158,8 +178,18 @@ impl Renewal {
             let lease = sync.try_lease().await?;
             if let Some(lease) = lease {
                 // Once more, as another process may have renewed a moment ago.
-                let reloaded = self.reload(sync).await?;
-                return Ok(reloaded.map_continue(|()| lease));
+                let reloaded = self.reload(sync).await;
+                return match reloaded {
+                    Ok(Continue(())) => Ok(Continue(lease)),
+                    Ok(Break(outcome)) => {
+                        sync.release(Some(lease)).await;
+                        Ok(Break(outcome))
+                    }
+                    Err(error) => {
+                        sync.release(Some(lease)).await;
+                        Err(error)
+                    }
+                };
             }
             let now = self.live.shared.now();
             if let (Need::Usable, Some(old)) = (&self.claim.need, &self.claim.old)
@@ -261,7 +291,7 @@ impl Renewal {
 impl Renewal {
     /// The token of a response. If it cannot be sent, the old one with the refresh token of the
     /// response, so that this is not lost, and the error.
-    fn usable(&self, token: Token) -> Result<(Token, Option<Error>)> {
+    fn usable(&self, token: Token) -> Result<Usable> {
         let Err(problem) = token.authorization_header() else {
             return Ok((token, None));
         };

@@ -101,10 +101,6 @@ impl StoreSync {
             .lease_left(self.shared.now())
             .is_some_and(|left| left > time)
     }
-
-    pub(super) fn give_lease_back(&self) -> Option<HeldLease> {
-        self.slot.take_lease()
-    }
 }
 
 #[maybe_async]
@@ -149,6 +145,30 @@ impl StoreSync {
         let lease = with_timeout(self.call_limit(), move || lease(store, time, mark)).await;
         let lease = lease.unwrap_or_else(|| Err(Error::store(LATE, None)))?;
         Ok(lease.map(|lease| HeldLease::new(lease, until)))
+    }
+
+    /// Releases a lease, if there is one. If that fails, the lease ends by itself.
+    pub(super) async fn release(&self, lease: Option<HeldLease>) {
+        self.release_within(self.call_limit(), lease).await;
+    }
+
+    async fn release_within(&self, limit: Duration, lease: Option<HeldLease>) {
+        let (Some(store), Some(lease)) = (self.store(), lease) else {
+            return;
+        };
+        let (store, lease, mark) = (store.clone(), lease.into_lease(), self.slot.id());
+        let released = with_timeout(limit, move || release(store, lease, mark)).await;
+        let released = released.unwrap_or_else(|| Err(Error::store(LATE, None)));
+        if let Err(error) = released {
+            trace::lease_not_released(self.shared.settings.name(), &error);
+        }
+    }
+
+    /// Releases the lease of an earlier renewal, whose token may not be stored yet.
+    pub(super) async fn give_lease_back(&self, limit: Duration) {
+        let lease = self.slot.take_lease();
+        let limit = limit.min(self.call_limit());
+        self.release_within(limit, lease).await;
     }
 
     pub(super) async fn wait_for_others(&self, lease_wait: &mut LeaseWait) -> Result<()> {
@@ -220,13 +240,17 @@ impl StoreSync {
         };
         let (store, mark, given) = (store.clone(), self.slot.id(), next.clone());
         let saved = save(store, given, mark).await;
-        match &saved {
+        let lease = match &saved {
             // The lease has served its purpose.
-            Ok(true) => drop(self.slot.saved(&unsaved, &next)),
-            Ok(false) => {}
-            Err(_) => self.slot.unanswered(next),
-        }
+            Ok(true) => self.slot.saved(&unsaved, &next),
+            Ok(false) => None,
+            Err(_) => {
+                self.slot.unanswered(next);
+                None
+            }
+        };
         progress.done();
+        self.release(lease).await;
         saved
     }
 }
@@ -244,6 +268,12 @@ async fn load(store: Store, mark: usize) -> Result<Option<StoredToken>> {
 async fn lease(store: Store, time: Duration, mark: usize) -> Result<Option<Lease>> {
     let lease = in_callback(&[mark], move || store.lease(time)).await;
     lease.map_err(|error| Error::store("token_store could not be leased", Some(error)))
+}
+
+#[maybe_async]
+async fn release(store: Store, lease: Lease, mark: usize) -> Result<()> {
+    let released = in_callback(&[mark], move || store.release(lease)).await;
+    released.map_err(|error| Error::store("token_store could not release its lease", Some(error)))
 }
 
 #[maybe_async]

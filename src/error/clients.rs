@@ -102,6 +102,16 @@ impl Error {
         cause.with_source(source.into()).into()
     }
 
+    /// A store that cannot be reached for the time being.
+    #[cfg(feature = "redis")]
+    pub(crate) fn unreachable_store(what: String) -> Self {
+        Cause {
+            is_transient: true,
+            ..Cause::new(ErrorKind::Store, what)
+        }
+        .into()
+    }
+
     pub(crate) fn closed() -> Self {
         Cause::new(ErrorKind::Closed, "the client is closed").into()
     }

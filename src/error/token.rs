@@ -22,10 +22,13 @@ impl Error {
     }
 
     /// A failure of the store before anything was renewed. Without a source, the holder of the
-    /// lease was too slow.
+    /// lease was too slow. It is transient if an error of this crate says so.
     pub(crate) fn store(what: &'static str, source: Option<BoxError>) -> Self {
         Cause {
-            is_transient: source.is_none(),
+            is_transient: source.as_ref().is_none_or(|source| {
+                let own = source.downcast_ref::<Self>();
+                own.is_some_and(Self::is_transient)
+            }),
             source: source.map(Into::into),
             ..Cause::new(ErrorKind::Store, what)
         }

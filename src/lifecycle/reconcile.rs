@@ -54,7 +54,6 @@ pub(super) fn supersedes_local(
 /// Lease of a renewal, and its end by monotonic time.
 #[derive(Debug)]
 pub(crate) struct HeldLease {
-    #[expect(dead_code, reason = "it is only there to be dropped")]
     lease: Lease,
     until: Duration,
 }
@@ -62,6 +61,11 @@ pub(crate) struct HeldLease {
 impl HeldLease {
     pub(crate) fn new(lease: Lease, until: Duration) -> Self {
         Self { lease, until }
+    }
+
+    /// The lease, to be released.
+    pub(crate) fn into_lease(self) -> Lease {
+        self.lease
     }
 
     /// The remaining time.

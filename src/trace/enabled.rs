@@ -233,6 +233,15 @@ pub(crate) fn lease_wait_ended(client: &str, waited: Duration) {
     );
 }
 
+/// Reports that the lease of the store could not be released, and ends by itself.
+pub(crate) fn lease_not_released(client: &str, error: &Error) {
+    let error = Told(error);
+    tracing::warn!(
+        name: "lease_not_released", target: TARGET, client, %error,
+        "the lease of the token store could not be released; it ends by itself"
+    );
+}
+
 /// Reports that another process renews the token, while the old one stays in use.
 pub(crate) fn renewal_deferred(client: &str) {
     tracing::debug!(

@@ -19,6 +19,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "server",
             "endpoint_call",
             "store_sync",
+            "stores",
             "delivery",
             "session",
             "keys",

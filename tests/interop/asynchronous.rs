@@ -14,8 +14,20 @@
 #[path = "../modes/asynchronous.rs"]
 mod mode;
 
+#[cfg(feature = "redis")]
+#[path = "../support/clock.rs"]
+mod clock;
 #[path = "../support/folder.rs"]
 mod folder;
+#[allow(dead_code, reason = "others need the rest")]
+#[path = "../support/gate.rs"]
+mod gate;
+#[cfg(feature = "redis")]
+#[path = "../support/redis.rs"]
+mod redis;
+#[allow(dead_code, reason = "others need the rest")]
+#[path = "../support/server.rs"]
+mod server;
 
 #[path = "../support/updates.rs"]
 mod updates;

@@ -18,6 +18,9 @@ pub use oauth_twin::{
     AsyncOAuth1ClientBuilder as OAuth1ClientBuilder, AsyncOAuth2Client as OAuth2Client,
     AsyncOAuth2ClientBuilder as OAuth2ClientBuilder, reqwest,
 };
+#[cfg(feature = "redis")]
+#[allow(unused_imports, reason = "only the tests with a server need it")]
+pub use oauth_twin::{AsyncRedis as Redis, AsyncRedisTokenStore as RedisTokenStore};
 pub use tokio::test;
 
 /// The name of this half's client in `Debug`.

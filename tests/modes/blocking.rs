@@ -12,6 +12,9 @@ pub use oauth_twin::{
     AssertionClient, AssertionClientBuilder, ExternalSigner, Login, OAuth1Client,
     OAuth1ClientBuilder, OAuth2Client, OAuth2ClientBuilder, reqwest,
 };
+#[cfg(feature = "redis")]
+#[allow(unused_imports, reason = "only the tests with a server need it")]
+pub use oauth_twin::{Redis, RedisTokenStore};
 
 /// The name of this half's client in `Debug`.
 pub const CLIENT: &str = "OAuth2Client";

@@ -8,6 +8,7 @@ use super::{
         oauth2::{Login, OAuth2Client},
         session::Live,
         sleep,
+        store_sync::StoreSync,
         waiting::Deadline,
     },
     attempt::LoginAttempt,
@@ -29,8 +30,8 @@ const COMPLETION_TIME: Duration = Duration::from_secs(120);
 /// The right to log the user in.
 struct LoginPermit {
     _lock: LoginLock,
-    /// The lease of the store, for which other processes wait.
-    _lease: Option<HeldLease>,
+    /// The store and its lease, for which other processes wait.
+    lease: Option<(StoreSync, HeldLease)>,
 }
 
 #[maybe_async]
@@ -75,16 +76,11 @@ impl OAuth2Client {
         attempt.check()?;
         loop {
             if let Some(permit) = self.permit(&live, &login).await? {
-                // Another process may have logged the user in a moment ago.
-                let token = match self.stored().await? {
-                    Some(token) => token,
-                    None => {
-                        let login = attempt.run().await?;
-                        self.kept(&login).await?
-                    }
-                };
-                drop(permit);
-                return Ok(token);
+                let token = self.log_in_once(&mut attempt).await;
+                if let Some((sync, lease)) = permit.lease {
+                    sync.release(Some(lease)).await;
+                }
+                return token;
             }
             if deadline.is_over() {
                 return Err(Error::login(
@@ -123,6 +119,15 @@ impl OAuth2Client {
         Ok(login)
     }
 
+    async fn log_in_once(&self, attempt: &mut LoginAttempt<'_>) -> Result<Token> {
+        // Another process may have logged the user in a moment ago.
+        if let Some(token) = self.stored().await? {
+            return Ok(token);
+        }
+        let login = attempt.run().await?;
+        self.kept(&login).await
+    }
+
     async fn kept(&self, login: &Login) -> Result<Token> {
         let token = login.client.token().unwrap_or_else(|| login.token.clone());
         self.session.keep(token).await
@@ -144,14 +149,14 @@ impl OAuth2Client {
         if sync.store().is_none() {
             return Ok(Some(LoginPermit {
                 _lock: lock,
-                _lease: None,
+                lease: None,
             }));
         }
         let time = login.longest().saturating_add(COMPLETION_TIME);
         let lease = sync.try_lease_for(time).await?;
         Ok(lease.map(|lease| LoginPermit {
             _lock: lock,
-            _lease: Some(lease),
+            lease: Some((sync, lease)),
         }))
     }
 }

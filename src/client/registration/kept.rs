@@ -17,6 +17,7 @@ use crate::{
     },
     random,
     token_store::{Lease, StoredToken},
+    trace,
 };
 
 /// Wait before a lease is requested again.
@@ -59,12 +60,27 @@ impl KeptRegistrations {
         let Some(store) = &self.store else {
             return register(transport, &endpoint, request, self.timeout).await;
         };
-        let _lease = self.lease(store).await?;
+        let lease = self.lease(store).await?;
+        let registered = self
+            .register_under_lease(store, transport, &endpoint, issuer, request)
+            .await;
+        self.release(store, lease).await;
+        registered
+    }
+
+    async fn register_under_lease(
+        &self,
+        store: &Store,
+        transport: &Arc<Transport>,
+        endpoint: &RegistrationEndpoint,
+        issuer: &str,
+        request: &RegistrationRequest,
+    ) -> Result<RegisteredClient> {
         // Once more, as another process may have registered a moment ago.
         if let Some(kept) = self.usable(issuer, request).await? {
             return Ok(kept);
         }
-        let registered = register(transport, &endpoint, request, self.timeout).await?;
+        let registered = register(transport, endpoint, request, self.timeout).await?;
         self.save(issuer, Some(registered.clone())).await?;
         self.drop_token(store).await?;
         Ok(registered)
@@ -138,6 +154,15 @@ impl KeptRegistrations {
         saved.unwrap_or_else(|| Err(Error::store(LATE, None)))
     }
 
+    /// Releases a lease. If that fails, it ends by itself.
+    async fn release(&self, store: &Store, lease: Lease) {
+        let store = store.clone();
+        let released = with_timeout(self.call_limit(), move || release(store, lease)).await;
+        if let Err(error) = released.unwrap_or_else(|| Err(Error::store(LATE, None))) {
+            trace::lease_not_released(by_mode!("OAuth2Client", "AsyncOAuth2Client"), &error);
+        }
+    }
+
     async fn lease(&self, store: &Store) -> Result<Lease> {
         let (began, time) = (Instant::now(), self.lease_time());
         loop {
@@ -185,6 +210,12 @@ async fn save(store: Store, issuer: String, kept: Option<RegisteredClient>) -> R
 async fn lease(store: Store, time: Duration) -> Result<Option<Lease>> {
     let lease = store.lease(time).await;
     lease.map_err(|error| Error::store("token_store could not be leased", Some(error)))
+}
+
+#[maybe_async]
+async fn release(store: Store, lease: Lease) -> Result<()> {
+    let released = store.release(lease).await;
+    released.map_err(|error| Error::store("token_store could not release its lease", Some(error)))
 }
 
 #[maybe_async]

@@ -15,6 +15,7 @@ mod callers;
 mod failures;
 mod files;
 mod races;
+mod releases;
 mod sharing;
 
 /// Store with a record of its calls, and with faults to be injected.

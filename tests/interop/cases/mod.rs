@@ -11,6 +11,8 @@ mod logins;
 mod oauthlib;
 mod oidc;
 mod oidc_provider;
+#[cfg(feature = "redis")]
+mod redis;
 mod registration;
 mod stores;
 mod web;

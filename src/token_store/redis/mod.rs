@@ -1,0 +1,13 @@
+//! A token in Redis: its keys, the commands, and the content of a row, which may be sealed.
+
+mod commands;
+mod keys;
+mod row;
+mod sealing_keys;
+
+pub(crate) use {
+    commands::{Commands, explained},
+    keys::RedisKeys,
+};
+
+pub use sealing_keys::SealingKeys;

@@ -1,0 +1,141 @@
+//! The release of a lease, which clients wait for.
+
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::UNIX_EPOCH,
+};
+
+use super::{test, *};
+
+/// A shelf whose lease ends by a request.
+#[derive(Clone)]
+struct Remote {
+    shelf: Shelf,
+    is_leased: Arc<AtomicBool>,
+}
+
+/// Its lease, which is forgotten rather than released when it is dropped.
+struct Forgotten(Shelf);
+
+impl Drop for Forgotten {
+    fn drop(&mut self) {
+        self.0.note("forgotten");
+    }
+}
+
+#[maybe_async(AFIT)]
+impl TokenStore for Remote {
+    async fn load(&self) -> Result<Option<StoredToken>, BoxError> {
+        TokenStore::load(&self.shelf).await
+    }
+
+    async fn save(&self, next: &StoredToken) -> Result<bool, BoxError> {
+        TokenStore::save(&self.shelf, next).await
+    }
+
+    async fn lease(&self, _: Duration) -> Result<Option<Lease>, BoxError> {
+        let meanwhile = self.shelf.0.lock().unwrap().meanwhile.take();
+        if meanwhile.is_some() {
+            self.shelf.put(meanwhile);
+        }
+        let is_free = !self.is_leased.swap(true, Ordering::SeqCst);
+        Ok(is_free.then(|| Lease::new(Forgotten(self.shelf.clone()))))
+    }
+
+    async fn release(&self, lease: Lease) -> Result<(), BoxError> {
+        let guard = lease
+            .into_guard::<Forgotten>()
+            .map_err(|_| "another lease")?;
+        sleep(Duration::from_millis(30)).await;
+        std::mem::forget(guard);
+        self.shelf.note("released");
+        self.is_leased.store(false, Ordering::SeqCst);
+        Ok(())
+    }
+}
+
+impl Remote {
+    fn with(token: Token) -> Self {
+        Self {
+            shelf: Shelf::with(token),
+            is_leased: Arc::default(),
+        }
+    }
+
+    /// Asserts that a lease was taken and has been released by now.
+    #[track_caller]
+    fn assert_released(&self) {
+        let story = self.shelf.story();
+        assert!(
+            story.ends_with("released") && !story.contains("forgotten"),
+            "{story}"
+        );
+    }
+}
+
+fn expired() -> Token {
+    Token::new("t0")
+        .with_refresh_token("r0")
+        .with_expires_at(UNIX_EPOCH)
+}
+
+#[maybe_async]
+#[test]
+async fn it_is_over_before_a_caller_goes_on() -> TestResult {
+    let server =
+        Server::start(
+            |request: &Request| match request.parameter("refresh_token").as_deref() {
+                Some("r0") => {
+                    Reply::json(200, json!({"access_token": "t1", "refresh_token": "r1"}))
+                }
+                _ => Reply::error(400, "invalid_grant"),
+            },
+        );
+    let remote = Remote::with(expired());
+    // Through a wrapper too.
+    let client = OAuth2Client::builder("id")
+        .token_endpoint(server.url("/token"))
+        .revocation_endpoint(server.url("/revoke"))
+        .token_store(Arc::new(remote.clone()))
+        .build()?;
+    client.ensure_active_token().await?;
+    remote.assert_released();
+    let error = client.refresh_token().await.unwrap_err();
+    assert!(error.needs_login());
+    remote.assert_released();
+    client.revoke_token().await.unwrap_err();
+    remote.assert_released();
+    Ok(())
+}
+
+#[maybe_async]
+#[test]
+async fn it_is_over_when_another_process_has_renewed_meanwhile() -> TestResult {
+    let server = provider(600);
+    let remote = Remote::with(expired());
+    remote.shelf.0.lock().unwrap().meanwhile = Some(Token::new("other"));
+    let client = with_credentials(&server)
+        .token_store(remote.clone())
+        .build()?;
+    let token = client.ensure_active_token().await?;
+    assert_eq!(token.access_token().expose_secret(), "other");
+    assert_eq!(server.count("/token"), 0);
+    remote.assert_released();
+    Ok(())
+}
+
+#[maybe_async]
+#[test]
+async fn it_is_over_before_close_returns() -> TestResult {
+    let server = provider(600);
+    let remote = Remote::with(expired());
+    let client = with_credentials(&server)
+        .token_store(remote.clone())
+        .build()?;
+    remote.shelf.fail([Fault::Save, Fault::Save]);
+    client.ensure_active_token().await.unwrap_err();
+    assert!(remote.is_leased.load(Ordering::SeqCst), "until it is saved");
+    client.close().await.unwrap_err();
+    remote.assert_released();
+    Ok(())
+}
