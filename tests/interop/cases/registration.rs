@@ -155,6 +155,7 @@ async fn a_registration_is_read_updated_and_deleted() -> TestResult {
         Some(401)
     );
     client.delete_registration(&updated).await?;
-    assert!(client.read_registration(&updated).await.is_err());
+    let read = client.read_registration(&updated).await;
+    assert!(read.is_err());
     Ok(())
 }
