@@ -19,6 +19,8 @@ use crate::mode::{OAuth2Client, OAuth2ClientBuilder, at_once, maybe_async, test}
 pub enum Server {
     OidcProvider,
     Authlib,
+    /// `oidc-provider` behind TLS, set up for FAPI 2.0.
+    Fapi,
 }
 
 pub const BOTH: [Server; 2] = [Server::OidcProvider, Server::Authlib];
@@ -30,6 +32,7 @@ impl Server {
         address(match self {
             Self::OidcProvider => "OIDC_PROVIDER",
             Self::Authlib => "AUTHLIB_SERVER",
+            Self::Fapi => "FAPI_PROVIDER",
         })
     }
 
@@ -37,7 +40,7 @@ impl Server {
     pub fn client(self, id: &str) -> OAuth2ClientBuilder {
         let issuer = self.issuer();
         let [authorize, token, revoke, introspect] = match self {
-            Self::OidcProvider => [
+            Self::OidcProvider | Self::Fapi => [
                 "/auth",
                 "/token",
                 "/token/revocation",
@@ -64,7 +67,7 @@ impl Server {
     /// The fields of the login form, filled in.
     fn credentials(self) -> [(&'static str, &'static str); 2] {
         match self {
-            Self::OidcProvider => [("login", "alice"), ("password", "any")],
+            Self::OidcProvider | Self::Fapi => [("login", "alice"), ("password", "any")],
             Self::Authlib => [("username", "alice"), ("password", "wonder land+%&é")],
         }
     }
@@ -103,7 +106,7 @@ pub async fn log_in_with(
 ) -> Outcome {
     let consent = consent_page(server, url, redirect_uri, browser).await;
     let decision: &[_] = match server {
-        Server::OidcProvider => &[],
+        Server::OidcProvider | Server::Fapi => &[],
         Server::Authlib => &[("decision", "allow")],
     };
     browser.submit(&consent, decision, redirect_uri).await
@@ -115,7 +118,7 @@ async fn refuse(server: Server, url: &Url) -> String {
     let mut browser = Browser::new();
     let consent = consent_page(server, url, WEB, &mut browser).await;
     let outcome: Outcome = match server {
-        Server::OidcProvider => browser.click(&consent, "/abort", WEB).await,
+        Server::OidcProvider | Server::Fapi => browser.click(&consent, "/abort", WEB).await,
         Server::Authlib => browser.submit(&consent, &[("decision", "deny")], WEB).await,
     };
     outcome.callback()

@@ -5,6 +5,7 @@ mod authlib;
 mod browser;
 mod client_assertions;
 mod control;
+mod fapi;
 mod jose;
 mod keys;
 mod logins;

@@ -10,6 +10,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import Provider, { errors } from 'oidc-provider';
 
+import { Adapter, remove } from './adapter.mjs';
+
 // The provider prints notices; stdout is for the ready line alone.
 globalThis.console = new console.Console(process.stderr);
 
@@ -57,35 +59,6 @@ const CLIENTS = [
     redirect_uris: ['https://app.example/callback'],
   },
 ];
-
-// Model name -> id -> payload. All providers have them in common.
-const tables = new Map();
-
-/** Forgets nothing: the provider's own adapter drops the oldest of 1000 entries, clients among them. */
-class Adapter {
-  constructor(model) {
-    if (!tables.has(model)) tables.set(model, new Map());
-    this.table = tables.get(model);
-  }
-
-  async upsert(id, payload) { this.table.set(id, payload); }
-
-  async find(id) { return this.table.get(id); }
-
-  async findByUid(uid) { return [...this.table.values()].find((payload) => payload.uid === uid); }
-
-  async findByUserCode(code) { return [...this.table.values()].find((payload) => payload.userCode === code); }
-
-  async consume(id) { this.table.get(id).consumed = Math.floor(Date.now() / 1000); }
-
-  async destroy(id) { this.table.delete(id); }
-
-  async revokeByGrantId(grantId) { remove(this.table, (payload) => payload.grantId === grantId); }
-}
-
-function remove(table, matches) {
-  for (const [id, payload] of table) if (matches(payload)) table.delete(id);
-}
 
 /** New keys, one for each algorithm. */
 function jwks() {

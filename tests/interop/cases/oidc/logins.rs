@@ -14,7 +14,7 @@ use crate::mode::test;
 /// The algorithms that a server signs with.
 fn algorithms(server: Server) -> &'static [Algorithm] {
     match server {
-        Server::OidcProvider => &[
+        Server::OidcProvider | Server::Fapi => &[
             Algorithm::RS256,
             Algorithm::PS256,
             Algorithm::ES256,

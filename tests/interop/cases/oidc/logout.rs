@@ -17,7 +17,7 @@ use crate::mode::test;
 async fn log_out(server: Server, browser: &mut Browser, url: LogoutUrl) -> String {
     let outcome = browser.open(url.url.clone(), GOODBYE).await;
     let outcome = match server {
-        Server::OidcProvider => {
+        Server::OidcProvider | Server::Fapi => {
             let confirm = outcome.page();
             browser
                 .submit(&confirm, &[("logout", "yes")], GOODBYE)
