@@ -35,3 +35,25 @@ pub(crate) fn identity(certificate: &CertifiedKey) -> Result<Identity> {
         )
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::oauth2::ClientCertificate;
+
+    #[test]
+    fn a_key_in_another_format_than_pkcs_8_is_named() {
+        let pkcs1 = ClientCertificate::from_pem(
+            include_str!("../../../tests/vectors/rsa-2048.certificate.pem"),
+            include_str!("../../../tests/vectors/rsa-2048.pkcs1.pem"),
+        );
+        let problem = check(&pkcs1.expect("a certificate").current()).expect_err("PKCS#1");
+        assert!(problem.contains("PKCS#8"), "{problem}");
+        assert!(problem.contains("enable the feature rustls"), "{problem}");
+        let pkcs8 = ClientCertificate::from_pem(
+            include_str!("../../../tests/vectors/p-256.certificate.pem"),
+            include_str!("../../../tests/vectors/p-256.pkcs8.pem"),
+        );
+        assert_eq!(check(&pkcs8.expect("a certificate").current()), Ok(()));
+    }
+}

@@ -27,3 +27,26 @@ pub(crate) fn check(_certificate: &CertifiedKey) -> Result<(), String> {
 pub(crate) fn identity(_certificate: &CertifiedKey) -> Result<()> {
     Err(Error::usage(format!("client_certificate {NO_TLS}")))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::oauth2::ClientCertificate;
+
+    #[test]
+    fn the_features_with_tls_are_named() {
+        let certificate = ClientCertificate::from_pem(
+            include_str!("../../../tests/vectors/p-256.certificate.pem"),
+            include_str!("../../../tests/vectors/p-256.pkcs8.pem"),
+        );
+        let certificate = certificate.expect("a certificate").current();
+        for problem in [
+            check(&certificate).expect_err("no TLS"),
+            identity(&certificate).expect_err("no TLS").to_string(),
+        ] {
+            for feature in ["rustls", "rustls-aws-lc-rs", "native-tls"] {
+                assert!(problem.contains(feature), "{problem}");
+            }
+        }
+    }
+}

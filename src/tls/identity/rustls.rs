@@ -33,3 +33,26 @@ pub(crate) fn identity(certificate: &CertifiedKey) -> Result<Identity> {
     Identity::from_pem(pem.as_bytes())
         .map_err(|_error| Error::usage("cannot be used by rustls; convert its key to PKCS#8"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::oauth2::ClientCertificate;
+
+    #[test]
+    fn every_format_of_a_key_can_be_used() {
+        for (chain, key) in [
+            (
+                include_str!("../../../tests/vectors/rsa-2048.certificate.pem"),
+                include_str!("../../../tests/vectors/rsa-2048.pkcs1.pem"),
+            ),
+            (
+                include_str!("../../../tests/vectors/p-256.certificate.pem"),
+                include_str!("../../../tests/vectors/p-256.pkcs8.pem"),
+            ),
+        ] {
+            let certificate = ClientCertificate::from_pem(chain, key).expect("a certificate");
+            assert_eq!(check(&certificate.current()), Ok(()));
+        }
+    }
+}
