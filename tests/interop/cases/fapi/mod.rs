@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::{TestResult, address, logins::Server};
 use crate::mode::{CLIENT, OAuth2Client, OAuth2ClientBuilder, maybe_async, own_client, test};
 
+mod logins;
 mod mtls;
 
 /// A client of the server, whose metadata are discovered when they are needed.
