@@ -15,6 +15,7 @@ use crate::{
     lifecycle::update::TokenUpdate,
     oidc::LogoutToken,
     secret::Secret,
+    token_store::UserKey,
 };
 
 /// reqwest's async half.
@@ -46,6 +47,7 @@ mod client;
 mod redis_connections;
 mod tasks;
 mod token_store;
+mod user_store;
 #[cfg(feature = "login")]
 pub use client::interactive::*;
 #[cfg(feature = "redis")]
@@ -59,7 +61,7 @@ use tasks::{
 };
 #[cfg(feature = "redis")]
 use token_store::AsyncTokenStore as TokenStore;
-pub use {callbacks::*, client::*, token_store::AsyncTokenStore};
+pub use {callbacks::*, client::*, token_store::AsyncTokenStore, user_store::*};
 
 /// reqwest's builder for its async client with the TLS of this crate, for a client of your own:
 /// under the feature `rustls` alone, reqwest's own `Client::new` finds no crypto provider.
@@ -112,6 +114,7 @@ async fn read_capped(mut response: http::Response, limit: usize) -> Result<Optio
 }
 
 type Store = Arc<dyn token_store::AnyStore>;
+type UserStore = Arc<dyn Fn(&UserKey) -> Result<Store, BoxError> + Send + Sync>;
 type UpdateHook = Arc<dyn Fn(TokenUpdate) -> BoxFuture<()> + Send + Sync>;
 type Sign = Arc<dyn Fn(Vec<u8>) -> BoxFuture<Vec<u8>> + Send + Sync>;
 type LogoutTokenIds = Arc<dyn Fn(LogoutToken) -> BoxFuture<bool> + Send + Sync>;

@@ -14,6 +14,7 @@ use crate::{
     lifecycle::update::TokenUpdate,
     oidc::LogoutToken,
     secret::Secret,
+    token_store::UserKey,
 };
 
 /// reqwest's blocking half.
@@ -45,6 +46,7 @@ mod client;
 mod redis_connections;
 mod threads;
 mod token_store;
+mod user_store;
 #[cfg(feature = "login")]
 pub use client::interactive::*;
 #[cfg(feature = "redis")]
@@ -55,7 +57,7 @@ use threads::{
     Signal, boxed, in_callback, in_span, is_in_callback, run_blocking, run_detached_for,
     run_in_background, run_to_completion, side_by_side, sleep, spawn_and_forget, with_timeout,
 };
-pub use {callbacks::*, client::*, token_store::TokenStore};
+pub use {callbacks::*, client::*, token_store::TokenStore, user_store::*};
 
 /// reqwest's builder for its blocking client with the TLS of this crate, for a client of your
 /// own: under the feature `rustls` alone, reqwest's own `Client::new` finds no crypto provider.
@@ -116,6 +118,7 @@ fn read_capped(response: http::Response, limit: usize) -> Result<Option<Vec<u8>>
 }
 
 type Store = Arc<dyn token_store::AnyStore>;
+type UserStore = Arc<dyn Fn(&UserKey) -> Result<Store, BoxError> + Send + Sync>;
 type UpdateHook = Arc<dyn Fn(TokenUpdate) -> Result<(), BoxError> + Send + Sync>;
 type Sign = Arc<dyn Fn(Vec<u8>) -> Result<Vec<u8>, BoxError> + Send + Sync>;
 type LogoutTokenIds = Arc<dyn Fn(LogoutToken) -> Result<bool, BoxError> + Send + Sync>;

@@ -82,11 +82,12 @@ pub use {
 pub use asynchronous::{
     AsyncAssertionClient, AsyncAssertionClientBuilder, AsyncExternalSigner, AsyncLogin,
     AsyncOAuth1Client, AsyncOAuth1ClientBuilder, AsyncOAuth2Client, AsyncOAuth2ClientBuilder,
-    AsyncRequestBuilder, AsyncTokenStore, MakeAssertion, UpdateToken, async_http_client_builder,
+    AsyncRequestBuilder, AsyncTokenStore, IntoAsyncTokenStore, MakeAssertion, UpdateToken,
+    async_http_client_builder,
 };
 #[cfg(feature = "blocking")]
 pub use blocking::{
-    AssertionClient, AssertionClientBuilder, ExternalSigner, Login, OAuth1Client,
+    AssertionClient, AssertionClientBuilder, ExternalSigner, IntoTokenStore, Login, OAuth1Client,
     OAuth1ClientBuilder, OAuth2Client, OAuth2ClientBuilder, RequestBuilder, TokenStore,
     http_client_builder,
 };

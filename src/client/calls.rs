@@ -83,22 +83,24 @@ impl Session {
 
     pub(super) async fn revoke_token(&self) -> Result<()> {
         self.live_outside_hook("revoke_token")?;
-        run_to_completion(self.clone().revoke_own()).await
+        match run_to_completion(self.clone().end_own(true)).await? {
+            true => Ok(()),
+            false => Err(no_own_token()),
+        }
     }
 
     /// Forgets the client's own token, after revoking it where that is possible.
     pub(super) async fn end_login(&self) -> Result<()> {
-        let live = self.live_outside_hook("logout")?;
+        self.live_outside_hook("logout")?;
         self.reload().await?;
+        let live = self.live_now()?;
         if live.slot.published().is_none() {
             return Ok(());
         }
         let server = live.shared.known_or_fetched_server().await?;
-        if server.revocation_endpoint().is_some() {
-            return self.revoke_token().await;
-        }
-        let slot = self.forget()?;
-        Delivery::new(live.shared.clone(), slot).store().await
+        let revokes = server.revocation_endpoint().is_some();
+        let ended = run_to_completion(self.clone().end_own(revokes)).await;
+        ended.map(|_| ())
     }
 
     pub(super) async fn revoke(&self, token: Secret, hint: Option<TokenTypeHint>) -> Result<()> {
@@ -127,10 +129,11 @@ impl Session {
         live.introspect(&token, hint.as_ref()).await
     }
 
-    /// Revokes the client's own refresh token, or else its access token, and forgets both.
-    async fn revoke_own(self) -> Result<()> {
+    /// Revokes the client's own refresh token, or else its access token, if it `revokes`, and forgets
+    /// both. False if there is no token.
+    async fn end_own(self, revokes: bool) -> Result<bool> {
         loop {
-            let live = self.live()?;
+            let live = self.live_now()?;
             let _passage = live.gate().pass()?;
             let deadline = Deadline::after(live.shared.settings.rules.flight_limit);
             // The token of a renewal in flight is to be revoked, too.
@@ -140,29 +143,38 @@ impl Session {
             // So is the stored token of another process, and none may renew it meanwhile.
             let sync = live.store_sync();
             let lease = sync.lease(live.gate()).await?;
-            let revoked = self.revoke_under_lease(&live, &sync).await;
+            let ended = self.end_under_lease(&live, &sync, revokes).await;
             sync.release(lease).await;
-            if revoked? {
-                return Ok(());
+            if let Some(ended) = ended? {
+                return Ok(ended);
             }
         }
     }
 
-    /// Whether the token that was revoked is still the client's own.
-    async fn revoke_under_lease(&self, live: &Live, sync: &StoreSync) -> Result<bool> {
+    /// The same under the lease of the store. None if another token came meanwhile.
+    async fn end_under_lease(
+        &self,
+        live: &Live,
+        sync: &StoreSync,
+        revokes: bool,
+    ) -> Result<Option<bool>> {
         sync.reload().await?;
-        let published = live.slot.published().ok_or_else(no_own_token)?;
+        let Some(published) = live.slot.published() else {
+            return Ok(Some(false));
+        };
         let (token, hint) = match published.token.refresh_token() {
             Some(token) => (token, TokenTypeHint::RefreshToken),
             None => (published.token.access_token(), TokenTypeHint::AccessToken),
         };
-        live.call().revoke(token, Some(&hint)).await?;
+        if revokes {
+            live.call().revoke(token, Some(&hint)).await?;
+        }
         if !live.slot.holds(&published) {
-            return Ok(false);
+            return Ok(None);
         }
         let slot = self.forget()?;
-        Delivery::new(live.shared.clone(), slot).store().await?;
-        Ok(true)
+        let delivery = Delivery::new(live.shared.clone(), slot);
+        delivery.store().await.map(|()| Some(true))
     }
 }
 

@@ -4,8 +4,9 @@
 //! decisions are made in `lifecycle`, without I/O; the clients carry them out.
 
 use super::{
-    Assert, LogoutTokenIds, Sign, Signal, Store, UpdateHook, boxed, execute, http, http_client,
-    in_callback, in_span, is_in_callback, maybe_async, read_capped, require_runtime, run_blocking,
+    Assert, LogoutTokenIds, Sign, Signal, Store, UpdateHook, UserStore, boxed, execute, http,
+    http_client, in_callback, in_span, is_in_callback, maybe_async, read_capped, require_runtime,
+    run_blocking,
     run_detached_for, run_in_background, run_to_completion, side_by_side, sleep, spawn_and_forget,
     with_stall_limit, with_timeout,
 };
@@ -36,6 +37,7 @@ mod store_sync;
 #[cfg(feature = "redis")]
 pub(crate) mod stores;
 mod transport;
+mod users;
 mod waiting;
 
 pub use {assertion::*, oauth1::*, oauth2::*, request::*};

@@ -16,7 +16,6 @@ use super::{
 use crate::{
     error::{Error, Result},
     lifecycle::{
-        action::{expired, no_token},
         published::Published,
         reconcile::HeldLease,
         single_flight::{Claim, Need, Outcome},
@@ -173,7 +172,7 @@ impl Renewal {
                 return Err(refusal.clone());
             }
             if !self.can_request() {
-                return Err(self.claim.old.as_ref().map_or_else(no_token, |_| expired()));
+                return Err(self.claim.slot.no_token());
             }
             let lease = sync.try_lease().await?;
             if let Some(lease) = lease {

@@ -2,11 +2,9 @@
 //! shared connections and settings.
 
 mod grants;
+mod handle;
 
-use std::{
-    fmt,
-    sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
-};
+use std::{fmt, sync::Arc};
 
 use reqwest::{IntoUrl, Method};
 
@@ -20,43 +18,23 @@ use super::{
     side_by_side, spawn_and_forget,
     store_sync::StoreSync,
     transport::Transport,
-    waiting::{Deadline, Waiting},
+    waiting::{Deadline, KeptIn, Waiting},
 };
 use crate::{
     error::{Error, Result},
-    lifecycle::{action::Caller, now::Now, published::Published, slot::Slot, slots::Slots},
+    lifecycle::{
+        action::Caller, now::Now, published::Published, slot::Slot, slots::Slots, table::UserId,
+    },
     oauth2::{grant::Grant, token::Token},
+    token_store::UserKey,
 };
 use grants::Grants;
+pub(in super::super) use handle::Live;
+use handle::{Handle, HandleKind, HandleState};
 
 /// Handle of a client. Clones are the same client.
 #[derive(Clone)]
 pub(in super::super) struct Session(Arc<Handle>);
-
-struct Handle(RwLock<HandleState>);
-
-enum HandleState {
-    Open(Live),
-    /// Closed to callers, with undelivered tokens, which another `close` delivers.
-    Closing(Live),
-    Closed,
-}
-
-/// State of an open client.
-#[derive(Clone)]
-pub(in super::super) struct Live {
-    pub(super) shared: Arc<Shared>,
-    pub(super) slot: Arc<Slot<Waiting>>,
-    kind: Arc<HandleKind>,
-}
-
-/// Properties of a handle from its creation.
-struct HandleKind {
-    is_child: bool,
-    has_store: bool,
-    gate: Gate,
-    grants: Grants,
-}
 
 impl Session {
     pub(super) fn new(
@@ -66,13 +44,13 @@ impl Session {
         grant: Option<Arc<dyn Grant>>,
     ) -> Self {
         let kind = HandleKind {
-            is_child: false,
             has_store: settings.store.is_some(),
-            gate: Gate::default(),
             grants: Grants::new(grant),
+            ..HandleKind::default()
         };
         let slots = Slots::new(settings.rules);
-        let slot = slots.first(token, kind.has_store, Now::by(&settings.clock));
+        let store = settings.store.clone().map(KeptIn);
+        let slot = slots.first(token, store, Now::by(&settings.clock));
         let shared = Arc::new(Shared::new(settings, transport, slots));
         Self::open(shared, slot, kind)
     }
@@ -83,22 +61,52 @@ impl Session {
             slot,
             kind: Arc::new(kind),
         };
-        Self(Arc::new(Handle(RwLock::new(HandleState::Open(live)))))
+        Self(Arc::new(Handle::new(HandleState::Open(live))))
     }
 
     /// A client for the token of another user, on the same connections.
     pub(super) fn child(&self, token: Token) -> Self {
-        let Ok(Live { shared, .. }) = self.live() else {
-            return Self(Arc::new(Handle(RwLock::new(HandleState::Closed))));
+        let Live { shared, .. } = match self.live() {
+            Ok(live) => live,
+            Err(error) => return Self::failed(error),
         };
         let slot = shared.slots.find(token, shared.now());
+        Self::open_child(shared, slot, None)
+    }
+
+    /// A client on the slot of a child, or of a user.
+    fn open_child(shared: Arc<Shared>, slot: Arc<Slot<Waiting>>, user: Option<UserId>) -> Self {
         let kind = HandleKind {
             is_child: true,
-            has_store: false,
-            gate: Gate::default(),
-            grants: Grants::default(),
+            user,
+            ..HandleKind::default()
         };
         Self::open(shared, slot, kind)
+    }
+
+    /// A client whose calls fail with this error.
+    fn failed(error: Error) -> Self {
+        Self(Arc::new(Handle::new(HandleState::Failed(error))))
+    }
+
+    /// A client for the token of a user, which is in the store of that user.
+    pub(super) fn for_user(&self, user: &str) -> Self {
+        self.of_user(user).unwrap_or_else(Self::failed)
+    }
+
+    /// The same, or the reason why there is none.
+    pub(super) fn of_user(&self, user: &str) -> Result<Self> {
+        let Live { shared, .. } = self.live()?;
+        let (id, now) = (UserId::new(user), shared.now());
+        let slot = match shared.slots.of_user(id, now) {
+            Some(slot) => slot,
+            None => {
+                // No lock is held for the caller's code.
+                let store = shared.settings.user_store(&UserKey::new(user)?)?;
+                shared.slots.add_user(id, KeptIn(store), now)
+            }
+        };
+        Ok(Self::open_child(shared, slot, Some(id)))
     }
 
     /// Creates a request on the connections of the client.
@@ -108,29 +116,37 @@ impl Session {
         method: Method,
         url: impl IntoUrl,
     ) -> Result<http::RequestBuilder> {
-        match &*self.0.read() {
-            HandleState::Open(live) => Ok(live.shared.transport.request(method, url)),
-            HandleState::Closing(_) | HandleState::Closed => Err(Error::closed()),
-        }
+        let state = self.0.read();
+        let live = state.open()?;
+        Ok(live.shared.transport.request(method, url))
     }
 
     /// The state, if the client is open.
     pub(super) fn live(&self) -> Result<Live> {
-        match &*self.0.read() {
-            HandleState::Open(live) => Ok(live.clone()),
-            HandleState::Closing(_) | HandleState::Closed => Err(Error::closed()),
-        }
+        self.0.read().open().cloned()
     }
 
     /// The same for a call that began before the client was closed.
     fn live_or_closing(&self) -> Result<Live> {
-        let live = self.0.read().live().cloned();
-        live.ok_or_else(Error::closed)
+        let state = self.0.read();
+        state.live().cloned().ok_or_else(|| state.error())
+    }
+
+    /// The same with the slot that holds the token by now: another call may have logged the user in
+    /// or out.
+    pub(super) fn live_now(&self) -> Result<Live> {
+        loop {
+            let live = self.live()?;
+            match live.slot.forwarded() {
+                Some(slot) => self.follow(slot),
+                None => return Ok(live),
+            }
+        }
     }
 
     /// The same for methods that must not be called within `update_token`.
     pub(super) fn live_outside_hook(&self, method: &'static str) -> Result<Live> {
-        let live = self.live()?;
+        let live = self.live_now()?;
         if is_in_callback(live.slot.id()) {
             return Err(Error::reentrant(method));
         }
@@ -138,7 +154,7 @@ impl Session {
     }
 
     pub(super) fn token(&self) -> Option<Token> {
-        let published = self.live().ok()?.slot.published()?;
+        let published = self.live_now().ok()?.slot.published()?;
         Some(published.token.clone())
     }
 
@@ -159,12 +175,14 @@ impl Session {
         let now = self.live_or_closing()?.shared.now();
         let mut state = self.0.write();
         let live = state.live_mut().ok_or_else(Error::closed)?;
-        let shared = &live.shared;
-        let has_store = live.kind.has_store;
-        let slot = shared.slots.replace(&live.slot, token, has_store, now);
+        let slots = &live.shared.slots;
+        let slot = match live.kind.user {
+            Some(user) => slots.assign(user, &live.slot, token, now),
+            None => slots.replace(&live.slot, token, live.kind.has_store, now),
+        };
         live.slot = slot.clone();
         live.kind.grants.set(grant);
-        shared.tell_dropped();
+        live.shared.tell_dropped();
         Ok(slot)
     }
 
@@ -211,7 +229,10 @@ impl Session {
         let mut state = self.0.write();
         let live = match std::mem::replace(&mut *state, HandleState::Closed) {
             HandleState::Open(live) | HandleState::Closing(live) => live,
-            HandleState::Closed => return None,
+            other @ (HandleState::Closed | HandleState::Failed(_)) => {
+                *state = other;
+                return None;
+            }
         };
         live.gate().close();
         *state = HandleState::Closing(live.clone());
@@ -234,59 +255,6 @@ impl Session {
         let state = std::mem::replace(&mut *self.0.write(), HandleState::Closed);
         state.release();
         Ok(())
-    }
-}
-
-impl Handle {
-    fn read(&self) -> RwLockReadGuard<'_, HandleState> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn write(&self) -> RwLockWriteGuard<'_, HandleState> {
-        self.0.write().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl HandleState {
-    fn live(&self) -> Option<&Live> {
-        match self {
-            Self::Open(live) | Self::Closing(live) => Some(live),
-            Self::Closed => None,
-        }
-    }
-
-    fn live_mut(&mut self) -> Option<&mut Live> {
-        match self {
-            Self::Open(live) | Self::Closing(live) => Some(live),
-            Self::Closed => None,
-        }
-    }
-
-    /// Removes the handle from its slot.
-    fn release(self) {
-        if let Self::Open(live) | Self::Closing(live) = self {
-            let Live { shared, slot, .. } = live;
-            shared.slots.forget_handle(slot);
-        }
-    }
-}
-
-/// The last clone is dropped without `close`. A renewal continues by itself; an undelivered token is
-/// delivered once more, as far as possible.
-impl Drop for Handle {
-    fn drop(&mut self) {
-        let state = std::mem::replace(&mut *self.write(), HandleState::Closed);
-        if let HandleState::Open(live) = &state
-            && live.slot.has_undelivered()
-            && !is_in_callback(live.slot.id())
-            && !std::thread::panicking()
-        {
-            let deadline = Deadline::after(live.shared.settings.close_timeout);
-            let delivery = Delivery::new(live.shared.clone(), live.slot.clone());
-            // No caller is left to get the error.
-            let _ = spawn_and_forget(delivery.run(deadline));
-        }
-        state.release();
     }
 }
 
@@ -385,6 +353,7 @@ impl fmt::Debug for Session {
                 };
                 debug.field("token", &token).finish()
             }
+            HandleState::Failed(error) => f.debug_tuple("Failed").field(error).finish(),
             HandleState::Closing(_) | HandleState::Closed => f.write_str("Closed"),
         }
     }

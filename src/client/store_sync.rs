@@ -11,7 +11,7 @@ use super::{
     in_callback, maybe_async, run_detached_for,
     shared::Shared,
     sleep,
-    waiting::{Deadline, STORE_CALL, Waiting},
+    waiting::{Deadline, KeptIn, STORE_CALL, Waiting},
     with_timeout,
 };
 use crate::{
@@ -46,6 +46,8 @@ const READINGS: u32 = 3;
 pub(super) struct StoreSync {
     shared: Arc<Shared>,
     slot: Arc<Slot<Waiting>>,
+    /// The store of the slot, to which its leases go back when the slot has none any more.
+    leased_from: Option<KeptIn>,
 }
 
 /// Wait for a lease that another process holds.
@@ -65,12 +67,16 @@ impl Drop for LeaseWait {
 
 impl StoreSync {
     pub(super) fn new(shared: Arc<Shared>, slot: Arc<Slot<Waiting>>) -> Self {
-        Self { shared, slot }
+        let leased_from = slot.store();
+        Self {
+            shared,
+            slot,
+            leased_from,
+        }
     }
 
-    pub(super) fn store(&self) -> Option<&Store> {
-        let store = self.shared.settings.store.as_ref();
-        store.filter(|_| self.slot.is_stored())
+    pub(super) fn store(&self) -> Option<Store> {
+        self.slot.store().map(|KeptIn(store)| store)
     }
 
     /// The time of a lease: long enough to read the store, to request the token in two ways, and
@@ -140,7 +146,7 @@ impl StoreSync {
         {
             return Ok(Some(lease));
         }
-        let (store, mark) = (store.clone(), self.slot.id());
+        let mark = self.slot.id();
         let until = self.shared.now().monotonic.saturating_add(time);
         let lease = with_timeout(self.call_limit(), move || lease(store, time, mark)).await;
         let lease = lease.unwrap_or_else(|| Err(Error::store(LATE, None)))?;
@@ -153,10 +159,11 @@ impl StoreSync {
     }
 
     async fn release_within(&self, limit: Duration, lease: Option<HeldLease>) {
-        let (Some(store), Some(lease)) = (self.store(), lease) else {
+        let store = self.leased_from.clone().or_else(|| self.slot.store());
+        let (Some(KeptIn(store)), Some(lease)) = (store, lease) else {
             return;
         };
-        let (store, lease, mark) = (store.clone(), lease.into_lease(), self.slot.id());
+        let (lease, mark) = (lease.into_lease(), self.slot.id());
         let released = with_timeout(limit, move || release(store, lease, mark)).await;
         let released = released.unwrap_or_else(|| Err(Error::store(LATE, None)));
         if let Err(error) = released {
@@ -238,7 +245,7 @@ impl StoreSync {
         let (Some(store), Some(next)) = (self.store(), unsaved.next.clone()) else {
             return Ok(false);
         };
-        let (store, mark, given) = (store.clone(), self.slot.id(), next.clone());
+        let (mark, given) = (self.slot.id(), next.clone());
         let saved = save(store, given, mark).await;
         let lease = match &saved {
             // The lease has served its purpose.

@@ -1,11 +1,12 @@
 //! Waits of callers, and their limits.
 
 use std::{
+    fmt,
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use super::{Signal, maybe_async};
+use super::{Signal, Store, maybe_async};
 use crate::{
     error::{Error, Result},
     lifecycle::single_flight::{Outcome, Waiter},
@@ -14,11 +15,23 @@ use crate::{
 /// Timeout of a call of a store.
 pub(super) const STORE_CALL: Duration = Duration::from_secs(10);
 
+/// Store of a slot.
+#[derive(Clone)]
+pub(super) struct KeptIn(pub(super) Store);
+
+impl fmt::Debug for KeptIn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("KeptIn")
+    }
+}
+
 /// Signal that callers of one mode wait for: the outcome of a flight.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Waiting(Arc<Signal<Result<Outcome>>>);
 
 impl Waiter for Waiting {
+    type Store = KeptIn;
+
     fn settle(&self, outcome: Result<Outcome>) {
         self.0.set(outcome);
     }

@@ -7,7 +7,7 @@ use super::{
     decision::{Decision, TokenState, decide},
     published::Published,
     single_flight::{Claim, Flight, Need, Outcome, Waiter},
-    slot::{Rules, Slot, State},
+    slot::{Rules, Slot, State, expired},
 };
 use crate::{
     error::{Error, Result},
@@ -87,7 +87,7 @@ impl<W: Waiter> Slot<W> {
             (Decision::Expired, _, _) => {
                 Action::Fail(state.refusal.clone().unwrap_or_else(expired))
             }
-            _ => Action::Fail(no_token()),
+            _ => Action::Fail(state.no_token()),
         }
     }
 
@@ -257,16 +257,6 @@ impl<W: Waiter> State<W> {
             self.flight = None;
         }
     }
-}
-
-pub(crate) fn expired() -> Error {
-    Error::token(
-        "the token has expired or was refused, and there is no refresh token, or no token_endpoint, to renew it with",
-    )
-}
-
-pub(crate) fn no_token() -> Error {
-    Error::token("there is no token; set one, call fetch_token, or give the builder a grant")
 }
 
 #[cfg(test)]

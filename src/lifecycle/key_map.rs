@@ -58,9 +58,9 @@ impl<V> KeyMap<V> {
         self.parts[part].get_mut(key)
     }
 
-    pub(super) fn remove(&mut self, key: &Key) {
+    pub(super) fn remove(&mut self, key: &Key) -> Option<V> {
         let part = self.part(key);
-        self.parts[part].remove(key);
+        self.parts[part].remove(key)
     }
 
     /// Inserts or replaces a value. Now and then values that are dead are removed, from one part.

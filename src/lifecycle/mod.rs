@@ -22,7 +22,7 @@ pub(crate) mod registry;
 pub(crate) mod single_flight;
 pub(crate) mod slot;
 pub(crate) mod slots;
-mod table;
+pub(crate) mod table;
 #[cfg(test)]
 mod testing;
 pub(crate) mod update;

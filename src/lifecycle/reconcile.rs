@@ -76,7 +76,11 @@ impl HeldLease {
 
 /// Knowledge of a slot about its store.
 #[derive(Debug)]
-pub(super) struct StoreState<W> {
+pub(super) struct StoreState<W: Waiter> {
+    pub(super) store: W::Store,
+    /// Whether it is that of a user, who is in the table, so that the token is in use without a
+    /// handle.
+    pub(super) is_of_user: bool,
     /// The version in the store, once it was read.
     version: Option<u64>,
     /// The origin of the slot's token, or of none, if it is not saved.
@@ -91,9 +95,11 @@ pub(super) struct StoreState<W> {
     pub(super) deferred: Pacing,
 }
 
-impl<W> Default for StoreState<W> {
-    fn default() -> Self {
+impl<W: Waiter> StoreState<W> {
+    pub(super) fn new(store: W::Store, is_of_user: bool) -> Self {
         Self {
+            store,
+            is_of_user,
             version: None,
             unsaved: None,
             attempted: VecDeque::new(),
@@ -102,9 +108,7 @@ impl<W> Default for StoreState<W> {
             deferred: Pacing::default(),
         }
     }
-}
 
-impl<W> StoreState<W> {
     /// Whether the store has been read.
     pub(super) fn has_read(&self) -> bool {
         self.version.is_some()
@@ -189,7 +193,10 @@ impl<W: Waiter> State<W> {
             newer.is_some_and(|newer| access_token == Some(newer.token.access_token()));
         // A save of our own that completed late is not that of another process.
         let is_late = is_outdated || store.attempted.contains(&stored);
-        let adopt = !is_late && supersedes_local(known, store.unsaved, own.as_ref(), &stored);
+        // Another slot has used the refresh token: that of another user with the same login.
+        let is_spent = newer.is_some() && is_own && store.unsaved.is_none();
+        let adopt =
+            !is_late && (is_spent || supersedes_local(known, store.unsaved, own.as_ref(), &stored));
         if adopt || (is_late && is_own) {
             store.unsaved = None;
         }
@@ -200,7 +207,7 @@ impl<W: Waiter> State<W> {
         }
         match adopt {
             // A save of unknown outcome may be our own all the same.
-            true if !is_own => self.outbox.supersede(),
+            true if !is_own || is_spent => self.outbox.supersede(),
             true => {}
             false => return Reading::Known,
         }

@@ -11,6 +11,9 @@ use crate::{
 
 /// Signal for callers that wait for a flight. Each mode of the clients has its own.
 pub(crate) trait Waiter: Clone + Default + fmt::Debug + Send + Sync {
+    /// Token store of the same mode.
+    type Store: Clone + fmt::Debug + Send + Sync;
+
     /// Releases all waiting callers, now and later. The first outcome counts.
     fn settle(&self, outcome: Result<Outcome>);
 }

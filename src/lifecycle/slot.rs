@@ -17,6 +17,7 @@ use super::{
     reconcile::StoreState,
     registry::Registry,
     single_flight::{Claim, Flight, Waiter},
+    table::UserLimits,
 };
 use crate::{
     error::Error,
@@ -32,6 +33,7 @@ pub(crate) struct Rules {
     pub(crate) use_refresh_tokens: bool,
     /// Limit of a renewal in flight, after which the next caller leads another.
     pub(crate) flight_limit: Duration,
+    pub(crate) users: UserLimits,
 }
 
 impl Rules {
@@ -58,6 +60,7 @@ impl Rules {
             policy,
             use_refresh_tokens: true,
             flight_limit,
+            users: UserLimits::default(),
         }
     }
 }
@@ -145,6 +148,17 @@ impl<W: Waiter> Slot<W> {
     /// Whether the token is kept in a store.
     pub(crate) fn is_stored(&self) -> bool {
         self.read().store.is_some()
+    }
+
+    /// The store in which the token is kept.
+    pub(crate) fn store(&self) -> Option<W::Store> {
+        let state = self.read();
+        Some(state.store.as_ref()?.store.clone())
+    }
+
+    /// The error of a caller without a token, or whose token cannot be renewed.
+    pub(crate) fn no_token(&self) -> Error {
+        self.read().no_token()
     }
 
     /// Notes whether a renewed token was refused, too.
@@ -236,9 +250,36 @@ impl<W: Waiter> State<W> {
         self.store.as_ref().is_none_or(|store| store.is_saved())
     }
 
+    /// Whether the token is that of a user in the table.
+    pub(super) fn is_of_user(&self) -> bool {
+        self.store.as_ref().is_some_and(|store| store.is_of_user)
+    }
+
+    pub(super) fn no_token(&self) -> Error {
+        match (&self.published, self.is_of_user()) {
+            (Some(_), _) => expired(),
+            (None, true) => not_logged_in(),
+            (None, false) => no_token(),
+        }
+    }
+
     pub(super) fn own(&self) -> Option<&Token> {
         self.published.as_ref().map(|published| &published.token)
     }
+}
+
+pub(super) fn expired() -> Error {
+    Error::token(
+        "the token has expired or was refused, and there is no refresh token, or no token_endpoint, to renew it with",
+    )
+}
+
+fn no_token() -> Error {
+    Error::token("there is no token; set one, call fetch_token, or give the builder a grant")
+}
+
+fn not_logged_in() -> Error {
+    Error::token("the user is not logged in; complete a login and call keep_for")
 }
 
 fn refused_as_issued() -> Error {

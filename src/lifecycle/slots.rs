@@ -1,5 +1,7 @@
 //! The slots of a client and its children: one refresh token, one slot.
 
+mod users;
+
 use std::sync::{
     Arc, Mutex, MutexGuard, PoisonError,
     atomic::{AtomicUsize, Ordering},
@@ -65,10 +67,16 @@ impl<W: Waiter> Slots<W> {
     }
 
     /// The first slot of a client, for its handle: with the token that it begins with, or none.
-    pub(crate) fn first(&self, token: Option<Token>, stored: bool, now: Now) -> Arc<Slot<W>> {
+    pub(crate) fn first(
+        &self,
+        token: Option<Token>,
+        store: Option<W::Store>,
+        now: Now,
+    ) -> Arc<Slot<W>> {
+        let stored = |store| Box::new(StoreState::new(store, false));
         match token {
             Some(token) => self.find(token, now),
-            None => self.slot(None, stored.then(Box::default), None),
+            None => self.slot(None, store.map(stored), None),
         }
     }
 
@@ -120,6 +128,23 @@ impl<W: Waiter> Slots<W> {
         }
     }
 
+    /// The slot of a token for the store of `slot`: a slot has at most one store, so what is kept in
+    /// another store stays there.
+    fn locate_for_store(
+        &self,
+        table: &mut Table<W>,
+        slot: &Arc<Slot<W>>,
+        token: Token,
+        now: Now,
+    ) -> (Arc<Slot<W>>, bool) {
+        let (next, is_spent) = self.locate(table, token.clone(), now);
+        if Arc::ptr_eq(slot, &next) || !next.is_stored() {
+            return (next, is_spent);
+        }
+        next.write().handles -= 1;
+        (self.slot(Some(self.restored(token)), None, None), false)
+    }
+
     /// Points a handle from `slot` to that of a token from the caller, or to one without a token.
     /// Other handles on `slot` keep its token; the store moves with the handle that has one.
     pub(crate) fn replace(
@@ -134,11 +159,14 @@ impl<W: Waiter> Slots<W> {
             None => Origin::Revocation,
         };
         let mut table = self.lock();
+        let slot = to_the_end(slot.clone());
         let (next, is_spent) = match &token {
+            Some(token) if has_store => {
+                self.locate_for_store(&mut table, &slot, token.clone(), now)
+            }
             Some(token) => self.locate(&mut table, token.clone(), now),
             None => (self.slot(None, None, None), false),
         };
-        let slot = to_the_end(slot.clone());
         let mut store = None;
         if !Arc::ptr_eq(&slot, &next) {
             let mut state = slot.write();
@@ -183,7 +211,7 @@ impl<W: Waiter> Slots<W> {
 
     fn leave(&self, slot: &Arc<Slot<W>>, state: &mut State<W>, for_another_token: bool) {
         state.handles = state.handles.saturating_sub(1);
-        if for_another_token && state.handles == 0 {
+        if for_another_token && state.handles == 0 && !state.is_of_user() {
             state.superseded = true;
             state.outbox.supersede();
             self.note_dropped(self.registry.supersede(slot).is_some());

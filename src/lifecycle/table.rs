@@ -1,5 +1,7 @@
 //! Table of refresh tokens: the slot of each, while it is in use and for some time after its use.
 
+mod users;
+
 use std::{
     sync::{Arc, Weak},
     time::Duration,
@@ -14,6 +16,9 @@ use super::{
     single_flight::Waiter,
     slot::{Slot, State},
 };
+use users::Users;
+pub(crate) use users::{UserId, UserLimits};
+
 use crate::{oauth2::token::Token, secret::Secret};
 
 /// Time for which a used refresh token leads to its successor, by monotonic time: requests that
@@ -23,9 +28,12 @@ const SPENT: Duration = Duration::from_secs(60);
 /// Limit of used refresh tokens that are followed from one row.
 const LONGEST_TRAIL: usize = 64;
 
-/// The refresh tokens that are known.
+/// The refresh tokens that are known, and the users.
 #[derive(Debug)]
-pub(super) struct Table<W: Waiter>(KeyMap<Entry<W>>);
+pub(super) struct Table<W: Waiter> {
+    tokens: KeyMap<Entry<W>>,
+    users: Users<W>,
+}
 
 #[derive(Debug)]
 enum Entry<W: Waiter> {
@@ -63,7 +71,10 @@ impl Received {
 
 impl<W: Waiter> Default for Table<W> {
     fn default() -> Self {
-        Self(KeyMap::default())
+        Self {
+            tokens: KeyMap::default(),
+            users: Users::default(),
+        }
     }
 }
 
@@ -80,7 +91,7 @@ impl<W: Waiter> Table<W> {
     pub(super) fn lookup(&self, mut key: Key, now: Now) -> Found<W> {
         let mut last = None;
         for _ in 0..LONGEST_TRAIL {
-            match self.0.get(&key) {
+            match self.tokens.get(&key) {
                 Some(Entry::Spent(spent)) => {
                     let (published, until) = &**spent;
                     if now.monotonic >= *until {
@@ -120,7 +131,7 @@ impl<W: Waiter> Table<W> {
         let Some(next) = next else {
             return;
         };
-        let other = self.0.get(&next).and_then(Entry::slot);
+        let other = self.tokens.get(&next).and_then(Entry::slot);
         let other = other.and_then(Weak::upgrade);
         match other.filter(|other| !Arc::ptr_eq(other, slot)) {
             // A slot that was forwarded is in no live entry.
@@ -148,7 +159,7 @@ impl<W: Waiter> Table<W> {
     pub(super) fn forget(&mut self, state: &mut State<W>, old: Option<&Published>) {
         state.key = None;
         if let Some(key) = old.and_then(|old| key(&old.token)) {
-            self.0.remove(&key);
+            let _ = self.tokens.remove(&key);
         }
     }
 
@@ -170,7 +181,7 @@ impl<W: Waiter> Table<W> {
 
     /// The lifetime of `token`, if it was received a short time ago.
     pub(super) fn received(&self, key: &Key, token: &Token) -> Option<Received> {
-        match self.0.get(key) {
+        match self.tokens.get(key) {
             Some(Entry::Received(entry)) => Some(entry.1).filter(|received| received.is(token)),
             _ => None,
         }
@@ -184,20 +195,22 @@ impl<W: Waiter> Table<W> {
             return;
         };
         let is_own = |found: &Weak<Slot<W>>| std::ptr::eq(found.as_ptr(), Arc::as_ptr(slot));
-        match self.0.get_mut(key) {
+        match self.tokens.get_mut(key) {
             Some(Entry::Received(entry)) if is_own(&entry.0) => entry.0 = Weak::new(),
-            Some(Entry::Live(found)) if is_own(found) => self.0.remove(key),
+            Some(Entry::Live(found)) if is_own(found) => {
+                let _ = self.tokens.remove(key);
+            }
             _ => {}
         }
     }
 
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
-        self.0.len()
+        self.tokens.len()
     }
 
     fn insert(&mut self, key: Key, entry: Entry<W>, now: Now) {
-        self.0.insert(key, entry, |entry| entry.is_dead(now));
+        self.tokens.insert(key, entry, |entry| entry.is_dead(now));
     }
 }
 

@@ -28,6 +28,9 @@ use crate::{
 pub(super) struct Recorder(Arc<Mutex<Option<Result<Outcome>>>>);
 
 impl Waiter for Recorder {
+    /// The number of a store.
+    type Store = usize;
+
     fn settle(&self, outcome: Result<Outcome>) {
         let mut recorded = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         recorded.get_or_insert(outcome);
@@ -199,7 +202,7 @@ pub(super) fn refusal() -> Error {
 
 /// A slot with a token that its store holds in version 3.
 pub(super) fn stored(slots: &TestSlots, token: Token, now: Now) -> TestSlot {
-    let slot = slots.first(None, true, now);
+    let slot = slots.first(None, Some(0), now);
     let learned = load(slots, &slot, Some(token), 3, now);
     assert_eq!(learned, Learned::Adopted);
     slot

@@ -40,7 +40,7 @@ paired! {
         /// The ID token after all checks, which says who has logged in, if the scope had `openid`.
         pub id_token: Option<IdToken>,
         /// The client that completed the login.
-        parent: Session,
+        pub(in super::super) parent: Session,
     }
 }
 

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use reqwest::{Method, Url};
 
 use super::{
-    super::{Assert, LogoutTokenIds, Sign, Store, UpdateHook},
+    super::{Assert, LogoutTokenIds, Sign, Store, UpdateHook, UserStore},
     AuthorizationSettings, DiscoverySettings, HttpSettings, TokenSettings,
 };
 use crate::{
@@ -38,6 +38,7 @@ use crate::{
         logout::LogoutEndpoint,
         userinfo::{UserInfoEndpoint, UserInfoRules},
     },
+    token_store::UserKey,
 };
 
 pub(in super::super) struct Settings {
@@ -58,6 +59,7 @@ pub(in super::super) struct Settings {
     pub(in super::super) close_timeout: Duration,
     pub(in super::super) hook: Option<UpdateHook>,
     pub(in super::super) store: Option<Store>,
+    user_store: Option<UserStore>,
     /// Signer that replaces a local key: a KMS, an HSM.
     pub(in super::super) sign: Option<Sign>,
     /// Source of assertions.
@@ -111,12 +113,15 @@ impl Settings {
         http: &HttpSettings,
     ) -> Self {
         Self {
-            rules: Rules::new(
-                tokens.leeway,
-                tokens.policy,
-                http.timeout,
-                tokens.store.is_some(),
-            ),
+            rules: Rules {
+                users: tokens.users,
+                ..Rules::new(
+                    tokens.leeway,
+                    tokens.policy,
+                    http.timeout,
+                    tokens.store.is_some() || tokens.user_store.is_some(),
+                )
+            },
             server,
             discovery: None,
             client,
@@ -130,6 +135,7 @@ impl Settings {
             close_timeout: tokens.close_timeout,
             hook: tokens.update.clone(),
             store: tokens.store.clone(),
+            user_store: tokens.user_store.clone(),
             sign: tokens.sign.clone(),
             assert: None,
             google: None,
@@ -152,6 +158,14 @@ impl Settings {
             Identity::Client => self.client.client_id(),
             Identity::Issuer(issuer) => issuer.as_deref().unwrap_or_default(),
         }
+    }
+
+    /// The store of the token of a user.
+    pub(in super::super) fn user_store(&self, user: &UserKey) -> Result<Store> {
+        let user_store = self.user_store.as_ref().ok_or_else(|| {
+            Error::usage("there is no user_store; set one to use for_user and keep_for")
+        })?;
+        user_store(user).map_err(|error| Error::store("user_store made no store", Some(error)))
     }
 }
 

@@ -3,14 +3,17 @@
 use std::time::Duration;
 
 use super::{
-    super::{Sign, Store, UpdateHook},
+    super::{Sign, Store, UpdateHook, UserStore},
     problems::Problems,
 };
-use crate::oauth2::{
-    client::ClientRegistration,
-    hook::Hook,
-    scope::Scope,
-    token::{Token, bearer::TokenPlacement, refresh::RefreshPolicy},
+use crate::{
+    lifecycle::table::UserLimits,
+    oauth2::{
+        client::ClientRegistration,
+        hook::Hook,
+        scope::Scope,
+        token::{Token, bearer::TokenPlacement, refresh::RefreshPolicy},
+    },
 };
 
 /// Settings of the tokens.
@@ -24,6 +27,8 @@ pub(in super::super::super) struct TokenSettings {
     pub(in super::super::super) update: Option<UpdateHook>,
     pub(in super::super::super) sign: Option<Sign>,
     pub(in super::super::super) store: Option<Store>,
+    pub(in super::super::super) user_store: Option<UserStore>,
+    pub(in super::super) users: UserLimits,
 }
 
 impl TokenSettings {
@@ -38,11 +43,14 @@ impl TokenSettings {
             update: None,
             sign: None,
             store: None,
+            user_store: None,
+            users: UserLimits::default(),
         }
     }
 
     pub(in super::super) fn check(&self, client: &ClientRegistration, problems: &mut Problems) {
         problems.note_if_zero("close_timeout", self.close_timeout);
+        problems.note_if_zero("user_idle_timeout", self.users.idle);
         if self.token.is_some() && self.store.is_some() {
             problems.add(
                 "token",

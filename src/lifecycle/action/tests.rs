@@ -210,7 +210,7 @@ fn after_a_refusal_there_is_no_attempt_until_the_token_changes() {
 #[test]
 fn a_refused_grant_is_asked_again_after_a_wait() {
     let slots = slots();
-    let slot = slots.first(None, false, at(0));
+    let slot = slots.first(None, None, at(0));
     let lead = |now| slot.next(&Need::Usable, &with_grant(), now);
     let action = lead(at(0));
     let Action::Renew(claim, None) = action else {
@@ -297,7 +297,7 @@ fn nothing_renews_a_token_that_is_not_renewable() {
         let action = slot.next(&need, &unable(), at(LIFE));
         assert_eq!(name(&action), "log in", "{need:?}");
     }
-    let empty = slots.first(None, false, at(0));
+    let empty = slots.first(None, None, at(0));
     for need in [Need::Usable, Need::Renewed] {
         assert_eq!(next_action(&empty, &need, at(0)), "log in", "{need:?}");
     }

@@ -89,7 +89,7 @@ pub(super) struct World {
 impl World {
     pub(super) fn new(has_store: bool, has_hook: bool) -> Self {
         let slots = testing::slots();
-        let slot = slots.first(None, has_store, at(0));
+        let slot = slots.first(None, has_store.then_some(0), at(0));
         let mut world = Self {
             slots,
             has_store,

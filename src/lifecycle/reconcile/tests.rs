@@ -19,7 +19,7 @@ mod late_saves;
 
 /// A slot with the token `a` that its store holds in version 3.
 fn stored(slots: &TestSlots) -> TestSlot {
-    let slot = slots.first(None, true, at(0));
+    let slot = slots.first(None, Some(0), at(0));
     assert_eq!(learn(slots, &slot, Some("a"), 3), Learned::Adopted);
     slot
 }
@@ -229,7 +229,7 @@ fn what_came_while_something_was_stored_is_stored_next() {
 #[test]
 fn a_store_that_was_not_read_is_read_before_it_is_written() {
     let slots = slots();
-    let slot = slots.first(None, true, at(0));
+    let slot = slots.first(None, Some(0), at(0));
     let slot = slots.replace(&slot, Some(token("b", "b", 1)), true, at(1));
     let (first, progress) = begin_saving(&slot).expect("something to store");
     assert_eq!(first.next, None);
@@ -319,7 +319,7 @@ fn the_whole_table() {
 #[test]
 fn the_store_is_read_first_by_one_for_all() {
     let slots = slots();
-    let slot = slots.first(None, true, at(0));
+    let slot = slots.first(None, Some(0), at(0));
     let Action::Load(claim) = next(&slot, &Need::Usable, at(0)) else {
         panic!("nothing is known of the store");
     };
@@ -339,7 +339,7 @@ fn the_store_is_read_first_by_one_for_all() {
 #[test]
 fn a_store_that_holds_nothing_is_looked_into_once() {
     let slots = slots();
-    let slot = slots.first(None, true, at(0));
+    let slot = slots.first(None, Some(0), at(0));
     let claim = lead(&slot, &Need::Usable, at(0));
     slots.learn(&slot, &slot.snapshot(), None, at(0));
     claim.finish(Ok(Outcome::Unchanged));

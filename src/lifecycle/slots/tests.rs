@@ -25,7 +25,7 @@ fn a_client_and_its_children_share_the_slot_of_a_refresh_token() {
         ),
     ] {
         let slots = slots();
-        let parent = slots.first(Some(token("a", "r", 100)), false, at(100));
+        let parent = slots.first(Some(token("a", "r", 100)), None, at(100));
         let before = parent.published().expect("a token");
         let child = slots.find(row, at(200));
         assert!(Arc::ptr_eq(&parent, &child));
@@ -366,7 +366,7 @@ fn the_memory_of_a_slot_goes_with_its_last_handle() {
 #[test]
 fn while_another_process_renews_early_nobody_else_does() {
     let slots = slots();
-    let slot = slots.first(None, true, at(0));
+    let slot = slots.first(None, Some(0), at(0));
     let stored = StoredToken::new(Some(token("a", "r", 0)), 7);
     slots.learn(&slot, &slot.snapshot(), Some(stored), at(0));
     let now = at(LIFE - 30);

@@ -1,0 +1,123 @@
+//! Handle of a client: open with a slot, being closed, or closed.
+
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use super::{
+    super::{
+        delivery::Delivery,
+        gate::Gate,
+        is_in_callback,
+        shared::Shared,
+        spawn_and_forget,
+        waiting::{Deadline, Waiting},
+    },
+    grants::Grants,
+};
+use crate::{
+    error::{Error, Result},
+    lifecycle::{slot::Slot, table::UserId},
+};
+
+pub(super) struct Handle(RwLock<HandleState>);
+
+pub(super) enum HandleState {
+    Open(Live),
+    /// Closed to callers, with undelivered tokens, which another `close` delivers.
+    Closing(Live),
+    Closed,
+    /// A client of a user whose store cannot be had.
+    Failed(Error),
+}
+
+/// State of an open client.
+#[derive(Clone)]
+pub(in super::super::super) struct Live {
+    pub(in super::super) shared: Arc<Shared>,
+    pub(in super::super) slot: Arc<Slot<Waiting>>,
+    pub(super) kind: Arc<HandleKind>,
+}
+
+/// Properties of a handle from its creation.
+#[derive(Default)]
+pub(super) struct HandleKind {
+    pub(super) is_child: bool,
+    /// Whether the builder's store goes along with the handle.
+    pub(super) has_store: bool,
+    /// The user whose slot it is, whatever token that has.
+    pub(super) user: Option<UserId>,
+    pub(super) gate: Gate,
+    pub(super) grants: Grants,
+}
+
+impl Handle {
+    pub(super) fn new(state: HandleState) -> Self {
+        Self(RwLock::new(state))
+    }
+
+    pub(super) fn read(&self) -> RwLockReadGuard<'_, HandleState> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn write(&self) -> RwLockWriteGuard<'_, HandleState> {
+        self.0.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl HandleState {
+    pub(super) fn live(&self) -> Option<&Live> {
+        match self {
+            Self::Open(live) | Self::Closing(live) => Some(live),
+            Self::Closed | Self::Failed(_) => None,
+        }
+    }
+
+    pub(super) fn live_mut(&mut self) -> Option<&mut Live> {
+        match self {
+            Self::Open(live) | Self::Closing(live) => Some(live),
+            Self::Closed | Self::Failed(_) => None,
+        }
+    }
+
+    /// Why there is no open client.
+    pub(super) fn error(&self) -> Error {
+        match self {
+            Self::Failed(error) => error.clone(),
+            _ => Error::closed(),
+        }
+    }
+
+    /// The state of an open client.
+    pub(super) fn open(&self) -> Result<&Live> {
+        match self {
+            Self::Open(live) => Ok(live),
+            other => Err(other.error()),
+        }
+    }
+
+    /// Removes the handle from its slot.
+    pub(super) fn release(self) {
+        if let Self::Open(live) | Self::Closing(live) = self {
+            let Live { shared, slot, .. } = live;
+            shared.slots.forget_handle(slot);
+        }
+    }
+}
+
+/// The last clone is dropped without `close`. A renewal continues by itself; an undelivered token is
+/// delivered once more, as far as possible.
+impl Drop for Handle {
+    fn drop(&mut self) {
+        let state = std::mem::replace(&mut *self.write(), HandleState::Closed);
+        if let HandleState::Open(live) = &state
+            && live.slot.has_undelivered()
+            && !is_in_callback(live.slot.id())
+            && !std::thread::panicking()
+        {
+            let deadline = Deadline::after(live.shared.settings.close_timeout);
+            let delivery = Delivery::new(live.shared.clone(), live.slot.clone());
+            // No caller is left to get the error.
+            let _ = spawn_and_forget(delivery.run(deadline));
+        }
+        state.release();
+    }
+}

@@ -1,0 +1,116 @@
+//! The slots of users: one user, one slot.
+
+use std::sync::Arc;
+
+use super::Slots;
+use crate::{
+    lifecycle::{
+        now::Now,
+        reconcile::{Origin, StoreState},
+        single_flight::Waiter,
+        slot::Slot,
+        table::{Table, UserId, is_newer_than, to_the_end},
+    },
+    oauth2::token::Token,
+};
+
+impl<W: Waiter> Slots<W> {
+    /// The slot of a user for one more handle, if it is in use or was a short time ago.
+    pub(crate) fn of_user(&self, user: UserId, now: Now) -> Option<Arc<Slot<W>>> {
+        let mut table = self.lock();
+        let (slot, leaving) = table.of_user(user, &self.rules.users, now);
+        if let Some(slot) = &slot {
+            slot.write().handles += 1;
+        }
+        drop(table);
+        drop(leaving);
+        slot
+    }
+
+    /// The same with a new slot, whose token is in this store, unless there is one by now.
+    pub(crate) fn add_user(&self, user: UserId, store: W::Store, now: Now) -> Arc<Slot<W>> {
+        let new = self.slot(None, Some(Box::new(StoreState::new(store, true))), None);
+        let mut table = self.lock();
+        let (slot, leaving) = table.add_user(user, new.clone(), &self.rules.users, now);
+        if !Arc::ptr_eq(&slot, &new) {
+            slot.write().handles += 1;
+        }
+        drop(table);
+        drop((leaving, new));
+        slot
+    }
+
+    /// Gives a user, whose slot this is, the token of a login, or none. All handles of the user go
+    /// along, as the user is what they know, and so does the store.
+    pub(crate) fn assign(
+        &self,
+        user: UserId,
+        slot: &Arc<Slot<W>>,
+        token: Option<Token>,
+        now: Now,
+    ) -> Arc<Slot<W>> {
+        let origin = match token {
+            Some(_) => Origin::Caller,
+            None => Origin::Revocation,
+        };
+        let mut table = self.lock();
+        let old = to_the_end(slot.clone());
+        let (next, is_spent) = match &token {
+            Some(token) => self.locate_for_store(&mut table, &old, token.clone(), now),
+            None => (self.slot(None, None, None), false),
+        };
+        // The user is in the table, which is no handle.
+        next.write().handles -= 1;
+        if !Arc::ptr_eq(&old, &next) {
+            self.forward(&mut table, &old, &next, origin);
+            table.point_user(user, &next);
+        }
+        let mut state = next.write();
+        if let Some(token) = token
+            && !is_spent
+            && state.own() != Some(&token)
+            && !is_newer_than(state.own(), &token)
+        {
+            state.publish(Some(self.restored(token)));
+        }
+        if let Some(store) = &mut state.store {
+            store.save(origin);
+        }
+        self.registry.add(&next);
+        drop(state);
+        next
+    }
+
+    /// Forwards the handles of a user from `old` to `next`, with the store.
+    fn forward(
+        &self,
+        table: &mut Table<W>,
+        old: &Arc<Slot<W>>,
+        next: &Arc<Slot<W>>,
+        origin: Origin,
+    ) {
+        let mut state = old.write();
+        // A refresh token that is in a request leads to the next token until its end.
+        if state.flight.is_none() && state.key.is_some() {
+            let published = state.published.clone();
+            table.forget(&mut state, published.as_deref());
+        }
+        let handles = std::mem::take(&mut state.handles);
+        let store = state.store.take();
+        state.publish(None);
+        state.superseded = true;
+        state.outbox.supersede();
+        self.note_dropped(self.registry.supersede(old).is_some());
+        old.check_settled(&state);
+        state.forwarded = Some(next.clone());
+        drop(state);
+        let mut state = next.write();
+        state.handles += handles;
+        state.superseded = false;
+        self.registry.reuse(next);
+        state.store = store.map(|store| Box::new(store.moved(origin)));
+    }
+}
+
+#[cfg(test)]
+mod tests;
