@@ -6,9 +6,8 @@
 use super::{
     Assert, LogoutTokenIds, Sign, Signal, Store, UpdateHook, UserStore, boxed, execute, http,
     http_client, in_callback, in_span, is_in_callback, maybe_async, read_capped, require_runtime,
-    run_blocking,
-    run_detached_for, run_in_background, run_to_completion, side_by_side, sleep, spawn_and_forget,
-    with_stall_limit, with_timeout,
+    run_blocking, run_detached_for, run_in_background, run_to_completion, side_by_side, sleep,
+    spawn_and_forget, with_stall_limit, with_timeout,
 };
 
 mod assertion;

@@ -203,10 +203,13 @@ impl<W: Waiter> State<W> {
         };
         let renewable = self.is_renewable(caller.can_ask, caller.grant.is_some(), rules);
         let in_flight = self.flight.is_some();
+        // Nothing is sent after a refusal, and the store may have a new login at any time.
+        let reads_store = self.refusal.is_some() && self.store.is_some();
+        let paced = self.pacing.is_active(now.monotonic) && !reads_store;
         match need {
             Need::Other(refused) if is_published(refused) => match renewable {
                 _ if in_flight => Decision::Wait,
-                _ if self.pacing.is_active(now.monotonic) => Decision::Paced,
+                _ if paced => Decision::Paced,
                 true => Decision::Renew,
                 false => Decision::Expired,
             },
@@ -217,7 +220,7 @@ impl<W: Waiter> State<W> {
                     policy: rules.policy,
                     renewable,
                     in_flight,
-                    paced: self.pacing.is_active(now.monotonic),
+                    paced,
                     deferred: deferred.is_some_and(|pacing| pacing.is_active(now.monotonic)),
                 };
                 decide(state, now.unix)

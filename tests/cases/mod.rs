@@ -104,6 +104,7 @@ mod step_up;
 mod tls;
 pub mod token_store;
 mod unauthorized;
+mod users;
 
 /// URLs that no token and no signature may be sent to.
 const INSECURE_URLS: [&str; 3] = [

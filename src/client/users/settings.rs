@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::super::OAuth2ClientBuilder;
 
 impl OAuth2ClientBuilder {
-    /// The time for which the token of a user stays in memory after the last
-    /// [`for_user`](super::super::OAuth2Client::for_user). Defaults to five minutes.
+    /// The time for which the token of a user stays in memory after the last `for_user`. Defaults to
+    /// five minutes.
     ///
     /// Then the token is loaded from the store again. A token that is not stored yet stays.
     pub fn user_idle_timeout(mut self, timeout: Duration) -> Self {

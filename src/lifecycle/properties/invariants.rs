@@ -71,8 +71,18 @@ impl World {
             Need::Renewed => failed.retry_after,
             _ => failed.retry_after.max(Duration::from_secs(1)),
         };
+        // After a refusal the store is read, and nothing is sent.
+        if slot.is_stored() && self.is_refused(slot) {
+            return;
+        }
         let next = failed.at + wait;
         assert!(!is_same || self.now.monotonic >= next, "it is too early");
+    }
+
+    fn is_refused(&self, slot: &TestSlot) -> bool {
+        let own = slot.published();
+        let refresh_token = own.and_then(|own| refresh_token(&own.token));
+        refresh_token.is_some_and(|refresh_token| self.refused.contains(&refresh_token))
     }
 
     /// A refresh token is in one request at a time, and in none once its successor is known.

@@ -120,7 +120,7 @@ impl Shelf {
     }
 
     /// Whether the next call, which is one of these, has a fault.
-    fn fault(&self, of: &[Fault]) -> Option<Fault> {
+    pub fn fault(&self, of: &[Fault]) -> Option<Fault> {
         let mut inside = self.0.lock().unwrap();
         let is_next = inside.faults.front().is_some_and(|next| of.contains(next));
         if is_next {
