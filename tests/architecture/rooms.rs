@@ -34,6 +34,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "oauth1",
             "oauth2",
             "registration",
+            "users",
             "assertion",
             "interactive",
         ],
