@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     clock::{Clock, ClockOffset},
-    error::Result,
+    error::{Error, Result},
     lifecycle::slot::Rules,
     oauth2::{
         client::{ClientRegistration, RegisteredClient},
