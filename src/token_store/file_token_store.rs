@@ -1,6 +1,7 @@
 //! A token in a file.
 
-mod app;
+pub(super) mod app;
+pub(super) mod lock_files;
 mod next_file;
 mod registrations;
 mod regular_file;
@@ -8,11 +9,10 @@ mod regular_file;
 use std::{
     ffi::OsString,
     fmt,
-    fs::{File, TryLockError},
+    fs::File,
     io::{self, ErrorKind, Read as _},
     path::{Path, PathBuf},
     sync::Arc,
-    time::{Duration, Instant},
 };
 
 use serde::{Deserialize, Serialize};
@@ -31,9 +31,6 @@ const MAX_BYTES: u64 = 1024 * 1024;
 
 /// Space that is reserved for the next token beyond the size of the present file.
 const GROWTH_BYTES: u64 = 4096;
-
-/// Limit of the wait for the lock while another process writes, which takes a moment.
-const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
 
 const UNREADABLE: &str = "could not be read";
 
@@ -205,12 +202,10 @@ impl FileTokenStore {
         let located = Located::at(&self.path).map_err(failed)?;
         located.check_replaceable().map_err(failed)?;
         let Located { path, length } = located;
-        let lease = self.open_beside(&path, "lease").map_err(failed)?;
-        match lease.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Ok(None),
-            Err(TryLockError::Error(error)) => return Err(failed(error)),
-        }
+        let lease = lock_files::try_lock(&beside(&path, "lease")).map_err(failed)?;
+        let Some(lease) = lease else {
+            return Ok(None);
+        };
         let lock = self.lock(&path)?;
         let size = length
             .unwrap_or(0)
@@ -230,24 +225,9 @@ impl FileTokenStore {
         })))
     }
 
-    /// Opens an empty file beside the token's, to be locked. It is never removed: two processes
-    /// would hold the lock if one removed a file that the other is about to lock.
-    fn open_beside(&self, path: &Path, suffix: &str) -> io::Result<File> {
-        let mut options = private_files::writing();
-        options.create(true).truncate(false);
-        let open = || regular_file::open(&options, &beside(path, suffix));
-        match open() {
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                private_files::create_folder(folder(path))?;
-                open()
-            }
-            opened => opened,
-        }
-    }
-
     /// Acquires the lock for writing.
     fn lock(&self, path: &Path) -> Result<File, BoxError> {
-        let lock = self.open_beside(path, "lock").and_then(lock_file);
+        let lock = lock_files::lock(&beside(path, "lock"));
         lock.map_err(|error| self.io_error("could not be locked", error))
     }
 
@@ -317,25 +297,6 @@ struct Content {
     version: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     token: Option<Token>,
-}
-
-/// Locks a file. No process holds this lock for long, unless it was stopped meanwhile.
-fn lock_file(file: File) -> io::Result<File> {
-    let began = Instant::now();
-    loop {
-        match file.try_lock() {
-            Ok(()) => return Ok(file),
-            Err(TryLockError::WouldBlock) if began.elapsed() < LOCK_TIMEOUT => {
-                std::thread::sleep(Duration::from_millis(5));
-            }
-            Err(TryLockError::WouldBlock) => {
-                return Err(io::Error::other(
-                    "another process has held the lock for 5 seconds",
-                ));
-            }
-            Err(TryLockError::Error(error)) => return Err(error),
-        }
-    }
 }
 
 fn text(next: &StoredToken) -> Result<Zeroizing<Vec<u8>>, BoxError> {

@@ -45,10 +45,10 @@ impl FileTokenStore {
                 "`{name}` cannot be the folder of a program; use letters, digits, `-` and `_`"
             )));
         }
-        let base = choose_native_strategy().map_err(|_| {
+        let folder = state_folder().ok_or_else(|| {
             Error::usage("the user has no home folder; use FileTokenStore::new with a path")
         })?;
-        Ok(Self::new(app_folder(&base).join(name).join(FILE_NAME)))
+        Ok(Self::new(folder.join(name).join(FILE_NAME)))
     }
 
     /// Creates a store beside this one for another account of the same program: `token.work.json`
@@ -119,6 +119,12 @@ impl FileTokenStore {
         let extension = extension.map(|extension| format!(".{extension}"));
         (stem.unwrap_or_default(), extension.unwrap_or_default())
     }
+}
+
+/// The user's folder for what programs keep on this machine; none without a home folder.
+pub(in crate::token_store) fn state_folder() -> Option<PathBuf> {
+    let base = choose_native_strategy().ok()?;
+    Some(app_folder(&base))
 }
 
 /// The platform's folder for what a program keeps on this machine: what is stored must not roam to

@@ -5,6 +5,7 @@ use std::{
         net::UnixListener,
     },
     process::{Command, Stdio},
+    time::{Duration, Instant},
 };
 
 use crate::token_store::file_token_store::{
