@@ -43,6 +43,8 @@ macro_rules! paired {
 mod callbacks;
 #[path = "client/mod.rs"]
 mod client;
+#[cfg(feature = "keyring")]
+mod keyring_store;
 #[cfg(feature = "redis")]
 mod redis_connections;
 mod tasks;

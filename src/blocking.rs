@@ -42,6 +42,8 @@ mod callbacks;
 #[path = "client/mod.rs"]
 #[allow(clippy::duplicate_mod, reason = "compiled once per mode, on purpose")]
 mod client;
+#[cfg(feature = "keyring")]
+mod keyring_store;
 #[cfg(feature = "redis")]
 mod redis_connections;
 mod threads;

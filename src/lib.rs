@@ -110,6 +110,8 @@ pub mod google {
 pub use asynchronous::{AsyncRedis, AsyncRedisTokenStore};
 #[cfg(all(feature = "blocking", feature = "redis"))]
 pub use blocking::{Redis, RedisTokenStore};
+#[cfg(feature = "keyring")]
+pub use token_store::KeyringTokenStore;
 #[cfg(feature = "redis")]
 pub use token_store::SealingKeys;
 

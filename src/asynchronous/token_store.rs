@@ -213,7 +213,7 @@ impl AsyncTokenStore for FileTokenStore {
     }
 }
 
-async fn on_thread<T: Send + 'static>(
+pub(super) async fn on_thread<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, BoxError> + Send + 'static,
 ) -> Result<T, BoxError> {
     let done = tokio::task::spawn_blocking(work).await;

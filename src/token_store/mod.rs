@@ -5,6 +5,8 @@
 //! decided here.
 
 mod file_token_store;
+#[cfg(feature = "keyring")]
+pub(crate) mod keyring;
 mod lease;
 #[cfg_attr(unix, path = "private_files/unix.rs")]
 #[cfg_attr(not(unix), path = "private_files/other.rs")]
@@ -15,6 +17,8 @@ pub(crate) mod redis;
 mod stored_token;
 mod user_key;
 
+#[cfg(feature = "keyring")]
+pub use keyring::KeyringTokenStore;
 #[cfg(feature = "redis")]
 pub use redis::SealingKeys;
 pub use {

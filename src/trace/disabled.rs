@@ -49,6 +49,8 @@ pub(crate) fn revocation(_: &str, _: Option<&Error>) {}
 pub(crate) fn renewal_failed(_: &str, _: &Error) {}
 pub(crate) fn unauthorized(_: &str, _: &Error) {}
 pub(crate) fn update_failed(_: &Error) {}
+#[allow(dead_code, reason = "only the feature `keyring` needs it")]
+pub(crate) fn keyring_unusable(_: &str) {}
 pub(crate) fn token_loaded(_: &str) {}
 pub(crate) fn lease_wait(_: &str) {}
 pub(crate) fn lease_wait_ended(_: &str, _: Duration) {}

@@ -209,6 +209,15 @@ pub(crate) fn members_left_out(members: &[&str]) {
     }
 }
 
+/// Reports that a file is used, as the keyring is not usable.
+#[allow(dead_code, reason = "only the feature `keyring` needs it")]
+pub(crate) fn keyring_unusable(reason: &str) {
+    tracing::warn!(
+        name: "keyring_unusable", target: TARGET, reason,
+        "the keyring is not usable; the token is in the file that was set for this case"
+    );
+}
+
 /// Reports that the client uses the content of its store, which may be no token.
 pub(crate) fn token_loaded(client: &str) {
     tracing::debug!(
