@@ -180,6 +180,13 @@ fn examples_of_logins_stay_short() {
     }
 }
 
+#[test]
+fn the_store_in_sql_stays_short() {
+    let path = root().join("examples/sql_token_store/src/store.rs");
+    let lines = lines_of_code(&fs::read_to_string(path).expect("a file"));
+    assert!(lines < 60, "{lines} lines of code");
+}
+
 struct File {
     /// Below `src`, with `/`.
     path: String,
