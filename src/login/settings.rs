@@ -10,6 +10,7 @@ use crate::{
     oauth2::{
         authorization::request::AuthorizationRequest,
         endpoint::device_authorization::request::DeviceAuthorizationRequest, scope::Scope,
+        token::Token,
     },
     secret::Secret,
     wire::form::Form,
@@ -52,6 +53,7 @@ pub struct InteractiveLogin {
     pub(crate) on_prompt: Option<OnPrompt>,
     pub(crate) open: Option<Open>,
     pub(crate) is_quiet: bool,
+    pub(crate) accepts_narrower_scope: bool,
 }
 
 /// Method by which the user logs in.
@@ -72,6 +74,14 @@ impl InteractiveLogin {
     /// Sets the scope, instead of the client's.
     pub fn scope(mut self, scope: impl Into<Scope>) -> Self {
         self.scope = Some(scope.into());
+        self
+    }
+
+    /// Lets `ensure_login` use a token whose scope lacks some of the scope of this login. Otherwise
+    /// it logs the user in again, for both, unless the login of that token has asked for all of it
+    /// before.
+    pub fn accept_narrower_scope(mut self) -> Self {
+        self.accepts_narrower_scope = true;
         self
     }
 
@@ -182,6 +192,21 @@ impl InteractiveLogin {
     pub(crate) fn takes_posts(&self) -> bool {
         let mode = self.parameters.value("response_mode");
         mode.is_some_and(|mode| mode.expose_secret().starts_with("form_post"))
+    }
+
+    /// The scope that this login asks for, where the client's own is this one.
+    pub(crate) fn scope_or<'a>(&'a self, own: Option<&'a Scope>) -> Option<&'a Scope> {
+        self.scope.as_ref().or(own)
+    }
+
+    /// This login, for the scope that `token` has and the one that is asked for; none if a login
+    /// adds nothing to the token.
+    pub(crate) fn widened(&self, token: &Token, own: Option<&Scope>) -> Option<Self> {
+        if self.accepts_narrower_scope {
+            return None;
+        }
+        let scope = token.scope_of_next_login(self.scope_or(own)?)?;
+        Some(self.clone().scope(scope))
     }
 
     pub(crate) fn authorization_request(&self, redirect_uri: &str) -> AuthorizationRequest {

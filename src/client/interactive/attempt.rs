@@ -56,6 +56,14 @@ impl<'a> LoginAttempt<'a> {
         }
     }
 
+    /// The same attempt with other settings.
+    pub(super) fn with<'b>(self, settings: &'b InteractiveLogin) -> LoginAttempt<'b>
+    where
+        'a: 'b,
+    {
+        LoginAttempt { settings, ..self }
+    }
+
     /// Checks that a user can log in.
     pub(super) fn check(&self) -> Result<()> {
         let settings = self.settings;

@@ -48,6 +48,12 @@ impl OAuth2Client {
     /// lease of the store meanwhile, and the others wait for its token. So do several tasks or
     /// threads of one client.
     ///
+    /// If the token is known to lack some of the scope of `login`, the user logs in again, for that
+    /// scope and the one that the token has;
+    /// [`accept_narrower_scope`](InteractiveLogin::accept_narrower_scope) turns that off. Where the
+    /// server has granted less than was asked for, it is not asked again: the scope that a login has
+    /// asked for is stored with its token, as the member `login_scope`.
+    ///
     #[doc = by_mode!(
         "The time that it takes is limited by the login's own timeout.",
         "The time that it takes is limited by the login's own timeout. If it is dropped, no port, \
@@ -67,16 +73,18 @@ impl OAuth2Client {
         let deadline = Deadline::after(login.browser_timeout());
         let mut attempt = LoginAttempt::new(self, &login);
         let live = self.session.live_outside_hook("ensure_login")?;
+        let own = live.shared.settings.client.scope();
         let usable = self.session.ensure_active_token().await;
         match usable {
-            Ok(token) => return Ok(token),
+            Ok(token) if login.widened(&token, own).is_none() => return Ok(token),
+            Ok(_) => {}
             Err(error) if error.needs_login() || is_held(&error) => {}
             Err(error) => return Err(error),
         }
         attempt.check()?;
         loop {
             if let Some(permit) = self.permit(&live, &login).await? {
-                let token = self.log_in_once(&mut attempt).await;
+                let token = self.log_in_once(attempt, &login).await;
                 if let Some((sync, lease)) = permit.lease {
                     sync.release(Some(lease)).await;
                 }
@@ -92,7 +100,10 @@ impl OAuth2Client {
                 .surface
                 .tick(|| LoginPrompt::WaitingForOther { left });
             sleep(STORE_INTERVAL).await;
-            if let Some(token) = self.stored().await? {
+            let stored = self.stored().await?;
+            if let Some(token) = stored
+                && login.widened(&token, own).is_none()
+            {
                 return Ok(token);
             }
         }
@@ -114,22 +125,39 @@ impl OAuth2Client {
         self.session.live_outside_hook("login")?;
         let mut attempt = LoginAttempt::new(self, &login);
         attempt.check()?;
-        let login = attempt.run().await?;
-        self.kept(&login).await?;
-        Ok(login)
+        let mut completed = attempt.run().await?;
+        completed.token = self.kept(&completed, &login).await?;
+        Ok(completed)
     }
 
-    async fn log_in_once(&self, attempt: &mut LoginAttempt<'_>) -> Result<Token> {
+    async fn log_in_once(
+        &self,
+        attempt: LoginAttempt<'_>,
+        login: &InteractiveLogin,
+    ) -> Result<Token> {
         // Another process may have logged the user in a moment ago.
-        if let Some(token) = self.stored().await? {
-            return Ok(token);
+        let stored = self.stored().await?;
+        let live = self.session.live()?;
+        let mut wider = None;
+        if let Some(token) = stored {
+            wider = login.widened(&token, live.shared.settings.client.scope());
+            if wider.is_none() {
+                return Ok(token);
+            }
         }
-        let login = attempt.run().await?;
-        self.kept(&login).await
+        let login = wider.as_ref().unwrap_or(login);
+        let completed = attempt.with(login).run().await?;
+        self.kept(&completed, login).await
     }
 
-    async fn kept(&self, login: &Login) -> Result<Token> {
-        let token = login.client.token().unwrap_or_else(|| login.token.clone());
+    /// Keeps the token of a login that was completed, and notes the scope that was asked for.
+    async fn kept(&self, completed: &Login, login: &InteractiveLogin) -> Result<Token> {
+        let live = self.session.live()?;
+        let token = completed.client.token();
+        let mut token = token.unwrap_or_else(|| completed.token.clone());
+        if let Some(scope) = login.scope_or(live.shared.settings.client.scope()) {
+            token = token.with_login_scope(scope);
+        }
         self.session.keep(token).await
     }
 

@@ -38,6 +38,7 @@ impl Token {
         members.remove("issued_at");
         members.remove("refresh_parameters");
         members.remove(CERTIFICATE);
+        members.remove("login_scope");
         note_expiry(&mut members, now);
         // The server's clock may differ from ours, so relative times take precedence.
         let expires_at = expires_in

@@ -2,6 +2,8 @@
 
 pub(crate) mod bearer;
 pub(crate) mod date;
+#[cfg(feature = "login")]
+mod login_scope;
 pub(crate) mod members;
 pub(crate) mod refresh;
 mod refresh_expiry;

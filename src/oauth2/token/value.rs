@@ -97,7 +97,7 @@ impl Token {
         })
     }
 
-    fn change_rest(&mut self, change: impl FnOnce(&mut Rest)) {
+    pub(super) fn change_rest(&mut self, change: impl FnOnce(&mut Rest)) {
         let members = self.members_mut();
         let mut rest = members.rest.take().map_or_else(Rest::default, |rest| *rest);
         change(&mut rest);

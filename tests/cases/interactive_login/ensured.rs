@@ -145,3 +145,93 @@ async fn a_wait_for_the_login_of_another_process_times_out() -> TestResult {
     drop(other);
     Ok(())
 }
+
+/// A server that grants `granted`, and a browser that notes the scopes that are asked for.
+fn granting(granted: Option<&'static str>) -> (Server, InteractiveLogin, Arc<Mutex<Vec<String>>>) {
+    let server = Server::start(move |_: &Request| {
+        let mut answer = tokens(1, 600);
+        answer["scope"] = granted.into();
+        Reply::json(200, answer)
+    });
+    let scopes = Arc::new(Mutex::new(Vec::new()));
+    let noted = scopes.clone();
+    let login = Shown::default().login(move |url| {
+        let scope = asked(url).remove("scope").unwrap_or_default();
+        noted.lock().unwrap().push(scope);
+        visited(&callback(url, "c"));
+    });
+    (server, login, scopes)
+}
+
+fn token_for(scope: Option<&str>) -> Token {
+    let token = serde_json::json!({"access_token": "t0", "expires_in": 600, "scope": scope});
+    serde_json::from_value(token).unwrap()
+}
+
+#[maybe_async]
+#[test]
+async fn a_token_without_a_scope_that_is_asked_for_leads_to_one_login_for_both() -> TestResult {
+    // The server grants less than it is asked for, or says nothing about it.
+    for granted in [Some("read"), None] {
+        let (server, login, scopes) = granting(granted);
+        let folder = Folder::new(&format!("scopes-{}", granted.is_some()));
+        let client = || {
+            command_line(&server)
+                .token_store(FileTokenStore::new(folder.file("token.json")))
+                .build()
+        };
+        let first = client()?;
+        let token = first.ensure_login(login.clone().scope("read")).await?;
+        assert_eq!(access_token(&token), "t1");
+        first.close().await?;
+        for (scope, asked) in [
+            ("read", None),
+            ("write read", Some("write read")),
+            // It was asked for before, and asking again changes nothing.
+            ("write", None),
+            ("read write", None),
+            ("admin write", Some("admin write read")),
+            ("admin", None),
+            ("", None),
+        ] {
+            scopes.lock().unwrap().clear();
+            let next = client()?;
+            next.ensure_login(login.clone().scope(scope)).await?;
+            next.close().await?;
+            let found = scopes.lock().unwrap().clone();
+            assert_eq!(
+                found,
+                asked.into_iter().collect::<Vec<_>>(),
+                "{granted:?}: {scope}"
+            );
+        }
+    }
+    Ok(())
+}
+
+#[maybe_async]
+#[test]
+async fn a_token_of_an_unknown_scope_or_that_may_be_narrower_needs_no_login() -> TestResult {
+    for (scope, accepts, is_asked) in [
+        (Some("read"), false, true),
+        (Some("read"), true, false),
+        (Some("write read"), false, false),
+        (None, false, false),
+    ] {
+        let (server, login, scopes) = granting(None);
+        // The scope is the client's here.
+        let client = command_line(&server).scope("read write");
+        let client = client.token(token_for(scope)).build()?;
+        let login = match accepts {
+            true => login.accept_narrower_scope(),
+            false => login,
+        };
+        let token = client.ensure_login(login).await?;
+        let expected = if is_asked { "t1" } else { "t0" };
+        assert_eq!(access_token(&token), expected, "{scope:?} {accepts}");
+        let asked = scopes.lock().unwrap().clone();
+        let expected: &[&str] = if is_asked { &["read write"] } else { &[] };
+        assert_eq!(asked, expected, "{scope:?} {accepts}");
+    }
+    Ok(())
+}
