@@ -1,6 +1,8 @@
 //! The login of a command line on a terminal: through the browser, by a pasted address, on another
 //! device, and of many processes that start at once.
 
+mod tmux;
+
 use std::{
     env, fs,
     path::Path,
@@ -57,22 +59,44 @@ impl Program {
 
     /// It runs in a session without a browser and without the device flow, unless `set` has them.
     fn run(&self, mode: &str, terminal: &Terminal, set: &[(&str, &str)]) -> Child {
-        let mut command = Command::new(env::current_exe().unwrap());
-        command
-            .args(["--ignored", "--exact", "command_line::program_of_its_own"])
-            .arg("--nocapture");
+        let [program, arguments @ ..] = Self::command();
+        let mut command = Command::new(program);
+        command.args(arguments);
         for name in SESSION {
             command.env_remove(name);
         }
-        command
-            .env("MODE", mode)
-            .env("CLIENT", &self.client)
-            .env("TOKEN_FILE", self.folder.file("token.json"))
-            .env("NOTE", self.note())
-            .env("TERM", "xterm")
-            .envs(set.iter().copied());
+        command.env("TERM", "xterm").envs(self.variables(mode, set));
         terminal.attach(&mut command);
         command.spawn().unwrap()
+    }
+
+    fn command() -> [String; 5] {
+        let program = env::current_exe().unwrap().display().to_string();
+        let test = "command_line::program_of_its_own";
+        let [ignored, exact, nocapture] = ["--ignored", "--exact", "--nocapture"];
+        [
+            program,
+            ignored.into(),
+            exact.into(),
+            test.into(),
+            nocapture.into(),
+        ]
+    }
+
+    /// Variables that the program reads, and those of the session.
+    fn variables(&self, mode: &str, set: &[(&str, &str)]) -> Vec<(String, String)> {
+        let token_file = self.folder.file("token.json").display().to_string();
+        let note = self.note().display().to_string();
+        let own = [
+            ("MODE", mode),
+            ("CLIENT", &self.client),
+            ("TOKEN_FILE", &token_file),
+            ("NOTE", &note),
+        ];
+        own.iter()
+            .chain(set)
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect()
     }
 
     fn note(&self) -> std::path::PathBuf {
