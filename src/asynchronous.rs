@@ -13,6 +13,7 @@ use maybe_async::must_be_async as maybe_async;
 use crate::{
     error::{BoxError, Error, Result},
     lifecycle::update::TokenUpdate,
+    oauth2::token::Token,
     oidc::LogoutToken,
     secret::Secret,
     token_store::UserKey,
@@ -50,6 +51,7 @@ mod redis_connections;
 mod tasks;
 mod token_store;
 mod user_store;
+use callbacks::{identity_source, subject_source};
 #[cfg(feature = "login")]
 pub use client::interactive::*;
 #[cfg(feature = "redis")]
@@ -121,6 +123,8 @@ type UpdateHook = Arc<dyn Fn(TokenUpdate) -> BoxFuture<()> + Send + Sync>;
 type Sign = Arc<dyn Fn(Vec<u8>) -> BoxFuture<Vec<u8>> + Send + Sync>;
 type LogoutTokenIds = Arc<dyn Fn(LogoutToken) -> BoxFuture<bool> + Send + Sync>;
 type Assert = Arc<dyn Fn() -> BoxFuture<Secret> + Send + Sync>;
+type FetchSubject = Arc<dyn Fn() -> BoxFuture<Token> + Send + Sync>;
+type FetchAssertion = Arc<dyn Fn(Option<String>) -> BoxFuture<Secret> + Send + Sync>;
 type BoxFuture<T> = Pin<Box<dyn Future<Output = Result<T, BoxError>> + Send>>;
 
 /// `with` of a client, with a doc example from a file.

@@ -12,6 +12,7 @@ use maybe_async::must_be_sync as maybe_async;
 use crate::{
     error::{BoxError, Error, Result},
     lifecycle::update::TokenUpdate,
+    oauth2::token::Token,
     oidc::LogoutToken,
     secret::Secret,
     token_store::UserKey,
@@ -49,6 +50,7 @@ mod redis_connections;
 mod threads;
 mod token_store;
 mod user_store;
+use callbacks::{identity_source, subject_source};
 #[cfg(feature = "login")]
 pub use client::interactive::*;
 #[cfg(feature = "redis")]
@@ -125,6 +127,8 @@ type UpdateHook = Arc<dyn Fn(TokenUpdate) -> Result<(), BoxError> + Send + Sync>
 type Sign = Arc<dyn Fn(Vec<u8>) -> Result<Vec<u8>, BoxError> + Send + Sync>;
 type LogoutTokenIds = Arc<dyn Fn(LogoutToken) -> Result<bool, BoxError> + Send + Sync>;
 type Assert = Arc<dyn Fn() -> Result<Secret, BoxError> + Send + Sync>;
+type FetchSubject = Arc<dyn Fn() -> Result<Token, BoxError> + Send + Sync>;
+type FetchAssertion = Arc<dyn Fn(Option<String>) -> Result<Secret, BoxError> + Send + Sync>;
 
 /// `with` of a client, with a doc example from a file.
 macro_rules! scoped {

@@ -4,12 +4,13 @@ use std::{future::Future, pin::Pin, sync::Arc};
 
 use crate::{
     asynchronous::{
-        Assert, BoxFuture, Sign, UpdateHook,
-        client::{AsyncAssertionClientBuilder, AsyncOAuth2ClientBuilder},
+        Assert, BoxFuture, FetchAssertion, FetchSubject, Sign, UpdateHook,
+        client::{AsyncAssertionClientBuilder, AsyncOAuth2Client, AsyncOAuth2ClientBuilder},
     },
     error::{BoxError, Result},
     jose::ExternalKey,
     lifecycle::update::TokenUpdate,
+    oauth2::{client_auth::federated::FederatedAssertion, grant::id_jag::IdJag},
     oidc::LogoutToken,
     secret::Secret,
 };
@@ -245,6 +246,37 @@ impl AsyncOAuth2ClientBuilder {
     {
         self.openid.logout_token_ids = Some(Arc::new(move |token| Box::pin(is_new(token))));
         self
+    }
+}
+
+/// The token of `client`, whenever one is needed.
+pub(super) fn subject_source(client: AsyncOAuth2Client) -> FetchSubject {
+    Arc::new(move || {
+        let client = client.clone();
+        Box::pin(async move { Ok(client.ensure_active_token().await?) })
+    })
+}
+
+/// Assertions of the server of `client` about its user.
+pub(super) fn identity_source(client: AsyncOAuth2Client, grant: IdJag) -> FetchAssertion {
+    Arc::new(move |issuer| {
+        let (client, grant) = (client.clone(), grant.clone());
+        Box::pin(async move { Ok(client.identity_assertion(grant, issuer).await?) })
+    })
+}
+
+impl AsyncOAuth2ClientBuilder {
+    /// Calls `make`, a closure or an async closure, for a new client assertion for each request, at
+    /// every endpoint: for a JWT of a platform that an async function fetches. Other sources are in
+    /// [`FederatedAssertion`]. [`MakeAssertion`] has an example with captured values.
+    ///
+    /// The future of an async closure is dropped at the end of the timeout. Calls of the same client
+    /// within it are errors if they would wait for the assertion itself.
+    ///
+    /// [RFC 7523 section 2.2](https://www.rfc-editor.org/rfc/rfc7523#section-2.2)
+    pub fn client_assertion<Kind>(mut self, make: impl MakeAssertion<Kind>) -> Self {
+        self.tokens.workload.assert = Some(make.into_assert());
+        self.token_endpoint_auth_method(FederatedAssertion::by_callback())
     }
 }
 

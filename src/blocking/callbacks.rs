@@ -3,10 +3,14 @@
 use std::sync::Arc;
 
 use crate::{
-    blocking::client::{AssertionClientBuilder, OAuth2ClientBuilder},
+    blocking::{
+        FetchAssertion, FetchSubject,
+        client::{AssertionClientBuilder, OAuth2Client, OAuth2ClientBuilder},
+    },
     error::{BoxError, Result},
     jose::ExternalKey,
     lifecycle::update::TokenUpdate,
+    oauth2::{client_auth::federated::FederatedAssertion, grant::id_jag::IdJag},
     oidc::LogoutToken,
     secret::Secret,
 };
@@ -115,6 +119,34 @@ impl OAuth2ClientBuilder {
     ) -> Self {
         self.openid.logout_token_ids = Some(Arc::new(is_new));
         self
+    }
+}
+
+/// The token of `client`, whenever one is needed.
+pub(super) fn subject_source(client: OAuth2Client) -> FetchSubject {
+    Arc::new(move || Ok(client.ensure_active_token()?))
+}
+
+/// Assertions of the server of `client` about its user.
+pub(super) fn identity_source(client: OAuth2Client, grant: IdJag) -> FetchAssertion {
+    Arc::new(move |issuer| Ok(client.identity_assertion(grant.clone(), issuer)?))
+}
+
+impl OAuth2ClientBuilder {
+    /// Calls `make` for a new client assertion for each request, at every endpoint: for a JWT of a
+    /// platform. Other sources are in [`FederatedAssertion`].
+    ///
+    /// It is called on a thread of its own, and waited for until the client's timeout; the thread ends
+    /// when it returns, so it needs a timeout of its own. Calls of the same client within it are errors
+    /// if they would wait for the assertion itself.
+    ///
+    /// [RFC 7523 section 2.2](https://www.rfc-editor.org/rfc/rfc7523#section-2.2)
+    pub fn client_assertion(
+        mut self,
+        make: impl Fn() -> Result<Secret, BoxError> + Send + Sync + 'static,
+    ) -> Self {
+        self.tokens.workload.assert = Some(Arc::new(make));
+        self.token_endpoint_auth_method(FederatedAssertion::by_callback())
     }
 }
 

@@ -2,6 +2,7 @@
 //! first was certainly not processed.
 
 mod clock;
+mod completion;
 mod google;
 mod push;
 
@@ -10,13 +11,13 @@ use std::time::{Duration, Instant};
 use reqwest::StatusCode;
 
 use super::{
-    Assert, Sign, boxed, in_callback, in_span, is_in_callback, maybe_async, settings::Identity,
-    shared::Shared, sleep, waiting::Waiting, with_timeout,
+    boxed, in_span, maybe_async, settings::Identity, shared::Shared, sleep, waiting::Waiting,
 };
 use crate::{
-    error::{Error, ErrorCode, Result},
+    error::{Error, ErrorCode, ErrorKind, Result},
     lifecycle::{single_flight::Claim, slot::Slot},
     oauth2::{
+        assertion::expired,
         client::RegisteredClient,
         endpoint::{
             device_authorization::{
@@ -27,7 +28,7 @@ use crate::{
             introspection_jwt::IntrospectionResponse,
         },
         grant::{Grant, device_code::DeviceCode},
-        request::{EndpointRequest, Outstanding},
+        request::EndpointRequest,
         response::EndpointResponse,
         token::Token,
     },
@@ -295,6 +296,10 @@ impl EndpointCall<'_> {
                 corrects_clock = false;
                 continue;
             }
+            let error = match error.kind() {
+                ErrorKind::Server => error.advised(expired::advice(&request)),
+                _ => error,
+            };
             if !repetition.is_certain(&error) || attempt == ATTEMPTS {
                 return Err(repetition.classify(error));
             }
@@ -313,48 +318,6 @@ impl EndpointCall<'_> {
     }
 }
 
-#[maybe_async]
-impl EndpointCall<'_> {
-    /// Completes a request by the user's own code, within `limit`.
-    async fn complete(
-        &self,
-        request: &mut EndpointRequest,
-        outstanding: Outstanding,
-        limit: Duration,
-    ) -> Result<()> {
-        let settings = &self.shared.settings;
-        let marks = [self.slot.id(), self.slot.completing()];
-        if is_in_callback(self.slot.completing()) {
-            return Err(Error::reentrant("a request that needs the callback"));
-        }
-        match outstanding {
-            Outstanding::Signature(_, input) => {
-                let sign = configured(settings.sign.as_ref(), "signer")?.clone();
-                let message = input.as_bytes().to_vec();
-                let signature = with_timeout(limit, move || signature(sign, message, marks)).await;
-                request.sign(&signature.unwrap_or_else(|| Err(too_late(SIGNER)))?)
-            }
-            Outstanding::Assertion(_) => {
-                let assert = configured(settings.assert.as_ref(), "assertion")?.clone();
-                let assertion = with_timeout(limit, move || assertion(assert, marks)).await;
-                request.assert(assertion.unwrap_or_else(|| Err(too_late(ASSERTION)))?)
-            }
-        }
-    }
-}
-
-#[maybe_async]
-async fn signature(sign: Sign, message: Vec<u8>, marks: [usize; 2]) -> Result<Vec<u8>> {
-    let signature = in_callback(&marks, move || sign(message)).await;
-    signature.map_err(|error| Error::failed_in(SIGNER, error))
-}
-
-#[maybe_async]
-async fn assertion(assert: Assert, marks: [usize; 2]) -> Result<Secret> {
-    let assertion = in_callback(&marks, move || assert()).await;
-    assertion.map_err(|error| Error::failed_in(ASSERTION, error))
-}
-
 /// Whether the server does not know the client any longer, or not its secret.
 fn is_unknown_client(error: &Error) -> bool {
     let status = error.status();
@@ -363,15 +326,4 @@ fn is_unknown_client(error: &Error) -> bool {
             status,
             Some(StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED)
         )
-}
-
-const SIGNER: &str = "the signer";
-const ASSERTION: &str = "the function that makes the assertion";
-
-fn too_late(what: &'static str) -> Error {
-    Error::failed_in(what, "it timed out".into())
-}
-
-fn configured<'a, T>(callback: Option<&'a T>, name: &str) -> Result<&'a T> {
-    callback.ok_or_else(|| Error::usage(format!("there is no {name}; set it on the builder")))
 }

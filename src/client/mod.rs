@@ -4,10 +4,11 @@
 //! decisions are made in `lifecycle`, without I/O; the clients carry them out.
 
 use super::{
-    Assert, LogoutTokenIds, Sign, Signal, Store, UpdateHook, UserStore, boxed, execute, http,
-    http_client, in_callback, in_span, is_in_callback, maybe_async, read_capped, require_runtime,
-    run_blocking, run_detached_for, run_in_background, run_to_completion, side_by_side, sleep,
-    spawn_and_forget, with_stall_limit, with_timeout,
+    Assert, FetchAssertion, FetchSubject, LogoutTokenIds, Sign, Signal, Store, UpdateHook,
+    UserStore, boxed, execute, http, http_client, identity_source, in_callback, in_span,
+    is_in_callback, maybe_async, read_capped, require_runtime, run_blocking, run_detached_for,
+    run_in_background, run_to_completion, side_by_side, sleep, spawn_and_forget, subject_source,
+    with_stall_limit, with_timeout,
 };
 
 mod assertion;
@@ -17,6 +18,7 @@ mod delivery;
 mod device;
 mod documents;
 mod endpoint_call;
+mod exchange;
 mod gate;
 #[cfg(feature = "login")]
 pub(crate) mod interactive;

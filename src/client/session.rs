@@ -1,6 +1,7 @@
 //! Inside of every client with a token: a handle that can be closed, on a slot that may be shared, on
 //! shared connections and settings.
 
+mod dependents;
 mod grants;
 mod handle;
 
@@ -183,7 +184,17 @@ impl Session {
         live.slot = slot.clone();
         live.kind.grants.set(grant);
         live.shared.tell_dropped();
+        let kind = live.kind.clone();
+        drop(state);
+        kind.dependents.forget();
         Ok(slot)
+    }
+
+    /// Makes `dependent` forget its token when this handle has another login.
+    pub(super) fn add_dependent(&self, dependent: &Self) {
+        if let Ok(live) = self.live() {
+            live.kind.dependents.add(dependent);
+        }
     }
 
     /// Points the handle to a slot without a token.

@@ -76,6 +76,13 @@ impl Transport {
         self.settings.timeout
     }
 
+    /// Trusts a host that the platform names.
+    pub(super) fn trust(&self, url: &Url) {
+        if let Some(guard) = &self.settings.guard {
+            guard.trust(url);
+        }
+    }
+
     /// Creates an API call, which [`send`](Self::send) sends.
     #[inline]
     pub(super) fn request(&self, method: Method, url: impl IntoUrl) -> http::RequestBuilder {

@@ -40,6 +40,7 @@ pub use {
     client_auth::{
         ClientAuth,
         certificate::{certified_key::certificate_thumbprint, value::ClientCertificate},
+        federated::FederatedAssertion,
         jwt::{ClientSecretJwt, PrivateKeyJwt},
         mtls::{SelfSignedTlsClientAuth, TlsClientAuth},
         none::{NoClientAuthentication, PublicClient},
@@ -63,11 +64,15 @@ pub use {
     },
     grant::{
         Grant, authorization_code::AuthorizationCode, client_credentials::ClientCredentials,
-        device_code::DeviceCode, extension::ExtensionGrant, jwt_bearer::JwtBearer,
-        password::Password, refresh_token::RefreshToken,
+        device_code::DeviceCode, extension::ExtensionGrant, federated::FederatedGrant,
+        id_jag::IdJag, jwt_bearer::JwtBearer, password::Password, refresh_token::RefreshToken,
+        token_exchange::TokenExchange, token_type::TokenTypeIdentifier,
     },
     hook::{Hook, ProtectedRequest},
-    provider::{fixes as compliance, google::ServiceAccount, refresh::refresh_needs_scope},
+    provider::{
+        entra::EntraWorkloadIdentity, fixes as compliance, google::ServiceAccount,
+        refresh::refresh_needs_scope,
+    },
     request::{EndpointRequest, TokenRequest},
     response::EndpointResponse,
     scope::Scope,

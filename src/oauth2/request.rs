@@ -3,8 +3,10 @@
 //! [RFC 6749 section 3](https://www.rfc-editor.org/rfc/rfc6749#section-3)
 
 mod call;
+mod outstanding;
 mod token_request;
 
+pub(crate) use outstanding::{AssertionSource, Exchange, Outstanding, SourceRead, SubjectKind};
 pub use token_request::TokenRequest;
 
 use std::{
@@ -21,7 +23,6 @@ use url::Url;
 use crate::{
     clock::{Clock, ClockOffset},
     error::{Error, Result},
-    jose::SigningInput,
     oauth2::{client::ClientRegistration, server::AuthorizationServer},
     secret::Secret,
     wire::{form::Form, secure_url::without_query},
@@ -63,18 +64,13 @@ pub struct EndpointRequest {
     /// The parameters of a token request that a refresh of the token repeats.
     refresh_parameters: Form,
     outstanding: VecDeque<Outstanding>,
+    /// Whether a platform or another server has made an assertion in the form.
+    has_foreign_assertion: bool,
+    /// What a token that is exchanged has to be.
+    exchange: Option<Box<Exchange>>,
     advice: Option<&'static str>,
     /// The name of the endpoint in the metadata of the server.
     endpoint: &'static str,
-}
-
-/// Missing parameter that the caller or an external key has to supply, with its name.
-#[derive(Clone)]
-pub(crate) enum Outstanding {
-    /// A token to be signed by an external key.
-    Signature(Cow<'static, str>, SigningInput),
-    /// An assertion from the caller.
-    Assertion(Cow<'static, str>),
 }
 
 const JSON: &str = "application/json";
@@ -106,6 +102,8 @@ impl EndpointRequest {
             clock_offset: ClockOffset::default(),
             refresh_parameters: Form::new(),
             outstanding: VecDeque::new(),
+            has_foreign_assertion: false,
+            exchange: None,
             advice: None,
             endpoint,
         }
@@ -241,65 +239,6 @@ impl EndpointRequest {
     /// The parameters, mutably.
     pub fn form_mut(&mut self) -> &mut Form {
         &mut self.form
-    }
-
-    /// Adds a token as the parameter `name`, to be signed by the
-    /// [`external_key`](ClientRegistration::external_key).
-    pub fn sign_externally(&mut self, name: impl Into<Cow<'static, str>>, input: SigningInput) {
-        self.outstanding
-            .push_back(Outstanding::Signature(name.into(), input));
-    }
-
-    /// The next input to be signed externally before the request can be sent. Clients do so with
-    /// their `signer`. With another HTTP library, pass each signature to [`sign`](Self::sign) until
-    /// this returns none.
-    pub fn unsigned(&self) -> Option<&SigningInput> {
-        match self.outstanding()? {
-            Outstanding::Signature(_, input) => Some(input),
-            Outstanding::Assertion(_) => None,
-        }
-    }
-
-    /// Adds the signature of the input that [`unsigned`](Self::unsigned) returns.
-    ///
-    /// # Errors
-    ///
-    /// If it is not a signature by the algorithm of the external key.
-    pub fn sign(&mut self, signature: &[u8]) -> Result<()> {
-        let Some(Outstanding::Signature(name, input)) = self.outstanding.front() else {
-            return Ok(());
-        };
-        let signature = match self.registration.external_key() {
-            Some(key) => key.signature(signature)?,
-            None => signature.to_vec(),
-        };
-        self.form
-            .set(name.clone(), input.with_signature(&signature));
-        self.outstanding.pop_front();
-        Ok(())
-    }
-
-    /// Adds an assertion from the caller.
-    #[allow(dead_code, reason = "only assertion clients have such a callback")]
-    pub(crate) fn assert(&mut self, assertion: Secret) -> Result<()> {
-        if assertion.is_empty() {
-            return Err(Error::usage(
-                "the assertion that the callback returned is empty",
-            ));
-        }
-        if let Some(Outstanding::Assertion(name)) = self.outstanding.pop_front() {
-            self.form.set(name, assertion);
-        }
-        Ok(())
-    }
-
-    pub(crate) fn outstanding(&self) -> Option<&Outstanding> {
-        self.outstanding.front()
-    }
-
-    pub(crate) fn assert_later(&mut self, name: &'static str) {
-        self.outstanding
-            .push_back(Outstanding::Assertion(name.into()));
     }
 
     pub(crate) fn refresh_parameters(&self) -> &Form {

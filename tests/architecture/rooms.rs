@@ -33,6 +33,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "request",
             "oauth1",
             "oauth2",
+            "exchange",
             "registration",
             "users",
             "assertion",

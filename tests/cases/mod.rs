@@ -63,8 +63,10 @@ pub mod device;
 mod discovery;
 #[cfg(feature = "tracing")]
 mod events;
+mod exchange;
 mod fapi;
 mod faults;
+mod federated;
 mod github_apps;
 mod google;
 mod grants;

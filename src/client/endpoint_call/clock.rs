@@ -36,7 +36,7 @@ impl EndpointCall<'_> {
             Some(ErrorCode::InvalidGrant) => has(&"assertion"),
             _ => false,
         };
-        if !may_be_the_time {
+        if !may_be_the_time || request.has_foreign_assertion() {
             return false;
         }
         let date = error

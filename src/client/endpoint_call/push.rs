@@ -6,7 +6,8 @@ use std::time::Instant;
 
 use super::{
     super::{is_in_callback, maybe_async, with_timeout},
-    EndpointCall, Repetition, SIGNER, configured, signature, too_late,
+    EndpointCall, Repetition,
+    completion::{SIGNER, configured, signature, too_late},
 };
 use crate::{
     error::{Error, Result},

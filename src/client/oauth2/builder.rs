@@ -45,6 +45,8 @@ paired! {
         pub(in super::super) authentication: Authentication,
         pub(in super::super) token_endpoint_method: Method,
         pub(in super::super) grant: Option<Arc<dyn Grant>>,
+        /// The client of whose token that of this one is made.
+        pub(in super::super) source: Option<TokenSource>,
         /// The registration by which the client is known to the server.
         pub(in super::super) registered: Option<Box<RegisteredClient>>,
         pub(in super::super::super) tokens: TokenSettings,
@@ -54,6 +56,13 @@ paired! {
         pub(in super::super) authorization: AuthorizationSettings,
         pub(in super::super) introspection: IntrospectionRules,
     }
+}
+
+/// Client of whose token that of another one is made.
+pub(in super::super) struct TokenSource {
+    pub(in super::super) session: Session,
+    /// Whether the grant sends its token.
+    pub(in super::super) is_used: bool,
 }
 
 impl OAuth2ClientBuilder {
@@ -72,6 +81,7 @@ impl OAuth2ClientBuilder {
             authentication: Authentication::default(),
             token_endpoint_method: Method::POST,
             grant: None,
+            source: None,
             registered: None,
             tokens: TokenSettings::new(),
             http: HttpSettings::new(),
@@ -293,6 +303,9 @@ impl OAuth2ClientBuilder {
         let follow = Follow::Bearer(self.tokens.placement);
         let transport = self.http.transport(follow, guard)?;
         let session = Session::new(settings, transport, self.tokens.token, self.grant);
+        if let Some(source) = self.source {
+            source.session.add_dependent(&session);
+        }
         Ok(OAuth2Client::new(session))
     }
 }

@@ -57,6 +57,10 @@ impl OAuth2ClientBuilder {
         settings.clock_offset = self.authorization.clock_offset();
         settings.authorization = self.authorization.clone();
         settings.introspection = self.introspection.clone();
+        if self.source.is_some() {
+            // The other client has the login, and this one's token is made anew.
+            settings.rules.use_refresh_tokens = false;
+        }
         settings.token_endpoint_method = self.token_endpoint_method.clone();
         Ok(settings)
     }
@@ -68,6 +72,7 @@ impl OAuth2ClientBuilder {
             problems.add("client_id", "is empty");
         }
         self.check_registered(server, problems);
+        self.check_source(problems);
         if client.client_secret().is_some_and(Secret::is_empty) {
             problems.add(
                 "client_secret",
@@ -161,6 +166,32 @@ impl OAuth2ClientBuilder {
                     registered.token_endpoint_auth_method()
                 ),
             );
+        }
+    }
+
+    /// Notes what does not fit a token that is made of that of another client.
+    fn check_source(&self, problems: &mut Problems) {
+        let Some(source) = &self.source else {
+            return;
+        };
+        if !source.is_used {
+            problems.add(
+                "exchanged_from",
+                "has an exchange with a subject token of its own; begin with \
+                 TokenExchange::of_client or of_id_token",
+            );
+        }
+        for (name, is_set) in [
+            ("token_store", self.tokens.store.is_some()),
+            ("token", self.tokens.token.is_some()),
+        ] {
+            if is_set {
+                problems.add(
+                    name,
+                    "cannot be set, as the token is made of that of another client, which may have \
+                     another user by then",
+                );
+            }
         }
     }
 

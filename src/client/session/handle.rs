@@ -11,6 +11,7 @@ use super::{
         spawn_and_forget,
         waiting::{Deadline, Waiting},
     },
+    dependents::Dependents,
     grants::Grants,
 };
 use crate::{
@@ -47,6 +48,7 @@ pub(super) struct HandleKind {
     pub(super) user: Option<UserId>,
     pub(super) gate: Gate,
     pub(super) grants: Grants,
+    pub(super) dependents: Dependents,
 }
 
 impl Handle {

@@ -13,5 +13,5 @@ pub(super) use {
     http::{HttpSettings, http_settings, timeout_with_renewal},
     problems::Problems,
     session::{Authentication, Identity, OpenIdSettings, Settings},
-    token::{TokenSettings, token_settings},
+    token::{TokenSettings, WorkloadSettings, token_settings},
 };

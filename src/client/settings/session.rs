@@ -6,7 +6,7 @@ use reqwest::{Method, Url};
 
 use super::{
     super::{Assert, LogoutTokenIds, Sign, Store, UpdateHook, UserStore},
-    AuthorizationSettings, DiscoverySettings, HttpSettings, TokenSettings,
+    AuthorizationSettings, DiscoverySettings, HttpSettings, TokenSettings, WorkloadSettings,
 };
 use crate::{
     clock::{Clock, ClockOffset},
@@ -66,6 +66,7 @@ pub(in super::super) struct Settings {
     pub(in super::super) assert: Option<Assert>,
     /// Google's credentials, by which tokens are obtained in several steps.
     pub(in super::super) google: Option<Box<ApplicationDefault>>,
+    pub(in super::super) workload: WorkloadSettings,
     pub(in super::super) clock: Clock,
     /// Difference of the server's clock, for what is signed.
     pub(in super::super) clock_offset: ClockOffset,
@@ -139,6 +140,7 @@ impl Settings {
             sign: tokens.sign.clone(),
             assert: None,
             google: None,
+            workload: tokens.workload.clone(),
             clock: http.clock.clone(),
             clock_offset: ClockOffset::default(),
             openid: OpenIdSettings::default(),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{
-    super::{Sign, Store, UpdateHook, UserStore},
+    super::{Assert, FetchAssertion, FetchSubject, Sign, Store, UpdateHook, UserStore},
     problems::Problems,
 };
 use crate::{
@@ -29,6 +29,18 @@ pub(in super::super::super) struct TokenSettings {
     pub(in super::super::super) store: Option<Store>,
     pub(in super::super::super) user_store: Option<UserStore>,
     pub(in super::super) users: UserLimits,
+    pub(in super::super::super) workload: WorkloadSettings,
+}
+
+/// What completes requests instead of a secret or a user: the platform's assertions, other clients.
+#[derive(Clone, Default)]
+pub(in super::super::super) struct WorkloadSettings {
+    /// Source of client assertions.
+    pub(in super::super::super) assert: Option<Assert>,
+    /// The token of the client that this one's is exchanged from.
+    pub(in super::super::super) subject: Option<FetchSubject>,
+    /// The assertions of the identity provider of another client.
+    pub(in super::super::super) identity: Option<FetchAssertion>,
 }
 
 impl TokenSettings {
@@ -45,6 +57,7 @@ impl TokenSettings {
             store: None,
             user_store: None,
             users: UserLimits::default(),
+            workload: WorkloadSettings::default(),
         }
     }
 

@@ -19,7 +19,7 @@ use crate::{
     secret::Secret,
 };
 
-const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+pub(super) const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
 /// `client_secret_jwt`: an assertion that is signed with the client's secret, which itself is not
 /// sent.

@@ -4,6 +4,7 @@
 
 pub(crate) mod certificate;
 pub(crate) mod default_method;
+pub(crate) mod federated;
 mod identity;
 pub(crate) mod jwt;
 pub(crate) mod mtls;
@@ -22,7 +23,8 @@ use crate::{
 ///
 /// One method serves all endpoints, and is called for each attempt. Use one of
 /// [`ClientSecretBasic`], [`ClientSecretPost`], [`ClientSecretJwt`], [`PrivateKeyJwt`],
-/// [`TlsClientAuth`], [`SelfSignedTlsClientAuth`], [`PublicClient`], or a closure of your own:
+/// [`TlsClientAuth`], [`SelfSignedTlsClientAuth`], [`FederatedAssertion`], [`PublicClient`], or a
+/// closure of your own:
 ///
 /// ```
 /// use oauth_twin::{BoxError, oauth2::{ClientAuth, EndpointRequest}};
@@ -45,6 +47,7 @@ use crate::{
 /// [`PrivateKeyJwt`]: crate::oauth2::PrivateKeyJwt
 /// [`TlsClientAuth`]: crate::oauth2::TlsClientAuth
 /// [`SelfSignedTlsClientAuth`]: crate::oauth2::SelfSignedTlsClientAuth
+/// [`FederatedAssertion`]: crate::oauth2::FederatedAssertion
 pub trait ClientAuth: Send + Sync {
     /// Adds the client's authentication to `request`.
     ///

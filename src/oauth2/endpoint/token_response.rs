@@ -10,7 +10,7 @@ use crate::{
     error::{Error, ErrorResponse, Result},
     oauth2::{
         provider::quirks::{refuses_refresh_token, reported_error},
-        request::EndpointRequest,
+        request::{EndpointRequest, Exchange},
         response::EndpointResponse,
         token::{Token, members::unreadable},
     },
@@ -27,8 +27,12 @@ pub(crate) fn read(
 ) -> Result<(Token, Vec<&'static str>)> {
     let members = answer(request, response)?;
     let left_out = unreadable(&members);
-    let token = Token::from_answer(members, now)
-        .map_err(|problem| Error::answer(problem, response.status()).of_call(&request.call()))?;
+    let invalid =
+        |problem: String| Error::answer(problem, response.status()).of_call(&request.call());
+    let token = match request.exchange() {
+        None => Token::from_answer(members, now).map_err(invalid)?,
+        Some(exchange) => exchanged(exchange, members, now).map_err(invalid)?,
+    };
     let refresh_token = request.form().value("refresh_token");
     let token = token.answering(refresh_token, request.refresh_parameters());
     // "Boolean value indicating server support for mutual-TLS client certificate-bound access
@@ -41,6 +45,34 @@ pub(crate) fn read(
         _ => token,
     };
     Ok((token, left_out))
+}
+
+/// The token in the response to an exchange, or what is wrong with it.
+fn exchanged(
+    exchange: &Exchange,
+    members: Map<String, Value>,
+    now: Duration,
+) -> Result<Token, String> {
+    let asked = exchange.requested.as_deref();
+    // "issued_token_type REQUIRED."
+    let issued = members.get("issued_token_type").and_then(Value::as_str);
+    let issued = issued.filter(|issued| !issued.is_empty());
+    let Some(issued) = issued else {
+        return Err("the response has no issued_token_type".to_owned());
+    };
+    if let Some(asked) = asked.filter(|asked| *asked != issued) {
+        return Err(format!(
+            "the response has a token of another type than {asked}, which was asked for"
+        ));
+    }
+    let token = Token::from_answer(members, now).map_err(|problem| match asked {
+        Some(asked) => format!("{problem}; a token of the type {asked} was asked for"),
+        None => problem,
+    })?;
+    Ok(match exchange.latest_expiry {
+        Some(latest) => token.expiring_by(latest),
+        None => token,
+    })
 }
 
 /// The members of a response that is not an error.

@@ -14,7 +14,7 @@ use crate::{
             Grant,
             options::{GrantOptions, grant_options},
         },
-        request::TokenRequest,
+        request::{Outstanding, TokenRequest},
         server::AuthorizationServer,
     },
     wire::form::Form,
@@ -176,7 +176,7 @@ impl Grant for CallersAssertion {
     fn add_parameters(&self, request: &mut TokenRequest<'_>) -> Result<(), BoxError> {
         request.extend(&self.parameters);
         request.push_scope_and_resource(None);
-        request.assert_later("assertion");
+        request.complete_later(Outstanding::Assertion("assertion"));
         Ok(())
     }
 

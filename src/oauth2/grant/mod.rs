@@ -6,10 +6,14 @@ pub(crate) mod authorization_code;
 pub(crate) mod client_credentials;
 pub(crate) mod device_code;
 pub(crate) mod extension;
+pub(crate) mod federated;
+pub(crate) mod id_jag;
 pub(crate) mod jwt_bearer;
 pub(crate) mod options;
 pub(crate) mod password;
 pub(crate) mod refresh_token;
+pub(crate) mod token_exchange;
+pub(crate) mod token_type;
 
 use crate::{
     error::BoxError,
@@ -18,8 +22,9 @@ use crate::{
 };
 
 /// Grant by which a token is obtained. The built-in ones are [`ClientCredentials`],
-/// [`AuthorizationCode`], [`DeviceCode`], [`Password`], [`RefreshToken`], [`JwtBearer`] and
-/// [`ExtensionGrant`]; a custom one is a few lines:
+/// [`AuthorizationCode`], [`DeviceCode`], [`Password`], [`RefreshToken`], [`JwtBearer`],
+/// [`FederatedGrant`], [`IdJag`], [`TokenExchange`] and [`ExtensionGrant`]; a custom one is a few
+/// lines:
 ///
 /// ```
 /// use oauth_twin::{BoxError, Secret, oauth2::{Grant, TokenRequest}};
@@ -48,6 +53,9 @@ use crate::{
 /// [`RefreshToken`]: crate::oauth2::RefreshToken
 /// [`ExtensionGrant`]: crate::oauth2::ExtensionGrant
 /// [`JwtBearer`]: crate::oauth2::JwtBearer
+/// [`FederatedGrant`]: crate::oauth2::FederatedGrant
+/// [`IdJag`]: crate::oauth2::IdJag
+/// [`TokenExchange`]: crate::oauth2::TokenExchange
 pub trait Grant: Send + Sync {
     /// The value of the parameter `grant_type`.
     fn grant_type(&self) -> &str;

@@ -1,6 +1,7 @@
 //! Specifics of providers.
 
 mod deviations;
+pub(crate) mod entra;
 pub mod fixes;
 pub(crate) mod google;
 pub(crate) mod quirks;

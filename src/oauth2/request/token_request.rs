@@ -6,7 +6,7 @@ use std::borrow::Cow;
 
 use url::Url;
 
-use super::EndpointRequest;
+use super::{EndpointRequest, Exchange, Outstanding};
 use crate::{
     clock::Clock,
     jose::SigningInput,
@@ -75,9 +75,14 @@ impl TokenRequest<'_> {
         self.request.sign_externally(name, input);
     }
 
-    /// Adds a parameter for an assertion from the caller.
-    pub(crate) fn assert_later(&mut self, name: &'static str) {
-        self.request.assert_later(name);
+    /// Leaves a parameter to be supplied later.
+    pub(crate) fn complete_later(&mut self, outstanding: Outstanding) {
+        self.request.complete_later(outstanding);
+    }
+
+    /// Says what the token in the response has to be.
+    pub(crate) fn expect_exchanged(&mut self, exchange: Exchange) {
+        self.request.expect_exchanged(exchange);
     }
 
     /// Adds parameters.

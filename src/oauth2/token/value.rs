@@ -280,6 +280,13 @@ impl Token {
         self.0.expires_at.map(Seconds::get)
     }
 
+    /// The token with an expiry that is no later than that, in seconds since 1970.
+    pub(crate) fn expiring_by(mut self, latest: u64) -> Self {
+        let expires_at = self.expires_at_unix().map_or(latest, |at| at.min(latest));
+        self.members_mut().expires_at = Some(Seconds::new(expires_at));
+        self
+    }
+
     pub(crate) fn issued_at_unix(&self) -> Option<u64> {
         self.0.issued_at.map(Seconds::get)
     }

@@ -1,0 +1,155 @@
+//! Completion of a request by others: signers, functions of the user, platforms, other clients.
+
+use std::{sync::Arc, time::Duration};
+
+use super::{
+    super::{
+        Assert, FetchAssertion, FetchSubject, Sign, in_callback, is_in_callback, maybe_async,
+        run_blocking, with_timeout,
+    },
+    EndpointCall,
+};
+use crate::{
+    error::{Error, Result},
+    oauth2::{
+        request::{AssertionSource, EndpointRequest, Outstanding, SourceRead, SubjectKind},
+        token::Token,
+    },
+    secret::Secret,
+};
+
+#[maybe_async]
+impl EndpointCall<'_> {
+    /// Completes a request by the user's own code, within `limit`.
+    pub(super) async fn complete(
+        &self,
+        request: &mut EndpointRequest,
+        outstanding: Outstanding,
+        limit: Duration,
+    ) -> Result<()> {
+        let settings = &self.shared.settings;
+        let marks = [self.slot.id(), self.slot.completing()];
+        if is_in_callback(self.slot.completing()) {
+            return Err(Error::reentrant("a request that needs the callback"));
+        }
+        match outstanding {
+            Outstanding::Signature(_, input) => {
+                let sign = configured(settings.sign.as_ref(), "signer")?.clone();
+                let message = input.as_bytes().to_vec();
+                let signature = with_timeout(limit, move || signature(sign, message, marks)).await;
+                request.sign(&signature.unwrap_or_else(|| Err(too_late(SIGNER)))?)
+            }
+            Outstanding::Assertion(_) => {
+                let assert = configured(settings.assert.as_ref(), "assertion")?.clone();
+                let assertion = with_timeout(limit, move || assertion(assert, marks)).await;
+                request.assert(assertion.unwrap_or_else(|| Err(too_late(ASSERTION)))?)
+            }
+            Outstanding::ClientAssertion(_) => {
+                let make = settings.workload.assert.as_ref();
+                let assert = configured(make, "client_assertion")?.clone();
+                let assertion = with_timeout(limit, move || assertion(assert, marks)).await;
+                request.assert(assertion.unwrap_or_else(|| Err(too_late(ASSERTION)))?)
+            }
+            Outstanding::Source(_, source) => {
+                request.assert(self.read_source(source, limit).await?)
+            }
+            Outstanding::Subject(kind) => {
+                let subject = settings.workload.subject.as_ref();
+                let fetch = configured(subject, "exchanged_from")?.clone();
+                let subject = with_timeout(limit, move || subject_of(fetch, marks)).await;
+                let token = subject.unwrap_or_else(|| Err(too_late(SUBJECT)))?;
+                let expires_at = token.expires_at_unix();
+                request.set_subject(chosen(&token, kind)?, expires_at);
+                Ok(())
+            }
+            Outstanding::IdJag(_) => {
+                let identity = settings.workload.identity.as_ref();
+                let fetch = configured(identity, "id_jag_from")?.clone();
+                let issuer = request.server().issuer().map(str::to_owned);
+                let work = move || identity_assertion(fetch, issuer, marks);
+                let assertion = with_timeout(limit, work).await;
+                request.assert(assertion.unwrap_or_else(|| Err(too_late(SUBJECT)))?)
+            }
+        }
+    }
+}
+
+#[maybe_async]
+impl EndpointCall<'_> {
+    /// The assertion of a platform, which is read anew for each attempt.
+    async fn read_source(
+        &self,
+        source: Arc<dyn AssertionSource>,
+        limit: Duration,
+    ) -> Result<Secret> {
+        let reading = source.clone();
+        let work = move || {
+            let read = reading.read();
+            read.map_err(|error| Error::refused_by(SOURCE, error))
+        };
+        let read = run_blocking(limit, work).await;
+        let request = match read.unwrap_or_else(|| Err(too_late(SOURCE)))? {
+            SourceRead::Assertion(assertion) => return Ok(assertion),
+            SourceRead::Request(request) => request,
+        };
+        let transport = &self.shared.transport;
+        transport.trust(request.url());
+        let response = transport.ask(&request, limit).await;
+        let response = response.map_err(|error| error.of_call(&request.call()))?;
+        source.read_response(&request, &response)
+    }
+}
+
+/// The token of this kind that the other client has.
+fn chosen(token: &Token, kind: SubjectKind) -> Result<Secret> {
+    match kind {
+        SubjectKind::AccessToken => Ok(token.access_token().clone()),
+        SubjectKind::IdToken => token.id_token().cloned().ok_or_else(|| {
+            Error::usage(
+                "the client that the token is exchanged from has no ID token; ask for the scope \
+                 openid when its user logs in",
+            )
+        }),
+    }
+}
+
+#[maybe_async]
+async fn subject_of(fetch: FetchSubject, marks: [usize; 2]) -> Result<Token> {
+    let token = in_callback(&marks, move || fetch()).await;
+    token.map_err(|error| Error::refused_by(SUBJECT, error))
+}
+
+#[maybe_async]
+async fn identity_assertion(
+    fetch: FetchAssertion,
+    issuer: Option<String>,
+    marks: [usize; 2],
+) -> Result<Secret> {
+    let assertion = in_callback(&marks, move || fetch(issuer)).await;
+    assertion.map_err(|error| Error::refused_by(SUBJECT, error))
+}
+
+#[maybe_async]
+pub(super) async fn signature(sign: Sign, message: Vec<u8>, marks: [usize; 2]) -> Result<Vec<u8>> {
+    let signature = in_callback(&marks, move || sign(message)).await;
+    signature.map_err(|error| Error::failed_in(SIGNER, error))
+}
+
+#[maybe_async]
+async fn assertion(assert: Assert, marks: [usize; 2]) -> Result<Secret> {
+    let assertion = in_callback(&marks, move || assert()).await;
+    assertion.map_err(|error| Error::failed_in(ASSERTION, error))
+}
+
+pub(super) const SIGNER: &str = "the signer";
+const ASSERTION: &str = "the function that makes the assertion";
+const SOURCE: &str = "the source of the assertion";
+const SUBJECT: &str = "the client that the token is exchanged from";
+
+pub(super) fn too_late(what: &'static str) -> Error {
+    Error::failed_in(what, "it timed out".into())
+}
+
+pub(super) fn configured<'a, T>(callback: Option<&'a T>, name: &str) -> Result<&'a T> {
+    callback.ok_or_else(|| Error::usage(format!("there is no {name}; set it on the builder")))
+}

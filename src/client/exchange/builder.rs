@@ -1,0 +1,53 @@
+//! Builder methods of a client whose token is made of that of another client.
+
+use std::sync::Arc;
+
+use super::super::{
+    identity_source,
+    oauth2::{OAuth2Client, OAuth2ClientBuilder, TokenSource},
+    subject_source,
+};
+use crate::oauth2::grant::{id_jag::IdJag, token_exchange::TokenExchange};
+
+impl OAuth2ClientBuilder {
+    /// Exchanges the token of `source` for that of this client, and again whenever it expires: with
+    /// the token that `source` has by then, renewed if need be.
+    ///
+    #[doc = by_mode!(
+        include_str!("../../../docs/examples/blocking/exchanged_from.md"),
+        include_str!("../../../docs/examples/async/exchanged_from.md")
+    )]
+    ///
+    /// The token never outlives the one that it was made of. When `source` has another login, or none,
+    /// this client forgets its token. It has no `token_store` of its own; that of `source` keeps the
+    /// login. An error of `source` is that of this client: `needs_login` means that its user has to
+    /// log in.
+    ///
+    /// [RFC 8693 section 2.1](https://www.rfc-editor.org/rfc/rfc8693#section-2.1)
+    pub fn exchanged_from(mut self, source: &OAuth2Client, exchange: TokenExchange) -> Self {
+        self.source = Some(TokenSource {
+            session: source.session.clone(),
+            is_used: exchange.is_of_client(),
+        });
+        self.tokens.workload.subject = Some(subject_source(source.clone()));
+        self.grant = Some(Arc::new(exchange));
+        self
+    }
+
+    /// Obtains the token of this client with identity assertions (ID-JAG) of the server of
+    /// `provider`, about the user of that client: one for each token.
+    ///
+    /// When `provider` has another login, or none, this client forgets its token. It has no
+    /// `token_store` of its own.
+    ///
+    /// [Identity Assertion Authorization Grant section 4](https://datatracker.ietf.org/doc/html/draft-ietf-oauth-identity-assertion-authz-grant#section-4)
+    pub fn id_jag_from(mut self, provider: &OAuth2Client, grant: IdJag) -> Self {
+        self.source = Some(TokenSource {
+            session: provider.session.clone(),
+            is_used: true,
+        });
+        self.tokens.workload.identity = Some(identity_source(provider.clone(), grant.clone()));
+        self.grant = Some(Arc::new(grant));
+        self
+    }
+}
