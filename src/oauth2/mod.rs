@@ -13,6 +13,7 @@ pub(crate) mod client_auth;
 pub(crate) mod endpoint;
 pub(crate) mod grant;
 pub(crate) mod hook;
+pub(crate) mod protected_resource;
 pub(crate) mod provider;
 pub(crate) mod request;
 pub(crate) mod response;
@@ -69,6 +70,7 @@ pub use {
         token_exchange::TokenExchange, token_type::TokenTypeIdentifier,
     },
     hook::{Hook, ProtectedRequest},
+    protected_resource::{ProtectedResource, ResourceMatch},
     provider::{
         entra::EntraWorkloadIdentity, fixes as compliance, google::ServiceAccount,
         refresh::refresh_needs_scope,

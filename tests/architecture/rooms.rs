@@ -46,6 +46,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "scope",
             "client",
             "server",
+            "protected_resource",
             "request",
             "response",
             "hook",

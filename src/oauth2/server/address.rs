@@ -12,11 +12,15 @@ use std::{
 
 use url::{Host, Url};
 
+use crate::wire::secure_url::is_loopback;
+
 /// Kind of an address, by who can reach it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum AddressKind {
     Public,
-    /// Of a special-use range: loopback, an intranet, a test network.
+    /// Of this machine.
+    Loopback,
+    /// Of another special-use range: an intranet, a test network.
     Private,
     /// Link-local, where clouds publish the credentials of their machines, or such an address
     /// elsewhere.
@@ -31,6 +35,11 @@ impl AddressKind {
         }
     }
 
+    /// Whether only some can reach it.
+    fn is_special(self) -> bool {
+        matches!(self, Self::Loopback | Self::Private)
+    }
+
     /// The kind of a host that is an address, or a name for loopback. Other names have to be
     /// resolved first.
     fn of_literal(url: &Url) -> Option<Self> {
@@ -40,7 +49,7 @@ impl AddressKind {
             Host::Domain(name) => {
                 let name = name.trim_end_matches('.');
                 let is_local = name == "localhost" || name.ends_with(".localhost");
-                is_local.then_some(Self::Private)
+                is_local.then_some(Self::Loopback)
             }
         }
     }
@@ -64,7 +73,8 @@ fn of_v4(address: Ipv4Addr) -> AddressKind {
         return AddressKind::Forbidden;
     }
     match address.octets() {
-        [0 | 10 | 127, ..]
+        [127, ..] => AddressKind::Loopback,
+        [0 | 10, ..]
         | [100, 64..=127, ..]
         | [172, 16..=31, ..]
         | [192, 168, ..]
@@ -88,8 +98,8 @@ fn of_v6(address: Ipv6Addr) -> AddressKind {
         of_v4(Ipv4Addr::new(a, b, c, d))
     };
     match segments {
-        // Unspecified and loopback.
-        [0, 0, 0, 0, 0, 0, 0, 0 | 1] => AddressKind::Private,
+        [0, 0, 0, 0, 0, 0, 0, 0] => AddressKind::Private,
+        [0, 0, 0, 0, 0, 0, 0, 1] => AddressKind::Loopback,
         // IPv4-mapped, IPv4-compatible, IPv4-translated, and NAT64 of a network with its prefix.
         [0, 0, 0, 0, 0, 0xffff | 0, high, low] | [0, 0, 0, 0, 0xffff, 0, high, low] => {
             embedded(high, low)
@@ -117,8 +127,13 @@ fn of_v6(address: Ipv6Addr) -> AddressKind {
 ///
 /// A server that the calling code names may live on a private address, and then so may the
 /// endpoints in its metadata. A public one must not send the client to private addresses.
+///
+/// The hosts of a protected resource and of its server are named by strangers, even where the
+/// calling code names the resource: they are never trusted.
 pub(crate) struct AddressGuard {
     allow_private: bool,
+    /// Whether any host may be on this machine.
+    allow_loopback: bool,
     state: Mutex<GuardState>,
 }
 
@@ -149,7 +164,17 @@ impl AddressGuard {
     pub(crate) fn new(allow_private: bool) -> Self {
         Self {
             allow_private,
+            allow_loopback: false,
             state: Mutex::default(),
+        }
+    }
+
+    /// Guards the requests for a protected resource. Hosts on this machine are permitted if the
+    /// resource is there.
+    pub(crate) fn of_resource(resource: &Url, allow_private: bool) -> Self {
+        Self {
+            allow_loopback: is_loopback(resource),
+            ..Self::new(allow_private)
         }
     }
 
@@ -167,7 +192,7 @@ impl AddressGuard {
         match AddressKind::of_literal(url) {
             Some(kind) => {
                 let mut state = self.lock();
-                if state.named.contains(host) && kind == AddressKind::Private {
+                if state.named.contains(host) && kind.is_special() {
                     state.is_private = true;
                 }
                 drop(state);
@@ -200,11 +225,7 @@ impl AddressGuard {
         let kind = |one: &T| AddressKind::of(address(one));
         let mut state = self.lock();
         let is_named = state.named.contains(host);
-        if is_named
-            && addresses
-                .iter()
-                .any(|one| kind(one) == AddressKind::Private)
-        {
+        if is_named && addresses.iter().any(|one| kind(one).is_special()) {
             state.is_private = true;
         }
         if !is_named && !state.targets.contains(host) {
@@ -234,10 +255,13 @@ impl AddressGuard {
                 "{host} has a link-local address, or that of a cloud's metadata service, to which \
                  no request is sent"
             ))),
-            AddressKind::Private if !may_be_private => Err(RefusedAddress(format!(
-                "{host} has a private address, and the server that names it is not known to be on \
+            AddressKind::Loopback if self.allow_loopback => Ok(()),
+            AddressKind::Loopback | AddressKind::Private if !may_be_private => {
+                Err(RefusedAddress(format!(
+                    "{host} has a private address, and the server that names it is not known to be on \
                  one; dangerous_allow_private_addresses permits that"
-            ))),
+                )))
+            }
             _ => Ok(()),
         }
     }

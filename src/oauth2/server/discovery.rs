@@ -45,6 +45,8 @@ pub struct Discovery {
     pub(crate) tenants: Tenants,
     pub(crate) assume_s256: bool,
     pub(crate) allow_private: bool,
+    /// Whether a protected resource names the server.
+    is_of_resource: bool,
 }
 
 impl Discovery {
@@ -57,6 +59,16 @@ impl Discovery {
             tenants: Tenants::None,
             assume_s256: false,
             allow_private: false,
+            is_of_resource: false,
+        }
+    }
+
+    /// The server that a protected resource names by its issuer identifier, which counts as it is.
+    pub(crate) fn of_resource(issuer: &str) -> Self {
+        Self {
+            issuer: Some(issuer.to_owned()),
+            is_of_resource: true,
+            ..Self::at(issuer)
         }
     }
 
@@ -123,16 +135,17 @@ impl Discovery {
     /// The checked URL that was given, or what is wrong with it.
     pub(crate) fn url(&self, allow_http: bool) -> Result<Url, String> {
         let url = check_endpoint(&self.location, allow_http)?;
-        if url.query().is_some() && !is_document(&url) {
+        if url.query().is_some() && !self.is_document(&url) {
             return Err("must not have a query".to_owned());
         }
         Ok(url)
     }
 
     /// Places where the metadata may be, in this order: OpenID Connect's comes first, as that
-    /// document has more members at some providers (Okta).
-    pub(crate) fn candidates(url: Url) -> VecDeque<Url> {
-        if is_document(&url) {
+    /// document has more members at some providers (Okta). For the server of a protected resource,
+    /// the order is that of MCP: each document is at a place that the issuer's path is a part of.
+    pub(crate) fn candidates(&self, url: Url) -> VecDeque<Url> {
+        if self.is_document(&url) {
             return [url].into();
         }
         // "If the Issuer value contains a path component, any terminating / MUST be removed before
@@ -147,11 +160,18 @@ impl Discovery {
             url.set_path(&path);
             url
         };
-        [
-            with_path(format!("{path}{OPENID}")),
-            with_path(format!("{OAUTH}{path}")),
-        ]
-        .into()
+        let appended = with_path(format!("{path}{OPENID}"));
+        let inserted = with_path(format!("{OAUTH}{path}"));
+        match (self.is_of_resource, path.is_empty()) {
+            (false, _) => [appended, inserted].into(),
+            (true, true) => [inserted, appended].into(),
+            (true, false) => [inserted, with_path(format!("{OPENID}{path}")), appended].into(),
+        }
+    }
+
+    /// Whether the URL is that of the metadata themselves. A protected resource names no such URL.
+    fn is_document(&self, url: &Url) -> bool {
+        !self.is_of_resource && url.path().contains("/.well-known/")
     }
 }
 
@@ -176,10 +196,6 @@ impl From<&String> for Discovery {
     }
 }
 
-fn is_document(url: &Url) -> bool {
-    url.path().contains("/.well-known/")
-}
-
 /// The issuer of the metadata at `location`: without what makes it a well-known URL.
 fn issuer_of(location: &str) -> String {
     let without_query = location.split(['?', '#']).next().unwrap_or_default();
@@ -196,11 +212,47 @@ mod tests {
     use super::*;
 
     fn candidates(url: &str) -> Vec<String> {
-        let url = Discovery::at(url).url(false).expect("a URL");
-        Discovery::candidates(url)
-            .into_iter()
-            .map(Url::into)
-            .collect()
+        places(&Discovery::at(url))
+    }
+
+    fn places(discovery: &Discovery) -> Vec<String> {
+        let url = discovery.url(false).expect("a URL");
+        let places = discovery.candidates(url);
+        places.into_iter().map(Url::into).collect()
+    }
+
+    #[test]
+    fn the_server_of_a_resource_has_its_path_in_each_place() {
+        let of = |issuer| places(&Discovery::of_resource(issuer));
+        for issuer in ["https://id.example/a/b", "https://id.example/a/b/"] {
+            assert_eq!(
+                of(issuer),
+                [
+                    "https://id.example/.well-known/oauth-authorization-server/a/b",
+                    "https://id.example/.well-known/openid-configuration/a/b",
+                    "https://id.example/a/b/.well-known/openid-configuration",
+                ]
+            );
+        }
+        for issuer in ["https://id.example", "https://id.example/"] {
+            assert_eq!(
+                of(issuer),
+                [
+                    "https://id.example/.well-known/oauth-authorization-server",
+                    "https://id.example/.well-known/openid-configuration",
+                ]
+            );
+        }
+        // Nor can it name a document.
+        let document = "https://id.example/.well-known/openid-configuration";
+        assert!(!of(document).contains(&document.to_owned()));
+        let named = Discovery::of_resource(document);
+        assert_eq!(named.expected_issuer().issuer, document);
+        assert!(
+            Discovery::of_resource("https://id.example/a?b")
+                .url(false)
+                .is_err()
+        );
     }
 
     #[test]

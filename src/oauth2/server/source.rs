@@ -81,7 +81,7 @@ impl DocumentSource for ServerSource {
         let response = match response {
             None => match self.discovery.url(self.allow_http) {
                 Ok(url) => {
-                    self.progress.candidates = Discovery::candidates(url);
+                    self.progress.candidates = self.discovery.candidates(url);
                     return self.next();
                 }
                 Err(problem) => {

@@ -15,6 +15,19 @@ fn guard(named: &str, allow_private: bool) -> AddressGuard {
 }
 
 #[test]
+fn addresses_of_this_machine_are_their_own_kind() {
+    for text in [
+        "127.0.0.1",
+        "127.255.255.255",
+        "::1",
+        "::ffff:127.0.0.1",
+        "::127.0.0.1",
+    ] {
+        assert_eq!(kind(text), AddressKind::Loopback, "{text}");
+    }
+}
+
+#[test]
 fn addresses_are_sorted() {
     for text in [
         "8.8.8.8",
@@ -40,8 +53,6 @@ fn addresses_are_sorted() {
         "0.1.2.3",
         "10.0.0.1",
         "100.64.0.1",
-        "127.0.0.1",
-        "127.255.255.255",
         "172.16.0.1",
         "172.31.255.255",
         "192.0.0.1",
@@ -54,10 +65,7 @@ fn addresses_are_sorted() {
         "240.0.0.1",
         "255.255.255.255",
         "::",
-        "::1",
         "::ffff:10.0.0.1",
-        "::ffff:127.0.0.1",
-        "::127.0.0.1",
         "::ffff:0:10.0.0.1",
         "64:ff9b::10.0.0.1",
         "64:ff9b:1::8.8.8.8",
@@ -193,4 +201,65 @@ fn names_are_checked_by_their_addresses() {
         permitted(&guard, "other.example", &["169.254.169.254"]),
         None
     );
+}
+
+#[test]
+fn nothing_that_a_resource_names_is_private() {
+    for (resource, permitted) in [
+        ("https://mcp.example/", false),
+        ("https://10.0.0.1/", false),
+        ("https://localhost.example/", false),
+        ("http://localhost:1/mcp", true),
+        ("http://127.0.0.1:1/mcp", true),
+        ("http://[::1]/mcp", true),
+    ] {
+        let guard = AddressGuard::of_resource(&url(resource), false);
+        for local in ["http://localhost:2/", "https://127.1/", "http://[::1]:3/"] {
+            assert_eq!(
+                guard.check_request(&url(local)).is_ok(),
+                permitted,
+                "{resource} {local}"
+            );
+            assert_eq!(
+                guard.check_url(&url(local)).is_ok(),
+                permitted,
+                "{resource} {local}"
+            );
+        }
+        for private in [
+            "https://10.0.0.1/",
+            "https://192.168.0.1/",
+            "https://[fd00::1]/",
+        ] {
+            assert!(
+                guard.check_request(&url(private)).is_err(),
+                "{resource} {private}"
+            );
+            let open = AddressGuard::of_resource(&url(resource), true);
+            assert!(
+                open.check_request(&url(private)).is_ok(),
+                "{resource} {private}"
+            );
+            assert!(open.check_request(&url("http://169.254.169.254/")).is_err());
+        }
+        assert!(guard.check_request(&url("https://id.example/")).is_ok());
+        assert_eq!(
+            permitted_count(&guard, "id.example", &["10.0.0.1", "8.8.8.8"]),
+            1
+        );
+        assert_eq!(
+            permitted_count(&guard, "id.example", &["127.0.0.1"]),
+            usize::from(permitted)
+        );
+    }
+}
+
+fn permitted_count(guard: &AddressGuard, host: &str, addresses: &[&str]) -> usize {
+    let addresses = addresses
+        .iter()
+        .map(|text| text.parse().expect("an address"));
+    let addresses: Vec<IpAddr> = addresses.collect();
+    guard
+        .permitted(host, addresses, |one| *one)
+        .map_or(0, |permitted| permitted.len())
 }

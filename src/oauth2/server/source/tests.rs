@@ -386,7 +386,7 @@ mod properties {
                 let discovery = Discovery::at(&text);
                 let _ = discovery.expected_issuer();
                 if let Ok(url) = discovery.url(false) {
-                    prop_assert!(!Discovery::candidates(url).is_empty());
+                    prop_assert!(!discovery.candidates(url).is_empty());
                 }
             }
         }
