@@ -9,11 +9,12 @@ use std::{
 };
 
 use maybe_async::must_be_async as maybe_async;
+use url::Url;
 
 use crate::{
     error::{BoxError, Error, Result},
     lifecycle::update::TokenUpdate,
-    oauth2::token::Token,
+    oauth2::{authorization::request::AuthorizationRequest, token::Token},
     oidc::LogoutToken,
     secret::Secret,
     token_store::UserKey,
@@ -125,7 +126,20 @@ type LogoutTokenIds = Arc<dyn Fn(LogoutToken) -> BoxFuture<bool> + Send + Sync>;
 type Assert = Arc<dyn Fn() -> BoxFuture<Secret> + Send + Sync>;
 type FetchSubject = Arc<dyn Fn() -> BoxFuture<Token> + Send + Sync>;
 type FetchAssertion = Arc<dyn Fn(Option<String>) -> BoxFuture<Secret> + Send + Sync>;
+type LogIn = Arc<dyn Fn(client::Session, AuthorizationRequest) -> LoginFuture + Send + Sync>;
+type LoginFuture = Pin<Box<dyn Future<Output = Result<Token>> + Send>>;
+type Visit = Arc<dyn Fn(Url) -> BoxFuture<Secret> + Send + Sync>;
 type BoxFuture<T> = Pin<Box<dyn Future<Output = Result<T, BoxError>> + Send>>;
+
+/// A method by which the user logs in.
+fn login_method<F>(
+    log_in: impl Fn(client::Session, AuthorizationRequest) -> F + Send + Sync + 'static,
+) -> LogIn
+where
+    F: Future<Output = Result<Token>> + Send + 'static,
+{
+    Arc::new(move |session, request| Box::pin(log_in(session, request)))
+}
 
 /// `with` of a client, with a doc example from a file.
 macro_rules! scoped {

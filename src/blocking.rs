@@ -8,11 +8,12 @@ use std::{
 };
 
 use maybe_async::must_be_sync as maybe_async;
+use url::Url;
 
 use crate::{
     error::{BoxError, Error, Result},
     lifecycle::update::TokenUpdate,
-    oauth2::token::Token,
+    oauth2::{authorization::request::AuthorizationRequest, token::Token},
     oidc::LogoutToken,
     secret::Secret,
     token_store::UserKey,
@@ -126,9 +127,18 @@ type UserStore = Arc<dyn Fn(&UserKey) -> Result<Store, BoxError> + Send + Sync>;
 type UpdateHook = Arc<dyn Fn(TokenUpdate) -> Result<(), BoxError> + Send + Sync>;
 type Sign = Arc<dyn Fn(Vec<u8>) -> Result<Vec<u8>, BoxError> + Send + Sync>;
 type LogoutTokenIds = Arc<dyn Fn(LogoutToken) -> Result<bool, BoxError> + Send + Sync>;
+type LogIn = Arc<dyn Fn(client::Session, AuthorizationRequest) -> Result<Token> + Send + Sync>;
+type Visit = Arc<dyn Fn(Url) -> Result<Secret, BoxError> + Send + Sync>;
 type Assert = Arc<dyn Fn() -> Result<Secret, BoxError> + Send + Sync>;
 type FetchSubject = Arc<dyn Fn() -> Result<Token, BoxError> + Send + Sync>;
 type FetchAssertion = Arc<dyn Fn(Option<String>) -> Result<Secret, BoxError> + Send + Sync>;
+
+/// A method by which the user logs in.
+fn login_method(
+    log_in: impl Fn(client::Session, AuthorizationRequest) -> Result<Token> + Send + Sync + 'static,
+) -> LogIn {
+    Arc::new(log_in)
+}
 
 /// `with` of a client, with a doc example from a file.
 macro_rules! scoped {

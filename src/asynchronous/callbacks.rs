@@ -2,6 +2,8 @@
 
 use std::{future::Future, pin::Pin, sync::Arc};
 
+use url::Url;
+
 use crate::{
     asynchronous::{
         Assert, BoxFuture, FetchAssertion, FetchSubject, Sign, UpdateHook,
@@ -277,6 +279,32 @@ impl AsyncOAuth2ClientBuilder {
     pub fn client_assertion<Kind>(mut self, make: impl MakeAssertion<Kind>) -> Self {
         self.tokens.workload.assert = Some(make.into_assert());
         self.token_endpoint_auth_method(FederatedAssertion::by_callback())
+    }
+}
+
+impl AsyncOAuth2ClientBuilder {
+    /// Logs the user in by `visit` when the resource demands a login, or more scope. It shows the
+    /// URL to the user, in a browser or a web view, and returns the URL that the server redirects to
+    /// in the end, or its query.
+    ///
+    /// ```
+    /// use oauth_twin::{AsyncOAuth2Client, BoxError, Secret, url::Url};
+    /// # async fn web_view(_: Url) -> Result<String, BoxError> { Ok(String::new()) }
+    ///
+    /// let builder = AsyncOAuth2Client::for_resource("https://mcp.example.com/mcp")
+    ///     .redirect_uri("com.example.app:/callback")
+    ///     .login_with(|url: Url| async move { Ok(Secret::from(web_view(url).await?)) });
+    /// ```
+    ///
+    /// It is a setting of clients that are [for a resource](crate::AsyncOAuth2Client::for_resource).
+    /// It is waited for for ten minutes, and the time is not part of a request's own timeout.
+    ///
+    /// [RFC 6749 section 4.1](https://www.rfc-editor.org/rfc/rfc6749#section-4.1)
+    pub fn login_with<Fut>(self, visit: impl Fn(Url) -> Fut + Send + Sync + 'static) -> Self
+    where
+        Fut: Future<Output = Result<Secret, BoxError>> + Send + 'static,
+    {
+        self.visiting(Arc::new(move |url| Box::pin(visit(url))))
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use url::Url;
+
 use crate::{
     blocking::{
         FetchAssertion, FetchSubject,
@@ -147,6 +149,32 @@ impl OAuth2ClientBuilder {
     ) -> Self {
         self.tokens.workload.assert = Some(Arc::new(make));
         self.token_endpoint_auth_method(FederatedAssertion::by_callback())
+    }
+}
+
+impl OAuth2ClientBuilder {
+    /// Logs the user in by `visit` when the resource demands a login, or more scope. It shows the
+    /// URL to the user, in a browser or a web view, and returns the URL that the server redirects to
+    /// in the end, or its query.
+    ///
+    /// ```
+    /// use oauth_twin::{OAuth2Client, BoxError, Secret, url::Url};
+    /// # fn web_view(_: Url) -> Result<String, BoxError> { Ok(String::new()) }
+    ///
+    /// let builder = OAuth2Client::for_resource("https://mcp.example.com/mcp")
+    ///     .redirect_uri("com.example.app:/callback")
+    ///     .login_with(|url: Url| Ok(Secret::from(web_view(url)?)));
+    /// ```
+    ///
+    /// It is a setting of clients that are [for a resource](crate::OAuth2Client::for_resource). It
+    /// is waited for for ten minutes, and the time is not part of a request's own timeout.
+    ///
+    /// [RFC 6749 section 4.1](https://www.rfc-editor.org/rfc/rfc6749#section-4.1)
+    pub fn login_with(
+        self,
+        visit: impl Fn(Url) -> Result<Secret, BoxError> + Send + Sync + 'static,
+    ) -> Self {
+        self.visiting(Arc::new(visit))
     }
 }
 

@@ -158,6 +158,7 @@ impl EndpointCall<'_> {
                 || endpoint.request(grant),
                 |request, response| {
                     let (token, left_out) = endpoint.read(request, response)?;
+                    let token = settings.bind(token);
                     trace::members_left_out(&left_out);
                     Ok(token)
                 },
@@ -219,7 +220,8 @@ impl EndpointCall<'_> {
             || endpoint.request(grant),
             |request, response| {
                 let interval = named_interval(&response);
-                Ok((endpoint.read_response(request, response), interval))
+                let token = endpoint.read_response(request, response);
+                Ok((token.map(|token| settings.bind(token)), interval))
             },
         )
         .await

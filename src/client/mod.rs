@@ -4,9 +4,9 @@
 //! decisions are made in `lifecycle`, without I/O; the clients carry them out.
 
 use super::{
-    Assert, FetchAssertion, FetchSubject, LogoutTokenIds, Sign, Signal, Store, UpdateHook,
-    UserStore, boxed, execute, http, http_client, identity_source, in_callback, in_span,
-    is_in_callback, maybe_async, read_capped, require_runtime, run_blocking, run_detached_for,
+    Assert, FetchAssertion, FetchSubject, LogIn, LogoutTokenIds, Sign, Signal, Store, UpdateHook,
+    UserStore, Visit, boxed, execute, http, http_client, identity_source, in_callback, in_span,
+    is_in_callback, login_method, maybe_async, read_capped, require_runtime, run_blocking, run_detached_for,
     run_in_background, run_to_completion, side_by_side, sleep, spawn_and_forget, subject_source,
     with_stall_limit, with_timeout,
 };
@@ -27,6 +27,7 @@ mod oauth1;
 mod oauth2;
 mod obtain;
 mod oidc;
+mod protected_resource;
 mod registration;
 mod renewal;
 mod request;
@@ -41,4 +42,5 @@ mod transport;
 mod users;
 mod waiting;
 
+pub(super) use session::Session;
 pub use {assertion::*, oauth1::*, oauth2::*, request::*};

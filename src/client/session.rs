@@ -4,6 +4,7 @@
 mod dependents;
 mod grants;
 mod handle;
+mod resource;
 
 use std::{fmt, sync::Arc};
 
@@ -52,7 +53,7 @@ impl Session {
         let slots = Slots::new(settings.rules);
         let store = settings.store.clone().map(KeptIn);
         let slot = slots.first(token, store, Now::by(&settings.clock));
-        let shared = Arc::new(Shared::new(settings, transport, slots));
+        let shared = Arc::new(Shared::new(settings, Arc::new(transport), slots));
         Self::open(shared, slot, kind)
     }
 
@@ -67,19 +68,22 @@ impl Session {
 
     /// A client for the token of another user, on the same connections.
     pub(super) fn child(&self, token: Token) -> Self {
-        let Live { shared, .. } = match self.live() {
+        let live = match self.live() {
             Ok(live) => live,
             Err(error) => return Self::failed(error),
         };
+        let shared = live.part_of(&token);
         let slot = shared.slots.find(token, shared.now());
-        Self::open_child(shared, slot, None)
+        Self::open_child(live.with(shared, slot), None)
     }
 
     /// A client on the slot of a child, or of a user.
-    fn open_child(shared: Arc<Shared>, slot: Arc<Slot<Waiting>>, user: Option<UserId>) -> Self {
+    fn open_child(live: Live, user: Option<UserId>) -> Self {
+        let Live { shared, slot, kind } = live;
         let kind = HandleKind {
             is_child: true,
             user,
+            resource: kind.resource.clone(),
             ..HandleKind::default()
         };
         Self::open(shared, slot, kind)
@@ -97,7 +101,8 @@ impl Session {
 
     /// The same, or the reason why there is none.
     pub(super) fn of_user(&self, user: &str) -> Result<Self> {
-        let Live { shared, .. } = self.live()?;
+        let live = self.live()?;
+        let shared = live.current_part();
         let (id, now) = (UserId::new(user), shared.now());
         let slot = match shared.slots.of_user(id, now) {
             Some(slot) => slot,
@@ -107,7 +112,7 @@ impl Session {
                 shared.slots.add_user(id, KeptIn(store), now)
             }
         };
-        Ok(Self::open_child(shared, slot, Some(id)))
+        Ok(Self::open_child(live.with(shared, slot), Some(id)))
     }
 
     /// Creates a request on the connections of the client.
@@ -277,21 +282,23 @@ impl Live {
         if self.shared.transport.has_certificate() && self.is_bound_elsewhere(&token) {
             return None;
         }
-        Some((token, is_renewable || self.has_replayable_grant()))
+        Some((token, is_renewable || self.can_obtain_another()))
     }
 
     /// Whether another token can be had if a server refuses this one.
     pub(super) fn can_renew(&self) -> bool {
-        self.slot.is_renewable(self.can_ask()) || self.has_replayable_grant()
+        self.slot.is_renewable(self.can_ask()) || self.can_obtain_another()
     }
 
     fn can_ask(&self) -> bool {
         self.shared.can_ask
     }
 
-    fn has_replayable_grant(&self) -> bool {
+    /// Whether another token can be had without a refresh token.
+    fn can_obtain_another(&self) -> bool {
         let by_refusal = self.shared.settings.rules.policy.on_unauthorized();
-        by_refusal && self.can_ask() && self.kind.grants.has_current()
+        let by_grant = by_refusal && self.can_ask() && self.kind.grants.has_current();
+        by_grant || self.kind.resource.is_some()
     }
 
     /// Returns to the grant that the client was created with.

@@ -32,7 +32,11 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    pub(super) fn new(settings: Settings, transport: Transport, slots: Slots<Waiting>) -> Self {
+    pub(super) fn new(
+        settings: Settings,
+        transport: Arc<Transport>,
+        slots: Slots<Waiting>,
+    ) -> Self {
         let metadata = settings.discovery.as_ref();
         let metadata = metadata.and_then(|found| found.metadata.clone());
         let token_endpoint = metadata
@@ -46,7 +50,7 @@ impl Shared {
             keys: DocumentCache::new(settings.key_set.clone()),
             used_logout_tokens: Mutex::default(),
             settings,
-            transport: Arc::new(transport),
+            transport,
             slots,
             device_polls: DevicePolls::default(),
         }

@@ -200,7 +200,11 @@ impl StoreSync {
             let (store, mark) = (store.clone(), self.slot.id());
             let snapshot = self.slot.snapshot();
             let stored = with_timeout(self.call_limit(), move || load(store, mark)).await;
-            let stored = stored.unwrap_or_else(|| Err(Error::store(LATE, None)))?;
+            let mut stored = stored.unwrap_or_else(|| Err(Error::store(LATE, None)))?;
+            // The token of another server stays where it is, and is not used here.
+            if let (Some(bound), Some(stored)) = (&self.shared.settings.bound, &mut stored) {
+                stored.token.take_if(|token| !bound.permits(token));
+            }
             let slots = &self.shared.slots;
             match slots.learn(&self.slot, &snapshot, stored, self.shared.now()) {
                 Learned::Changed => {}

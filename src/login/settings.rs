@@ -168,6 +168,15 @@ impl InteractiveLogin {
         self
     }
 
+    /// The login with the scope and the resource of this request.
+    pub(crate) fn of_request(mut self, request: &AuthorizationRequest) -> Self {
+        self.scope = request.scope.clone().or(self.scope);
+        if !request.resource.is_empty() {
+            self.resource = request.resource.clone();
+        }
+        self
+    }
+
     /// The redirection URI, where the client's own is this one.
     pub(crate) fn redirect_uri_or<'a>(&'a self, own: Option<&'a str>) -> &'a str {
         self.redirect_uri.as_deref().or(own).unwrap_or(REDIRECT_URI)

@@ -188,6 +188,11 @@ impl Server {
         log.iter().filter(|r| r.path == path).cloned().collect()
     }
 
+    /// All requests, in order of their arrival.
+    pub fn all(&self) -> Vec<Request> {
+        self.log.0.lock().expect("a lock").clone()
+    }
+
     /// Number of requests with any path.
     pub fn requests_in_all(&self) -> usize {
         self.log.0.lock().expect("a lock").len()

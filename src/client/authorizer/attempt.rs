@@ -12,15 +12,19 @@ use reqwest::{
 
 use super::super::{
     boxed, execute, http, maybe_async,
+    protected_resource::{authorization::ResourceRefusal, state::ResourceState},
     session::{Live, Session},
     waiting::Deadline,
 };
 use crate::{
     error::{Error, Result},
     lifecycle::{published::Published, single_flight::Need},
-    oauth2::token::bearer::is_invalid_token,
+    oauth2::{protected_resource::challenge::ResourceChallenge, token::bearer::is_invalid_token},
     trace,
 };
+
+/// Limit of logins for more scope for one request.
+const STEP_UPS: u8 = 2;
 
 /// First attempt to send a request; with what another one needs, if there may be one.
 pub(in super::super) struct FirstAttempt(Option<Box<Kept>>);
@@ -31,10 +35,14 @@ struct Kept {
     request: http::Request,
     /// The end of the waits for it, if it has a timeout of its own.
     deadline: Option<Deadline>,
-    /// The token that it was sent with.
-    token: Arc<Published>,
+    /// The token that it was sent with. A resource is asked without one what it needs.
+    token: Option<Arc<Published>>,
     /// Whether that token was obtained after a refusal.
     has_renewed: bool,
+    /// Whether the client was authorised for the resource that has refused the request.
+    has_authorized: bool,
+    /// The number of logins for more scope.
+    step_ups: u8,
 }
 
 /// Response that may ask for another attempt, and the request for it.
@@ -49,6 +57,8 @@ enum NextStep {
     Done,
     /// Another token, with which the request is sent again.
     RenewFirst,
+    /// The same by the way that the resource names.
+    AuthorizeFirst(ResourceRefusal),
 }
 
 impl FirstAttempt {
@@ -85,8 +95,10 @@ impl FirstAttempt {
                 session,
                 request,
                 deadline,
-                token,
+                token: Some(token),
                 has_renewed: false,
+                has_authorized: false,
+                step_ups: 0,
             })
         };
         Ok(Self(copy.map(kept)))
@@ -117,24 +129,59 @@ impl Refusal {
             let Ok(live) = kept.session.live() else {
                 return Ok(response);
             };
-            let is_ready = match kept.next(&response) {
+            let is_ready = match kept.next(&live, &response) {
                 NextStep::Done => return Ok(response),
-                NextStep::RenewFirst => kept.renew(&live).await,
+                NextStep::RenewFirst => {
+                    let is_ready = kept.renew(&live).await;
+                    if !is_ready && live.resource().is_some() {
+                        continue;
+                    }
+                    is_ready
+                }
+                NextStep::AuthorizeFirst(refusal) => {
+                    boxed(kept.authorize(refusal)).await?;
+                    true
+                }
             };
             let Some(request) = copy(&kept.request).filter(|_| is_ready) else {
                 return Ok(response);
             };
             drop(response);
+            let live = kept.session.live()?;
             response = kept.send(&live, request).await?;
         }
     }
 }
 
 impl Kept {
-    fn next(&self, response: &http::Response) -> NextStep {
-        match self.is_about_token(response) {
-            true if !self.has_renewed => NextStep::RenewFirst,
+    fn next(&self, live: &Live, response: &http::Response) -> NextStep {
+        let has_token = self.token.is_some();
+        match (self.is_about_token(response), live.resource()) {
+            (true, _) if has_token && !self.has_renewed => NextStep::RenewFirst,
+            (_, Some(resource)) => self.next_for(resource, response),
             _ => NextStep::Done,
+        }
+    }
+
+    /// The step after a response of the resource that the client is for.
+    fn next_for(&self, resource: &ResourceState, response: &http::Response) -> NextStep {
+        let is_own = is_from(response, self.request.url())
+            && response.url().origin() == resource.url.origin();
+        let refusal = ResourceRefusal {
+            challenge: ResourceChallenge::of(response.headers()),
+            token: self.token.clone(),
+        };
+        let may_help = match response.status() {
+            // A new token that is refused was not the reason.
+            StatusCode::UNAUTHORIZED => refusal.challenge.is_for_tokens && !self.has_authorized,
+            StatusCode::FORBIDDEN => {
+                refusal.challenge.is_insufficient_scope && self.step_ups < STEP_UPS
+            }
+            _ => false,
+        };
+        match is_own && may_help {
+            true => NextStep::AuthorizeFirst(refusal),
+            false => NextStep::Done,
         }
     }
 
@@ -151,13 +198,16 @@ impl Kept {
 impl Kept {
     /// Obtains another token than the refused one, if there is one.
     async fn renew(&mut self, live: &Live) -> bool {
+        let Some(token) = self.token.clone() else {
+            return false;
+        };
         let deadline = *self.deadline.get_or_insert_with(|| live.deadline());
-        let refused = Need::Other(self.token.clone());
+        self.has_renewed = true;
+        let refused = Need::Other(token.clone());
         match self.session.obtain(refused, deadline).await {
-            Ok(obtained) if obtained.published.is_same(&self.token) => false,
+            Ok(obtained) if obtained.published.is_same(&token) => false,
             Ok(obtained) => {
-                self.token = obtained.for_request();
-                self.has_renewed = true;
+                self.token = Some(obtained.for_request());
                 true
             }
             Err(error) => {
@@ -167,18 +217,39 @@ impl Kept {
         }
     }
 
+    /// Obtains a token by the way that the resource names.
+    async fn authorize(&mut self, refusal: ResourceRefusal) -> Result<()> {
+        match refusal.challenge.is_insufficient_scope {
+            true => self.step_ups += 1,
+            false => self.has_authorized = true,
+        }
+        self.session.authorize_for(refusal).await?;
+        self.token = self.session.live()?.slot.published();
+        // The time of a login is not that of the request.
+        let own = self.request.timeout().copied();
+        self.deadline = own.map(Deadline::after);
+        Ok(())
+    }
+
     async fn send(&self, live: &Live, mut request: http::Request) -> Result<http::Response> {
         if let Some(deadline) = self.deadline {
             limit(&mut request, deadline);
         }
-        live.place(&mut request, &self.token)?;
+        if let Some(token) = &self.token {
+            live.place(&mut request, token)?;
+        }
         let response = live.shared.transport.send(request, execute)?.await?;
-        if self.has_renewed {
+        if let Some(token) = &self.token
+            && self.has_renewed
+        {
             // If a new token did not help, the token was not the reason: no renewal for each of
             // the 401s that will follow.
             let is_refused = self.is_about_token(&response);
             let now = live.shared.now();
-            live.slot.note_refusal(is_refused, &self.token, now);
+            live.slot.note_refusal(is_refused, token, now);
+        }
+        if let (Some(resource), true) = (live.resource(), self.has_authorized) {
+            resource.note_response(response.status(), live.shared.now());
         }
         Ok(response)
     }
@@ -193,13 +264,42 @@ impl Session {
         mut request: http::Request,
     ) -> Result<http::Response> {
         let own = request.timeout().copied().map(Deadline::after);
-        let token = live.obtain_for(&self, &mut request, own).await?;
+        let live = boxed(self.restored(live)).await?;
+        let token = match live.obtain_for(&self, &mut request, own).await {
+            Ok(token) => token,
+            // The resource says what it needs.
+            Err(error) if error.needs_login() && live.resource().is_some() => {
+                return self.send_without_token(request).await;
+            }
+            Err(error) => return Err(error),
+        };
         let is_renewable = live.can_renew();
         let first = FirstAttempt::with(self, &live, &mut request, token, is_renewable, own)?;
         let response = live.shared.transport.send(request, execute)?.await?;
         match first.accept(response) {
             Ok(response) => Ok(response),
             Err(refusal) => (*refusal).repeat().await,
+        }
+    }
+
+    /// Sends a request to a resource, which may need no token for it.
+    async fn send_without_token(self, request: http::Request) -> Result<http::Response> {
+        let kept = copy(&request).map(|request| {
+            Box::new(Kept {
+                session: self.clone(),
+                deadline: None,
+                request,
+                token: None,
+                has_renewed: false,
+                has_authorized: false,
+                step_ups: 0,
+            })
+        });
+        let live = self.live()?;
+        let response = live.shared.transport.send(request, execute)?.await?;
+        match FirstAttempt(kept).accept(response) {
+            Ok(response) => Ok(response),
+            Err(refusal) => boxed((*refusal).repeat()).await,
         }
     }
 
@@ -274,7 +374,10 @@ fn copy(request: &http::Request) -> Option<http::Request> {
 
 /// Whether the status is one that may ask for another attempt.
 fn is_refusal(response: &http::Response) -> bool {
-    response.status() == StatusCode::UNAUTHORIZED
+    matches!(
+        response.status(),
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN
+    )
 }
 
 /// Whether the server that the request was sent to has answered, and not one to which it redirected.

@@ -4,5 +4,6 @@ mod attempt;
 mod login;
 mod login_lock;
 mod loopback;
+mod resource;
 
 pub use loopback::*;

@@ -10,7 +10,7 @@ use super::super::{
     oauth2::client::OAuth2Client,
     session::Session,
     settings::{
-        Authentication, AuthorizationSettings, DiscoverySettings, HttpSettings, OpenIdSettings,
+        Authentication, AuthorizationSettings, DiscoverySettings, HttpSettings, OpenIdSettings, ResourceSettings,
         TokenSettings, http_settings, timeout_with_renewal, token_settings,
     },
     transport::Follow,
@@ -55,6 +55,10 @@ paired! {
         pub(in super::super::super) openid: OpenIdSettings,
         pub(in super::super) authorization: AuthorizationSettings,
         pub(in super::super) introspection: IntrospectionRules,
+        /// Of a client that finds its server by the resource that it is for.
+        pub(in super::super) resource: Option<Box<ResourceSettings>>,
+        /// Settings of such a client that another one was given.
+        pub(in super::super) misplaced: Vec<&'static str>,
     }
 }
 
@@ -89,6 +93,8 @@ impl OAuth2ClientBuilder {
             openid: OpenIdSettings::default(),
             authorization: AuthorizationSettings::default(),
             introspection: IntrospectionRules::default(),
+            resource: None,
+            misplaced: Vec::new(),
         }
     }
 
@@ -298,6 +304,9 @@ impl OAuth2ClientBuilder {
     /// [`ErrorKind::Usage`](crate::ErrorKind::Usage), which names every invalid setting; or if TLS
     /// cannot be set up.
     pub fn build(self) -> Result<OAuth2Client> {
+        if let Some(resource) = self.resource.clone() {
+            return self.build_for_resource(*resource);
+        }
         let settings = self.settings()?;
         let guard = self.discovery.as_ref().map(|found| found.guard.clone());
         let follow = Follow::Bearer(self.tokens.placement);

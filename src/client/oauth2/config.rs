@@ -36,7 +36,13 @@ impl OAuth2ClientBuilder {
             Some(found) => found.provisional(&self.server),
             None => self.server.clone(),
         };
-        self.check(&server, &mut problems);
+        for setting in &self.misplaced {
+            problems.add(setting, "is a setting of OAuth2Client::for_resource alone");
+        }
+        match &self.resource {
+            Some(resource) => self.check_for_resource(resource, &mut problems),
+            None => self.check(&server, &mut problems),
+        }
         self.check_discovery(&mut problems);
         self.http
             .check_endpoints(&server, &ENDPOINTS, &mut problems);
@@ -124,20 +130,8 @@ impl OAuth2ClientBuilder {
                 "is missing; the iss of a callback is compared with it",
             );
         }
-        self.tokens.check(client, problems);
-        // Some servers' word for "no redirection".
-        let is_uri = |uri: &&String| *uri != "urn:ietf:wg:oauth:2.0:oob";
-        for uri in client.redirect_uris().iter().filter(is_uri) {
-            problems.note_bad_uri("redirect_uri", uri);
-        }
-        self.http.check(problems);
+        self.check_common(problems);
         if let Some(grant) = &self.grant {
-            if !grant.replayable() {
-                problems.add(
-                    "grant",
-                    "cannot be sent again for a renewal; hand it to fetch_token instead",
-                );
-            }
             if server.get("token_endpoint").is_none_or(Value::is_null) {
                 problems.add("token_endpoint", "is missing, which grant needs");
             }
@@ -192,6 +186,24 @@ impl OAuth2ClientBuilder {
                      another user by then",
                 );
             }
+        }
+    }
+
+    /// Notes the problems of settings that do not depend on the server.
+    pub(super) fn check_common(&self, problems: &mut Problems) {
+        let client = &self.client;
+        self.tokens.check(client, problems);
+        // Some servers' word for "no redirection".
+        let is_uri = |uri: &&String| *uri != "urn:ietf:wg:oauth:2.0:oob";
+        for uri in client.redirect_uris().iter().filter(is_uri) {
+            problems.note_bad_uri("redirect_uri", uri);
+        }
+        self.http.check(problems);
+        if self.grant.as_ref().is_some_and(|grant| !grant.replayable()) {
+            problems.add(
+                "grant",
+                "cannot be sent again for a renewal; hand it to fetch_token instead",
+            );
         }
     }
 

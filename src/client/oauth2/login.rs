@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::super::{
-    maybe_async,
+    boxed, maybe_async,
     oauth2::client::OAuth2Client,
     session::{Live, Session},
 };
@@ -93,7 +93,7 @@ impl OAuth2Client {
         &self,
         request: AuthorizationRequest,
     ) -> Result<AuthorizationUrl> {
-        let live = self.session.live()?;
+        let live = boxed(self.session.established()).await?;
         let _passage = live.gate().pass()?;
         live.begin_authorization(request).await
     }

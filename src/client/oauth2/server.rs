@@ -1,6 +1,6 @@
 //! The server of a client: its keys.
 
-use super::super::{keys::Unverified, maybe_async, oauth2::client::OAuth2Client};
+use super::super::{boxed, keys::Unverified, maybe_async, oauth2::client::OAuth2Client};
 use crate::{
     error::Result,
     jose::{Algorithm, Claims, Jws},
@@ -39,7 +39,7 @@ impl OAuth2Client {
     ///
     /// [RFC 8414 section 3](https://www.rfc-editor.org/rfc/rfc8414#section-3)
     pub async fn fetch_server(&self) -> Result<AuthorizationServer> {
-        let live = self.session.live()?;
+        let live = boxed(self.session.established()).await?;
         let _passage = live.gate().pass()?;
         live.shared.fetch_server(live.deadline().left()).await
     }

@@ -130,6 +130,9 @@ impl OAuth2Client {
         let live = self.session.live()?;
         let _passage = live.gate().pass()?;
         if let Some(registered) = &live.shared.settings.registered {
+            if let Some(resource) = live.resource() {
+                resource.forget_registration(registered.issuer());
+            }
             live.shared.kept_registrations().forget(registered).await?;
         }
         Ok(())

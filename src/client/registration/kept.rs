@@ -122,7 +122,8 @@ impl KeptRegistrations {
         Ok(is_kept)
     }
 
-    async fn load(&self, issuer: &str) -> Result<Option<RegisteredClient>> {
+    /// The registration that is kept, whatever its state.
+    pub(in super::super) async fn load(&self, issuer: &str) -> Result<Option<RegisteredClient>> {
         let Some(store) = self.store.clone() else {
             return Ok(None);
         };

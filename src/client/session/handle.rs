@@ -7,6 +7,7 @@ use super::{
         delivery::Delivery,
         gate::Gate,
         is_in_callback,
+        protected_resource::state::ResourceState,
         shared::Shared,
         spawn_and_forget,
         waiting::{Deadline, Waiting},
@@ -49,6 +50,8 @@ pub(super) struct HandleKind {
     pub(super) gate: Gate,
     pub(super) grants: Grants,
     pub(super) dependents: Dependents,
+    /// The resource that the client is for, if it is for one.
+    pub(super) resource: Option<Arc<ResourceState>>,
 }
 
 impl Handle {

@@ -4,6 +4,7 @@ mod authorization;
 mod discovery;
 mod http;
 mod problems;
+mod resource;
 mod session;
 mod token;
 
@@ -12,6 +13,7 @@ pub(super) use {
     discovery::DiscoverySettings,
     http::{HttpSettings, http_settings, timeout_with_renewal},
     problems::Problems,
-    session::{Authentication, Identity, OpenIdSettings, Settings},
+    resource::{LoginMethod, ResourceSettings},
+    session::{Authentication, Bound, Identity, OpenIdSettings, Settings},
     token::{TokenSettings, WorkloadSettings, token_settings},
 };

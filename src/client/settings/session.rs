@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use reqwest::{Method, Url};
+use serde_json::Value;
 
 use super::{
     super::{Assert, LogoutTokenIds, Sign, Store, UpdateHook, UserStore},
@@ -29,7 +30,7 @@ use crate::{
         hook::Hooks,
         provider::google::ApplicationDefault,
         server::{metadata::AuthorizationServer, source::ServerSource},
-        token::bearer::TokenPlacement,
+        token::{Token, bearer::TokenPlacement, members::BOUND},
     },
     oidc::{
         id_token_rules::IdTokenRules,
@@ -41,6 +42,7 @@ use crate::{
     token_store::UserKey,
 };
 
+#[derive(Clone)]
 pub(in super::super) struct Settings {
     /// The metadata that the calling code sets: all there are, unless the server is discovered.
     pub(in super::super) server: AuthorizationServer,
@@ -77,7 +79,30 @@ pub(in super::super) struct Settings {
     pub(in super::super) key_set: Option<KeySet>,
     pub(in super::super) authorization: AuthorizationSettings,
     pub(in super::super) introspection: IntrospectionRules,
+    /// What the tokens of a client for a protected resource carry.
+    pub(in super::super) bound: Option<Arc<Bound>>,
     pub(super) allow_http: bool,
+}
+
+/// Server and registration to which a token belongs.
+pub(in super::super) struct Bound {
+    pub(in super::super) issuer: String,
+    pub(in super::super) member: Value,
+}
+
+impl Bound {
+    /// The member of a token.
+    pub(in super::super) const MEMBER: &str = BOUND;
+
+    /// Whether the token may be sent to the server: it was issued there, or it is not known where.
+    pub(in super::super) fn permits(&self, token: &Token) -> bool {
+        Self::issuer_of(token).is_none_or(|issuer| issuer == self.issuer)
+    }
+
+    /// The issuer of the server that has issued the token, if it is known.
+    pub(in super::super) fn issuer_of(token: &Token) -> Option<&str> {
+        token.get(Self::MEMBER)?.get("issuer")?.as_str()
+    }
 }
 
 /// Authentication of the client: at the token endpoint, and at each other endpoint that has none
@@ -98,6 +123,7 @@ pub(in super::super::super) struct OpenIdSettings {
 }
 
 /// Identity of a client, for `Debug` and for errors.
+#[derive(Clone)]
 pub(in super::super) enum Identity {
     Client,
     /// The issuer of assertions, if it is known.
@@ -148,12 +174,25 @@ impl Settings {
             key_set: None,
             authorization: AuthorizationSettings::default(),
             introspection: IntrospectionRules::default(),
+            bound: None,
             allow_http: http.allow_http,
         }
     }
 }
 
 impl Settings {
+    /// The token with what it belongs to.
+    pub(in super::super) fn bind(&self, token: Token) -> Token {
+        match &self.bound {
+            Some(bound) => token.with_member(Bound::MEMBER, bound.member.clone()),
+            None => token,
+        }
+    }
+
+    pub(in super::super) fn allow_http(&self) -> bool {
+        self.allow_http
+    }
+
     /// The name of the client in logs.
     pub(in super::super) fn name(&self) -> &str {
         match &self.identity {

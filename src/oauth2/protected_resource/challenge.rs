@@ -14,6 +14,8 @@ pub(crate) struct ResourceChallenge {
     /// The URL of the metadata, as the resource spells it.
     pub(crate) metadata: Option<String>,
     pub(crate) scope: ScopeSet,
+    /// Whether a token would help: other schemes alone do not say so.
+    pub(crate) is_for_tokens: bool,
     pub(crate) is_insufficient_scope: bool,
 }
 
@@ -34,6 +36,9 @@ impl ResourceChallenge {
         let errors = challenges.iter().filter(for_tokens);
         let mut errors = errors.filter_map(|one| one.parameter("error"));
         Self {
+            is_for_tokens: challenges.is_empty()
+                || metadata.is_some()
+                || challenges.iter().any(|one| for_tokens(&one)),
             metadata: metadata.map(str::to_owned),
             scope: ScopeSet::of(parameter("scope").unwrap_or_default()),
             is_insufficient_scope: errors
@@ -72,7 +77,13 @@ mod tests {
         assert!(dpop.scope.is_empty() && !dpop.is_insufficient_scope);
         let other = read(&["Other resource_metadata=\"https://mcp.example/m\""]);
         assert_eq!(other.metadata.as_deref(), Some("https://mcp.example/m"));
-        assert_eq!(read(&[]), ResourceChallenge::default());
+        let bare = ResourceChallenge {
+            is_for_tokens: true,
+            ..ResourceChallenge::default()
+        };
+        assert_eq!(read(&[]), bare);
+        assert!(other.is_for_tokens && dpop.is_for_tokens);
+        assert!(!read(&["Basic realm=x", "Negotiate"]).is_for_tokens);
         assert!(!read(&["Basic error=insufficient_scope"]).is_insufficient_scope);
     }
 

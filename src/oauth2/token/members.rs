@@ -25,6 +25,9 @@ pub(crate) const LATEST: u64 = 253_402_300_799;
 /// Member of a stored token: the thumbprint of the certificate that it is bound to.
 const CERTIFICATE: &str = "certificate_thumbprint";
 
+/// The member of a token that says to which server and registration it belongs.
+pub(crate) const BOUND: &str = "oauth_twin_client";
+
 impl Token {
     /// The token in a response that arrived at `now`, or why there is none.
     pub(crate) fn from_answer(
@@ -39,6 +42,7 @@ impl Token {
         members.remove("refresh_parameters");
         members.remove(CERTIFICATE);
         members.remove("login_scope");
+        members.remove(BOUND);
         note_expiry(&mut members, now);
         // The server's clock may differ from ours, so relative times take precedence.
         let expires_at = expires_in

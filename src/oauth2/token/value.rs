@@ -116,6 +116,15 @@ impl Token {
         self
     }
 
+    /// Sets a member that OAuth does not define.
+    #[allow(dead_code, reason = "the clients mark their tokens")]
+    pub(crate) fn with_member(mut self, name: &str, value: Value) -> Self {
+        self.change_rest(|rest| {
+            rest.extra.insert(name.to_owned(), value);
+        });
+        self
+    }
+
     /// Sets the expiry, to the second.
     #[must_use]
     pub fn with_expires_at(mut self, expires_at: SystemTime) -> Self {

@@ -1,0 +1,395 @@
+//! Authorization for the resource when it refuses a request: one for all callers that are refused
+//! together, to its end whatever they do.
+//!
+//! [RFC 9728 section 5](https://www.rfc-editor.org/rfc/rfc9728#section-5)
+
+use std::{sync::Arc, time::Duration};
+
+use super::{
+    super::{
+        is_in_callback, maybe_async, run_detached_for,
+        session::{Live, Session},
+        settings::{Bound, LoginMethod},
+        waiting::Deadline,
+    },
+    established::Established,
+    state::{AuthorizationClaim, AuthorizationStep, ResourceState, differs},
+};
+use crate::{
+    error::{Error, ErrorCode, Result},
+    lifecycle::{published::Published, single_flight::Need},
+    oauth2::{
+        authorization::request::AuthorizationRequest,
+        protected_resource::{challenge::ResourceChallenge, scope_set::ScopeSet},
+        server::metadata::AuthorizationServer,
+        token::Token,
+    },
+    wire::secure_url::without_query,
+};
+
+/// Refusal of a request by the resource.
+#[derive(Clone, Default)]
+pub(in super::super) struct ResourceRefusal {
+    pub(in super::super) challenge: ResourceChallenge,
+    /// The token that it was sent with.
+    pub(in super::super) token: Option<Arc<Published>>,
+}
+
+#[maybe_async]
+impl Session {
+    /// Obtains another token than the refused one, for all callers that are refused together.
+    pub(in super::super) async fn authorize_for(&self, refusal: ResourceRefusal) -> Result<()> {
+        let live = self.live()?;
+        let Some(resource) = live.resource().cloned() else {
+            return Ok(());
+        };
+        let live = self.restored(live).await?;
+        if is_in_callback(live.slot.id()) || is_in_callback(live.shared.id()) {
+            return Err(Error::reentrant("a request that the resource refuses"));
+        }
+        if live.has_other(&refusal) {
+            return Ok(());
+        }
+        let is_attended = live.is_attended(&resource);
+        if refusal.challenge.is_insufficient_scope {
+            live.check_step_up(&resource, &refusal)?;
+            if !is_attended && resource.established().is_some() {
+                return Err(live.login_required(&resource, &refusal));
+            }
+        }
+        let deadline = Deadline::after(resource.limit());
+        self.join(&resource, is_attended, &refusal, deadline)
+            .await?;
+        let live = self.live()?;
+        match is_attended || live.has_other(&refusal) {
+            true => Ok(()),
+            false => Err(live.login_required(&resource, &refusal)),
+        }
+    }
+
+    /// Leads the authorization, or waits for the one in progress.
+    async fn join(
+        &self,
+        resource: &Arc<ResourceState>,
+        is_attended: bool,
+        refusal: &ResourceRefusal,
+        deadline: Deadline,
+    ) -> Result<()> {
+        loop {
+            let live = self.live()?;
+            let has_other = || live.has_other(refusal);
+            let now = live.shared.now();
+            let outcome = match resource.next(is_attended, has_other, now) {
+                AuthorizationStep::Done => return Ok(()),
+                AuthorizationStep::Fail(error) => return Err(error),
+                AuthorizationStep::Wait(ended) => ended.wait_for(deadline.left()).await,
+                AuthorizationStep::Lead(claim) => {
+                    let authorization = Authorization {
+                        session: self.clone(),
+                        resource: resource.clone(),
+                        refusal: refusal.clone(),
+                        is_attended,
+                    };
+                    let run = move || authorization.run(claim);
+                    let led = run_detached_for(deadline.left(), run).await;
+                    return led.unwrap_or_else(|| Err(too_late()));
+                }
+            };
+            outcome.unwrap_or_else(|| Err(too_late()))?;
+            if !is_attended {
+                return Ok(());
+            }
+        }
+    }
+
+    /// The state of the client, whose server is discovered if that is still to be done.
+    pub(in super::super) async fn established(&self) -> Result<Live> {
+        let live = self.live()?;
+        let Some(resource) = live.resource().cloned() else {
+            return Ok(live);
+        };
+        let live = self.restored(live).await?;
+        if live.shared.settings.bound.is_none() && resource.established().is_none() {
+            let deadline = Deadline::after(resource.limit());
+            let nothing = ResourceRefusal::default();
+            self.join(&resource, false, &nothing, deadline).await?;
+        }
+        if live.slot.published().is_none()
+            && let Some(part) = resource.current()
+        {
+            self.move_to(part, None)?;
+        }
+        self.live()
+    }
+
+    /// The state of the client after the token store was read for the first time, which says what
+    /// the client's server is.
+    pub(in super::super) async fn restored(&self, live: Live) -> Result<Live> {
+        let Some(resource) = live.resource().cloned() else {
+            return Ok(live);
+        };
+        if live.shared.settings.bound.is_some() {
+            return Ok(live);
+        }
+        self.reload().await?;
+        let live = self.live()?;
+        let Some(published) = live.slot.published() else {
+            return Ok(live);
+        };
+        let kept = match Bound::issuer_of(&published.token) {
+            Some(issuer) => resource.kept_registrations().load(issuer).await?,
+            None => None,
+        };
+        let Some(part) = resource.restore(&published.token, kept) else {
+            return Ok(live);
+        };
+        self.move_to(part, Some(published.token.clone()))?;
+        self.live()
+    }
+}
+
+impl Live {
+    fn has_other(&self, refusal: &ResourceRefusal) -> bool {
+        let current = self.slot.published();
+        let now = self.shared.settings.clock.unix();
+        let current = current.filter(|current| current.is_alive(now));
+        differs(current.as_deref(), refusal.token.as_deref())
+    }
+
+    /// Whether the client can obtain a token by itself: by a grant, or by its user's login.
+    fn is_attended(&self, resource: &ResourceState) -> bool {
+        !self.is_child() && (self.caller().grant.is_some() || resource.settings.login.is_some())
+    }
+
+    /// The scope that was requested for the current token, as far as it is known.
+    fn requested(&self, resource: &ResourceState) -> ScopeSet {
+        let published = self.slot.published();
+        let granted = published.as_ref().and_then(|it| it.token.scope());
+        let granted = ScopeSet::of(granted.unwrap_or_default());
+        match self.is_child() {
+            true => granted,
+            false => resource.requested().union(&granted),
+        }
+    }
+
+    /// Checks that another login could help.
+    fn check_step_up(&self, resource: &ResourceState, refusal: &ResourceRefusal) -> Result<()> {
+        let requested = self.requested(resource);
+        let demanded = &refusal.challenge.scope;
+        if !demanded.is_empty() && !requested.contains_all(demanded) {
+            return Ok(());
+        }
+        Err(Error::untrusted(format!(
+            "the resource {} demands the scope {:?}, which the last login has asked for already; \
+             the user or the server has not granted it",
+            without_query(&resource.url),
+            demanded.to_scope().as_str()
+        )))
+    }
+
+    /// The scope of the login that the refusal leads to.
+    fn scope_of_login(
+        &self,
+        resource: &ResourceState,
+        established: &Established,
+        server: &AuthorizationServer,
+        refusal: &ResourceRefusal,
+    ) -> ScopeSet {
+        let demanded = &refusal.challenge.scope;
+        let requested = self.requested(resource);
+        if refusal.challenge.is_insufficient_scope {
+            return requested.union(demanded);
+        }
+        let metadata = resource.settings.metadata.as_ref();
+        let grants = metadata.and_then(|metadata| metadata.grant_types());
+        let wants_refresh = grants.is_none_or(|grants| grants.contains(&"refresh_token"));
+        let own = resource.template.client.scope();
+        ScopeSet::of_login(own, demanded, &established.metadata, server, wants_refresh)
+            .union(&requested)
+    }
+
+    /// The error of a client whose user logs in elsewhere, with what to begin.
+    fn login_required(&self, resource: &ResourceState, refusal: &ResourceRefusal) -> Error {
+        let Some(established) = resource.established() else {
+            return Error::login("the resource demands a login, and its server is not known");
+        };
+        let server = established.server.clone().unwrap_or_default();
+        let scope = self.scope_of_login(resource, &established, &server, refusal);
+        Error::login_required(
+            format!(
+                "the resource {} demands a login at {}; begin it by login_request",
+                without_query(&resource.url),
+                established.issuer
+            ),
+            None,
+            request(&established, &scope),
+        )
+    }
+}
+
+/// Authorization for all callers that were refused together.
+struct Authorization {
+    session: Session,
+    resource: Arc<ResourceState>,
+    refusal: ResourceRefusal,
+    is_attended: bool,
+}
+
+#[maybe_async]
+impl Authorization {
+    async fn run(self, claim: AuthorizationClaim) -> Result<()> {
+        let outcome = self.authorize().await;
+        claim.finish(outcome)
+    }
+
+    async fn authorize(&self) -> Result<()> {
+        let knew_client = self.resource.established().is_some();
+        let established = self.establish().await?;
+        if !self.is_attended {
+            return Ok(());
+        }
+        let live = self.session.live()?;
+        if live.caller().grant.is_some() {
+            return self.by_grant(&live).await;
+        }
+        let Some(login) = &self.resource.settings.login else {
+            return Ok(());
+        };
+        let outcome = self.by_login(login, &established).await;
+        match outcome {
+            // A registration may have been dropped by the server. It is replaced once.
+            Err(error) if knew_client && is_unknown_client(&error) => {
+                if !self.resource.forget_registration(&established.issuer) {
+                    return Err(error);
+                }
+                let established = self.rediscover().await?;
+                self.by_login(login, &established).await
+            }
+            outcome => outcome,
+        }
+    }
+
+    /// Finds the server and the client there, unless they are known. A refused token may mean that
+    /// the resource has moved to another server.
+    async fn establish(&self) -> Result<Arc<Established>> {
+        let known = self.resource.established();
+        let now = self.resource.template.clock.now();
+        let known = known.filter(|known| {
+            let server = known.server.as_ref();
+            let is_current = server.is_none_or(|server| server.is_current(now));
+            self.refusal.challenge.is_insufficient_scope
+                || (self.refusal.token.is_none() && is_current)
+        });
+        match known {
+            Some(known) => {
+                self.follow()?;
+                Ok(known)
+            }
+            None => self.rediscover().await,
+        }
+    }
+
+    async fn rediscover(&self) -> Result<Arc<Established>> {
+        let live = self.session.live()?;
+        let _passage = live.gate().pass()?;
+        let discovered = self.resource.discover(&self.refusal.challenge).await?;
+        let established = self.resource.establish(discovered);
+        self.follow()?;
+        Ok(established)
+    }
+
+    async fn by_grant(&self, live: &Live) -> Result<()> {
+        let need = match &self.refusal.token {
+            Some(refused) if live.slot.holds(refused) => Need::Other(refused.clone()),
+            _ => Need::Usable,
+        };
+        let deadline = live.deadline();
+        self.session.obtain(need, deadline).await?.for_request();
+        Ok(())
+    }
+
+    async fn by_login(&self, login: &LoginMethod, established: &Established) -> Result<()> {
+        let live = self.session.live()?;
+        let server = live
+            .shared
+            .fetch_server(live.shared.settings.timeout)
+            .await?;
+        check_pkce(&server)?;
+        let scope = live.scope_of_login(&self.resource, established, &server, &self.refusal);
+        if self.refusal.challenge.is_insufficient_scope {
+            self.resource.count_step_up(&scope)?;
+        }
+        let asked = request(established, &scope);
+        (login.log_in)(self.session.clone(), asked).await?;
+        self.resource.note_login(&scope);
+        Ok(())
+    }
+}
+
+impl Authorization {
+    /// Points the handle of the client to its current server. A child's token belongs to the server
+    /// that has issued it.
+    fn follow(&self) -> Result<()> {
+        let live = self.session.live()?;
+        match self.resource.current() {
+            Some(part) if self.is_attended || live.slot.published().is_none() => {
+                self.session.move_to(part, self.accepted(&live))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The token of the client, if the resource accepts it, and it is not known what server it is
+    /// of: the resource names that.
+    fn accepted(&self, live: &Live) -> Option<Token> {
+        let is_accepted =
+            self.refusal.challenge.is_insufficient_scope && live.shared.settings.bound.is_none();
+        let token = self.refusal.token.as_ref();
+        token.filter(|_| is_accepted).map(|it| it.token.clone())
+    }
+}
+
+impl ResourceState {
+    /// The longest time that an authorization takes: the requests for metadata, a registration, a
+    /// login or a token.
+    fn limit(&self) -> Duration {
+        let login = self.settings.login.as_ref().map(|login| login.limit);
+        let requests = self.template.timeout.saturating_mul(4);
+        requests
+            .saturating_add(self.template.rules.flight_limit)
+            .saturating_add(login.unwrap_or_default())
+    }
+}
+
+/// The authorization request for this scope.
+fn request(established: &Established, scope: &ScopeSet) -> AuthorizationRequest {
+    let mut request = AuthorizationRequest::new();
+    if !scope.is_empty() {
+        request = request.scope(scope.to_scope());
+    }
+    match established.resource() {
+        Some(resource) => request.resource(resource),
+        None => request,
+    }
+}
+
+/// "If `code_challenge_methods_supported` is absent, the authorization server does not support PKCE
+/// and MCP clients MUST refuse to proceed."
+fn check_pkce(server: &AuthorizationServer) -> Result<()> {
+    let methods = server.code_challenge_methods_supported();
+    match methods.is_some_and(|methods| methods.contains(&"S256")) {
+        true => Ok(()),
+        false => Err(Error::usage(
+            "the server of the resource does not say that it supports PKCE with S256 \
+             (code_challenge_methods_supported); assume_s256 of the builder says that it does",
+        )),
+    }
+}
+
+fn is_unknown_client(error: &Error) -> bool {
+    error.code() == Some(&ErrorCode::InvalidClient)
+}
+
+fn too_late() -> Error {
+    Error::timed_out("timed out waiting for the authorization for the resource")
+}

@@ -1,0 +1,108 @@
+//! Handles of clients for a protected resource, which move to another server when the resource
+//! does.
+
+use std::sync::Arc;
+
+use super::{
+    super::{
+        delivery::Delivery,
+        protected_resource::state::ResourceState,
+        shared::Shared,
+        spawn_and_forget,
+        waiting::{Deadline, KeptIn, Waiting},
+    },
+    Session,
+    grants::Grants,
+    handle::{HandleKind, Live},
+};
+use crate::{
+    error::{Error, Result},
+    lifecycle::slot::Slot,
+    oauth2::{grant::Grant, token::Token},
+};
+
+impl Session {
+    /// A client whose server is not known yet.
+    pub(in super::super) fn for_resource(
+        resource: Arc<ResourceState>,
+        token: Option<Token>,
+        grant: Option<Arc<dyn Grant>>,
+    ) -> Self {
+        let shared = resource.provisional();
+        let store = shared.settings.store.clone().map(KeptIn);
+        let kind = HandleKind {
+            has_store: store.is_some(),
+            grants: Grants::new(grant),
+            resource: Some(resource),
+            ..HandleKind::default()
+        };
+        let slot = shared.slots.first(token, store, shared.now());
+        Self::open(shared, slot, kind)
+    }
+
+    /// Points the handle, with its clones, to another part: that of another server, or of another
+    /// registration. Its token stays with the old one, unless it comes along; that of a store is
+    /// loaded again.
+    pub(in super::super) fn move_to(&self, part: Arc<Shared>, token: Option<Token>) -> Result<()> {
+        let now = part.now();
+        let mut state = self.0.write();
+        let live = state.live_mut().ok_or_else(Error::closed)?;
+        if Arc::ptr_eq(&live.shared, &part) {
+            return Ok(());
+        }
+        let store = live.slot.store();
+        let slot = match (live.kind.user, store) {
+            (Some(user), Some(store)) => {
+                let known = part.slots.of_user(user, now);
+                known.unwrap_or_else(|| part.slots.add_user(user, store, now))
+            }
+            (_, Some(store)) => part.slots.first(None, Some(store), now),
+            (_, None) => part.slots.first(token, None, now),
+        };
+        let moved = live.with(part, slot);
+        let Live { shared, slot, .. } = std::mem::replace(live, moved);
+        drop(state);
+        if slot.has_undelivered() {
+            let deadline = Deadline::after(shared.settings.close_timeout);
+            let delivery = Delivery::new(shared.clone(), slot.clone());
+            // No caller is left to get the error.
+            let _ = spawn_and_forget(delivery.run(deadline));
+        }
+        shared.slots.forget_handle(slot);
+        Ok(())
+    }
+}
+
+impl Live {
+    /// The resource that the client is for, if it is for one.
+    pub(in super::super) fn resource(&self) -> Option<&Arc<ResourceState>> {
+        self.kind.resource.as_ref()
+    }
+
+    pub(in super::super) fn is_child(&self) -> bool {
+        self.kind.is_child
+    }
+
+    /// The same handle on another slot.
+    pub(super) fn with(&self, shared: Arc<Shared>, slot: Arc<Slot<Waiting>>) -> Self {
+        Self {
+            shared,
+            slot,
+            kind: self.kind.clone(),
+        }
+    }
+
+    /// The part for a child with this token, which belongs to the server that has issued it.
+    pub(super) fn part_of(&self, token: &Token) -> Arc<Shared> {
+        match self.resource() {
+            Some(resource) => resource.part_of(token, self.shared.clone()),
+            None => self.shared.clone(),
+        }
+    }
+
+    /// The part for new children: that of the current server of the resource.
+    pub(super) fn current_part(&self) -> Arc<Shared> {
+        let current = self.resource().and_then(|resource| resource.current());
+        current.unwrap_or_else(|| self.shared.clone())
+    }
+}

@@ -1,0 +1,232 @@
+//! The mistakes of the public suite's own bad clients, none of which this one makes. The tests are
+//! named as those are.
+
+use oauth_twin::oauth2::ExtensionGrant;
+
+use super::{super::test, *};
+
+/// The world of a client that has used `/mcp`, with the servers and what the user has seen.
+#[maybe_async]
+async fn used(world: &World) -> Result<(Server, Server), Box<dyn std::error::Error>> {
+    let (server, resource) = (world.server(""), world.resource());
+    let client = attended(&resource, world).build()?;
+    opened(&client, &resource, "/mcp").await?;
+    Ok((server, resource))
+}
+
+/// It fetches the metadata where nobody has said that they are.
+#[maybe_async]
+#[test]
+async fn bad_prm() -> TestResult {
+    let world = World::new();
+    world.change(|state| state.place = "/custom/metadata/location.json");
+    let (_, resource) = used(&world).await?;
+    assert_eq!(resource.count(PATH) + resource.count(ROOT), 0);
+    Ok(())
+}
+
+#[maybe_async]
+#[test]
+async fn ignore_403() -> TestResult {
+    let world = World::new();
+    world.change(|state| state.needs.extend([("/mcp/call", "write")]));
+    let (_server, resource) = (world.server(""), world.resource());
+    let client = attended(&resource, &world).build()?;
+    opened(&client, &resource, "/mcp").await?;
+    opened(&client, &resource, "/mcp/call").await?;
+    assert_eq!(world.visits().len(), 2);
+    Ok(())
+}
+
+#[maybe_async]
+#[test]
+async fn ignore_scope() -> TestResult {
+    let world = World::new();
+    world.change(|state| state.needs.extend([("/mcp", "mcp:basic")]));
+    used(&world).await?;
+    assert_eq!(world.scopes(), ["mcp:basic"]);
+    Ok(())
+}
+
+#[maybe_async]
+#[test]
+async fn partial_scopes() -> TestResult {
+    let world = World::new();
+    let all = json!(["mcp:basic", "mcp:read", "mcp:write"]);
+    world.change(|state| state.resource.push(("scopes_supported", all)));
+    used(&world).await?;
+    assert_eq!(world.scopes(), ["mcp:basic mcp:read mcp:write"]);
+    Ok(())
+}
+
+#[maybe_async]
+#[test]
+async fn no_retry_limit() -> TestResult {
+    let world = World::new();
+    let (_server, behind) = (world.server(""), world.clone());
+    let resource = Server::start(move |request: &Request| {
+        match (&*request.path, request.header("authorization")) {
+            ("/mcp", Some(_)) => Reply::text(403, "").with(
+                "www-authenticate",
+                "Bearer error=\"insufficient_scope\", scope=\"mcp:admin\"",
+            ),
+            _ => behind.answer(request),
+        }
+    });
+    let client = attended(&resource, &world).build()?;
+    for _ in 0..5 {
+        let found = status(&client, &resource, "/mcp").await;
+        assert!(found.is_err());
+    }
+    assert!(world.visits().len() <= 3, "{:?}", world.scopes());
+    Ok(())
+}
+
+#[maybe_async]
+#[test]
+async fn no_pkce() -> TestResult {
+    let world = World::new();
+    let (server, _) = used(&world).await?;
+    let asked = &world.visits()[0];
+    assert_eq!(asked["code_challenge_method"], "S256");
+    assert_eq!(asked["code_challenge"].len(), 43);
+    let verifier = server.requests("/token")[0].parameter("code_verifier");
+    assert!(verifier.is_some_and(|verifier| verifier.len() >= 43));
+    Ok(())
+}
+
+#[maybe_async]
+#[test]
+async fn no_cimd() -> TestResult {
+    let world = World::new();
+    let supported = ("client_id_metadata_document_supported", true.into());
+    world.change(|state| state.server.push(supported));
+    let (server, resource) = (world.server(""), world.resource());
+    let document = "https://conformance-test.local/client-metadata.json";
+    let client = attended(&resource, &world)
+        .client_metadata_document(document)
+        .build()?;
+    opened(&client, &resource, "/mcp").await?;
+    assert_eq!(world.visits()[0]["client_id"], document);
+    assert_eq!(server.count("/register"), 0);
+    Ok(())
+}
+
+#[maybe_async]
+#[test]
+async fn no_application_type() -> TestResult {
+    let world = World::new();
+    let (server, _) = used(&world).await?;
+    let sent: Value = serde_json::from_slice(&server.requests("/register")[0].body)?;
+    assert_eq!(sent["application_type"], "native");
+    Ok(())
+}
+
+#[maybe_async]
+#[test]
+async fn reuse_credentials() -> TestResult {
+    let world = World::new();
+    let (_old, resource) = (world.server(""), world.resource());
+    let client = attended(&resource, &world).build()?;
+    opened(&client, &resource, "/mcp").await?;
+    world.change(|state| {
+        state.issuers.clear();
+        state.clients = 100;
+    });
+    let new = world.server("");
+    opened(&client, &resource, "/mcp").await?;
+    assert_eq!(new.count("/register"), 1);
+    assert_eq!(world.visits()[1]["client_id"], "c101");
+    assert_eq!(
+        new.requests("/token")[0].parameter("client_id").as_deref(),
+        Some("c101")
+    );
+    Ok(())
+}
+
+/// A callback whose `iss` is `change` of the right one leads to no request with its code.
+#[maybe_async]
+async fn refuses_iss(change: impl Fn(&str) -> String) -> TestResult {
+    let world = World::new();
+    let (server, resource) = (world.server(""), world.resource());
+    let iss = change(&server.url(""));
+    world.change(|state| state.callback.push(("iss", iss)));
+    let client = attended(&resource, &world).build()?;
+    let found = status(&client, &resource, "/mcp").await;
+    assert!(found.is_err());
+    assert_eq!((world.visits().len(), server.count("/token")), (1, 0));
+    Ok(())
+}
+
+#[maybe_async]
+#[test]
+async fn iss_normalize() -> TestResult {
+    refuses_iss(|issuer| format!("{issuer}/")).await?;
+    refuses_iss(|issuer| issuer.replace("http", "HTTP")).await
+}
+
+#[maybe_async]
+#[test]
+async fn iss_validation() -> TestResult {
+    refuses_iss(|_| "https://evil.example.com".to_owned()).await?;
+    refuses_iss(|_| "-".to_owned()).await
+}
+
+/// A client whose platform gives it these assertions, and what it has sent.
+#[maybe_async]
+async fn workload(assertion: &str) -> Result<(u16, Vec<Request>), Box<dyn std::error::Error>> {
+    let world = World::new();
+    let behind = world.clone();
+    let server = Server::start(move |request: &Request| match &*request.path {
+        "/token" if request.parameter("assertion").as_deref() != Some("valid") => {
+            Reply::error(400, "invalid_grant")
+        }
+        _ => behind.serve("", request),
+    });
+    world.change(|state| state.issuers.push(server.url("")));
+    let resource = world.resource();
+    let grant = ExtensionGrant::new("urn:ietf:params:oauth:grant-type:jwt-bearer")
+        .param("assertion", assertion)
+        .keep_for_renewal();
+    let client = attended(&resource, &world)
+        .client_id("wif")
+        .grant(grant)
+        .build()?;
+    let status = status(&client, &resource, "/mcp").await;
+    assert!(world.visits().is_empty());
+    assert_eq!(server.count("/register"), 0);
+    let sent = server.requests("/token");
+    Ok((status.unwrap_or(0), sent))
+}
+
+#[maybe_async]
+#[test]
+async fn wif_expired_assertion_and_wrong_audience_are_errors() -> TestResult {
+    for (assertion, status) in [("valid", 200), ("expired", 0), ("wrong audience", 0)] {
+        let found = workload(assertion).await?.0;
+        assert_eq!(found, status, "{assertion}");
+    }
+    Ok(())
+}
+
+#[maybe_async]
+#[test]
+async fn wif_retry() -> TestResult {
+    let (_, sent) = workload("expired").await?;
+    assert_eq!(sent.len(), 1);
+    Ok(())
+}
+
+#[maybe_async]
+#[test]
+async fn wif_grant_fallback() -> TestResult {
+    let (_, sent) = workload("expired").await?;
+    for request in sent {
+        let grant = request.parameter("grant_type");
+        assert_eq!(
+            grant.as_deref(),
+            Some("urn:ietf:params:oauth:grant-type:jwt-bearer")
+        );
+    }
+    Ok(())
+}

@@ -1,0 +1,134 @@
+//! A resource that moves to another server, and credentials that stay where they belong.
+
+use super::{super::test, *};
+
+/// Everything that a server has received, as text.
+fn received(server: &Server) -> String {
+    let all = server.all().into_iter();
+    all.map(|request| format!("{} {:?} {}", request.query, request.headers, request.form()))
+        .collect()
+}
+
+#[maybe_async]
+#[test]
+async fn a_resource_moves_and_nothing_of_the_old_server_comes_along() -> TestResult {
+    let world = World::new();
+    let (old, resource) = (world.server(""), world.resource());
+    let folder = support::folder::Folder::new("resource-moves");
+    let store = FileTokenStore::new(folder.file("token.json"));
+    let client = attended(&resource, &world).token_store(store).build()?;
+    opened(&client, &resource, "/mcp").await?;
+    world.change(|state| {
+        state.issuers.clear();
+        state.issued.insert("t0".to_owned(), Default::default());
+        // Of the same server program, so that only the issuer tells the clients apart.
+        state.clients = 100;
+    });
+    let new = world.server("");
+    opened(&client, &resource, "/mcp").await?;
+    assert_eq!(paths(&new), [OAUTH, "/register", "/token"]);
+    let visits = world.visits();
+    assert_eq!(
+        (&*visits[0]["client_id"], &*visits[1]["client_id"]),
+        ("c1", "c101")
+    );
+    let sent = received(&new);
+    for secret in ["c1&", "c1\"", "r1", "t1"] {
+        assert!(!sent.contains(secret), "{secret} in {sent}");
+    }
+    assert_eq!(client.server().unwrap().issuer(), Some(&*new.url("")));
+    let before = old.requests_in_all();
+    client.refresh_token().await?;
+    assert_eq!((old.requests_in_all(), new.count("/token")), (before, 2));
+    client.close().await?;
+    Ok(())
+}
+
+#[maybe_async]
+#[test]
+async fn a_configured_client_is_never_taken_to_another_server() -> TestResult {
+    let world = World::new();
+    let (old, resource) = (world.server(""), world.resource());
+    for is_named in [true, false] {
+        let mut builder = attended(&resource, &world)
+            .client_id("i-d")
+            .client_secret("s3cret");
+        if is_named {
+            builder = builder.issuer(old.url(""));
+        }
+        let client = builder.build()?;
+        opened(&client, &resource, "/mcp").await?;
+        let token = client.token().unwrap();
+        world.revoke(access_token(&token));
+        let moved = "https://other.example";
+        world.change(|state| {
+            state
+                .resource
+                .push(("authorization_servers", json!([moved])));
+            state.revoked.extend((0..10).map(|n| format!("t{n}")));
+        });
+        let error = status(&client, &resource, "/mcp").await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Usage, "{error}");
+        assert!(error.to_string().contains(moved), "{error}");
+        world.change(|state| {
+            state.resource.clear();
+            state.revoked.clear();
+        });
+    }
+    // Of several servers, the client's own is taken.
+    let other = world.server("");
+    world.change(|state| state.issuers.reverse());
+    let own = attended(&resource, &world)
+        .client_id("i-d")
+        .issuer(old.url(""));
+    opened(&own.build()?, &resource, "/mcp").await?;
+    assert_eq!(other.requests_in_all(), 0);
+    Ok(())
+}
+
+#[maybe_async]
+#[test]
+async fn a_registration_that_the_server_has_dropped_is_replaced_once() -> TestResult {
+    let world = World::new();
+    let (server, resource) = (world.server(""), world.resource());
+    let client = attended(&resource, &world).build()?;
+    opened(&client, &resource, "/mcp").await?;
+    world.change(|state| {
+        state.dropped.insert("c1".to_owned());
+        state.revoked.insert("t1".to_owned());
+    });
+    opened(&client, &resource, "/mcp").await?;
+    let clients: Vec<_> = world
+        .visits()
+        .iter()
+        .map(|asked| asked["client_id"].clone())
+        .collect();
+    assert_eq!(clients, ["c1", "c1", "c2"]);
+    assert_eq!(server.count("/register"), 2);
+    // A new one that is refused as well is an error.
+    world.change(|state| {
+        state.dropped.extend(["c2".to_owned(), "c3".to_owned()]);
+        state.revoked.extend((0..10).map(|n| format!("t{n}")));
+    });
+    let error = status(&client, &resource, "/mcp").await.unwrap_err();
+    assert_eq!(
+        error.code().map(|code| code.as_str()),
+        Some("invalid_client")
+    );
+    assert_eq!(server.count("/register"), 3);
+    Ok(())
+}
+
+#[maybe_async]
+#[test]
+async fn a_renewal_comes_before_a_login() -> TestResult {
+    let world = World::new();
+    let (server, resource) = (world.server(""), world.resource());
+    let client = attended(&resource, &world).build()?;
+    opened(&client, &resource, "/mcp").await?;
+    world.revoke("t1");
+    opened(&client, &resource, "/mcp").await?;
+    assert_eq!((world.visits().len(), server.count("/token")), (1, 2));
+    assert_eq!(resource.count(PATH), 1);
+    Ok(())
+}

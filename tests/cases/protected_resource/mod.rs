@@ -1,0 +1,273 @@
+//! From the URL of an API to an authorised client: protected resources, MCP servers among them.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Mutex,
+};
+
+use oauth_twin::{
+    Secret,
+    oauth2::{ClientMetadata, ResourceMatch},
+    url::Url,
+};
+use serde_json::Value;
+
+use super::*;
+
+mod bad_clients;
+mod discovery;
+mod limits;
+mod login;
+mod migration;
+mod settings;
+mod step_up;
+mod stores;
+mod unattended;
+
+const PATH: &str = "/.well-known/oauth-protected-resource/mcp";
+const ROOT: &str = "/.well-known/oauth-protected-resource";
+const OAUTH: &str = "/.well-known/oauth-authorization-server";
+const OPENID: &str = "/.well-known/openid-configuration";
+
+/// A resource with its servers and its user, who agrees to everything.
+#[derive(Clone)]
+pub struct World(Arc<Mutex<State>>);
+
+struct State {
+    /// Changes of the resource's metadata.
+    resource: Vec<(&'static str, Value)>,
+    /// The path of the metadata.
+    place: &'static str,
+    /// Whether the challenge names that place.
+    named: bool,
+    /// The issuers whose tokens count, first of all that which the metadata name.
+    issuers: Vec<String>,
+    /// Changes of the metadata of all servers.
+    server: Vec<(&'static str, Value)>,
+    /// The scope that each path needs, if any.
+    needs: HashMap<&'static str, &'static str>,
+    /// Tokens with their issuers and scopes.
+    issued: HashMap<String, (String, String)>,
+    revoked: HashSet<String>,
+    /// Clients that the servers do not know any longer.
+    dropped: HashSet<String>,
+    /// The authorization requests that the user has seen.
+    visits: Vec<Url>,
+    /// Changes of the callback.
+    callback: Vec<(&'static str, String)>,
+    /// Whether the user refuses to log in.
+    refuses: bool,
+    clients: usize,
+}
+
+impl World {
+    pub fn new() -> Self {
+        Self(Arc::new(Mutex::new(State {
+            resource: Vec::new(),
+            place: PATH,
+            named: true,
+            issuers: Vec::new(),
+            server: Vec::new(),
+            needs: HashMap::new(),
+            issued: HashMap::new(),
+            revoked: HashSet::new(),
+            dropped: HashSet::new(),
+            visits: Vec::new(),
+            callback: Vec::new(),
+            refuses: false,
+            clients: 0,
+        })))
+    }
+
+    fn change(&self, change: impl FnOnce(&mut State)) {
+        change(&mut self.0.lock().unwrap());
+    }
+
+    /// Adds an authorization server, whose issuer is at this path.
+    pub fn server(&self, path: &'static str) -> Server {
+        let world = self.clone();
+        let server = Server::start(move |request: &Request| world.serve(path, request));
+        let issuer = server.url(path);
+        self.change(|state| state.issuers.push(issuer));
+        server
+    }
+
+    /// Starts the resource.
+    pub fn resource(&self) -> Server {
+        let world = self.clone();
+        Server::start(move |request: &Request| world.answer(request))
+    }
+
+    fn serve(&self, path: &str, request: &Request) -> Reply {
+        let base = format!("http://{}", request.header("host").unwrap());
+        let issuer = format!("{base}{path}");
+        let mut state = self.0.lock().unwrap();
+        match &*request.path {
+            place if place == format!("{OAUTH}{path}") => {
+                let mut metadata = json!({
+                    "issuer": issuer,
+                    "authorization_endpoint": format!("{issuer}/authorize"),
+                    "token_endpoint": format!("{issuer}/token"),
+                    "registration_endpoint": format!("{issuer}/register"),
+                    "code_challenge_methods_supported": ["S256"],
+                    "authorization_response_iss_parameter_supported": true,
+                });
+                for (name, value) in &state.server {
+                    metadata[*name] = value.clone();
+                }
+                Reply::json(200, metadata)
+            }
+            place if place == format!("{path}/register") => {
+                state.clients += 1;
+                let mut client: Value = serde_json::from_slice(&request.body).unwrap();
+                client["client_id"] = format!("c{}", state.clients).into();
+                Reply::json(201, client)
+            }
+            place if place == format!("{path}/token") => {
+                let client = request.parameter("client_id").unwrap_or_default();
+                if state.dropped.contains(&client) {
+                    return Reply::error(401, "invalid_client");
+                }
+                let scope = match &*request.parameter("grant_type").unwrap() {
+                    "authorization_code" => {
+                        let code = request.parameter("code").unwrap();
+                        code.trim_start_matches("c:").to_owned()
+                    }
+                    _ => request.parameter("scope").unwrap_or_default(),
+                };
+                let n = state.issued.len() + 1;
+                let mut token = tokens(n, 600);
+                if !scope.is_empty() {
+                    token["scope"] = scope.clone().into();
+                }
+                state.issued.insert(format!("t{n}"), (issuer, scope));
+                Reply::json(200, token)
+            }
+            _ => Reply::text(404, ""),
+        }
+    }
+
+    fn answer(&self, request: &Request) -> Reply {
+        let base = format!("http://{}", request.header("host").unwrap());
+        let state = self.0.lock().unwrap();
+        if request.path == state.place {
+            let mut metadata = json!({
+                "resource": format!("{base}/mcp"), "authorization_servers": state.issuers,
+            });
+            for (name, value) in &state.resource {
+                metadata[*name] = value.clone();
+            }
+            return Reply::json(200, metadata);
+        }
+        if !request.path.starts_with("/mcp") {
+            return Reply::text(404, "");
+        }
+        let needed = state.needs.get(&*request.path).copied().unwrap_or_default();
+        let mut challenge = match state.named {
+            true => format!("Bearer resource_metadata=\"{base}{}\"", state.place),
+            false => "Bearer realm=\"mcp\"".to_owned(),
+        };
+        if !needed.is_empty() {
+            challenge += &format!(", scope=\"{needed}\"");
+        }
+        let token = request
+            .header("authorization")
+            .and_then(|it| it.strip_prefix("Bearer "));
+        let issued = token.filter(|token| !state.revoked.contains(*token));
+        let issued = issued.and_then(|token| state.issued.get(token));
+        let Some((_, scope)) = issued.filter(|(issuer, _)| state.issuers.contains(issuer)) else {
+            return Reply::text(401, "").with("www-authenticate", &challenge);
+        };
+        let granted: Vec<_> = scope.split(' ').collect();
+        if !needed
+            .split(' ')
+            .all(|one| one.is_empty() || granted.contains(&one))
+        {
+            challenge += ", error=\"insufficient_scope\"";
+            return Reply::text(403, "").with("www-authenticate", &challenge);
+        }
+        Reply::text(200, request.body.clone())
+    }
+
+    /// What the user does with the authorization URL: the callback.
+    pub fn visit(&self, url: &Url) -> Result<Secret, BoxError> {
+        let mut state = self.0.lock().unwrap();
+        state.visits.push(url.clone());
+        if state.refuses {
+            return Err("the user went away".into());
+        }
+        let asked: HashMap<_, _> = url.query_pairs().into_owned().collect();
+        let mut callback = Url::parse(&asked["redirect_uri"])?;
+        let issuer = url.as_str().split("/authorize").next().unwrap().to_owned();
+        let scope = asked.get("scope").cloned().unwrap_or_default();
+        let mut parameters = HashMap::from([
+            ("code", format!("c:{scope}")),
+            ("state", asked["state"].clone()),
+            ("iss", issuer),
+        ]);
+        parameters.extend(state.callback.iter().cloned());
+        let pairs = parameters.into_iter().filter(|(_, value)| value != "-");
+        callback.query_pairs_mut().extend_pairs(pairs);
+        Ok(Secret::from(String::from(callback)))
+    }
+
+    /// The parameters of the authorization requests that the user has seen.
+    pub fn visits(&self) -> Vec<HashMap<String, String>> {
+        let state = self.0.lock().unwrap();
+        let visits = state.visits.iter();
+        visits
+            .map(|url| url.query_pairs().into_owned().collect())
+            .collect()
+    }
+
+    /// The scopes that the user was asked for.
+    pub fn scopes(&self) -> Vec<String> {
+        let visits = self.visits().into_iter();
+        visits
+            .map(|mut asked| asked.remove("scope").unwrap_or_default())
+            .collect()
+    }
+
+    fn revoke(&self, token: &str) {
+        self.change(|state| state.revoked.extend([token.to_owned()]));
+    }
+}
+
+/// A client for the resource, which is registered.
+pub fn for_resource(resource: &Server) -> OAuth2ClientBuilder {
+    OAuth2Client::for_resource(resource.url("/mcp")).client_metadata(ClientMetadata::native("test"))
+}
+
+/// The same, whose user logs in.
+#[maybe_async]
+pub fn attended(resource: &Server, world: &World) -> OAuth2ClientBuilder {
+    let world = world.clone();
+    for_resource(resource).login_with(move |url: Url| {
+        let world = world.clone();
+        async move { world.visit(&url) }
+    })
+}
+
+/// The status of a request for `path`.
+#[maybe_async]
+async fn status(client: &OAuth2Client, resource: &Server, path: &str) -> oauth_twin::Result<u16> {
+    let response = client.get(resource.url(path)).send().await?;
+    Ok(response.status().as_u16())
+}
+
+/// A request for `path` that the resource grants.
+#[maybe_async]
+async fn opened(client: &OAuth2Client, resource: &Server, path: &str) -> TestResult {
+    let status = status(client, resource, path).await?;
+    assert_eq!(status, 200, "{path}");
+    Ok(())
+}
+
+/// The paths that were requested, in order.
+fn paths(server: &Server) -> Vec<String> {
+    server
+        .all()
+        .into_iter()
+        .map(|request| request.path)
+        .collect()
+}
