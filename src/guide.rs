@@ -22,6 +22,13 @@
 #[cfg_attr(feature = "login", doc = include_str!("../docs/command-line.md"))]
 pub mod command_line {}
 
+/// Clients of a URL: MCP servers and other protected resources, with the feature `login`.
+///
+#[doc = include_str!("guide/links.md")]
+#[doc = ""]
+#[cfg_attr(feature = "login", doc = include_str!("../docs/mcp.md"))]
+pub mod mcp {}
+
 /// Logins of the users of a web back end, with axum and SQLite.
 ///
 #[doc = include_str!("guide/links.md")]

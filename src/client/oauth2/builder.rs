@@ -10,8 +10,8 @@ use super::super::{
     oauth2::client::OAuth2Client,
     session::Session,
     settings::{
-        Authentication, AuthorizationSettings, DiscoverySettings, HttpSettings, OpenIdSettings, ResourceSettings,
-        TokenSettings, http_settings, timeout_with_renewal, token_settings,
+        Authentication, AuthorizationSettings, DiscoverySettings, HttpSettings, OpenIdSettings,
+        ResourceSettings, TokenSettings, http_settings, timeout_with_renewal, token_settings,
     },
     transport::Follow,
 };

@@ -164,7 +164,7 @@ impl OAuth2ClientBuilder {
     }
 
     /// Notes what does not fit a token that is made of that of another client.
-    fn check_source(&self, problems: &mut Problems) {
+    pub(super) fn check_source(&self, problems: &mut Problems) {
         let Some(source) = &self.source else {
             return;
         };

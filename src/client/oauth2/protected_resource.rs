@@ -9,7 +9,7 @@ use super::super::{
     oauth2::{builder::OAuth2ClientBuilder, client::OAuth2Client},
     protected_resource::state::ResourceState,
     session::Session,
-    settings::{LoginMethod, Problems, ResourceSettings},
+    settings::{Problems, ResourceLogin, ResourceSettings},
     transport::Follow,
 };
 use crate::{
@@ -175,7 +175,7 @@ impl OAuth2ClientBuilder {
         limit: Duration,
     ) -> Self {
         self.with_resource(setting, |resource| {
-            resource.login = Some(LoginMethod { log_in, limit });
+            resource.login = Some(ResourceLogin { log_in, limit });
         })
     }
 
@@ -213,6 +213,7 @@ impl OAuth2ClientBuilder {
                 "is empty; leave it out for a public client",
             );
         }
+        self.check_source(problems);
         self.check_common(problems);
     }
 
@@ -228,6 +229,9 @@ impl OAuth2ClientBuilder {
         let transport = Arc::new(self.http.transport(follow, Some(guard.clone()))?);
         let state = ResourceState::new(url, resource, template, transport, guard);
         let session = Session::for_resource(Arc::new(state), self.tokens.token, self.grant);
+        if let Some(source) = self.source {
+            source.session.add_dependent(&session);
+        }
         Ok(OAuth2Client::new(session))
     }
 }

@@ -9,7 +9,7 @@ use super::{
     super::{
         is_in_callback, maybe_async, run_detached_for,
         session::{Live, Session},
-        settings::{Bound, LoginMethod},
+        settings::{Bound, ResourceLogin},
         waiting::Deadline,
     },
     established::Established,
@@ -168,7 +168,7 @@ impl Live {
         let granted = ScopeSet::of(granted.unwrap_or_default());
         match self.is_child() {
             true => granted,
-            false => resource.requested().union(&granted),
+            false => resource.requested().and(&granted),
         }
     }
 
@@ -198,14 +198,14 @@ impl Live {
         let demanded = &refusal.challenge.scope;
         let requested = self.requested(resource);
         if refusal.challenge.is_insufficient_scope {
-            return requested.union(demanded);
+            return requested.and(demanded);
         }
         let metadata = resource.settings.metadata.as_ref();
         let grants = metadata.and_then(|metadata| metadata.grant_types());
         let wants_refresh = grants.is_none_or(|grants| grants.contains(&"refresh_token"));
         let own = resource.template.client.scope();
         ScopeSet::of_login(own, demanded, &established.metadata, server, wants_refresh)
-            .union(&requested)
+            .and(&requested)
     }
 
     /// The error of a client whose user logs in elsewhere, with what to begin.
@@ -308,7 +308,7 @@ impl Authorization {
         Ok(())
     }
 
-    async fn by_login(&self, login: &LoginMethod, established: &Established) -> Result<()> {
+    async fn by_login(&self, login: &ResourceLogin, established: &Established) -> Result<()> {
         let live = self.session.live()?;
         let server = live
             .shared

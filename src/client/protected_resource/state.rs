@@ -45,11 +45,11 @@ pub(in super::super) struct ResourceState {
     pub(super) transport: Arc<Transport>,
     /// The guard of the addresses that strangers name.
     pub(super) guard: Arc<AddressGuard>,
-    state: Mutex<Progress>,
+    state: Mutex<ResourceProgress>,
 }
 
 #[derive(Default)]
-struct Progress {
+struct ResourceProgress {
     established: Option<Arc<Established>>,
     /// The parts of clients, as long as a handle uses them: the established one, and those that
     /// older tokens belong to.
@@ -298,7 +298,7 @@ impl ResourceState {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Progress> {
+    fn lock(&self) -> MutexGuard<'_, ResourceProgress> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

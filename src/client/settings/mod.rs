@@ -13,7 +13,7 @@ pub(super) use {
     discovery::DiscoverySettings,
     http::{HttpSettings, http_settings, timeout_with_renewal},
     problems::Problems,
-    resource::{LoginMethod, ResourceSettings},
+    resource::{ResourceLogin, ResourceSettings},
     session::{Authentication, Bound, Identity, OpenIdSettings, Settings},
     token::{TokenSettings, WorkloadSettings, token_settings},
 };

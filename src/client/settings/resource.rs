@@ -27,7 +27,7 @@ pub(in super::super) struct ResourceSettings {
     pub(in super::super) metadata: Option<ClientMetadata>,
     pub(in super::super) initial_access_token: Option<Secret>,
     pub(in super::super) choose_server: Option<ChooseServer>,
-    pub(in super::super) login: Option<LoginMethod>,
+    pub(in super::super) login: Option<ResourceLogin>,
     pub(in super::super) mcp_2025_03_26: bool,
     pub(in super::super) assume_s256: bool,
     pub(in super::super) allow_private: bool,
@@ -35,7 +35,7 @@ pub(in super::super) struct ResourceSettings {
 
 /// Method by which the user logs in, and the longest time that it takes.
 #[derive(Clone)]
-pub(in super::super) struct LoginMethod {
+pub(in super::super) struct ResourceLogin {
     pub(in super::super) log_in: LogIn,
     pub(in super::super) limit: Duration,
 }

@@ -54,7 +54,7 @@ impl ScopeSet {
     }
 
     #[must_use]
-    pub(crate) fn union(mut self, other: &Self) -> Self {
+    pub(crate) fn and(mut self, other: &Self) -> Self {
         self.extend(other.0.iter().map(String::as_str));
         self
     }
@@ -74,7 +74,7 @@ impl ScopeSet {
         wants_refresh_token: bool,
     ) -> Self {
         let set = match own {
-            Some(own) => Self::of(own.as_str()).union(challenged),
+            Some(own) => Self::of(own.as_str()).and(challenged),
             None if !challenged.is_empty() => challenged.clone(),
             None => {
                 let mut set = Self::default();
@@ -172,7 +172,7 @@ mod tests {
 
     #[test]
     fn sets_are_united_and_compared_without_order() {
-        let set = ScopeSet::of("a b").union(&ScopeSet::of("b c"));
+        let set = ScopeSet::of("a b").and(&ScopeSet::of("b c"));
         assert_eq!(set.to_scope().as_str(), "a b c");
         assert_eq!(set, ScopeSet::of("c a b"));
         assert_ne!(set, ScopeSet::of("a b"));
@@ -189,7 +189,7 @@ mod tests {
             let server = AuthorizationServer::default().with_scopes_supported(tokens);
             for challenged in [ScopeSet::default(), ScopeSet::of(&challenged)] {
                 let set = ScopeSet::of_login(None, &challenged, &resource, &server, true);
-                let scope = set.union(&challenged).to_scope();
+                let scope = set.and(&challenged).to_scope();
                 prop_assert!(scope.validate().is_ok());
                 prop_assert!(scope.as_str().len() <= MAX_LENGTH);
             }
