@@ -8,8 +8,10 @@ import { buffer } from 'node:stream/consumers';
 
 /** Seconds for which a proof is new. */
 const LIFETIME = 60;
-/** Requests with proofs for which a nonce is good. */
+/** Requests with proofs after which there is another nonce. */
 const NONCE_USES = 3;
+/** Nonces that are good beside the newest one: requests may be under way. */
+const EARLIER_NONCES = 8;
 
 const sha256 = (bytes) => createHash('sha256').update(bytes).digest('base64url');
 
@@ -58,14 +60,15 @@ export function resource({
   issuer, audience, key, origin, algorithms,
 }) {
   const used = new Set();
-  let nonce;
+  const nonces = []; // the newest one first
   let uses = NONCE_USES;
   const currentNonce = () => {
     if (uses >= NONCE_USES) {
-      nonce = randomBytes(16).toString('base64url');
+      nonces.unshift(randomBytes(16).toString('base64url'));
+      nonces.splice(EARLIER_NONCES + 1);
       uses = 0;
     }
-    return nonce;
+    return nonces[0];
   };
 
   /** RFC 9449 section 7.1 and section 4.3. */
@@ -85,7 +88,7 @@ export function resource({
     invalid(!used.has(claims.jti), 'the proof was used before');
     used.add(claims.jti);
     demand(jwkThumbprint(header.jwk) === jkt, 'the key of another token');
-    demand(claims.nonce === currentNonce(), 'nonce', 'use_dpop_nonce');
+    demand(nonces.includes(claims.nonce), 'nonce', 'use_dpop_nonce');
     uses += 1;
   }
 
