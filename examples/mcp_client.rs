@@ -14,7 +14,9 @@ use oauth_twin::{
     AsyncOAuth2Client, BoxError, OAuth2Client, Secret, async_http_client_builder,
     http_client_builder,
     jose::{Algorithm, SigningKey},
-    oauth2::{ClientCredentials, ClientMetadata, PrivateKeyJwt},
+    oauth2::{
+        ClientCredentials, ClientMetadata, FederatedAssertion, FederatedGrant, IdJag, PrivateKeyJwt,
+    },
     reqwest::{
         header::{HeaderMap, HeaderValue, LOCATION},
         redirect::Policy,
@@ -25,47 +27,52 @@ use serde_json::{Value, json};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
-/// The URL of the client's metadata document.
-const DOCUMENT: &str = "https://conformance-test.local/client-metadata.json";
-
 /// The first protocol version without a session.
 const STATELESS: &str = "2026-07-28";
 
 /// The settings of a client of either mode, by the credentials that the suite gives it.
 macro_rules! configured {
-    ($builder:expr, $context:expr) => {{
-        let (context, mut builder) = ($context, $builder);
-        let given = |name: &str| context[name].as_str().map(str::to_owned);
-        if let Some(client_id) = given("client_id") {
-            builder = builder.client_id(client_id);
+    ($client:ident, $url:expr, $context:expr) => {{
+        let given = |name: &str| $context[name].as_str().unwrap_or_default().to_owned();
+        let mut builder = $client::for_resource($url)
+            .client_metadata_document("https://conformance-test.local/client-metadata.json")
+            .client_metadata(ClientMetadata::native("MCP example"));
+        if !given("client_id").is_empty() {
+            builder = builder.client_id(given("client_id"));
         }
-        if let Some(secret) = given("client_secret") {
-            builder = builder.client_secret(secret);
+        if !given("client_secret").is_empty() {
+            builder = builder.client_secret(given("client_secret"));
         }
-        if let Some(issuer) = given("issuer") {
-            builder = builder.issuer(issuer);
+        if !given("issuer").is_empty() {
+            builder = builder.issuer(given("issuer"));
         }
-        match scenario().as_str() {
+        match &*env::var("MCP_CONFORMANCE_SCENARIO").unwrap_or_default() {
             "auth/client-credentials-basic" => builder.grant(ClientCredentials::new()),
             "auth/client-credentials-jwt" => {
-                let algorithm: Algorithm =
-                    given("signing_algorithm").unwrap_or_default().parse()?;
-                let pem = given("private_key_pem").unwrap_or_default();
-                let key = SigningKey::from_pem(algorithm, pem)?;
+                let algorithm: Algorithm = given("signing_algorithm").parse()?;
+                let key = SigningKey::from_pem(algorithm, given("private_key_pem"))?;
+                let auth = PrivateKeyJwt::new(key);
                 builder
-                    .token_endpoint_auth_method(PrivateKeyJwt::new(key))
+                    .token_endpoint_auth_method(auth)
                     .grant(ClientCredentials::new())
+            }
+            "auth/enterprise-managed-authorization" => {
+                let provider = $client::builder(given("idp_client_id"))
+                    .issuer(given("idp_issuer"))
+                    .token_endpoint(given("idp_token_endpoint"))
+                    .build()?;
+                let grant = IdJag::new(given("idp_id_token")).resource($url);
+                builder.id_jag_from(&provider, grant)
+            }
+            "auth/wif-jwt-bearer" => {
+                let assertion = given("valid_jwt");
+                let assertion = FederatedAssertion::from_fn(move || Ok(assertion.as_str().into()));
+                builder.grant(FederatedGrant::new(assertion))
             }
             name if name.contains("2025-03-26") => builder.mcp_2025_03_26(),
             _ => builder,
         }
-        .client_metadata_document(DOCUMENT)
-        .client_metadata(ClientMetadata::native("MCP example"))
     }};
-}
-
-fn scenario() -> String {
-    env::var("MCP_CONFORMANCE_SCENARIO").unwrap_or_default()
 }
 
 fn main() -> Result<()> {
@@ -82,16 +89,15 @@ fn main() -> Result<()> {
 }
 
 fn blockingly(url: &str, context: &Value) -> Result<()> {
-    let client = configured!(OAuth2Client::for_resource(url), context)
+    let client = configured!(OAuth2Client, url, context)
         .login_with(|page: Url| {
             let browser = http_client_builder().redirect(Policy::none()).build()?;
             callback(browser.get(page).send()?.headers().get(LOCATION))
         })
         .build()?;
     let mut conversation = Conversation::new();
-    while let Some(message) = conversation.next() {
-        let request = client.post(url).headers(message.headers());
-        let response = request.json(&message.json).send()?;
+    while let Some((headers, message)) = conversation.next() {
+        let response = client.post(url).headers(headers).json(&message).send()?;
         let status = response.status().as_u16();
         conversation.answer(status, &response.text()?)?;
     }
@@ -99,7 +105,7 @@ fn blockingly(url: &str, context: &Value) -> Result<()> {
 }
 
 async fn asynchronously(url: &str, context: &Value) -> Result<()> {
-    let client = configured!(AsyncOAuth2Client::for_resource(url), context)
+    let client = configured!(AsyncOAuth2Client, url, context)
         .login_with(|page: Url| async move {
             let browser = async_http_client_builder()
                 .redirect(Policy::none())
@@ -108,9 +114,9 @@ async fn asynchronously(url: &str, context: &Value) -> Result<()> {
         })
         .build()?;
     let mut conversation = Conversation::new();
-    while let Some(message) = conversation.next() {
-        let request = client.post(url).headers(message.headers());
-        let response = request.json(&message.json).send().await?;
+    while let Some((headers, message)) = conversation.next() {
+        let request = client.post(url).headers(headers).json(&message);
+        let response = request.send().await?;
         let status = response.status().as_u16();
         conversation.answer(status, &response.text().await?)?;
     }
@@ -150,7 +156,7 @@ impl Conversation {
         }
     }
 
-    fn next(&mut self) -> Option<Message> {
+    fn next(&mut self) -> Option<(HeaderMap, Value)> {
         let (method, mut params) = self.next.pop_front()?;
         if *self.version >= *STATELESS {
             params["_meta"] = json!({
@@ -163,8 +169,11 @@ impl Conversation {
         if !method.starts_with("notifications/") {
             json["id"] = self.sent.into();
         }
-        let version = self.version.clone();
-        Some(Message { json, version })
+        let mut headers = HeaderMap::new();
+        let accept = HeaderValue::from_static("application/json, text/event-stream");
+        headers.insert("accept", accept);
+        headers.insert("mcp-protocol-version", self.version.parse().ok()?);
+        Some((headers, json))
     }
 
     /// Reads an answer, which may be an event stream of one event.
@@ -183,22 +192,5 @@ impl Conversation {
             self.next.push_back(("tools/call", call));
         }
         Ok(())
-    }
-}
-
-struct Message {
-    json: Value,
-    version: String,
-}
-
-impl Message {
-    fn headers(&self) -> HeaderMap {
-        let mut headers = HeaderMap::new();
-        let accept = HeaderValue::from_static("application/json, text/event-stream");
-        headers.insert("accept", accept);
-        if let Ok(version) = HeaderValue::try_from(&self.version) {
-            headers.insert("mcp-protocol-version", version);
-        }
-        headers
     }
 }

@@ -4,7 +4,10 @@ use std::collections::HashMap;
 
 use http::Response;
 use httpmock::{HttpMockRequest, HttpMockResponse, MockServer};
-use oauth_twin::{BoxError, InteractiveLogin, http_client_builder, url::Url};
+use oauth_twin::{
+    BoxError, InteractiveLogin, http_client_builder,
+    url::{Url, form_urlencoded},
+};
 use serde_json::{Value, json};
 
 const TOKEN: &str = "mcp-example-token";
@@ -75,8 +78,9 @@ fn is_authorized(request: &HttpMockRequest) -> bool {
 
 /// The user agrees to everything.
 fn callback(base: &str, request: &HttpMockRequest) -> Option<(&'static str, String)> {
-    let url = Url::parse(&format!("{base}{}", request.uri())).ok()?;
-    let asked: HashMap<_, _> = url.query_pairs().into_owned().collect();
+    let uri = request.uri();
+    let asked = form_urlencoded::parse(uri.query()?.as_bytes());
+    let asked: HashMap<_, _> = asked.into_owned().collect();
     let mut callback = Url::parse(asked.get("redirect_uri")?).ok()?;
     let parameters = [
         ("code", "code"),
