@@ -29,6 +29,7 @@ mod stopped;
 #[cfg(feature = "login")]
 mod terminal;
 mod unwritable;
+mod users;
 
 use std::sync::{
     Mutex,

@@ -9,10 +9,14 @@ use std::{
     time::Duration,
 };
 
-use oauth_twin::{AsyncOAuth2Client, Error, FileTokenStore, OAuth2Client, Token};
+use oauth_twin::{AsyncOAuth2Client, Error, FileTokenStore, OAuth2Client, Token, UserKey};
 use tokio::runtime::Runtime;
 
-use crate::{server::Server, service};
+use crate::{
+    server::Server,
+    service::{self, rows},
+    users::names,
+};
 
 #[derive(Clone, Copy, Debug)]
 pub enum Mode {
@@ -160,6 +164,7 @@ impl Session {
                 let client = OAuth2Client::builder("id")
                     .token_endpoint(variable("TOKEN_ENDPOINT"))
                     .token_store(store)
+                    .user_store(store_of_user)
                     .timeout(timeout)
                     .update_token(|update| service::tell_blocking(&update))
                     .build();
@@ -169,6 +174,7 @@ impl Session {
                 let client = AsyncOAuth2Client::builder("id")
                     .token_endpoint(variable("TOKEN_ENDPOINT"))
                     .token_store(store)
+                    .user_store(store_of_user)
                     .timeout(timeout)
                     .update_token(service::tell)
                     .build();
@@ -177,7 +183,8 @@ impl Session {
         }
     }
 
-    /// `token`, `refresh` so many times, `close`, or `serve` so many users until it is terminated.
+    /// `token`, `refresh` so many times, `close`, or `serve` so many users until it is terminated: with
+    /// rows of their own, or `serve-users` with stores.
     fn perform(&self, command: &str) -> String {
         let (verb, count) = command.split_once(' ').unwrap_or((command, "1"));
         let count: usize = count.parse().unwrap();
@@ -185,9 +192,21 @@ impl Session {
             "token" => self.token(),
             "refresh" => (0..count).map(|_| self.refresh()).last().unwrap(),
             "close" => self.close(),
-            "serve" => match self {
-                Self::Blocking(client) => service::serve_blocking(client, count),
-                Self::Async(client, runtime) => runtime.block_on(service::serve(client, count)),
+            "serve" | "serve-users" => match self {
+                Self::Blocking(client) => {
+                    let users = match verb {
+                        "serve" => rows(count).map(|row| client.for_token(row)).collect(),
+                        _ => names(count).map(|name| client.for_user(name)).collect(),
+                    };
+                    service::serve_blocking(client, users)
+                }
+                Self::Async(client, runtime) => {
+                    let users = match verb {
+                        "serve" => rows(count).map(|row| client.for_token(row)).collect(),
+                        _ => names(count).map(|name| client.for_user(name)).collect(),
+                    };
+                    runtime.block_on(service::serve(client, users))
+                }
             }
             .map(|()| "closed".to_owned()),
             _ => panic!("{command}"),
@@ -221,6 +240,12 @@ impl Session {
         };
         closed.map(|()| "closed".to_owned())
     }
+}
+
+/// The store of a user, beside the token of the client itself.
+fn store_of_user(user: &UserKey) -> FileTokenStore {
+    let file = env::var_os("TOKEN_FILE").unwrap();
+    FileTokenStore::new(Path::new(&file).with_file_name(format!("{user}.json")))
 }
 
 fn shown(token: Token) -> String {

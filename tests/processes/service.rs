@@ -41,19 +41,18 @@ fn is_of_a_row(update: &TokenUpdate) -> bool {
     token.expose_secret().starts_with("row")
 }
 
-fn rows(count: usize) -> impl Iterator<Item = Token> {
+pub fn rows(count: usize) -> impl Iterator<Item = Token> {
     (0..count).map(|row| serde_json::from_value(expired_token(&format!("row{row}"))).unwrap())
 }
 
 /// Closes its client when it is terminated, and leaves its threads behind.
-pub fn serve_blocking(client: &OAuth2Client, count: usize) -> Result<(), Error> {
+pub fn serve_blocking(client: &OAuth2Client, users: Vec<OAuth2Client>) -> Result<(), Error> {
     let runtime = Builder::new_current_thread().enable_all().build().unwrap();
     let mut terminated = {
         let _entered = runtime.enter();
         signal(SignalKind::terminate()).unwrap()
     };
-    for row in rows(count) {
-        let user = client.for_token(row);
+    for user in users {
         thread::spawn(move || user.ensure_active_token());
     }
     runtime.block_on(terminated.recv());
@@ -62,12 +61,10 @@ pub fn serve_blocking(client: &OAuth2Client, count: usize) -> Result<(), Error> 
 }
 
 /// Closes its client when it is terminated, and drops its handlers where they are.
-pub async fn serve(client: &AsyncOAuth2Client, count: usize) -> Result<(), Error> {
+pub async fn serve(client: &AsyncOAuth2Client, users: Vec<AsyncOAuth2Client>) -> Result<(), Error> {
     let mut terminated = signal(SignalKind::terminate()).unwrap();
-    let handlers = rows(count).map(|row| {
-        let user = client.for_token(row);
-        tokio::spawn(async move { user.ensure_active_token().await })
-    });
+    let users = users.into_iter();
+    let handlers = users.map(|user| tokio::spawn(async move { user.ensure_active_token().await }));
     let handlers: Vec<_> = handlers.collect();
     terminated.recv().await;
     for handler in handlers {

@@ -1,5 +1,6 @@
 //! Users of a web application log in at an OpenID provider, in as many tabs as they like. The
-//! application calls an API in their names, and logs them out here and at the provider.
+//! application calls an API in their names, and logs them out here and at the provider. Their tokens
+//! are in Redis, so that it can run on several machines.
 //!
 //! ```sh
 //! ISSUER=https://id.example.com CLIENT_ID=… CLIENT_SECRET=… API=https://… cargo run
@@ -8,45 +9,22 @@
 //! Register `http://127.0.0.1:3000/callback` as redirect URI at the provider, and
 //! `http://127.0.0.1:3000/` as URI to return to after a logout.
 
-use std::{env, sync::Arc, sync::Mutex};
+use std::env;
 
 use axum::extract::{FromRef, State};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::{Router, http::StatusCode, http::Uri, routing::get, routing::post};
 use axum_extra::extract::cookie::{Cookie, Key, PrivateCookieJar, SameSite};
 use oauth_twin::oauth2::{AuthorizationRequest, callback_state};
-use oauth_twin::{AsyncOAuth2Client, BoxError, Token, TokenUpdate, oidc::LogoutRequest};
-use rusqlite::{Connection, OptionalExtension, Params};
+use oauth_twin::{AsyncOAuth2Client, AsyncRedis, AsyncRedisTokenStore};
+use oauth_twin::{BoxError, UserKey, oidc::LogoutRequest};
 use tokio::{net::TcpListener, signal::unix, signal::unix::SignalKind};
 
 #[derive(Clone, FromRef)]
 struct App {
     client: AsyncOAuth2Client,
-    database: Database,
-    key: Key, // of the cookies; a new one at each start, which logs all users out
+    key: Key, // of the cookies, for all machines
     home: String,
-}
-
-/// A row for each user: subject and token.
-type Database = Arc<Mutex<Connection>>;
-
-fn write(database: &Database, sql: &str, values: impl Params) -> Result<(), BoxError> {
-    database.lock().expect("no panic").execute(sql, values)?;
-    Ok(())
-}
-
-fn load(database: &Database, user: &str) -> Result<Option<Token>, BoxError> {
-    let sql = "SELECT token FROM tokens WHERE user = ?";
-    let row = database.lock().expect("no panic").query_one(sql, [user], |row| row.get(0));
-    let json: Option<String> = row.optional()?;
-    Ok(json.map(|json| serde_json::from_str(&json)).transpose()?)
-}
-
-/// The refresh token that is used up names the row.
-fn update(database: &Database, update: TokenUpdate) -> Result<(), BoxError> {
-    let Some(old) = update.previous_refresh_token else { return Ok(()) };
-    let sql = "UPDATE tokens SET token = ? WHERE token ->> 'refresh_token' = ?";
-    write(database, sql, (serde_json::to_string(&update.token)?, old.expose_secret()))
 }
 
 /// An error, as the user sees it.
@@ -94,20 +72,19 @@ async fn callback(app: State<App>, uri: Uri, jar: PrivateCookieJar) -> Result<Re
 async fn complete(app: &App, pending: &str, callback: &str) -> Result<String, Failure> {
     let pending = serde_json::from_str(pending)?;
     let login = app.client.complete_authorization(pending, callback).await?;
-    let id_token = login.id_token.ok_or("this provider is without OpenID Connect")?;
-    let (user, json) = (id_token.claims().subject(), serde_json::to_string(&login.token)?);
-    write(&app.database, "REPLACE INTO tokens VALUES (?, ?)", [user, &json])?;
-    Ok(user.to_owned())
+    let id_token = login.id_token.as_ref().ok_or("this provider is without OpenID Connect")?;
+    let user = id_token.claims().subject().to_owned();
+    login.keep_for(&user).await?;
+    Ok(user)
 }
 
-/// A token is renewed when it has to be, once for all tabs.
+/// A token is renewed when it has to be, once for all tabs and all machines.
 async fn profile(State(app): State<App>, jar: PrivateCookieJar) -> Result<Response, Failure> {
-    let user = jar.get("user").map_or(String::new(), |cookie| cookie.value().to_owned());
-    let Some(token) = load(&app.database, &user)? else {
-        return Ok(Html("<a href=/login>Log in</a>").into_response());
-    };
-    let answer = match app.client.for_token(token).get(env::var("API")?).send().await {
-        Err(error) if error.needs_login() => return Ok(Redirect::to("/login").into_response()),
+    let log_in = || Html("<a href=/login>Log in</a>").into_response();
+    let Some(user) = jar.get("user") else { return Ok(log_in()) };
+    let user = user.value().to_owned();
+    let answer = match app.client.for_user(&user).get(env::var("API")?).send().await {
+        Err(error) if error.needs_login() => return Ok(log_in()),
         answer => answer?.error_for_status()?.text().await?,
     };
     let [user, answer] = [user, answer].map(|text| text.replace('&', "&amp;").replace('<', "&lt;"));
@@ -117,10 +94,8 @@ async fn profile(State(app): State<App>, jar: PrivateCookieJar) -> Result<Respon
 
 async fn log_out(State(app): State<App>, jar: PrivateCookieJar) -> Result<Response, Failure> {
     let user = jar.get("user").ok_or("nobody is logged in")?;
-    let token = load(&app.database, user.value())?.ok_or("nobody is logged in")?;
-    write(&app.database, "DELETE FROM tokens WHERE user = ?", [user.value()])?;
     let request = LogoutRequest::new().post_logout_redirect_uri(app.home);
-    let url = app.client.for_token(token).logout(request).await?.url;
+    let url = app.client.for_user(user.value()).logout(request).await?.url;
     let nobody = cookie("user".into(), String::new());
     Ok((jar.remove(nobody), Redirect::to(url.as_str())).into_response())
 }
@@ -130,17 +105,19 @@ async fn main() -> Result<(), BoxError> {
     let port = env::var("PORT").unwrap_or("3000".into());
     let listener = TcpListener::bind(format!("127.0.0.1:{port}")).await?;
     let home = format!("http://{}/", listener.local_addr()?);
-    let database = Database::new(Connection::open("tokens.sqlite")?.into());
-    write(&database, "CREATE TABLE IF NOT EXISTS tokens (user PRIMARY KEY, token)", ())?;
-    let rows = database.clone();
+    let redis = AsyncRedis::open(&env::var("REDIS").unwrap_or("redis://127.0.0.1".into()))?;
+    let store =
+        move |user: &UserKey| AsyncRedisTokenStore::new(&redis, format!("tokens:{{{user}}}"));
     let client = AsyncOAuth2Client::builder(env::var("CLIENT_ID")?)
         .client_secret(env::var("CLIENT_SECRET")?)
         .discover_later(env::var("ISSUER")?)
         .redirect_uri(format!("{home}callback"))
         .scope(env::var("SCOPE").unwrap_or("openid offline_access".into()))
-        .update_token(move |renewed| std::future::ready(update(&rows, renewed)))
+        .user_store(store)
         .build()?;
-    let app = App { client: client.clone(), database, key: Key::generate(), home };
+    let key =
+        env::var("COOKIE_KEY").map_or_else(|_| Key::generate(), |key| Key::from(key.as_bytes()));
+    let app = App { client: client.clone(), key, home };
     let routes = Router::new()
         .route("/", get(profile))
         .route("/login", get(log_in))

@@ -51,6 +51,9 @@ impl OAuth2Client {
     ///
     /// [OpenID Connect RP-Initiated Logout section 2](https://openid.net/specs/openid-connect-rpinitiated-1_0.html#RPLogout)
     pub async fn logout(&self, mut request: LogoutRequest) -> Result<LogoutUrl> {
+        if self.token().is_none() {
+            self.session.reload().await?;
+        }
         let token = self.token();
         if let (IdTokenHint::NotGiven, Some(token)) = (&request.hint, &token)
             && token.id_token().is_some()

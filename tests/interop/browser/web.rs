@@ -2,7 +2,7 @@
 
 use std::{
     env,
-    net::{TcpListener, TcpStream},
+    net::{SocketAddr, TcpListener, TcpStream},
     process::{Child, Command, Stdio},
     thread,
     time::Duration,
@@ -17,9 +17,10 @@ use crate::{
 
 const CLIENT: &str = "axum";
 
-/// The application as a process, which ends with this one.
+/// The application as a process, which ends with this one, and its Redis.
 struct Application {
     shell: Child,
+    redis: Child,
     home: String,
     _folder: Folder,
 }
@@ -27,9 +28,8 @@ struct Application {
 impl Application {
     fn start() -> Self {
         let program = env::var("AXUM_LOGIN").expect("these tests are run by tests/interop/run");
-        let free = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = free.local_addr().unwrap();
-        drop(free);
+        let free = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
+        let [address, redis_address] = free.map(|free| free.local_addr().unwrap());
         let home = format!("http://{address}/");
         register(&json!({
             "client_id": CLIENT,
@@ -40,6 +40,14 @@ impl Application {
             "access_token_ttl": 8,
         }));
         let folder = Folder::new(CLIENT);
+        let redis = Command::new("redis-server")
+            .args(["--bind", "127.0.0.1", "--save", "", "--port"])
+            .arg(redis_address.port().to_string())
+            .current_dir(folder.file(""))
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        wait_for(redis_address);
         let shell = Command::new("sh")
             .args(["-c", r#""$0" & read -r _; kill $!; wait $!"#, &program])
             .current_dir(folder.file(""))
@@ -49,17 +57,14 @@ impl Application {
             .env("CLIENT_SECRET", "its-secret")
             .env("SCOPE", "openid reports:read")
             .env("PORT", address.port().to_string())
+            .env("REDIS", format!("redis://{redis_address}"))
             .stdin(Stdio::piped())
             .spawn()
             .unwrap();
-        for _ in 0..300 {
-            if TcpStream::connect(address).is_ok() {
-                break;
-            }
-            thread::sleep(Duration::from_millis(100));
-        }
+        wait_for(address);
         Self {
             shell,
+            redis,
             home,
             _folder: folder,
         }
@@ -77,7 +82,20 @@ impl Drop for Application {
         // It ends with its standard input.
         drop(self.shell.stdin.take());
         let _ = self.shell.wait();
+        let _ = self.redis.kill();
+        let _ = self.redis.wait();
     }
+}
+
+/// Waits until a server listens.
+fn wait_for(address: SocketAddr) {
+    for _ in 0..300 {
+        if TcpStream::connect(address).is_ok() {
+            return;
+        }
+        thread::sleep(Duration::from_millis(100));
+    }
+    panic!("nothing listens on {address}");
 }
 
 #[test]
