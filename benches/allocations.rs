@@ -26,6 +26,7 @@ use support::{
     interleaved::median,
     is_bench_run,
     server::Server,
+    users::{name, users},
 };
 
 const SAMPLES: usize = 101;
@@ -142,7 +143,9 @@ fn compare(
 }
 
 fn token_step(missed: &mut Missed) -> BenchResult {
-    let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+    let runtime = tokio::runtime::tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     let (asynchronous, blocking) = (Ours::RetryOn.asynchronous()?, Ours::RetryOn.blocking()?);
     let mut request = Request::new(Method::GET, "https://api.example/".parse()?);
     for (what, figure) in [
@@ -177,6 +180,7 @@ fn token_step(missed: &mut Missed) -> BenchResult {
 
 fn construction(missed: &mut Missed) -> BenchResult {
     const CHILDREN: usize = 1000;
+    const USERS: usize = 10_000;
     let parent = Ours::NothingToRenew.asynchronous()?;
     let children = |token: &dyn Fn(usize) -> Token| {
         let mut kept = Vec::with_capacity(CHILDREN);
@@ -202,6 +206,25 @@ fn construction(missed: &mut Missed) -> BenchResult {
         );
         missed.at_most(what, goal, each.bytes_current);
     }
+
+    let client = users(USERS)?;
+    let runtime = Builder::new_current_thread().build()?;
+    let mut in_use = Vec::with_capacity(USERS);
+    let load = |n| {
+        let user = client.for_user(name(n));
+        runtime.block_on(user.ensure_active_token()).map(|_| user)
+    };
+    let idle = measure(|| (0..USERS).for_each(|n| drop(load(n))));
+    let used = measure(|| in_use.extend((0..USERS).map(load)));
+    for user in &in_use {
+        assert!(user.is_ok());
+    }
+    let idle = idle.bytes_current / USERS as i64;
+    let used = idle + used.bytes_current / USERS as i64;
+    println!(
+        "a user, the token's own and that of the store included: {idle} bytes held while idle, {used} in use"
+    );
+    missed.at_most("a user in use", 1024, used);
 
     // The first client has loaded the roots above.
     let mut kept = None;

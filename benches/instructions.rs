@@ -19,8 +19,9 @@ use oauth_twin::{
 };
 use support::{
     BenchResult,
-    clients::{Bare, Ours, header, token},
+    clients::{Bare, Ours, header, renewable_token, token},
     server::Server,
+    users::{name, users},
 };
 
 fn main() -> BenchResult {
@@ -72,6 +73,39 @@ fn run(scenario: &str, count: usize, url: &str) -> BenchResult {
         "make/for-token" => for_token(count, |n| token().with_scope(n.to_string())),
         "make/for-token-with-refresh-token" => {
             for_token(count, |n| token().with_refresh_token(n.to_string()))
+        }
+        "make/for-token-in-use" => {
+            let child = Ours::RetryOn.asynchronous()?.for_token(renewable_token());
+            for _ in 0..count {
+                black_box(child.for_token(black_box(renewable_token())));
+            }
+            Ok(())
+        }
+        "make/token" => {
+            for _ in 0..count {
+                black_box(renewable_token());
+            }
+            Ok(())
+        }
+        "make/for-user" => {
+            let client = users(10)?;
+            runtime.block_on(client.for_user(name(1)).ensure_active_token())?;
+            let name = name(1);
+            for _ in 0..count {
+                black_box(client.for_user(black_box(&name)));
+            }
+            Ok(())
+        }
+        "request/for-user" => {
+            let client = users(10)?;
+            runtime.block_on(async {
+                let name = name(1);
+                for _ in 0..count {
+                    let user = client.for_user(black_box(&name));
+                    black_box(user.get(url).send().await?.bytes().await?);
+                }
+                Ok(())
+            })
         }
         "parse/token-answer" => parse(count),
         _ => Err(format!("there is no scenario {scenario}").into()),

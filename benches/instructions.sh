@@ -100,4 +100,8 @@ row token/authorize-floor $((count * 5))
 row token/authorize $((count * 5)) token/authorize-floor
 row make/for-token "$count"
 row make/for-token-with-refresh-token "$count"
+row make/token "$count"
+row make/for-token-in-use "$count" make/token
+row make/for-user "$count"
+row request/for-user "$count" request/for-token
 row parse/token-answer "$count"

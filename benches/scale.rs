@@ -12,6 +12,7 @@ use support::{
     clients::{LONG_ACCESS_TOKEN, Ours, long_token},
     is_bench_run,
     server::Server,
+    users::{name, users},
 };
 use tokio::runtime::{Builder, Runtime};
 
@@ -25,6 +26,7 @@ fn main() -> BenchResult {
     }
     let runtime = Builder::new_current_thread().enable_all().build()?;
     pauses()?;
+    users_in_memory(&runtime)?;
     renewals(&runtime)?;
     storm(&runtime)
 }
@@ -48,6 +50,46 @@ fn pauses() -> BenchResult {
     println!(
         "the longest for_token of {CHILDREN}: {:.3} ms",
         longest.as_secs_f64() * 1e3
+    );
+    Ok(())
+}
+
+/// The lookup of a user among few and among many, and the longest single one with those that are new.
+fn users_in_memory(runtime: &Runtime) -> BenchResult {
+    let mut lookups = Vec::new();
+    for count in [1000, CHILDREN] {
+        let client = users(count)?;
+        let mut longest = Duration::MAX;
+        for round in 0..3 {
+            let mut slowest = Duration::ZERO;
+            for n in 0..count {
+                let name = name(count * round + n);
+                let started = Instant::now();
+                let user = client.for_user(&name);
+                slowest = slowest.max(started.elapsed());
+                runtime.block_on(user.ensure_active_token())?;
+            }
+            longest = longest.min(slowest);
+        }
+        let names: Vec<_> = (0..CHILDREN).map(|n| name(2 * count + n % count)).collect();
+        let mut best = Duration::MAX;
+        for _ in 0..5 {
+            let started = Instant::now();
+            for name in &names {
+                std::hint::black_box(client.for_user(name));
+            }
+            best = best.min(started.elapsed());
+        }
+        let each = best.as_secs_f64() * 1e9 / CHILDREN as f64;
+        println!(
+            "for_user among {count}: {each:.0} ns; the longest of a new one: {:.3} ms",
+            longest.as_secs_f64() * 1e3
+        );
+        lookups.push(each);
+    }
+    println!(
+        "among {CHILDREN} beside among 1000: {:.2}",
+        lookups[1] / lookups[0]
     );
     Ok(())
 }

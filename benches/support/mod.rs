@@ -11,6 +11,7 @@ pub mod clients;
 pub mod interleaved;
 pub mod server;
 pub mod signing;
+pub mod users;
 
 /// Error of a bench.
 pub type BenchResult<T = ()> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
