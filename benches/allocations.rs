@@ -143,9 +143,7 @@ fn compare(
 }
 
 fn token_step(missed: &mut Missed) -> BenchResult {
-    let runtime = tokio::runtime::tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().build()?;
     let (asynchronous, blocking) = (Ours::RetryOn.asynchronous()?, Ours::RetryOn.blocking()?);
     let mut request = Request::new(Method::GET, "https://api.example/".parse()?);
     for (what, figure) in [
@@ -208,7 +206,9 @@ fn construction(missed: &mut Missed) -> BenchResult {
     }
 
     let client = users(USERS)?;
-    let runtime = Builder::new_current_thread().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     let mut in_use = Vec::with_capacity(USERS);
     let load = |n| {
         let user = client.for_user(name(n));
