@@ -1,5 +1,5 @@
 //! An OAuth provider and an API on loopback, for the examples. It checks the client's secret and a
-//! user's code with its PKCE verifier, or a service account's assertion; issues random tokens that
+//! user's code with its PKCE verifier, a service account's assertion or the token of a workload; issues random tokens that
 //! expire, rotates refresh tokens, introspects and revokes, checks tokens at the API, counts requests,
 //! and is an OpenID provider.
 
@@ -12,6 +12,7 @@
 pub mod devices;
 pub mod openid;
 pub mod service_accounts;
+pub mod workloads;
 
 use std::{
     collections::HashMap,
@@ -37,6 +38,7 @@ use ring::{
 };
 use serde_json::{Value, json};
 use service_accounts::{ACCOUNT, JWT_BEARER, SCOPE, ServiceAccounts};
+use workloads::Workloads;
 
 pub const CLIENT_ID: &str = "quickstart";
 pub const CLIENT_SECRET: &str = "correct horse battery staple";
@@ -70,6 +72,7 @@ struct Records {
     codes: HashMap<String, Code>,
     openid: OpenId,
     service_accounts: ServiceAccounts,
+    workloads: Workloads,
     devices: Devices,
     count: Count,
 }
@@ -208,6 +211,12 @@ impl Provider {
         self.state.records().count
     }
 
+    /// The token of a workload, as its platform writes it into a file now.
+    pub fn workload_token(&self) -> String {
+        let (records, now) = (self.state.records(), self.state.time.now());
+        records.workloads.token(&self.state.token_endpoint, now)
+    }
+
     /// The key file of a service account.
     pub fn service_account(&self) -> String {
         service_accounts::file(&self.state.token_endpoint)
@@ -221,7 +230,12 @@ impl ProviderState {
         if asked.get("grant_type").is_some_and(|it| it == JWT_BEARER) {
             return self.token_for_assertion(&asked);
         }
-        if !is_client(&header(request, "authorization").unwrap_or_default()) {
+        let here_and_now = ClaimsValidation::new()
+            .audience(&self.token_endpoint)
+            .clock(self.clock());
+        if !is_client(&header(request, "authorization").unwrap_or_default())
+            && !self.records().workloads.is_workload(&asked, here_and_now)
+        {
             return refusal(401, "invalid_client", "Basic");
         }
         match self.granted(&asked) {

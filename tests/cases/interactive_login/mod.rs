@@ -16,6 +16,7 @@ use oauth_twin::{
 use super::*;
 use crate::mode::Loopback;
 
+mod dead_page;
 mod ensured;
 mod loopback;
 mod opened;

@@ -31,6 +31,9 @@ const ID_TOKEN_ALGS = ['RS256', 'PS256', 'ES256', 'EdDSA'];
 // The token that permits to register clients at a provider that demands one.
 const INITIAL_ACCESS_TOKEN = 'initial-access-token';
 
+const TOKEN_EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange';
+const ACCESS_TOKEN = 'urn:ietf:params:oauth:token-type:access_token';
+
 // Every printable ASCII character that is neither letter nor digit, after what would change if
 // it were decoded twice. The provider permits no more: RFC 6749 appendix A ends at printable ASCII.
 const ODD = "%41+%2B !\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~";
@@ -166,6 +169,34 @@ async function tokenRequests(ctx, next) {
   const delay = delays.get(client) ?? delays.get(null);
   if (delay) await sleep(delay);
 }
+
+/** Token exchange (RFC 8693) of access tokens, which the provider does not have by itself. */
+async function exchange(ctx) {
+  const { client, params, provider } = ctx.oidc;
+  for (const type of [params.subject_token_type, params.requested_token_type ?? ACCESS_TOKEN]) {
+    if (type !== ACCESS_TOKEN) throw new errors.InvalidRequest(`the token type ${type} is not supported`);
+  }
+  const { AccessToken, ClientCredentials } = provider;
+  const subject = await AccessToken.find(params.subject_token) ?? await ClientCredentials.find(params.subject_token);
+  if (!subject) throw new errors.InvalidGrant('the subject token is not valid');
+  const token = new ClientCredentials({ client, scope: params.scope ?? subject.scope });
+  ctx.oidc.entity('ClientCredentials', token);
+  const value = await token.save();
+  ctx.body = {
+    access_token: value,
+    issued_token_type: ACCESS_TOKEN,
+    token_type: 'Bearer',
+    expires_in: token.expiration,
+    scope: token.scope,
+    subject_client: subject.clientId,
+    audience: params.audience,
+  };
+}
+
+const EXCHANGE_PARAMETERS = [
+  'subject_token', 'subject_token_type', 'actor_token', 'actor_token_type', 'requested_token_type', 'audience',
+  'resource', 'scope',
+];
 
 function claimedClient(authorization, form) {
   const [, credentials] = /^basic (.+)$/i.exec(authorization) ?? [];
@@ -305,6 +336,7 @@ async function start(demands) {
 
 function newProvider(issuer, demands) {
   const provider = new Provider(issuer, configuration(demands));
+  provider.registerGrantType(TOKEN_EXCHANGE, exchange, EXCHANGE_PARAMETERS, ['audience', 'resource']);
   provider.on('server_error', (ctx, error) => console.error(error));
   provider.on('grant.error', (ctx, error) => {
     const client = claimedClient(ctx.get('authorization'), new URLSearchParams(ctx.req.body));
