@@ -37,3 +37,10 @@ mod back_end;
 
 #[path = "cases/mod.rs"]
 mod cases;
+
+#[cfg(all(unix, feature = "async", feature = "redis"))]
+#[allow(dead_code, reason = "others need the rest")]
+#[path = "../support/process.rs"]
+mod process;
+#[cfg(all(unix, feature = "async", feature = "redis"))]
+mod processes;

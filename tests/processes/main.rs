@@ -17,6 +17,9 @@ mod google;
 #[path = "../support/server.rs"]
 mod server;
 
+#[path = "../support/process.rs"]
+mod support;
+
 mod files;
 mod google_environment;
 mod killed;

@@ -3,9 +3,9 @@
 
 use std::{
     env, fs,
-    io::{BufRead as _, BufReader, Write as _, stdin},
+    io::stdin,
+    ops::{Deref, DerefMut},
     path::Path,
-    process::{Child, ChildStdout, Command, Stdio},
     time::Duration,
 };
 
@@ -15,6 +15,7 @@ use tokio::runtime::Runtime;
 use crate::{
     server::Server,
     service::{self, rows},
+    support,
     users::names,
 };
 
@@ -26,11 +27,8 @@ pub enum Mode {
 
 pub const MODES: [Mode; 2] = [Mode::Blocking, Mode::Async];
 
-/// The process, which ends with this.
-pub struct Process {
-    child: Child,
-    output: BufReader<ChildStdout>,
-}
+/// A process with a client.
+pub struct Process(support::Process);
 
 impl Process {
     /// Begins one that keeps its token in `file`.
@@ -40,38 +38,19 @@ impl Process {
 
     /// The same, whose client has that timeout.
     pub fn with_timeout(mode: Mode, server: &Server, file: &Path, timeout: Duration) -> Self {
-        let mut child = Command::new(env::current_exe().unwrap())
-            .args(["--ignored", "--exact", "process::process_of_its_own"])
-            .arg("--nocapture")
-            .env("MODE", format!("{mode:?}"))
-            .env("TOKEN_ENDPOINT", server.url("/token"))
-            .env("TOKEN_FILE", file)
-            .env("TIMEOUT", timeout.as_millis().to_string())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let output = BufReader::new(child.stdout.take().unwrap());
-        Self { child, output }
+        let variables = [
+            ("MODE", format!("{mode:?}")),
+            ("TOKEN_ENDPOINT", server.url("/token")),
+            ("TOKEN_FILE", file.to_str().unwrap().to_owned()),
+            ("TIMEOUT", timeout.as_millis().to_string()),
+        ];
+        Self(support::Process::spawn(
+            "process::process_of_its_own",
+            &variables,
+        ))
     }
 
-    /// Begins to do something: see [`Session::perform`].
-    pub fn begin(&mut self, command: &str) {
-        let mut input = self.child.stdin.as_ref().unwrap();
-        writeln!(input, "{command}").unwrap();
-    }
-
-    /// Its result: an access token, or an error.
-    pub fn result(&mut self) -> String {
-        self.line("result=").expect("a result")
-    }
-
-    pub fn perform(&mut self, command: &str) -> String {
-        self.begin(command);
-        self.result()
-    }
-
-    /// The same until it is a token, which a client whose renewal has failed may wait for.
+    /// The token, when there is one, which a client whose renewal has failed may wait for.
     pub fn token_in_the_end(&mut self) -> String {
         for _ in 0..100 {
             let result = self.perform("token");
@@ -83,39 +62,22 @@ impl Process {
         panic!("no token");
     }
 
-    /// The next line that begins so, without that; none if the process ends before.
-    pub fn line(&mut self, beginning: &str) -> Option<String> {
-        let mut line = String::new();
-        while self.output.read_line(&mut line).unwrap() > 0 {
-            if let Some(rest) = line.strip_prefix(beginning) {
-                return Some(rest.trim_end().to_owned());
-            }
-            line.clear();
-        }
-        None
-    }
-
-    pub fn kill(mut self) {
-        self.end();
-    }
-
-    /// Sends a signal such as `STOP`.
-    pub fn signal(&self, name: &str) {
-        let kill = format!("kill -{name} {}", self.child.id());
-        let status = Command::new("sh").args(["-c", &kill]).status();
-        assert!(status.unwrap().success(), "{kill}");
-    }
-
-    fn end(&mut self) {
-        // It may have ended by itself.
-        let _ = self.child.kill();
-        self.child.wait().unwrap();
+    pub fn kill(self) {
+        self.0.kill();
     }
 }
 
-impl Drop for Process {
-    fn drop(&mut self) {
-        self.end();
+impl Deref for Process {
+    type Target = support::Process;
+
+    fn deref(&self) -> &support::Process {
+        &self.0
+    }
+}
+
+impl DerefMut for Process {
+    fn deref_mut(&mut self) -> &mut support::Process {
+        &mut self.0
     }
 }
 

@@ -68,7 +68,7 @@ impl RedisServer {
         self.process = Some(process.expect("redis-server, which tests/interop/run installs"));
         for _ in 0..500 {
             if TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).is_ok()
-                && self.cli(&["PING"]) != ""
+                && !self.cli(&["PING"]).is_empty()
             {
                 return;
             }

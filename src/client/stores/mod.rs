@@ -3,5 +3,6 @@
 use super::super::{RedisConnections, TokenStore};
 
 mod redis;
+mod redis_server;
 
 pub use redis::*;

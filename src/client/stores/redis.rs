@@ -6,19 +6,16 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-use super::{
-    super::{maybe_async, run_in_background},
-    RedisConnections, TokenStore,
-};
+use super::{super::maybe_async, RedisConnections, TokenStore, redis_server::SharedServer};
 use crate::{
     error::{BoxError, Error, Result},
     random, tls,
     token_store::{
         Lease, StoredToken,
-        redis::{Commands, RedisKeys, SealingKeys, explained},
+        redis::{Commands, RedisKeys, SealingKeys},
     },
 };
 
@@ -36,7 +33,7 @@ paired! {
     )]
     #[derive(Clone)]
     pub struct Redis | AsyncRedis {
-        connections: Arc<RedisConnections>,
+        server: Arc<SharedServer>,
     }
 }
 
@@ -66,21 +63,23 @@ impl Redis {
     /// its store for at most 10 seconds, or for its own timeout if that is shorter, and a command
     /// may be sent twice.
     pub fn timeout(self, timeout: Duration) -> Self {
-        Self::with(self.connections.client().clone(), timeout)
+        Self::with(self.server.connections.client().clone(), timeout)
     }
 
     fn with(client: ::redis::Client, timeout: Duration) -> Self {
-        let connections = Arc::new(RedisConnections::new(client, timeout));
-        Self { connections }
+        let connections = RedisConnections::new(client, timeout);
+        let server = Arc::new(SharedServer::new(connections));
+        Self { server }
     }
 }
 
 impl fmt::Debug for Redis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let address = self.connections.client().get_connection_info().addr();
+        let connections = &self.server.connections;
+        let address = connections.client().get_connection_info().addr();
         f.debug_struct(by_mode!("Redis", "AsyncRedis"))
             .field("address", &format_args!("{address}"))
-            .field("timeout", &self.connections.timeout())
+            .field("timeout", &connections.timeout())
             .finish()
     }
 }
@@ -112,7 +111,7 @@ paired! {
     /// encrypted with `rediss://` only.
     #[derive(Clone)]
     pub struct RedisTokenStore | AsyncRedisTokenStore {
-        connections: Arc<RedisConnections>,
+        server: Arc<SharedServer>,
         commands: Result<Commands, Arc<str>>,
         /// The latest fencing number that is known.
         fence: Arc<AtomicU64>,
@@ -128,7 +127,7 @@ impl RedisTokenStore {
     pub fn new(redis: &Redis, key: impl Into<String>) -> Self {
         let keys = RedisKeys::new(key.into());
         Self {
-            connections: redis.connections.clone(),
+            server: redis.server.clone(),
             commands: keys
                 .map(|keys| Commands {
                     keys,
@@ -195,7 +194,7 @@ impl fmt::Debug for RedisTokenStore {
 impl TokenStore for RedisTokenStore {
     async fn load(&self) -> Result<Option<StoredToken>, BoxError> {
         let commands = self.commands()?;
-        let answer = query(&self.connections, &commands.load()).await?;
+        let answer = self.server.query(&commands.load()).await?;
         let (stored, fence) = commands.loaded(answer)?;
         self.learn(fence);
         Ok(stored)
@@ -204,7 +203,7 @@ impl TokenStore for RedisTokenStore {
     async fn save(&self, next: &StoredToken) -> Result<bool, BoxError> {
         let commands = self.commands()?;
         let save = commands.save(next, self.fence.load(Ordering::SeqCst))?;
-        let answer = query(&self.connections, &save).await?;
+        let answer = self.server.query(&save).await?;
         commands.is_done(answer)
     }
 
@@ -212,19 +211,20 @@ impl TokenStore for RedisTokenStore {
         let commands = self.commands()?;
         // Made before the server is asked: if the answer does not come, it releases what the server
         // may have granted.
+        let owner = owner()?;
         let mut lease = RedisLease {
-            connections: self.connections.clone(),
-            commands: Some(commands.clone()),
-            owner: owner()?,
+            server: self.server.clone(),
+            release: Some(commands.release(&owner)),
+            until: Instant::now() + time,
         };
-        let answer = query(&self.connections, &commands.lease(&lease.owner, time)).await?;
+        let answer = self.server.query(&commands.lease(&owner, time)).await?;
         match commands.leased(answer)? {
             Some(fence) => {
                 self.learn(fence);
                 Ok(Some(Lease::new(lease)))
             }
             None => {
-                lease.commands = None;
+                lease.release = None;
                 Ok(None)
             }
         }
@@ -234,51 +234,29 @@ impl TokenStore for RedisTokenStore {
         let Ok(mut lease) = lease.into_guard::<RedisLease>() else {
             return Err("the lease is that of another store".into());
         };
-        let Some(commands) = &lease.commands else {
-            return Ok(());
-        };
-        // If this is not waited for to its end, the drop of the lease makes up for it.
-        query(&lease.connections, &commands.release(&lease.owner)).await?;
-        lease.commands = None;
+        if let Some(release) = &lease.release {
+            // If it fails, or is not waited for to its end, the drop of the lease makes up for it.
+            lease.server.query(release).await?;
+        }
+        lease.release = None;
         Ok(())
     }
 }
 
 /// Lease that is held, or may be.
 struct RedisLease {
-    connections: Arc<RedisConnections>,
+    server: Arc<SharedServer>,
     /// None once it is released.
-    commands: Option<Commands>,
-    owner: String,
+    release: Option<::redis::Cmd>,
+    until: Instant,
 }
 
 impl Drop for RedisLease {
     fn drop(&mut self) {
-        if let Some(commands) = self.commands.take() {
-            let connections = self.connections.clone();
-            let release = commands.release(&self.owner);
-            run_in_background(move || release_later(connections, release));
+        if let Some(release) = self.release.take() {
+            self.server.clone().release_later(release, self.until);
         }
     }
-}
-
-#[maybe_async]
-async fn release_later(connections: Arc<RedisConnections>, release: ::redis::Cmd) -> Result<()> {
-    let released = query(&connections, &release).await;
-    released.map_err(|error| Error::store("the lease could not be released", Some(error)))?;
-    Ok(())
-}
-
-#[maybe_async]
-async fn query(
-    connections: &RedisConnections,
-    command: &::redis::Cmd,
-) -> Result<::redis::Value, BoxError> {
-    let answer = connections.query(command).await;
-    answer.map_err(|error| match error.is_io_error() {
-        true => Error::unreachable_store(explained(&error)).into(),
-        false => explained(&error).into(),
-    })
 }
 
 /// A name that no other lease has.

@@ -10,7 +10,7 @@ mod fapi;
 mod federated;
 mod jose;
 mod keys;
-mod logins;
+pub mod logins;
 mod oauthlib;
 mod oidc;
 mod oidc_provider;

@@ -128,6 +128,36 @@ async fn redis_that_hangs_is_waited_for_for_a_limited_time() -> TestResult {
     Ok(())
 }
 
+/// Other processes need not wait until the leases end that were held while Redis was away.
+#[maybe_async]
+#[test]
+async fn leases_that_could_not_be_released_are_released_later() -> TestResult {
+    let mut redis = RedisServer::start("unreleased");
+    let shared = redis_at(&redis);
+    let keys = ["tokens:{a}", "tokens:{b}", "tokens:{c}"];
+    let stores = keys.map(|key| RedisTokenStore::new(&shared, key));
+    let mut leases = Vec::new();
+    for store in &stores {
+        leases.push(leased(store).await.expect("a lease"));
+    }
+    redis.stop();
+    let dropped = leases.pop();
+    drop(dropped);
+    for (store, lease) in stores.iter().zip(leases) {
+        let released = store.release(lease).await;
+        assert!(released.is_err());
+    }
+    redis.start_again();
+    assert_ne!(redis.cli(&["DBSIZE"]), "0", "a restart loses no lease");
+    for _ in 0..300 {
+        if redis.cli(&["DBSIZE"]) == "0" {
+            return Ok(());
+        }
+        sleep(Duration::from_millis(10)).await;
+    }
+    panic!("still leased: {}", redis.cli(&["KEYS", "*"]));
+}
+
 #[maybe_async]
 #[test]
 async fn no_refresh_token_is_used_while_redis_cannot_be_written() -> TestResult {
