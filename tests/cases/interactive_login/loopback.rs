@@ -1,5 +1,8 @@
 //! The loopback receiver by itself.
 
+use oauth_twin::oauth2::ResponseMode;
+use support::provider::{Provider, SECRET};
+
 use super::{super::test, *};
 
 /// A pending login that returns to `loopback`.
@@ -145,5 +148,40 @@ async fn an_address_that_cannot_be_bound_is_an_error_that_names_it() -> TestResu
         error.to_string().contains("another program has this port"),
         "{error}"
     );
+    Ok(())
+}
+
+/// One that is for another login ends no wait.
+#[maybe_async]
+#[test]
+async fn a_signed_response_is_told_by_the_state_in_it() -> TestResult {
+    let provider = Provider::start();
+    let client = OAuth2Client::builder("id")
+        .client_secret(SECRET)
+        .server(provider.metadata())
+        .clock(provider.clock.clock())
+        .build()?;
+    let loopback = Loopback::bind("http://127.0.0.1/cb")?;
+    let request = || {
+        AuthorizationRequest::new()
+            .redirect_uri(loopback.redirect_uri())
+            .response_mode(ResponseMode::Jwt)
+    };
+    let other = provider.authorize(&client.create_authorization_url(request())?.url);
+    let AuthorizationUrl { url, pending } = client.create_authorization_url(request())?;
+    let right = provider.authorize(&url);
+    let base = oauth_twin::url::Url::parse(loopback.redirect_uri())?;
+    let browser = std::thread::spawn(move || {
+        [other, right].map(|callback| {
+            let mut visit = base.clone();
+            visit.set_query(callback.split_once('?').map(|(_, query)| query));
+            visited(&visit)
+        })
+    });
+    let answer = loopback.wait(&pending).await?;
+    assert_eq!(browser.join().unwrap(), ["400", "200"]);
+    client
+        .complete_authorization(pending, answer.expose_secret())
+        .await?;
     Ok(())
 }
