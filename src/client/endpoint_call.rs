@@ -145,6 +145,7 @@ impl EndpointCall<'_> {
 
     async fn token_by(&self, grant: &dyn Grant) -> Result<Token> {
         let settings = &self.shared.settings;
+        settings.check_grant(grant)?;
         let started = Instant::now();
         if let Some(google) = &settings.google {
             return boxed(self.token_by_steps(google, started)).await;

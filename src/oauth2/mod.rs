@@ -78,6 +78,6 @@ pub use {
     request::{EndpointRequest, TokenRequest},
     response::EndpointResponse,
     scope::Scope,
-    server::{AuthorizationServer, Discovery},
+    server::{AuthorizationServer, Discovery, profile::Profile},
     token::{Token, bearer::TokenPlacement, refresh::RefreshPolicy},
 };

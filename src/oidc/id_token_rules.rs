@@ -46,6 +46,17 @@ impl Default for IdTokenRules {
     }
 }
 
+#[allow(dead_code, reason = "profiles of clients ask")]
+impl IdTokenRules {
+    pub(crate) fn registered_algorithms(&self) -> Vec<Algorithm> {
+        self.algorithms.clone().unwrap_or_default()
+    }
+
+    pub(crate) fn is_without_nonce(&self) -> bool {
+        !self.without_nonce.is_empty()
+    }
+}
+
 impl IdTokenRules {
     /// The rules of OpenID Connect Core, without exceptions.
     pub fn new() -> Self {

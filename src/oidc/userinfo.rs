@@ -39,6 +39,17 @@ pub struct UserInfoRules {
     signed: Option<Vec<Algorithm>>,
 }
 
+#[allow(dead_code, reason = "profiles of clients ask")]
+impl UserInfoRules {
+    pub(crate) fn has_token_in_body(&self) -> bool {
+        self.token_in_body
+    }
+
+    pub(crate) fn registered_algorithms(&self) -> Vec<Algorithm> {
+        self.signed.clone().unwrap_or_default()
+    }
+}
+
 impl UserInfoRules {
     /// The token in the header, and a response that is JSON or signed.
     pub fn new() -> Self {

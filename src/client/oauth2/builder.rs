@@ -352,6 +352,8 @@ impl OAuth2ClientBuilder {
                 AuthorizationServer::default(),
                 http.allow_http,
                 http.clock.clone(),
+                // It is checked when the client is built, as it may follow.
+                None,
             ),
             transport: Arc::new(transport),
             clock: http.clock.clone(),

@@ -51,6 +51,10 @@ impl OAuth2ClientBuilder {
         let discovery = self.discovery.clone().map(|found| {
             found.trust(&given);
             let metadata = found.metadata.is_some().then_some(server);
+            let metadata = match self.authorization.profile {
+                Some(profile) => metadata.map(|server| profile.narrowed(server)),
+                None => metadata,
+            };
             DiscoverySettings { metadata, ..found }
         });
         let server = given;
@@ -67,6 +71,7 @@ impl OAuth2ClientBuilder {
             // The other client has the login, and this one's token is made anew.
             settings.rules.use_refresh_tokens = false;
         }
+        self.apply_profile(&mut settings);
         settings.token_endpoint_method = self.token_endpoint_method.clone();
         Ok(settings)
     }
@@ -104,6 +109,7 @@ impl OAuth2ClientBuilder {
         }
         self.check_offered(server, problems);
         self.authorization.check(client, server, problems);
+        self.check_profile(server, problems);
         // A problem of the default is a problem of the setting that it was chosen for.
         if self.authentication.token.is_none()
             && !client.client_id().is_empty()

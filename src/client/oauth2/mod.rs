@@ -7,6 +7,7 @@ mod config;
 mod device;
 mod login;
 mod logout;
+mod profile;
 mod protected_resource;
 mod server;
 mod step_up;

@@ -73,6 +73,7 @@ impl ResourceState {
             guard: self.guard.clone(),
             allow_http: self.template.allow_http(),
             clock: self.template.clock.clone(),
+            profile: None,
             progress: Progress::default(),
         };
         let found = self.fetch(source).await;

@@ -12,7 +12,11 @@ use crate::{
         },
         client::ClientRegistration,
         endpoint::pushed_authorization::{Push, PushedAuthorizationEndpoint},
-        server::metadata::AuthorizationServer,
+        grant::Grant,
+        server::{
+            metadata::AuthorizationServer,
+            profile::{Clause, Profile},
+        },
     },
 };
 
@@ -24,12 +28,13 @@ pub(in super::super) struct AuthorizationSettings {
     pub(in super::super) repeats_parameters: bool,
     pub(in super::super) signed_response: SignedResponseRules,
     pub(in super::super) corrects_clock: Option<bool>,
+    pub(in super::super) profile: Option<Profile>,
 }
 
 impl AuthorizationSettings {
     /// The difference of the server's clock, which is corrected if that is set.
     pub(in super::super) fn clock_offset(&self) -> ClockOffset {
-        match self.corrects_clock.unwrap_or_default() {
+        match self.corrects_clock.unwrap_or(self.profile.is_some()) {
             true => ClockOffset::correctable(),
             false => ClockOffset::default(),
         }
@@ -63,12 +68,25 @@ impl Settings {
         let mut endpoint = endpoint
             .clock(self.clock.clone())
             .with_clock_offset(self.clock_offset.clone());
+        if let Some(profile) = self.authorization.profile {
+            endpoint = endpoint.profile(profile);
+        }
         if let Some(settings) = &self.authorization.request_object {
             endpoint = endpoint.request_object(settings.clone());
         }
         match self.authorization.repeats_parameters {
             true => Ok(endpoint.repeat_parameters()),
             false => Ok(endpoint),
+        }
+    }
+
+    /// Refuses a grant that the profile of the client does not permit.
+    pub(in super::super) fn check_grant(&self, grant: &dyn Grant) -> Result<()> {
+        match self.authorization.profile {
+            Some(profile) if grant.grant_type() == "password" => Err(Error::usage(
+                profile.problem("the grant is a password", Clause::AuthorizationCode),
+            )),
+            _ => Ok(()),
         }
     }
 

@@ -10,6 +10,7 @@ use crate::{
         address::AddressGuard,
         discovery::Discovery,
         metadata::AuthorizationServer,
+        profile::Profile,
         source::{Progress, ServerSource},
     },
 };
@@ -52,8 +53,10 @@ impl DiscoverySettings {
         given: AuthorizationServer,
         allow_http: bool,
         clock: Clock,
+        profile: Option<Profile>,
     ) -> ServerSource {
         ServerSource {
+            profile,
             discovery: self.discovery.clone(),
             given,
             guard: self.guard.clone(),

@@ -311,7 +311,12 @@ impl Settings {
 
     /// The source of the metadata of a server that is discovered.
     pub(in super::super) fn server_source(&self, found: &DiscoverySettings) -> ServerSource {
-        found.source(self.server.clone(), self.allow_http, self.clock.clone())
+        found.source(
+            self.server.clone(),
+            self.allow_http,
+            self.clock.clone(),
+            self.authorization.profile,
+        )
     }
 
     pub(super) fn endpoint(

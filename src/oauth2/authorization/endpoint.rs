@@ -15,6 +15,7 @@ use crate::{
     error::{Error, Result},
     oauth2::{
         authorization::{
+            demands,
             parameters::{Values, parameters},
             pending::PendingAuthorization,
             pkce::{Pkce, random_text},
@@ -25,7 +26,7 @@ use crate::{
         },
         client::ClientRegistration,
         grant::authorization_code::validate_verifier,
-        server::AuthorizationServer,
+        server::{AuthorizationServer, profile::Profile},
     },
     secret::Secret,
     wire::secure_url::without_query,
@@ -114,6 +115,7 @@ pub struct AuthorizationEndpoint {
     client: ClientRegistration,
     request_object: Option<RequestObject>,
     repeats_parameters: bool,
+    profile: Option<Profile>,
     clock: Clock,
     clock_offset: ClockOffset,
 }
@@ -140,6 +142,7 @@ impl AuthorizationEndpoint {
             client: client.clone(),
             request_object: None,
             repeats_parameters: false,
+            profile: None,
             clock: Clock::system(),
             clock_offset: ClockOffset::default(),
         })
@@ -180,6 +183,15 @@ impl AuthorizationEndpoint {
         self
     }
 
+    /// Follows a security profile. Its requests have to be pushed.
+    ///
+    /// [FAPI 2.0 Security Profile section 5.3.3.2](https://openid.net/specs/fapi-security-profile-2_0-final.html#section-5.3.3.2)
+    #[must_use]
+    pub fn profile(mut self, profile: Profile) -> Self {
+        self.profile = Some(profile);
+        self
+    }
+
     /// Builds an authorization request: its URL, and the pending login.
     ///
     /// # Errors
@@ -203,7 +215,7 @@ impl AuthorizationEndpoint {
     /// request object.
     ///
     /// [RFC 6749 section 4.1.1](https://www.rfc-editor.org/rfc/rfc6749#section-4.1.1)
-    pub fn prepare(&self, request: AuthorizationRequest) -> Result<PreparedAuthorization> {
+    pub fn prepare(&self, mut request: AuthorizationRequest) -> Result<PreparedAuthorization> {
         let state = match request.state.clone() {
             Some(state) if state.expose_secret().len() < 22 => {
                 return Err(Error::usage(
@@ -228,6 +240,9 @@ impl AuthorizationEndpoint {
         let client = &self.client;
         let of_client = || client.redirect_uri().map(str::to_owned);
         let redirect_uri = request.redirect_uri.clone().or_else(of_client);
+        if let Some(profile) = self.profile {
+            demands::complete(&mut request, profile, redirect_uri.as_deref())?;
+        }
         let now = self.clock.unix();
         let (form, mut authentication) = parameters(
             &request,
@@ -263,7 +278,8 @@ impl AuthorizationEndpoint {
             code_verifier,
             redirect_uri,
             issuer: self.server.issuer().map(str::to_owned),
-            iss_required: self.server.authorization_response_iss_parameter_supported(),
+            iss_required: self.profile.is_some()
+                || self.server.authorization_response_iss_parameter_supported(),
             resource: form
                 .iter()
                 .filter(|(name, _)| *name == "resource")

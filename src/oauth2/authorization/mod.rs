@@ -2,6 +2,7 @@
 //!
 //! [RFC 6749 section 3.1](https://www.rfc-editor.org/rfc/rfc6749#section-3.1)
 
+mod demands;
 pub(crate) mod details;
 pub(crate) mod endpoint;
 mod openid;

@@ -122,6 +122,12 @@ impl RequestObject {
         }
     }
 
+    /// Whether another audience than the issuer was set.
+    #[allow(dead_code, reason = "profiles of clients ask")]
+    pub(crate) fn has_audience(&self) -> bool {
+        self.audience.is_some()
+    }
+
     /// Checks that the settings are valid for this client and server.
     pub(crate) fn check(
         &self,

@@ -59,6 +59,11 @@ impl Default for SignedResponseRules {
 }
 
 impl SignedResponseRules {
+    #[allow(dead_code, reason = "profiles of clients ask")]
+    pub(crate) fn registered_algorithms(&self) -> Vec<Algorithm> {
+        self.algorithms.clone().unwrap_or_default()
+    }
+
     /// The algorithms that the server lists, and 30 seconds of leeway.
     pub fn new() -> Self {
         Self::default()

@@ -6,7 +6,10 @@ use crate::{
     error::{BoxError, Error, Result},
     jose::{Algorithm, SigningKey},
     oauth2::{
-        assertion::jwt::{Assertion, AssertionKey, JwtAssertion, assertion_options, external},
+        assertion::{
+            audience::Audience,
+            jwt::{Assertion, AssertionKey, JwtAssertion, assertion_options, external},
+        },
         client::ClientRegistration,
         client_auth::{
             ClientAuth,
@@ -117,6 +120,10 @@ impl ClientAuth for ClientSecretJwt {
         Some("client_secret_jwt")
     }
 
+    fn audience(&self) -> Option<&Audience> {
+        self.assertion.audience.as_ref()
+    }
+
     fn signing_algorithm(&self, _registration: &ClientRegistration) -> Option<Algorithm> {
         Some(self.algorithm)
     }
@@ -205,6 +212,10 @@ impl ClientAuth for PrivateKeyJwt {
 
     fn method(&self) -> Option<&str> {
         Some("private_key_jwt")
+    }
+
+    fn audience(&self) -> Option<&Audience> {
+        self.assertion.audience.as_ref()
     }
 
     fn signing_algorithm(&self, registration: &ClientRegistration) -> Option<Algorithm> {

@@ -16,7 +16,10 @@ pub(crate) mod secret;
 use crate::{
     error::BoxError,
     jose::Algorithm,
-    oauth2::{client::ClientRegistration, request::EndpointRequest, server::AuthorizationServer},
+    oauth2::{
+        assertion::audience::Audience, client::ClientRegistration, request::EndpointRequest,
+        server::AuthorizationServer,
+    },
 };
 
 /// Authentication method of a client.
@@ -76,6 +79,14 @@ pub trait ClientAuth: Send + Sync {
     ///
     /// [IANA: OAuth Token Endpoint Authentication Methods](https://www.iana.org/assignments/oauth-parameters/oauth-parameters.xhtml#token-endpoint-auth-method)
     fn method(&self) -> Option<&str> {
+        None
+    }
+
+    /// The audience of the method's assertions, if it is set. A client with a
+    /// [`Profile`](crate::oauth2::Profile) is not built with another than the issuer.
+    ///
+    /// [RFC 7523 section 3](https://www.rfc-editor.org/rfc/rfc7523#section-3)
+    fn audience(&self) -> Option<&Audience> {
         None
     }
 

@@ -56,8 +56,13 @@ impl IntrospectionRules {
         self
     }
 
-    pub(super) fn is_signed(&self) -> bool {
+    pub(crate) fn is_signed(&self) -> bool {
         self.signed.is_some()
+    }
+
+    #[allow(dead_code, reason = "profiles of clients ask")]
+    pub(crate) fn registered_algorithms(&self) -> Vec<Algorithm> {
+        self.signed.clone().unwrap_or_default()
     }
 }
 

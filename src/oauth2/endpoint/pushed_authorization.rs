@@ -63,7 +63,8 @@ impl Push {
             Self::Never => false,
             Self::WhenRequired => server.require_pushed_authorization_requests(),
             Self::WhenOffered => {
-                server.require_pushed_authorization_requests() || server.get(ENDPOINT).is_some()
+                let is_offered = server.get(ENDPOINT).is_some_and(|it| !it.is_null());
+                server.require_pushed_authorization_requests() || is_offered
             }
         }
     }

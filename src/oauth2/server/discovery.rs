@@ -123,6 +123,16 @@ impl Discovery {
         self
     }
 
+    /// Whether another issuer is expected than the URL says.
+    pub(crate) fn has_exception(&self) -> bool {
+        self.issuer.is_some()
+    }
+
+    /// Whether the issuer stands for many tenants.
+    pub(crate) fn has_tenants(&self) -> bool {
+        self.tenants != Tenants::None
+    }
+
     /// The issuer that the metadata have to name.
     pub(crate) fn expected_issuer(&self) -> ExpectedIssuer {
         let issuer = self.issuer.clone();

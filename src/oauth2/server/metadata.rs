@@ -136,6 +136,11 @@ impl AuthorizationServer {
         freshness.is_none_or(|it| it.is_fresh(now) || it.is_cooling_down(now))
     }
 
+    /// The names of all members.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.members.keys().map(String::as_str)
+    }
+
     /// The members that are endpoints, with their URLs.
     pub(crate) fn urls(&self) -> impl Iterator<Item = (&str, &Url)> {
         self.0.urls.iter().map(|(name, url)| (&**name, &**url))

@@ -7,6 +7,7 @@ pub(crate) mod algorithms;
 pub(crate) mod discovery;
 mod members;
 pub(crate) mod metadata;
+pub(crate) mod profile;
 pub(crate) mod source;
 pub(crate) mod tenants;
 

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use url::Url;
 
 use super::{
-    address::AddressGuard, discovery::Discovery, metadata::AuthorizationServer,
+    address::AddressGuard, discovery::Discovery, metadata::AuthorizationServer, profile::Profile,
     tenants::ExpectedIssuer,
 };
 use crate::{
@@ -34,6 +34,8 @@ pub(crate) struct ServerSource {
     pub(crate) guard: Arc<AddressGuard>,
     pub(crate) allow_http: bool,
     pub(crate) clock: Clock,
+    /// Profile of the client, which the metadata have to follow.
+    pub(crate) profile: Option<Profile>,
     pub(crate) progress: Progress,
 }
 
@@ -205,10 +207,14 @@ impl ServerSource {
             let text = format!("the metadata of the server name {}", refused.join("; "));
             return Err(Error::answer(text, response.status()));
         }
-        Ok(match self.discovery.assume_s256 {
+        let server = match self.discovery.assume_s256 {
             true => with_s256(server),
             false => server,
-        })
+        };
+        match self.profile {
+            Some(profile) => follow(profile, server, response.status()),
+            None => Ok(server),
+        }
     }
 
     /// The error if no place has the metadata: another issuer takes precedence over a missing page.
@@ -253,6 +259,25 @@ fn other_issuer(expected: &ExpectedIssuer, found: &str) -> String {
     format!(
         "the metadata name the issuer {found:?}, and {wanted:?} was expected{difference}; {way_out}"
     )
+}
+
+/// The metadata as a security profile permits them, or all that it does not permit.
+fn follow(
+    profile: Profile,
+    server: AuthorizationServer,
+    status: StatusCode,
+) -> Result<AuthorizationServer> {
+    let violations = profile.violations(&server);
+    match violations.is_empty() {
+        true => Ok(profile.narrowed(server)),
+        false => Err(Error::answer(
+            format!(
+                "the server does not follow the profile of the client: {}",
+                violations.join("; ")
+            ),
+            status,
+        )),
+    }
 }
 
 /// The metadata with S256 among the PKCE methods.

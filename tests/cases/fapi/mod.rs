@@ -6,6 +6,7 @@ mod clock;
 mod details;
 mod id_token;
 mod introspection;
+mod profile;
 mod push;
 mod request_object;
 mod signed_response;

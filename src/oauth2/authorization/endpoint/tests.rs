@@ -107,3 +107,20 @@ fn debug_tells_no_secret() {
          parameters: {\"a\": [redacted]}, expires_in: 3600s }"
     );
 }
+
+#[test]
+fn debug_of_a_prepared_request_tells_no_secret() {
+    let request = fixed()
+        .state("hunter2-hunter2-hunter2")
+        .param("a", "hunter2");
+    let prepared = endpoint().prepare(request).expect("a request");
+    let shown = format!("{prepared:?}");
+    assert!(
+        shown.starts_with(
+            "PreparedAuthorization { endpoint: \"https://id.example/authorize\", form: \
+             {\"response_type\": [redacted], \"client_id\": [redacted]"
+        ),
+        "{shown}"
+    );
+    assert!(!shown.contains("hunter2"), "{shown}");
+}

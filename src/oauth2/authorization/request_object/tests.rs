@@ -167,3 +167,17 @@ fn an_algorithm_that_the_server_does_not_list_is_named() {
         }
     }
 }
+
+#[test]
+fn debug_tells_no_key() {
+    let shown = format!("{:?}", RequestObject::external().audience("urn:server"));
+    assert_eq!(
+        shown,
+        "RequestObject { key: External, audience: Some(\"urn:server\"), lifetime: 300s }"
+    );
+    let shown = format!("{:?}", RequestObject::new(key()));
+    assert!(
+        shown.contains("SigningKey") && !shown.contains("PRIVATE"),
+        "{shown}"
+    );
+}

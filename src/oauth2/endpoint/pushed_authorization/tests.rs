@@ -102,12 +102,14 @@ fn a_request_object_has_to_be_signed_before_it_is_pushed() {
 #[test]
 fn the_setting_and_the_metadata_decide() {
     let plain = AuthorizationServer::new("https://as.example.com");
+    let nothing = plain.clone().with_member(ENDPOINT, Value::Null);
     let required = server().with_require_pushed_authorization_requests(true);
     for (push, server, applies) in [
         (Push::WhenRequired, &plain, false),
         (Push::WhenRequired, &server(), false),
         (Push::WhenRequired, &required, true),
         (Push::WhenOffered, &plain, false),
+        (Push::WhenOffered, &nothing, false),
         (Push::WhenOffered, &server(), true),
         (Push::Always, &plain, true),
         (Push::Never, &required, false),

@@ -22,6 +22,7 @@ fn source(discovery: impl Into<Discovery>) -> ServerSource {
         guard: Arc::new(guard),
         allow_http: false,
         clock: Clock::from_fn(|| UNIX_EPOCH + Duration::from_secs(1000)),
+        profile: None,
         progress: Progress::default(),
     }
 }
