@@ -214,7 +214,10 @@ impl<W: Waiter> State<W> {
                 false => Decision::Expired,
             },
             Need::Usable | Need::Other(_) => {
-                let deferred = self.store.as_ref().map(|store| &store.deferred);
+                let deferred = self
+                    .store
+                    .as_ref()
+                    .and_then(|store| store.deferred.as_ref());
                 let state = TokenState {
                     lifetime: self.published.as_ref().map(|published| published.lifetime),
                     policy: rules.policy,

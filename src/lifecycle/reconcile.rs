@@ -90,9 +90,9 @@ pub(super) struct StoreState<W: Waiter> {
     /// Set during a save, so that saves are done one after the other.
     pub(super) saving: Option<W>,
     /// The lease under which the unsaved token was renewed.
-    pub(super) lease: Option<HeldLease>,
+    pub(super) lease: Option<Box<HeldLease>>,
     /// Active while another process renews early.
-    pub(super) deferred: Pacing,
+    pub(super) deferred: Option<Box<Pacing>>,
 }
 
 impl<W: Waiter> StoreState<W> {
@@ -105,7 +105,7 @@ impl<W: Waiter> StoreState<W> {
             attempted: VecDeque::new(),
             saving: None,
             lease: None,
-            deferred: Pacing::default(),
+            deferred: None,
         }
     }
 
@@ -271,7 +271,7 @@ impl<W: Waiter> Slot<W> {
             return None;
         }
         store.unsaved = None;
-        let lease = store.lease.take();
+        let lease = store.lease.take().map(|lease| *lease);
         self.check_settled(&state);
         lease
     }
@@ -279,7 +279,8 @@ impl<W: Waiter> Slot<W> {
     /// Takes the lease of an earlier renewal whose token is not saved yet, for the next renewal or to
     /// be released.
     pub(crate) fn take_lease(&self) -> Option<HeldLease> {
-        self.write().store.as_mut()?.lease.take()
+        let lease = self.write().store.as_mut()?.lease.take();
+        lease.map(|lease| *lease)
     }
 
     /// The remaining time of the lease of an earlier renewal whose token is not saved yet.
@@ -293,7 +294,8 @@ impl<W: Waiter> Slot<W> {
     pub(crate) fn defer(&self, now: Now) {
         if let Some(store) = &mut self.write().store {
             let error = crate::error::Error::store("another process renews the token", None);
-            store.deferred.fail(now.monotonic, error);
+            let deferred = store.deferred.get_or_insert_default();
+            deferred.fail(now.monotonic, error);
         }
     }
 }

@@ -227,7 +227,7 @@ impl<W: Waiter> State<W> {
         self.pacing = Pacing::default();
         self.refusal = None;
         if let Some(store) = &mut self.store {
-            store.deferred = Pacing::default();
+            store.deferred = None;
         }
         self.published = published;
     }

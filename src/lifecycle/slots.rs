@@ -268,7 +268,7 @@ impl<W: Waiter> Slots<W> {
         let problem = problem.or(expired.filter(|_| !is_usable_once));
         if let Some(store) = &mut state.store {
             store.save(Origin::Renewal);
-            store.lease = lease;
+            store.lease = lease.map(Box::new);
             self.registry.add(slot);
         }
         table.rotate(slot, &mut state, claim.old.as_deref(), &published, now);
