@@ -94,7 +94,7 @@ fn grants() {
          code_verifier: Some([redacted]), expires_at: None, authentication: AuthenticationRequest { \
          openid: true, nonce: Some([redacted]), max_age: None, not_before: None, auth_time: false, \
          acr: [], subject: None, pkce: false, state: None }, issuer: None, id_token: None, \
-         options: GrantOptions { scope: None, parameters: {} } }",
+         dpop_thumbprint: None, options: GrantOptions { scope: None, parameters: {} } }",
     );
 }
 

@@ -10,7 +10,7 @@ use crate::{
         client::{AsyncAssertionClientBuilder, AsyncOAuth2Client, AsyncOAuth2ClientBuilder},
     },
     error::{BoxError, Result},
-    jose::ExternalKey,
+    jose::{ExternalKey, Jwk},
     lifecycle::update::TokenUpdate,
     oauth2::{client_auth::federated::FederatedAssertion, grant::id_jag::IdJag},
     oidc::LogoutToken,
@@ -208,6 +208,21 @@ macro_rules! callbacks {
             pub fn signer(mut self, signer: impl AsyncExternalSigner + 'static) -> Self {
                 self.client = self.client.with_external_key(signer.key());
                 self.tokens.sign = Some(sign(Arc::new(signer)));
+                self
+            }
+
+            /// As `dpop`, with a key in a KMS or an HSM, whose public key is `public`. It signs a
+            /// proof for each request.
+            ///
+            /// [RFC 9449 section 4](https://www.rfc-editor.org/rfc/rfc9449#section-4)
+            pub fn dpop_signer(
+                mut self,
+                signer: impl AsyncExternalSigner + 'static,
+                public: &Jwk,
+            ) -> Self {
+                let key = signer.key();
+                let sign = sign(Arc::new(signer));
+                self.tokens.dpop.set_external(&key, public, sign);
                 self
             }
         }

@@ -1,11 +1,15 @@
-//! Authorization of requests to an API, by a bearer token or an OAuth 1.0 signature, and the sending
-//! of them.
+//! Authorization of requests to an API, by a bearer token, a token with a proof, or an OAuth 1.0
+//! signature, and the sending of them.
 //!
 //! Rare steps (a token that has to be obtained, a 401, a signature) are in futures of their
 //! own, so that the future of a request stays small.
 
 mod attempt;
 mod bearer;
+mod bound;
+mod copy;
+mod late;
+mod redirect;
 mod signed;
 
 use reqwest::{IntoUrl, Method};
@@ -20,6 +24,7 @@ use attempt::FirstAttempt;
 
 /// What a request is authorised by.
 pub(super) enum Authorizer {
+    /// A bearer token, or one that is bound to a key.
     Bearer(Session),
     Signed(SignedSession),
 }
@@ -69,7 +74,7 @@ enum UnreadyClient {
     /// The request is sent unchanged.
     Withholding(Authorizer),
     Signing(SignedSession),
-    /// A token has to be obtained first.
+    /// A token has to be obtained first, or an external key has to sign.
     Waiting(Session, Live),
 }
 

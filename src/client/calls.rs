@@ -59,10 +59,10 @@ impl Session {
 
     /// Uses a new token from now on, and stores it.
     async fn keep_issued(&self, token: Token, grant: Option<Arc<dyn Grant>>) -> Result<Token> {
-        if let Err(problem) = token.authorization_header() {
+        let live = self.live()?;
+        if let Err(problem) = live.shared.settings.rules.check(&token) {
             return Err(Error::useless_answer(&problem));
         }
-        let live = self.live()?;
         let slot = self.replace(Some(token.clone()), grant)?;
         trace::token_kept(live.shared.settings.name());
         Delivery::new(live.shared.clone(), slot).store().await?;

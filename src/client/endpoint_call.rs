@@ -4,6 +4,7 @@
 mod clock;
 mod completion;
 mod google;
+mod proof;
 mod push;
 
 use std::time::{Duration, Instant};
@@ -36,6 +37,7 @@ use crate::{
     secret::Secret,
     trace,
 };
+use proof::{demanded_nonce, without_nonce};
 
 /// Limit of attempts within one call.
 const ATTEMPTS: u32 = 3;
@@ -222,7 +224,11 @@ impl EndpointCall<'_> {
             |request, response| {
                 let interval = named_interval(&response);
                 let token = endpoint.read_response(request, response);
-                Ok((token.map(|token| settings.bind(token)), interval))
+                match token {
+                    // It is sent again by itself.
+                    Err(error) if error.code() == Some(&ErrorCode::UseDpopNonce) => Err(error),
+                    token => Ok((token.map(|token| settings.bind(token)), interval)),
+                }
             },
         )
         .await
@@ -277,20 +283,25 @@ impl EndpointCall<'_> {
         let timeout = self.shared.settings.timeout;
         let mut attempt = 1;
         let mut corrects_clock = true;
+        let (mut demanded, mut has_resent) = (None, false);
         loop {
-            // New each time: an assertion must not be sent twice.
+            // New each time: an assertion and a proof must not be sent twice.
             let mut request = request()?;
             let left = || timeout.saturating_sub(started.elapsed());
             while let Some(outstanding) = request.outstanding() {
                 let outstanding = outstanding.clone();
                 self.complete(&mut request, outstanding, left()).await?;
             }
+            self.prove(&mut request, demanded.take(), left()).await?;
             if let Some(claim) = self.claim
                 && !claim.is_leading()
             {
                 return Err(Error::timed_out("the renewal of the token was abandoned"));
             }
             let response = self.shared.transport.ask(&request, left()).await;
+            if let Ok(response) = &response {
+                self.observe(&request, response.headers());
+            }
             let error = match response.and_then(|response| read(&request, response)) {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error.of_call(&request.call()),
@@ -299,6 +310,12 @@ impl EndpointCall<'_> {
                 corrects_clock = false;
                 continue;
             }
+            demanded = demanded_nonce(&request, &error).filter(|_| !has_resent);
+            if demanded.is_some() {
+                has_resent = true;
+                continue;
+            }
+            let error = without_nonce(error);
             let error = match error.kind() {
                 ErrorKind::Server => error.advised(expired::advice(&request)),
                 _ => error,

@@ -17,6 +17,7 @@ mod calls;
 mod delivery;
 mod device;
 mod documents;
+mod dpop;
 mod endpoint_call;
 mod exchange;
 mod gate;

@@ -291,7 +291,7 @@ impl Renewal {
     /// The token of a response. If it cannot be sent, the old one with the refresh token of the
     /// response, so that this is not lost, and the error.
     fn usable(&self, token: Token) -> Result<Usable> {
-        let Err(problem) = token.authorization_header() else {
+        let Err(problem) = self.live.shared.settings.rules.check(&token) else {
             return Ok((token, None));
         };
         let error = Error::useless_answer(&problem);

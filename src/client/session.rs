@@ -50,7 +50,7 @@ impl Session {
             grants: Grants::new(grant),
             ..HandleKind::default()
         };
-        let slots = Slots::new(settings.rules);
+        let slots = Slots::new(settings.rules.clone());
         let store = settings.store.clone().map(KeptIn);
         let slot = slots.first(token, store, Now::by(&settings.clock));
         let shared = Arc::new(Shared::new(settings, Arc::new(transport), slots));

@@ -3,8 +3,9 @@
 use std::sync::{Arc, Mutex, atomic::AtomicBool};
 
 use super::{
-    device::DevicePolls, documents::cache::DocumentCache, registration::kept::KeptRegistrations,
-    settings::Settings, transport::Transport, waiting::Waiting,
+    device::DevicePolls, documents::cache::DocumentCache, dpop::Dpop,
+    registration::kept::KeptRegistrations, settings::Settings, transport::Transport,
+    waiting::Waiting,
 };
 use crate::{
     lifecycle::{now::Now, slots::Slots},
@@ -29,6 +30,8 @@ pub(super) struct Shared {
     pub(super) can_ask: bool,
     /// Whether refreshes name the granted scope; the successful way is remembered.
     pub(super) sends_scope: AtomicBool,
+    /// Keys and nonces of a client that proves possession.
+    pub(super) dpop: Option<Arc<Dpop>>,
 }
 
 impl Shared {
@@ -49,6 +52,7 @@ impl Shared {
             can_ask: settings.has_token_endpoint(),
             keys: DocumentCache::new(settings.key_set.clone()),
             used_logout_tokens: Mutex::default(),
+            dpop: settings.dpop.clone(),
             settings,
             transport,
             slots,

@@ -147,6 +147,12 @@ impl Jwk {
     ///
     /// [RFC 7638 section 3](https://www.rfc-editor.org/rfc/rfc7638#section-3)
     pub fn thumbprint(&self) -> Result<String> {
+        Ok(URL_SAFE_NO_PAD.encode(digest(&SHA256, &json(&self.required_members()?))))
+    }
+
+    /// The required members of the key, in the order of Unicode: all there is in a thumbprint, and
+    /// in a DPoP proof.
+    pub(crate) fn required_members(&self) -> Result<Map<String, Value>> {
         // "only the required members of a key's representation are used", in the order of Unicode.
         let names: &[&str] = match self.key_type() {
             "RSA" => &["e", "kty", "n"],
@@ -167,7 +173,7 @@ impl Jwk {
             let value = value.ok_or_else(|| self.missing_member(name))?;
             members.insert((*name).to_owned(), value.into());
         }
-        Ok(URL_SAFE_NO_PAD.encode(digest(&SHA256, &json(&members))))
+        Ok(members)
     }
 
     /// The public key of a key pair.

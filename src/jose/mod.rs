@@ -68,5 +68,8 @@ pub use {
 pub(crate) use {
     claims::numeric_date,
     jws::{encoded_prefix, signed},
-    private_key::is_key_pair,
+    private_key::{
+        generated::{generate, to_pem},
+        is_key_pair,
+    },
 };

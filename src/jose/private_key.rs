@@ -4,6 +4,8 @@
 //! ([RFC 5958](https://www.rfc-editor.org/rfc/rfc5958#section-2)), SEC1
 //! ([RFC 5915](https://www.rfc-editor.org/rfc/rfc5915#section-3))
 
+pub(super) mod generated;
+
 use ring::{
     error::KeyRejected,
     rand::SystemRandom,

@@ -85,7 +85,8 @@ impl<W: Waiter> Slot<W> {
             }
             (Decision::Paced, _, _) => Action::Fail(state.paced(need, now)),
             (Decision::Expired, _, _) => {
-                Action::Fail(state.refusal.clone().unwrap_or_else(expired))
+                let refusal = state.refusal.clone();
+                Action::Fail(refusal.unwrap_or_else(|| state.no_token()))
             }
             _ => Action::Fail(state.no_token()),
         }

@@ -29,6 +29,13 @@ pub struct Lifetime {
 }
 
 impl Lifetime {
+    /// Of a token that cannot be used, whatever its times say.
+    pub(super) const OVER: Self = Self {
+        renew_at: Some(Duration::ZERO),
+        expires_at: Some(Duration::ZERO),
+        is_zero: false,
+    };
+
     /// The lifetime of a token that is renewed `leeway` before its end, but never in the first half
     /// of its lifetime, so that a token of five seconds is not renewed on every request. For a token
     /// without `issued_at` the leeway alone counts; one without `expires_at` never ends.

@@ -2,41 +2,73 @@
 
 use std::time::Duration;
 
-use http::HeaderValue;
+use http::{HeaderMap, HeaderValue};
 
-use super::decision::Lifetime;
-use crate::{error::Result, oauth2::token::Token};
+use super::{decision::Lifetime, slot::Rules};
+use crate::{
+    error::{Error, Result},
+    oauth2::token::{
+        Token,
+        bearer::is_invalid_token,
+        dpop::{BoundToken, is_invalid_dpop_token},
+    },
+};
 
 /// A published token, ready to be put on a request.
 #[derive(Debug)]
 pub(crate) struct Published {
     pub(crate) token: Token,
     pub(crate) lifetime: Lifetime,
-    /// Made once, cloned per request; or the error of a token that cannot be sent.
-    header: Result<HeaderValue>,
+    /// Made once, used for each request; or the error of a token that cannot be sent.
+    credential: Result<Credential>,
+}
+
+/// What a request gets.
+#[derive(Debug)]
+pub(crate) enum Credential {
+    /// The value of the `Authorization` header.
+    Bearer(HeaderValue),
+    /// That and a proof.
+    Bound(Box<BoundToken>),
+}
+
+impl Credential {
+    /// The credential of a token by the rules of its client, or why it cannot be sent.
+    fn of(token: &Token, rules: &Rules) -> Result<Self> {
+        match &rules.dpop {
+            None => token.authorization_header().map(Self::Bearer),
+            Some(keys) => token.bound_to(keys).map(Box::new).map(Self::Bound),
+        }
+    }
 }
 
 impl Published {
     /// A token from the caller or a store.
-    pub(crate) fn restored(token: Token, leeway: Duration) -> Self {
-        let lifetime = Lifetime::restored(&token, leeway);
-        Self::new(token, lifetime)
+    pub(crate) fn restored(token: Token, rules: &Rules) -> Self {
+        let lifetime = Lifetime::restored(&token, rules.leeway);
+        Self::new(token, lifetime, rules)
     }
 
     /// A token from a response at `received`.
-    pub(crate) fn received(token: Token, leeway: Duration, received: Duration) -> Self {
-        let lifetime = Lifetime::received(&token, leeway, received);
-        Self::new(token, lifetime)
+    pub(crate) fn received(token: Token, rules: &Rules, received: Duration) -> Self {
+        let lifetime = Lifetime::received(&token, rules.leeway, received);
+        Self::new(token, lifetime, rules)
     }
 
     /// A token that was received before, with its lifetime.
-    pub(super) fn known(token: Token, lifetime: Lifetime) -> Self {
-        Self::new(token, lifetime)
+    pub(super) fn known(token: Token, lifetime: Lifetime, rules: &Rules) -> Self {
+        Self::new(token, lifetime, rules)
     }
 
-    fn new(token: Token, lifetime: Lifetime) -> Self {
+    fn new(token: Token, lifetime: Lifetime, rules: &Rules) -> Self {
+        let credential = Credential::of(&token, rules);
+        // What is bound to a lost key, or to none, is of no use; its refresh token may be.
+        let lifetime = match (&credential, &rules.dpop) {
+            (Err(_), Some(_)) => Lifetime::OVER,
+            _ => lifetime,
+        };
         Self {
-            header: token.authorization_header(),
+            credential,
             lifetime,
             token,
         }
@@ -57,8 +89,41 @@ impl Published {
         self.token.access_token() == other.token.access_token()
     }
 
-    /// The value of the `Authorization` header.
+    /// What a request gets.
+    pub(crate) fn credential(&self) -> Result<&Credential> {
+        self.credential.as_ref().map_err(Clone::clone)
+    }
+
+    /// The token with its key, if it is bound to one.
+    pub(crate) fn bound(&self) -> Option<&BoundToken> {
+        match &self.credential {
+            Ok(Credential::Bound(bound)) => Some(bound),
+            _ => None,
+        }
+    }
+
+    /// Whether a 401 with these headers is about the token.
+    #[allow(dead_code, reason = "only the clients need it")]
+    pub(crate) fn is_refused_by(&self, headers: &HeaderMap) -> bool {
+        match self.bound() {
+            Some(_) => is_invalid_dpop_token(headers),
+            None => is_invalid_token(headers),
+        }
+    }
+
+    /// Why it cannot be sent, if it cannot.
+    pub(crate) fn problem(&self) -> Option<Error> {
+        self.credential.as_ref().err().cloned()
+    }
+
+    /// The value of the `Authorization` header of a bearer token.
     pub(crate) fn header(&self) -> Result<HeaderValue> {
-        self.header.clone()
+        match self.credential()? {
+            Credential::Bearer(header) => Ok(header.clone()),
+            Credential::Bound(_) => Err(Error::usage(
+                "the header of a DPoP token is of no use without the proof for one request; \
+                 `authorize` adds both to a request",
+            )),
+        }
     }
 }

@@ -20,12 +20,15 @@ use super::{
     table::UserLimits,
 };
 use crate::{
-    error::Error,
-    oauth2::token::{Token, refresh::RefreshPolicy},
+    error::{Error, Result},
+    oauth2::{
+        dpop::keys::DpopKeys,
+        token::{Token, refresh::RefreshPolicy},
+    },
 };
 
 /// Rules of a client.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Rules {
     pub(crate) leeway: Duration,
     pub(crate) policy: RefreshPolicy,
@@ -34,6 +37,8 @@ pub(crate) struct Rules {
     /// Limit of a renewal in flight, after which the next caller leads another.
     pub(crate) flight_limit: Duration,
     pub(crate) users: UserLimits,
+    /// The keys that tokens have to be bound to.
+    pub(crate) dpop: Option<Arc<DpopKeys>>,
 }
 
 impl Rules {
@@ -61,6 +66,16 @@ impl Rules {
             use_refresh_tokens: true,
             flight_limit,
             users: UserLimits::default(),
+            dpop: None,
+        }
+    }
+
+    /// Checks that a token that was issued can be sent.
+    #[allow(dead_code, reason = "only the clients obtain tokens")]
+    pub(crate) fn check(&self, token: &Token) -> Result<()> {
+        match &self.dpop {
+            None => token.authorization_header().map(drop),
+            Some(keys) => token.bound_to(keys).map(drop),
         }
     }
 }
@@ -257,7 +272,7 @@ impl<W: Waiter> State<W> {
 
     pub(super) fn no_token(&self) -> Error {
         match (&self.published, self.is_of_user()) {
-            (Some(_), _) => expired(),
+            (Some(published), _) => published.problem().unwrap_or_else(expired),
             (None, true) => not_logged_in(),
             (None, false) => no_token(),
         }

@@ -48,9 +48,9 @@ pub(crate) enum Learned {
 impl<W: Waiter> Slots<W> {
     pub(crate) fn new(rules: Rules) -> Self {
         Self {
+            registry: Arc::new(Registry::new(rules.clone())),
             rules,
             table: Mutex::default(),
-            registry: Arc::new(Registry::new(rules)),
             dropped: AtomicUsize::new(0),
         }
     }
@@ -118,7 +118,9 @@ impl<W: Waiter> Slots<W> {
             Found::Nothing => {
                 let received = table.received(&key, &token);
                 let published = match received {
-                    Some(received) => Arc::new(Published::known(token, received.lifetime)),
+                    Some(received) => {
+                        Arc::new(Published::known(token, received.lifetime, &self.rules))
+                    }
                     None => self.restored(token),
                 };
                 let slot = self.slot(Some(published), None, Some(key));
@@ -251,7 +253,7 @@ impl<W: Waiter> Slots<W> {
             claim.finish(Ok(Outcome::Superseded));
             return Ok(Outcome::Superseded);
         }
-        let published = Published::received(token, self.rules.leeway, now.unix);
+        let published = Published::received(token, &self.rules, now.unix);
         let published = Arc::new(published);
         let is_usable_once = published.lifetime.is_zero() || !self.rules.policy.by_time();
         let has_expired = !published.is_alive(now.unix);
@@ -323,7 +325,7 @@ impl<W: Waiter> Slots<W> {
     }
 
     fn restored(&self, token: Token) -> Arc<Published> {
-        Arc::new(Published::restored(token, self.rules.leeway))
+        Arc::new(Published::restored(token, &self.rules))
     }
 
     /// A new slot for one handle.

@@ -10,6 +10,7 @@ pub(crate) mod authentication;
 pub(crate) mod authorization;
 pub(crate) mod client;
 pub(crate) mod client_auth;
+pub(crate) mod dpop;
 pub(crate) mod endpoint;
 pub(crate) mod grant;
 pub(crate) mod hook;
@@ -47,6 +48,7 @@ pub use {
         none::{NoClientAuthentication, PublicClient},
         secret::{ClientSecretBasic, ClientSecretBasicRaw, ClientSecretPost},
     },
+    dpop::{key::DpopKey, proof::DpopProof},
     endpoint::{
         device_authorization::{
             polling::DevicePolling,

@@ -4,6 +4,8 @@
 
 mod call;
 mod outstanding;
+mod proof;
+mod signing_time;
 mod token_request;
 
 pub(crate) use outstanding::{AssertionSource, Exchange, Outstanding, SourceRead, SubjectKind};
@@ -14,7 +16,6 @@ use std::{
     collections::VecDeque,
     fmt,
     sync::{Arc, LazyLock},
-    time::Duration,
 };
 
 use http::{HeaderMap, HeaderValue, Method, header};
@@ -23,7 +24,11 @@ use url::Url;
 use crate::{
     clock::{Clock, ClockOffset},
     error::{Error, Result},
-    oauth2::{client::ClientRegistration, server::AuthorizationServer},
+    oauth2::{
+        client::ClientRegistration,
+        dpop::binding::{Binding, Proved},
+        server::AuthorizationServer,
+    },
     secret::Secret,
     wire::{form::Form, secure_url::without_query},
 };
@@ -71,6 +76,9 @@ pub struct EndpointRequest {
     advice: Option<&'static str>,
     /// The name of the endpoint in the metadata of the server.
     endpoint: &'static str,
+    /// The key that what is sent is bound to, if it is bound.
+    binding: Option<Box<Binding>>,
+    proved: Option<Box<Proved>>,
 }
 
 const JSON: &str = "application/json";
@@ -106,6 +114,8 @@ impl EndpointRequest {
             exchange: None,
             advice: None,
             endpoint,
+            binding: None,
+            proved: None,
         }
     }
 
@@ -122,17 +132,6 @@ impl EndpointRequest {
     /// The clock.
     pub fn clock(&self) -> &Clock {
         &self.clock
-    }
-
-    /// The same request with times, in what is signed, by the clock of the server.
-    pub(crate) fn with_clock_offset(mut self, clock_offset: ClockOffset) -> Self {
-        self.clock_offset = clock_offset;
-        self
-    }
-
-    /// The time in what is signed for the server.
-    pub(crate) fn signing_time(&self) -> Duration {
-        self.clock_offset.at_server(self.clock.unix())
     }
 
     /// The client's identifier.

@@ -18,7 +18,7 @@ use crate::{
         request::EndpointRequest,
         response::EndpointResponse,
         server::{AuthorizationServer, algorithms::offered_algorithms},
-        token::Token,
+        token::{Token, dpop::BoundToken},
     },
     secret::Secret,
     wire::secure_url::without_query,
@@ -154,10 +154,36 @@ impl UserInfoEndpoint {
     ///
     /// [OpenID Connect Core section 5.3.1](https://openid.net/specs/openid-connect-core-1_0.html#UserInfoRequest)
     pub fn request(&self, token: &Token) -> Result<EndpointRequest> {
-        let method = match self.rules.token_in_body {
-            true => Method::POST,
-            false => Method::GET,
-        };
+        match self.rules.token_in_body {
+            true => {
+                let mut request = self.begin(Method::POST);
+                let form = request.form_mut();
+                form.push("access_token", token.access_token());
+                Ok(request)
+            }
+            false => Ok(self.authorized(token.authorization_header()?)),
+        }
+    }
+
+    /// The request with a token that is bound to a key, which gets its proof afterwards.
+    #[allow(dead_code, reason = "only the clients prove by themselves")]
+    pub(crate) fn bound_request(&self, bound: &BoundToken) -> Result<EndpointRequest> {
+        match self.rules.token_in_body {
+            true => Err(Error::usage(
+                "a DPoP token is sent in the header; leave out UserInfoRules::token_in_body",
+            )),
+            false => Ok(self.authorized(bound.header.clone())),
+        }
+    }
+
+    fn authorized(&self, authorization: HeaderValue) -> EndpointRequest {
+        let mut request = self.begin(Method::GET);
+        let headers = request.headers_mut();
+        headers.insert(header::AUTHORIZATION, authorization);
+        request
+    }
+
+    fn begin(&self, method: Method) -> EndpointRequest {
         let mut request = EndpointRequest::new(
             "userinfo_endpoint",
             method,
@@ -168,18 +194,7 @@ impl UserInfoEndpoint {
         );
         let accepted = HeaderValue::from_static("application/json, application/jwt");
         request.headers_mut().insert(header::ACCEPT, accepted);
-        match self.rules.token_in_body {
-            true => request
-                .form_mut()
-                .push("access_token", token.access_token()),
-            false => {
-                let authorization = token.authorization_header()?;
-                request
-                    .headers_mut()
-                    .insert(header::AUTHORIZATION, authorization);
-            }
-        }
-        Ok(request)
+        request
     }
 
     /// Reads the claims of the end-user with this subject. Keys of the server are needed if the

@@ -11,6 +11,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "waiting",
             "gate",
             "transport",
+            "dpop",
             "documents",
             "settings",
             "device",
@@ -46,6 +47,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     (
         "oauth2",
         &[
+            "dpop",
             "scope",
             "client",
             "server",

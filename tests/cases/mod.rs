@@ -61,6 +61,7 @@ pub mod close;
 mod compliance;
 pub mod device;
 mod discovery;
+mod dpop;
 #[cfg(feature = "tracing")]
 mod events;
 mod exchange;

@@ -2,6 +2,7 @@
 
 pub mod chaos;
 pub mod clock;
+pub mod dpop;
 pub mod folder;
 pub mod gate;
 #[allow(dead_code, reason = "others need the rest")]

@@ -16,7 +16,6 @@ use super::super::{
         HttpSettings, Identity, Problems, Settings, TokenSettings, http_settings,
         timeout_with_renewal, token_settings,
     },
-    transport::Follow,
 };
 use crate::{
     error::Result,
@@ -221,9 +220,7 @@ impl AssertionClientBuilder {
     /// cannot be set up.
     pub fn build(self) -> Result<AssertionClient> {
         let (settings, grant) = self.settings()?;
-        let transport = self
-            .http
-            .transport(Follow::Bearer(self.tokens.placement), None)?;
+        let transport = self.http.transport(self.tokens.follow(), None)?;
         let session = Session::new(settings, transport, self.tokens.token, Some(grant));
         Ok(AssertionClient::new(session))
     }

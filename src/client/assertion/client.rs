@@ -96,6 +96,16 @@ impl AssertionClient {
     pub fn set_token(&self, token: Token) -> Result<()> {
         self.session.set_token(token)
     }
+
+    /// Keeps the nonce in a response to a request that [`authorize`](Self::authorize) has
+    /// prepared and another HTTP client has sent, for the next proof at that server. After a 401
+    /// with a new `DPoP-Nonce`, `authorize` a new request and send that once. Without `dpop` it
+    /// does nothing.
+    ///
+    /// [RFC 9449 section 8.2](https://www.rfc-editor.org/rfc/rfc9449#section-8.2)
+    pub fn observe(&self, response: &http::Response) {
+        self.session.observe(response);
+    }
 }
 
 #[maybe_async]
@@ -135,7 +145,9 @@ impl AssertionClient {
         self.session.ensure_active_token().await
     }
 
-    /// Adds the token to a request that is sent with an HTTP client of your own.
+    /// Adds the token to a request that is sent with an HTTP client of your own, and with `dpop` a
+    /// proof for this one request, which is to be sent as it is; give its response to
+    /// [`observe`](Self::observe).
     ///
     /// # Errors
     ///
@@ -149,7 +161,7 @@ impl AssertionClient {
     ///
     /// # Errors
     ///
-    /// If there is no usable token.
+    /// If there is no usable token; or with `dpop`, as the header is of no use without a proof.
     ///
     /// # Security
     ///

@@ -1,25 +1,30 @@
 //! Attempts to send a request: the first one, and those that a response asks for.
 //!
-//! After each response there is one of few steps: none, or another token first. The rare ones are
-//! in [`Refusal::repeat`], so that a request that is simply answered pays for none of them.
+//! After each response there is one of few steps: none, another proof, another token first, the
+//! target of a redirect. The rare ones are in [`Refusal::repeat`], so that a request that is simply
+//! answered pays for none of them.
 
 use std::sync::Arc;
 
-use reqwest::{
-    StatusCode, Url,
-    header::{AUTHORIZATION, HeaderValue},
-};
+use reqwest::{StatusCode, Url};
 
-use super::super::{
-    boxed, execute, http, maybe_async,
-    protected_resource::{authorization::ResourceRefusal, state::ResourceState},
-    session::{Live, Session},
-    waiting::Deadline,
+use super::{
+    super::{
+        boxed, execute, http, maybe_async,
+        protected_resource::{authorization::ResourceRefusal, state::ResourceState},
+        session::{Live, Session},
+        waiting::Deadline,
+    },
+    copy::{copy, copy_for},
+    redirect::{REDIRECT_LIMIT, redirected},
 };
 use crate::{
     error::{Error, Result},
     lifecycle::{published::Published, single_flight::Need},
-    oauth2::{protected_resource::challenge::ResourceChallenge, token::bearer::is_invalid_token},
+    oauth2::{
+        dpop::nonce::Nonce, protected_resource::challenge::ResourceChallenge,
+        token::bearer::is_invalid_token,
+    },
     trace,
 };
 
@@ -27,18 +32,28 @@ use crate::{
 const STEP_UPS: u8 = 2;
 
 /// First attempt to send a request; with what another one needs, if there may be one.
-pub(in super::super) struct FirstAttempt(Option<Box<Kept>>);
+pub(in super::super) struct FirstAttempt(pub(super) Option<Box<Kept>>);
 
 /// Request without a token, to be sent again.
-struct Kept {
+pub(super) struct Kept {
     session: Session,
-    request: http::Request,
+    /// None if its body is a stream.
+    request: Option<http::Request>,
     /// The end of the waits for it, if it has a timeout of its own.
     deadline: Option<Deadline>,
     /// The token that it was sent with. A resource is asked without one what it needs.
     token: Option<Arc<Published>>,
+    /// Whether another token can be had.
+    is_renewable: bool,
     /// Whether that token was obtained after a refusal.
     has_renewed: bool,
+    /// The nonce of the proof that it was sent with.
+    nonce: Option<Nonce>,
+    /// The nonce that the next proof has to have.
+    demanded: Option<Nonce>,
+    /// Whether it was sent again for a nonce.
+    has_resent: bool,
+    redirects_left: usize,
     /// Whether the client was authorised for the resource that has refused the request.
     has_authorized: bool,
     /// The number of logins for more scope.
@@ -55,15 +70,19 @@ pub(in super::super) struct Refusal {
 enum NextStep {
     /// None: the response is the caller's.
     Done,
+    /// The same request with a proof that has this nonce.
+    Again(Nonce),
     /// Another token, with which the request is sent again.
     RenewFirst,
     /// The same by the way that the resource names.
     AuthorizeFirst(ResourceRefusal),
+    /// The request that a redirect asks for, with a proof for its URL.
+    Follow(Box<http::Request>),
 }
 
 impl FirstAttempt {
-    /// Adds the token to the request, if there is one that need not be renewed; otherwise returns the
-    /// session.
+    /// Adds the token to the request, if there is one that need not be renewed and no external key
+    /// has to sign; otherwise returns the session.
     pub(super) fn new(
         session: Session,
         live: &Live,
@@ -73,35 +92,14 @@ impl FirstAttempt {
         let Some((token, is_renewable)) = live.fresh_or_renewable() else {
             return Ok(Err(session));
         };
+        if is_signed_externally(&token) {
+            return Ok(Err(session));
+        }
         let deadline = request.timeout().copied().map(Deadline::after);
-        Self::with(session, live, request, token, is_renewable, deadline).map(Ok)
-    }
-
-    fn with(
-        session: Session,
-        live: &Live,
-        request: &mut http::Request,
-        token: Arc<Published>,
-        is_renewable: bool,
-        deadline: Option<Deadline>,
-    ) -> Result<Self> {
-        let copy = match is_renewable {
-            true => copy(request),
-            false => None,
-        };
-        live.place(request, &token)?;
-        let kept = |request| {
-            Box::new(Kept {
-                session,
-                request,
-                deadline,
-                token: Some(token),
-                has_renewed: false,
-                has_authorized: false,
-                step_ups: 0,
-            })
-        };
-        Ok(Self(copy.map(kept)))
+        let copy = copy_for(request, &token, is_renewable);
+        let nonce = live.place(request, &token, None)?;
+        let kept = Kept::of(session, copy, Some(token), is_renewable, deadline, nonce);
+        Ok(Ok(Self(kept)))
     }
 
     /// The response, unless it may ask for another attempt of a request that can be sent again.
@@ -110,7 +108,7 @@ impl FirstAttempt {
         response: http::Response,
     ) -> Result<http::Response, Box<Refusal>> {
         match self.0 {
-            Some(kept) if is_refusal(&response) => Err(Box::new(Refusal { response, kept })),
+            Some(kept) if kept.may_continue(&response) => Err(Box::new(Refusal { response, kept })),
             _ => Ok(response),
         }
     }
@@ -130,7 +128,8 @@ impl Refusal {
                 return Ok(response);
             };
             let is_ready = match kept.next(&live, &response) {
-                NextStep::Done => return Ok(response),
+                NextStep::Done => false,
+                NextStep::Again(nonce) => kept.answer(nonce)?,
                 NextStep::RenewFirst => {
                     let is_ready = kept.renew(&live).await;
                     if !is_ready && live.resource().is_some() {
@@ -142,8 +141,10 @@ impl Refusal {
                     boxed(kept.authorize(refusal)).await?;
                     true
                 }
+                NextStep::Follow(request) => kept.follow(*request),
             };
-            let Some(request) = copy(&kept.request).filter(|_| is_ready) else {
+            let copy = kept.request.as_ref().and_then(copy);
+            let Some(request) = copy.filter(|_| is_ready) else {
                 return Ok(response);
             };
             drop(response);
@@ -154,19 +155,91 @@ impl Refusal {
 }
 
 impl Kept {
+    /// What another attempt needs, if there may be one.
+    pub(super) fn of(
+        session: Session,
+        request: Option<http::Request>,
+        token: Option<Arc<Published>>,
+        is_renewable: bool,
+        deadline: Option<Deadline>,
+        nonce: Option<Nonce>,
+    ) -> Option<Box<Self>> {
+        // The response to any proof may have a nonce for the next one.
+        let is_bound = token.as_ref().is_some_and(|token| token.bound().is_some());
+        if request.is_none() && !is_bound {
+            return None;
+        }
+        Some(Box::new(Self {
+            session,
+            request,
+            deadline,
+            token,
+            is_renewable,
+            has_renewed: false,
+            nonce,
+            demanded: None,
+            has_resent: false,
+            redirects_left: REDIRECT_LIMIT,
+            has_authorized: false,
+            step_ups: 0,
+        }))
+    }
+
+    /// Whether it was sent with a token that is bound to a key.
+    #[inline]
+    fn is_bound(&self) -> bool {
+        let token = self.token.as_ref();
+        token.is_some_and(|token| token.bound().is_some())
+    }
+
+    /// Whether the response may ask for another attempt.
+    #[inline]
+    fn may_continue(&self, response: &http::Response) -> bool {
+        matches!(
+            response.status(),
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN
+        ) || self.is_bound() && self.observe(response)
+    }
+
+    /// Keeps the nonce in the response to a proof. Returns whether it is a redirect.
+    fn observe(&self, response: &http::Response) -> bool {
+        if let Ok(live) = self.session.live() {
+            live.observe(response);
+        }
+        response.status().is_redirection()
+    }
+
     fn next(&self, live: &Live, response: &http::Response) -> NextStep {
-        let has_token = self.token.is_some();
+        if self.is_bound()
+            && let Some(step) = self.next_of_proof(response)
+        {
+            return step;
+        }
+        let may_renew = self.token.is_some() && self.is_renewable && !self.has_renewed;
         match (self.is_about_token(response), live.resource()) {
-            (true, _) if has_token && !self.has_renewed => NextStep::RenewFirst,
+            (true, _) if may_renew => NextStep::RenewFirst,
             (_, Some(resource)) => self.next_for(resource, response),
             _ => NextStep::Done,
         }
     }
 
+    /// The step after a response to a proof, if that is another proof.
+    fn next_of_proof(&self, response: &http::Response) -> Option<NextStep> {
+        if self.observe(response) {
+            let copy = self.request.as_ref().filter(|_| self.redirects_left > 0);
+            let next = redirected(copy.and_then(self::copy)?, response)?;
+            return Some(NextStep::Follow(Box::new(next)));
+        }
+        if self.has_resent || response.status() != StatusCode::UNAUTHORIZED {
+            return None;
+        }
+        let nonce = Nonce::demanded(response.headers(), self.nonce.as_ref());
+        nonce.map(NextStep::Again)
+    }
+
     /// The step after a response of the resource that the client is for.
     fn next_for(&self, resource: &ResourceState, response: &http::Response) -> NextStep {
-        let is_own = is_from(response, self.request.url())
-            && response.url().origin() == resource.url.origin();
+        let is_own = self.is_intended(response) && response.url().origin() == resource.url.origin();
         let refusal = ResourceRefusal {
             challenge: ResourceChallenge::of(response.headers()),
             token: self.token.clone(),
@@ -185,12 +258,42 @@ impl Kept {
         }
     }
 
-    /// Whether the intended server refused the token; a server to which it redirected has not
-    /// received the token.
+    /// Whether the intended server refused the token of a request that can be sent again; a server to
+    /// which it redirected has not received the token.
     fn is_about_token(&self, response: &http::Response) -> bool {
+        let headers = response.headers();
         response.status() == StatusCode::UNAUTHORIZED
-            && is_from(response, self.request.url())
-            && is_invalid_token(response.headers())
+            && self.is_intended(response)
+            && match &self.token {
+                Some(token) => token.is_refused_by(headers),
+                None => is_invalid_token(headers),
+            }
+    }
+
+    /// Whether the server has answered that a request was sent to which can be sent again.
+    fn is_intended(&self, response: &http::Response) -> bool {
+        let request = self.request.as_ref();
+        request.is_some_and(|request| is_from(response, request.url()))
+    }
+
+    /// Prepares the answer to a demand for a nonce.
+    fn answer(&mut self, nonce: Nonce) -> Result<bool> {
+        if self.request.is_none() {
+            return Err(Error::usage(
+                "the server demands a DPoP nonce, and the request cannot be sent again with it, as \
+                 its body is a stream; send it anew, which has the nonce by now, or use a body in \
+                 memory",
+            ));
+        }
+        self.has_resent = true;
+        self.demanded = Some(nonce);
+        Ok(true)
+    }
+
+    fn follow(&mut self, request: http::Request) -> bool {
+        self.request = Some(request);
+        self.redirects_left -= 1;
+        true
     }
 }
 
@@ -226,20 +329,24 @@ impl Kept {
         self.session.authorize_for(refusal).await?;
         self.token = self.session.live()?.slot.published();
         // The time of a login is not that of the request.
-        let own = self.request.timeout().copied();
+        let own = self.request.as_ref().and_then(|it| it.timeout().copied());
         self.deadline = own.map(Deadline::after);
         Ok(())
     }
 
-    async fn send(&self, live: &Live, mut request: http::Request) -> Result<http::Response> {
+    async fn send(&mut self, live: &Live, mut request: http::Request) -> Result<http::Response> {
+        let token = self.token.clone();
+        if let Some(token) = &token {
+            let deadline = self.deadline.unwrap_or_else(|| live.deadline());
+            let demanded = self.demanded.take();
+            let placed = live.place_late(&mut request, token, demanded, deadline.left());
+            self.nonce = placed.await?;
+        }
         if let Some(deadline) = self.deadline {
             limit(&mut request, deadline);
         }
-        if let Some(token) = &self.token {
-            live.place(&mut request, token)?;
-        }
         let response = live.shared.transport.send(request, execute)?.await?;
-        if let Some(token) = &self.token
+        if let Some(token) = &token
             && self.has_renewed
         {
             // If a new token did not help, the token was not the reason: no renewal for each of
@@ -255,129 +362,18 @@ impl Kept {
     }
 }
 
-#[maybe_async]
-impl Session {
-    /// Sends a request with a token that is obtained first.
-    pub(in super::super) async fn send_late(
-        self,
-        live: Live,
-        mut request: http::Request,
-    ) -> Result<http::Response> {
-        let own = request.timeout().copied().map(Deadline::after);
-        let live = boxed(self.restored(live)).await?;
-        let token = match live.obtain_for(&self, &mut request, own).await {
-            Ok(token) => token,
-            // The resource says what it needs.
-            Err(error) if error.needs_login() && live.resource().is_some() => {
-                return self.send_without_token(request).await;
-            }
-            Err(error) => return Err(error),
-        };
-        let is_renewable = live.can_renew();
-        let first = FirstAttempt::with(self, &live, &mut request, token, is_renewable, own)?;
-        let response = live.shared.transport.send(request, execute)?.await?;
-        match first.accept(response) {
-            Ok(response) => Ok(response),
-            Err(refusal) => (*refusal).repeat().await,
-        }
-    }
-
-    /// Sends a request to a resource, which may need no token for it.
-    async fn send_without_token(self, request: http::Request) -> Result<http::Response> {
-        let kept = copy(&request).map(|request| {
-            Box::new(Kept {
-                session: self.clone(),
-                deadline: None,
-                request,
-                token: None,
-                has_renewed: false,
-                has_authorized: false,
-                step_ups: 0,
-            })
-        });
-        let live = self.live()?;
-        let response = live.shared.transport.send(request, execute)?.await?;
-        match FirstAttempt(kept).accept(response) {
-            Ok(response) => Ok(response),
-            Err(refusal) => boxed((*refusal).repeat()).await,
-        }
-    }
-
-    pub(in super::super) async fn authorize(&self, request: &mut http::Request) -> Result<()> {
-        let live = self.live()?;
-        live.check(request)?;
-        let token = match live.fresh() {
-            Some(token) => token,
-            None => {
-                let own = request.timeout().copied().map(Deadline::after);
-                boxed(live.obtain_for(self, request, own)).await?
-            }
-        };
-        live.place(request, &token)
-    }
-
-    pub(in super::super) async fn authorization_header(&self) -> Result<HeaderValue> {
-        self.usable().await?.for_request().header()
-    }
-}
-
-#[maybe_async]
-impl Live {
-    /// A token for the request, which waits for it no longer than its own timeout.
-    async fn obtain_for(
-        &self,
-        session: &Session,
-        request: &mut http::Request,
-        own: Option<Deadline>,
-    ) -> Result<Arc<Published>> {
-        let deadline = own.unwrap_or_else(|| self.deadline());
-        let obtained = session.obtain(Need::Usable, deadline).await?;
-        limit(request, deadline);
-        Ok(obtained.for_request())
-    }
-}
-
-impl Live {
-    /// Whether the request may be given a token.
-    fn check(&self, request: &http::Request) -> Result<()> {
-        if request.headers().contains_key(AUTHORIZATION) {
-            return Err(Error::usage(
-                "the request has an Authorization header, or a user name in its URL, already; \
-                 take it out, or call withhold_token",
-            ));
-        }
-        self.shared.transport.check(request.url())
-    }
-}
-
 /// The wait for the token is part of the request's own timeout, if it has one.
-fn limit(request: &mut http::Request, deadline: Deadline) {
+pub(super) fn limit(request: &mut http::Request, deadline: Deadline) {
     if request.timeout().is_some() {
         *request.timeout_mut() = Some(deadline.left());
     }
 }
 
-/// A copy of the request, unless its body is a stream.
-///
-/// `try_clone` makes a place for a timeout in each copy, which costs more than all the rest.
-fn copy(request: &http::Request) -> Option<http::Request> {
-    if request.body().is_some() || request.timeout().is_some() {
-        return request.try_clone();
-    }
-    let mut copy = http::Request::new(request.method().clone(), request.url().clone());
-    if !request.headers().is_empty() {
-        copy.headers_mut().clone_from(request.headers());
-    }
-    *copy.version_mut() = request.version();
-    Some(copy)
-}
-
-/// Whether the status is one that may ask for another attempt.
-fn is_refusal(response: &http::Response) -> bool {
-    matches!(
-        response.status(),
-        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN
-    )
+/// Whether a key that is not in this process has to sign the proof.
+#[inline]
+pub(super) fn is_signed_externally(token: &Published) -> bool {
+    let bound = token.bound();
+    bound.is_some_and(|bound| bound.key.local().is_none())
 }
 
 /// Whether the server that the request was sent to has answered, and not one to which it redirected.

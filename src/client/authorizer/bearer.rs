@@ -7,24 +7,34 @@ use reqwest::{
     header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HeaderValue},
 };
 
-use super::super::{http, session::Live, settings::Settings};
+use super::super::{http, session::Live};
 use crate::{
     error::{Error, Result},
-    lifecycle::published::Published,
-    oauth2::{hook::ProtectedRequest, token::bearer::TokenPlacement},
+    lifecycle::published::{Credential, Published},
+    oauth2::{
+        dpop::nonce::Nonce,
+        hook::{Hooks, ProtectedRequest},
+        token::bearer::TokenPlacement,
+    },
 };
 
 impl Live {
-    /// Adds the token to the request by its placement, and applies the hooks.
-    pub(super) fn place(&self, request: &mut http::Request, published: &Published) -> Result<()> {
-        let Settings {
-            placement, hooks, ..
-        } = &self.shared.settings;
-        match placement {
-            TokenPlacement::Header => {
-                let header = published.header()?;
-                request.headers_mut().insert(AUTHORIZATION, header);
-            }
+    /// Adds the token to the request by its placement, and applies the hooks. A token that is bound
+    /// to a local key gets its proof, with the nonce that the server demanded or its last one,
+    /// which is returned.
+    pub(super) fn place(
+        &self,
+        request: &mut http::Request,
+        published: &Published,
+        demanded: Option<Nonce>,
+    ) -> Result<Option<Nonce>> {
+        match self.shared.settings.placement {
+            TokenPlacement::Header => match published.credential()? {
+                Credential::Bearer(header) => {
+                    request.headers_mut().insert(AUTHORIZATION, header.clone());
+                }
+                Credential::Bound(bound) => return self.place_bound(request, bound, demanded),
+            },
             TokenPlacement::Query => {
                 published.token.add_to_query(request.url_mut())?;
                 // "Clients using the URI Query Parameter method SHOULD also send a Cache-Control
@@ -43,11 +53,18 @@ impl Live {
                 *request.body_mut() = Some(body.into());
             }
         }
-        if hooks.0.iter().any(|hook| hook.protected().is_some()) {
+        self.apply_hooks(request)?;
+        Ok(None)
+    }
+
+    /// Applies the hooks for requests to an API.
+    pub(super) fn apply_hooks(&self, request: &mut http::Request) -> Result<()> {
+        let Hooks(hooks) = &self.shared.settings.hooks;
+        if hooks.iter().any(|hook| hook.protected().is_some()) {
             let headers = std::mem::take(request.headers_mut());
             let (method, url) = (request.method().clone(), request.url().clone());
             let mut protected = ProtectedRequest::new(method, url, headers);
-            protected.apply_hooks(&hooks.0)?;
+            protected.apply_hooks(hooks)?;
             let (url, headers) = protected.into_parts();
             self.shared.transport.check(&url)?;
             *request.url_mut() = url;

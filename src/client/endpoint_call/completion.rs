@@ -4,8 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use super::{
     super::{
-        Assert, FetchAssertion, FetchSubject, Sign, in_callback, is_in_callback, maybe_async,
-        run_blocking, with_timeout,
+        Assert, FetchAssertion, FetchSubject, dpop::external_signature, in_callback,
+        is_in_callback, maybe_async, run_blocking, with_timeout,
     },
     EndpointCall,
 };
@@ -36,8 +36,8 @@ impl EndpointCall<'_> {
             Outstanding::Signature(_, input) => {
                 let sign = configured(settings.sign.as_ref(), "signer")?.clone();
                 let message = input.as_bytes().to_vec();
-                let signature = with_timeout(limit, move || signature(sign, message, marks)).await;
-                request.sign(&signature.unwrap_or_else(|| Err(too_late(SIGNER)))?)
+                let signature = external_signature(sign, message, marks, limit).await;
+                request.sign(&signature?)
             }
             Outstanding::Assertion(_) => {
                 let assert = configured(settings.assert.as_ref(), "assertion")?.clone();
@@ -130,23 +130,16 @@ async fn identity_assertion(
 }
 
 #[maybe_async]
-pub(super) async fn signature(sign: Sign, message: Vec<u8>, marks: [usize; 2]) -> Result<Vec<u8>> {
-    let signature = in_callback(&marks, move || sign(message)).await;
-    signature.map_err(|error| Error::failed_in(SIGNER, error))
-}
-
-#[maybe_async]
 async fn assertion(assert: Assert, marks: [usize; 2]) -> Result<Secret> {
     let assertion = in_callback(&marks, move || assert()).await;
     assertion.map_err(|error| Error::failed_in(ASSERTION, error))
 }
 
-pub(super) const SIGNER: &str = "the signer";
 const ASSERTION: &str = "the function that makes the assertion";
 const SOURCE: &str = "the source of the assertion";
 const SUBJECT: &str = "the client that the token is exchanged from";
 
-pub(super) fn too_late(what: &'static str) -> Error {
+fn too_late(what: &'static str) -> Error {
     Error::failed_in(what, "it timed out".into())
 }
 

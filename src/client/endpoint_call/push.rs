@@ -5,12 +5,12 @@
 use std::time::Instant;
 
 use super::{
-    super::{is_in_callback, maybe_async, with_timeout},
+    super::{dpop::external_signature, maybe_async},
     EndpointCall, Repetition,
-    completion::{SIGNER, configured, signature, too_late},
+    completion::configured,
 };
 use crate::{
-    error::{Error, Result},
+    error::Result,
     oauth2::{
         authorization::prepared::PreparedAuthorization,
         endpoint::pushed_authorization::PushedAuthorization, server::metadata::AuthorizationServer,
@@ -26,13 +26,10 @@ impl EndpointCall<'_> {
         };
         let settings = &self.shared.settings;
         let marks = [self.slot.id(), self.slot.completing()];
-        if is_in_callback(self.slot.completing()) {
-            return Err(Error::reentrant("a request that needs the callback"));
-        }
         let sign = configured(settings.sign.as_ref(), "signer")?.clone();
         let message = input.as_bytes().to_vec();
-        let signed = with_timeout(settings.timeout, move || signature(sign, message, marks)).await;
-        prepared.sign(&signed.unwrap_or_else(|| Err(too_late(SIGNER)))?)
+        let signed = external_signature(sign, message, marks, settings.timeout).await;
+        prepared.sign(&signed?)
     }
 
     /// Pushes an authorization request to the server.

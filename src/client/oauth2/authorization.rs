@@ -109,6 +109,7 @@ impl Live {
                  begin_authorization, which does that",
             ));
         }
+        let request = self.bind_code(request)?;
         settings.authorization_endpoint(&server)?.request(request)
     }
 }
@@ -123,7 +124,7 @@ impl Live {
         let settings = &self.shared.settings;
         let server = self.shared.fetch_server(settings.timeout).await?;
         let endpoint = settings.authorization_endpoint(&server)?;
-        let mut prepared = endpoint.prepare(request)?;
+        let mut prepared = endpoint.prepare(self.bind_code(request)?)?;
         self.call().sign(&mut prepared).await?;
         if !settings.authorization.push.applies_to(&server) {
             return prepared.url();

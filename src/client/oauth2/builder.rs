@@ -309,8 +309,7 @@ impl OAuth2ClientBuilder {
         }
         let settings = self.settings()?;
         let guard = self.discovery.as_ref().map(|found| found.guard.clone());
-        let follow = Follow::Bearer(self.tokens.placement);
-        let transport = self.http.transport(follow, guard)?;
+        let transport = self.http.transport(self.tokens.follow(), guard)?;
         let session = Session::new(settings, transport, self.tokens.token, self.grant);
         if let Some(source) = self.source {
             source.session.add_dependent(&session);

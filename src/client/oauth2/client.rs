@@ -248,7 +248,9 @@ impl OAuth2Client {
         self.session.introspect(token.into(), hint).await
     }
 
-    /// Adds the token to a request that is sent with an HTTP client of your own.
+    /// Adds the token to a request that is sent with an HTTP client of your own, and with `dpop` a
+    /// proof for this one request, which is to be sent as it is; give its response to
+    /// [`observe`](Self::observe).
     ///
     /// # Errors
     ///
@@ -262,7 +264,7 @@ impl OAuth2Client {
     ///
     /// # Errors
     ///
-    /// If there is no usable token.
+    /// If there is no usable token; or with `dpop`, as the header is of no use without a proof.
     ///
     /// # Security
     ///

@@ -133,6 +133,7 @@ impl OAuth2Client {
         expected: &ExpectedIdToken,
         token: Token,
     ) -> Result<Login> {
+        live.check_binding(&token)?;
         let id_token = live.id_token_of(&token, expected).await?;
         self.logged_in(token, id_token)
     }

@@ -5,6 +5,7 @@ mod builder;
 mod client;
 mod config;
 mod device;
+mod dpop;
 mod login;
 mod logout;
 mod profile;

@@ -10,7 +10,6 @@ use super::super::{
     protected_resource::state::ResourceState,
     session::Session,
     settings::{Problems, ResourceLogin, ResourceSettings},
-    transport::Follow,
 };
 use crate::{
     error::{Error, Result},
@@ -225,7 +224,7 @@ impl OAuth2ClientBuilder {
         let template = self.settings()?;
         let url = resource.url(self.http.allow_http).map_err(Error::usage)?;
         let guard = Arc::new(resource.guard(&url));
-        let follow = Follow::Bearer(self.tokens.placement);
+        let follow = self.tokens.follow();
         let transport = Arc::new(self.http.transport(follow, Some(guard.clone()))?);
         let state = ResourceState::new(url, resource, template, transport, guard);
         let session = Session::for_resource(Arc::new(state), self.tokens.token, self.grant);

@@ -13,7 +13,7 @@ use super::super::{
 use crate::{
     error::{Error, Result},
     lifecycle::{published::Published, single_flight::Need},
-    oauth2::{response::EndpointResponse, token::bearer::is_invalid_token},
+    oauth2::{dpop::nonce::Nonce, response::EndpointResponse},
     oidc::{
         claims::StandardClaims,
         userinfo::{UserInfoEndpoint, UserInfoResponse, of_subject},
@@ -76,35 +76,68 @@ impl Session {
         let settings = &live.shared.settings;
         let server = live.shared.fetch_server(settings.timeout).await?;
         let endpoint = settings.userinfo_endpoint(&server)?;
-        let token = self.usable().await?.for_request();
-        let mut response = live.ask_userinfo(&endpoint, &token).await?;
-        let is_refused = response.status() == StatusCode::UNAUTHORIZED
-            && live.shared.settings.rules.policy.on_unauthorized()
-            && is_invalid_token(response.headers());
-        if is_refused {
+        let mut token = self.usable().await?.for_request();
+        let (mut demanded, mut has_resent, mut has_renewed) = (None, false, false);
+        let response = loop {
+            let (response, sent) = live
+                .ask_userinfo(&endpoint, &token, demanded.take())
+                .await?;
+            if response.status() != StatusCode::UNAUTHORIZED {
+                break response;
+            }
+            let nonce = Nonce::demanded(response.headers(), sent.as_ref());
+            demanded = nonce.filter(|_| token.bound().is_some() && !has_resent);
+            if demanded.is_some() {
+                has_resent = true;
+                continue;
+            }
+            let is_refused = live.shared.settings.rules.policy.on_unauthorized()
+                && token.is_refused_by(response.headers());
+            if !is_refused || has_renewed {
+                break response;
+            }
+            has_renewed = true;
             let need = Need::Other(token.clone());
             match self.obtain(need, live.deadline()).await {
-                Ok(renewed) if !renewed.published.is_same(&token) => {
-                    response = live.ask_userinfo(&endpoint, &renewed.for_request()).await?;
+                Ok(renewed) if renewed.published.is_same(&token) => break response,
+                Ok(renewed) => token = renewed.for_request(),
+                Err(error) => {
+                    trace::unauthorized(live.shared.settings.name(), &error);
+                    break response;
                 }
-                Ok(_) => {}
-                Err(error) => trace::unauthorized(live.shared.settings.name(), &error),
             }
-        }
+        };
         live.read_userinfo(&endpoint, &response, subject).await
     }
 }
 
 #[maybe_async]
 impl Live {
+    /// The response, and the nonce of the proof that was sent.
     async fn ask_userinfo(
         &self,
         endpoint: &UserInfoEndpoint,
         published: &Arc<Published>,
-    ) -> Result<EndpointResponse> {
-        let request = endpoint.request(&published.token)?;
+        demanded: Option<Nonce>,
+    ) -> Result<(EndpointResponse, Option<Nonce>)> {
         let limit = self.shared.settings.timeout;
-        self.shared.transport.ask(&request, limit).await
+        let transport = &self.shared.transport;
+        let (Some(bound), Some(dpop)) = (published.bound(), self.shared.dpop.as_deref()) else {
+            let request = endpoint.request(&published.token)?;
+            return Ok((transport.ask(&request, limit).await?, None));
+        };
+        let mut request = endpoint.bound_request(bound)?;
+        let nonce = demanded.or_else(|| dpop.of_resources.last(request.url()));
+        let proof = request.proof(&bound.key, nonce.as_ref())?;
+        let proof = bound.prove(proof, nonce.as_ref());
+        let marks = [self.slot.id(), self.slot.completing()];
+        let header = dpop.sign(&bound.key, &proof, limit, marks).await?;
+        request.set_proof(header, &bound.key, nonce.clone());
+        let response = transport.ask(&request, limit).await?;
+        let now = || self.shared.settings.clock.unix().as_secs();
+        dpop.of_resources
+            .observe(request.url(), response.headers(), now);
+        Ok((response, nonce))
     }
 
     async fn read_userinfo(

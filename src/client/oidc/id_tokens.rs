@@ -21,6 +21,17 @@ use crate::{
 /// refresh token waits for that.
 const RENEWAL_SHARE: u32 = 6;
 
+impl Live {
+    /// Checks that the token of a login is bound to a key, if the client has one.
+    pub(in super::super) fn check_binding(&self, token: &Token) -> Result<()> {
+        let rules = &self.shared.settings.rules;
+        match &rules.dpop {
+            Some(_) => rules.check(token).map_err(|it| Error::useless_answer(&it)),
+            None => Ok(()),
+        }
+    }
+}
+
 #[maybe_async]
 impl Live {
     /// A token by the grant of a login, and its ID token. The keys are there before the code is
@@ -34,6 +45,7 @@ impl Live {
         let deadline = Deadline::after(self.shared.settings.timeout);
         let first = self.prepare(expected, deadline).await?;
         let token = self.call().request_token(grant, reason).await?;
+        self.check_binding(&token)?;
         let id_token = self.id_token_of(&token, expected).await?;
         if let (Some(first), Some(id_token)) = (&first, &id_token)
             && (first.issuer() != id_token.issuer()

@@ -108,7 +108,7 @@ impl ResourceState {
     }
 
     fn part(&self, settings: Settings) -> Arc<Shared> {
-        let slots = Slots::new(settings.rules);
+        let slots = Slots::new(settings.rules.clone());
         Arc::new(Shared::new(settings, self.transport.clone(), slots))
     }
 

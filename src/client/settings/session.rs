@@ -6,7 +6,7 @@ use reqwest::{Method, Url};
 use serde_json::Value;
 
 use super::{
-    super::{Assert, LogoutTokenIds, Sign, Store, UpdateHook, UserStore},
+    super::{Assert, LogoutTokenIds, Sign, Store, UpdateHook, UserStore, dpop::Dpop},
     AuthorizationSettings, DiscoverySettings, HttpSettings, TokenSettings, WorkloadSettings,
 };
 use crate::{
@@ -15,7 +15,10 @@ use crate::{
     lifecycle::slot::Rules,
     oauth2::{
         client::{ClientRegistration, RegisteredClient},
-        client_auth::{ClientAuth, certificate::value::ClientCertificate, mtls::is_mutual_tls},
+        client_auth::{
+            ClientAuth, certificate::value::ClientCertificate, default_method::default_client_auth,
+            mtls::is_mutual_tls,
+        },
         endpoint::{
             authenticated::Endpoint,
             device_authorization::request::DeviceAuthorizationEndpoint,
@@ -81,6 +84,8 @@ pub(in super::super) struct Settings {
     pub(in super::super) introspection: IntrospectionRules,
     /// What the tokens of a client for a protected resource carry.
     pub(in super::super) bound: Option<Arc<Bound>>,
+    /// Keys and nonces of a client that proves possession.
+    pub(in super::super) dpop: Option<Arc<Dpop>>,
     pub(super) allow_http: bool,
 }
 
@@ -139,16 +144,18 @@ impl Settings {
         tokens: &TokenSettings,
         http: &HttpSettings,
     ) -> Self {
+        let dpop = tokens.dpop.dpop().map(Arc::new);
+        let mut rules = Rules::new(
+            tokens.leeway,
+            tokens.policy,
+            http.timeout,
+            tokens.store.is_some() || tokens.user_store.is_some(),
+        );
+        rules.users = tokens.users;
+        rules.dpop = dpop.as_ref().map(|dpop| dpop.keys.clone());
         Self {
-            rules: Rules {
-                users: tokens.users,
-                ..Rules::new(
-                    tokens.leeway,
-                    tokens.policy,
-                    http.timeout,
-                    tokens.store.is_some() || tokens.user_store.is_some(),
-                )
-            },
+            rules,
+            dpop,
             server,
             discovery: None,
             client,
@@ -215,6 +222,14 @@ impl Settings {
     pub(in super::super) fn has_token_endpoint(&self) -> bool {
         let is_known = self.discovery.is_some() || self.server.token_endpoint().is_some();
         is_known || self.google.is_some()
+    }
+
+    /// Whether the client does not authenticate at the token endpoint.
+    pub(in super::super) fn is_public(&self, server: &AuthorizationServer) -> bool {
+        let auth = self.authentication.token.clone();
+        let auth =
+            auth.unwrap_or_else(|| default_client_auth(&self.client, server, "token_endpoint"));
+        auth.method() == Some("none")
     }
 
     pub(in super::super) fn id_token_verifier(

@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use super::{
-    super::{Assert, FetchAssertion, FetchSubject, Sign, Store, UpdateHook, UserStore},
+    super::{
+        Assert, FetchAssertion, FetchSubject, Sign, Store, UpdateHook, UserStore,
+        dpop::DpopSettings, transport::Follow,
+    },
     problems::Problems,
 };
 use crate::{
@@ -29,6 +32,7 @@ pub(in super::super::super) struct TokenSettings {
     pub(in super::super::super) store: Option<Store>,
     pub(in super::super::super) user_store: Option<UserStore>,
     pub(in super::super) users: UserLimits,
+    pub(in super::super::super) dpop: DpopSettings,
     pub(in super::super::super) workload: WorkloadSettings,
 }
 
@@ -58,6 +62,7 @@ impl TokenSettings {
             user_store: None,
             users: UserLimits::default(),
             workload: WorkloadSettings::default(),
+            dpop: DpopSettings::default(),
         }
     }
 
@@ -76,6 +81,24 @@ impl TokenSettings {
         for resource in client.resource() {
             problems.note_bad_uri("resource", resource);
         }
+        if let Some(problem) = self.dpop.problem() {
+            problems.add("dpop", &problem);
+        }
+        if self.dpop.is_set() && self.placement != TokenPlacement::Header {
+            problems.add(
+                "token_placement",
+                "has to be the header with dpop; leave one of them out",
+            );
+        }
+    }
+
+    /// Redirects of API calls that reqwest follows. A proof is for one URL, so that those of a client
+    /// with a DPoP key are followed by a new request.
+    pub(in super::super) fn follow(&self) -> Follow {
+        match self.dpop.is_set() {
+            true => Follow::Nothing,
+            false => Follow::Bearer(self.placement),
+        }
     }
 }
 
@@ -88,6 +111,35 @@ macro_rules! token_settings {
             /// [RFC 6750 section 2](https://www.rfc-editor.org/rfc/rfc6750#section-2)
             pub fn token_placement(mut self, placement: $crate::oauth2::TokenPlacement) -> Self {
                 self.tokens.placement = placement;
+                self
+            }
+
+            /// The key that tokens are bound to by DPoP: each token request and each API request has
+            /// a new proof that the client possesses it, with the nonce of the server. Redirects
+            /// are followed within the origin only.
+            ///
+            #[doc = include_str!("../../../docs/examples/dpop.md")]
+            ///
+            /// A stored token needs the same key after a restart; it is stored with the thumbprint
+            /// of its key. If that key is lost, a client that authenticates refreshes the token
+            /// with this one, and the user of a public client has to log in again.
+            ///
+            /// A server that issues bearer tokens all the same is an error.
+            ///
+            /// [RFC 9449 section 4](https://www.rfc-editor.org/rfc/rfc9449#section-4)
+            #[doc(alias = "proof of possession")]
+            pub fn dpop(mut self, key: $crate::oauth2::DpopKey) -> Self {
+                self.tokens.dpop.set(key);
+                self
+            }
+
+            /// A key of tokens that were issued before the present one was set by
+            /// [`dpop`](Self::dpop). Call it again to add another. Tokens keep their key when they
+            /// are refreshed.
+            ///
+            /// [RFC 9449 section 5](https://www.rfc-editor.org/rfc/rfc9449#section-5)
+            pub fn earlier_dpop_key(mut self, key: $crate::oauth2::DpopKey) -> Self {
+                self.tokens.dpop.add_earlier(key);
                 self
             }
 

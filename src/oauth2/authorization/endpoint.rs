@@ -296,6 +296,7 @@ impl AuthorizationEndpoint {
                 .is_some(),
             url_expires_at: None,
             response_type: request.response_type,
+            dpop_thumbprint: request.dpop_thumbprint,
             authentication,
             created_at: now.as_secs(),
             expires_at: now.saturating_add(request.expires_in).as_secs(),

@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// Parameters that have a method of their own.
-const RESERVED: [&str; 11] = [
+const RESERVED: [&str; 12] = [
     "response_type",
     "client_id",
     "redirect_uri",
@@ -26,6 +26,7 @@ const RESERVED: [&str; 11] = [
     "code_challenge",
     "code_challenge_method",
     "nonce",
+    "dpop_jkt",
     "request",
     "request_uri",
     "authorization_details",
@@ -67,6 +68,9 @@ pub(super) fn parameters(
     {
         form.push("code_challenge", challenge);
         form.push("code_challenge_method", method);
+    }
+    if let Some(thumbprint) = &request.dpop_thumbprint {
+        form.push("dpop_jkt", thumbprint.as_str());
     }
     for resource in resource {
         form.push("resource", resource.as_str());

@@ -105,6 +105,9 @@ pub struct PendingAuthorization {
     /// Expiry of the URL, in seconds since 1970: until then the user has to be redirected.
     #[serde(default)]
     pub(crate) url_expires_at: Option<u64>,
+    /// The thumbprint of the DPoP key that the code is bound to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) dpop_thumbprint: Option<String>,
     #[serde(default)]
     pub(crate) authentication: AuthenticationRequest,
     /// Seconds since 1970.

@@ -9,10 +9,13 @@ use url::Url;
 use crate::{
     error::{Error, Result},
     jose::SigningInput,
-    oauth2::authorization::{
-        endpoint::AuthorizationUrl,
-        pending::PendingAuthorization,
-        request_object::{SignedObject, SignedToken},
+    oauth2::{
+        authorization::{
+            endpoint::AuthorizationUrl,
+            pending::PendingAuthorization,
+            request_object::{SignedObject, SignedToken},
+        },
+        dpop::binding::Binding,
     },
     secret::Secret,
     wire::{form::Form, secure_url::without_query},
@@ -96,6 +99,12 @@ impl PreparedAuthorization {
                  begin_authorization of the client, or sign",
             )),
         }
+    }
+
+    /// The key that the code is to be bound to, if it is.
+    pub(crate) fn binding(&self) -> Option<Binding> {
+        let thumbprint = self.pending.dpop_thumbprint.as_deref();
+        thumbprint.map(Binding::required)
     }
 
     /// The URL with all parameters, or with the request object.

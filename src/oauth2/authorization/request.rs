@@ -7,6 +7,7 @@ use std::{borrow::Cow, time::Duration};
 use crate::{
     oauth2::{
         authorization::{pkce::Pkce, response_type::ResponseType},
+        dpop::key::DpopKey,
         scope::Scope,
     },
     secret::Secret,
@@ -47,6 +48,8 @@ pub struct AuthorizationRequest {
     pub(crate) own: Form,
     pub(crate) parameters: Form,
     pub(crate) expires_in: Duration,
+    /// The thumbprint of the DPoP key that the code is to be bound to.
+    pub(crate) dpop_thumbprint: Option<String>,
 }
 
 impl Default for AuthorizationRequest {
@@ -65,6 +68,7 @@ impl Default for AuthorizationRequest {
             own: Form::new(),
             parameters: Form::new(),
             expires_in: Duration::from_secs(3600),
+            dpop_thumbprint: None,
         }
     }
 }
@@ -132,6 +136,16 @@ impl AuthorizationRequest {
     #[must_use]
     pub fn pkce(mut self, pkce: Pkce) -> Self {
         self.pkce = pkce;
+        self
+    }
+
+    /// Binds the code to a DPoP key of this login, by the parameter `dpop_jkt`, instead of to that of
+    /// the client. The client that completes the login has to know the key; see `add_dpop_key`.
+    ///
+    /// [RFC 9449 section 10](https://www.rfc-editor.org/rfc/rfc9449#section-10)
+    #[must_use]
+    pub fn dpop(mut self, key: &DpopKey) -> Self {
+        self.dpop_thumbprint = Some(key.thumbprint().to_owned());
         self
     }
 

@@ -71,6 +71,9 @@ impl PendingAuthorization {
         if let Some(code_verifier) = self.code_verifier {
             grant = grant.code_verifier(code_verifier);
         }
+        if let Some(thumbprint) = self.dpop_thumbprint {
+            grant = grant.dpop_thumbprint(thumbprint);
+        }
         for resource in self.resource {
             grant = grant.resource(resource);
         }

@@ -118,7 +118,9 @@ impl PushedAuthorizationEndpoint {
     /// [RFC 9126 section 2.1](https://www.rfc-editor.org/rfc/rfc9126#section-2.1)
     pub fn request(&self, prepared: &PreparedAuthorization) -> Result<EndpointRequest> {
         let form = prepared.pushed_form()?;
-        self.0.request(form, Message::PushedAuthorization)
+        let mut request = self.0.request(form, Message::PushedAuthorization)?;
+        request.bind(prepared.binding());
+        Ok(request)
     }
 
     /// Reads the response.

@@ -185,7 +185,7 @@ mod tests {
         assert_eq!(
             format!("{:?}", RefreshToken::new("hunter2").param("a", "hunter2")),
             "RefreshToken { refresh_token: [redacted], options: GrantOptions { scope: None, \
-             parameters: {\"a\": [redacted]} } }"
+             parameters: {\"a\": [redacted]} }, binding: None }"
         );
     }
 }

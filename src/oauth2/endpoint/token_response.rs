@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use crate::{
     error::{Error, ErrorResponse, Result},
     oauth2::{
+        dpop::nonce::Nonce,
         provider::quirks::{refuses_refresh_token, reported_error},
         request::{EndpointRequest, Exchange},
         response::EndpointResponse,
@@ -35,6 +36,13 @@ pub(crate) fn read(
     };
     let refresh_token = request.form().value("refresh_token");
     let token = token.answering(refresh_token, request.refresh_parameters());
+    let token = match request.proved() {
+        Some(proved) if token.is_dpop() => {
+            let nonce = Nonce::of(response.headers()).or_else(|| proved.nonce.clone());
+            token.bound(&proved.thumbprint, nonce.as_ref().map(Nonce::as_str))
+        }
+        _ => token,
+    };
     // "Boolean value indicating server support for mutual-TLS client certificate-bound access
     // tokens."
     let binds = request

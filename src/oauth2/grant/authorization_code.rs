@@ -10,7 +10,9 @@ use super::{
 };
 use crate::{
     error::{BoxError, Error, Result},
-    oauth2::{authentication::AuthenticationRequest, request::TokenRequest},
+    oauth2::{
+        authentication::AuthenticationRequest, dpop::binding::Binding, request::TokenRequest,
+    },
     secret::Secret,
     wire::form::Form,
 };
@@ -53,6 +55,8 @@ pub struct AuthorizationCode {
     issuer: Option<String>,
     /// ID token that came with the code.
     id_token: Option<Secret>,
+    /// The thumbprint of the DPoP key that the code is bound to.
+    dpop_thumbprint: Option<String>,
     options: GrantOptions,
 }
 
@@ -67,6 +71,7 @@ impl AuthorizationCode {
             authentication: AuthenticationRequest::default(),
             issuer: None,
             id_token: None,
+            dpop_thumbprint: None,
             options: GrantOptions::default(),
         }
     }
@@ -126,6 +131,16 @@ impl AuthorizationCode {
         }
     }
 
+    /// Sets the thumbprint of the DPoP key that the authorization request was bound to by
+    /// `dpop_jkt`. The code is sent with a proof of that key alone.
+    ///
+    /// [RFC 9449 section 10](https://www.rfc-editor.org/rfc/rfc9449#section-10)
+    #[must_use]
+    pub fn dpop_thumbprint(mut self, thumbprint: impl Into<String>) -> Self {
+        self.dpop_thumbprint = Some(thumbprint.into());
+        self
+    }
+
     /// Sets the expiry of the login, in seconds since 1970. It is checked by the clock of the
     /// endpoint that sends the code.
     pub(crate) fn expires_at(mut self, expires_at: u64) -> Self {
@@ -175,6 +190,7 @@ impl Grant for AuthorizationCode {
             )
             .into());
         }
+        request.bind(self.dpop_thumbprint.as_deref().map(Binding::required));
         request.push("code", &self.code);
         // "REQUIRED, if the "redirect_uri" parameter was included in the authorization request
         // [...], and their values MUST be identical."

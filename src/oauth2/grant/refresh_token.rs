@@ -5,6 +5,7 @@
 use crate::{
     error::BoxError,
     oauth2::{
+        dpop::binding::Binding,
         grant::{
             Grant,
             options::{GrantOptions, grant_options},
@@ -36,6 +37,8 @@ use crate::{
 pub struct RefreshToken {
     refresh_token: Secret,
     options: GrantOptions,
+    /// The DPoP key that the token is bound to.
+    binding: Option<Binding>,
 }
 
 impl RefreshToken {
@@ -45,6 +48,7 @@ impl RefreshToken {
         Self {
             refresh_token: refresh_token.into(),
             options: GrantOptions::default(),
+            binding: None,
         }
     }
 
@@ -83,6 +87,7 @@ impl RefreshToken {
                 scope: None,
                 parameters: refresh.parameters,
             },
+            binding: token.binding(),
         })
     }
 }
@@ -96,6 +101,7 @@ impl Grant for RefreshToken {
 
     fn add_parameters(&self, request: &mut TokenRequest<'_>) -> Result<(), BoxError> {
         request.push("refresh_token", &self.refresh_token);
+        request.bind(self.binding.clone());
         // Never the client's own scope, which may exceed the granted one.
         if let Some(scope) = &self.options.scope {
             request.push("scope", scope.as_str());

@@ -10,7 +10,10 @@ use super::{EndpointRequest, Exchange, Outstanding};
 use crate::{
     clock::Clock,
     jose::SigningInput,
-    oauth2::{client::ClientRegistration, scope::Scope, server::AuthorizationServer},
+    oauth2::{
+        client::ClientRegistration, dpop::binding::Binding, scope::Scope,
+        server::AuthorizationServer,
+    },
     secret::Secret,
     wire::form::Form,
 };
@@ -83,6 +86,11 @@ impl TokenRequest<'_> {
     /// Says what the token in the response has to be.
     pub(crate) fn expect_exchanged(&mut self, exchange: Exchange) {
         self.request.expect_exchanged(exchange);
+    }
+
+    /// Binds what the grant exchanges to a DPoP key.
+    pub(crate) fn bind(&mut self, binding: Option<Binding>) {
+        self.request.bind(binding);
     }
 
     /// Adds parameters.

@@ -11,7 +11,6 @@ use url::Url;
 use super::{Token, value::TokenMembers};
 use crate::{
     error::{Error, Result},
-    secret::Secret,
     wire::challenge::Challenge,
 };
 
@@ -67,6 +66,11 @@ impl Token {
     #[doc(alias = "bearer")]
     pub fn authorization_header(&self) -> Result<HeaderValue> {
         self.usable()?;
+        self.header_text()
+    }
+
+    /// The access token behind its scheme, as the value of a header.
+    pub(super) fn header_text(&self) -> Result<HeaderValue> {
         let text = Bytes::from_owner(HeaderText(self.0.clone()));
         let mut value = HeaderValue::from_maybe_shared(text).map_err(|_invalid| {
             Error::usage("the access token contains characters that a header cannot carry")
@@ -145,6 +149,13 @@ impl Token {
     /// The access token, if it may be used in a request.
     fn usable(&self) -> Result<&str> {
         // "The client MUST NOT use an access token if it does not understand the token type."
+        if self.is_dpop() {
+            return Err(Error::usage(
+                "a DPoP token needs a proof of possession with each request; give the builder the \
+                 key that it is bound to, by dpop, and send requests with the client, or add both \
+                 by its authorize",
+            ));
+        }
         if !self.token_type().eq_ignore_ascii_case("bearer") {
             let token_type: String = self.token_type().chars().take(40).collect();
             return Err(Error::usage(format!(
@@ -152,6 +163,11 @@ impl Token {
                  provider means a bearer token by it, name it to compliance::bearer_token_types"
             )));
         }
+        self.sendable()
+    }
+
+    /// The access token, if a header can carry it.
+    pub(super) fn sendable(&self) -> Result<&str> {
         let access_token = self.access_token().expose_secret();
         // Visible ASCII only: HeaderValue itself would accept a tab, a space and UTF-8.
         if access_token.is_empty() || !access_token.bytes().all(|byte| byte.is_ascii_graphic()) {
@@ -163,11 +179,6 @@ impl Token {
     }
 }
 
-/// The access token behind the scheme of the header, in one text.
-pub(super) fn as_bearer(access_token: &Secret) -> Secret {
-    access_token.behind("Bearer ")
-}
-
 /// Owner of the text of a header: the token, which overwrites it when it is dropped.
 struct HeaderText(Arc<TokenMembers>);
 
@@ -177,20 +188,24 @@ impl AsRef<[u8]> for HeaderText {
     }
 }
 
-/// Whether a 401 with these headers is about the token: its challenge says `invalid_token`, or
-/// gives no reason. Challenges of other schemes alone are not about the token.
+/// Whether a 401 with these headers is about the bearer token: its challenge says `invalid_token`,
+/// or gives no reason. Challenges of other schemes alone are not about the token.
 ///
 /// [RFC 6750 section 3](https://www.rfc-editor.org/rfc/rfc6750#section-3)
 #[allow(dead_code, reason = "only the clients need it")]
 pub(crate) fn is_invalid_token(headers: &HeaderMap) -> bool {
+    is_refused(headers, &["bearer"])
+}
+
+/// Whether a 401 with these headers is about a token that is sent by one of `schemes`.
+pub(super) fn is_refused(headers: &HeaderMap, schemes: &[&str]) -> bool {
     let challenges = Challenge::all(headers);
-    if !challenges.is_empty() && !challenges.iter().any(|one| one.is_scheme("bearer")) {
+    let is_ours = |challenge: &&Challenge| schemes.iter().any(|it| challenge.is_scheme(it));
+    if !challenges.is_empty() && !challenges.iter().any(|challenge| is_ours(&challenge)) {
         return false;
     }
-    let bearer = challenges
-        .iter()
-        .filter(|challenge| challenge.is_scheme("bearer"));
-    let mut errors = bearer
+    let ours = challenges.iter().filter(is_ours);
+    let mut errors = ours
         .filter_map(|challenge| challenge.parameter("error"))
         .peekable();
     errors.peek().is_none() || errors.any(|error| error.eq_ignore_ascii_case("invalid_token"))

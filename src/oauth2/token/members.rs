@@ -8,9 +8,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser::Serialize
 use serde_json::{Map, Value};
 
 use super::{
-    Token,
-    bearer::as_bearer,
-    date,
+    Token, date,
+    dpop::DPOP_NONCE,
     refresh_expiry::note_expiry,
     value::{Rest, Seconds, TokenMembers, TokenType},
 };
@@ -43,6 +42,7 @@ impl Token {
         members.remove(CERTIFICATE);
         members.remove("login_scope");
         members.remove(BOUND);
+        members.remove(DPOP_NONCE);
         note_expiry(&mut members, now);
         // The server's clock may differ from ours, so relative times take precedence.
         let expires_at = expires_in
@@ -98,9 +98,10 @@ impl Token {
             certificate: None,
             extra: members,
         };
+        let token_type = token_type.map_or(TokenType::Bearer, TokenType::new);
         Ok(Self::from(TokenMembers {
-            access_token: as_bearer(&access_token.into()),
-            token_type: token_type.map_or(TokenType::Bearer, TokenType::new),
+            access_token: token_type.before(&access_token.into()),
+            token_type,
             refresh_token: refresh_token.map(Into::into),
             scope: scope.map(Into::into),
             expires_at: expires_at.map(Seconds::new),

@@ -2,6 +2,7 @@
 
 pub(crate) mod bearer;
 pub(crate) mod date;
+pub(crate) mod dpop;
 #[cfg(feature = "login")]
 mod login_scope;
 pub(crate) mod members;

@@ -11,7 +11,7 @@ use std::{
 
 use serde_json::{Map, Value};
 
-use super::{bearer::as_bearer, members::LATEST};
+use super::{dpop::SCHEME, members::LATEST};
 use crate::{
     clock::{Clock, since_epoch},
     secret::Secret,
@@ -52,7 +52,7 @@ pub struct Token(pub(super) Arc<TokenMembers>);
 
 #[derive(Clone, PartialEq)]
 pub(super) struct TokenMembers {
-    /// Behind the word `Bearer` in one text, which is also the value of the header.
+    /// Behind its scheme in one text, which is also the value of the header.
     pub(super) access_token: Secret,
     pub(super) token_type: TokenType,
     pub(super) refresh_token: Option<Secret>,
@@ -87,7 +87,7 @@ impl Token {
     /// Makes a bearer token without any other members.
     pub fn new(access_token: impl Into<Secret>) -> Self {
         Self::from(TokenMembers {
-            access_token: as_bearer(&access_token.into()),
+            access_token: TokenType::Bearer.before(&access_token.into()),
             token_type: TokenType::Bearer,
             refresh_token: None,
             scope: None,
@@ -151,7 +151,12 @@ impl Token {
     /// Sets the token type, as the server spells it.
     #[must_use]
     pub fn with_token_type(mut self, token_type: impl Into<String>) -> Self {
-        self.members_mut().token_type = TokenType::new(token_type.into());
+        let members = self.members_mut();
+        let token_type = TokenType::new(token_type.into());
+        if members.token_type.scheme() != token_type.scheme() {
+            members.access_token = token_type.before(&members.access_token);
+        }
+        members.token_type = token_type;
         self
     }
 
@@ -368,6 +373,19 @@ impl TokenType {
             Self::LowerCaseBearer => "bearer",
             Self::Other(token_type) => token_type,
         }
+    }
+
+    /// The scheme of the `Authorization` header, with the space after it.
+    fn scheme(&self) -> &'static str {
+        match self {
+            Self::Other(other) if other.eq_ignore_ascii_case(SCHEME) => "DPoP ",
+            _ => "Bearer ",
+        }
+    }
+
+    /// The access token behind the scheme, in one text.
+    pub(super) fn before(&self, access_token: &Secret) -> Secret {
+        access_token.behind(self.scheme())
     }
 }
 

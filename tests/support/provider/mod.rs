@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 
 use super::{
     clock::ManualClock,
+    dpop,
     keys::{Published, new_key},
     server::{Reply, Request, Server},
 };
@@ -59,6 +60,8 @@ pub struct Lies {
     pub pushed: Option<(u16, Value)>,
     /// Other keys that are published as an ID token is signed, which is done with the last of them.
     pub rotates_while_signing: Vec<SigningKey>,
+    /// The demands for proofs of possession, and the violations, if it supports DPoP.
+    pub dpop: Option<dpop::State>,
 }
 
 struct State {
@@ -94,6 +97,7 @@ impl Provider {
                 }
                 "/par" => lock(&shared).push(request),
                 "/revoke" => Reply::text(200, ""),
+                "/api" => lock(&shared).api(request),
                 _ => Reply::text(404, ""),
             }
         });

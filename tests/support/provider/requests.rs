@@ -117,6 +117,11 @@ impl Provider {
 impl State {
     /// The answer to a request that is pushed.
     pub(super) fn push(&mut self, request: &Request) -> Reply {
+        if let Some(dpop) = &mut self.lies.dpop
+            && let Err(reply) = dpop.proved(request)
+        {
+            return reply;
+        }
         if let Some((status, body)) = &self.lies.pushed {
             return Reply::json(*status, body.clone());
         }

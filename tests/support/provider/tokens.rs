@@ -54,6 +54,7 @@ impl Lies {
             response: Response::truthful(),
             pushed: None,
             rotates_while_signing: Vec::new(),
+            dpop: None,
         }
     }
 
@@ -119,6 +120,11 @@ impl State {
         clock: &ManualClock,
         keys: &Published,
     ) -> Reply {
+        let proved = self.lies.dpop.as_mut().map(|dpop| dpop.proved(request));
+        let thumbprint = match proved.transpose() {
+            Ok(thumbprint) => thumbprint,
+            Err(reply) => return reply,
+        };
         let is_refresh = request.parameter("grant_type").as_deref() == Some("refresh_token");
         let nonce = match request.parameter("code") {
             Some(code) => match self.codes.remove(&code) {
@@ -148,10 +154,35 @@ impl State {
             };
             answer["id_token"] = self.lies.sign(&with(base, &changes)).into();
         }
-        Reply::json(200, answer)
+        match (&mut self.lies.dpop, thumbprint) {
+            (Some(dpop), Some(thumbprint)) => dpop.issued(n, answer, &thumbprint),
+            _ => Reply::json(200, answer),
+        }
     }
 
-    pub(super) fn userinfo(&self, request: &Request, issuer: &str, clock: &ManualClock) -> Reply {
+    /// A resource of the end-user.
+    pub(super) fn api(&mut self, request: &Request) -> Reply {
+        let Some(dpop) = &mut self.lies.dpop else {
+            return Reply::authorization_of(request);
+        };
+        match dpop.api(request) {
+            Ok(()) => dpop.noted(Reply::text(200, "an account")),
+            Err(reply) => reply,
+        }
+    }
+
+    pub(super) fn userinfo(
+        &mut self,
+        request: &Request,
+        issuer: &str,
+        clock: &ManualClock,
+    ) -> Reply {
+        if let Some(dpop) = &mut self.lies.dpop {
+            return match dpop.api(request) {
+                Ok(()) => dpop.noted(Reply::json(200, json!({"sub": "alice"}))),
+                Err(reply) => reply,
+            };
+        }
         let in_header = request.header("authorization").unwrap_or_default();
         let in_body = request.parameter("access_token");
         if !in_header.starts_with("Bearer t") && in_body.is_none() {

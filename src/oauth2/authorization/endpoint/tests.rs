@@ -104,7 +104,7 @@ fn debug_tells_no_secret() {
         "AuthorizationRequest { response_type: Code, redirect_uri: None, scope: None, \
          resource: [], state: Some([redacted]), code_verifier: Some([redacted]), pkce: S256, \
          nonce: Some([redacted]), require_acr: false, acr_is_challenged: false, own: {\"login_hint\": [redacted]}, \
-         parameters: {\"a\": [redacted]}, expires_in: 3600s }"
+         parameters: {\"a\": [redacted]}, expires_in: 3600s, dpop_thumbprint: None }"
     );
 }
 

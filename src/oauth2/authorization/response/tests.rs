@@ -21,6 +21,7 @@ fn pending() -> PendingAuthorization {
         is_signed: false,
         is_unpushed: false,
         url_expires_at: None,
+        dpop_thumbprint: None,
         authentication: AuthenticationRequest::default(),
         created_at: 0,
         expires_at: u64::MAX,

@@ -1,0 +1,123 @@
+//! Requests that wait for their token or their proof, and those that other HTTP clients send.
+
+use std::sync::Arc;
+
+use reqwest::header::{AUTHORIZATION, HeaderValue};
+
+use super::{
+    super::{
+        boxed, execute, http, maybe_async,
+        session::{Live, Session},
+        waiting::Deadline,
+    },
+    attempt::{FirstAttempt, Kept, is_signed_externally, limit},
+    copy::{copy, copy_for},
+};
+use crate::{
+    error::{Error, Result},
+    lifecycle::{published::Published, single_flight::Need},
+};
+
+#[maybe_async]
+impl Session {
+    /// Sends a request with a token that is obtained first, or whose proof is.
+    pub(in super::super) async fn send_late(
+        self,
+        live: Live,
+        mut request: http::Request,
+    ) -> Result<http::Response> {
+        let own = request.timeout().copied().map(Deadline::after);
+        let fresh = live.fresh_or_renewable().map(|(token, _)| token);
+        let (live, token) = match fresh {
+            Some(token) => (live, token),
+            None => {
+                let live = boxed(self.restored(live)).await?;
+                match live.obtain_for(&self, &mut request, own).await {
+                    Ok(token) => (live, token),
+                    // The resource says what it needs.
+                    Err(error) if error.needs_login() && live.resource().is_some() => {
+                        return self.send_without_token(request).await;
+                    }
+                    Err(error) => return Err(error),
+                }
+            }
+        };
+        let is_renewable = live.can_renew();
+        let copy = copy_for(&request, &token, is_renewable);
+        let left = own.unwrap_or_else(|| live.deadline()).left();
+        let nonce = live.place_late(&mut request, &token, None, left).await?;
+        if let Some(own) = own {
+            limit(&mut request, own);
+        }
+        let kept = Kept::of(self, copy, Some(token), is_renewable, own, nonce);
+        let response = live.shared.transport.send(request, execute)?.await?;
+        match FirstAttempt(kept).accept(response) {
+            Ok(response) => Ok(response),
+            Err(refusal) => (*refusal).repeat().await,
+        }
+    }
+
+    /// Sends a request to a resource, which may need no token for it.
+    async fn send_without_token(self, request: http::Request) -> Result<http::Response> {
+        let kept = Kept::of(self.clone(), copy(&request), None, true, None, None);
+        let live = self.live()?;
+        let response = live.shared.transport.send(request, execute)?.await?;
+        match FirstAttempt(kept).accept(response) {
+            Ok(response) => Ok(response),
+            Err(refusal) => boxed((*refusal).repeat()).await,
+        }
+    }
+
+    pub(in super::super) async fn authorize(&self, request: &mut http::Request) -> Result<()> {
+        let live = self.live()?;
+        live.check(request)?;
+        let token = match live.fresh() {
+            Some(token) => token,
+            None => {
+                let own = request.timeout().copied().map(Deadline::after);
+                boxed(live.obtain_for(self, request, own)).await?
+            }
+        };
+        let placed = match is_signed_externally(&token) {
+            false => live.place(request, &token, None),
+            true => {
+                let limit = live.deadline().left();
+                boxed(live.place_late(request, &token, None, limit)).await
+            }
+        };
+        placed.map(drop)
+    }
+
+    pub(in super::super) async fn authorization_header(&self) -> Result<HeaderValue> {
+        self.usable().await?.for_request().header()
+    }
+}
+
+#[maybe_async]
+impl Live {
+    /// A token for the request, which waits for it no longer than its own timeout.
+    async fn obtain_for(
+        &self,
+        session: &Session,
+        request: &mut http::Request,
+        own: Option<Deadline>,
+    ) -> Result<Arc<Published>> {
+        let deadline = own.unwrap_or_else(|| self.deadline());
+        let obtained = session.obtain(Need::Usable, deadline).await?;
+        limit(request, deadline);
+        Ok(obtained.for_request())
+    }
+}
+
+impl Live {
+    /// Whether the request may be given a token.
+    pub(super) fn check(&self, request: &http::Request) -> Result<()> {
+        if request.headers().contains_key(AUTHORIZATION) {
+            return Err(Error::usage(
+                "the request has an Authorization header, or a user name in its URL, already; \
+                 take it out, or call withhold_token",
+            ));
+        }
+        self.shared.transport.check(request.url())
+    }
+}
