@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
-    jose::{ExternalKey, Jwk},
+    jose::{Algorithm, ExternalKey, Jwk},
     oauth2::dpop::{
         key::DpopKey,
         keys::DpopKeys,
@@ -56,6 +56,12 @@ impl DpopSettings {
 
     pub(in super::super) fn is_set(&self) -> bool {
         self.present.is_some()
+    }
+
+    /// The algorithms of all keys.
+    pub(in super::super) fn algorithms(&self) -> Vec<Algorithm> {
+        let keys = self.present.iter().chain(&self.earlier);
+        keys.map(DpopKey::algorithm).collect()
     }
 
     /// Why the settings cannot be used.

@@ -73,8 +73,8 @@ impl OAuth2ClientBuilder {
     fn check_tokens(&self, violations: &mut Violations<'_>) {
         if !self.is_sender_constrained() {
             violations.note(
-                "client_certificate",
-                "is missing, to which tokens are bound",
+                "dpop",
+                "is missing, and so is a client_certificate; set one of them",
                 Clause::SenderConstraint,
             );
         }
@@ -95,7 +95,7 @@ impl OAuth2ClientBuilder {
     /// Whether access tokens are bound to a key of the client.
     fn is_sender_constrained(&self) -> bool {
         let certificate = self.http.certificate.as_ref();
-        certificate.is_some_and(ClientCertificate::is_credential)
+        self.tokens.dpop.is_set() || certificate.is_some_and(ClientCertificate::is_credential)
     }
 
     fn check_authentication(&self, server: &AuthorizationServer, violations: &mut Violations<'_>) {
@@ -220,6 +220,7 @@ impl OAuth2ClientBuilder {
         let object = object.and_then(|object| object.algorithm(&self.client));
         for (setting, algorithms) in [
             ("request_object", object.into_iter().collect()),
+            ("dpop", self.tokens.dpop.algorithms()),
             ("id_token", self.openid.id_token.registered_algorithms()),
             ("userinfo", self.openid.userinfo.registered_algorithms()),
             (

@@ -3,7 +3,7 @@
 use oauth_twin::{
     jose::{Algorithm, SigningKey},
     oauth2::{
-        Audience, AuthorizationServer, ClientCertificate, ClientSecretJwt, Discovery,
+        Audience, AuthorizationServer, ClientCertificate, ClientSecretJwt, Discovery, DpopKey,
         IntrospectionRules, Password, Pkce, PrivateKeyJwt, Profile, RequestObject, ResponseType,
         SignedResponseRules, TokenPlacement,
     },
@@ -139,6 +139,9 @@ violations! {
     introspection_by_es384_is_refused:
         |it| it.introspection(IntrospectionRules::new().signed([Algorithm::ES384])),
         "introspection has ES384", "5.4.1, clause 1";
+    proofs_by_rs256_are_refused:
+        |it| it.dpop(DpopKey::new(signing_key(Algorithm::RS256, "rsa-2048")).expect("a key")),
+        "dpop has RS256", "5.4.1, clause 1";
     a_request_object_by_rs256_is_refused:
         |it| it.request_object(signing_key(Algorithm::RS256, "rsa-2048")),
         "request_object has RS256", "5.4.1, clause 1";
@@ -167,10 +170,7 @@ async fn a_client_whose_tokens_are_not_bound_is_refused() -> TestResult {
         .profile(Profile::Fapi2)
         .build();
     let problem = built.expect_err("a bearer token").to_string();
-    assert!(
-        problem.contains("client_certificate is missing"),
-        "{problem}"
-    );
+    assert!(problem.contains("dpop is missing"), "{problem}");
     assert!(problem.contains("5.3.3.1, clause 1"), "{problem}");
     // All problems at once.
     let built = OAuth2Client::builder("id").profile(Profile::Fapi2).build();
