@@ -9,8 +9,10 @@ use serde_json::Value;
 use super::{TestResult, address, logins::Server};
 use crate::mode::{CLIENT, OAuth2Client, OAuth2ClientBuilder, maybe_async, own_client, test};
 
+mod dpop;
 mod logins;
 mod mtls;
+mod profiles;
 
 /// A client of the server, whose metadata are discovered when they are needed.
 fn client(id: &str) -> OAuth2ClientBuilder {
