@@ -10,7 +10,9 @@
 )]
 
 pub mod devices;
+pub mod fapi;
 pub mod openid;
+pub mod proofs;
 pub mod service_accounts;
 pub mod workloads;
 
