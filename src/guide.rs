@@ -5,6 +5,8 @@
 //! - [Life of a token](lifecycle): states, promises and their limits, shutdown, errors
 //! - [Logging](logging): spans, events, and what is not in them
 //! - [OpenID Connect](openid_connect): logins, what is checked, and recipes for providers
+//! - [FAPI 2.0](fapi): DPoP, pushed and signed requests, certificates
+//! - [Bluesky](bluesky), and other applications of the AT Protocol
 //! - [Providers](providers) that depart from the standard
 //! - [Design](design) and its reasons
 //! - [Security](security): assumptions, promises and their limits, reports
@@ -65,6 +67,20 @@ pub mod logging {}
 #[doc = ""]
 #[doc = include_str!("../docs/openid-connect.md")]
 pub mod openid_connect {}
+
+/// FAPI 2.0 for banks and other APIs that are well protected.
+///
+#[doc = include_str!("guide/links.md")]
+#[doc = ""]
+#[doc = include_str!("../docs/fapi.md")]
+pub mod fapi {}
+
+/// Logins by the AT Protocol's profile of OAuth.
+///
+#[doc = include_str!("guide/links.md")]
+#[doc = ""]
+#[doc = include_str!("../docs/bluesky.md")]
+pub mod bluesky {}
 
 /// Providers that depart from the standard, each with an example.
 ///
