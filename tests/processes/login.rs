@@ -73,7 +73,10 @@ fn log_in() -> Result<Token, Error> {
     let server = variable("SERVER");
     let url = |path: &str| format!("{server}{path}");
     let store = FileTokenStore::new(variable("TOKEN_FILE"));
-    let login = InteractiveLogin::new().timeout(Duration::from_secs(60));
+    let mut login = InteractiveLogin::new().timeout(Duration::from_secs(60));
+    if env::var_os("BROKEN_BROWSER").is_some() {
+        login = login.open_with(|_| Err("it cannot be opened".into()));
+    }
     if variable("MODE") == "Blocking" {
         let client = OAuth2Client::builder("id")
             .authorization_endpoint(url("/authorize"))
@@ -110,10 +113,17 @@ fn provider(has_devices: bool) -> Server {
 
 /// The address of the login, which stands alone on its line.
 fn address(terminal: &Terminal, server: &Server) -> Url {
+    nth_address(terminal, server, 0)
+}
+
+/// The address after so many that are no longer valid.
+fn nth_address(terminal: &Terminal, server: &Server, outdated: usize) -> Url {
     let start = server.url("/authorize?");
     terminal.until(|screen| {
-        let mut lines = screen.split('\n').map(|line| line.trim_end_matches('\r'));
-        let line = lines.find(|line| line.starts_with(&start))?;
+        let lines = screen.split('\n').map(|line| line.trim_end_matches('\r'));
+        let line = lines
+            .filter(|line| line.starts_with(&start))
+            .nth(outdated)?;
         screen
             .contains(&format!("{line}\r\n"))
             .then(|| Url::parse(line).unwrap())
@@ -194,6 +204,34 @@ fn a_login_takes_a_pasted_address_on_a_terminal() {
         let screen = terminal.screen();
         assert!(screen.contains("\r\nLogged in.\r\n"), "{screen:?}");
         assert!(!screen.contains("\u{1b}]8"), "{screen:?}");
+    }
+}
+
+/// The refusals of servers that have the device flow for other clients. It is tried where there is no
+/// browser, and where the browser cannot be opened.
+#[test]
+fn a_client_that_may_not_use_the_device_flow_pastes() {
+    for (mode, refusal, has_browser) in [
+        (Mode::Blocking, "invalid_request", false),
+        (Mode::Async, "unsupported_grant_type", false),
+        (Mode::Blocking, "unauthorized_client", true),
+        (Mode::Async, "invalid_request", true),
+    ] {
+        let files = Files::new(&format!("{mode:?}-{refusal}"));
+        let server = Server::start(move |request: &Request| match &*request.path {
+            "/token" => tokens(1),
+            _ => Reply::error(400, refusal),
+        });
+        let mut terminal = Terminal::new();
+        let mut command = command_line(mode, &server, &files.token);
+        command.envs(has_browser.then_some(("BROKEN_BROWSER", "1")));
+        terminal.attach(&mut command);
+        let child = command.spawn().unwrap();
+        let url = nth_address(&terminal, &server, usize::from(has_browser));
+        terminal.type_line(callback(&url, "c0de").as_str());
+        assert_eq!(terminal.line("result="), "t1");
+        ended(child);
+        assert_eq!(server.count("/device"), 1);
     }
 }
 

@@ -12,7 +12,7 @@ use super::{
     loopback::{TICK, serve_final_page, too_late},
 };
 use crate::{
-    error::{Error, ErrorKind, Result},
+    error::{Error, ErrorCode, ErrorKind, Result},
     login::{
         browser::BrowserLaunch,
         environment::{Environment, program},
@@ -24,7 +24,10 @@ use crate::{
         settings::{InteractiveLogin, LoginMethod},
         surface::Surface,
     },
-    oauth2::authorization::{endpoint::AuthorizationUrl, pending::PendingAuthorization},
+    oauth2::{
+        authorization::{endpoint::AuthorizationUrl, pending::PendingAuthorization},
+        endpoint::device_authorization::response::DeviceAuthorization,
+    },
     secret::Secret,
 };
 
@@ -121,15 +124,20 @@ impl LoginAttempt<'_> {
         self.client.fetch_server().await?;
         let opens = self.can_open()
             || (self.settings.method == LoginMethod::Browser && !self.takes_paste());
-        if !opens && self.can_use_device() {
-            let login = self.by_device().await;
-            match login {
-                // A client that may not use it logs in with a browser elsewhere, and pastes.
-                Err(error) if is_not_offered(&error) => {}
-                login => return login,
+        if opens {
+            let login = self.by_browser(true).await?;
+            if let Some(login) = login {
+                return Ok(login);
             }
         }
-        let login = self.by_browser(opens).await?;
+        if self.can_use_device() {
+            let login = self.by_device_if_offered().await?;
+            if let Some(login) = login {
+                return Ok(login);
+            }
+        }
+        // A client that may not use the device flow logs in with a browser elsewhere, and pastes.
+        let login = self.by_browser(false).await?;
         match login {
             Some(login) => Ok(login),
             None => self.by_device().await,
@@ -219,10 +227,31 @@ impl LoginAttempt<'_> {
         Ok(Some(login))
     }
 
+    /// On another device; none if the server refuses the device flow itself.
+    async fn by_device_if_offered(&mut self) -> Result<Option<Login>> {
+        let request = self.settings.device_request();
+        let device = self.client.device_authorization(request).await;
+        let login = match device {
+            Ok(device) => self.by_code(device).await,
+            // node oidc-provider says this of a client that may not use it.
+            Err(error) if error.code() == Some(&ErrorCode::InvalidRequest) => return Ok(None),
+            Err(error) => Err(error),
+        };
+        match login {
+            Err(error) if is_not_offered(&error) => Ok(None),
+            login => login.map(Some),
+        }
+    }
+
     /// On another device.
     async fn by_device(&mut self) -> Result<Login> {
         let request = self.settings.device_request();
         let device = self.client.device_authorization(request).await?;
+        self.by_code(device).await
+    }
+
+    /// On another device, by the code that is shown.
+    async fn by_code(&mut self, device: DeviceAuthorization) -> Result<Login> {
         self.surface.show(&LoginPrompt::Device {
             verification_uri: device.verification_uri().clone(),
             user_code: device.user_code().to_owned(),
