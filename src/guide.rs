@@ -7,6 +7,7 @@
 //! - [OpenID Connect](openid_connect): logins, what is checked, and recipes for providers
 //! - [FAPI 2.0](fapi): DPoP, pushed and signed requests, certificates
 //! - [Bluesky](bluesky), and other applications of the AT Protocol
+//! - [Workloads](workloads): the platform's own token instead of a secret, and Google's credentials
 //! - [Providers](providers) that depart from the standard
 //! - [Design](design) and its reasons
 //! - [Security](security): assumptions, promises and their limits, reports
@@ -53,6 +54,13 @@ pub mod lifecycle {}
 #[doc = ""]
 #[doc = include_str!("../docs/lifecycle-internals.md")]
 pub mod internals {}
+
+/// Jobs without a secret: the platform's own token, and Google's credentials.
+///
+#[doc = include_str!("guide/links.md")]
+#[doc = ""]
+#[doc = include_str!("../docs/workloads.md")]
+pub mod workloads {}
 
 /// Logging: spans, events, and what is not in them.
 ///
