@@ -99,12 +99,21 @@ fn impersonate(request: &Request) -> Result<Reply, String> {
     )?;
     let own = request.header("authorization").unwrap_or_default();
     demand(own.starts_with("Bearer "), "no bearer token")?;
+    let sufficient = [
+        CLOUD_PLATFORM,
+        "https://www.googleapis.com/auth/iam",
+        "user-token",
+    ];
     demand(
-        own.contains(CLOUD_PLATFORM) || own.contains("user-token"),
+        sufficient.iter().any(|scope| own.contains(scope)),
         "too little scope",
     )?;
     let body: Value = serde_json::from_slice(&request.body).map_err(|_| "no JSON".to_owned())?;
-    demand(body["delegates"].is_array(), "no delegates")?;
+    let delegates = &body["delegates"];
+    demand(
+        delegates.is_array() || delegates.is_null(),
+        "other delegates",
+    )?;
     let path = request
         .path
         .strip_prefix("/v1/projects/-/serviceAccounts/")
