@@ -15,7 +15,8 @@ use oauth_twin::{
     http_client_builder,
     jose::{Algorithm, SigningKey},
     oauth2::{
-        ClientCredentials, ClientMetadata, FederatedAssertion, FederatedGrant, IdJag, PrivateKeyJwt,
+        ClientCredentials, ClientMetadata, DpopKey, FederatedAssertion, FederatedGrant, IdJag,
+        PrivateKeyJwt,
     },
     reqwest::{
         header::{HeaderMap, HeaderValue, LOCATION},
@@ -69,6 +70,7 @@ macro_rules! configured {
                 let assertion = FederatedAssertion::from_fn(move || Ok(assertion.as_str().into()));
                 builder.grant(FederatedGrant::new(assertion))
             }
+            "auth/dpop" | "auth/dpop-nonce" => builder.dpop(DpopKey::generate(Algorithm::ES256)?),
             name if name.contains("2025-03-26") => builder.mcp_2025_03_26(),
             _ => builder,
         }
