@@ -4,6 +4,7 @@
 //! - [Web](web): logins of the users of a web back end, with axum and SQLite
 //! - [Life of a token](lifecycle): states, promises and their limits, shutdown, errors
 //! - [Logging](logging): spans, events, and what is not in them
+//! - [MCP](mcp) and other APIs that are known by their URL alone
 //! - [OpenID Connect](openid_connect): logins, what is checked, and recipes for providers
 //! - [FAPI 2.0](fapi): DPoP, pushed and signed requests, certificates
 //! - [Bluesky](bluesky), and other applications of the AT Protocol
