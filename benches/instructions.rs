@@ -9,8 +9,10 @@ use std::{hint::black_box, io::Read as _, time::Duration};
 
 use oauth_twin::{
     AsyncOAuth2Client, Token,
+    jose::{Algorithm, SigningKey},
     oauth2::{
-        AuthorizationServer, ClientCredentials, ClientRegistration, EndpointResponse, TokenEndpoint,
+        AuthorizationServer, ClientCredentials, ClientRegistration, DpopKey, DpopProof,
+        EndpointResponse, TokenEndpoint,
     },
     reqwest::{
         self, Method,
@@ -19,7 +21,7 @@ use oauth_twin::{
 };
 use support::{
     BenchResult,
-    clients::{Bare, Ours, header, renewable_token, token},
+    clients::{Bare, Ours, dpop_key, header, renewable_token, token},
     server::Server,
     users::{name, users},
 };
@@ -60,6 +62,7 @@ fn run(scenario: &str, count: usize, url: &str) -> BenchResult {
         "request/nothing-to-renew" => asynchronous(Async::Ours(Ours::NothingToRenew)),
         "request/retry-off" => asynchronous(Async::Ours(Ours::RetryOff)),
         "request/retry-on" => asynchronous(Async::Ours(Ours::RetryOn)),
+        "request/dpop" => asynchronous(Async::Ours(Ours::Dpop)),
         "request/for-token" => asynchronous(Async::Child(&Ours::NothingToRenew.asynchronous()?)),
         "token/header" => asynchronous(Async::Header),
         "token/authorize-floor" => asynchronous(Async::AuthorizeFloor),
@@ -69,6 +72,8 @@ fn run(scenario: &str, count: usize, url: &str) -> BenchResult {
         "blocking/nothing-to-renew" => blocking(Ours::NothingToRenew, count, url),
         "blocking/retry-off" => blocking(Ours::RetryOff, count, url),
         "blocking/retry-on" => blocking(Ours::RetryOn, count, url),
+        "blocking/dpop" => blocking(Ours::Dpop, count, url),
+        "signature/es256" => sign(count, url),
         "blocking-token/header" => blocking_header(count),
         "make/for-token" => for_token(count, |n| token().with_scope(n.to_string())),
         "make/for-token-with-refresh-token" => {
@@ -194,6 +199,19 @@ fn blocking_header(count: usize) -> BenchResult {
     let client = Ours::RetryOn.blocking()?;
     for _ in 0..count {
         black_box(client.authorization_header()?);
+    }
+    Ok(())
+}
+
+/// The bare signature of what a proof signs.
+fn sign(count: usize, url: &str) -> BenchResult {
+    let (key, url) = (dpop_key(), url.parse()?);
+    let pem = DpopKey::generate_pem(Algorithm::ES256)?;
+    let ring = SigningKey::from_pem(Algorithm::ES256, pem.expose_secret())?;
+    let proof = DpopProof::new(&Method::GET, &url).access_token(token().access_token());
+    let input = proof.unsigned(&key)?;
+    for _ in 0..count {
+        black_box(ring.sign(black_box(input.as_bytes()))?);
     }
     Ok(())
 }

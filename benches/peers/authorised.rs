@@ -4,6 +4,7 @@
 //! With `serve` it is the server, and with `SUBJECT COUNT ADDRESS` it only sends requests; both are
 //! for `instructions.sh`, which counts by callgrind.
 
+mod dpop;
 mod server;
 mod yup;
 
@@ -29,6 +30,8 @@ use huskarl::{
 use huskarl_reqwest::ReqwestClient;
 use oauth_twin::{
     AsyncOAuth2Client, Token,
+    jose::{Algorithm, SigningKey},
+    oauth2::DpopKey,
     reqwest::{Client, Request, Response},
 };
 use oauth2::{TokenResponse as _, basic::BasicTokenResponse};
@@ -46,7 +49,7 @@ const ROUNDS: usize = 31;
 /// Requests that are measured at once.
 const BATCH: usize = 200;
 
-const SUBJECTS: [&str; 8] = [
+const SUBJECTS: [&str; 10] = [
     "bare",
     "cached-header",
     "oauth-twin",
@@ -55,6 +58,8 @@ const SUBJECTS: [&str; 8] = [
     "reqwest-middleware",
     "yup-oauth2",
     "huskarl",
+    "oauth-twin-dpop",
+    "huskarl-dpop",
 ];
 
 fn main() -> BenchResult {
@@ -135,6 +140,7 @@ enum Subject {
     Middleware(reqwest_middleware::ClientWithMiddleware),
     Yup(Client, yup_oauth2::authenticator::DefaultAuthenticator),
     Huskarl(Client, Authorizer, Uri),
+    HuskarlDpop(Box<dpop::Huskarl>),
 }
 
 impl Subject {
@@ -179,6 +185,14 @@ impl Subject {
                 )
             }
             "huskarl" => Self::Huskarl(Client::new(), huskarl(url).await?, url.parse()?),
+            "oauth-twin-dpop" => {
+                let key = SigningKey::from_der(Algorithm::ES256, dpop::key()?)?;
+                let key = DpopKey::new(key)?;
+                let token = token.with_refresh_token(REFRESH_TOKEN).with_dpop_key(&key);
+                let client = AsyncOAuth2Client::builder("id").token_endpoint(url);
+                Self::OauthTwin(client.token(token).dpop(key).build()?)
+            }
+            "huskarl-dpop" => Self::HuskarlDpop(Box::new(dpop::Huskarl::new(url)?)),
             _ => return Err("no such subject".into()),
         })
     }
@@ -212,6 +226,7 @@ impl Subject {
                 let headers = authorizer.headers(uri).await?;
                 client.get(url).headers(headers).send().await?
             }
+            Self::HuskarlDpop(huskarl) => huskarl.send(url).await?,
         })
     }
 }

@@ -30,7 +30,7 @@ instructions() { # SUBJECT COUNT
 
 bare=
 for subject in bare cached-header oauth-twin oauth-twin-retry oauth2-by-hand reqwest-middleware \
-    yup-oauth2 huskarl; do
+    yup-oauth2 huskarl oauth-twin-dpop huskarl-dpop; do
     once=$(instructions "$subject" "$count")
     twice=$(instructions "$subject" $((2 * count)))
     figure=$(((twice - once) / count))

@@ -5,7 +5,8 @@ use std::time::{Duration, SystemTime};
 use oauth_twin::{
     AsyncOAuth2Client, AsyncOAuth2ClientBuilder, OAuth2Client, OAuth2ClientBuilder, Token,
     async_http_client_builder, http_client_builder,
-    oauth2::RefreshPolicy,
+    jose::Algorithm,
+    oauth2::{DpopKey, RefreshPolicy},
     reqwest::{self, header::HeaderValue, redirect::Policy},
 };
 
@@ -49,6 +50,11 @@ pub fn renewable_token() -> Token {
     token().with_refresh_token("tGzv3JOkF0XG5Qx2TlKWIA")
 }
 
+/// A new key on P-256.
+pub fn dpop_key() -> DpopKey {
+    DpopKey::generate(Algorithm::ES256).expect("a key")
+}
+
 /// Renewal settings of a client.
 #[derive(Clone, Copy, Debug)]
 pub enum Ours {
@@ -58,6 +64,8 @@ pub enum Ours {
     RetryOff,
     /// A refresh token, so that each request is kept for a second try.
     RetryOn,
+    /// The same with a DPoP key, whose proof each request has.
+    Dpop,
 }
 
 macro_rules! ours {
@@ -69,6 +77,12 @@ macro_rules! ours {
                 .token(renewable_token())
                 .refresh_policy(RefreshPolicy::Expiry),
             Self::RetryOn => builder.token(renewable_token()),
+            Self::Dpop => {
+                let key = dpop_key();
+                builder
+                    .token(renewable_token().with_dpop_key(&key))
+                    .dpop(key)
+            }
         }
     }};
 }
