@@ -1,7 +1,7 @@
 //! Guides, as in the folder `docs` of the package.
 //!
 //! - [Command line](command_line): the login of its user
-//! - [Web](web): logins of the users of a web back end, with axum and SQLite
+//! - [Web](web): logins of the users of a web back end, with axum and Redis
 //! - [Life of a token](lifecycle): states, promises and their limits, shutdown, errors
 //! - [Logging](logging): spans, events, and what is not in them
 //! - [MCP](mcp) and other APIs that are known by their URL alone
@@ -33,7 +33,7 @@ pub mod command_line {}
 #[cfg_attr(feature = "login", doc = include_str!("../docs/mcp.md"))]
 pub mod mcp {}
 
-/// Logins of the users of a web back end, with axum and SQLite.
+/// Logins of the users of a web back end, with axum and Redis.
 ///
 #[doc = include_str!("guide/links.md")]
 #[doc = ""]
