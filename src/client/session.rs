@@ -1,7 +1,6 @@
 //! Inside of every client with a token: a handle that can be closed, on a slot that may be shared, on
 //! shared connections and settings.
 
-mod dependents;
 mod grants;
 mod handle;
 mod resource;
@@ -82,7 +81,7 @@ impl Session {
         let Live { shared, slot, kind } = live;
         let kind = HandleKind {
             is_child: true,
-            user,
+            user: user.map(Box::new),
             resource: kind.resource.clone(),
             ..HandleKind::default()
         };
@@ -182,8 +181,8 @@ impl Session {
         let mut state = self.0.write();
         let live = state.live_mut().ok_or_else(Error::closed)?;
         let slots = &live.shared.slots;
-        let slot = match live.kind.user {
-            Some(user) => slots.assign(user, &live.slot, token, now),
+        let slot = match live.kind.user.as_deref() {
+            Some(&user) => slots.assign(user, &live.slot, token, now),
             None => slots.replace(&live.slot, token, live.kind.has_store, now),
         };
         live.slot = slot.clone();
@@ -191,14 +190,18 @@ impl Session {
         live.shared.tell_dropped();
         let kind = live.kind.clone();
         drop(state);
-        kind.dependents.forget();
+        // They may have dependents themselves.
+        for dependent in kind.grants.dependents() {
+            // One that is closed has none any longer.
+            let _ = Self(dependent).forget();
+        }
         Ok(slot)
     }
 
     /// Makes `dependent` forget its token when this handle has another login.
     pub(super) fn add_dependent(&self, dependent: &Self) {
         if let Ok(live) = self.live() {
-            live.kind.dependents.add(dependent);
+            live.kind.grants.add_dependent(Arc::downgrade(&dependent.0));
         }
     }
 

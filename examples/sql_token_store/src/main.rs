@@ -6,6 +6,8 @@
 //! cargo run --manifest-path examples/sql_token_store/Cargo.toml
 //! ```
 
+// The files of another package, which formats them.
+#[rustfmt::skip]
 #[path = "../../provider/mod.rs"]
 mod provider;
 mod store;

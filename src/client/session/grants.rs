@@ -1,10 +1,12 @@
-//! The grants of a handle.
+//! The grants of a handle, and the handles that depend on it: neither of which a child has.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use super::handle::Handle;
 
 use crate::oauth2::grant::Grant;
 
-/// The grants of a handle, of which children have none.
+/// The grants of a handle and its dependents, which take next to no memory where there are none.
 #[derive(Default)]
 pub(super) struct Grants(Mutex<Option<Box<Both>>>);
 
@@ -15,13 +17,19 @@ struct Both {
     first: Option<Arc<dyn Grant>>,
     /// The grant that can be sent again.
     current: Option<Arc<dyn Grant>>,
+    /// The handles that forget their tokens when this one has another login.
+    dependents: Vec<Weak<Handle>>,
 }
 
 impl Grants {
     pub(super) fn new(first: Option<Arc<dyn Grant>>) -> Self {
         let both = first.map(|grant| {
             let (first, current) = (Some(grant.clone()), Some(grant));
-            Box::new(Both { first, current })
+            Box::new(Both {
+                first,
+                current,
+                dependents: Vec::new(),
+            })
         });
         Self(Mutex::new(both))
     }
@@ -49,6 +57,20 @@ impl Grants {
         // A grant may be the user's own code, for which no lock is held.
         drop(both);
         drop(replaced);
+    }
+
+    pub(super) fn add_dependent(&self, dependent: Weak<Handle>) {
+        let mut both = self.lock();
+        let dependents = &mut both.get_or_insert_default().dependents;
+        dependents.retain(|dependent| dependent.strong_count() > 0);
+        dependents.push(dependent);
+    }
+
+    /// The dependents that are alive.
+    pub(super) fn dependents(&self) -> Vec<Arc<Handle>> {
+        let both = self.lock();
+        let dependents = both.iter().flat_map(|both| &both.dependents);
+        dependents.filter_map(Weak::upgrade).collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<Box<Both>>> {

@@ -12,7 +12,6 @@ use super::{
         spawn_and_forget,
         waiting::{Deadline, Waiting},
     },
-    dependents::Dependents,
     grants::Grants,
 };
 use crate::{
@@ -46,10 +45,9 @@ pub(super) struct HandleKind {
     /// Whether the builder's store goes along with the handle.
     pub(super) has_store: bool,
     /// The user whose slot it is, whatever token that has.
-    pub(super) user: Option<UserId>,
+    pub(super) user: Option<Box<UserId>>,
     pub(super) gate: Gate,
     pub(super) grants: Grants,
-    pub(super) dependents: Dependents,
     /// The resource that the client is for, if it is for one.
     pub(super) resource: Option<Arc<ResourceState>>,
 }

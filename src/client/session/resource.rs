@@ -51,7 +51,7 @@ impl Session {
             return Ok(());
         }
         let store = live.slot.store();
-        let slot = match (live.kind.user, store) {
+        let slot = match (live.kind.user.as_deref().copied(), store) {
             (Some(user), Some(store)) => {
                 let known = part.slots.of_user(user, now);
                 known.unwrap_or_else(|| part.slots.add_user(user, store, now))
