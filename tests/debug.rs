@@ -125,7 +125,10 @@ fn endpoints() {
     );
     shows(
         &IntrospectionEndpoint::new(&server, &client).unwrap(),
-        &format!("IntrospectionEndpoint{endpoint}"),
+        &format!(
+            "IntrospectionEndpoint{}, IntrospectionRules {{ signed: None }})",
+            endpoint.trim_end_matches(')')
+        ),
     );
     shows(
         &TokenEndpoint::new(&server, &client).unwrap(),
