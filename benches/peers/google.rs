@@ -1,6 +1,6 @@
 //! First tokens by Google's credential files, beside google-cloud-auth: the same files, the same
 //! server, turn by turn in one run. Requests, time and allocations from a file that was read to a
-//! token.
+//! token. At the end, a renewal by the assertion of a platform beside one by a secret.
 
 #[allow(dead_code, reason = "others need the rest")]
 #[path = "../../tests/support/google.rs"]
@@ -13,7 +13,11 @@ use std::{error::Error, time::Instant};
 
 use allocation_counter::measure;
 use google_cloud_auth::credentials::{external_account, service_account};
-use oauth_twin::{AsyncAssertionClient, google::ApplicationDefault};
+use oauth_twin::{
+    AsyncAssertionClient, AsyncOAuth2Client,
+    google::ApplicationDefault,
+    oauth2::{ClientCredentials, FederatedAssertion},
+};
 use serde_json::{Value, json};
 use server::Server;
 
@@ -46,6 +50,37 @@ async fn renewal(file: &Value) -> BenchResult<f64> {
     }
     times.sort_by(f64::total_cmp);
     Ok(times[times.len() / 2])
+}
+
+/// Milliseconds of a renewal by a secret, and by the assertion of a platform in a file, turn by turn.
+async fn by_secret_and_by_file(file: &std::path::Path) -> BenchResult<[f64; 2]> {
+    let server = Server::start(|_| {
+        let token = json!({"access_token": "t", "token_type": "Bearer", "expires_in": 3600});
+        server::Reply::json(200, token)
+    });
+    let builder = || {
+        AsyncOAuth2Client::builder("id")
+            .token_endpoint(server.url("/token"))
+            .grant(ClientCredentials::new())
+    };
+    let clients = [
+        builder().client_secret("secret").build()?,
+        builder()
+            .token_endpoint_auth_method(FederatedAssertion::file(file))
+            .build()?,
+    ];
+    let mut times = [Vec::new(), Vec::new()];
+    for _ in 0..=10 * ROUNDS {
+        for (client, times) in clients.iter().zip(&mut times) {
+            let began = Instant::now();
+            client.refresh_token().await?;
+            times.push(began.elapsed().as_secs_f64() * 1e3);
+        }
+    }
+    Ok(times.map(|mut times| {
+        times.sort_by(f64::total_cmp);
+        times[times.len() / 2]
+    }))
 }
 
 async fn theirs(file: &Value) -> BenchResult<String> {
@@ -134,6 +169,13 @@ fn main() -> BenchResult {
         let renewal = runtime.block_on(renewal(&file))?;
         println!("{name}: a renewal by oauth-twin takes {renewal:.2} ms");
     }
+    let renewed = runtime.block_on(by_secret_and_by_file(&subject))?;
+    println!(
+        "a renewal by client_secret {:.3} ms, by an assertion in a file {:.3} ms; ratio {:.2}",
+        renewed[0],
+        renewed[1],
+        renewed[1] / renewed[0]
+    );
     std::fs::remove_dir_all(&folder)?;
     Ok(())
 }
