@@ -115,8 +115,11 @@ macro_rules! token_settings {
             }
 
             /// The key that tokens are bound to by DPoP: each token request and each API request has
-            /// a new proof that the client possesses it, with the nonce of the server. Redirects
-            /// are followed within the origin only.
+            /// a new proof that the client possesses it, with the nonce of the server.
+            ///
+            /// A proof is for one URL. Redirects are therefore followed within the origin only, by a
+            /// request with a proof of its own, and returned otherwise. Those of a request that
+            /// withholds its token (`withhold_token`) have no proof to renew, and are all returned.
             ///
             #[doc = include_str!("../../../docs/examples/dpop.md")]
             ///

@@ -44,6 +44,22 @@ async fn a_redirect_out_of_the_origin_is_returned() -> TestResult {
     Ok(())
 }
 
+/// Not even one within the origin is followed, as the request has no proof.
+#[maybe_async]
+#[test]
+async fn a_redirect_of_a_request_without_its_token_is_returned() -> TestResult {
+    let (server, key) = (DpopServer::without_nonces(), dpop_key());
+    let client = public(&server, &key)
+        .token(bound_token(&server, &key))
+        .build()?;
+    let elsewhere = Server::start(|_: &Request| Reply::text(302, "").with("location", "/api"));
+    let request = client.get(elsewhere.url("/to")).withhold_token();
+    let response = request.send().await?;
+    assert_eq!(response.status(), 302);
+    assert_eq!(elsewhere.requests_in_all(), 1);
+    Ok(())
+}
+
 #[maybe_async]
 #[test]
 async fn a_stream_is_not_redirected_and_a_loop_ends() -> TestResult {

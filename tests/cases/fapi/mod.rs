@@ -7,6 +7,7 @@ mod details;
 mod id_token;
 mod introspection;
 mod profile;
+mod profile_login;
 mod push;
 mod request_object;
 mod signed_response;

@@ -13,7 +13,7 @@ use support::jwt::{Assertion, signing_key};
 
 use super::{super::test, *};
 
-fn key() -> SigningKey {
+pub fn key() -> SigningKey {
     signing_key(Algorithm::ES256, "p-256").with_key_id("1")
 }
 
@@ -24,7 +24,7 @@ fn certificate() -> ClientCertificate {
 }
 
 /// A provider of the profile, which names itself in its responses.
-fn bank() -> Provider {
+pub fn bank() -> Provider {
     let provider = Provider::start();
     provider.lie(|lies| {
         lies.metadata = json!({"authorization_response_iss_parameter_supported": true});

@@ -1,7 +1,13 @@
 //! The mistakes of the public suite's own bad clients, none of which this one makes. The tests are
 //! named as those are.
 
-use oauth_twin::oauth2::ExtensionGrant;
+use std::sync::{Arc, MutexGuard};
+
+use oauth_twin::{
+    jose::Algorithm,
+    oauth2::{DpopKey, ExtensionGrant},
+};
+use support::dpop::State as Proofs;
 
 use super::{super::test, *};
 
@@ -170,6 +176,128 @@ async fn iss_normalize() -> TestResult {
 async fn iss_validation() -> TestResult {
     refuses_iss(|_| "https://evil.example.com".to_owned()).await?;
     refuses_iss(|_| "-".to_owned()).await
+}
+
+/// A resource and its server, which demand proofs with nonces, after a client with a key has used
+/// `/mcp` twice.
+struct Proving {
+    world: World,
+    proofs: Arc<Mutex<Proofs>>,
+    server: Server,
+    resource: Server,
+    thumbprint: String,
+}
+
+impl Proving {
+    #[maybe_async]
+    async fn used() -> Result<Self, Box<dyn std::error::Error>> {
+        let proofs = Arc::new(Mutex::new(Proofs::with_nonces()));
+        let world = World::new();
+        let (behind, shared) = (world.clone(), proofs.clone());
+        let server = Server::start(move |request: &Request| {
+            if request.path != "/token" {
+                return behind.serve("", request);
+            }
+            let mut proofs = shared.lock().unwrap();
+            let thumbprint = match proofs.proved(request) {
+                Ok(thumbprint) => thumbprint,
+                Err(refusal) => return refusal,
+            };
+            match behind.serve("", request) {
+                Reply::Full { body, .. } => {
+                    let n = behind.0.lock().unwrap().issued.len();
+                    let answer = serde_json::from_slice(&body).unwrap();
+                    proofs.issued(n, answer, &thumbprint)
+                }
+                raw => raw,
+            }
+        });
+        world.change(|state| state.issuers.push(server.url("")));
+        let (behind, shared) = (world.clone(), proofs.clone());
+        let resource = Server::start(move |request: &Request| {
+            let mut proofs = shared.lock().unwrap();
+            let is_authorised = request.header("authorization").is_some();
+            if is_authorised && let Err(refusal) = proofs.api(request) {
+                return refusal;
+            }
+            let mut proved = request.clone();
+            for (_, value) in &mut proved.headers {
+                *value = value.replace("DPoP ", "Bearer ");
+            }
+            let mut reply = behind.answer(&proved);
+            if let Reply::Full { headers, .. } = &mut reply {
+                for (_, value) in headers {
+                    *value = value.replace("Bearer ", "DPoP ");
+                }
+            }
+            reply
+        });
+        let key = DpopKey::generate(Algorithm::ES256)?;
+        let thumbprint = key.thumbprint().to_owned();
+        let client = attended(&resource, &world).dpop(key).build()?;
+        opened(&client, &resource, "/mcp").await?;
+        opened(&client, &resource, "/mcp").await?;
+        let proving = Self {
+            world,
+            proofs,
+            server,
+            resource,
+            thumbprint,
+        };
+        assert_eq!(proving.proofs().violations, [""; 0]);
+        assert_eq!(proving.world.visits().len(), 1);
+        Ok(proving)
+    }
+
+    fn proofs(&self) -> MutexGuard<'_, Proofs> {
+        self.proofs.lock().unwrap()
+    }
+
+    /// The requests for `/mcp` that had a token.
+    fn authorised(&self) -> Vec<Request> {
+        let mut requests = self.resource.requests("/mcp");
+        requests.retain(|request| request.header("authorization").is_some());
+        requests
+    }
+}
+
+/// Each request has a proof of its own, the one after a demand for a nonce as well.
+#[maybe_async]
+#[test]
+async fn dpop_replay() -> TestResult {
+    let proving = Proving::used().await?;
+    let sent = [proving.server.requests("/token"), proving.authorised()].concat();
+    let proofs: HashSet<_> = sent.iter().map(|request| request.header("dpop")).collect();
+    assert_eq!((sent.len(), proofs.len()), (5, 5));
+    assert!(!proofs.contains(&None));
+    let replay = proving.proofs().api(&sent[4]);
+    assert!(replay.is_err(), "the resource takes a proof twice");
+    Ok(())
+}
+
+/// A token that is bound to a key is nowhere sent by the scheme `Bearer`.
+#[maybe_async]
+#[test]
+async fn dpop_bearer() -> TestResult {
+    let proving = Proving::used().await?;
+    let sent = proving.authorised();
+    let schemes = sent.iter().map(|request| request.header("authorization"));
+    assert_eq!(schemes.collect::<Vec<_>>(), [Some("DPoP t1"); 3]);
+    Ok(())
+}
+
+/// The token request has a proof by the key that the authorization request has named.
+#[maybe_async]
+#[test]
+async fn dpop_no_token_proof() -> TestResult {
+    let proving = Proving::used().await?;
+    assert_eq!(proving.world.visits()[0]["dpop_jkt"], proving.thumbprint);
+    let proofs = proving.proofs();
+    assert_eq!(proofs.bound.get("t1"), Some(&proving.thumbprint));
+    let of_token = proofs.proofs.iter().filter(|(path, _)| path == "/token");
+    let nonces: Vec<_> = of_token.map(|(_, claims)| &claims["nonce"]).collect();
+    assert_eq!(nonces, [&Value::Null, &json!("as-0")]);
+    Ok(())
 }
 
 /// A client whose platform gives it these assertions, and what it has sent.
