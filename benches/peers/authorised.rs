@@ -63,6 +63,10 @@ const SUBJECTS: [&str; 10] = [
 ];
 
 fn main() -> BenchResult {
+    let provider = rustls::crypto::ring::default_provider();
+    provider
+        .install_default()
+        .map_err(|_| "a provider is there already")?;
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let runtime = tokio::runtime::Builder::new_current_thread()

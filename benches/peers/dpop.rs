@@ -47,8 +47,7 @@ impl Huskarl {
         let public = SigningKey::from_der(Algorithm::ES256, &pkcs8)?.public_jwk();
         let public = public.ok_or("no public key")?;
         let random = SystemRandom::new();
-        let key =
-            EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &pkcs8, &random);
+        let key = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &pkcs8, &random);
         let signer = RingSigner {
             key: key.map_err(|_| "a bad key")?,
             public: serde_json::from_value(serde_json::to_value(&public)?)?,
@@ -70,7 +69,10 @@ impl Huskarl {
             .proof(&Method::GET, &self.uri, &self.token, &self.thumbprint)
             .await?;
         let proof = proof.ok_or("no proof")?;
-        let request = self.http.get(url).header(AUTHORIZATION, self.header.clone());
+        let request = self
+            .http
+            .get(url)
+            .header(AUTHORIZATION, self.header.clone());
         Ok(request.header("DPoP", proof.expose_secret()).send().await?)
     }
 }
