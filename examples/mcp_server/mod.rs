@@ -30,14 +30,7 @@ pub(crate) fn from_arguments() -> (Option<MockServer>, String, InteractiveLogin)
 
 fn answer(base: &str, request: &HttpMockRequest) -> HttpMockResponse {
     match request.uri().path() {
-        "/mcp" if is_authorized(request) => {
-            let tools = json!([{"name": "greet", "inputSchema": {"type": "object"}}]);
-            reply(
-                200,
-                json!({"jsonrpc": "2.0", "id": 1, "result": {"tools": tools}}),
-                None,
-            )
-        }
+        "/mcp" if is_authorized(request) => call(request),
         "/mcp" => {
             let place = format!("{base}/.well-known/oauth-protected-resource/mcp");
             let challenge = format!("Bearer resource_metadata=\"{place}\", scope=\"tools\"");
@@ -68,6 +61,28 @@ fn answer(base: &str, request: &HttpMockRequest) -> HttpMockResponse {
         ),
         _ => reply(404, Value::Null, None),
     }
+}
+
+/// Answers a call of a method.
+fn call(request: &HttpMockRequest) -> HttpMockResponse {
+    // No events but the answers to calls.
+    let Ok(call) = serde_json::from_slice::<Value>(request.body_ref()) else {
+        return reply(405, Value::Null, None);
+    };
+    let result = match call["method"].as_str() {
+        Some("initialize") => json!({
+            "protocolVersion": call["params"]["protocolVersion"],
+            "capabilities": {"tools": {}},
+            "serverInfo": {"name": "example", "version": "1"},
+        }),
+        Some("tools/list") => {
+            json!({"tools": [{"name": "greet", "inputSchema": {"type": "object"}}]})
+        }
+        // A notification.
+        _ => return reply(202, Value::Null, None),
+    };
+    let answer = json!({"jsonrpc": "2.0", "id": call["id"], "result": result});
+    reply(200, answer, None)
 }
 
 fn is_authorized(request: &HttpMockRequest) -> bool {
