@@ -32,7 +32,7 @@ use crate::{
 };
 
 /// Polls `future` at most `limit` times and drops it.
-async fn polled<F: Future>(future: F, limit: usize) -> Option<F::Output> {
+pub(super) async fn polled<F: Future>(future: F, limit: usize) -> Option<F::Output> {
     let mut future = pin!(future);
     let mut polls = 0;
     std::future::poll_fn(|context| {

@@ -4,6 +4,7 @@ mod assertion;
 mod cancellation;
 #[cfg(feature = "login")]
 mod cancelled_login;
+mod dropped_authorization;
 mod futures;
 mod runtime;
 mod sequences;

@@ -88,7 +88,7 @@ mod oauth2_client;
 mod oidc;
 mod parity;
 mod placement;
-mod protected_resource;
+pub mod protected_resource;
 mod providers;
 mod proxy;
 mod races;

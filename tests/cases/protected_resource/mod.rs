@@ -23,6 +23,7 @@ mod settings;
 mod step_up;
 mod stores;
 mod unattended;
+mod users;
 
 const PATH: &str = "/.well-known/oauth-protected-resource/mcp";
 const ROOT: &str = "/.well-known/oauth-protected-resource";
