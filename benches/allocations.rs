@@ -222,10 +222,9 @@ fn construction(missed: &mut Missed) -> BenchResult {
     let idle = idle.bytes_current / USERS as i64;
     let used = idle + used.bytes_current / USERS as i64;
     println!(
-        "a user, the token's own and that of the store included: {idle} bytes held while idle, {used} in use"
+        "a user, the token's own and that of the store included, not the row: {idle} bytes held while idle, {used} in use"
     );
-    // The goal is 1 KB; the text of the token is in there twice.
-    missed.at_most("a user in use", 1400, used);
+    missed.at_most("a user in use", 1024, used);
 
     // The first client has loaded the roots above.
     let mut kept = None;

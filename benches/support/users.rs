@@ -1,4 +1,5 @@
-//! A client of many users, whose rows are made when they are loaded.
+//! A client of many users, whose rows are made when they are loaded: a row itself takes no memory, as
+//! with a store that keeps it elsewhere.
 
 use std::time::Duration;
 
@@ -7,11 +8,13 @@ use oauth_twin::{AsyncOAuth2Client, AsyncTokenStore, BoxError, Lease, StoredToke
 use super::{BenchResult, clients::long_token};
 
 /// Row of a user: what a store knows of it is its key.
-struct Row(String);
+struct Row(Box<str>);
 
 impl AsyncTokenStore for Row {
     async fn load(&self) -> Result<Option<StoredToken>, BoxError> {
-        let token = long_token().with_refresh_token(format!("tGzv3JOkF0XG5Qx2TlKW{}", self.0));
+        // Without spare capacity, as the parser of a row makes it.
+        let refresh_token = format!("tGzv3JOkF0XG5Qx2TlKW{}", self.0).into_boxed_str();
+        let token = long_token().with_refresh_token(String::from(refresh_token));
         Ok(Some(StoredToken::new(Some(token), 1)))
     }
 
@@ -28,7 +31,7 @@ impl AsyncTokenStore for Row {
 pub fn users(count: usize) -> BenchResult<AsyncOAuth2Client> {
     let client = AsyncOAuth2Client::builder("id")
         .token_endpoint("https://id.example/token")
-        .user_store(|user: &UserKey| Row(format!("tokens:{{{user}}}")))
+        .user_store(|user: &UserKey| Row(format!("tokens:{{{user}}}").into()))
         .max_idle_users(count);
     Ok(client.build()?)
 }

@@ -85,7 +85,7 @@ impl<W: Waiter> Slot<W> {
             }
             (Decision::Paced, _, _) => Action::Fail(state.paced(need, now)),
             (Decision::Expired, _, _) => {
-                let refusal = state.refusal.clone();
+                let refusal = state.refusal();
                 Action::Fail(refusal.unwrap_or_else(|| state.no_token()))
             }
             _ => Action::Fail(state.no_token()),
@@ -118,7 +118,7 @@ impl<W: Waiter> Slot<W> {
     ) -> Claim<W> {
         let mut claim = self.claim(state, need.clone(), now);
         claim.grant = caller.grant.clone();
-        claim.refusal = state.refusal.clone();
+        claim.refusal = state.refusal();
         claim
     }
 
@@ -142,7 +142,7 @@ impl<W: Waiter> Slot<W> {
         let state = self.read();
         claim.old = state.published.clone();
         claim.generation = state.generation;
-        claim.refusal = state.refusal.clone();
+        claim.refusal = state.refusal();
         state.is_current(claim) && state.forwarded.is_none()
     }
 
@@ -169,7 +169,7 @@ impl<W: Waiter> Slot<W> {
             true => {
                 if has_requested {
                     if error.needs_login() && claim.grant.is_none() {
-                        state.refusal = Some(error.clone());
+                        state.refusal = Some(Box::new(error.clone()));
                     }
                     state.pacing.fail(now.monotonic, error.clone());
                 }

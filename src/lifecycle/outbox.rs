@@ -14,8 +14,12 @@ pub(super) const SUPERSEDED: usize = 64;
 /// The updates of a slot.
 #[derive(Debug)]
 pub(super) struct Outbox<W> {
-    /// Undelivered; the last one is merged with the next.
-    updates: VecDeque<TokenUpdate>,
+    /// Undelivered, seldom any; the last one is merged with the next.
+    #[allow(
+        clippy::box_collection,
+        reason = "each slot has one, and even an empty one takes four words"
+    )]
+    updates: Option<Box<VecDeque<TokenUpdate>>>,
     /// Set while one is delivered, so that they are delivered one after the other.
     pub(super) delivering: Option<W>,
 }
@@ -23,7 +27,7 @@ pub(super) struct Outbox<W> {
 impl<W> Default for Outbox<W> {
     fn default() -> Self {
         Self {
-            updates: VecDeque::new(),
+            updates: None,
             delivering: None,
         }
     }
@@ -33,44 +37,56 @@ impl<W> Outbox<W> {
     /// Adds an update; returns the oldest of a superseded login if it is dropped for it.
     #[must_use]
     pub(super) fn add(&mut self, mut update: TokenUpdate) -> Option<TokenUpdate> {
+        let updates = self.updates.get_or_insert_default();
         let follows = |earlier: &TokenUpdate| !earlier.superseded;
         if !update.superseded
-            && self.updates.back().is_some_and(follows)
-            && let Some(earlier) = self.updates.pop_back()
+            && updates.back().is_some_and(follows)
+            && let Some(earlier) = updates.pop_back()
         {
             update = update.after(earlier);
         }
-        self.updates.push_back(update);
-        let superseded = self.updates.iter().filter(|update| update.superseded);
+        updates.push_back(update);
+        let superseded = updates.iter().filter(|update| update.superseded);
         if superseded.count() <= SUPERSEDED {
             return None;
         }
-        let oldest = self.updates.iter().position(|update| update.superseded)?;
-        self.updates.remove(oldest)
+        let oldest = updates.iter().position(|update| update.superseded)?;
+        updates.remove(oldest)
     }
 
     /// Marks all updates: another token has replaced theirs.
     pub(super) fn supersede(&mut self) {
-        for update in &mut self.updates {
+        for update in self
+            .updates
+            .iter_mut()
+            .flat_map(|updates| updates.iter_mut())
+        {
             update.superseded = true;
         }
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.updates.is_empty()
+        self.updates.is_none()
+    }
+
+    /// Takes the next update.
+    fn take(&mut self) -> Option<TokenUpdate> {
+        let update = self.updates.as_mut()?.pop_front();
+        self.updates.take_if(|updates| updates.is_empty());
+        update
     }
 
     /// Puts back an update that was not taken, merged with the next one.
     fn put_back(&mut self, update: TokenUpdate) {
-        let next = self.updates.pop_front();
+        let updates = self.updates.get_or_insert_default();
+        let next = updates.pop_front();
         match next {
             Some(next) if !next.superseded && !update.superseded => {
-                self.updates.push_front(next.after(update));
+                updates.push_front(next.after(update));
             }
             next => {
-                next.into_iter()
-                    .for_each(|next| self.updates.push_front(next));
-                self.updates.push_front(update);
+                next.into_iter().for_each(|next| updates.push_front(next));
+                updates.push_front(update);
             }
         }
     }
@@ -99,7 +115,7 @@ impl<W: Waiter> Slot<W> {
         if let Some(other) = &state.outbox.delivering {
             return Due::Busy(other.clone());
         }
-        match state.outbox.updates.pop_front() {
+        match state.outbox.take() {
             None => Due::Nothing,
             Some(update) => {
                 let progress = self.begin(&mut state, Task::Deliver, Some(update.clone()));
@@ -193,7 +209,12 @@ mod tests {
             assert_eq!(refresh.map_or("", |refresh| refresh.expose_secret()), old);
             format!("{old}{}{new}", if update.superseded { "!" } else { ">" })
         };
-        outbox.updates.iter().map(text).collect()
+        outbox
+            .updates
+            .iter()
+            .flat_map(|updates| updates.iter())
+            .map(text)
+            .collect()
     }
 
     #[test]
@@ -242,9 +263,9 @@ mod tests {
         assert!(outbox.add(update("c", "b", false)).is_none());
         let dropped = outbox.add(update("b", "x", true)).expect("one too many");
         assert_eq!(dropped.previous_access_token, Some("0".into()));
-        assert_eq!(outbox.updates.len(), SUPERSEDED + 1);
+        assert_eq!(texts(&outbox).len(), SUPERSEDED + 1);
         outbox.supersede();
-        assert!(outbox.updates.iter().all(|update| update.superseded));
+        assert!(texts(&outbox).iter().all(|text| text.contains('!')));
         assert!(!outbox.is_empty());
     }
 

@@ -85,8 +85,12 @@ pub(super) struct StoreState<W: Waiter> {
     version: Option<u64>,
     /// The origin of the slot's token, or of none, if it is not saved.
     unsaved: Option<Origin>,
-    /// Saves of unknown outcome: the store may still take them.
-    attempted: VecDeque<StoredToken>,
+    /// Saves of unknown outcome, seldom any: the store may still take them.
+    #[allow(
+        clippy::box_collection,
+        reason = "each slot has one, and even an empty one takes four words"
+    )]
+    attempted: Option<Box<VecDeque<StoredToken>>>,
     /// Set during a save, so that saves are done one after the other.
     pub(super) saving: Option<W>,
     /// The lease under which the unsaved token was renewed.
@@ -102,7 +106,7 @@ impl<W: Waiter> StoreState<W> {
             is_of_user,
             version: None,
             unsaved: None,
-            attempted: VecDeque::new(),
+            attempted: None,
             saving: None,
             lease: None,
             deferred: None,
@@ -116,6 +120,11 @@ impl<W: Waiter> StoreState<W> {
 
     pub(super) fn is_saved(&self) -> bool {
         self.unsaved.is_none()
+    }
+
+    fn has_attempted(&self, stored: &StoredToken) -> bool {
+        let attempted = self.attempted.as_ref();
+        attempted.is_some_and(|attempted| attempted.contains(stored))
     }
 
     /// Notes that the slot differs from the store.
@@ -192,7 +201,7 @@ impl<W: Waiter> State<W> {
         let is_outdated =
             newer.is_some_and(|newer| access_token == Some(newer.token.access_token()));
         // A save of our own that completed late is not that of another process.
-        let is_late = is_outdated || store.attempted.contains(&stored);
+        let is_late = is_outdated || store.has_attempted(&stored);
         // Another slot has used the refresh token: that of another user with the same login.
         let is_spent = newer.is_some() && is_own && store.unsaved.is_none();
         let adopt =
@@ -251,10 +260,11 @@ impl<W: Waiter> Slot<W> {
     /// Notes that the outcome of saving `next` is unknown.
     pub(crate) fn unanswered(&self, next: StoredToken) {
         if let Some(store) = &mut self.write().store
-            && !store.attempted.contains(&next)
+            && !store.has_attempted(&next)
         {
-            store.attempted.truncate(ATTEMPTS - 1);
-            store.attempted.push_front(next);
+            let attempted = store.attempted.get_or_insert_default();
+            attempted.truncate(ATTEMPTS - 1);
+            attempted.push_front(next);
         }
     }
 
@@ -263,7 +273,7 @@ impl<W: Waiter> Slot<W> {
         let mut state = self.write();
         let published = state.published.as_ref().map(Arc::as_ptr);
         let store = state.store.as_mut()?;
-        store.attempted.clear();
+        store.attempted = None;
         if store.version == Some(next.replaces()) {
             store.version = Some(next.version);
         }

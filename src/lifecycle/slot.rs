@@ -95,11 +95,11 @@ pub(super) struct State<W: Waiter> {
     pub(super) flights: u64,
     pub(super) pacing: Pacing,
     /// The refusal after which the refresh token must not be sent again.
-    pub(super) refusal: Option<Error>,
+    pub(super) refusal: Option<Box<Error>>,
     pub(super) outbox: Outbox<W>,
     pub(super) store: Option<Box<StoreState<W>>>,
     /// The key by which the table leads here.
-    pub(super) key: Option<Box<Key>>,
+    pub(super) key: Option<Key>,
     /// The handles that point here.
     pub(super) handles: u32,
     /// The last handle was pointed to another slot: the token is not in use.
@@ -124,7 +124,7 @@ impl<W: Waiter> Slot<W> {
             refusal: None,
             outbox: Outbox::default(),
             store,
-            key: key.map(Box::new),
+            key,
             handles: 1,
             superseded: false,
             forwarded: None,
@@ -250,6 +250,10 @@ impl<W: Waiter> State<W> {
     pub(super) fn fresh(&self, now: Duration) -> Option<&Arc<Published>> {
         let published = self.published.as_ref()?;
         (published.is_fresh(now) && self.forwarded.is_none()).then_some(published)
+    }
+
+    pub(super) fn refusal(&self) -> Option<Error> {
+        self.refusal.as_deref().cloned()
     }
 
     fn is_settled(&self) -> bool {

@@ -25,6 +25,9 @@ use crate::{oauth2::token::Token, secret::Secret};
 /// loaded their row before the renewal are done by then.
 const SPENT: Duration = Duration::from_secs(60);
 
+/// Seconds of the life of a token up to which a fraction of one counts.
+const SHORT: u64 = 60;
+
 /// Limit of used refresh tokens that are followed from one row.
 const LONGEST_TRAIL: usize = 64;
 
@@ -39,7 +42,7 @@ pub(super) struct Table<W: Waiter> {
 enum Entry<W: Waiter> {
     /// The refresh token is in use, as long as the slot exists.
     Live(Weak<Slot<W>>),
-    /// The same, received in the lifetime of the client.
+    /// The same of a short token, received in the lifetime of the client.
     Received(Box<(Weak<Slot<W>>, Received)>),
     /// It was used; until that time it leads to its successor.
     Spent(Box<(Arc<Published>, Duration)>),
@@ -56,12 +59,17 @@ pub(super) struct Received {
 }
 
 impl Received {
-    fn new(published: &Published, now: Now) -> Self {
-        Self {
-            access_token: published.token.access_token().digest(),
+    /// None for a token for which whole seconds are enough.
+    fn of(published: &Published, now: Now) -> Option<Self> {
+        let token = &published.token;
+        let lifetime = token
+            .expires_at_unix()?
+            .saturating_sub(token.issued_at_unix()?);
+        (lifetime <= SHORT).then(|| Self {
+            access_token: token.access_token().digest(),
             lifetime: published.lifetime,
             until: now.monotonic.saturating_add(SPENT),
-        }
+        })
     }
 
     fn is(&self, token: &Token) -> bool {
@@ -140,8 +148,8 @@ impl<W: Waiter> Table<W> {
                 merge(slot, state, other, new);
             }
             None => {
-                state.key = Some(Box::new(next));
-                self.add(next, slot, Some(Received::new(new, now)), now);
+                state.key = Some(next);
+                self.add(next, slot, Received::of(new, now), now);
             }
         }
     }

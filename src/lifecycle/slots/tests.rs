@@ -357,8 +357,9 @@ fn the_memory_of_a_slot_goes_with_its_last_handle() {
     assert!(Arc::ptr_eq(&found, &held_by_another));
     drop(held_by_another);
     slots.forget_handle(found);
-    // The spent refresh token still leads to the token, without the slot.
-    assert_eq!(slots.lock().len(), 2);
+    // The spent refresh token still leads to the token, without the slot. The new one is forgotten, as
+    // a row has the lifetime of a long token, but for a fraction of a second.
+    assert_eq!(slots.lock().len(), 1);
     let child = slots.find(token("a", "r", 0), at(11));
     assert_eq!(held(&child).as_deref(), Some("b"));
 }

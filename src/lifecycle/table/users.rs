@@ -61,10 +61,32 @@ pub(super) struct Users<W: Waiter> {
 #[derive(Debug)]
 struct User<W: Waiter> {
     slot: Arc<Slot<W>>,
-    /// The last use, by monotonic time.
-    used: Duration,
-    /// Whether it was used since it was looked at last.
-    is_recent: bool,
+    last: LastUse,
+}
+
+/// The last use of a slot: milliseconds of monotonic time, and in the last bit whether it was since
+/// the slot was looked at last. There are many of them.
+#[derive(Clone, Copy, Debug)]
+struct LastUse(u64);
+
+impl LastUse {
+    fn at(now: Now) -> Self {
+        let seconds = now.monotonic.as_secs().saturating_mul(1000);
+        Self(seconds.saturating_add(now.monotonic.subsec_millis().into()) << 1 | 1)
+    }
+
+    /// Whether it was so long ago that the slot may leave.
+    fn is_idle(self, limits: &UserLimits, now: Now) -> bool {
+        let used = Duration::from_millis(self.0 >> 1);
+        now.monotonic.saturating_sub(used) >= limits.idle
+    }
+
+    /// Whether it was since the last call of this.
+    fn take_recent(&mut self) -> bool {
+        let is_recent = self.0 & 1 == 1;
+        self.0 &= !1;
+        is_recent
+    }
 }
 
 /// Slots that leave the table, to be dropped when it is not locked: a store is the user's own code.
@@ -90,7 +112,7 @@ impl<W: Waiter> Table<W> {
     ) -> (Option<Arc<Slot<W>>>, Leaving<W>) {
         let mut leaving = Vec::new();
         let slot = self.users.entries.get_mut(&user.0).and_then(|entry| {
-            let is_idle = now.monotonic.saturating_sub(entry.used) >= limits.idle;
+            let is_idle = entry.last.is_idle(limits, now);
             if is_idle && entry.is_unused() {
                 return None;
             }
@@ -115,7 +137,7 @@ impl<W: Waiter> Table<W> {
     ) -> (Arc<Slot<W>>, Leaving<W>) {
         let mut leaving = Vec::new();
         if let Some(entry) = self.users.entries.get_mut(&user.0) {
-            let is_idle = now.monotonic.saturating_sub(entry.used) >= limits.idle;
+            let is_idle = entry.last.is_idle(limits, now);
             entry.touch(now);
             if is_idle && entry.is_unused() {
                 leaving.push(std::mem::replace(&mut entry.slot, slot));
@@ -129,8 +151,7 @@ impl<W: Waiter> Table<W> {
         }
         let entry = User {
             slot: slot.clone(),
-            used: now.monotonic,
-            is_recent: true,
+            last: LastUse::at(now),
         };
         self.users.entries.insert(user.0, entry, |_| false);
         self.users.queue.push_back(user.0);
@@ -160,8 +181,8 @@ impl<W: Waiter> Table<W> {
             let Some(entry) = self.users.entries.get_mut(&key) else {
                 continue;
             };
-            let is_idle = now.monotonic.saturating_sub(entry.used) >= limits.idle;
-            let is_recent = std::mem::take(&mut entry.is_recent);
+            let is_idle = entry.last.is_idle(limits, now);
+            let is_recent = entry.last.take_recent();
             let has_to_leave = is_idle || (is_over && (!is_recent || step >= MORE_STEPS));
             if has_to_leave && entry.is_unused() {
                 leaving.extend(self.users.entries.remove(&key).map(|entry| entry.slot));
@@ -189,8 +210,7 @@ impl<W: Waiter> Table<W> {
 
 impl<W: Waiter> User<W> {
     fn touch(&mut self, now: Now) {
-        self.used = now.monotonic;
-        self.is_recent = true;
+        self.last = LastUse::at(now);
     }
 
     /// The slot, which may have been merged with another.
