@@ -12,6 +12,7 @@ use std::{
 use super::{super::maybe_async, RedisConnections, TokenStore, redis_server::SharedServer};
 use crate::{
     error::{BoxError, Error, Result},
+    oauth2::client::RegisteredClient,
     random, tls,
     token_store::{
         Lease, StoredToken,
@@ -105,6 +106,9 @@ paired! {
     /// after the server has answered and before Redis has stored the token leaves a used refresh token
     /// behind: no client can prevent that where refresh tokens are good for one use.
     ///
+    /// A client that registers itself has its registrations under a key beside that of the token, by
+    /// issuer, so that it registers once, whatever process it is in.
+    ///
     /// # Security
     ///
     /// Who can read Redis reads the tokens, unless they are [`sealed`](Self::sealed). The connection is
@@ -140,7 +144,7 @@ impl RedisTokenStore {
         }
     }
 
-    /// Encrypts the token. Defaults to plain text.
+    /// Encrypts the token, and registrations. Defaults to plain text.
     ///
     /// A token that is stored in plain text is refused then: its user has to log in again.
     pub fn sealed(self, keys: SealingKeys) -> Self {
@@ -228,6 +232,22 @@ impl TokenStore for RedisTokenStore {
                 Ok(None)
             }
         }
+    }
+
+    async fn load_registration(&self, issuer: &str) -> Result<Option<RegisteredClient>, BoxError> {
+        let commands = self.commands()?;
+        let load = commands.load_registration(issuer);
+        commands.loaded_registration(issuer, self.server.query(&load).await?)
+    }
+
+    async fn save_registration(
+        &self,
+        issuer: &str,
+        registration: Option<&RegisteredClient>,
+    ) -> Result<(), BoxError> {
+        let save = self.commands()?.save_registration(issuer, registration)?;
+        self.server.query(&save).await?;
+        Ok(())
     }
 
     async fn release(&self, lease: Lease) -> Result<(), BoxError> {

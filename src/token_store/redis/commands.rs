@@ -122,7 +122,7 @@ impl Commands {
         Ok(done == 1)
     }
 
-    fn expiry(&self) -> u64 {
+    pub(super) fn expiry(&self) -> u64 {
         self.expire_after.map_or(0, milliseconds)
     }
 
@@ -131,7 +131,7 @@ impl Commands {
     }
 }
 
-fn script(text: &str, keys: &[&str]) -> Cmd {
+pub(super) fn script(text: &str, keys: &[&str]) -> Cmd {
     // EVAL and not EVALSHA: nothing depends on what a server that was restarted still knows.
     let mut command = redis::cmd("EVAL");
     command.arg(text).arg(keys.len()).arg(keys);
@@ -146,7 +146,7 @@ fn milliseconds(time: Duration) -> u64 {
 }
 
 /// An answer of that form. The crate's own error would quote it.
-fn read<T: redis::FromRedisValue>(answer: Value) -> Option<T> {
+pub(super) fn read<T: redis::FromRedisValue>(answer: Value) -> Option<T> {
     T::from_redis_value(answer).ok()
 }
 
@@ -159,7 +159,7 @@ pub(crate) fn explained(error: &RedisError) -> String {
         Some("READONLY") => "; connect to the primary",
         Some("NOAUTH" | "WRONGPASS") => WRONG_CREDENTIALS,
         Some("NOPERM") => {
-            "; the user needs EVAL, GET, SET, DEL, HMGET, HSET, PEXPIRE, PERSIST and TIME"
+            "; the user needs EVAL, GET, SET, DEL, HMGET, HSET, HDEL, PEXPIRE, PERSIST and TIME"
         }
         _ if error.kind() == ErrorKind::AuthenticationFailed => WRONG_CREDENTIALS,
         _ => "",

@@ -9,18 +9,20 @@ pub(crate) struct RedisKeys {
     pub(crate) row: String,
     /// A string that names the owner of the lease.
     pub(crate) lease: String,
+    /// A hash with the registrations of the client.
+    pub(crate) clients: String,
 }
 
 impl RedisKeys {
-    /// Puts the lease of `row` into the same hash slot.
+    /// Puts the lease of `row`, and the registrations, into the same hash slot.
     pub(crate) fn new(row: String) -> Result<Self, BoxError> {
-        let lease = if row.is_empty() {
+        let tagged = if row.is_empty() {
             return Err("the key of the token in Redis is empty".into());
         } else if hash_tag(&row).is_some() {
-            format!("{row}:lease")
+            row.clone()
         } else if !row.contains('}') {
             // The row's slot is that of its whole key, which is the tag here.
-            format!("{{{row}}}:lease")
+            format!("{{{row}}}")
         } else {
             return Err(format!(
                 "the key {row} has braces but no hash tag; write {{user}}, and encode the user's \
@@ -28,7 +30,11 @@ impl RedisKeys {
             )
             .into());
         };
-        Ok(Self { row, lease })
+        Ok(Self {
+            lease: format!("{tagged}:lease"),
+            clients: format!("{tagged}:clients"),
+            row,
+        })
     }
 }
 
@@ -52,7 +58,7 @@ mod tests {
     }
 
     #[test]
-    fn row_and_lease_have_one_slot_and_two_names() {
+    fn all_keys_have_one_slot_and_a_name_each() {
         for row in [
             "tokens:{alice}",
             "{alice}",
@@ -66,11 +72,14 @@ mod tests {
         ] {
             let keys = RedisKeys::new(row.to_owned()).expect("keys");
             assert_eq!(keys.row, row);
-            assert_ne!(keys.row, keys.lease);
             assert_eq!(hashed(&keys.row), hashed(&keys.lease), "{row}");
+            assert_eq!(hashed(&keys.row), hashed(&keys.clients), "{row}");
+            let names = HashSet::from([keys.row, keys.lease, keys.clients]);
+            assert_eq!(names.len(), 3);
         }
         let keys = RedisKeys::new("tokens:{alice}".to_owned()).expect("keys");
         assert_eq!(keys.lease, "tokens:{alice}:lease");
+        assert_eq!(keys.clients, "tokens:{alice}:clients");
     }
 
     #[test]
@@ -103,10 +112,10 @@ mod tests {
             let keys = RedisKeys::new(row.clone()).expect("keys");
             assert_eq!(hash_tag(&row), Some(&*percent_encode(user)));
             assert_eq!(hashed(&keys.lease), hashed(&row));
-            [keys.row, keys.lease]
+            [keys.row, keys.lease, keys.clients]
         });
         let different: HashSet<_> = keys.into_iter().flatten().collect();
-        assert_eq!(different.len(), 2 * users.len());
+        assert_eq!(different.len(), 3 * users.len());
         let nobody = format!("tokens:{{{}}}", percent_encode(""));
         assert!(RedisKeys::new(nobody).is_err());
     }

@@ -15,11 +15,17 @@ pub(super) fn content(
         return Ok(Zeroizing::default());
     };
     let json = Zeroizing::new(serde_json::to_vec(token)?);
+    sealed(json, &place(key, next.version), sealing)
+}
+
+/// What is stored of `json`: sealed for its place, if there are keys.
+pub(super) fn sealed(
+    json: Zeroizing<Vec<u8>>,
+    place: &str,
+    sealing: Option<&SealingKeys>,
+) -> Result<Zeroizing<Vec<u8>>, BoxError> {
     match sealing {
-        Some(keys) => {
-            let sealed = keys.seal(&json, &place(key, next.version))?;
-            Ok(Zeroizing::new(sealed.into_bytes()))
-        }
+        Some(keys) => Ok(Zeroizing::new(keys.seal(&json, place)?.into_bytes())),
         None => Ok(json),
     }
 }
@@ -34,18 +40,21 @@ pub(super) fn token(
     if content.is_empty() {
         return Ok(None);
     }
-    let opened;
-    let json = match sealing {
-        Some(keys) => {
-            opened = keys.open(content, &place(key, version))?;
-            &opened[..]
-        }
-        None if is_sealed(content) => {
-            return Err("is sealed; give its store the sealing keys".into());
-        }
-        None => content,
-    };
-    serde_json::from_slice(json).map_err(|_| "is no token".into())
+    let json = opened(content, &place(key, version), sealing)?;
+    serde_json::from_slice(&json).map_err(|_| "is no token".into())
+}
+
+/// The JSON that is stored for this place.
+pub(super) fn opened(
+    content: &[u8],
+    place: &str,
+    sealing: Option<&SealingKeys>,
+) -> Result<Zeroizing<Vec<u8>>, BoxError> {
+    match sealing {
+        Some(keys) => keys.open(content, place),
+        None if is_sealed(content) => Err("is sealed; give its store the sealing keys".into()),
+        None => Ok(Zeroizing::new(content.to_vec())),
+    }
 }
 
 /// What a sealed token is bound to.

@@ -18,6 +18,7 @@ use crate::{
 
 mod clients;
 mod failures;
+mod registrations;
 mod rows;
 
 const ROW: &str = "tokens:{alice}";
