@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::{
     asynchronous::token_store::{AsyncTokenStore, on_thread},
     error::BoxError,
+    oauth2::client::RegisteredClient,
     token_store::{KeyringTokenStore, Lease, StoredToken},
     trace,
 };
@@ -25,6 +26,23 @@ impl AsyncTokenStore for KeyringTokenStore {
         let store = self.clone();
         report(self, on_thread(move || store.try_lease()).await)
     }
+
+    async fn load_registration(&self, issuer: &str) -> Result<Option<RegisteredClient>, BoxError> {
+        let (store, issuer) = (self.clone(), issuer.to_owned());
+        let read = on_thread(move || store.read_registration(&issuer)).await;
+        report(self, read)
+    }
+
+    async fn save_registration(
+        &self,
+        issuer: &str,
+        registration: Option<&RegisteredClient>,
+    ) -> Result<(), BoxError> {
+        let (store, issuer) = (self.clone(), issuer.to_owned());
+        let registration = registration.cloned();
+        let replace = move || store.replace_registration(&issuer, registration.as_ref());
+        report(self, on_thread(replace).await)
+    }
 }
 
 fn report<T>(store: &KeyringTokenStore, result: T) -> T {
@@ -36,11 +54,12 @@ fn report<T>(store: &KeyringTokenStore, result: T) -> T {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
+    use super::*;
     use crate::{
-        asynchronous::client::AsyncOAuth2Client, error::ErrorKind, oauth2::token::Token,
-        token_store::keyring::testing::Memory,
+        asynchronous::client::AsyncOAuth2Client,
+        error::ErrorKind,
+        oauth2::token::Token,
+        token_store::keyring::testing::{Memory, registered},
     };
 
     #[tokio::test]
@@ -75,5 +94,18 @@ mod tests {
         keyring.keep_at_most(usize::MAX);
         client.close().await.expect("stored");
         assert_eq!(stored(), Some(token));
+    }
+
+    #[tokio::test]
+    async fn a_registration_is_kept() {
+        let keyring = Memory::new();
+        let client = registered("https://id.example", "c");
+        let store = keyring.store("alice");
+        let saved = store
+            .save_registration(client.issuer(), Some(&client))
+            .await;
+        saved.expect("kept");
+        let loaded = store.load_registration(client.issuer()).await;
+        assert_eq!(loaded.expect("readable"), Some(client));
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::{
     blocking::token_store::TokenStore,
     error::BoxError,
+    oauth2::client::RegisteredClient,
     token_store::{KeyringTokenStore, Lease, StoredToken},
     trace,
 };
@@ -21,6 +22,18 @@ impl TokenStore for KeyringTokenStore {
     fn lease(&self, _time: Duration) -> Result<Option<Lease>, BoxError> {
         report(self, self.try_lease())
     }
+
+    fn load_registration(&self, issuer: &str) -> Result<Option<RegisteredClient>, BoxError> {
+        report(self, self.read_registration(issuer))
+    }
+
+    fn save_registration(
+        &self,
+        issuer: &str,
+        registration: Option<&RegisteredClient>,
+    ) -> Result<(), BoxError> {
+        report(self, self.replace_registration(issuer, registration))
+    }
 }
 
 fn report<T>(store: &KeyringTokenStore, result: T) -> T {
@@ -32,9 +45,12 @@ fn report<T>(store: &KeyringTokenStore, result: T) -> T {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
     use crate::{
-        blocking::client::OAuth2Client, error::ErrorKind, oauth2::token::Token,
-        token_store::keyring::testing::Memory,
+        blocking::client::OAuth2Client,
+        error::ErrorKind,
+        oauth2::token::Token,
+        token_store::keyring::testing::{Memory, registered},
     };
 
     #[test]
@@ -63,5 +79,16 @@ mod tests {
         client.close().expect("stored");
         let stored = keyring.store("alice").read().expect("a token");
         assert_eq!(stored.and_then(|stored| stored.token), Some(token));
+    }
+
+    #[test]
+    fn a_registration_is_kept() {
+        let keyring = Memory::new();
+        let client = registered("https://id.example", "c");
+        let store = keyring.store("alice");
+        let saved = store.save_registration(client.issuer(), Some(&client));
+        saved.expect("kept");
+        let loaded = store.load_registration(client.issuer());
+        assert_eq!(loaded.expect("readable"), Some(client));
     }
 }

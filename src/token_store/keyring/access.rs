@@ -12,6 +12,8 @@ use crate::random;
 pub(super) struct Access<'a> {
     worker: &'a Worker,
     names: &'a Names,
+    /// What the suffixes of all entries begin with.
+    base: String,
     timeout: Duration,
     deadline: Instant,
 }
@@ -23,9 +25,19 @@ impl<'a> Access<'a> {
         Self {
             worker,
             names,
+            base: String::new(),
             timeout,
             deadline: Instant::now() + bounded,
         }
+    }
+
+    /// Moves to the entries whose suffixes begin with this one.
+    pub(super) fn below(self, base: String) -> Self {
+        Self { base, ..self }
+    }
+
+    fn entry(&self, suffix: &str) -> (String, String) {
+        self.names.entry(&format!("{}{suffix}", self.base))
     }
 
     pub(super) fn limit(&self) -> Result<Option<usize>, KeyringFailure> {
@@ -37,7 +49,7 @@ impl<'a> Access<'a> {
 
     /// Reads the entry with this suffix.
     pub(super) fn read(&self, suffix: &str) -> Result<Option<Zeroizing<String>>, KeyringFailure> {
-        let (service, entry) = self.names.entry(suffix);
+        let (service, entry) = self.entry(suffix);
         let read = self
             .worker
             .call(self.deadline, move |keyring| keyring.read(&service, &entry));
@@ -47,7 +59,7 @@ impl<'a> Access<'a> {
     /// Writes the entry with this suffix, reads it and compares. A keyring may say that it has
     /// stored what it has dropped or cut off.
     pub(super) fn write(&self, suffix: &str, value: &str) -> Result<(), KeyringFailure> {
-        let (service, entry) = self.names.entry(suffix);
+        let (service, entry) = self.entry(suffix);
         let text = Zeroizing::new(value.to_owned());
         let written = self.worker.call(self.deadline, move |keyring| {
             keyring.write(&service, &entry, &text)
@@ -67,7 +79,7 @@ impl<'a> Access<'a> {
 
     /// Removes the entry with this suffix, and returns whether there was one.
     pub(super) fn remove(&self, suffix: &str) -> Result<bool, KeyringFailure> {
-        let (service, entry) = self.names.entry(suffix);
+        let (service, entry) = self.entry(suffix);
         let removed = self.worker.call(self.deadline, move |keyring| {
             keyring.remove(&service, &entry)
         });

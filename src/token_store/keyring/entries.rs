@@ -5,14 +5,15 @@
 //! last, names the set of parts, their number and the SHA-256 of the whole. There are two sets, so
 //! that the parts of the present header stay as they are until the next header is written; what a
 //! process that was killed has left of the other set is overwritten or removed by the next write.
+//! Registrations of the client are stored in the same way, under a name for each issuer.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use ring::digest::{SHA256, digest};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use zeroize::Zeroizing;
 
 use super::{access::Access, keyring_failure::KeyringFailure};
-use crate::{oauth2::token::Token, token_store::StoredToken};
+use crate::token_store::StoredToken;
 
 /// HeaderFormat that this version writes, and the latest that it reads.
 const FORMAT: u64 = 1;
@@ -27,11 +28,16 @@ const HEADER: &str = "";
 
 /// Content of a header.
 #[derive(Deserialize, Serialize)]
-struct EntryHeader {
+struct EntryHeader<T> {
     format: u64,
     version: u64,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    token: Option<Token>,
+    /// A token, or a registration.
+    #[serde(
+        default = "Option::default",
+        rename = "token",
+        skip_serializing_if = "Option::is_none"
+    )]
+    content: Option<T>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     parts: Option<Parts>,
 }
@@ -69,8 +75,36 @@ impl Set {
     }
 }
 
-/// Reads what is stored.
+/// Reads the token.
 pub(super) fn read(access: &Access<'_>) -> Result<Option<StoredToken>, KeyringFailure> {
+    let stored = read_content(access)?;
+    Ok(stored.map(|(token, version)| StoredToken::new(token, version)))
+}
+
+/// Stores `next` if the stored version is the one that it replaces, and returns whether it did. Only
+/// one process at a time may do so.
+pub(super) fn replace(access: &Access<'_>, next: &StoredToken) -> Result<bool, KeyringFailure> {
+    replace_content(access, next.token.as_ref(), next.version, next.replaces())
+}
+
+/// The version that is stored; 0 if nothing is.
+pub(super) fn version<T: DeserializeOwned>(access: &Access<'_>) -> Result<u64, KeyringFailure> {
+    let text = access.read(HEADER)?;
+    let present = text.as_deref().map(|text| parse::<T>(text)).transpose()?;
+    Ok(present.map_or(0, |header| header.version))
+}
+
+/// Removes what is stored.
+pub(super) fn remove(access: &Access<'_>) -> Result<(), KeyringFailure> {
+    access.remove(HEADER)?;
+    remove_unused(access, None);
+    Ok(())
+}
+
+/// Reads what is stored, with its version.
+pub(super) fn read_content<T: DeserializeOwned>(
+    access: &Access<'_>,
+) -> Result<Option<(Option<T>, u64)>, KeyringFailure> {
     let mut text = access.read(HEADER)?;
     for _ in 0..MAX_READS {
         let Some(content) = text else {
@@ -78,10 +112,10 @@ pub(super) fn read(access: &Access<'_>) -> Result<Option<StoredToken>, KeyringFa
         };
         let header = parse(&content)?;
         let Some(parts) = header.parts else {
-            return Ok(Some(StoredToken::new(header.token, header.version)));
+            return Ok(Some((header.content, header.version)));
         };
-        if let Some(token) = join(access, &parts)? {
-            return Ok(Some(StoredToken::new(Some(token), header.version)));
+        if let Some(content) = join(access, &parts)? {
+            return Ok(Some((Some(content), header.version)));
         }
         // Another process may have replaced the parts meanwhile.
         text = access.read(HEADER)?;
@@ -94,29 +128,35 @@ pub(super) fn read(access: &Access<'_>) -> Result<Option<StoredToken>, KeyringFa
     Err(KeyringFailure::Other("is written to all the time".into()))
 }
 
-/// Stores `next` if the stored version is the one that it replaces, and returns whether it did. Only
-/// one process at a time may do so.
-pub(super) fn replace(access: &Access<'_>, next: &StoredToken) -> Result<bool, KeyringFailure> {
+/// Stores `next` if the stored version is `replaced`, and returns whether it did.
+pub(super) fn replace_content<T: Clone + PartialEq + Serialize + DeserializeOwned>(
+    access: &Access<'_>,
+    next: Option<&T>,
+    version: u64,
+    replaced: u64,
+) -> Result<bool, KeyringFailure> {
     let text = access.read(HEADER)?;
-    let present = text.as_deref().map(|text| parse(text)).transpose()?;
-    let version = present.as_ref().map_or(0, |header| header.version);
-    if version != next.replaces() {
+    let present = text.as_deref().map(|text| parse::<T>(text)).transpose()?;
+    let stored = present.as_ref().map_or(0, |header| header.version);
+    if stored != replaced {
         // A write whose result was not awaited any longer may have succeeded.
-        return Ok(version == next.version && read(access)?.as_ref() == Some(next));
+        let is_next =
+            |(content, stored): (Option<T>, u64)| content.as_ref() == next && stored == version;
+        return Ok(stored == version && read_content(access)?.is_some_and(is_next));
     }
     let limit = access.limit()?;
     let mut header = EntryHeader {
         format: FORMAT,
-        version: next.version,
-        token: next.token.clone(),
+        version,
+        content: next.cloned(),
         parts: None,
     };
     let mut content = serialize(&header)?;
     if limit.is_some_and(|limit| units(&content) > limit) {
         let used = present.and_then(|header| header.parts);
         let set = used.map_or(Set::A, |parts| parts.set.other());
-        let token = serialize(&header.token.take())?;
-        header.parts = Some(split(access, set, &token, limit)?);
+        let whole = serialize(&header.content.take())?;
+        header.parts = Some(split(access, set, &whole, limit)?);
         content = serialize(&header)?;
     }
     if let Err(failure) = access.write(HEADER, &content) {
@@ -160,7 +200,10 @@ fn split(
 }
 
 /// Reads the parts of a token; none if they are not those that the header refers to.
-fn join(access: &Access<'_>, parts: &Parts) -> Result<Option<Token>, KeyringFailure> {
+fn join<T: DeserializeOwned>(
+    access: &Access<'_>,
+    parts: &Parts,
+) -> Result<Option<T>, KeyringFailure> {
     let mut read = Vec::new();
     for number in 0..parts.count.min(MAX_PARTS) {
         match access.read(&parts.set.part(number))? {
@@ -196,7 +239,7 @@ fn remove_unused(access: &Access<'_>, used: Option<&Parts>) {
 }
 
 /// Parses a header. Errors do not quote it.
-fn parse(text: &str) -> Result<EntryHeader, KeyringFailure> {
+fn parse<T: DeserializeOwned>(text: &str) -> Result<EntryHeader<T>, KeyringFailure> {
     /// What every version writes.
     #[derive(Deserialize)]
     struct HeaderFormat {
@@ -245,6 +288,6 @@ fn prefix(text: &str, limit: usize) -> usize {
     text.len()
 }
 
-fn hash(text: &str) -> String {
+pub(super) fn hash(text: &str) -> String {
     URL_SAFE_NO_PAD.encode(digest(&SHA256, text.as_bytes()))
 }

@@ -11,10 +11,12 @@ use std::{
 };
 
 use super::{
-    access::Access, entries, keyring_failure::KeyringFailure, names::Names, worker::Worker,
+    access::Access, entries, keyring_failure::KeyringFailure, names::Names, registrations,
+    worker::Worker,
 };
 use crate::{
     error::BoxError,
+    oauth2::client::RegisteredClient,
     token_store::{
         FileTokenStore, Lease, StoredToken,
         file_token_store::{app, lock_files},
@@ -210,6 +212,41 @@ impl KeyringTokenStore {
         };
         access.probe().map_err(|failure| self.error(failure))?;
         Ok(Some(Lease::new(lease)))
+    }
+
+    /// Returns the registration of the client at `issuer`; none if there is none.
+    ///
+    /// # Errors
+    ///
+    /// If the keyring cannot be used or does not answer in time, or if the entry does not contain a
+    /// registration.
+    pub fn read_registration(&self, issuer: &str) -> Result<Option<RegisteredClient>, BoxError> {
+        match self.place()? {
+            Place::Keyring(access) => {
+                registrations::read(access, issuer).map_err(|failure| self.error(failure))
+            }
+            Place::File(file) => file.read_registration(issuer),
+        }
+    }
+
+    /// Replaces the registration of the client at `issuer`, or removes it.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`replace`](Self::replace).
+    pub fn replace_registration(
+        &self,
+        issuer: &str,
+        registration: Option<&RegisteredClient>,
+    ) -> Result<(), BoxError> {
+        match self.place()? {
+            Place::Keyring(access) => {
+                let _lock = self.lock(".lock", lock_files::lock)?;
+                registrations::replace(access, issuer, registration)
+                    .map_err(|failure| self.error(failure))
+            }
+            Place::File(file) => file.replace_registration(issuer, registration),
+        }
     }
 
     /// Why the file is used, once.

@@ -21,6 +21,7 @@ mod names;
     path = "platform/none.rs"
 )]
 mod platform;
+mod registrations;
 mod worker;
 
 #[cfg(test)]

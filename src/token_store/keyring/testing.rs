@@ -17,6 +17,15 @@ use super::{
     keyring_failure::KeyringFailure,
     worker::{Keyring, Worker},
 };
+use crate::oauth2::client::RegisteredClient;
+
+/// A client that is registered at this issuer.
+pub(crate) fn registered(issuer: &str, id: &str) -> RegisteredClient {
+    let json = serde_json::json!({
+        "issuer": issuer, "client_id": id, "client_secret": "hunter2",
+    });
+    serde_json::from_value(json).expect("a client")
+}
 
 /// What is wrong with a keyring.
 #[derive(Clone, Default)]
