@@ -88,13 +88,18 @@ pub(crate) fn encoded_prefix(header: &str, claims: &impl Serialize) -> String {
 
 /// The signed token of an encoded prefix and the rest of its payload, in a single allocation.
 pub(crate) fn signed(prefix: &str, payload: &[u8], key: &SigningKey) -> Result<Secret> {
+    signed_bytes(prefix, payload, key).map(|token| Secret::new(text(token)))
+}
+
+/// The same for a token that is not kept secret.
+pub(crate) fn signed_bytes(prefix: &str, payload: &[u8], key: &SigningKey) -> Result<Vec<u8>> {
     let spare = 1 + encoded_len(key.signature_len());
     let mut token = input(prefix, payload, spare);
     let end = token.len();
     token.resize(end + spare, b'.');
     let (message, spare) = token.split_at_mut(end);
     key.sign_with(message, |signature| encode(signature, &mut spare[1..]))?;
-    Ok(Secret::new(text(token)))
+    Ok(token)
 }
 
 /// The prefix and the encoded payload, with capacity for `spare` more bytes.

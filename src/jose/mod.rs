@@ -67,7 +67,7 @@ pub use {
 
 pub(crate) use {
     claims::numeric_date,
-    jws::{encoded_prefix, signed},
+    jws::{encoded_prefix, signed, signed_bytes},
     private_key::{
         generated::{generate, to_pem},
         is_key_pair,

@@ -64,7 +64,7 @@ impl Live {
     fn proof<'a>(
         &self,
         request: &'a http::Request,
-        bound: &BoundToken,
+        bound: &'a BoundToken,
         nonce: Option<&'a Nonce>,
     ) -> DpopProof<'a> {
         let proof = DpopProof::new(request.method(), request.url());

@@ -6,13 +6,14 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method};
 use ring::digest::{SHA256, digest};
+use serde_json::json;
 use url::{Position, Url};
 
 use super::key::DpopKey;
 use crate::{
     clock::{Clock, ClockOffset},
     error::{Error, Result},
-    jose::{SigningInput, signed},
+    jose::{SigningInput, encoded_prefix, signed_bytes},
     random,
     secret::Secret,
 };
@@ -42,6 +43,8 @@ pub struct DpopProof<'a> {
     method: &'a Method,
     url: &'a Url,
     access_token: Option<AccessTokenHash>,
+    /// The encoded header and hash of the access token, if they are known.
+    prefix: Option<&'a str>,
     nonce: Option<&'a str>,
     clock: Clock,
     clock_offset: ClockOffset,
@@ -54,6 +57,7 @@ impl<'a> DpopProof<'a> {
             method,
             url,
             access_token: None,
+            prefix: None,
             nonce: None,
             clock: Clock::system(),
             clock_offset: ClockOffset::default(),
@@ -70,9 +74,9 @@ impl<'a> DpopProof<'a> {
         self
     }
 
-    /// The same by the hash of the access token.
-    pub(crate) fn of_token(mut self, hash: AccessTokenHash) -> Self {
-        self.access_token = Some(hash);
+    /// The same by the header and the hash, encoded by [`bound_prefix`] once for all proofs.
+    pub(crate) fn with_prefix(mut self, prefix: &'a str) -> Self {
+        self.prefix = Some(prefix);
         self
     }
 
@@ -111,7 +115,8 @@ impl<'a> DpopProof<'a> {
                  dpop_signer of a client",
             ));
         };
-        header(&signed(key.prefix(), &self.claims()?, local)?)
+        let prefix = self.prefix.unwrap_or_else(|| key.prefix());
+        header_of(signed_bytes(prefix, &self.claims()?, local)?.into())
     }
 
     /// The proof before it is signed by an external key. Each call makes a new one.
@@ -120,7 +125,8 @@ impl<'a> DpopProof<'a> {
     ///
     /// As for [`sign`](Self::sign).
     pub fn unsigned(&self, key: &DpopKey) -> Result<SigningInput> {
-        Ok(SigningInput::new(key.prefix(), &self.claims()?))
+        let prefix = self.prefix.unwrap_or_else(|| key.prefix());
+        Ok(SigningInput::new(prefix, &self.claims()?))
     }
 
     /// The claims as JSON. "htu: The HTTP target URI [...] of the request to which the JWT is
@@ -136,7 +142,10 @@ impl<'a> DpopProof<'a> {
             }
         };
         let mut json = Vec::with_capacity(256 + target.len());
-        json.extend_from_slice(b"{\"jti\":\"");
+        if self.prefix.is_none() {
+            json.push(b'{');
+        }
+        json.extend_from_slice(b"\"jti\":\"");
         json.extend_from_slice(&random::identifier(now)?);
         json.extend_from_slice(b"\",\"htm\":\"");
         json.extend_from_slice(self.method.as_str().as_bytes());
@@ -166,8 +175,11 @@ impl<'a> DpopProof<'a> {
 
 /// A signed proof as the value of its header.
 pub(crate) fn header(proof: &Secret) -> Result<HeaderValue> {
-    let text = Bytes::copy_from_slice(proof.expose_secret().as_bytes());
-    let mut value = HeaderValue::from_maybe_shared(text)
+    header_of(Bytes::copy_from_slice(proof.expose_secret().as_bytes()))
+}
+
+fn header_of(proof: Bytes) -> Result<HeaderValue> {
+    let mut value = HeaderValue::from_maybe_shared(proof)
         .map_err(|_invalid| Error::usage("the DPoP proof cannot be sent in a header"))?;
     value.set_sensitive(true);
     Ok(value)
@@ -185,6 +197,13 @@ impl AccessTokenHash {
         debug_assert_eq!(written, Ok(43), "32 bytes are 43 characters");
         Self(encoded)
     }
+}
+
+/// The header of all proofs by `key` and the hash of the access token, encoded.
+pub(crate) fn bound_prefix(key: &DpopKey, access_token: &Secret) -> Box<str> {
+    let AccessTokenHash(hash) = AccessTokenHash::of(access_token);
+    let hash = std::str::from_utf8(&hash).unwrap_or_default();
+    encoded_prefix(key.prefix(), &json!({ "ath": hash })).into()
 }
 
 /// Maximum length of a nonce, in bytes.

@@ -13,7 +13,7 @@ use crate::{
         key::DpopKey,
         keys::DpopKeys,
         nonce::Nonce,
-        proof::{AccessTokenHash, DpopProof},
+        proof::{DpopProof, bound_prefix},
     },
 };
 
@@ -105,7 +105,7 @@ impl Token {
         self.sendable()?;
         Ok(BoundToken {
             header: self.header_text()?,
-            hash: AccessTokenHash::of(self.access_token()),
+            prefix: bound_prefix(&key, self.access_token()),
             key,
         })
     }
@@ -124,18 +124,19 @@ pub(crate) fn key_is_lost() -> Error {
 pub(crate) struct BoundToken {
     /// The value of the `Authorization` header.
     pub(crate) header: HeaderValue,
-    hash: AccessTokenHash,
+    /// Of its proofs: their header, and the hash of the token.
+    prefix: Box<str>,
     pub(crate) key: DpopKey,
 }
 
 impl BoundToken {
     /// A proof with the hash of the token.
     pub(crate) fn prove<'a>(
-        &self,
+        &'a self,
         proof: DpopProof<'a>,
         nonce: Option<&'a Nonce>,
     ) -> DpopProof<'a> {
-        let proof = proof.of_token(self.hash);
+        let proof = proof.with_prefix(&self.prefix);
         match nonce {
             Some(nonce) => proof.nonce(nonce.as_str()),
             None => proof,

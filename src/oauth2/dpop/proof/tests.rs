@@ -4,7 +4,7 @@ use std::{
 };
 
 use proptest::prelude::*;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::*;
 use crate::jose::{Algorithm, Jwk, Jws, VerifyingKey};
