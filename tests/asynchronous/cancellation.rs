@@ -323,7 +323,13 @@ async fn a_fetch_whose_runtime_shuts_down() -> TestResult {
     tokio::task::yield_now().await;
     other.shutdown_background();
     let fetched = tokio::time::timeout(Duration::from_secs(10), waiting).await??;
-    assert_eq!(fetched.unwrap_err().kind(), ErrorKind::Interrupted);
+    let error = fetched.unwrap_err();
+    // The runtime ends the fetch, or the connection below it first.
+    let kinds = [ErrorKind::Interrupted, ErrorKind::Transport];
+    assert!(
+        kinds.contains(&error.kind()) && error.is_transient(),
+        "{error:?}"
+    );
     gates[0].open();
     Ok(())
 }
