@@ -66,7 +66,7 @@ pub(crate) struct Exchange {
 
 impl EndpointRequest {
     /// Adds a token as the parameter `name`, to be signed by the
-    /// [`external_key`](ClientRegistration::external_key).
+    /// [`external_key`](crate::oauth2::ClientRegistration::external_key).
     pub fn sign_externally(&mut self, name: impl Into<Cow<'static, str>>, input: SigningInput) {
         self.outstanding
             .push_back(Outstanding::Signature(name.into(), input));
