@@ -2,7 +2,7 @@
 //!
 //! [RFC 7523 section 2.2](https://www.rfc-editor.org/rfc/rfc7523#section-2.2)
 
-mod command;
+pub(crate) mod command;
 mod github_actions;
 mod read;
 

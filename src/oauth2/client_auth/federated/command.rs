@@ -3,7 +3,7 @@
 use std::{
     io::Read as _,
     path::PathBuf,
-    process::{self, Stdio},
+    process::{self, ExitStatus, Stdio},
     thread,
     time::{Duration, Instant},
 };
@@ -49,55 +49,68 @@ impl Command {
 
     fn content(&self) -> Result<Secret, BoxError> {
         let name = self.name();
-        let mut child = process::Command::new(&self.program)
-            .args(&self.arguments)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .map_err(|error| format!("{name} could not be run ({error})"))?;
-        // On a thread of its own: a program that has ended may have left another one, which keeps the
-        // output open.
-        let output = child.stdout.take();
-        let reader = thread::spawn(move || {
-            let mut content = Vec::new();
-            let read = output.map(|output| output.take(MAX_BYTES + 1).read_to_end(&mut content));
-            read.transpose().map(|_| content)
-        });
-        let began = Instant::now();
-        let is_over = || began.elapsed() >= self.timeout;
-        let too_late = || {
-            let seconds = self.timeout.as_secs();
-            BoxError::from(format!("{name} has not ended within {seconds} seconds"))
-        };
-        let status = loop {
-            match child.try_wait() {
-                Ok(Some(status)) => break status,
-                Ok(None) if !is_over() => thread::sleep(TICK),
-                ended => {
-                    // It may have ended by now, which is as good.
-                    let _ = child.kill();
-                    let _ = child.wait();
-                    return Err(match ended {
-                        Err(error) => format!("{name} could not be waited for ({error})").into(),
-                        Ok(_) => too_late(),
-                    });
-                }
-            }
-        };
+        let mut command = process::Command::new(&self.program);
+        command.args(&self.arguments);
+        let (status, content) = output(command, &name, self.timeout, MAX_BYTES)?;
         if !status.success() {
             return Err(format!("{name} has failed ({status})").into());
         }
-        while !reader.is_finished() {
-            if is_over() {
-                return Err(too_late());
+        assertion(content, &format!("the output of {name}"))
+    }
+}
+
+/// The status and the output of a program, of which no more than `max_bytes` and one are read. It is
+/// waited for no longer than `timeout`, and so is another one that it has left with its output.
+pub(crate) fn output(
+    mut command: process::Command,
+    name: &str,
+    timeout: Duration,
+    max_bytes: u64,
+) -> Result<(ExitStatus, Vec<u8>), BoxError> {
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .map_err(|error| format!("{name} could not be run ({error})"))?;
+    // On a thread of its own: a program that has ended may have left another one, which keeps the
+    // output open.
+    let output = child.stdout.take();
+    let reader = thread::spawn(move || {
+        let mut content = Vec::new();
+        let read = output.map(|output| output.take(max_bytes + 1).read_to_end(&mut content));
+        read.transpose().map(|_| content)
+    });
+    let began = Instant::now();
+    let is_over = || began.elapsed() >= timeout;
+    let too_late = || {
+        let seconds = timeout.as_secs();
+        BoxError::from(format!("{name} has not ended within {seconds} seconds"))
+    };
+    let status = loop {
+        match child.try_wait() {
+            Ok(Some(status)) => break status,
+            Ok(None) if !is_over() => thread::sleep(TICK),
+            ended => {
+                // It may have ended by now, which is as good.
+                let _ = child.kill();
+                let _ = child.wait();
+                return Err(match ended {
+                    Err(error) => format!("{name} could not be waited for ({error})").into(),
+                    Ok(_) => too_late(),
+                });
             }
-            thread::sleep(TICK);
         }
-        match reader.join() {
-            Ok(Ok(content)) => assertion(content, &format!("the output of {name}")),
-            _ => Err(format!("the output of {name} could not be read").into()),
+    };
+    while !reader.is_finished() {
+        if is_over() {
+            return Err(too_late());
         }
+        thread::sleep(TICK);
+    }
+    match reader.join() {
+        Ok(Ok(content)) => Ok((status, content)),
+        _ => Err(format!("the output of {name} could not be read").into()),
     }
 }
 

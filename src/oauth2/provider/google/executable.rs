@@ -3,19 +3,21 @@
 //! [AIP-4117](https://google.aip.dev/auth/4117#determining-the-subject-token-in-executable-sourced-credentials)
 
 use std::{
-    io::Read as _,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
-    thread,
-    time::{Duration, Instant},
+    process::Command,
+    time::Duration,
 };
 
 use serde_json::{Map, Value};
 
-use super::journal::{Journal, Paused};
+use super::{
+    journal::{Journal, Paused},
+    subject_token::read_regular_file,
+};
 use crate::{
     error::{Error, Result},
     json::Members,
+    oauth2::client_auth::federated::command::output,
     secret::Secret,
 };
 
@@ -198,71 +200,33 @@ impl ExecutableSource {
 impl Executable {
     /// The output of the program, which is waited for.
     pub(crate) fn run(&self) -> Result<Secret> {
-        let failed =
-            |problem: String| Error::usage(format!("the program of the credential file {problem}"));
+        const NAME: &str = "the program of the credential file";
+        let failed = |problem: &str| Error::usage(format!("{NAME} {problem}"));
         let program = self.command.first().map_or("", String::as_str);
-        let mut child = Command::new(program)
-            .args(self.command.iter().skip(1))
-            .envs(self.environment.iter().map(|(name, value)| (name, value)))
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .map_err(|error| failed(format!("could not be started: {error}")))?;
-        let output = child.stdout.take().map(|mut stdout| {
-            thread::spawn(move || {
-                let mut text = Vec::new();
-                let read = stdout
-                    .by_ref()
-                    .take(OUTPUT_LIMIT + 1)
-                    .read_to_end(&mut text);
-                read.map(|_| text)
-            })
-        });
-        let status = wait(&mut child, self.timeout)
-            .map_err(|error| failed(format!("could not be waited for: {error}")))?;
-        let Some(status) = status else {
-            return Err(failed(format!(
-                "did not end within {} s",
-                self.timeout.as_secs()
-            )));
-        };
-        let output = output
-            .and_then(|output| output.join().ok())
-            .and_then(std::result::Result::ok);
-        let output = output.unwrap_or_default();
+        let mut command = Command::new(program);
+        command.args(self.command.iter().skip(1));
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        let (status, output) = output(command, NAME, self.timeout, OUTPUT_LIMIT)
+            .map_err(|error| Error::usage(error.to_string()))?;
         if output.len() as u64 > OUTPUT_LIMIT {
-            return Err(failed("printed more than 1 MiB".to_owned()));
+            return Err(failed("printed more than 1 MiB"));
+        }
+        // A program that fails may say why; what else it prints then is no token.
+        let says_why = || {
+            let members = Members::from_slice(&output);
+            members.is_ok_and(|members| members.get("success") == Some(&Value::Bool(false)))
+        };
+        if !status.success() && !says_why() {
+            return Err(failed(&format!("failed ({status})")));
         }
         let text = String::from_utf8(output).map(Secret::from);
-        match text {
-            // What it printed may say why it failed.
-            Ok(text) if status.success() || !text.is_empty() => Ok(text),
-            Ok(_) => Err(failed(format!("failed ({status})"))),
-            Err(_) => Err(failed("printed what is not UTF-8".to_owned())),
-        }
-    }
-}
-
-/// The status of the child, which is killed after `limit`.
-fn wait(child: &mut Child, limit: Duration) -> std::io::Result<Option<std::process::ExitStatus>> {
-    let end = Instant::now() + limit;
-    loop {
-        if let Some(status) = child.try_wait()? {
-            return Ok(Some(status));
-        }
-        if Instant::now() >= end {
-            child.kill()?;
-            child.wait()?;
-            return Ok(None);
-        }
-        thread::sleep(Duration::from_millis(10));
+        text.map_err(|_| failed("printed what is not UTF-8"))
     }
 }
 
 fn read_if_present(file: &Path) -> Result<Secret> {
-    match std::fs::read_to_string(file) {
-        Ok(text) => Ok(text.into()),
+    match read_regular_file(file) {
+        Ok(text) => Ok(text),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Secret::default()),
         Err(error) => Err(Error::usage(format!(
             "credential_source.executable.output_file of the credential file cannot be read: {error}"

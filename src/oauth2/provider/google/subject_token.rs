@@ -2,7 +2,11 @@
 //!
 //! [AIP-4117](https://google.aip.dev/auth/4117#expected-behavior)
 
-use std::{io::Read as _, path::PathBuf};
+use std::{
+    fs,
+    io::{self, Read as _},
+    path::{Path, PathBuf},
+};
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Map, Value};
@@ -186,22 +190,28 @@ fn headers(headers: Option<&Value>) -> Result<HeaderMap> {
         .collect()
 }
 
-fn read_file(path: &PathBuf) -> Result<Secret> {
-    let file = || std::fs::File::open(path);
+fn read_file(path: &Path) -> Result<Secret> {
+    read_regular_file(path).map_err(|error| {
+        let path = path.display();
+        Error::usage(format!(
+            "the subject token cannot be read from {path}, the credential_source.file of the \
+             credential file: {error}"
+        ))
+    })
+}
+
+/// The text of a file, which is not waited for: a pipe or a device could keep the program for ever.
+pub(super) fn read_regular_file(path: &Path) -> io::Result<Secret> {
+    let refused = |problem| io::Error::new(io::ErrorKind::InvalidInput, problem);
+    if !fs::metadata(path)?.is_file() {
+        return Err(refused("it is not a regular file"));
+    }
     let mut text = String::new();
-    let read = file().and_then(|file| file.take(FILE_LIMIT + 1).read_to_string(&mut text));
-    match read {
-        Ok(length) if length as u64 > FILE_LIMIT => Err(Error::usage(
-            "credential_source.file of the credential file is longer than 1 MiB",
-        )),
-        Ok(_) => Ok(text.into()),
-        Err(error) => {
-            let path = path.display();
-            Err(Error::usage(format!(
-                "the subject token cannot be read from {path}, the credential_source.file of the \
-                 credential file: {error}"
-            )))
-        }
+    let file = fs::File::open(path)?;
+    file.take(FILE_LIMIT + 1).read_to_string(&mut text)?;
+    match text.len() as u64 > FILE_LIMIT {
+        true => Err(refused("it is longer than 1 MiB")),
+        false => Ok(text.into()),
     }
 }
 
@@ -319,6 +329,18 @@ mod tests {
             r#"{"id_token":"a","id_token":"b"}"#,
         ] {
             assert!(read(&json, bad).is_err(), "{bad}");
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_could_keep_the_program_is_not_read() {
+        for path in ["/dev/zero", "/dev/tty", "/"] {
+            let error = read_file(Path::new(path)).expect_err(path).to_string();
+            assert!(
+                error.contains(path) && error.contains("cannot be read"),
+                "{error}"
+            );
         }
     }
 }

@@ -155,8 +155,8 @@ fn a_program_is_run_without_a_shell() {
     );
     assert_eq!(audience.expect("output").expose_secret(), "a b");
     for (command, timeout, word) in [
-        (&["/nonexistent"][..], 5000, "could not be started"),
-        (&["/bin/sleep", "60"], 100, "did not end"),
+        (&["/nonexistent"][..], 5000, "could not be run"),
+        (&["/bin/sleep", "60"], 100, "has not ended"),
         (&["/bin/false"], 5000, "failed ("),
         (
             &["/bin/sh", "-c", "head -c 2000000 /dev/zero"],
@@ -168,4 +168,49 @@ fn a_program_is_run_without_a_shell() {
         let error = run(command, timeout).expect_err(word).to_string();
         assert!(error.contains(word), "{error}");
     }
+}
+
+/// What a program says with a failure is read; what it prints as a success is not.
+#[cfg(unix)]
+#[test]
+fn a_failed_program_gives_no_token() {
+    let run = |printed: &str, status: u8| {
+        let script = format!("printf '%s' '{printed}'; exit {status}");
+        let command = ["/bin/sh", "-c", &script].map(str::to_owned).to_vec();
+        let timeout = Duration::from_secs(5);
+        Executable {
+            command,
+            environment: Vec::new(),
+            timeout,
+        }
+        .run()
+    };
+    let failure = r#"{"version":1,"success":false,"code":"401","message":"x"}"#;
+    assert_eq!(run(failure, 1).expect("why").expose_secret(), failure);
+    for printed in [r#"{"version":1,"success":true}"#, "no JSON", ""] {
+        let error = run(printed, 1).expect_err(printed).to_string();
+        assert!(error.contains("failed ("), "{error}");
+    }
+}
+
+/// One that leaves another behind, which keeps the output open, is bounded as well.
+#[cfg(unix)]
+#[test]
+fn a_program_that_leaves_another_is_not_waited_for() {
+    let command = ["/bin/sh", "-c", "echo x; sleep 20 &"]
+        .map(str::to_owned)
+        .to_vec();
+    let timeout = Duration::from_millis(200);
+    let error = Executable {
+        command,
+        environment: Vec::new(),
+        timeout,
+    }
+    .run();
+    assert!(
+        error
+            .expect_err("too late")
+            .to_string()
+            .contains("has not ended")
+    );
 }
