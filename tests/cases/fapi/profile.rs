@@ -3,9 +3,9 @@
 use oauth_twin::{
     jose::{Algorithm, SigningKey},
     oauth2::{
-        Audience, AuthorizationServer, ClientCertificate, ClientSecretJwt, Discovery, DpopKey,
-        IntrospectionRules, Password, Pkce, PrivateKeyJwt, Profile, RequestObject, ResponseType,
-        SignedResponseRules, TokenPlacement,
+        Audience, AuthorizationServer, ClientSecretJwt, Discovery, DpopKey, IntrospectionRules,
+        Password, Pkce, PrivateKeyJwt, Profile, RequestObject, ResponseType, SignedResponseRules,
+        TokenPlacement,
     },
     oidc::{IdTokenRules, UserInfoRules},
 };
@@ -17,10 +17,15 @@ pub fn key() -> SigningKey {
     signing_key(Algorithm::ES256, "p-256").with_key_id("1")
 }
 
-fn certificate() -> ClientCertificate {
+fn dpop_key() -> DpopKey {
+    DpopKey::new(key()).expect("a key")
+}
+
+#[cfg(feature = "rustls")]
+fn certificate() -> oauth_twin::oauth2::ClientCertificate {
     let chain = include_str!("../../vectors/p-256.certificate.pem");
     let key = include_str!("../../vectors/p-256.pkcs8.pem");
-    ClientCertificate::from_pem(chain, key).expect("a certificate")
+    oauth_twin::oauth2::ClientCertificate::from_pem(chain, key).expect("a certificate")
 }
 
 /// A provider of the profile, which names itself in its responses.
@@ -37,7 +42,7 @@ pub fn bank() -> Provider {
 async fn builder_at(provider: &Provider) -> Result<OAuth2ClientBuilder, Error> {
     let builder = OAuth2Client::builder("id")
         .clock(provider.clock.clock())
-        .client_certificate(certificate());
+        .dpop(dpop_key());
     let builder = builder.discover(provider.issuer()).await?;
     Ok(builder
         .redirect_uri(CALLBACK)
@@ -185,6 +190,7 @@ async fn a_client_whose_tokens_are_not_bound_is_refused() -> TestResult {
     Ok(())
 }
 
+#[cfg(feature = "rustls")]
 #[maybe_async]
 #[test]
 async fn a_certificate_binds_tokens_as_well_as_a_key() -> TestResult {
@@ -313,7 +319,7 @@ async fn a_server_that_does_not_follow_the_profile_is_refused() -> TestResult {
         let problem = built.expect_err(clause).to_string();
         assert!(problem.contains(clause), "{problem}");
         let later = OAuth2Client::builder("id")
-            .client_certificate(certificate())
+            .dpop(dpop_key())
             .discover_later(provider.issuer())
             .redirect_uri(CALLBACK)
             .token_endpoint_auth_method(PrivateKeyJwt::new(key()))
