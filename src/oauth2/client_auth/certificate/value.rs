@@ -17,7 +17,7 @@ use crate::error::Result;
 /// client uses the server's `mtls_endpoint_aliases`.
 ///
 /// ```
-/// # #[cfg(feature = "blocking")]
+/// # #[cfg(all(feature = "blocking", feature = "rustls"))]
 /// # fn main() -> oauth_twin::Result<()> {
 /// use oauth_twin::{
 ///     OAuth2Client,
@@ -36,7 +36,7 @@ use crate::error::Result;
 ///     .grant(ClientCredentials::new())
 ///     .build()?;
 /// # Ok(()) }
-/// # #[cfg(not(feature = "blocking"))] fn main() {}
+/// # #[cfg(not(all(feature = "blocking", feature = "rustls")))] fn main() {}
 /// ```
 ///
 /// A token that is issued over such a connection, by a server whose metadata have
