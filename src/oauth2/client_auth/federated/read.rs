@@ -1,6 +1,10 @@
 //! Assertions in a file, in the environment, and from a function.
 
-use std::{fs::File, io::Read as _, path::PathBuf};
+use std::{
+    fs::{self, File},
+    io::Read as _,
+    path::PathBuf,
+};
 
 use zeroize::Zeroizing;
 
@@ -69,12 +73,12 @@ impl TokenFile {
     fn content(&self) -> Result<Secret, BoxError> {
         let name = format!("the file {}", self.0.display());
         let mut content = Vec::new();
-        let read = File::open(&self.0).and_then(|file| {
-            // A FIFO or a device would never end.
-            match file.metadata()?.is_file() {
-                true => file.take(MAX_BYTES + 1).read_to_end(&mut content),
-                false => Err(std::io::Error::other("it is no regular file")),
-            }
+        // A FIFO or a device would never end; already the opening of a FIFO waits for a writer.
+        let read = fs::metadata(&self.0).and_then(|metadata| match metadata.is_file() {
+            true => File::open(&self.0)?
+                .take(MAX_BYTES + 1)
+                .read_to_end(&mut content),
+            false => Err(std::io::Error::other("it is no regular file")),
         });
         read.map_err(|error| format!("{name} could not be read ({error})"))?;
         assertion(content, &name)
@@ -149,6 +153,18 @@ mod tests {
         assert!(read(&folder.display().to_string()).is_err());
         #[cfg(unix)]
         assert!(read("/dev/zero").is_err());
+    }
+
+    /// Nobody writes to it: the opening alone would wait for ever.
+    #[cfg(unix)]
+    #[test]
+    fn a_fifo_is_refused_at_once() {
+        let fifo = std::env::temp_dir().join(format!("oauth-twin-fifo-{}", std::process::id()));
+        let made = std::process::Command::new("mkfifo").arg(&fifo).status();
+        assert!(made.expect("mkfifo").success());
+        let read = TokenFile(fifo.clone()).content();
+        std::fs::remove_file(fifo).expect("the FIFO");
+        assert!(read.expect_err("a FIFO").to_string().contains("regular"));
     }
 
     #[test]
