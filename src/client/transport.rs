@@ -77,9 +77,9 @@ impl Transport {
     }
 
     /// Trusts a host that the platform names.
-    pub(super) fn trust(&self, url: &Url) {
+    pub(super) fn trust_platform(&self, url: &Url) {
         if let Some(guard) = &self.settings.guard {
-            guard.trust(url);
+            guard.trust_platform(url);
         }
     }
 

@@ -141,6 +141,8 @@ pub(crate) struct AddressGuard {
 struct GuardState {
     /// Hosts that the calling code names.
     named: BTreeSet<String>,
+    /// Hosts that the platform names.
+    of_platform: BTreeSet<String>,
     /// Other hosts that a request was made for, whose addresses are checked.
     targets: BTreeSet<String>,
     /// Whether a host that the calling code names was found on a private address.
@@ -182,6 +184,14 @@ impl AddressGuard {
     pub(crate) fn trust(&self, url: &Url) {
         if let Some(host) = url.host_str() {
             self.lock().named.insert(host.to_owned());
+        }
+    }
+
+    /// Records a URL that the platform names. Its host may be on a private address, which says nothing
+    /// about the addresses of other hosts.
+    pub(crate) fn trust_platform(&self, url: &Url) {
+        if let Some(host) = url.host_str() {
+            self.lock().of_platform.insert(host.to_owned());
         }
     }
 
@@ -249,7 +259,8 @@ impl AddressGuard {
 
     fn check(&self, host: &str, kind: AddressKind) -> Result<(), RefusedAddress> {
         let state = self.lock();
-        let may_be_private = self.allow_private || state.is_private || state.named.contains(host);
+        let is_known = state.named.contains(host) || state.of_platform.contains(host);
+        let may_be_private = self.allow_private || state.is_private || is_known;
         match kind {
             AddressKind::Forbidden => Err(RefusedAddress(format!(
                 "{host} has a link-local address, or that of a cloud's metadata service, to which \

@@ -14,6 +14,30 @@ fn guard(named: &str, allow_private: bool) -> AddressGuard {
     guard
 }
 
+/// The platform of a runner may live on a private address; no other server may for that.
+#[test]
+fn the_host_of_the_platform_opens_no_other() {
+    let guard = guard("https://id.example", false);
+    let runner = url("https://runner.internal/token");
+    guard.trust_platform(&runner);
+    assert!(guard.check_request(&runner).is_ok());
+    let private = [IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1))];
+    let permitted = |host| guard.permitted(host, private.to_vec(), |it| *it);
+    assert_eq!(permitted("runner.internal").expect("the platform"), private);
+    for other in ["https://other.example/", "https://10.0.0.2/"] {
+        let checked = guard.check_request(&url(other));
+        assert!(
+            checked.is_err() || permitted("other.example").is_err(),
+            "{other}"
+        );
+    }
+    let by_address = url("https://10.0.0.1/token");
+    guard.trust_platform(&by_address);
+    assert!(guard.check_request(&by_address).is_ok());
+    assert!(guard.check_request(&url("https://10.0.0.2/")).is_err());
+    assert!(permitted("other.example").is_err());
+}
+
 #[test]
 fn addresses_of_this_machine_are_their_own_kind() {
     for text in [
