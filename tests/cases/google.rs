@@ -85,6 +85,32 @@ async fn a_service_account_of_another_universe() -> TestResult {
     Ok(())
 }
 
+/// A file must not name its own domain, and thereby the hosts that it sends things to.
+#[maybe_async]
+#[test]
+async fn the_hosts_of_a_universe_that_nobody_expects_are_not_used() -> TestResult {
+    let server = google::google("");
+    let members = json!({"token_uri": server.url("/token"), "universe_domain": "evil.example"});
+    let user = changed(AUTHORIZED_USER, members);
+    let built = |credentials: ApplicationDefault| AssertionClient::google(credentials).build();
+    for refused in [
+        credentials(&user),
+        credentials(&user).in_universe("example.goog"),
+        credentials(&user).in_universe("googleapis.com"),
+        credentials(&changed(SERVICE_ACCOUNT, json!({}))).in_universe("example.goog"),
+    ] {
+        let error = built(refused).expect_err("another universe");
+        assert_eq!(error.kind(), ErrorKind::Usage);
+        assert!(
+            error.to_string().contains("GOOGLE_CLOUD_UNIVERSE_DOMAIN"),
+            "{error}"
+        );
+    }
+    let (token, _) = token_by(credentials(&user).in_universe("evil.example"), "", &server).await?;
+    assert_eq!(token, "user-token|");
+    Ok(())
+}
+
 #[maybe_async]
 #[test]
 async fn the_login_of_a_user() -> TestResult {

@@ -100,6 +100,9 @@ impl AssertionClientBuilder {
         if let Err(error) = &hook {
             problems.add("the quota project", &error.to_string());
         }
+        if let Err(error) = google.check_universe() {
+            problems.add("the universe domain", &error.to_string());
+        }
         self.tokens.check(&self.client, &mut problems);
         self.http.check(&mut problems);
         problems.result()?;

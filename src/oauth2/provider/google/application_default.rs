@@ -38,7 +38,9 @@ use crate::{
 /// # Security
 ///
 /// A file determines where tokens are sent, and may name a program. URLs of a file must be Google's
-/// own, those of metadata servers, or on loopback; a program is run only if the environment variable
+/// own, those of metadata servers, or on loopback. If a file names another universe domain than
+/// `googleapis.com`, its hosts are used only where [`in_universe`](Self::in_universe) or the
+/// environment variable `GOOGLE_CLOUD_UNIVERSE_DOMAIN` names it too. A program is run only if the environment variable
 /// `GOOGLE_EXTERNAL_ACCOUNT_ALLOW_EXECUTABLES` is `1`, and without a shell.
 ///
 /// [AIP-4110](https://google.aip.dev/auth/4110), [AIP-4117](https://google.aip.dev/auth/4117)
@@ -48,6 +50,8 @@ pub struct ApplicationDefault {
     audience: Option<String>,
     quota_project: Option<String>,
     universe: Option<String>,
+    /// The universe domain that the calling code or the environment names.
+    expected_universe: Option<String>,
 }
 
 impl ApplicationDefault {
@@ -64,8 +68,12 @@ impl ApplicationDefault {
             Location::Gcloud(file) => Self::from_file(&file, "gcloud")?,
             Location::MetadataServer => Self::metadata_server()?,
         };
-        let project = variable("GOOGLE_CLOUD_QUOTA_PROJECT").filter(|it| !it.is_empty());
-        Ok(match project {
+        let set = |name| variable(name).filter(|it| !it.is_empty());
+        let found = match set("GOOGLE_CLOUD_UNIVERSE_DOMAIN") {
+            Some(universe) => found.in_universe(universe),
+            None => found,
+        };
+        Ok(match set("GOOGLE_CLOUD_QUOTA_PROJECT") {
             Some(project) => found.quota_project(project),
             None => found,
         })
@@ -83,6 +91,7 @@ impl ApplicationDefault {
             audience: None,
             quota_project: file.quota_project,
             universe: file.universe,
+            expected_universe: None,
         })
     }
 
@@ -102,6 +111,7 @@ impl ApplicationDefault {
             audience: None,
             quota_project: None,
             universe: None,
+            expected_universe: None,
         })
     }
 
@@ -134,6 +144,22 @@ impl ApplicationDefault {
         self
     }
 
+    /// Expects credentials of this universe domain, such as that of a Google Cloud of a partner,
+    /// instead of `googleapis.com`. [`new`](Self::new) takes it from the environment variable
+    /// `GOOGLE_CLOUD_UNIVERSE_DOMAIN`.
+    ///
+    /// # Security
+    ///
+    /// The file's tokens, and what it reads on this machine, are sent to hosts of this domain: take
+    /// it from your own configuration, never from the file.
+    ///
+    /// [Google: other universes](https://google.aip.dev/auth/4110)
+    #[must_use]
+    pub fn in_universe(mut self, domain: impl Into<String>) -> Self {
+        self.expected_universe = Some(domain.into());
+        self
+    }
+
     /// The kind of the credentials: the `type` of a file, or `metadata_server`.
     pub fn kind(&self) -> &'static str {
         self.credentials.kind()
@@ -142,6 +168,26 @@ impl ApplicationDefault {
     /// The domain of the services that the credentials are for. Defaults to `googleapis.com`.
     pub fn universe_domain(&self) -> &str {
         self.universe.as_deref().unwrap_or(GOOGLE)
+    }
+
+    /// Checks that the hosts of the file are those of a domain that is expected. The key of a service
+    /// account is sent nowhere.
+    #[allow(dead_code, reason = "only the clients send requests")]
+    pub(crate) fn check_universe(&self) -> Result<()> {
+        let expected = self.expected_universe.as_deref();
+        let is_expected = match expected {
+            Some(expected) => expected == self.universe_domain(),
+            None => self.universe_domain() == GOOGLE || self.kind() == "service_account",
+        };
+        match is_expected {
+            true => Ok(()),
+            false => Err(Error::usage(format!(
+                "is {:?} by the credential file, and {:?} is expected; if the file is trusted, set \
+                 in_universe or GOOGLE_CLOUD_UNIVERSE_DOMAIN",
+                self.universe_domain(),
+                expected.unwrap_or(GOOGLE)
+            ))),
+        }
     }
 
     /// The token, after as many steps as it needs.

@@ -59,6 +59,7 @@ impl AwsSource {
                 "the credential file lacks credential_source.regional_cred_verification_url",
             )
         })?;
+        request_url(verification_url, "us-east-1")?;
         Ok(Self {
             region_url: url("region_url")?,
             url: url("url")?,
@@ -123,14 +124,7 @@ impl AwsSource {
                 "the region of AWS is not one; AWS_REGION sets it, such as us-east-1",
             ));
         }
-        let url = self.verification_url.replace("{region}", region);
-        let parsed = Url::parse(&url).ok().filter(|url| url.scheme() == "https");
-        let parsed = parsed.ok_or_else(|| {
-            Error::usage(
-                "the credential_source.regional_cred_verification_url of the credential file is \
-                 not an https URL",
-            )
-        })?;
+        let (url, parsed) = request_url(&self.verification_url, region)?;
         let date = timestamp(now);
         let mut headers = vec![
             ("host", parsed.host_str().unwrap_or_default()),
@@ -149,6 +143,48 @@ impl AwsSource {
         let request = json!({"url": url, "method": "POST", "headers": headers});
         Ok(percent_encode(&request.to_string()).into())
     }
+}
+
+/// The URL of the request for the identity of the caller, as text and parsed.
+///
+/// The keys of the machine sign the request: it must be no other than that, and for AWS alone.
+///
+/// [AWS: GetCallerIdentity](https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html)
+fn request_url(template: &str, region: &str) -> Result<(String, Url)> {
+    let url = template.replace("{region}", region);
+    let is_identity = |parsed: &Url| {
+        let host = parsed.host_str().unwrap_or_default();
+        let domain = host
+            .strip_prefix("sts.")
+            .or_else(|| host.strip_prefix("sts-fips."));
+        let domain = domain.map(|domain| {
+            domain
+                .strip_prefix(&*format!("{region}."))
+                .unwrap_or(domain)
+        });
+        let is_aws = matches!(
+            domain,
+            Some("amazonaws.com" | "amazonaws.com.cn" | "api.aws" | "api.amazonwebservices.com.cn")
+        );
+        let mut actions = parsed.query_pairs().filter(|(name, _)| name == "Action");
+        let is_action = matches!(
+            (actions.next(), actions.next()),
+            (Some((_, action)), None) if action == "GetCallerIdentity"
+        );
+        let is_root = parsed.path() == "/" && parsed.fragment().is_none();
+        let has_no_user = parsed.username().is_empty() && parsed.password().is_none();
+        parsed.scheme() == "https"
+            && parsed.port().is_none()
+            && (is_aws && is_action && is_root && has_no_user)
+    };
+    let parsed = Url::parse(&url).ok().filter(is_identity);
+    let parsed = parsed.ok_or_else(|| {
+        Error::usage(
+            "the credential_source.regional_cred_verification_url of the credential file is not \
+             the https URL of GetCallerIdentity at the Security Token Service of AWS",
+        )
+    })?;
+    Ok((url, parsed))
 }
 
 fn missing(variable: &str, member: &str) -> Error {

@@ -254,7 +254,7 @@ mod tests {
         ));
         assert!(matches!(
             source(
-                json!({"environment_id": "aws1", "url": "http://169.254.169.254/a", "regional_cred_verification_url": "https://sts.{region}.amazonaws.com"})
+                json!({"environment_id": "aws1", "url": "http://169.254.169.254/a", "regional_cred_verification_url": "https://sts.{region}.amazonaws.com?Action=GetCallerIdentity"})
             ),
             Ok(Aws(_))
         ));

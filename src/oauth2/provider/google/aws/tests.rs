@@ -233,11 +233,55 @@ fn what_is_no_region_is_refused() {
     }
 }
 
+const VERIFICATION_URL: &str =
+    "https://sts.{region}.amazonaws.com?Action=GetCallerIdentity&Version=2011-06-15";
+
+/// The keys of the machine sign nothing but the question who it is.
+#[test]
+fn no_other_request_is_signed() {
+    let read = |url: &str| {
+        let source = json!({"environment_id": "aws1", "regional_cred_verification_url": url});
+        AwsSource::from_members(source.as_object().expect("an object"))
+    };
+    for good in [
+        VERIFICATION_URL,
+        "https://sts.amazonaws.com/?Action=GetCallerIdentity&Version=2011-06-15",
+        "https://sts.{region}.amazonaws.com.cn?Version=2011-06-15&Action=GetCallerIdentity",
+        "https://sts-fips.{region}.amazonaws.com?Action=GetCallerIdentity",
+        "https://sts.{region}.api.aws?Action=GetCallerIdentity",
+    ] {
+        assert!(read(good).is_ok(), "{good}");
+    }
+    for bad in [
+        "https://iam.amazonaws.com?Action=CreateAccessKey",
+        "https://sts.{region}.amazonaws.com",
+        "https://sts.{region}.amazonaws.com?Action=AssumeRole",
+        "https://sts.{region}.amazonaws.com?Action=GetCallerIdentity&Action=AssumeRole",
+        "https://sts.{region}.amazonaws.com?action=GetCallerIdentity",
+        "http://sts.{region}.amazonaws.com?Action=GetCallerIdentity",
+        "https://sts.{region}.amazonaws.com:8443?Action=GetCallerIdentity",
+        "https://a@sts.{region}.amazonaws.com?Action=GetCallerIdentity",
+        "https://sts.{region}.amazonaws.com/x?Action=GetCallerIdentity",
+        "https://sts.{region}.amazonaws.com.evil.example?Action=GetCallerIdentity",
+        "https://evil.example?Action=GetCallerIdentity",
+        "https://sts.evil.example?Action=GetCallerIdentity",
+        "https://sts.evilamazonaws.com?Action=GetCallerIdentity",
+        "https://s3.{region}.amazonaws.com?Action=GetCallerIdentity",
+        "x",
+    ] {
+        let Err(error) = read(bad) else {
+            panic!("{bad}");
+        };
+        let error = error.to_string();
+        assert!(error.contains("GetCallerIdentity"), "{bad}: {error}");
+    }
+}
+
 #[test]
 fn other_environments_are_refused() {
     for id in ["aws2", "aws", "azure1", ""] {
         let source =
-            json!({"environment_id": id, "regional_cred_verification_url": "https://a.example"});
+            json!({"environment_id": id, "regional_cred_verification_url": VERIFICATION_URL});
         assert!(
             AwsSource::from_members(source.as_object().expect("an object")).is_err(),
             "{id}"
@@ -246,7 +290,7 @@ fn other_environments_are_refused() {
     let source = json!({"environment_id": "aws1"});
     assert!(AwsSource::from_members(source.as_object().expect("an object")).is_err());
     for member in ["url", "region_url", "imdsv2_session_token_url"] {
-        let source = json!({"environment_id": "aws1", "regional_cred_verification_url": "https://a.example", member: "http://evil.example/"});
+        let source = json!({"environment_id": "aws1", "regional_cred_verification_url": VERIFICATION_URL, member: "http://evil.example/"});
         let error =
             AwsSource::from_members(source.as_object().expect("an object")).expect_err(member);
         assert!(error.to_string().contains(member), "{error}");
