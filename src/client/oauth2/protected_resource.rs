@@ -16,6 +16,7 @@ use crate::{
     oauth2::{
         authorization::{endpoint::AuthorizationUrl, request::AuthorizationRequest},
         client::ClientMetadata,
+        grant::token_exchange::TOKEN_EXCHANGE,
         protected_resource::{identifier::ResourceMatch, metadata::ProtectedResource},
         token::Token,
     },
@@ -101,7 +102,8 @@ impl OAuth2ClientBuilder {
         })
     }
 
-    /// The token that the server requires of clients that register.
+    /// The token that the server requires of clients that register. It needs the `issuer` of that
+    /// server.
     ///
     /// [RFC 7591 section 1.2](https://www.rfc-editor.org/rfc/rfc7591#section-1.2)
     pub fn initial_access_token(self, token: impl Into<Secret>) -> Self {
@@ -212,8 +214,29 @@ impl OAuth2ClientBuilder {
                 "is empty; leave it out for a public client",
             );
         }
+        if self.server.issuer().is_none() {
+            self.check_credentials_without_issuer(resource, problems);
+        }
         self.check_source(problems);
         self.check_common(problems);
+    }
+
+    /// What the calling code has for one server is not sent to the one that a stranger names.
+    fn check_credentials_without_issuer(
+        &self,
+        resource: &ResourceSettings,
+        problems: &mut Problems,
+    ) {
+        const PROBLEM: &str = "would be sent to whatever server the resource names; set the issuer of \
+                               the server that it is for";
+        if resource.initial_access_token.is_some() {
+            problems.add("initial_access_token", PROBLEM);
+        }
+        // An assertion, unlike these, has the server that it is for as its audience.
+        let grant_type = self.grant.as_ref().map(|grant| grant.grant_type());
+        if matches!(grant_type, Some("password" | TOKEN_EXCHANGE)) {
+            problems.add("the credential of the grant", PROBLEM);
+        }
     }
 
     /// The client of the resource.

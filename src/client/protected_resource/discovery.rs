@@ -67,6 +67,7 @@ impl ResourceState {
             true => origin(&self.url),
             false => self.choose_server(metadata)?,
         };
+        self.check_owner(&issuer, metadata)?;
         let source = ServerSource {
             discovery: self.settings.discovery(&issuer),
             given: AuthorizationServer::default(),
@@ -112,14 +113,6 @@ impl ResourceState {
     /// The issuer to use of those that the resource names.
     fn choose_server(&self, metadata: &ProtectedResource) -> Result<String> {
         let named = metadata.authorization_servers();
-        let shown = || {
-            let shown: Vec<_> = named
-                .iter()
-                .take(SHOWN)
-                .map(|issuer| one_line(issuer))
-                .collect();
-            shown.join(", ")
-        };
         if named.is_empty() {
             return Err(Error::untrusted(
                 "the metadata of the resource name no authorization server",
@@ -131,28 +124,38 @@ impl ResourceState {
                 Some(chosen) => Ok(chosen),
                 None => Err(Error::usage(format!(
                     "none of the authorization servers of the resource was chosen, which are {}",
-                    shown()
+                    shown(&named)
                 ))),
             };
         }
-        match self.bound_issuer() {
-            // Credentials are never sent to another server than the one that issued them.
-            Some(own) if !named.contains(&&*own) => Err(Error::usage(format!(
-                "the client_id belongs to the issuer {:?}, and the resource accepts tokens of {} \
-                 alone; register the client there, and pass its client_id and issuer",
-                one_line(&own),
-                shown()
-            ))),
-            Some(own) => Ok(own),
-            None => Ok(named[0].to_owned()),
-        }
+        let own = self
+            .configured_issuer()
+            .filter(|own| named.contains(&&**own));
+        Ok(own.unwrap_or_else(|| named[0].to_owned()))
     }
 
-    /// The issuer of the configured client, if there is one.
-    fn bound_issuer(&self) -> Option<String> {
-        let has_id = !self.template.client.client_id().is_empty();
-        self.configured_issuer().filter(|_| has_id)
+    /// Credentials are never sent to another server than the one that issued them, whoever chose it.
+    fn check_owner(&self, issuer: &str, metadata: &ProtectedResource) -> Result<()> {
+        let Some(own) = self.configured_issuer().filter(|own| own != issuer) else {
+            return Ok(());
+        };
+        let named = match metadata.authorization_servers() {
+            named if named.contains(&&*own) || named.is_empty() => vec![issuer],
+            named => named,
+        };
+        Err(Error::usage(format!(
+            "the client belongs to the issuer {:?}, and the resource is used with tokens of {}; \
+             register the client there, and pass its client_id and issuer",
+            one_line(&own),
+            shown(&named)
+        )))
     }
+}
+
+fn shown(issuers: &[&str]) -> String {
+    let issuers = issuers.iter().take(SHOWN);
+    let issuers: Vec<_> = issuers.map(|issuer| one_line(issuer)).collect();
+    issuers.join(", ")
 }
 
 /// Whether the metadata are nowhere, and nothing else is wrong.

@@ -196,6 +196,7 @@ impl ResourceState {
     }
 
     /// The issuer to which the configured client identifier belongs, if that is known.
+    /// The issuer that the calling code names, or else the one that its client was used with first.
     pub(super) fn configured_issuer(&self) -> Option<String> {
         let named = self.template.server.issuer().map(str::to_owned);
         named.or_else(|| self.lock().configured_issuer.clone())

@@ -229,6 +229,51 @@ async fn one_of_several_servers_is_chosen() -> TestResult {
     Ok(())
 }
 
+/// Neither by the choice of the program nor by the rules for old servers.
+#[maybe_async]
+#[test]
+async fn a_secret_is_sent_to_its_own_issuer_alone() -> TestResult {
+    let world = World::new();
+    let other = world.server("");
+    let resource = world.resource();
+    let configured = || {
+        OAuth2Client::for_resource(resource.url("/mcp"))
+            .client_id("configured")
+            .client_secret("secret")
+            .issuer("https://id.example.com")
+            .grant(ClientCredentials::new())
+    };
+    let issuer = other.url("");
+    let by_choice = configured()
+        .choose_authorization_server(move |_| Some(issuer.clone()))
+        .build()?;
+    let old = Server::start(|request: &Request| match &*request.path {
+        "/mcp" => Reply::text(401, "").with("www-authenticate", "Bearer"),
+        _ => Reply::text(404, ""),
+    });
+    let by_age = OAuth2Client::for_resource(old.url("/mcp"))
+        .client_id("configured")
+        .client_secret("secret")
+        .issuer("https://id.example.com")
+        .grant(ClientCredentials::new())
+        .mcp_2025_03_26()
+        .build()?;
+    for (client, server) in [
+        (configured().build()?, &resource),
+        (by_choice, &resource),
+        (by_age, &old),
+    ] {
+        let error = status(&client, server, "/mcp").await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Usage, "{error}");
+        assert!(
+            error.to_string().contains("belongs to the issuer"),
+            "{error}"
+        );
+    }
+    assert_eq!(other.count("/token") + old.count("/token"), 0);
+    Ok(())
+}
+
 #[maybe_async]
 #[test]
 async fn nothing_is_sent_into_private_networks() -> TestResult {

@@ -1,5 +1,7 @@
 //! Settings of clients for a resource.
 
+use oauth_twin::oauth2::{Password, TokenExchange};
+
 use super::{super::test, *};
 
 #[maybe_async]
@@ -48,6 +50,21 @@ async fn every_problem_is_named() -> TestResult {
             "client_metadata_document",
         ),
         (builder().redirect_uri("callback"), "redirect_uri"),
+        // What is meant for one server may not go to another that the resource names.
+        (
+            builder().initial_access_token("t"),
+            "initial_access_token would be sent to whatever server",
+        ),
+        (
+            builder().client_id("id").grant(Password::new("u", "p")),
+            "set the issuer",
+        ),
+        (
+            builder()
+                .client_id("id")
+                .grant(TokenExchange::new("t", "urn:x")),
+            "set the issuer",
+        ),
         (builder().scope("no\"quotes"), "scope"),
         (
             OAuth2Client::builder("id").client_metadata(ClientMetadata::native("x")),
