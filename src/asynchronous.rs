@@ -14,7 +14,9 @@ use url::Url;
 use crate::{
     error::{BoxError, Error, Result},
     lifecycle::update::TokenUpdate,
-    oauth2::{authorization::request::AuthorizationRequest, token::Token},
+    oauth2::{
+        authorization::request::AuthorizationRequest, grant::id_jag::SecondRequest, token::Token,
+    },
     oidc::LogoutToken,
     secret::Secret,
     token_store::UserKey,
@@ -125,7 +127,7 @@ type Sign = Arc<dyn Fn(Vec<u8>) -> BoxFuture<Vec<u8>> + Send + Sync>;
 type LogoutTokenIds = Arc<dyn Fn(LogoutToken) -> BoxFuture<bool> + Send + Sync>;
 type Assert = Arc<dyn Fn() -> BoxFuture<Secret> + Send + Sync>;
 type FetchSubject = Arc<dyn Fn() -> BoxFuture<Token> + Send + Sync>;
-type FetchAssertion = Arc<dyn Fn(Option<String>) -> BoxFuture<Secret> + Send + Sync>;
+type FetchAssertion = Arc<dyn Fn(SecondRequest) -> BoxFuture<Secret> + Send + Sync>;
 type LogIn = Arc<dyn Fn(client::Session, AuthorizationRequest) -> LoginFuture + Send + Sync>;
 type LoginFuture = Pin<Box<dyn Future<Output = Result<Token>> + Send>>;
 type Visit = Arc<dyn Fn(Url) -> BoxFuture<Secret> + Send + Sync>;

@@ -13,7 +13,9 @@ use url::Url;
 use crate::{
     error::{BoxError, Error, Result},
     lifecycle::update::TokenUpdate,
-    oauth2::{authorization::request::AuthorizationRequest, token::Token},
+    oauth2::{
+        authorization::request::AuthorizationRequest, grant::id_jag::SecondRequest, token::Token,
+    },
     oidc::LogoutToken,
     secret::Secret,
     token_store::UserKey,
@@ -131,7 +133,7 @@ type LogIn = Arc<dyn Fn(client::Session, AuthorizationRequest) -> Result<Token> 
 type Visit = Arc<dyn Fn(Url) -> Result<Secret, BoxError> + Send + Sync>;
 type Assert = Arc<dyn Fn() -> Result<Secret, BoxError> + Send + Sync>;
 type FetchSubject = Arc<dyn Fn() -> Result<Token, BoxError> + Send + Sync>;
-type FetchAssertion = Arc<dyn Fn(Option<String>) -> Result<Secret, BoxError> + Send + Sync>;
+type FetchAssertion = Arc<dyn Fn(SecondRequest) -> Result<Secret, BoxError> + Send + Sync>;
 
 /// A method by which the user logs in.
 fn login_method(

@@ -276,9 +276,9 @@ pub(super) fn subject_source(client: AsyncOAuth2Client) -> FetchSubject {
 
 /// Assertions of the server of `client` about its user.
 pub(super) fn identity_source(client: AsyncOAuth2Client, grant: IdJag) -> FetchAssertion {
-    Arc::new(move |issuer| {
+    Arc::new(move |second| {
         let (client, grant) = (client.clone(), grant.clone());
-        Box::pin(async move { Ok(client.identity_assertion(grant, issuer).await?) })
+        Box::pin(async move { Ok(client.identity_assertion(grant, second).await?) })
     })
 }
 

@@ -146,7 +146,7 @@ pub(super) fn subject_source(client: OAuth2Client) -> FetchSubject {
 
 /// Assertions of the server of `client` about its user.
 pub(super) fn identity_source(client: OAuth2Client, grant: IdJag) -> FetchAssertion {
-    Arc::new(move |issuer| Ok(client.identity_assertion(grant.clone(), issuer)?))
+    Arc::new(move |second| Ok(client.identity_assertion(grant.clone(), second)?))
 }
 
 impl OAuth2ClientBuilder {

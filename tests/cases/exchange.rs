@@ -332,6 +332,51 @@ async fn an_identity_assertion_takes_two_requests_with_the_credentials_of_each_s
     Ok(())
 }
 
+/// The scope of the client of the provider, such as `openid`, means nothing at the other server.
+#[maybe_async]
+#[test]
+async fn an_identity_assertion_is_for_what_the_resource_is_asked_for() -> TestResult {
+    let (provider, resource) = two_servers(json!({
+        "access_token": "opaque", "issued_token_type": ID_JAG, "token_type": "N_A",
+    }));
+    let idp = OAuth2Client::builder("at-the-provider")
+        .token_endpoint(provider.url("/token"))
+        .scope("openid offline_access")
+        .resource("https://idp.example/api")
+        .build()?;
+    for (builder, grant, scope, of_resource) in [
+        (at_resource(&resource), IdJag::new("a.b.c"), None, None),
+        (
+            at_resource(&resource)
+                .scope("read")
+                .resource("https://chat.example/api"),
+            IdJag::new("a.b.c"),
+            Some("read"),
+            Some("https://chat.example/api"),
+        ),
+        (
+            at_resource(&resource)
+                .scope("read")
+                .resource("https://chat.example/api"),
+            IdJag::new("a.b.c")
+                .scope("write")
+                .resource("https://chat.example/b"),
+            Some("write"),
+            Some("https://chat.example/b"),
+        ),
+    ] {
+        let client = builder.id_jag_from(&idp, grant).build()?;
+        client.ensure_active_token().await?;
+        for server in [&provider, &resource] {
+            let requests = server.requests("/token");
+            let request = requests.last().expect("a request");
+            assert_eq!(request.parameter("scope").as_deref(), scope);
+            assert_eq!(request.parameter("resource").as_deref(), of_resource);
+        }
+    }
+    Ok(())
+}
+
 #[maybe_async]
 #[test]
 async fn an_answer_that_is_no_identity_assertion_stops_before_the_second_server() -> TestResult {

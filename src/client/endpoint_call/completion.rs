@@ -12,6 +12,7 @@ use super::{
 use crate::{
     error::{Error, Result},
     oauth2::{
+        grant::id_jag::SecondRequest,
         request::{AssertionSource, EndpointRequest, Outstanding, SourceRead, SubjectKind},
         token::Token,
     },
@@ -65,8 +66,8 @@ impl EndpointCall<'_> {
             Outstanding::IdJag(_) => {
                 let identity = settings.workload.identity.as_ref();
                 let fetch = configured(identity, "id_jag_from")?.clone();
-                let issuer = request.server().issuer().map(str::to_owned);
-                let work = move || identity_assertion(fetch, issuer, marks);
+                let second = SecondRequest::of(request);
+                let work = move || identity_assertion(fetch, second, marks);
                 let assertion = with_timeout(limit, work).await;
                 request.assert(assertion.unwrap_or_else(|| Err(too_late(SUBJECT)))?)
             }
@@ -93,7 +94,7 @@ impl EndpointCall<'_> {
             SourceRead::Request(request) => request,
         };
         let transport = &self.shared.transport;
-        transport.trust(request.url());
+        transport.trust_platform(request.url());
         let response = transport.ask(&request, limit).await;
         let response = response.map_err(|error| error.of_call(&request.call()))?;
         source.read_response(&request, &response)
@@ -122,10 +123,10 @@ async fn subject_of(fetch: FetchSubject, marks: [usize; 2]) -> Result<Token> {
 #[maybe_async]
 async fn identity_assertion(
     fetch: FetchAssertion,
-    issuer: Option<String>,
+    second: SecondRequest,
     marks: [usize; 2],
 ) -> Result<Secret> {
-    let assertion = in_callback(&marks, move || fetch(issuer)).await;
+    let assertion = in_callback(&marks, move || fetch(second)).await;
     assertion.map_err(|error| Error::refused_by(SUBJECT, error))
 }
 

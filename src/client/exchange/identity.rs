@@ -3,17 +3,17 @@
 use super::super::{maybe_async, oauth2::OAuth2Client};
 use crate::{
     error::{Error, Result},
-    oauth2::grant::id_jag::IdJag,
+    oauth2::grant::id_jag::{IdJag, SecondRequest},
     secret::Secret,
 };
 
 #[maybe_async]
 impl OAuth2Client {
-    /// An assertion of this client's server about its user, for the server with this issuer.
+    /// An assertion of this client's server about its user, for the server of the second request.
     pub(in super::super::super) async fn identity_assertion(
         &self,
         grant: IdJag,
-        issuer: Option<String>,
+        second: SecondRequest,
     ) -> Result<Secret> {
         let id_token = match grant.subject() {
             Some(id_token) => id_token.clone(),
@@ -27,7 +27,7 @@ impl OAuth2Client {
                 })?
             }
         };
-        let exchange = grant.exchange(id_token, issuer.as_deref())?;
+        let exchange = grant.exchange_for(id_token, &second)?;
         let token = self.exchange(exchange).await?;
         IdJag::read_assertion(&token)
     }

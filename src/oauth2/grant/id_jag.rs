@@ -14,7 +14,7 @@ use crate::{
             token_exchange::TokenExchange,
             token_type::TokenTypeIdentifier,
         },
-        request::{Outstanding, TokenRequest},
+        request::{EndpointRequest, Outstanding, TokenRequest},
         server::AuthorizationServer,
         token::Token,
     },
@@ -56,6 +56,29 @@ pub struct IdJag {
     subject: Option<Secret>,
     audience: Option<String>,
     options: GrantOptions,
+}
+
+/// What the assertion has to permit: what the second of the two requests asks for.
+#[allow(dead_code, reason = "only the clients make both requests")]
+pub(crate) struct SecondRequest {
+    issuer: Option<String>,
+    scope: Option<Secret>,
+    resources: Vec<Secret>,
+}
+
+impl SecondRequest {
+    #[allow(dead_code, reason = "only the clients make both requests")]
+    pub(crate) fn of(request: &EndpointRequest) -> Self {
+        let values = |name: &str| {
+            let named = request.form().iter().filter(move |(it, _)| *it == name);
+            named.map(|(_, value)| value.clone()).collect::<Vec<_>>()
+        };
+        Self {
+            issuer: request.server().issuer().map(str::to_owned),
+            scope: values("scope").pop(),
+            resources: values("resource"),
+        }
+    }
 }
 
 impl IdJag {
@@ -103,12 +126,32 @@ impl IdJag {
         })?;
         let mut exchange = TokenExchange::new(id_token, TokenTypeIdentifier::IdToken)
             .requested_token_type(TokenTypeIdentifier::IdJag)
-            .audience(audience);
+            .audience(audience)
+            .for_another_server();
         for (name, value) in self.options.parameters.iter() {
             exchange = exchange.param(name.to_owned(), value);
         }
         if let Some(scope) = &self.options.scope {
             exchange = exchange.scope(scope.clone());
+        }
+        Ok(exchange)
+    }
+
+    /// The exchange for the second request, which is the one to the server of the resource.
+    #[allow(dead_code, reason = "only the clients make both requests")]
+    pub(crate) fn exchange_for(
+        &self,
+        id_token: Secret,
+        second: &SecondRequest,
+    ) -> Result<TokenExchange> {
+        let mut exchange = self.exchange(id_token, second.issuer.as_deref())?;
+        if let (None, Some(scope)) = (&self.options.scope, &second.scope) {
+            exchange = exchange.scope(scope.expose_secret());
+        }
+        if self.options.parameters.value("resource").is_none() {
+            for resource in &second.resources {
+                exchange = exchange.resource(resource.expose_secret());
+            }
         }
         Ok(exchange)
     }

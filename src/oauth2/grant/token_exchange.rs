@@ -19,7 +19,7 @@ use crate::{
     wire::form::Form,
 };
 
-const TOKEN_EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
+pub(crate) const TOKEN_EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
 
 /// Token exchange: a token for another one, for another audience, or to act for someone.
 ///
@@ -54,6 +54,9 @@ pub struct TokenExchange {
     actor: Option<(Secret, TokenTypeIdentifier)>,
     requested: Option<TokenTypeIdentifier>,
     options: GrantOptions,
+    /// Whether the new token is for another server, which the client's own scope and resources do
+    /// not concern.
+    is_for_another_server: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -107,7 +110,14 @@ impl TokenExchange {
             actor: None,
             requested: None,
             options: GrantOptions::default(),
+            is_for_another_server: false,
         }
+    }
+
+    /// Makes the exchange of one for a token for another server.
+    pub(crate) fn for_another_server(mut self) -> Self {
+        self.is_for_another_server = true;
+        self
     }
 
     /// Sets the token of the one who acts for the subject.
@@ -185,7 +195,10 @@ impl Grant for TokenExchange {
             request.push("requested_token_type", requested.as_str());
         }
         request.extend(&self.options.parameters);
-        request.push_scope_and_resource(self.options.scope.as_ref());
+        match self.is_for_another_server {
+            true => request.push_scope(self.options.scope.as_ref()),
+            false => request.push_scope_and_resource(self.options.scope.as_ref()),
+        }
         request.expect_exchanged(Exchange {
             requested,
             latest_expiry,

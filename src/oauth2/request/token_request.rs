@@ -101,12 +101,20 @@ impl TokenRequest<'_> {
     /// Adds `scope` or else the client's own, and the client's resources unless the grant has added
     /// one.
     pub fn push_scope_and_resource(&mut self, scope: Option<&Scope>) {
-        let scope = scope.or(self.registration().scope());
-        if let Some(scope) = scope.filter(|scope| !scope.is_empty()) {
-            let scope = scope.as_str().to_owned();
-            self.push("scope", scope);
-        }
+        self.push_scope(
+            scope
+                .or(self.request.registration.scope())
+                .cloned()
+                .as_ref(),
+        );
         self.push_resource();
+    }
+
+    /// Adds `scope`, if there is one.
+    pub(crate) fn push_scope(&mut self, scope: Option<&Scope>) {
+        if let Some(scope) = scope.filter(|scope| !scope.is_empty()) {
+            self.push("scope", scope.as_str().to_owned());
+        }
     }
 
     /// Adds the client's resources unless the grant has added one.
