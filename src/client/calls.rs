@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::{
+    boxed,
     delivery::Delivery,
     keys::Unverified,
     maybe_async, run_to_completion,
@@ -37,7 +38,7 @@ impl Session {
 
     /// Obtains a token with the caller's grant and keeps it.
     async fn fetch(self, grant: Arc<dyn Grant>, expected: ExpectedIdToken) -> Result<Token> {
-        let live = self.live()?;
+        let live = boxed(self.discovered()).await?;
         let _passage = live.gate().pass()?;
         let (token, _verified) = live.log_in(&*grant, &expected, "fetch").await?;
         let grant = grant.replayable().then_some(grant);
@@ -74,7 +75,7 @@ impl Session {
         grant: Arc<dyn Grant>,
         expected: ExpectedIdToken,
     ) -> Result<Token> {
-        let live = self.live()?;
+        let live = boxed(self.discovered()).await?;
         let _passage = live.gate().pass()?;
         let (token, _verified) = live.log_in(&*grant, &expected, "exchange").await?;
         trace::exchanged(live.shared.settings.name(), grant.grant_type());
@@ -83,6 +84,7 @@ impl Session {
 
     pub(super) async fn revoke_token(&self) -> Result<()> {
         self.live_outside_hook("revoke_token")?;
+        boxed(self.at_owner()).await?;
         match run_to_completion(self.clone().end_own(true)).await? {
             true => Ok(()),
             false => Err(no_own_token()),
@@ -92,26 +94,33 @@ impl Session {
     /// Forgets the client's own token, after revoking it where that is possible.
     pub(super) async fn end_login(&self) -> Result<()> {
         self.live_outside_hook("logout")?;
-        self.reload().await?;
-        let live = self.live_now()?;
+        let live = boxed(self.at_owner()).await?;
         if live.slot.published().is_none() {
             return Ok(());
         }
         let server = live.shared.known_or_fetched_server().await?;
         let revokes = server.revocation_endpoint().is_some();
         let ended = run_to_completion(self.clone().end_own(revokes)).await;
-        ended.map(|_| ())
+        match ended {
+            // The tokens of a client that the server does not know are of no use to anyone.
+            Err(error) if live.forgets_unknown(&error) => {
+                run_to_completion(self.clone().end_own(false)).await?;
+            }
+            ended => {
+                ended?;
+            }
+        }
+        Ok(())
     }
 
     pub(super) async fn revoke(&self, token: Secret, hint: Option<TokenTypeHint>) -> Result<()> {
-        let live = self.live()?;
+        let live = boxed(self.discovered()).await?;
         let _passage = live.gate().pass()?;
         live.call().revoke(&token, hint.as_ref()).await
     }
 
     pub(super) async fn introspect_token(&self) -> Result<Introspection> {
-        self.reload().await?;
-        let live = self.live()?;
+        let live = boxed(self.at_owner()).await?;
         let _passage = live.gate().pass()?;
         let published = live.slot.published().ok_or_else(no_own_token)?;
         let access_token = published.token.access_token();
@@ -124,7 +133,7 @@ impl Session {
         token: Secret,
         hint: Option<TokenTypeHint>,
     ) -> Result<Introspection> {
-        let live = self.live()?;
+        let live = boxed(self.discovered()).await?;
         let _passage = live.gate().pass()?;
         live.introspect(&token, hint.as_ref()).await
     }

@@ -62,6 +62,7 @@ impl Session {
     pub(super) async fn refresh_token(&self) -> Result<Token> {
         let live = self.live_outside_hook("refresh_token")?;
         let deadline = live.deadline();
+        boxed(self.restored(live)).await?;
         self.obtain(Need::Renewed, deadline).await?.delivered()
     }
 
@@ -101,7 +102,11 @@ impl Session {
         let live = self.live()?;
         match live.fresh() {
             Some(published) => Ok(Obtained::in_use(published)),
-            None => boxed(self.obtain(Need::Usable, live.deadline())).await,
+            None => {
+                let deadline = live.deadline();
+                boxed(self.restored(live)).await?;
+                boxed(self.obtain(Need::Usable, deadline)).await
+            }
         }
     }
 

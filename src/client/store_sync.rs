@@ -22,6 +22,7 @@ use crate::{
         slot::Slot,
         slots::Learned,
     },
+    oauth2::token::Token,
     random,
     token_store::{Lease, StoredToken},
     trace,
@@ -191,16 +192,28 @@ impl StoreSync {
         Ok(())
     }
 
+    /// The token in the store, whatever server it is of.
+    pub(super) async fn stored(&self) -> Result<Option<Token>> {
+        match self.store() {
+            Some(store) => Ok(self.read(store).await?.and_then(|stored| stored.token)),
+            None => Ok(None),
+        }
+    }
+
+    async fn read(&self, store: Store) -> Result<Option<StoredToken>> {
+        let mark = self.slot.id();
+        let stored = with_timeout(self.call_limit(), move || load(store, mark)).await;
+        stored.unwrap_or_else(|| Err(Error::store(LATE, None)))
+    }
+
     /// Reads the store into the slot.
     pub(super) async fn reload(&self) -> Result<()> {
         let Some(store) = self.store() else {
             return Ok(());
         };
         for _ in 0..READINGS {
-            let (store, mark) = (store.clone(), self.slot.id());
             let snapshot = self.slot.snapshot();
-            let stored = with_timeout(self.call_limit(), move || load(store, mark)).await;
-            let mut stored = stored.unwrap_or_else(|| Err(Error::store(LATE, None)))?;
+            let mut stored = self.read(store.clone()).await?;
             // The token of another server stays where it is, and is not used here.
             if let (Some(bound), Some(stored)) = (&self.shared.settings.bound, &mut stored) {
                 stored.token.take_if(|token| !bound.permits(token));

@@ -19,6 +19,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "shared",
             "server",
             "protected_resource/established",
+            "protected_resource/forgotten",
             "protected_resource/state",
             "endpoint_call",
             "store_sync",

@@ -315,6 +315,7 @@ impl Kept {
             }
             Err(error) => {
                 trace::unauthorized(live.shared.settings.name(), &error);
+                live.forgets_unknown(&error);
                 false
             }
         }

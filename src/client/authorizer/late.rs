@@ -31,14 +31,11 @@ impl Session {
         let (live, token) = match fresh {
             Some(token) => (live, token),
             None => {
-                let live = boxed(self.restored(live)).await?;
-                match live.obtain_for(&self, &mut request, own).await {
-                    Ok(token) => (live, token),
+                let (live, obtained) = boxed(self.obtain_late(live, &mut request, own)).await?;
+                match obtained {
+                    Some(token) => (live, token),
                     // The resource says what it needs.
-                    Err(error) if error.needs_login() && live.resource().is_some() => {
-                        return self.send_without_token(request).await;
-                    }
-                    Err(error) => return Err(error),
+                    None => return self.send_without_token(request).await,
                 }
             }
         };
@@ -54,6 +51,38 @@ impl Session {
         match FirstAttempt(kept).accept(response) {
             Ok(response) => Ok(response),
             Err(refusal) => (*refusal).repeat().await,
+        }
+    }
+
+    /// The token for a request, or none if a resource has to say what it needs.
+    async fn obtain_late(
+        &self,
+        live: Live,
+        request: &mut http::Request,
+        own: Option<Deadline>,
+    ) -> Result<(Live, Option<Arc<Published>>)> {
+        let mut live = boxed(self.restored(live)).await?;
+        let mut obtained = live.obtain_for(self, request, own).await;
+        let mut is_unknown = false;
+        if let Err(error) = &obtained
+            && live.forgets_unknown(error)
+        {
+            is_unknown = true;
+            // Another process may have changed the secret, or registered the client anew.
+            live = self.restored(live).await?;
+            if live.shared.settings.bound.is_some() && !live.is_child() {
+                obtained = live.obtain_for(self, request, own).await;
+                if let Err(error) = &obtained {
+                    live.forgets_unknown(error);
+                }
+            }
+        }
+        match obtained {
+            Ok(token) => Ok((live, Some(token))),
+            Err(error) if live.resource().is_some() && (is_unknown || error.needs_login()) => {
+                Ok((live, None))
+            }
+            Err(error) => Err(error),
         }
     }
 
@@ -75,6 +104,7 @@ impl Session {
             Some(token) => token,
             None => {
                 let own = request.timeout().copied().map(Deadline::after);
+                let live = boxed(self.restored(live.clone())).await?;
                 boxed(live.obtain_for(self, request, own)).await?
             }
         };

@@ -72,13 +72,15 @@ impl OAuth2Client {
     pub async fn ensure_login(&self, login: InteractiveLogin) -> Result<Token> {
         let deadline = Deadline::after(login.browser_timeout());
         let mut attempt = LoginAttempt::new(self, &login);
-        let live = self.session.live_outside_hook("ensure_login")?;
-        let own = live.shared.settings.client.scope();
+        self.session.live_outside_hook("ensure_login")?;
         let usable = self.session.ensure_active_token().await;
+        let live = self.session.live()?;
+        let own = live.shared.settings.client.scope();
         match usable {
             Ok(token) if login.widened(&token, own).is_none() => return Ok(token),
             Ok(_) => {}
             Err(error) if error.needs_login() || is_held(&error) => {}
+            Err(error) if live.forgets_unknown(&error) => {}
             Err(error) => return Err(error),
         }
         attempt.check()?;

@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use super::super::{
+    boxed,
     device::{PollLeader, PollRole},
     maybe_async,
     oauth2::{client::OAuth2Client, login::Login},
@@ -48,7 +49,7 @@ impl OAuth2Client {
         &self,
         request: DeviceAuthorizationRequest,
     ) -> Result<DeviceAuthorization> {
-        let live = self.session.live()?;
+        let live = boxed(self.session.established()).await?;
         let _passage = live.gate().pass()?;
         live.call().authorize_device(&request).await
     }
@@ -85,7 +86,7 @@ impl OAuth2Client {
         device: DeviceAuthorization,
         tick: &mut Tick<'_>,
     ) -> Result<Login> {
-        let live = self.session.live()?;
+        let live = boxed(self.session.discovered()).await?;
         let server = live
             .shared
             .fetch_server(live.shared.settings.timeout)
@@ -111,7 +112,7 @@ impl OAuth2Client {
             let followed = match waiter.role() {
                 PollRole::Lead(leader) => {
                     // Where this caller stops waiting, another goes on.
-                    let outcome = self.poll(&device, &leader, tick).await?;
+                    let outcome = self.poll(&live, &device, &leader, tick).await?;
                     leader.finish(outcome.clone());
                     live.report_login(&outcome);
                     return self.logged_in_on_device(&live, &expected, outcome?).await;
@@ -142,13 +143,15 @@ impl OAuth2Client {
     /// caller alone.
     async fn poll(
         &self,
+        live: &Live,
         device: &DeviceAuthorization,
         leader: &PollLeader<'_>,
         tick: &mut Tick<'_>,
     ) -> Result<Result<Token>> {
         let grant = device.grant();
         loop {
-            let live = self.session.live()?;
+            // It is the same one as long as the client is open.
+            self.session.live()?;
             let clock = &live.shared.settings.clock;
             let wait = match leader.polling(|polling| polling.wait(clock)) {
                 Ok(wait) => wait,

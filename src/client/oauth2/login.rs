@@ -122,7 +122,7 @@ impl OAuth2Client {
         pending: PendingAuthorization,
         callback: &str,
     ) -> Result<Login> {
-        let live = self.session.live()?;
+        let live = boxed(self.session.discovered()).await?;
         let login = self.log_in(&live, pending, callback).await;
         live.report_login(&login);
         login
@@ -181,7 +181,7 @@ impl OAuth2Client {
         pending: PendingAuthorization,
         callback: &str,
     ) -> Result<IdToken> {
-        let live = self.session.live()?;
+        let live = boxed(self.session.discovered()).await?;
         let _passage = live.gate().pass()?;
         let parameters = live.callback_parameters(&pending, callback).await?;
         let response = pending.id_token_in(parameters)?;

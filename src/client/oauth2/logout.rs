@@ -3,8 +3,8 @@
 use std::sync::PoisonError;
 
 use super::super::{
-    LogoutTokenIds, in_callback, maybe_async, oauth2::client::OAuth2Client, waiting::Deadline,
-    with_timeout,
+    LogoutTokenIds, boxed, in_callback, maybe_async, oauth2::client::OAuth2Client,
+    waiting::Deadline, with_timeout,
 };
 use crate::{
     error::{Error, Result},
@@ -52,7 +52,10 @@ impl OAuth2Client {
     /// [OpenID Connect RP-Initiated Logout section 2](https://openid.net/specs/openid-connect-rpinitiated-1_0.html#RPLogout)
     pub async fn logout(&self, mut request: LogoutRequest) -> Result<LogoutUrl> {
         if self.token().is_none() {
-            self.session.reload().await?;
+            let live = boxed(self.session.at_owner()).await?;
+            if live.resource().is_some() {
+                live.shared.known_or_fetched_server().await?;
+            }
         }
         let token = self.token();
         if let (IdTokenHint::NotGiven, Some(token)) = (&request.hint, &token)
@@ -84,7 +87,7 @@ impl OAuth2Client {
     ///
     /// [OpenID Connect Back-Channel Logout section 2.6](https://openid.net/specs/openid-connect-backchannel-1_0.html#Validation)
     pub async fn read_logout_token(&self, logout_token: &str) -> Result<LogoutToken> {
-        let live = self.session.live()?;
+        let live = boxed(self.session.discovered()).await?;
         let _passage = live.gate().pass()?;
         let settings = &live.shared.settings;
         let server = live.shared.fetch_server(settings.timeout).await?;

@@ -54,7 +54,7 @@ impl OAuth2Client {
     ///
     /// [OpenID Connect Core section 10.1.1](https://openid.net/specs/openid-connect-core-1_0.html#RotateSigKeys)
     pub async fn fetch_key_set(&self) -> Result<KeySet> {
-        let live = self.session.live()?;
+        let live = boxed(self.session.discovered()).await?;
         let _passage = live.gate().pass()?;
         live.keys(live.deadline()).await
     }
@@ -74,7 +74,7 @@ impl OAuth2Client {
     ///
     /// [RFC 7515 section 5.2](https://www.rfc-editor.org/rfc/rfc7515#section-5.2)
     pub async fn verify_signature(&self, token: &str, allowed: &[Algorithm]) -> Result<Claims> {
-        let live = self.session.live()?;
+        let live = boxed(self.session.discovered()).await?;
         let _passage = live.gate().pass()?;
         let jws = Jws::parse(token)?;
         let verified = live.verify(&jws, allowed, live.deadline()).await;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use reqwest::StatusCode;
 
 use super::super::{
-    maybe_async,
+    boxed, maybe_async,
     oauth2::{client::OAuth2Client, login::Login},
     session::{Live, Session},
     waiting::Deadline,
@@ -71,7 +71,7 @@ impl Login {
 #[maybe_async]
 impl Session {
     async fn userinfo(&self, subject: &str) -> Result<StandardClaims> {
-        let live = self.live()?;
+        let live = boxed(self.discovered()).await?;
         let _passage = live.gate().pass()?;
         let settings = &live.shared.settings;
         let server = live.shared.fetch_server(settings.timeout).await?;

@@ -9,7 +9,7 @@ use super::{
     super::{
         is_in_callback, maybe_async, run_detached_for,
         session::{Live, Session},
-        settings::{Bound, ResourceLogin},
+        settings::ResourceLogin,
         waiting::Deadline,
     },
     established::Established,
@@ -68,7 +68,7 @@ impl Session {
     }
 
     /// Leads the authorization, or waits for the one in progress.
-    async fn join(
+    pub(super) async fn join(
         &self,
         resource: &Arc<ResourceState>,
         is_attended: bool,
@@ -77,7 +77,9 @@ impl Session {
     ) -> Result<()> {
         loop {
             let live = self.live()?;
-            let has_other = || live.has_other(refusal);
+            // Any server will do for a child, and any token for the client itself.
+            let is_known = is_attended || resource.established().is_some();
+            let has_other = || is_known && live.has_other(refusal);
             let now = live.shared.now();
             let outcome = match resource.next(is_attended, has_other, now) {
                 AuthorizationStep::Done => return Ok(()),
@@ -100,51 +102,6 @@ impl Session {
                 return Ok(());
             }
         }
-    }
-
-    /// The state of the client, whose server is discovered if that is still to be done.
-    pub(in super::super) async fn established(&self) -> Result<Live> {
-        let live = self.live()?;
-        let Some(resource) = live.resource().cloned() else {
-            return Ok(live);
-        };
-        let live = self.restored(live).await?;
-        if live.shared.settings.bound.is_none() && resource.established().is_none() {
-            let deadline = Deadline::after(resource.limit());
-            let nothing = ResourceRefusal::default();
-            self.join(&resource, false, &nothing, deadline).await?;
-        }
-        if live.slot.published().is_none()
-            && let Some(part) = resource.current()
-        {
-            self.move_to(part, None)?;
-        }
-        self.live()
-    }
-
-    /// The state of the client after the token store was read for the first time, which says what
-    /// the client's server is.
-    pub(in super::super) async fn restored(&self, live: Live) -> Result<Live> {
-        let Some(resource) = live.resource().cloned() else {
-            return Ok(live);
-        };
-        if live.shared.settings.bound.is_some() {
-            return Ok(live);
-        }
-        self.reload().await?;
-        let live = self.live()?;
-        let Some(published) = live.slot.published() else {
-            return Ok(live);
-        };
-        let kept = match Bound::issuer_of(&published.token) {
-            Some(issuer) => resource.kept_registrations().load(issuer).await?,
-            None => None,
-        };
-        let Some(part) = resource.restore(&published.token, kept) else {
-            return Ok(live);
-        };
-        self.move_to(part, Some(published.token.clone()))?;
-        self.live()
     }
 }
 
@@ -352,7 +309,7 @@ impl Authorization {
 impl ResourceState {
     /// The longest time that an authorization takes: the requests for metadata, a registration, a
     /// login or a token.
-    fn limit(&self) -> Duration {
+    pub(super) fn limit(&self) -> Duration {
         let login = self.settings.login.as_ref().map(|login| login.limit);
         let requests = self.template.timeout.saturating_mul(4);
         requests

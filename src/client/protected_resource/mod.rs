@@ -5,6 +5,8 @@
 pub(super) mod authorization;
 mod discovery;
 mod established;
+mod forgotten;
 mod identity;
 mod owner;
+mod restoration;
 pub(super) mod state;

@@ -70,7 +70,8 @@ impl ResourceState {
                     let registered = member.get("registration")?.clone();
                     serde_json::from_value(registered).ok().filter(is_it)
                 };
-                let registered = kept.filter(is_it).or_else(own)?;
+                let is_known = |registered: &RegisteredClient| !self.has_forgotten(registered);
+                let registered = kept.filter(is_it).or_else(own).filter(is_known)?;
                 (registered.apply_to(template.clone()), Some(registered))
             }
         };

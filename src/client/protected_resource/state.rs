@@ -16,6 +16,7 @@ use super::{
         transport::Transport,
     },
     established::Established,
+    forgotten::Forgotten,
 };
 use crate::{
     error::{Error, Result},
@@ -49,15 +50,17 @@ pub(in super::super) struct ResourceState {
 }
 
 #[derive(Default)]
-struct ResourceProgress {
-    established: Option<Arc<Established>>,
+pub(super) struct ResourceProgress {
+    pub(super) established: Option<Arc<Established>>,
     /// The parts of clients, as long as a handle uses them: the established one, and those that
     /// older tokens belong to.
     parts: Vec<(Arc<Established>, Weak<Shared>)>,
     /// The scope that the last login of the client's own user asked for.
     requested: ScopeSet,
     /// Registrations by issuer.
-    registrations: BTreeMap<String, RegisteredClient>,
+    pub(super) registrations: BTreeMap<String, RegisteredClient>,
+    /// Registrations that their servers do not know any longer, and tokens may still name.
+    pub(super) forgotten: Forgotten,
     /// The issuer to which a configured client identifier belongs, once it was used.
     configured_issuer: Option<String>,
     step_ups: Vec<(ScopeSet, u32)>,
@@ -130,7 +133,7 @@ impl ResourceState {
         }
     }
 
-    fn part_for(&self, established: Arc<Established>) -> Arc<Shared> {
+    pub(super) fn part_for(&self, established: Arc<Established>) -> Arc<Shared> {
         let mut state = self.lock();
         state.parts.retain(|(_, part)| part.strong_count() > 0);
         let mut known = state
@@ -151,6 +154,7 @@ impl ResourceState {
         let established = Arc::new(established);
         let mut state = self.lock();
         if let Some(registered) = &established.registered {
+            state.forgotten.retract(registered);
             let registrations = &mut state.registrations;
             registrations.insert(established.issuer.clone(), registered.clone());
         }
@@ -299,7 +303,7 @@ impl ResourceState {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, ResourceProgress> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, ResourceProgress> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

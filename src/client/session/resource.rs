@@ -83,6 +83,11 @@ impl Live {
         self.kind.is_child
     }
 
+    /// The same state with the settings of another part.
+    pub(in super::super) fn at(&self, part: Arc<Shared>) -> Self {
+        self.with(part, self.slot.clone())
+    }
+
     /// The same handle on another slot.
     pub(super) fn with(&self, shared: Arc<Shared>, slot: Arc<Slot<Waiting>>) -> Self {
         Self {

@@ -104,6 +104,13 @@ impl Bound {
         Self::issuer_of(token).is_none_or(|issuer| issuer == self.issuer)
     }
 
+    /// Whether the token was issued to this client.
+    pub(in super::super) fn owns(&self, token: &Token) -> bool {
+        let member = token.get(Self::MEMBER);
+        let is_same = |name: &str| member.and_then(|it| it.get(name)) == self.member.get(name);
+        is_same("issuer") && is_same("client_id")
+    }
+
     /// The issuer of the server that has issued the token, if it is known.
     pub(in super::super) fn issuer_of(token: &Token) -> Option<&str> {
         token.get(Self::MEMBER)?.get("issuer")?.as_str()

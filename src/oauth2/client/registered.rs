@@ -142,6 +142,14 @@ impl RegisteredClient {
         }
     }
 
+    /// Whether it is the same client with the same secret, whatever else has changed.
+    #[allow(dead_code, reason = "only the clients keep registrations")]
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        self.client_id == other.client_id
+            && self.client_secret == other.client_secret
+            && self.issuer == other.issuer
+    }
+
     /// Whether a client with these metadata can use the registration: a redirection URI that it
     /// wants is registered, if it wants any.
     pub(crate) fn serves(&self, metadata: &ClientMetadata) -> bool {

@@ -16,9 +16,11 @@ use super::*;
 
 mod bad_clients;
 mod discovery;
+mod fresh_process;
 mod limits;
 mod login;
 mod migration;
+mod revival;
 mod settings;
 mod step_up;
 mod stores;
@@ -45,6 +47,8 @@ struct State {
     issuers: Vec<String>,
     /// Changes of the metadata of all servers.
     server: Vec<(&'static str, Value)>,
+    /// Further endpoints of all servers.
+    endpoints: Vec<(&'static str, &'static str)>,
     /// The scope that each path needs, if any.
     needs: HashMap<&'static str, &'static str>,
     /// Tokens with their issuers and scopes.
@@ -69,6 +73,7 @@ impl World {
             named: true,
             issuers: Vec::new(),
             server: Vec::new(),
+            endpoints: Vec::new(),
             needs: HashMap::new(),
             issued: HashMap::new(),
             revoked: HashSet::new(),
@@ -102,6 +107,7 @@ impl World {
     fn serve(&self, path: &str, request: &Request) -> Reply {
         let base = format!("http://{}", request.header("host").unwrap());
         let issuer = format!("{base}{path}");
+        let client = request.parameter("client_id").unwrap_or_default();
         let mut state = self.0.lock().unwrap();
         match &*request.path {
             place if place == format!("{OAUTH}{path}") => {
@@ -113,6 +119,9 @@ impl World {
                     "code_challenge_methods_supported": ["S256"],
                     "authorization_response_iss_parameter_supported": true,
                 });
+                for (name, place) in &state.endpoints {
+                    metadata[*name] = format!("{issuer}{place}").into();
+                }
                 for (name, value) in &state.server {
                     metadata[*name] = value.clone();
                 }
@@ -124,11 +133,19 @@ impl World {
                 client["client_id"] = format!("c{}", state.clients).into();
                 Reply::json(201, client)
             }
+            _ if state.dropped.contains(&client) => Reply::error(401, "invalid_client"),
+            place if place == format!("{path}/revoke") => Reply::text(200, ""),
+            place if place == format!("{path}/introspect") => {
+                Reply::json(200, json!({"active": true}))
+            }
+            place if place == format!("{path}/device") => Reply::json(
+                200,
+                json!({
+                    "device_code": "d", "user_code": "AB-CD", "expires_in": 600, "interval": 1,
+                    "verification_uri": format!("{issuer}/enter"),
+                }),
+            ),
             place if place == format!("{path}/token") => {
-                let client = request.parameter("client_id").unwrap_or_default();
-                if state.dropped.contains(&client) {
-                    return Reply::error(401, "invalid_client");
-                }
                 let scope = match &*request.parameter("grant_type").unwrap() {
                     "authorization_code" => {
                         let code = request.parameter("code").unwrap();
@@ -227,6 +244,21 @@ impl World {
         visits
             .map(|mut asked| asked.remove("scope").unwrap_or_default())
             .collect()
+    }
+
+    /// The identifiers of the clients whose users were asked to log in.
+    pub fn clients(&self) -> Vec<String> {
+        let visits = self.visits().into_iter();
+        visits
+            .filter_map(|mut asked| asked.remove("client_id"))
+            .collect()
+    }
+
+    /// The server loses a registration.
+    pub fn drop_client(&self, client: &str) {
+        self.change(|state| {
+            state.dropped.insert(client.to_owned());
+        });
     }
 
     fn revoke(&self, token: &str) {

@@ -1,0 +1,168 @@
+//! The part of a client that a call is for: at the server that its token belongs to, or else at the
+//! one that the resource names.
+
+use super::{
+    super::{
+        maybe_async,
+        session::{Live, Session},
+        settings::Bound,
+        waiting::Deadline,
+    },
+    authorization::ResourceRefusal,
+    state::ResourceState,
+};
+use crate::{
+    error::{Error, ErrorCode, Result},
+    oauth2::client::RegisteredClient,
+};
+
+#[maybe_async]
+impl Session {
+    /// The state of the client for a login, whose server is discovered if that is still to be done.
+    pub(in super::super) async fn established(&self) -> Result<Live> {
+        self.discovered().await
+    }
+
+    /// The state of the client, whose server is discovered if that is still to be done.
+    pub(in super::super) async fn discovered(&self) -> Result<Live> {
+        let live = self.live()?;
+        let Some(resource) = live.resource().cloned() else {
+            return Ok(live);
+        };
+        let live = self.restored(live).await?;
+        if live.shared.settings.bound.is_none() && resource.established().is_none() {
+            let deadline = Deadline::after(resource.limit());
+            let nothing = ResourceRefusal::default();
+            self.join(&resource, false, &nothing, deadline).await?;
+        }
+        let live = self.live()?;
+        match resource.current() {
+            Some(part) if live.slot.published().is_none() => {
+                self.move_to(part, None)?;
+                self.live()
+            }
+            // A token of which it is not known whose it is stays where it is.
+            Some(part) if live.shared.settings.bound.is_none() => Ok(live.at(part)),
+            _ => Ok(live),
+        }
+    }
+
+    /// The state of the client after the token store was read for the first time, which says what
+    /// the client's server is.
+    pub(in super::super) async fn restored(&self, live: Live) -> Result<Live> {
+        let Some(resource) = live.resource().cloned() else {
+            return Ok(live);
+        };
+        let is_bound = live.shared.settings.bound.is_some();
+        if is_bound && !self.leave_forgotten(&live, &resource)? {
+            return Ok(live);
+        }
+        self.reload().await?;
+        let live = self.live()?;
+        let Some(published) = live.slot.published() else {
+            return Ok(live);
+        };
+        let kept = match Bound::issuer_of(&published.token) {
+            Some(issuer) => resource.kept_registrations().load(issuer).await?,
+            None => None,
+        };
+        let Some(part) = resource.restore(&published.token, kept) else {
+            return Ok(live);
+        };
+        self.move_to(part, Some(published.token.clone()))?;
+        self.live()
+    }
+
+    /// The state of the client at the server that has issued its token, whatever server the resource
+    /// names by now: for the end of that token. The token is read from the store.
+    pub(in super::super) async fn at_owner(&self) -> Result<Live> {
+        self.reload().await?;
+        let live = self.live_now()?;
+        let Some(resource) = live.resource().cloned() else {
+            return Ok(live);
+        };
+        let token = match live.slot.published() {
+            Some(published) => Some(published.token.clone()),
+            // That of another server is not loaded.
+            None => live.store_sync().stored().await?,
+        };
+        let Some(token) = token else {
+            return Ok(live);
+        };
+        let Some(issuer) = Bound::issuer_of(&token) else {
+            return Ok(live);
+        };
+        let bound = live.shared.settings.bound.as_ref();
+        if bound.is_some_and(|bound| bound.owns(&token)) {
+            return Ok(live);
+        }
+        let kept = resource.kept_registrations().load(issuer).await?;
+        let part = match resource.owner_of(&token, kept) {
+            Some(owner) => resource.part_for(owner.into()),
+            // It can be removed, at least.
+            None => resource.provisional(),
+        };
+        self.move_to(part, Some(token))?;
+        self.reload().await?;
+        self.live_now()
+    }
+}
+
+impl ResourceState {
+    /// Forgets a client that its server does not know any longer: tokens that name it do not bring
+    /// it back.
+    pub(in super::super) fn forget_client(&self, registered: &RegisteredClient) {
+        let mut state = self.lock();
+        state
+            .registrations
+            .retain(|_, known| !known.is_same(registered));
+        let is_it = |own: &RegisteredClient| own.is_same(registered);
+        state
+            .established
+            .take_if(|established| established.registered.as_ref().is_some_and(is_it));
+        state.forgotten.add(registered.clone());
+    }
+
+    pub(super) fn has_forgotten(&self, registered: &RegisteredClient) -> bool {
+        self.lock().forgotten.contains(registered)
+    }
+}
+
+impl Live {
+    /// Forgets the client's registration at the server of its resource, if this error of a renewal
+    /// says that it is not known there any longer. Returns whether it does: a login is then the way
+    /// on, by another registration.
+    pub(in super::super) fn forgets_unknown(&self, error: &Error) -> bool {
+        let registered = self.shared.settings.registered.as_deref();
+        match (self.resource(), registered) {
+            (Some(resource), Some(registered))
+                if error.code() == Some(&ErrorCode::InvalidClient)
+                    // With a grant, it may be the error of another client.
+                    && self.caller().grant.is_none() =>
+            {
+                resource.forget_client(registered);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether the registration of this part of the client was forgotten.
+    pub(super) fn is_forgotten(&self, resource: &ResourceState) -> bool {
+        let registered = self.shared.settings.registered.as_deref();
+        registered.is_some_and(|registered| resource.has_forgotten(registered))
+    }
+}
+
+impl Session {
+    /// Leaves the part of a client whose registration was forgotten, and with it its tokens. That
+    /// of a child which has no store stays with it.
+    pub(super) fn leave_forgotten(&self, live: &Live, resource: &ResourceState) -> Result<bool> {
+        let may_leave = !live.is_child() || live.slot.is_stored();
+        if !may_leave || !live.is_forgotten(resource) {
+            return Ok(false);
+        }
+        self.move_to(resource.provisional(), None)?;
+        Ok(true)
+    }
+}

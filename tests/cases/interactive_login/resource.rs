@@ -1,0 +1,54 @@
+//! Logins of clients that find their server by a resource, and have sent no request yet.
+
+use support::{clock::ManualClock, folder::Folder};
+
+use super::{
+    super::{
+        protected_resource::{World, for_resource},
+        test,
+    },
+    *,
+};
+
+/// A user who logs in by a browser.
+fn user(world: &World) -> (Shown, InteractiveLogin) {
+    let (shown, world) = (Shown::default(), world.clone());
+    let login = shown.login(move |url| {
+        let callback = world.visit(url).expect("a user");
+        visited(&Url::parse(callback.expose_secret()).expect("a URL"));
+    });
+    (shown, login)
+}
+
+#[maybe_async]
+#[test]
+async fn a_token_of_an_earlier_process_is_renewed_unless_its_registration_is_dead() -> TestResult {
+    let (world, clock) = (World::new(), ManualClock::new());
+    let (server, resource) = (world.server(""), world.resource());
+    let folder = Folder::new("ensured-for-a-resource");
+    let start = || {
+        for_resource(&resource)
+            .redirect_uri("http://127.0.0.1/callback")
+            .token_store(FileTokenStore::new(folder.file("token.json")))
+            .clock(clock.clock())
+            .build()
+    };
+    let (shown, login) = user(&world);
+    for (n, kinds) in [(1, 2), (2, 2)] {
+        let client = start()?;
+        let token = client.ensure_login(login.clone()).await?;
+        assert_eq!(access_token(&token), format!("t{n}"));
+        assert_eq!(shown.kinds().len(), kinds);
+        client.close().await?;
+        clock.advance(seconds(1000));
+    }
+    world.drop_client("c1");
+    let client = start()?;
+    let token = client.ensure_login(login).await?;
+    assert_eq!(access_token(&token), "t3");
+    assert_eq!(world.clients(), ["c1", "c2"]);
+    assert_eq!(server.count("/register"), 2);
+    let response = client.get(resource.url("/mcp")).send().await?;
+    assert_eq!(response.status(), 200);
+    Ok(())
+}
