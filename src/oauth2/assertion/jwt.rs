@@ -18,8 +18,10 @@ use crate::{
     error::{Error, Result},
     jose::{Algorithm, ExternalKey, Header, SigningInput, SigningKey, encoded_prefix, signed},
     oauth2::{
-        assertion::audience::Audience, client::ClientRegistration, request::EndpointRequest,
-        server::AuthorizationServer,
+        assertion::audience::Audience,
+        client::ClientRegistration,
+        request::EndpointRequest,
+        server::{AuthorizationServer, tenants::one_issuer},
     },
     random,
     secret::Secret,
@@ -128,10 +130,11 @@ impl JwtAssertion {
                  set token_endpoint",
             ));
         }
-        if matches!(self.audience, Some(Audience::Issuer)) && server.issuer().is_none() {
+        if matches!(self.audience, Some(Audience::Issuer)) && one_issuer(server.issuer()).is_none()
+        {
             return Err(Error::usage(
-                "Audience::Issuer needs the issuer identifier of the server, which is not known; \
-                 set issuer",
+                "Audience::Issuer needs the issuer identifier of the server, which is not known, or \
+                 has a placeholder for tenants; set issuer, or use Audience::TokenEndpoint",
             ));
         }
         Ok(())
@@ -232,7 +235,7 @@ impl JwtAssertion {
     }
 
     fn audience<'a>(&'a self, server: &'a AuthorizationServer, endpoint: &'a Url) -> &'a str {
-        match (&self.audience, server.issuer()) {
+        match (&self.audience, one_issuer(server.issuer())) {
             (Some(Audience::Other(audience)), _) => audience,
             (None | Some(Audience::Issuer), Some(issuer)) => issuer,
             _ => server.token_endpoint().unwrap_or(endpoint).as_str(),
@@ -241,7 +244,7 @@ impl JwtAssertion {
 
     /// Whether the audience of assertions is the issuer.
     pub(crate) fn is_for_issuer(&self, server: &AuthorizationServer) -> bool {
-        let issuer = server.issuer();
+        let issuer = one_issuer(server.issuer());
         match &self.audience {
             None | Some(Audience::Issuer) => issuer.is_some(),
             Some(Audience::TokenEndpoint) => false,
@@ -310,8 +313,8 @@ pub(crate) fn external(registration: &ClientRegistration) -> Result<&ExternalKey
 macro_rules! assertion_options {
     ($name:ty) => {
         impl $name {
-            /// Sets the audience (`aud`). Defaults to the issuer if it is known, else to the token
-            /// endpoint.
+            /// Sets the audience (`aud`). Defaults to the issuer if it is known and has no placeholder
+            /// for tenants, else to the token endpoint.
             #[must_use]
             pub fn audience(
                 mut self,

@@ -10,7 +10,9 @@ use crate::{
     error::{Error, Result},
     jose::{Algorithm, Claims, ExternalKey, SigningInput, SigningKey},
     oauth2::{
-        authorization::pkce::random_text, client::ClientRegistration, server::AuthorizationServer,
+        authorization::pkce::random_text,
+        client::ClientRegistration,
+        server::{AuthorizationServer, tenants::one_issuer},
     },
     secret::Secret,
     wire::form::Form,
@@ -164,11 +166,11 @@ impl RequestObject {
     }
 
     fn audience_at<'a>(&'a self, server: &'a AuthorizationServer) -> Result<&'a str> {
-        let audience = self.audience.as_deref().or(server.issuer());
+        let audience = self.audience.as_deref().or(one_issuer(server.issuer()));
         audience.ok_or_else(|| {
             Error::usage(
-                "a request object is for the issuer of the server, which is not known; set issuer, \
-                 or RequestObject::audience",
+                "a request object is for the issuer of the server, which is not known, or has a \
+                 placeholder for tenants; set issuer, or RequestObject::audience",
             )
         })
     }

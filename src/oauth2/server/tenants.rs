@@ -49,6 +49,12 @@ impl ExpectedIssuer {
     }
 }
 
+/// The issuer identifier, unless it is a template for those of tenants, which no server accepts as
+/// the audience of what a client signs.
+pub(crate) fn one_issuer(issuer: Option<&str>) -> Option<&str> {
+    issuer.filter(|issuer| !issuer.contains(TENANT))
+}
+
 /// Whether `iss` of a callback is the `issuer` of the server, or that of one of its tenants.
 pub(crate) fn is_in_callback(issuer: &str, iss: &str) -> bool {
     match issuer.split_once(TENANT) {

@@ -89,6 +89,12 @@ fn what_was_sent_is_not_kept_for_other_clients() {
             (of("b"), "b", token),
             (at_issuer("x"), "a", "x"),
             (at_issuer("y"), "a", "y"),
+            // The metadata that Entra ID has for all its tenants; none of them is `{tenantid}`.
+            (
+                at_issuer("https://login.example/{tenantid}/v2.0"),
+                "a",
+                token,
+            ),
         ] {
             let expected = json!({
                 "aud": audience, "exp": 1060, "iat": 1000, "iss": id, "sub": id,

@@ -138,13 +138,15 @@ fn what_is_missing_is_named() {
         let error = error.expect_err(word).to_string();
         assert!(error.contains(word), "{error}");
     }
-    let unknown = AuthorizationServer::default();
-    assert!(
-        settings
-            .audience("urn:server")
-            .check(&client(), &unknown)
-            .is_ok()
-    );
+    // The metadata that Entra ID has for all its tenants.
+    let template = AuthorizationServer::new("https://login.example/{tenantid}/v2.0");
+    let error = settings.check(&client(), &template);
+    let error = error.expect_err("no audience").to_string();
+    assert!(error.contains("RequestObject::audience"), "{error}");
+    let settings = settings.audience("urn:server");
+    for server in [AuthorizationServer::default(), template] {
+        assert!(settings.check(&client(), &server).is_ok());
+    }
 }
 
 #[test]
