@@ -19,7 +19,8 @@ use crate::{
 
 #[maybe_async]
 impl EndpointCall<'_> {
-    /// Signs the request object by the user's own code, if that is still to be done.
+    /// Signs the request object of a request that is not pushed by the user's own code, if that is
+    /// still to be done.
     pub(in super::super) async fn sign(&self, prepared: &mut PreparedAuthorization) -> Result<()> {
         let Some(input) = prepared.unsigned() else {
             return Ok(());

@@ -125,13 +125,13 @@ impl Live {
         let server = self.shared.fetch_server(settings.timeout).await?;
         let endpoint = settings.authorization_endpoint(&server)?;
         let mut prepared = endpoint.prepare(self.bind_code(request)?)?;
-        self.call().sign(&mut prepared).await?;
-        if !settings.authorization.push.applies_to(&server) {
-            return prepared.url();
+        if settings.authorization.push.applies_to(&server) {
+            // Last, as what it returns lasts for seconds.
+            let pushed = self.call().push(&prepared, &server).await?;
+            return Ok(prepared.pushed(pushed));
         }
-        // Last, as what it returns lasts for seconds.
-        let pushed = self.call().push(&prepared, &server).await?;
-        Ok(prepared.pushed(pushed))
+        self.call().sign(&mut prepared).await?;
+        prepared.url()
     }
 
     /// The parameters in a callback; if it is signed, after they have been verified.

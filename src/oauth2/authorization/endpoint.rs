@@ -266,8 +266,8 @@ impl AuthorizationEndpoint {
         }
         let object = match &self.request_object {
             Some(settings) => {
-                let at_server = self.clock_offset.at_server(now);
-                Some(settings.sign(&form, client, &self.server, at_server)?)
+                let times = [now, self.clock_offset.at_server(now)];
+                Some(settings.prepare(&form, client, &self.server, times)?)
             }
             None => None,
         };

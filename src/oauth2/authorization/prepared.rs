@@ -13,9 +13,11 @@ use crate::{
         authorization::{
             endpoint::AuthorizationUrl,
             pending::PendingAuthorization,
-            request_object::{SignedObject, SignedToken},
+            request_object::{ObjectKey, PreparedObject},
         },
+        client::ClientRegistration,
         dpop::binding::Binding,
+        server::AuthorizationServer,
     },
     secret::Secret,
     wire::{form::Form, secure_url::without_query},
@@ -51,7 +53,7 @@ use crate::{
 pub struct PreparedAuthorization {
     pub(super) endpoint: Arc<Url>,
     pub(super) form: Form,
-    pub(super) object: Option<SignedObject>,
+    pub(super) object: Option<PreparedObject>,
     /// Whether `response_type` and `scope` are repeated beside a request object or its URI.
     pub(super) repeats_parameters: bool,
     pub(super) pending: PendingAuthorization,
@@ -59,12 +61,12 @@ pub struct PreparedAuthorization {
 
 impl PreparedAuthorization {
     /// The input of the request object's signature, which an external key has to sign before the
-    /// request can be sent. Pass the signature to [`sign`](Self::sign).
+    /// request can be put into a URL or published. Pass the signature to [`sign`](Self::sign).
+    ///
+    /// A request that is pushed has a request object of its own, which is signed by
+    /// [`EndpointRequest::sign`](crate::oauth2::EndpointRequest::sign).
     pub fn unsigned(&self) -> Option<&SigningInput> {
-        match &self.object.as_ref()?.token {
-            SignedToken::Unsigned(input, _) => Some(input),
-            SignedToken::Signed(_) => None,
-        }
+        self.object.as_ref()?.unsigned()
     }
 
     /// Adds the signature of the input that [`unsigned`](Self::unsigned) returns.
@@ -73,13 +75,10 @@ impl PreparedAuthorization {
     ///
     /// If it is not a signature by the algorithm of the external key.
     pub fn sign(&mut self, signature: &[u8]) -> Result<()> {
-        if let Some(object) = &mut self.object
-            && let SignedToken::Unsigned(input, key) = &object.token
-        {
-            let signature = key.signature(signature)?;
-            object.token = SignedToken::Signed(input.with_signature(&signature));
+        match &mut self.object {
+            Some(object) => object.sign(signature),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     /// The signed request object, if the client signs its requests: what is published under a URL
@@ -87,18 +86,11 @@ impl PreparedAuthorization {
     ///
     /// # Errors
     ///
-    /// If it has to be signed first.
+    /// If it has to be signed by an external key first, or the key cannot sign.
     ///
     /// [RFC 9101 section 4](https://www.rfc-editor.org/rfc/rfc9101#section-4)
     pub fn request_object(&self) -> Result<Option<&Secret>> {
-        match self.object.as_ref().map(|object| &object.token) {
-            None => Ok(None),
-            Some(SignedToken::Signed(token)) => Ok(Some(token)),
-            Some(SignedToken::Unsigned(..)) => Err(Error::usage(
-                "the request object has to be signed by the external key first; use \
-                 begin_authorization of the client, or sign",
-            )),
-        }
+        self.object.as_ref().map(PreparedObject::token).transpose()
     }
 
     /// The key that the code is to be bound to, if it is.
@@ -145,17 +137,34 @@ impl PreparedAuthorization {
         Ok(self.created(&form))
     }
 
-    /// The parameters of a request that is pushed.
+    /// The parameters of a request that is pushed, and a request object that an external key has to
+    /// sign. A request object is new each time: its time may be wrong, and a server may accept its
+    /// `jti` once. `now` is the time at the server.
     ///
     /// [RFC 9126 section 2.1](https://www.rfc-editor.org/rfc/rfc9126#section-2.1)
-    pub(crate) fn pushed_form(&self) -> Result<Form> {
-        let Some(object) = self.request_object()? else {
-            return Ok(self.form.clone());
+    pub(crate) fn pushed_form(
+        &self,
+        client: &ClientRegistration,
+        server: &AuthorizationServer,
+        now: Duration,
+    ) -> Result<(Form, Option<SigningInput>)> {
+        let Some(object) = &self.object else {
+            return Ok((self.form.clone(), None));
         };
         let mut form = Form::new();
         form.push("client_id", self.client_id());
-        form.push("request", object);
-        Ok(form)
+        if let Some(token) = object.signed_externally() {
+            form.push("request", token);
+            return Ok((form, None));
+        }
+        let object = object.settings.make(&self.form, client, server, now)?;
+        match object.key {
+            ObjectKey::Local(key) => {
+                form.push("request", object.input.sign(&key)?);
+                Ok((form, None))
+            }
+            ObjectKey::External(_) => Ok((form, Some(object.input))),
+        }
     }
 
     /// The URL with the `request_uri` of the server, until then.

@@ -2,7 +2,7 @@
 //!
 //! [RFC 9101](https://www.rfc-editor.org/rfc/rfc9101)
 
-use std::time::Duration;
+use std::{sync::OnceLock, time::Duration};
 
 use serde_json::{Map, Value};
 
@@ -175,26 +175,26 @@ impl RequestObject {
         })
     }
 
-    /// Makes the request object of a request with the parameters `form`.
+    /// Makes the request object of a request with the parameters `form`, which is still to be
+    /// signed. `now` is the time at the server.
     ///
     /// There is no `sub`: "the resulting JWT could be used as a client authentication JWT".
-    pub(super) fn sign(
+    pub(super) fn make(
         &self,
         form: &Form,
         client: &ClientRegistration,
         server: &AuthorizationServer,
         now: Duration,
-    ) -> Result<SignedObject> {
+    ) -> Result<UnsignedObject> {
         self.check(client, server)?;
         let seconds = now.as_secs();
-        let expires_at = seconds.saturating_add(self.lifetime.as_secs());
         let mut claims = Claims::new()
             .with_issuer(client.client_id())
             .with_audience(self.audience_at(server)?)
             .with_id(random_text()?.expose_secret())
             .with("iat", seconds)
             .with("nbf", seconds)
-            .with("exp", expires_at);
+            .with("exp", seconds.saturating_add(self.lifetime.as_secs()));
         for (name, value) in parameters(form) {
             if NOT_PARAMETERS.contains(&&*name) {
                 return Err(Error::usage(format!(
@@ -203,21 +203,35 @@ impl RequestObject {
             }
             claims = claims.with(name, value);
         }
-        let token = match &self.key {
-            RequestObjectKey::Local(key) => {
-                let header = key.header().with_typ(TYP);
-                SignedToken::Signed(claims.sign_with_header(&header, key)?)
-            }
+        let (key, header) = match &self.key {
+            RequestObjectKey::Local(key) => (ObjectKey::Local(key.clone()), key.header()),
             RequestObjectKey::External => {
                 let Some(key) = client.external_key() else {
                     return Err(Error::usage("there is no signer; set signer"));
                 };
-                let header = key.header().with_typ(TYP);
-                let input = header.signing_input(claims.to_json().as_bytes())?;
-                SignedToken::Unsigned(input, key.clone())
+                (ObjectKey::External(key.clone()), key.header())
             }
         };
-        Ok(SignedObject { token, expires_at })
+        let header = header.with_typ(TYP);
+        let input = header.signing_input(claims.to_json().as_bytes())?;
+        Ok(UnsignedObject { input, key })
+    }
+
+    /// The same as part of a prepared request. `now` is the time of the client, by which the
+    /// request expires, and `at_server` that of the server.
+    pub(super) fn prepare(
+        &self,
+        form: &Form,
+        client: &ClientRegistration,
+        server: &AuthorizationServer,
+        [now, at_server]: [Duration; 2],
+    ) -> Result<PreparedObject> {
+        Ok(PreparedObject {
+            settings: self.clone(),
+            object: self.make(form, client, server, at_server)?,
+            token: OnceLock::new(),
+            expires_at: now.as_secs().saturating_add(self.lifetime.as_secs()),
+        })
     }
 }
 
@@ -227,18 +241,77 @@ impl From<SigningKey> for RequestObject {
     }
 }
 
-/// Request object, and its expiry in seconds since 1970.
+/// Request object that is to be signed.
 #[derive(Clone, Debug)]
-pub(super) struct SignedObject {
-    pub(super) token: SignedToken,
+pub(super) struct UnsignedObject {
+    pub(super) input: SigningInput,
+    pub(super) key: ObjectKey,
+}
+
+/// Key of a request object.
+#[derive(Clone, Debug)]
+pub(super) enum ObjectKey {
+    Local(SigningKey),
+    External(ExternalKey),
+}
+
+/// Request object of a prepared request.
+#[derive(Clone, Debug)]
+pub(super) struct PreparedObject {
+    /// By which others are made: each request that is pushed has its own.
+    pub(super) settings: RequestObject,
+    object: UnsignedObject,
+    /// Once it is signed.
+    token: OnceLock<Secret>,
+    /// Seconds since 1970, by the clock of the client.
     pub(super) expires_at: u64,
 }
 
-/// A JWT that is signed, or to be signed externally.
-#[derive(Clone, Debug)]
-pub(super) enum SignedToken {
-    Signed(Secret),
-    Unsigned(SigningInput, ExternalKey),
+impl PreparedObject {
+    /// The signed object. A local key signs it when it is needed.
+    pub(super) fn token(&self) -> Result<&Secret> {
+        if let Some(token) = self.token.get() {
+            return Ok(token);
+        }
+        match &self.object.key {
+            ObjectKey::Local(key) => {
+                let token = self.object.input.sign(key)?;
+                Ok(self.token.get_or_init(|| token))
+            }
+            ObjectKey::External(_) => Err(Error::usage(
+                "the request object has to be signed by the external key first; use \
+                 begin_authorization of the client, or sign",
+            )),
+        }
+    }
+
+    /// The input that an external key still has to sign.
+    pub(super) fn unsigned(&self) -> Option<&SigningInput> {
+        let is_unsigned = self.token.get().is_none();
+        match &self.object.key {
+            ObjectKey::External(_) if is_unsigned => Some(&self.object.input),
+            _ => None,
+        }
+    }
+
+    /// Adds the signature of an external key.
+    pub(super) fn sign(&mut self, signature: &[u8]) -> Result<()> {
+        if let ObjectKey::External(key) = &self.object.key
+            && self.token.get().is_none()
+        {
+            let signature = key.signature(signature)?;
+            self.token = OnceLock::from(self.object.input.with_signature(&signature));
+        }
+        Ok(())
+    }
+
+    /// The object that the calling code has had signed by an external key.
+    pub(super) fn signed_externally(&self) -> Option<&Secret> {
+        match self.object.key {
+            ObjectKey::External(_) => self.token.get(),
+            ObjectKey::Local(_) => None,
+        }
+    }
 }
 
 /// The parameters as members of a JSON object. A name that occurs more than once is a list.

@@ -108,17 +108,26 @@ pub struct PushedAuthorizationEndpoint(Endpoint);
 authenticated_endpoint!(PushedAuthorizationEndpoint at "pushed_authorization_request_endpoint");
 
 impl PushedAuthorizationEndpoint {
-    /// Builds an authenticated request with the parameters of an authorization request, or with its
-    /// request object.
+    /// Builds an authenticated request with the parameters of an authorization request, or with a
+    /// new request object, which an external key signs by
+    /// [`EndpointRequest::sign`]; one that has been signed by [`PreparedAuthorization::sign`] is
+    /// used as it is.
     ///
     /// # Errors
     ///
-    /// If a hook or the client authentication fails, or the request object has to be signed first.
+    /// If a hook, the key of the request object or the client authentication fails.
     ///
     /// [RFC 9126 section 2.1](https://www.rfc-editor.org/rfc/rfc9126#section-2.1)
     pub fn request(&self, prepared: &PreparedAuthorization) -> Result<EndpointRequest> {
-        let form = prepared.pushed_form()?;
-        let mut request = self.0.request(form, Message::PushedAuthorization)?;
+        let mut request = self.0.begin();
+        let now = request.signing_time();
+        let (form, unsigned) =
+            prepared.pushed_form(request.registration(), request.server(), now)?;
+        *request.form_mut() = form;
+        if let Some(input) = unsigned {
+            request.sign_externally("request", input);
+        }
+        let mut request = self.0.finish(request, Message::PushedAuthorization)?;
         request.bind(prepared.binding());
         Ok(request)
     }

@@ -1,15 +1,15 @@
 //! A client whose clock is wrong, and servers that refuse what it signs.
 
-use std::time::SystemTime;
+use std::{sync::Mutex, time::SystemTime};
 
 use oauth_twin::{
     Clock,
     jose::{Algorithm, SigningKey},
-    oauth2::{AuthorizationCode, PrivateKeyJwt, RefreshToken},
+    oauth2::{AuthorizationCode, DpopKey, PrivateKeyJwt, RefreshToken, RequestObject},
 };
-use support::jwt::{Assertion, signing_key};
+use support::jwt::{Assertion, ids, signing_key};
 
-use super::{super::test, *};
+use super::{super::test, request_object::Kms, *};
 
 fn key() -> SigningKey {
     signing_key(Algorithm::ES256, "p-256")
@@ -188,5 +188,102 @@ async fn an_id_token_is_verified_by_the_own_clock() -> TestResult {
         .await;
     let error = login.expect_err("the ID token has expired by this clock");
     assert!(error.to_string().contains("expired"), "{error}");
+    Ok(())
+}
+
+/// Whether a JWT in `request` is by another clock than that of the server.
+fn is_wrong(request: &Request, name: &str) -> bool {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    let now = now.expect("a time").as_secs();
+    let jwt = Assertion::of(request, name, &key().verifying_key());
+    jwt.issued_at().abs_diff(now) >= 10
+}
+
+/// A request object that is pushed is new for each attempt, as the assertion beside it is.
+#[maybe_async]
+#[test]
+async fn a_pushed_request_object_has_the_time_of_the_server() -> TestResult {
+    for is_external in [false, true] {
+        let server = Server::start(|request: &Request| {
+            let reply = if is_wrong(request, "client_assertion") {
+                Reply::error(401, "invalid_client")
+            } else if is_wrong(request, "request") {
+                Reply::error(400, "invalid_request_object")
+            } else {
+                Reply::json(201, json!({"request_uri": "urn:x", "expires_in": 60}))
+            };
+            reply.with("date", &httpdate::fmt_http_date(SystemTime::now()))
+        });
+        let builder = wrong(&server, 3600)
+            .correct_clock(true)
+            .redirect_uri(CALLBACK)
+            .authorization_endpoint(server.url("/authorize"))
+            .pushed_authorization_request_endpoint(server.url("/par"))
+            .pushed_authorization_requests(Push::Always);
+        let builder = match is_external {
+            true => builder
+                .signer(Kms(key(), Mutex::new(0)))
+                .request_object(RequestObject::external()),
+            false => builder.request_object(key()),
+        };
+        let begun = builder
+            .build()?
+            .begin_authorization(AuthorizationRequest::new())
+            .await?;
+        let pushes = server.requests("/par");
+        assert_eq!(pushes.len(), 2, "external: {is_external}");
+        let objects: Vec<_> = pushes
+            .iter()
+            .map(|push| Assertion::of(push, "request", &key().verifying_key()))
+            .collect();
+        assert_eq!(ids(&objects).len(), 2);
+        let [first, second] = [0, 1].map(|n| objects[n].claims.get("state").cloned());
+        assert_eq!(first, second);
+        // The user is redirected by the client's own clock.
+        let by_own = SystemTime::now() - Duration::from_secs(3600);
+        let left = begun
+            .expires_at()
+            .expect("an expiry")
+            .duration_since(by_own)?;
+        assert!(left <= Duration::from_secs(61), "{left:?}");
+    }
+    Ok(())
+}
+
+/// UserInfo is at the same server.
+#[maybe_async]
+#[test]
+async fn a_proof_for_userinfo_has_the_time_of_the_server() -> TestResult {
+    let dpop_key = signing_key(Algorithm::EdDSA, "ed25519");
+    let verifying = dpop_key.verifying_key();
+    let is_late = move |request: &Request| {
+        let proof = request.header("dpop").expect("a proof");
+        let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        let now = now.expect("a time").as_secs();
+        Assertion::read(proof, &verifying).issued_at().abs_diff(now) >= 10
+    };
+    let server = Server::start(move |request: &Request| {
+        let reply = match (&*request.path, is_late(request)) {
+            (_, true) => Reply::error(400, "invalid_dpop_proof"),
+            ("/token", false) => {
+                let mut token = tokens(1, 600);
+                token["token_type"] = "DPoP".into();
+                Reply::json(200, token)
+            }
+            _ => Reply::json(200, json!({"sub": "alice"})),
+        };
+        reply.with("date", &httpdate::fmt_http_date(SystemTime::now()))
+    });
+    let client = wrong(&server, 3600)
+        .correct_clock(true)
+        .dpop(DpopKey::new(dpop_key)?)
+        .userinfo_endpoint(server.url("/userinfo"))
+        .grant(ClientCredentials::new())
+        .build()?;
+    client.ensure_active_token().await?;
+    assert_eq!(server.count("/token"), 2);
+    let claims = client.userinfo("alice").await?;
+    assert_eq!(claims.subject(), "alice");
+    assert_eq!(server.count("/userinfo"), 1);
     Ok(())
 }

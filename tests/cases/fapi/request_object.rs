@@ -14,7 +14,7 @@ use support::jwt::{Assertion, signing_key};
 use super::{super::test, *};
 
 /// A KMS that signs by a local key, and counts.
-struct Kms(SigningKey, Mutex<usize>);
+pub struct Kms(pub SigningKey, pub Mutex<usize>);
 
 #[maybe_async(AFIT)]
 impl ExternalSigner for Kms {

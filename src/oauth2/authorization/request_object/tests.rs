@@ -28,11 +28,9 @@ fn client() -> ClientRegistration {
 fn signed(settings: &RequestObject, form: &Form) -> (Value, String) {
     let now = Duration::from_secs(1_700_000_000);
     let object = settings
-        .sign(form, &client(), &server(), now)
+        .prepare(form, &client(), &server(), [now, now])
         .expect("an object");
-    let SignedToken::Signed(token) = object.token else {
-        panic!("it is not signed");
-    };
+    let token = object.token().expect("a signature");
     let jws = Jws::parse(token.expose_secret()).expect("a JWT");
     let payload = jws.verify(&key().verifying_key()).expect("a signature");
     let claims = serde_json::from_slice(payload).expect("claims");
@@ -97,6 +95,29 @@ fn values_have_the_types_of_json() {
         "max_age": 0,
     });
     assert_eq!(Value::Object(parameters(&form)), expected);
+}
+
+/// The user is redirected by the clock of the client, and the server reads its own.
+#[test]
+fn a_request_expires_by_the_clock_of_the_client() {
+    let form = form(&[("client_id", "id")]);
+    let [now, at_server] = [1_700_000_000, 1_700_003_600].map(Duration::from_secs);
+    let settings = RequestObject::new(key()).lifetime(Duration::from_secs(60));
+    let object = settings
+        .prepare(&form, &client(), &server(), [now, at_server])
+        .expect("an object");
+    assert_eq!(object.expires_at, 1_700_000_060);
+    let token = object.token().expect("a signature");
+    let jws = Jws::parse(token.expose_secret()).expect("a JWT");
+    let payload = jws.verify(&key().verifying_key()).expect("a signature");
+    let claims: Value = serde_json::from_slice(payload).expect("claims");
+    for (name, time) in [
+        ("iat", 1_700_003_600),
+        ("nbf", 1_700_003_600),
+        ("exp", 1_700_003_660),
+    ] {
+        assert_eq!(claims[name], json!(time), "{name}");
+    }
 }
 
 #[test]

@@ -76,27 +76,69 @@ fn the_example_of_section_2() {
     );
 }
 
-/// RFC 9126 section 3: the request object is sent instead of the parameters.
-#[test]
-fn a_request_object_has_to_be_signed_before_it_is_pushed() {
+fn id_with(key: RequestObject) -> (AuthorizationEndpoint, PushedAuthorizationEndpoint) {
     use crate::jose::{Algorithm, ExternalKey};
     let client = ClientRegistration::new("id")
         .with_client_secret("secret")
         .with_external_key(ExternalKey::new(Algorithm::ES256));
     let endpoint = AuthorizationEndpoint::new(&server(), &client).expect("an endpoint");
-    let endpoint = endpoint.request_object(RequestObject::external());
+    let push = PushedAuthorizationEndpoint::new(&server(), &client).expect("an endpoint");
+    (
+        endpoint.request_object(key),
+        push.auth_method(ClientSecretBasic),
+    )
+}
+
+fn names(request: &EndpointRequest) -> Vec<&str> {
+    request.form().iter().map(|(name, _)| name).collect()
+}
+
+/// RFC 9126 section 3: the request object is sent instead of the parameters.
+#[test]
+fn an_external_key_signs_a_new_request_object_for_each_push() {
+    let (endpoint, push) = id_with(RequestObject::external());
     let mut prepared = endpoint
         .prepare(AuthorizationRequest::new())
         .expect("a request");
-    let push = PushedAuthorizationEndpoint::new(&server(), &client).expect("an endpoint");
-    assert!(push.request(&prepared).is_err());
+    let mut inputs = Vec::new();
+    for _ in 0..2 {
+        let mut request = push.request(&prepared).expect("a request");
+        assert_eq!(names(&request), ["client_id"]);
+        let input = request.unsigned().expect("it is to be signed");
+        inputs.push(input.as_str().to_owned());
+        assert!(request.sign(&[7; 63]).is_err());
+        request.sign(&[7; 64]).expect("a signature");
+        assert!(request.unsigned().is_none());
+        assert_eq!(names(&request), ["client_id", "request"]);
+    }
+    assert_ne!(inputs[0], inputs[1]);
+    // One that the calling code has signed before.
     assert!(prepared.sign(&[7; 63]).is_err());
     assert!(prepared.unsigned().is_some());
     prepared.sign(&[7; 64]).expect("a signature");
     assert!(prepared.unsigned().is_none());
     let request = push.request(&prepared).expect("a request");
-    let names: Vec<_> = request.form().iter().map(|(name, _)| name).collect();
-    assert_eq!(names, ["client_id", "request"]);
+    assert!(request.unsigned().is_none());
+    assert_eq!(
+        request.form().value("request"),
+        prepared.request_object().expect("it is signed")
+    );
+}
+
+#[test]
+fn a_local_key_signs_a_new_request_object_for_each_push() {
+    let pem = include_str!("../../../../tests/vectors/p-256.pkcs8.pem");
+    let key = crate::jose::SigningKey::from_pem(crate::jose::Algorithm::ES256, pem);
+    let (endpoint, push) = id_with(RequestObject::new(key.expect("a key")));
+    let prepared = endpoint
+        .prepare(AuthorizationRequest::new())
+        .expect("a request");
+    let [first, second] = [(); 2].map(|()| push.request(&prepared).expect("a request"));
+    assert_eq!(names(&first), ["client_id", "request"]);
+    assert_ne!(
+        first.form().value("request"),
+        second.form().value("request")
+    );
 }
 
 #[test]
