@@ -109,6 +109,7 @@ impl Live {
                  begin_authorization, which does that",
             ));
         }
+        self.check_pkce(&server)?;
         let request = self.bind_code(request)?;
         settings.authorization_endpoint(&server)?.request(request)
     }
@@ -123,6 +124,7 @@ impl Live {
     ) -> Result<AuthorizationUrl> {
         let settings = &self.shared.settings;
         let server = self.shared.fetch_server(settings.timeout).await?;
+        self.check_pkce(&server)?;
         let endpoint = settings.authorization_endpoint(&server)?;
         let mut prepared = endpoint.prepare(self.bind_code(request)?)?;
         if settings.authorization.push.applies_to(&server) {

@@ -113,6 +113,22 @@ impl Live {
         differs(current.as_deref(), refusal.token.as_deref())
     }
 
+    /// Checks that the server of a resource supports PKCE.
+    ///
+    /// "If `code_challenge_methods_supported` is absent, the authorization server does not support
+    /// PKCE and MCP clients MUST refuse to proceed."
+    pub(in super::super) fn check_pkce(&self, server: &AuthorizationServer) -> Result<()> {
+        let methods = server.code_challenge_methods_supported();
+        let has_s256 = methods.is_some_and(|methods| methods.contains(&"S256"));
+        match has_s256 || self.resource().is_none() {
+            true => Ok(()),
+            false => Err(Error::usage(
+                "the server of the resource does not say that it supports PKCE with S256 \
+                 (code_challenge_methods_supported); assume_s256 of the builder says that it does",
+            )),
+        }
+    }
+
     /// Whether the client can obtain a token by itself: by a grant, or by its user's login.
     fn is_attended(&self, resource: &ResourceState) -> bool {
         !self.is_child() && (self.caller().grant.is_some() || resource.settings.login.is_some())
@@ -271,7 +287,7 @@ impl Authorization {
             .shared
             .fetch_server(live.shared.settings.timeout)
             .await?;
-        check_pkce(&server)?;
+        live.check_pkce(&server)?;
         let scope = live.scope_of_login(&self.resource, established, &server, &self.refusal);
         if self.refusal.challenge.is_insufficient_scope {
             self.resource.count_step_up(&scope)?;
@@ -327,19 +343,6 @@ fn request(established: &Established, scope: &ScopeSet) -> AuthorizationRequest 
     match established.resource() {
         Some(resource) => request.resource(resource),
         None => request,
-    }
-}
-
-/// "If `code_challenge_methods_supported` is absent, the authorization server does not support PKCE
-/// and MCP clients MUST refuse to proceed."
-fn check_pkce(server: &AuthorizationServer) -> Result<()> {
-    let methods = server.code_challenge_methods_supported();
-    match methods.is_some_and(|methods| methods.contains(&"S256")) {
-        true => Ok(()),
-        false => Err(Error::usage(
-            "the server of the resource does not say that it supports PKCE with S256 \
-             (code_challenge_methods_supported); assume_s256 of the builder says that it does",
-        )),
     }
 }
 

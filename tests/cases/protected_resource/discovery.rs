@@ -344,6 +344,31 @@ async fn a_server_without_pkce_is_refused() -> TestResult {
     Ok(())
 }
 
+/// A web back end begins its users' logins itself.
+#[maybe_async]
+#[test]
+async fn a_server_without_pkce_is_refused_for_each_user() -> TestResult {
+    let world = World::new();
+    let absent = ("code_challenge_methods_supported", Value::Null);
+    world.change(|state| state.server.push(absent));
+    let (server, resource) = (world.server(""), world.resource());
+    let back_end = || for_resource(&resource).redirect_uri("https://app.example/callback");
+    let client = back_end().build()?;
+    let error = status(&client, &resource, "/mcp").await.unwrap_err();
+    let request = error.login_request().expect("a login");
+    let error = client.begin_authorization(request.clone()).await;
+    let error = error.expect_err("no PKCE").to_string();
+    assert!(error.contains("assume_s256"), "{error}");
+    let error = client.create_authorization_url(request.clone());
+    let error = error.expect_err("no PKCE").to_string();
+    assert!(error.contains("assume_s256"), "{error}");
+    assert_eq!(server.count("/token"), 0);
+    let assuming = back_end().assume_s256().build()?;
+    let begun = assuming.begin_authorization(request).await?;
+    assert!(begun.url.as_str().contains("code_challenge_method=S256"));
+    Ok(())
+}
+
 #[maybe_async]
 #[test]
 async fn one_chain_serves_all_that_are_refused_together() -> TestResult {
