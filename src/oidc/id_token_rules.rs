@@ -52,6 +52,12 @@ impl IdTokenRules {
         self.algorithms.clone().unwrap_or_default()
     }
 
+    /// Takes over the algorithm of a registration, unless others are set.
+    pub(crate) fn register(&mut self, algorithm: Option<Algorithm>) {
+        let registered = || algorithm.map(|algorithm| vec![algorithm]);
+        self.algorithms = self.algorithms.take().or_else(registered);
+    }
+
     pub(crate) fn is_without_nonce(&self) -> bool {
         !self.without_nonce.is_empty()
     }
@@ -89,7 +95,8 @@ impl IdTokenRules {
     }
 
     /// Sets the algorithms of ID tokens, as registered (`id_token_signed_response_alg`). Defaults
-    /// to those of the server's metadata that have public keys, and to `RS256` if it lists none.
+    /// to that of the client's registration; or to those of the server's metadata that have public
+    /// keys, and to `RS256` if it lists none.
     ///
     /// `HS256` has the client's secret as its key, of at least 32 bytes.
     #[must_use]

@@ -48,6 +48,12 @@ impl UserInfoRules {
     pub(crate) fn registered_algorithms(&self) -> Vec<Algorithm> {
         self.signed.clone().unwrap_or_default()
     }
+
+    /// Takes over the algorithm of a registration, unless others are set.
+    pub(crate) fn register(&mut self, algorithm: Option<Algorithm>) {
+        let registered = || algorithm.map(|algorithm| vec![algorithm]);
+        self.signed = self.signed.take().or_else(registered);
+    }
 }
 
 impl UserInfoRules {
@@ -66,7 +72,8 @@ impl UserInfoRules {
     }
 
     /// Expects a response that is signed by one of these algorithms, as registered
-    /// (`userinfo_signed_response_alg`). A plain one is refused.
+    /// (`userinfo_signed_response_alg`). A plain one is refused. Defaults to the algorithm of the
+    /// client's registration, if that has one.
     #[must_use]
     pub fn signed(mut self, algorithms: impl IntoIterator<Item = Algorithm>) -> Self {
         self.signed = Some(algorithms.into_iter().collect());

@@ -478,3 +478,47 @@ async fn a_relative_address_of_the_registration_is_not_completed() -> TestResult
     assert_eq!(server.requests_in_all(), 1);
     Ok(())
 }
+
+/// A server that registers a client for signed answers, and sends plain ones.
+fn plain_server() -> Server {
+    Server::start(|request: &Request| match &*request.path {
+        "/register" => Reply::json(
+            201,
+            json!({
+                "client_id": "c2",
+                "userinfo_signed_response_alg": "ES256",
+                "introspection_signed_response_alg": "ES256",
+            }),
+        ),
+        "/userinfo" => Reply::json(200, json!({"sub": "alice"})),
+        "/introspect" => Reply::json(200, json!({"active": true})),
+        _ => Reply::json(200, tokens(1, 600)),
+    })
+}
+
+#[maybe_async]
+#[test]
+async fn a_plain_answer_is_refused_where_a_signed_one_is_registered() -> TestResult {
+    let server = plain_server();
+    let metadata = metadata_of(&server)
+        .with_userinfo_endpoint(server.url("/userinfo"))
+        .with_introspection_endpoint(server.url("/introspect"));
+    let client = OAuth2Client::unregistered()
+        .server(metadata)
+        .register(native())
+        .await?
+        .grant(ClientCredentials::new())
+        .build()?;
+    client.ensure_active_token().await?;
+    for error in [
+        client.userinfo("alice").await.expect_err("a plain one"),
+        client.introspect_token().await.expect_err("a plain one"),
+    ] {
+        assert_eq!(error.kind(), ErrorKind::Answer);
+        assert!(error.to_string().contains("signed"), "{error}");
+    }
+    let asked = &server.requests("/introspect")[0];
+    let accept = asked.header("accept");
+    assert_eq!(accept, Some("application/token-introspection+jwt"));
+    Ok(())
+}

@@ -67,6 +67,7 @@ impl OAuth2ClientBuilder {
         settings.clock_offset = self.authorization.clock_offset();
         settings.authorization = self.authorization.clone();
         settings.introspection = self.introspection.clone();
+        settings.follow_registration();
         if self.source.is_some() {
             // The other client has the login, and this one's token is made anew.
             settings.rules.use_refresh_tokens = false;

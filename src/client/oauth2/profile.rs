@@ -31,6 +31,14 @@ const METHODS: [&str; 3] = [
     "self_signed_tls_client_auth",
 ];
 
+/// Members of a registration with algorithms of what the server signs.
+const SIGNED_RESPONSES: [&str; 4] = [
+    "id_token_signed_response_alg",
+    "userinfo_signed_response_alg",
+    "authorization_signed_response_alg",
+    "introspection_signed_response_alg",
+];
+
 impl OAuth2ClientBuilder {
     /// Follows a security profile: sets all that it demands, and reports each setting that
     /// contradicts it, with the clause. So does discovery for the metadata of the server.
@@ -218,6 +226,10 @@ impl OAuth2ClientBuilder {
     fn check_algorithms(&self, violations: &mut Violations<'_>) {
         let object = self.authorization.request_object.as_ref();
         let object = object.and_then(|object| object.algorithm(&self.client));
+        let registered = |member| {
+            let registered = self.registered.as_ref();
+            registered.and_then(|registered| registered.algorithm(member))
+        };
         for (setting, algorithms) in [
             ("request_object", object.into_iter().collect()),
             ("dpop", self.tokens.dpop.algorithms()),
@@ -228,6 +240,13 @@ impl OAuth2ClientBuilder {
                 self.authorization.signed_response.registered_algorithms(),
             ),
             ("introspection", self.introspection.registered_algorithms()),
+            (
+                "registered_client",
+                SIGNED_RESPONSES
+                    .into_iter()
+                    .filter_map(registered)
+                    .collect(),
+            ),
         ] {
             let algorithms: Vec<_> = algorithms;
             if let Some(other) = violations.profile.other_algorithm(algorithms) {

@@ -20,6 +20,7 @@ impl ResourceState {
         let mut settings = self.template.clone();
         settings.client = established.client.clone();
         settings.registered = established.registered.clone().map(Box::new);
+        settings.follow_registration();
         if settings.authentication.token.is_none() {
             settings.authentication.token = established.auth.clone();
         }

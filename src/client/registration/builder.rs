@@ -32,8 +32,8 @@ impl OAuth2Client {
 
 impl OAuth2ClientBuilder {
     /// The registration of the client, as an earlier run has kept it: its identifier, its secret,
-    /// its client authentication, and its redirection URIs if none are set. It is an error for a
-    /// server with another issuer.
+    /// its client authentication, the algorithms of what the server signs for it, and its redirection
+    /// URIs; the last three if none are set. It is an error for a server with another issuer.
     ///
     /// [RFC 7591 section 3.2.1](https://www.rfc-editor.org/rfc/rfc7591#section-3.2.1)
     pub fn registered_client(mut self, registered: RegisteredClient) -> Self {

@@ -1,5 +1,6 @@
 //! Registration of the client, and the registrations that are kept.
 
+mod algorithms;
 mod builder;
 mod calls;
 pub(super) mod kept;

@@ -64,13 +64,21 @@ impl SignedResponseRules {
         self.algorithms.clone().unwrap_or_default()
     }
 
+    /// Takes over the algorithm of a registration, unless others are set.
+    #[allow(dead_code, reason = "only the clients know their registration")]
+    pub(crate) fn register(&mut self, algorithm: Option<Algorithm>) {
+        let registered = || algorithm.map(|algorithm| vec![algorithm]);
+        self.algorithms = self.algorithms.take().or_else(registered);
+    }
+
     /// The algorithms that the server lists, and 30 seconds of leeway.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Sets the algorithms, as registered (`authorization_signed_response_alg`). Defaults to those
-    /// of the server's metadata that have public keys, and to `RS256` if it lists none.
+    /// Sets the algorithms, as registered (`authorization_signed_response_alg`). Defaults to that
+    /// of the client's registration; or to those of the server's metadata that have public keys,
+    /// and to `RS256` if it lists none.
     #[must_use]
     pub fn algorithms(mut self, algorithms: impl IntoIterator<Item = Algorithm>) -> Self {
         self.algorithms = Some(algorithms.into_iter().collect());

@@ -11,7 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser::Serialize
 use serde_json::{Map, Value};
 
 use super::{metadata::ClientMetadata, registration::ClientRegistration};
-use crate::{clock::Clock, error::Result, json::Members, secret::Secret};
+use crate::{clock::Clock, error::Result, jose::Algorithm, json::Members, secret::Secret};
 
 /// The latest time that is read, in seconds: the end of the year 9999.
 const LATEST: u64 = 253_402_300_799;
@@ -106,6 +106,12 @@ impl RegisteredClient {
         self.metadata
             .token_endpoint_auth_method()
             .unwrap_or(default)
+    }
+
+    /// The algorithm in a member of the metadata, if it is a known one.
+    #[allow(dead_code, reason = "only the clients follow their registration")]
+    pub(crate) fn algorithm(&self, member: &str) -> Option<Algorithm> {
+        self.metadata.get(member)?.as_str()?.parse().ok()
     }
 
     /// The URL at which the registration can be read, updated and deleted, as the server sent it.

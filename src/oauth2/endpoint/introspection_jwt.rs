@@ -49,7 +49,8 @@ impl IntrospectionRules {
     }
 
     /// Asks for a response that is signed by one of these algorithms, as registered
-    /// (`introspection_signed_response_alg`). A plain one is refused.
+    /// (`introspection_signed_response_alg`). A plain one is refused. Defaults to the algorithm of
+    /// the client's registration, if that has one.
     #[must_use]
     pub fn signed(mut self, algorithms: impl IntoIterator<Item = Algorithm>) -> Self {
         self.signed = Some(algorithms.into_iter().collect());
@@ -58,6 +59,13 @@ impl IntrospectionRules {
 
     pub(crate) fn is_signed(&self) -> bool {
         self.signed.is_some()
+    }
+
+    /// Takes over the algorithm of a registration, unless others are set.
+    #[allow(dead_code, reason = "only the clients know their registration")]
+    pub(crate) fn register(&mut self, algorithm: Option<Algorithm>) {
+        let registered = || algorithm.map(|algorithm| vec![algorithm]);
+        self.signed = self.signed.take().or_else(registered);
     }
 
     #[allow(dead_code, reason = "profiles of clients ask")]

@@ -1,6 +1,10 @@
 //! ID tokens of the code flow.
 
-use oauth_twin::{jose::Algorithm, oauth2::AuthorizationCode, oidc::IdTokenRules};
+use oauth_twin::{
+    jose::Algorithm,
+    oauth2::{AuthorizationCode, RegisteredClient},
+    oidc::IdTokenRules,
+};
 use support::{jwt::signing_key, provider::Forgery};
 
 use super::{super::test, *};
@@ -286,5 +290,37 @@ async fn an_issuer_exception_is_for_one_issuer() -> TestResult {
         .build()?;
     let error = log_in(&provider, &other, openid()).await.unwrap_err();
     assert!(error.to_string().contains("(iss)"), "{error}");
+    Ok(())
+}
+
+/// What the server has registered for the client counts, and not all that it offers.
+#[maybe_async]
+#[test]
+async fn an_id_token_by_another_algorithm_than_the_registered_one_is_refused() -> TestResult {
+    let provider = Provider::start();
+    let registered = |algorithm: &str| {
+        serde_json::from_value::<RegisteredClient>(json!({
+            "issuer": provider.issuer(), "client_id": "id", "client_secret": SECRET,
+            "id_token_signed_response_alg": algorithm,
+        }))
+    };
+    let rules = || IdTokenRules::new().leeway(Duration::from_secs(60));
+    for (algorithm, rules, is_accepted) in [
+        ("ES256", rules(), true),
+        ("RS256", rules(), false),
+        // One that is not known narrows nothing.
+        ("of-the-future", rules(), true),
+        ("RS256", rules().algorithms([Algorithm::ES256]), true),
+    ] {
+        let client = client_of(&provider)
+            .registered_client(registered(algorithm)?)
+            .id_token(rules)
+            .build()?;
+        let login = log_in(&provider, &client, openid()).await;
+        assert_eq!(login.is_ok(), is_accepted, "{algorithm}");
+        if let Err(error) = login {
+            assert!(error.to_string().contains("ES256"), "{error}");
+        }
+    }
     Ok(())
 }

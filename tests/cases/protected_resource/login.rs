@@ -217,3 +217,24 @@ async fn a_grant_needs_no_user() -> TestResult {
     assert_eq!(sent.parameter("resource"), Some(resource.url("/mcp")));
     Ok(())
 }
+
+/// The registration that the client has obtained says how the server answers.
+#[maybe_async]
+#[test]
+async fn a_plain_userinfo_is_refused_where_a_signed_one_is_registered() -> TestResult {
+    let world = World::new();
+    let (_server, resource) = (world.server(""), world.resource());
+    let plain = Server::start(|_: &Request| Reply::json(200, json!({"sub": "alice"})));
+    let url = plain.url("/userinfo");
+    world.change(|state| state.server.push(("userinfo_endpoint", json!(url))));
+    for (algorithm, is_accepted) in [("ES256", false), ("of-the-future", true)] {
+        let metadata = ClientMetadata::native("test").with_userinfo_signed_response_alg(algorithm);
+        let client = attended(&resource, &world)
+            .client_metadata(metadata)
+            .build()?;
+        opened(&client, &resource, "/mcp").await?;
+        let claims = client.userinfo("alice").await;
+        assert_eq!(claims.is_ok(), is_accepted, "{algorithm}: {claims:?}");
+    }
+    Ok(())
+}
