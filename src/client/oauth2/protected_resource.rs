@@ -18,6 +18,7 @@ use crate::{
         client::ClientMetadata,
         grant::token_exchange::TOKEN_EXCHANGE,
         protected_resource::{identifier::ResourceMatch, metadata::ProtectedResource},
+        server::profile::Clause,
         token::Token,
     },
     secret::Secret,
@@ -200,6 +201,14 @@ impl OAuth2ClientBuilder {
             problems.add(
                 "the server",
                 "is found by the resource; leave its settings out",
+            );
+        }
+        if let Some(profile) = self.authorization.profile {
+            // "only use authorization server metadata [...] obtained from an authoritative source".
+            let problem = "cannot be followed at a server that the resource names";
+            problems.add(
+                "profile",
+                &profile.problem(problem, Clause::AuthoritativeIssuer),
             );
         }
         if !client.resource().is_empty() {

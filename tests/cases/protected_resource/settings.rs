@@ -1,6 +1,6 @@
 //! Settings of clients for a resource.
 
-use oauth_twin::oauth2::{Password, TokenExchange};
+use oauth_twin::oauth2::{Password, Profile, TokenExchange};
 
 use super::{super::test, *};
 
@@ -48,6 +48,11 @@ async fn every_problem_is_named() -> TestResult {
         (
             builder().client_metadata_document("https://app.example"),
             "client_metadata_document",
+        ),
+        (
+            builder().profile(Profile::Fapi2),
+            "profile cannot be followed at a server that the resource names (Profile::Fapi2: FAPI \
+             2.0 Security Profile section 5.3.3.1, clause 10)",
         ),
         (builder().redirect_uri("callback"), "redirect_uri"),
         // What is meant for one server may not go to another that the resource names.
