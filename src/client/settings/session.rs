@@ -262,7 +262,8 @@ impl Settings {
         &self,
         server: &AuthorizationServer,
     ) -> Result<UserInfoEndpoint> {
-        let url = self.url("userinfo_endpoint", server, None)?;
+        let auth = self.authentication.token.as_ref();
+        let url = self.url("userinfo_endpoint", server, auth)?;
         let endpoint = UserInfoEndpoint::at(url, server, &self.client);
         let rules = self.openid.userinfo.clone();
         Ok(endpoint.rules(rules).clock(self.clock.clone()))

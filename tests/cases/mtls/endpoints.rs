@@ -204,10 +204,8 @@ async fn a_certificate_of_configure_http_leads_to_the_aliases_if_it_authenticate
         })
         .token_endpoint_auth_method(TlsClientAuth)
         .build()?;
-    client.fetch_token(ClientCredentials::new()).await?;
-    client.revoke_token().await?;
-    assert_eq!(provider.plain.requests_in_all(), 0);
-    assert_eq!(provider.thumbprints("/token"), [identity.thumbprint()]);
+    use_all_endpoints(&client).await?;
+    all_used_aliases(&provider, &identity, "configure_http");
     Ok(())
 }
 
