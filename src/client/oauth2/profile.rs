@@ -182,7 +182,10 @@ impl OAuth2ClientBuilder {
             }
         }
         if let Some(metadata) = &found.metadata {
-            for violation in violations.profile.violations(metadata) {
+            for violation in violations
+                .profile
+                .violations(metadata, self.tokens.dpop.is_set())
+            {
                 violations.problems.add("the server:", &violation);
             }
         }

@@ -10,7 +10,7 @@ use crate::{
         address::AddressGuard,
         discovery::Discovery,
         metadata::AuthorizationServer,
-        profile::Profile,
+        profile::FollowedProfile,
         source::{Progress, ServerSource},
     },
 };
@@ -53,7 +53,7 @@ impl DiscoverySettings {
         given: AuthorizationServer,
         allow_http: bool,
         clock: Clock,
-        profile: Option<Profile>,
+        profile: Option<FollowedProfile>,
     ) -> ServerSource {
         ServerSource {
             profile,

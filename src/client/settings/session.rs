@@ -32,7 +32,7 @@ use crate::{
         },
         hook::Hooks,
         provider::google::ApplicationDefault,
-        server::{metadata::AuthorizationServer, source::ServerSource},
+        server::{metadata::AuthorizationServer, profile::FollowedProfile, source::ServerSource},
         token::{Token, bearer::TokenPlacement, members::BOUND},
     },
     oidc::{
@@ -334,11 +334,15 @@ impl Settings {
 
     /// The source of the metadata of a server that is discovered.
     pub(in super::super) fn server_source(&self, found: &DiscoverySettings) -> ServerSource {
+        let profile = self.authorization.profile.map(|profile| FollowedProfile {
+            profile,
+            has_dpop: self.dpop.is_some(),
+        });
         found.source(
             self.server.clone(),
             self.allow_http,
             self.clock.clone(),
-            self.authorization.profile,
+            profile,
         )
     }
 

@@ -62,6 +62,14 @@ pub enum Profile {
     Fapi2MessageSigning,
 }
 
+/// Profile of a client, as its server has to follow it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct FollowedProfile {
+    pub(crate) profile: Profile,
+    /// Whether tokens are bound to a key for DPoP, and not by a certificate alone.
+    pub(crate) has_dpop: bool,
+}
+
 /// Clause of a profile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Clause {
@@ -145,12 +153,20 @@ impl Profile {
         algorithms.find(|algorithm| !Self::ALGORITHMS.contains(algorithm))
     }
 
-    /// The violations in the metadata of a server, each with the name of the member.
-    pub(crate) fn violations(self, server: &AuthorizationServer) -> Vec<String> {
+    /// The violations in the metadata of a server, each with the name of the member. `has_dpop` says
+    /// whether the client has a key for DPoP, or a certificate alone.
+    pub(crate) fn violations(self, server: &AuthorizationServer, has_dpop: bool) -> Vec<String> {
         let mut found = Vec::new();
         let mut note = |member: &str, problem: &str, clause| {
             found.push(self.problem(&format!("{member} {problem}"), clause));
         };
+        if !has_dpop && !server.tls_client_certificate_bound_access_tokens() {
+            note(
+                "tls_client_certificate_bound_access_tokens",
+                "is not true, and the client has no dpop",
+                Clause::SenderConstraint,
+            );
+        }
         let has = |name| server.get(name).is_some_and(|value| !value.is_null());
         if has("authorization_endpoint") {
             if !has("pushed_authorization_request_endpoint") {
@@ -223,10 +239,30 @@ mod tests {
 
     #[test]
     fn a_server_of_the_profile_violates_nothing() {
-        assert_eq!(Profile::Fapi2.violations(&server()), [""; 0]);
+        assert_eq!(Profile::Fapi2.violations(&server(), true), [""; 0]);
         // Without logins there is nothing to push.
         let tokens = AuthorizationServer::new("https://bank.example");
-        assert_eq!(Profile::Fapi2.violations(&tokens), [""; 0]);
+        assert_eq!(Profile::Fapi2.violations(&tokens, true), [""; 0]);
+    }
+
+    /// "If omitted, the default value is false."
+    #[test]
+    fn a_certificate_binds_tokens_where_the_server_says_so() {
+        let member = "tls_client_certificate_bound_access_tokens";
+        for (value, is_bound) in [
+            (Value::Null, false),
+            (false.into(), false),
+            (true.into(), true),
+        ] {
+            let server = server().with_member(member, value);
+            let violations = Profile::Fapi2.violations(&server, false);
+            assert_eq!(violations.is_empty(), is_bound, "{violations:?}");
+            for violation in violations {
+                assert!(violation.starts_with(member), "{violation}");
+                assert!(violation.contains("5.3.3.1, clause 1)"), "{violation}");
+            }
+            assert_eq!(Profile::Fapi2.violations(&server, true), [""; 0]);
+        }
     }
 
     #[test]
@@ -253,14 +289,17 @@ mod tests {
                 "section 5.4.1, clause 1",
             ),
         ] {
-            let violations = Profile::Fapi2.violations(&server);
+            let violations = Profile::Fapi2.violations(&server, true);
             assert_eq!(violations.len(), 1, "{violations:?}");
             assert!(violations[0].starts_with(word), "{violations:?}");
             assert!(violations[0].contains(clause), "{violations:?}");
             assert!(violations[0].contains("Profile::Fapi2:"), "{violations:?}");
         }
         let unsaid = server().with_authorization_response_iss_parameter_supported(false);
-        assert_eq!(Profile::Fapi2MessageSigning.violations(&unsaid), [""; 0]);
+        assert_eq!(
+            Profile::Fapi2MessageSigning.violations(&unsaid, true),
+            [""; 0]
+        );
     }
 
     #[test]

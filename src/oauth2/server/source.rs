@@ -9,8 +9,8 @@ use serde_json::{Map, Value};
 use url::Url;
 
 use super::{
-    address::AddressGuard, discovery::Discovery, metadata::AuthorizationServer, profile::Profile,
-    tenants::ExpectedIssuer,
+    address::AddressGuard, discovery::Discovery, metadata::AuthorizationServer,
+    profile::FollowedProfile, tenants::ExpectedIssuer,
 };
 use crate::{
     clock::Clock,
@@ -35,7 +35,7 @@ pub(crate) struct ServerSource {
     pub(crate) allow_http: bool,
     pub(crate) clock: Clock,
     /// Profile of the client, which the metadata have to follow.
-    pub(crate) profile: Option<Profile>,
+    pub(crate) profile: Option<FollowedProfile>,
     pub(crate) progress: Progress,
 }
 
@@ -212,7 +212,7 @@ impl ServerSource {
             false => server,
         };
         match self.profile {
-            Some(profile) => follow(profile, server, response.status()),
+            Some(followed) => follow(followed, server, response.status()),
             None => Ok(server),
         }
     }
@@ -263,11 +263,12 @@ fn other_issuer(expected: &ExpectedIssuer, found: &str) -> String {
 
 /// The metadata as a security profile permits them, or all that it does not permit.
 fn follow(
-    profile: Profile,
+    followed: FollowedProfile,
     server: AuthorizationServer,
     status: StatusCode,
 ) -> Result<AuthorizationServer> {
-    let violations = profile.violations(&server);
+    let FollowedProfile { profile, has_dpop } = followed;
+    let violations = profile.violations(&server, has_dpop);
     match violations.is_empty() {
         true => Ok(profile.narrowed(server)),
         false => Err(Error::answer(

@@ -196,7 +196,7 @@ async fn a_client_whose_tokens_are_not_bound_is_refused() -> TestResult {
 async fn a_certificate_binds_tokens_as_well_as_a_key() -> TestResult {
     let builder = OAuth2Client::builder("id").client_certificate(certificate());
     let client = builder
-        .discover(bank().issuer())
+        .discover(binding_bank().issuer())
         .await?
         .redirect_uri(CALLBACK)
         .token_endpoint_auth_method(PrivateKeyJwt::new(key()))
@@ -206,7 +206,7 @@ async fn a_certificate_binds_tokens_as_well_as_a_key() -> TestResult {
     let transport_only = certificate().transport_only();
     let builder = OAuth2Client::builder("id").client_certificate(transport_only);
     let built = builder
-        .discover(bank().issuer())
+        .discover(binding_bank().issuer())
         .await?
         .redirect_uri(CALLBACK)
         .token_endpoint_auth_method(PrivateKeyJwt::new(key()))
@@ -214,6 +214,47 @@ async fn a_certificate_binds_tokens_as_well_as_a_key() -> TestResult {
         .build();
     let problem = built.expect_err("nothing binds tokens").to_string();
     assert!(problem.contains("5.3.3.1, clause 1"), "{problem}");
+    Ok(())
+}
+
+/// A bank that binds tokens to certificates.
+#[cfg(feature = "rustls")]
+fn binding_bank() -> Provider {
+    let provider = bank();
+    provider.lie(|lies| lies.metadata["tls_client_certificate_bound_access_tokens"] = true.into());
+    provider
+}
+
+/// A server that does not say that it binds tokens to certificates issues bearer tokens.
+#[cfg(feature = "rustls")]
+#[maybe_async]
+#[test]
+async fn a_certificate_binds_nothing_at_a_server_that_binds_by_other_means() -> TestResult {
+    let member = "tls_client_certificate_bound_access_tokens";
+    let builder = || {
+        OAuth2Client::builder("id")
+            .client_certificate(certificate())
+            .redirect_uri(CALLBACK)
+            .token_endpoint_auth_method(PrivateKeyJwt::new(key()))
+            .profile(Profile::Fapi2)
+    };
+    let provider = bank();
+    let known = builder().discover(provider.issuer()).await?.build();
+    let later = builder().discover_later(provider.issuer()).build()?;
+    let later = later.begin_authorization(AuthorizationRequest::new()).await;
+    for problem in [
+        known.expect_err("a bearer token").to_string(),
+        later.expect_err("a bearer token").to_string(),
+    ] {
+        assert!(problem.contains(member), "{problem}");
+        assert!(problem.contains("5.3.3.1, clause 1)"), "{problem}");
+    }
+    // A key binds them anywhere.
+    let bound = builder()
+        .dpop(dpop_key())
+        .discover(provider.issuer())
+        .await?;
+    drop(bound.build()?);
     Ok(())
 }
 
