@@ -238,14 +238,17 @@ impl Renewal {
             if let Some(old) = &self.claim.old {
                 self.live.prepare_renewal(&old.token).await;
             }
-            let renewed = self.refreshed(refresh).await;
-            match (renewed, &self.claim.old) {
-                (Err(error), _) if self.claim.grant.is_some() && error.needs_login() => {}
+            let renewed = match (self.refreshed(refresh).await, &self.claim.old) {
                 (Ok(token), Some(old)) => {
-                    let token = self.live.renewed(token, Some(&old.token)).await?;
-                    return Ok(token.inheriting(&old.token));
+                    let renewed = self.live.renewed(token, Some(&old.token)).await;
+                    renewed.map(|token| token.inheriting(&old.token))
                 }
-                (renewed, _) => return renewed,
+                (renewed, _) => renewed,
+            };
+            match renewed {
+                // It was refused, or has brought another end-user's tokens.
+                Err(error) if self.claim.grant.is_some() && error.needs_login() => {}
+                renewed => return renewed,
             }
         }
         match &self.claim.grant {

@@ -1,5 +1,6 @@
 //! ID tokens of refreshes.
 
+use oauth_twin::oauth2::Password;
 use support::{keys::new_key, provider::Forgery};
 
 use super::{super::test, *};
@@ -196,5 +197,53 @@ async fn another_end_user_ends_the_login_without_any_keys() -> TestResult {
     let error = client.refresh_token().await.unwrap_err();
     assert!(error.needs_login(), "{error}");
     assert_eq!(client.token(), Some(login.token), "nothing is published");
+    Ok(())
+}
+
+/// Another end-user's tokens are no better than a refusal: a client with a grant sends that, and the
+/// refresh token not again.
+#[maybe_async]
+#[test]
+async fn another_end_user_leads_to_the_grant_of_the_client() -> TestResult {
+    let key = new_key("1");
+    let id_token = move |issuer: &str, subject: &str| {
+        let claims = json!({"iss": issuer, "sub": subject, "aud": "id", "exp": 1, "iat": 1});
+        let claims = oauth_twin::jose::Claims::from_slice(claims.to_string().as_bytes());
+        let id_token = claims.expect("claims").sign(&key).expect("a JWT");
+        id_token.expose_secret().to_owned()
+    };
+    let issued = AtomicUsize::new(0);
+    let server = Server::start(move |request: &Request| {
+        let n = issued.fetch_add(1, Ordering::SeqCst) + 1;
+        let issuer = format!("http://{}", request.header("host").expect("a host"));
+        let subject = match request.parameter("grant_type").as_deref() {
+            Some("refresh_token") => "bob",
+            _ => "alice",
+        };
+        let mut answer = tokens(n, 600);
+        answer["id_token"] = id_token(&issuer, subject).into();
+        Reply::json(200, answer)
+    });
+    let client = builder(&server)
+        .issuer(server.url(""))
+        .grant(Password::new("alice", "pw").keep_for_renewal())
+        .build()?;
+    client.ensure_active_token().await?;
+    let renewed = client.refresh_token().await?;
+    assert_eq!(access_token(&renewed), "t3");
+    let sent: Vec<_> = server
+        .requests("/token")
+        .iter()
+        .map(|request| {
+            let grant_type = request.parameter("grant_type").unwrap_or_default();
+            let refresh_token = request.parameter("refresh_token").unwrap_or_default();
+            (grant_type, refresh_token)
+        })
+        .collect();
+    let sent: Vec<_> = sent.iter().map(|(one, two)| (&**one, &**two)).collect();
+    assert_eq!(
+        sent,
+        [("password", ""), ("refresh_token", "r1"), ("password", "")]
+    );
     Ok(())
 }
