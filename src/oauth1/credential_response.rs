@@ -100,7 +100,7 @@ impl Signer {
         })?;
         // Other members are left out instead.
         let mut needed = [OAUTH_TOKEN, OAUTH_TOKEN_SECRET, SESSION_HANDLE].into_iter();
-        match needed.find(|name| form.unreadable.iter().any(|unreadable| unreadable == name)) {
+        match needed.find(|name| form.unreadable.contains(*name)) {
             Some(name) => Err(Error::answer(
                 format!("the {name} of the response is not percent-encoded UTF-8"),
                 answer.status,

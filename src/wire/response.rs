@@ -3,7 +3,7 @@
 //! [RFC 6749 section 5](https://www.rfc-editor.org/rfc/rfc6749#section-5),
 //! [RFC 5849 section 2.1](https://www.rfc-editor.org/rfc/rfc5849#section-2.1)
 
-use std::{fmt, sync::Arc};
+use std::{collections::BTreeSet, fmt, sync::Arc};
 
 use http::{HeaderMap, StatusCode, header};
 use serde_json::{Map, Value};
@@ -236,7 +236,7 @@ impl Answer<'_> {
         match without_byte_order_mark(self.body).trim_ascii_start() {
             [b'{', ..] => json(self.body).map(|members| FormMembers {
                 members,
-                unreadable: Vec::new(),
+                unreadable: BTreeSet::new(),
             }),
             _ => form(self.body).map_err(str::to_owned),
         }
@@ -263,7 +263,7 @@ pub(crate) struct FormMembers {
     /// The parameters that are percent-encoded UTF-8, as strings.
     pub(crate) members: Map<String, Value>,
     /// The names of the other parameters.
-    pub(crate) unreadable: Vec<String>,
+    pub(crate) unreadable: BTreeSet<String>,
 }
 
 const NO_BODY: &str = "has no body";
@@ -292,14 +292,14 @@ fn form(body: &[u8]) -> Result<FormMembers, &'static str> {
         Some(_) if !body.contains(&b'=') => return Err("is neither a form nor a JSON object"),
         Some(_) => {}
     }
-    let (mut members, mut unreadable) = (Map::new(), Vec::new());
+    let (mut members, mut unreadable) = (Map::new(), BTreeSet::new());
     for (name, value) in parameters(body) {
         if members.contains_key(&name) || unreadable.contains(&name) {
             return Err("is a form with a duplicate parameter");
         }
         match value {
             Some(value) => drop(members.insert(name, value.into())),
-            None => unreadable.push(name),
+            None => drop(unreadable.insert(name)),
         }
     }
     Ok(FormMembers {
