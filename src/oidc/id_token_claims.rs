@@ -220,7 +220,10 @@ impl IdTokenVerifier {
                 "the end-user authenticated in the future (auth_time)",
             ));
         }
-        let is_old = asked.max_age.is_some_and(|max_age| {
+        // Zero demands that the end-user authenticates after the request, whenever the response comes:
+        // it is the same as `prompt=login`.
+        let is_by_age = |max_age: &u64| *max_age > 0 || asked.not_before.is_none();
+        let is_old = asked.max_age.filter(is_by_age).is_some_and(|max_age| {
             let latest = auth_time.saturating_add(Duration::from_secs(max_age));
             now > latest.saturating_add(leeway)
         });

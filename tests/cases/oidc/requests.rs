@@ -44,6 +44,24 @@ async fn a_new_authentication_that_was_demanded_is_enforced() {
     }
 }
 
+/// "max_age=0" asks for an authentication after the request, and not for one that has just happened
+/// when the callback comes.
+#[maybe_async]
+#[test]
+async fn a_new_authentication_may_be_minutes_before_the_callback() -> TestResult {
+    let provider = Provider::start();
+    let client = client_of(&provider).build()?;
+    let begun = client.create_authorization_url(openid().max_age(Duration::ZERO))?;
+    provider.lie(|lies| lies.id_token = json!({"auth_time": ago(0)}));
+    let callback = provider.authorize(&begun.url);
+    provider.clock.advance(Duration::from_secs(300));
+    let login = client
+        .complete_authorization(begun.pending, &callback)
+        .await?;
+    assert!(login.id_token.is_some());
+    Ok(())
+}
+
 #[maybe_async]
 #[test]
 async fn a_missing_auth_time_is_an_error_with_advice() {
