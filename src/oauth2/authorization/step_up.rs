@@ -9,6 +9,7 @@ use http::{HeaderMap, StatusCode};
 use crate::{
     error::Error,
     oauth2::{authorization::request::AuthorizationRequest, scope::Scope},
+    secret::Secret,
     wire::challenge::Challenge,
 };
 
@@ -19,7 +20,9 @@ const INSUFFICIENT_USER_AUTHENTICATION: &str = "insufficient_user_authentication
 impl AuthorizationRequest {
     /// Adds what the challenge of a resource server demands: its `acr_values`, one of which is
     /// required of the ID token if the scope has `openid`, its `max_age`, and its `scope`, beside
-    /// the scope that has been set by then.
+    /// the scope that has been set by then. Nothing that the request itself demands is weakened: the
+    /// shorter `max_age` counts, and of the classes that [`require_acr`](Self::require_acr) demands
+    /// those that are in the challenge, too, or else all.
     ///
     /// The client does it by itself where `check_challenge` returns the error.
     ///
@@ -39,11 +42,15 @@ impl AuthorizationRequest {
     pub fn challenge(mut self, challenge: &Challenge) -> Self {
         let parameter = |name| challenge.parameter(name).filter(|value| !value.is_empty());
         if let Some(acr_values) = parameter("acr_values") {
+            let acr_values = self.permitted_acr(acr_values);
             self.own.set("acr_values", acr_values);
             self.acr_is_challenged = true;
         }
         // "The value of the max_age parameter is a non-negative integer".
         if let Some(max_age) = parameter("max_age").and_then(|it| it.parse::<u64>().ok()) {
+            let own = self.own.value("max_age").map(Secret::expose_secret);
+            let own = own.and_then(|own| own.parse::<u64>().ok());
+            let max_age = own.map_or(max_age, |own| own.min(max_age));
             self.own.set("max_age", max_age.to_string());
         }
         if let Some(scope) = parameter("scope") {
@@ -54,6 +61,20 @@ impl AuthorizationRequest {
             }
         }
         self
+    }
+
+    /// Of the challenged classes those that the request permits.
+    fn permitted_acr(&self, challenged: &str) -> String {
+        let own = self.own.value("acr_values").map(Secret::expose_secret);
+        let Some(own) = own.filter(|_| self.require_acr) else {
+            return challenged.to_owned();
+        };
+        let is_own = |class: &&str| own.split_whitespace().any(|one| one == *class);
+        let both: Vec<_> = challenged.split_whitespace().filter(is_own).collect();
+        match both.is_empty() {
+            true => own.to_owned(),
+            false => both.join(" "),
+        }
     }
 }
 
@@ -146,6 +167,8 @@ impl Error {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use http::{HeaderValue, header::WWW_AUTHENTICATE};
 
     use super::*;
@@ -235,6 +258,48 @@ mod tests {
             .scope("openid")
             .challenge(&challenge);
         assert_eq!(begun(request).1.authentication().acr, ["a", "b"]);
+    }
+
+    #[test]
+    fn a_challenge_weakens_nothing_that_the_request_demands() {
+        for (own, challenged, max_age) in [
+            (Some(300), "3600", 300),
+            (Some(300), "5", 5),
+            (Some(300), "0", 0),
+            (None, "3600", 3600),
+        ] {
+            let line =
+                format!(r#"Bearer error="insufficient_user_authentication", max_age={challenged}"#);
+            let challenge = challenge(&line).expect("a challenge");
+            let request = match own {
+                Some(own) => AuthorizationRequest::new().max_age(Duration::from_secs(own)),
+                None => AuthorizationRequest::new(),
+            };
+            let request = request.scope("openid").challenge(&challenge);
+            let pending = begun(request).1;
+            assert_eq!(pending.authentication().max_age, Some(max_age), "{line}");
+        }
+        for (own, is_required, challenged, acr) in [
+            ("phr phrh", true, "pwd phrh", &["phrh"][..]),
+            ("phr phrh", true, "phrh phr", &["phrh", "phr"]),
+            ("phr phrh", true, "pwd", &["phr", "phrh"]),
+            // A mere preference.
+            ("phr phrh", false, "pwd", &["pwd"]),
+        ] {
+            let line = format!(
+                r#"Bearer error="insufficient_user_authentication", acr_values="{challenged}""#
+            );
+            let challenge = challenge(&line).expect("a challenge");
+            let request = AuthorizationRequest::new()
+                .scope("openid")
+                .acr_values(own.split(' '));
+            let request = match is_required {
+                true => request.require_acr(),
+                false => request,
+            };
+            let pending = begun(request.challenge(&challenge)).1;
+            assert_eq!(pending.authentication().acr, acr, "{challenged}");
+        }
     }
 
     #[test]
