@@ -43,6 +43,8 @@ struct DpopKeyParts {
     thumbprint: String,
     /// The encoded header, with the dot after it.
     prefix: String,
+    /// The same by the other name of the algorithm, if it has one.
+    fully_specified: Option<String>,
 }
 
 enum KeyPart {
@@ -124,10 +126,16 @@ impl DpopKey {
         // key."
         let jwk = Value::Object(public.required_members()?);
         let header = Header::new(algorithm).with_typ("dpop+jwt").with("jwk", jwk);
+        let prefix = header.encode()?;
+        let fully_specified = match algorithm {
+            Algorithm::EdDSA => Some(header.with("alg", "Ed25519").encode()?),
+            _ => None,
+        };
         Ok(Self(Arc::new(DpopKeyParts {
             signing,
             thumbprint: public.thumbprint()?,
-            prefix: header.encode()?,
+            prefix,
+            fully_specified,
         })))
     }
 
@@ -165,6 +173,13 @@ impl DpopKey {
     /// The encoded header of its proofs, with the dot after it.
     pub(super) fn prefix(&self) -> &str {
         &self.0.prefix
+    }
+
+    /// The same, in which EdDSA has the name `Ed25519`.
+    ///
+    /// [RFC 9864 section 2.2](https://www.rfc-editor.org/rfc/rfc9864#section-2.2)
+    pub(super) fn fully_specified_prefix(&self) -> &str {
+        self.0.fully_specified.as_deref().unwrap_or(&self.0.prefix)
     }
 }
 

@@ -46,6 +46,8 @@ pub struct DpopProof<'a> {
     /// The encoded header and hash of the access token, if they are known.
     prefix: Option<&'a str>,
     nonce: Option<&'a str>,
+    /// Whether `alg` is `Ed25519` and not `EdDSA`.
+    is_fully_specified: bool,
     clock: Clock,
     clock_offset: ClockOffset,
 }
@@ -59,6 +61,7 @@ impl<'a> DpopProof<'a> {
             access_token: None,
             prefix: None,
             nonce: None,
+            is_fully_specified: false,
             clock: Clock::system(),
             clock_offset: ClockOffset::default(),
         }
@@ -102,6 +105,20 @@ impl<'a> DpopProof<'a> {
         self
     }
 
+    /// Names EdDSA with Ed25519 `Ed25519`, for a server that knows it by that name alone.
+    pub(crate) fn with_fully_specified(mut self, is_fully_specified: bool) -> Self {
+        self.is_fully_specified = is_fully_specified;
+        self
+    }
+
+    fn header_prefix<'b>(&'b self, key: &'b DpopKey) -> &'b str {
+        match (self.prefix, self.is_fully_specified) {
+            (Some(prefix), _) => prefix,
+            (None, false) => key.prefix(),
+            (None, true) => key.fully_specified_prefix(),
+        }
+    }
+
     /// The signed proof, as the value of the header `DPoP`. Each call makes a new one.
     ///
     /// # Errors
@@ -115,7 +132,7 @@ impl<'a> DpopProof<'a> {
                  dpop_signer of a client",
             ));
         };
-        let prefix = self.prefix.unwrap_or_else(|| key.prefix());
+        let prefix = self.header_prefix(key);
         header_of(signed_bytes(prefix, &self.claims()?, local)?.into())
     }
 
@@ -125,7 +142,7 @@ impl<'a> DpopProof<'a> {
     ///
     /// As for [`sign`](Self::sign).
     pub fn unsigned(&self, key: &DpopKey) -> Result<SigningInput> {
-        let prefix = self.prefix.unwrap_or_else(|| key.prefix());
+        let prefix = self.header_prefix(key);
         Ok(SigningInput::new(prefix, &self.claims()?))
     }
 

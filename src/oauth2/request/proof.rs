@@ -7,6 +7,7 @@ use http::HeaderValue;
 use super::EndpointRequest;
 use crate::{
     error::{Error, Result},
+    jose::Algorithm,
     oauth2::dpop::{
         binding::{Binding, Proved},
         key::DpopKey,
@@ -62,9 +63,12 @@ impl EndpointRequest {
         nonce: Option<&'a Nonce>,
     ) -> Result<DpopProof<'a>> {
         let supported = self.server.dpop_signing_alg_values_supported();
-        let algorithm = key.algorithm().as_str();
-        // A list without one known name narrows nothing.
-        if supported.is_some_and(|names| !names.is_empty() && !names.contains(&algorithm)) {
+        let supported = supported.unwrap_or_default();
+        // `EdDSA` and `Ed25519` are two names of one. A list without one known name narrows nothing.
+        let known = supported.iter().filter_map(|name| name.parse().ok());
+        let known: Vec<Algorithm> = known.collect();
+        let algorithm = key.algorithm();
+        if !known.is_empty() && !known.contains(&algorithm) {
             return Err(Error::usage(format!(
                 "the DPoP key signs by {algorithm}, which the server does not list in \
                  dpop_signing_alg_values_supported; use a key for one of those that it lists"
@@ -72,6 +76,7 @@ impl EndpointRequest {
         }
         let proof = DpopProof::new(&self.method, &self.url)
             .clock(self.clock.clone())
+            .with_fully_specified(supported.contains(&"Ed25519") && !supported.contains(&"EdDSA"))
             .with_clock_offset(self.clock_offset.clone());
         Ok(match nonce {
             Some(nonce) => proof.nonce(nonce.as_str()),

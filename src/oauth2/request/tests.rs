@@ -1,4 +1,7 @@
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+
 use super::*;
+use crate::{jose::Algorithm, oauth2::dpop::key::DpopKey};
 
 fn request(method: Method, form: &[(&'static str, &str)]) -> EndpointRequest {
     let url = Url::parse("https://id.example/token?a=%20").expect("a URL");
@@ -94,4 +97,43 @@ fn as_a_request_of_the_crate_http() {
     let error = request(Method::GET, &[("b", &long)]).to_http();
     let error = error.expect_err("too long");
     assert!(!format!("{error:?}").contains("hunter2"), "{error:?}");
+}
+
+/// The algorithm in the proof for a server that lists these, or the refusal.
+fn proved(listed: &[&str], algorithm: Algorithm) -> Result<String> {
+    let mut request = request(Method::POST, &[]);
+    let listed = listed.iter().copied();
+    request.server = AuthorizationServer::default().with_dpop_signing_alg_values_supported(listed);
+    request.prove(&DpopKey::generate(algorithm)?, None)?;
+    let headers = request.headers();
+    let proof = headers["dpop"].to_str().expect("text");
+    let header = proof.split('.').next().unwrap_or_default();
+    let header = URL_SAFE_NO_PAD.decode(header).expect("base64url");
+    let header: serde_json::Value = serde_json::from_slice(&header).expect("JSON");
+    Ok(header["alg"].as_str().unwrap_or_default().to_owned())
+}
+
+/// `EdDSA` and `Ed25519` are two names of one algorithm.
+#[test]
+fn the_algorithm_of_a_proof_has_a_name_that_the_server_lists() {
+    for (listed, algorithm, name) in [
+        (&[][..], Algorithm::EdDSA, Some("EdDSA")),
+        (&["ES256", "EdDSA"], Algorithm::EdDSA, Some("EdDSA")),
+        (&["Ed25519", "EdDSA"], Algorithm::EdDSA, Some("EdDSA")),
+        (&["ES256", "Ed25519"], Algorithm::EdDSA, Some("Ed25519")),
+        (&["ES256", "Ed25519"], Algorithm::ES256, Some("ES256")),
+        (&["of-the-future"], Algorithm::ES256, Some("ES256")),
+        (&["of-the-future", "ES384"], Algorithm::ES256, None),
+        (&["ES256"], Algorithm::EdDSA, None),
+        (&["Ed25519"], Algorithm::ES256, None),
+    ] {
+        match (proved(listed, algorithm), name) {
+            (Ok(found), _) => assert_eq!(Some(&*found), name, "{listed:?}"),
+            (Err(error), None) => {
+                let list = "dpop_signing_alg_values_supported";
+                assert!(error.to_string().contains(list), "{error}");
+            }
+            (Err(error), Some(name)) => panic!("{name} for {listed:?}: {error}"),
+        }
+    }
 }
