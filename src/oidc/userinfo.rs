@@ -9,7 +9,7 @@ use url::Url;
 
 use super::{claims::StandardClaims, id_token_verifier::IdTokenVerifier};
 use crate::{
-    clock::Clock,
+    clock::{Clock, ClockOffset},
     error::{Error, Result},
     jose::{Algorithm, Claims, JwkSet, Jws},
     json::Object,
@@ -104,6 +104,7 @@ pub struct UserInfoEndpoint {
     client: ClientRegistration,
     rules: UserInfoRules,
     clock: Clock,
+    clock_offset: ClockOffset,
 }
 
 /// Response of the UserInfo endpoint before it is checked.
@@ -136,6 +137,7 @@ impl UserInfoEndpoint {
             client: client.clone(),
             rules: UserInfoRules::new(),
             clock: Clock::system(),
+            clock_offset: ClockOffset::default(),
         }
     }
 
@@ -151,6 +153,15 @@ impl UserInfoEndpoint {
     pub fn clock(mut self, clock: Clock) -> Self {
         self.clock = clock;
         self
+    }
+
+    /// Proves possession with the time by the clock of the server.
+    #[allow(dead_code, reason = "only the clients prove by themselves")]
+    pub(crate) fn with_clock_offset(self, clock_offset: ClockOffset) -> Self {
+        Self {
+            clock_offset,
+            ..self
+        }
     }
 
     /// Builds a request with the access token.
@@ -198,7 +209,8 @@ impl UserInfoEndpoint {
             self.server.clone(),
             self.client.clone(),
             self.clock.clone(),
-        );
+        )
+        .with_clock_offset(self.clock_offset.clone());
         let accepted = HeaderValue::from_static("application/json, application/jwt");
         request.headers_mut().insert(header::ACCEPT, accepted);
         request

@@ -25,6 +25,8 @@ impl ResourceState {
             settings.authentication.token = established.auth.clone();
         }
         settings.bound = Some(Arc::new(established.bound()));
+        // The clock of one server says nothing about that of another.
+        settings.clock_offset = settings.authorization.clock_offset();
         match (&established.server, established.is_discovered) {
             (Some(server), false) => settings.server = server.clone(),
             (server, _) => {

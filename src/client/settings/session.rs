@@ -266,7 +266,10 @@ impl Settings {
         let url = self.url("userinfo_endpoint", server, auth)?;
         let endpoint = UserInfoEndpoint::at(url, server, &self.client);
         let rules = self.openid.userinfo.clone();
-        Ok(endpoint.rules(rules).clock(self.clock.clone()))
+        Ok(endpoint
+            .rules(rules)
+            .clock(self.clock.clone())
+            .with_clock_offset(self.clock_offset.clone()))
     }
 
     pub(in super::super) fn logout_endpoint(

@@ -1,5 +1,10 @@
 //! A resource that moves to another server, and credentials that stay where they belong.
 
+use std::time::SystemTime;
+
+use oauth_twin::{jose::Algorithm, oauth2::PrivateKeyJwt};
+use support::jwt::{Assertion, signing_key};
+
 use super::{super::test, *};
 
 /// Everything that a server has received, as text.
@@ -126,5 +131,50 @@ async fn a_renewal_comes_before_a_login() -> TestResult {
     opened(&client, &resource, "/mcp").await?;
     assert_eq!((world.visits().len(), server.count("/token")), (1, 2));
     assert_eq!(resource.count(PATH), 1);
+    Ok(())
+}
+
+/// The clock of one server says nothing about that of another.
+#[maybe_async]
+#[test]
+async fn the_time_of_the_old_server_is_not_that_of_the_new_one() -> TestResult {
+    let world = World::new();
+    let resource = world.resource();
+    let key = || signing_key(Algorithm::ES256, "p-256");
+    // A server whose clock is ahead, and which takes assertions by it.
+    let server = |ahead: u64| {
+        let (behind, verifying) = (world.clone(), key().verifying_key());
+        let server = Server::start(move |request: &Request| {
+            if request.path != "/token" {
+                return behind.serve("", request);
+            }
+            let now = SystemTime::now() + Duration::from_secs(ahead);
+            let seconds = now.duration_since(UNIX_EPOCH).unwrap().as_secs();
+            let assertion = Assertion::of(request, "client_assertion", &verifying);
+            match assertion.issued_at().abs_diff(seconds) {
+                0..10 => behind.serve("", request),
+                _ => {
+                    Reply::error(401, "invalid_client").with("date", &httpdate::fmt_http_date(now))
+                }
+            }
+        });
+        let issuer = server.url("");
+        world.change(|state| state.issuers = vec![issuer]);
+        server
+    };
+    let by_document = ("client_id_metadata_document_supported", json!(true));
+    world.change(|state| state.server.push(by_document));
+    let old = server(3600);
+    let client = OAuth2Client::for_resource(resource.url("/mcp"))
+        .client_metadata_document("https://app.example/client")
+        .token_endpoint_auth_method(PrivateKeyJwt::new(key()))
+        .correct_clock(true)
+        .grant(ClientCredentials::new())
+        .build()?;
+    opened(&client, &resource, "/mcp").await?;
+    assert_eq!(old.count("/token"), 2);
+    let new = server(0);
+    opened(&client, &resource, "/mcp").await?;
+    assert_eq!(new.count("/token"), 1);
     Ok(())
 }
