@@ -93,7 +93,7 @@ fn grants() {
         "AuthorizationCode { code: [redacted], redirect_uri: Some(\"https://a/\"), \
          code_verifier: Some([redacted]), expires_at: None, authentication: AuthenticationRequest { \
          openid: true, nonce: Some([redacted]), max_age: None, not_before: None, auth_time: false, \
-         acr: [], subject: None, pkce: false, state: None }, issuer: None, id_token: None, \
+         acr: [], pkce: false, .. }, issuer: None, id_token: None, \
          dpop_thumbprint: None, options: GrantOptions { scope: None, parameters: {} } }",
     );
 }

@@ -2,6 +2,8 @@
 //!
 //! [OpenID Connect Core section 3.1.2.1](https://openid.net/specs/openid-connect-core-1_0.html#AuthRequest)
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use crate::secret::{self, Secret};
@@ -24,7 +26,7 @@ use crate::secret::{self, Secret};
 /// ```
 ///
 /// [OpenID Connect Core section 3.1.2.1](https://openid.net/specs/openid-connect-core-1_0.html#AuthRequest)
-#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[derive(Clone, Default, Deserialize, Serialize)]
 pub struct AuthenticationRequest {
     /// Whether the scope has `openid`, so that there has to be an ID token.
     #[serde(default)]
@@ -59,5 +61,42 @@ impl AuthenticationRequest {
     /// Whether the login asks for an ID token.
     pub fn is_openid(&self) -> bool {
         self.openid
+    }
+}
+
+/// Omits who the end-user has to be, which is personal data.
+impl fmt::Debug for AuthenticationRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AuthenticationRequest")
+            .field("openid", &self.openid)
+            .field("nonce", &self.nonce)
+            .field("max_age", &self.max_age)
+            .field("not_before", &self.not_before)
+            .field("auth_time", &self.auth_time)
+            .field("acr", &self.acr)
+            .field("pkce", &self.pkce)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_tells_no_secret_and_no_subject() {
+        let asked = AuthenticationRequest {
+            openid: true,
+            nonce: Some("hunter2".into()),
+            subject: Some("alice".to_owned()),
+            state: Some("hunter2".into()),
+            acr: vec!["phr".to_owned()],
+            ..AuthenticationRequest::default()
+        };
+        assert_eq!(
+            format!("{asked:?}"),
+            "AuthenticationRequest { openid: true, nonce: Some([redacted]), max_age: None, \
+             not_before: None, auth_time: false, acr: [\"phr\"], pkce: false, .. }"
+        );
     }
 }

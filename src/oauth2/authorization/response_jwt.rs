@@ -12,7 +12,7 @@ use crate::{
         authorization::pending::{PendingAuthorization, REGISTERED},
         client::ClientRegistration,
         grant::authorization_code::AuthorizationCode,
-        server::{AuthorizationServer, algorithms::offered_algorithms},
+        server::{AuthorizationServer, algorithms::offered_algorithms, tenants::is_in_callback},
     },
     secret::Secret,
     wire::callback::CallbackParameters,
@@ -243,7 +243,13 @@ pub(crate) fn signed_response(pending: &PendingAuthorization, callback: &str) ->
     }
     let mut parameters = pending.parameters(callback)?;
     let Some(response) = parameters.take("response")? else {
-        let error = parameters.unverified_error("error", &REGISTERED);
+        let issuer = pending.issuer.as_deref();
+        let is_own = |iss| issuer.is_none_or(|issuer| is_in_callback(issuer, iss));
+        let error = match !parameters.has("iss") || parameters.text("iss").is_some_and(is_own) {
+            true => parameters.unverified_error("error", &REGISTERED),
+            // What another server says is not displayed.
+            false => String::new(),
+        };
         return Err(Error::callback(format!(
             "the callback has no signed response, which was asked for (`response`){error}"
         )));

@@ -174,3 +174,19 @@ fn an_algorithm_that_is_not_allowed_is_named() {
     let error = verifier.parse(&response).expect_err("HS256").to_string();
     assert!(error.contains("HS256"), "{error}");
 }
+
+/// Nothing that another server says of the login is displayed.
+#[test]
+fn a_plain_error_is_named_unless_it_is_of_another_issuer() {
+    for (iss, is_named) in [
+        ("", true),
+        ("&iss=https%3A%2F%2Faccounts.example.com", true),
+        ("&iss=https%3A%2F%2Fevil.example", false),
+        ("&iss=%FF", false),
+    ] {
+        let error = verified(&format!("?error=access_denied{iss}"));
+        let error = error.expect_err(iss).to_string();
+        assert!(error.contains("`response`"), "{error}");
+        assert_eq!(error.contains("access_denied"), is_named, "{iss}: {error}");
+    }
+}
