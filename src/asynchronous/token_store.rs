@@ -211,6 +211,14 @@ impl AsyncTokenStore for FileTokenStore {
         let registration = registration.cloned();
         on_thread(move || store.replace_registration(&issuer, registration.as_ref())).await
     }
+
+    async fn release(&self, lease: Lease) -> Result<(), BoxError> {
+        on_thread(move || {
+            drop(lease);
+            Ok(())
+        })
+        .await
+    }
 }
 
 pub(super) async fn on_thread<T: Send + 'static>(

@@ -78,7 +78,8 @@ type Usable = (Token, Option<Error>);
 impl Renewal {
     /// Request, publication, end of the flight, delivery.
     pub(super) async fn run(mut self, deadline: Deadline) -> Result<Renewed> {
-        let obtained = self.obtain().await;
+        let sync = StoreSync::new(self.live.shared.clone(), self.claim.slot.clone());
+        let obtained = self.obtain(&sync).await;
         let (slot, now) = (self.claim.slot.clone(), self.live.shared.now());
         let answer = match obtained {
             Ok(Continue(answer)) => Ok(answer),
@@ -88,7 +89,7 @@ impl Renewal {
             }
             Err(error) => Err(error),
         };
-        let ((token, problem), lease) = match answer {
+        let ((token, problem), mut lease) = match answer {
             Ok(answer) => answer,
             Err(error) => {
                 let outcome = slot.fail(&self.claim, error, self.has_requested, now)?;
@@ -97,8 +98,9 @@ impl Renewal {
         };
         let has_hook = self.live.shared.settings.hook.is_some();
         let slots = &self.live.shared.slots;
-        let outcome = slots.publish(&self.claim, token, problem, lease, has_hook, now);
+        let outcome = slots.publish(&self.claim, token, problem, &mut lease, has_hook, now);
         self.live.shared.tell_dropped();
+        sync.release(lease).await;
         let delivery = Delivery::new(self.live.shared.clone(), slot);
         let delivered = delivery.run(deadline).await;
         // The stored token of another process may be in use by now.
@@ -110,13 +112,12 @@ impl Renewal {
     }
 
     /// A new token and the lease that it was renewed under; or the stored token of another process.
-    async fn obtain(&mut self) -> Result<Step<(Usable, Option<HeldLease>)>> {
-        let sync = StoreSync::new(self.live.shared.clone(), self.claim.slot.clone());
+    async fn obtain(&mut self, sync: &StoreSync) -> Result<Step<(Usable, Option<HeldLease>)>> {
         if sync.store().is_none() {
             let token = self.request().await?;
             return Ok(Continue((self.usable(token)?, None)));
         }
-        let lease = match self.lease(&sync).await? {
+        let lease = match self.lease(sync).await? {
             Continue(lease) => lease,
             Break(outcome) => return Ok(Break(outcome)),
         };

@@ -102,6 +102,12 @@ impl StoreSync {
         self.lease_lasts(Duration::ZERO)
     }
 
+    /// Whether a lease lasts for a token request and for what comes before and after it.
+    pub(super) fn lasts(&self, lease: &HeldLease) -> bool {
+        let time = self.shared.settings.timeout.saturating_add(2 * CALL);
+        lease.left(self.shared.now()) > time
+    }
+
     /// Whether the lease of the last renewal lasts for more than `time`.
     pub(super) fn lease_lasts(&self, time: Duration) -> bool {
         self.slot
@@ -141,11 +147,11 @@ impl StoreSync {
         let Some(store) = self.store() else {
             return Ok(None);
         };
-        let settings = &self.shared.settings;
-        if let Some(lease) = self.slot.take_lease()
-            && lease.left(self.shared.now()) > settings.timeout + 2 * CALL
-        {
-            return Ok(Some(lease));
+        if let Some(lease) = self.slot.take_lease() {
+            if self.lasts(&lease) {
+                return Ok(Some(lease));
+            }
+            self.release(Some(lease)).await;
         }
         let mark = self.slot.id();
         let until = self.shared.now().monotonic.saturating_add(time);
@@ -177,6 +183,12 @@ impl StoreSync {
         let lease = self.slot.take_lease();
         let limit = limit.min(self.call_limit());
         self.release_within(limit, lease).await;
+    }
+
+    /// Releases the lease of an earlier renewal whose token does not have to be stored any more.
+    async fn release_idle(&self) {
+        let lease = self.slot.take_idle_lease();
+        self.release(lease).await;
     }
 
     pub(super) async fn wait_for_others(&self, lease_wait: &mut LeaseWait) -> Result<()> {
@@ -220,23 +232,29 @@ impl StoreSync {
             }
             let slots = &self.shared.slots;
             match slots.learn(&self.slot, &snapshot, stored, self.shared.now()) {
-                Learned::Changed => {}
-                Learned::Known => return Ok(()),
-                Learned::Adopted => {
-                    trace::token_loaded(self.shared.settings.name());
-                    return Ok(());
-                }
+                Learned::Changed => continue,
+                Learned::Known => {}
+                Learned::Adopted => trace::token_loaded(self.shared.settings.name()),
             }
+            self.release_idle().await;
+            break;
         }
         Ok(())
     }
 
     /// Stores what is not stored yet. A failure is retried later.
-    pub(super) async fn save(self) -> Result<()> {
+    pub(super) async fn save(mut self) -> Result<()> {
         let mut refusals = 0;
         while refusals < REFUSALS {
             match self.slot.take_unsaved() {
-                Due::Nothing => return Ok(()),
+                Due::Nothing => match self.slot.forwarded() {
+                    // It was merged with another when the store was read.
+                    Some(slot) => self.slot = slot,
+                    None => {
+                        self.release_idle().await;
+                        return Ok(());
+                    }
+                },
                 Due::Busy(other) => {
                     if !other.has_ended(Deadline::after(self.call_limit())).await {
                         return Err(Error::unsaved(LATE));

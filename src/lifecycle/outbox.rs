@@ -321,7 +321,7 @@ mod tests {
         let claim = lead(&slot, &Need::Renewed, at(1));
         assert_eq!(slots.pending().len(), 1);
         slots
-            .publish(&claim, token("b", "s", 1), None, None, false, at(1))
+            .publish(&claim, token("b", "s", 1), None, &mut None, false, at(1))
             .expect("without a problem");
         assert!(slot.is_settled() && slots.pending().is_empty());
     }

@@ -136,12 +136,12 @@ impl<W: Waiter> StoreState<W> {
         });
     }
 
-    /// The same store for another slot: with the knowledge, without operations in progress.
+    /// The same store for another slot: with the knowledge, and with the lease, under which that slot
+    /// is saved, without a save in progress.
     pub(super) fn moved(self, origin: Origin) -> Self {
         Self {
             unsaved: Some(origin),
             saving: None,
-            lease: None,
             ..self
         }
     }
@@ -291,6 +291,17 @@ impl<W: Waiter> Slot<W> {
     pub(crate) fn take_lease(&self) -> Option<HeldLease> {
         let lease = self.write().store.as_mut()?.lease.take();
         lease.map(|lease| *lease)
+    }
+
+    /// Takes the lease of an earlier renewal whose token does not have to be saved any more, to be
+    /// released: another token counts, or the store has taken it without saying so.
+    pub(crate) fn take_idle_lease(&self) -> Option<HeldLease> {
+        let mut state = self.write();
+        let store = state.store.as_mut()?;
+        if store.unsaved.is_some() || store.saving.is_some() {
+            return None;
+        }
+        store.lease.take().map(|lease| *lease)
     }
 
     /// The remaining time of the lease of an earlier renewal whose token is not saved yet.

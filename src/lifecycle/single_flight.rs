@@ -150,7 +150,14 @@ mod tests {
         let claim = lead(&slot, &Need::Usable, at(LIFE));
         let other = claim.waiter();
         slots
-            .publish(&claim, token("b", "s", LIFE), None, None, true, at(LIFE))
+            .publish(
+                &claim,
+                token("b", "s", LIFE),
+                None,
+                &mut None,
+                true,
+                at(LIFE),
+            )
             .expect("without a problem");
         drop(claim);
         assert_eq!(other.access_token().as_deref(), Some("b"));

@@ -228,7 +228,7 @@ impl<W: Waiter> Slots<W> {
         claim: &Claim<W>,
         token: Token,
         problem: Option<Error>,
-        lease: Option<HeldLease>,
+        lease: &mut Option<HeldLease>,
         has_hook: bool,
         now: Now,
     ) -> Result<Outcome> {
@@ -270,7 +270,9 @@ impl<W: Waiter> Slots<W> {
         let problem = problem.or(expired.filter(|_| !is_usable_once));
         if let Some(store) = &mut state.store {
             store.save(Origin::Renewal);
-            store.lease = lease.map(Box::new);
+            if let Some(new) = lease.take() {
+                *lease = store.lease.replace(Box::new(new)).map(|old| *old);
+            }
             self.registry.add(slot);
         }
         table.rotate(slot, &mut state, claim.old.as_deref(), &published, now);

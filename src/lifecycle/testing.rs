@@ -158,7 +158,7 @@ pub(super) fn lead(slot: &TestSlot, need: &Need, now: Now) -> Claim<Recorder> {
 pub(super) fn renew(slots: &TestSlots, slot: &TestSlot, token: Token, now: Now) -> Outcome {
     let claim = lead(slot, &Need::Renewed, now);
     slots
-        .publish(&claim, token, None, None, true, now)
+        .publish(&claim, token, None, &mut None, true, now)
         .expect("without a problem")
 }
 

@@ -62,7 +62,7 @@ fn after_the_end_of_a_token_everybody_waits_for_one_attempt() {
         });
     assert!(others.iter().all(|other| !other.is_settled()));
     slots
-        .publish(&claim, token("b", "s", LIFE), None, None, true, now)
+        .publish(&claim, token("b", "s", LIFE), None, &mut None, true, now)
         .expect("without a problem");
     for other in others {
         assert_eq!(other.access_token().as_deref(), Some("b"));
@@ -84,7 +84,7 @@ fn an_overdue_flight_is_abandoned_and_its_late_result_is_told_as_superseded() {
     assert!(!first.is_leading() && second.is_leading());
 
     let late = slots
-        .publish(&first, token("late", "l", LIFE), None, None, true, now)
+        .publish(&first, token("late", "l", LIFE), None, &mut None, true, now)
         .expect("without a problem");
     assert!(matches!(late, Outcome::Superseded));
     assert!(matches!(
@@ -94,7 +94,14 @@ fn an_overdue_flight_is_abandoned_and_its_late_result_is_told_as_superseded() {
     // It ends neither the other flight nor takes the place of what that brings.
     assert!(second.is_leading() && held(&slot).as_deref() == Some("a"));
     slots
-        .publish(&second, token("b", "s", LIFE + 21), None, None, true, now)
+        .publish(
+            &second,
+            token("b", "s", LIFE + 21),
+            None,
+            &mut None,
+            true,
+            now,
+        )
         .expect("without a problem");
     assert_eq!(held(&slot).as_deref(), Some("b"));
     let updates = [("late", "a", true), ("b", "a", false)];
@@ -314,7 +321,7 @@ fn the_result_of_a_renewal_counts_for_the_token_that_it_began_from() {
     let same = slots.replace(&slot, Some(token("b", "r", 1)), false, at(1));
     assert!(Arc::ptr_eq(&same, &slot));
     slots
-        .publish(&claim, token("c", "r", 1), None, None, true, at(1))
+        .publish(&claim, token("c", "r", 1), None, &mut None, true, at(1))
         .expect("without a problem");
     assert!(matches!(other.outcome(), Some(Ok(Outcome::Superseded))));
     assert_eq!(held(&slot).as_deref(), Some("b"));

@@ -187,6 +187,7 @@ impl World {
         let Some((claim, lease)) = self.take_request(flight) else {
             return;
         };
+        let mut lease = lease;
         let old = claim.old.clone().expect("a token that was renewed");
         let refresh_token = match rotation {
             Rotation::Rotated => None,
@@ -195,8 +196,14 @@ impl World {
         };
         let token = self.make(refresh_token, life);
         let slot = claim.slot.clone();
-        let outcome =
-            (self.slots).publish(&claim, token.clone(), None, lease, self.has_hook, self.now);
+        let outcome = (self.slots).publish(
+            &claim,
+            token.clone(),
+            None,
+            &mut lease,
+            self.has_hook,
+            self.now,
+        );
         let is_published = slot
             .published()
             .is_some_and(|published| published.token == token);

@@ -246,12 +246,13 @@ fn the_lease_is_kept_until_the_token_is_stored() {
     let back = || returned.load(Ordering::SeqCst);
     let publish = |name, now| {
         let claim = lead(&slot, &Need::Renewed, at(now));
-        let lease = Some(lease(&returned, 100));
+        let mut lease = Some(lease(&returned, 100));
         let token = token(name, name, now);
-        let published = slots.publish(&claim, token, None, lease, false, at(now));
+        let published = slots.publish(&claim, token, None, &mut lease, false, at(now));
         published.expect("without a problem");
+        lease
     };
-    publish("b", 1);
+    assert!(publish("b", 1).is_none());
     assert_eq!(slot.lease_left(at(40)), Some(Duration::from_secs(60)));
     assert_eq!(slot.lease_left(at(101)), Some(Duration::ZERO));
     let (unsaved, progress) = begin_saving(&slot).expect("something to store");
@@ -262,25 +263,59 @@ fn the_lease_is_kept_until_the_token_is_stored() {
     assert_eq!(back(), 1);
     assert_eq!(slot.lease_left(at(1)), None);
     // The next renewal uses it, or gives it back.
-    publish("c", 2);
+    assert!(publish("c", 2).is_none());
     let kept = slot.take_lease().expect("a lease");
     assert_eq!(kept.left(at(50)), Duration::from_secs(50));
     assert!(slot.take_lease().is_none() && back() == 1);
     drop(kept);
-    // So does a result that does not count.
+    // A result that does not count leaves it to the caller.
     let claim = lead(&slot, &Need::Renewed, at(3));
     assert_eq!(learn(&slots, &slot, Some("x"), 9), Learned::Adopted);
-    let late = lease(&returned, 100);
+    let mut late = Some(lease(&returned, 100));
     slots
-        .publish(&claim, token("d", "d", 3), None, Some(late), true, at(3))
+        .publish(&claim, token("d", "d", 3), None, &mut late, true, at(3))
         .expect("without a problem");
-    assert_eq!(back(), 3);
+    assert!(late.is_some() && back() == 2);
     assert_eq!(held(&slot).as_deref(), Some("x"));
     assert!(deliver_all(&slot)[0].2);
-    // And a store that moves to the slot of another token.
-    publish("e", 4);
-    slots.replace(&slot, Some(token("f", "f", 4)), true, at(4));
-    assert_eq!(back(), 4);
+    // One that is kept under another lease leaves the earlier one.
+    assert!(publish("e", 4).is_none());
+    assert!(publish("f", 5).is_some());
+    // A store that moves to the slot of another token takes it along: no lock is held for its release.
+    let before = back();
+    let next = slots.replace(&slot, Some(token("g", "g", 6)), true, at(6));
+    assert_eq!((back(), slot.lease_left(at(6))), (before, None));
+    assert!(next.lease_left(at(6)).is_some() && next.take_idle_lease().is_none());
+    let (unsaved, progress) = begin_saving(&next).expect("something to store");
+    let stored = unsaved.next.clone().expect("a version");
+    assert!(next.saved(&unsaved, &stored).is_some());
+    progress.done();
+}
+
+#[test]
+fn a_lease_is_idle_once_its_token_does_not_have_to_be_stored() {
+    for is_late in [false, true] {
+        let slots = slots();
+        let slot = stored(&slots);
+        let returned = Arc::default();
+        let claim = lead(&slot, &Need::Renewed, at(1));
+        let mut lease = Some(lease(&returned, 100));
+        slots
+            .publish(&claim, token("b", "b", 0), None, &mut lease, false, at(1))
+            .expect("without a problem");
+        assert!(slot.take_idle_lease().is_none(), "it is not saved");
+        let (_unsaved, progress) = begin_saving(&slot).expect("something to store");
+        match is_late {
+            // The store has taken it without saying so.
+            true => assert_eq!(learn(&slots, &slot, Some("b"), 4), Learned::Known),
+            false => assert_eq!(learn(&slots, &slot, Some("x"), 4), Learned::Adopted),
+        }
+        assert!(slot.take_idle_lease().is_none(), "a save is in progress");
+        progress.done();
+        assert!(slot.take_idle_lease().is_some(), "{is_late}");
+        assert!(slot.take_idle_lease().is_none());
+        assert!(slots.pending().is_empty());
+    }
 }
 
 #[test]

@@ -64,7 +64,7 @@ fn a_row_does_not_disturb_a_renewal() {
     slots.find(token("newer", "r", 5), at(10));
     assert_eq!(held(&slot).as_deref(), Some("a"));
     let outcome = slots
-        .publish(&claim, token("b", "s", 10), None, None, true, at(10))
+        .publish(&claim, token("b", "s", 10), None, &mut None, true, at(10))
         .expect("without a problem");
     assert!(matches!(outcome, Outcome::Token(_)));
 }
@@ -150,7 +150,7 @@ fn updates_of_a_login_that_was_replaced_are_told_as_superseded() {
     // The hook fails, and the renewal in flight goes on to its end.
     drop(progress);
     let outcome = slots
-        .publish(&claim, token("c", "t", 2), None, None, true, at(2))
+        .publish(&claim, token("c", "t", 2), None, &mut None, true, at(2))
         .expect("without a problem");
     assert!(matches!(outcome, Outcome::Superseded));
     assert_eq!(
@@ -174,7 +174,7 @@ fn a_handle_that_is_closed_supersedes_nothing() {
     let claim = lead(&slot, &Need::Renewed, at(1));
     slots.forget_handle(slot.clone());
     let outcome = slots
-        .publish(&claim, token("b", "s", 1), None, None, true, at(1))
+        .publish(&claim, token("b", "s", 1), None, &mut None, true, at(1))
         .expect("without a problem");
     assert!(matches!(outcome, Outcome::Token(_)));
     assert_eq!(deliver_all(&slot), [("b".into(), "a".into(), false)]);

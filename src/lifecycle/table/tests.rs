@@ -96,8 +96,9 @@ fn come_together(slots: &TestSlots, by_renewal: bool) -> [TestSlot; 2] {
             let slot = stored(slots, token("a", "r", 0), at(0));
             let claim = lead(&slot, &Need::Renewed, at(10));
             let lease = HeldLease::new(Lease::new(()), Duration::from_secs(100));
+            let mut lease = Some(lease);
             slots
-                .publish(&claim, token("b", "s", 10), None, Some(lease), true, at(10))
+                .publish(&claim, token("b", "s", 10), None, &mut lease, true, at(10))
                 .expect("without a problem");
             slot
         }
@@ -169,7 +170,7 @@ fn what_a_child_brings_to_the_refresh_token_of_the_client_is_stored() {
     let child = slots.find(token("b", "s", 0), at(0));
     let claim = lead(&child, &Need::Renewed, at(1));
     slots
-        .publish(&claim, token("c", "r", 1), None, None, false, at(1))
+        .publish(&claim, token("c", "r", 1), None, &mut None, false, at(1))
         .expect("without a problem");
     assert_eq!(held(&slot).as_deref(), Some("c"));
     let expected = StoredToken::new(Some(token("c", "r", 1)), 4);
@@ -185,7 +186,7 @@ fn those_that_become_one_do_not_disturb_a_renewal() {
     let slot = stored(&slots, token("c", "s", 10), at(11));
     assert!(slot.forwarded().is_some());
     let outcome = slots
-        .publish(&claim, token("d", "t", 11), None, None, false, at(11))
+        .publish(&claim, token("d", "t", 11), None, &mut None, false, at(11))
         .expect("without a problem");
     assert!(matches!(outcome, Outcome::Token(_)));
     assert_eq!(held(&child).as_deref(), Some("d"));
@@ -205,7 +206,7 @@ fn a_store_that_is_being_written_goes_along_and_is_written_again() {
     let child = slots.find(token("c", "t", 2), at(2));
     let claim = lead(&slot, &Need::Renewed, at(2));
     slots
-        .publish(&claim, token("c", "t", 2), None, None, false, at(2))
+        .publish(&claim, token("c", "t", 2), None, &mut None, false, at(2))
         .expect("without a problem");
     drop(claim);
     assert!(child.is_stored());
@@ -301,7 +302,7 @@ fn a_slot_that_is_needed_stays_in_the_table() {
     assert_eq!(next_action(&found, &Need::Renewed, at(10)), "wait");
     slots.forget_handle(found);
     slots
-        .publish(&claim, token("b", "s", 10), None, None, true, at(10))
+        .publish(&claim, token("b", "s", 10), None, &mut None, true, at(10))
         .expect("without a problem");
     drop(claim);
     let found = slots.find(token("b", "s", 10), at(11));

@@ -28,6 +28,7 @@ async fn a_login_elsewhere_counts_more_than_a_renewal() -> TestResult {
     assert_eq!(access_token(&client.token().unwrap()), "login");
     assert_eq!(shelf.held(), "2:login");
     assert_eq!(*told.lock().unwrap(), [("t1".to_owned(), true)]);
+    assert!(!shelf.is_leased(), "there is nothing to store under it");
     Ok(())
 }
 

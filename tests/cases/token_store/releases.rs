@@ -139,3 +139,70 @@ async fn it_is_over_before_close_returns() -> TestResult {
     remote.assert_released();
     Ok(())
 }
+
+#[maybe_async]
+#[test]
+async fn it_is_over_when_a_login_elsewhere_counts_more() -> TestResult {
+    let gate = Gate::new();
+    let server = gated(&gate);
+    let remote = Remote::with(expired());
+    let client = builder(&server).token_store(remote.clone()).build()?;
+    let renewing = spawn_ensure_active_token(&client);
+    run_blocking(server.arrivals("/token", 1)).await;
+    remote.shelf.put(Some(Token::new("login")));
+    gate.open();
+    renewing.join().await?;
+    assert_eq!(remote.shelf.held(), "2:login");
+    remote.assert_released();
+    Ok(())
+}
+
+#[maybe_async]
+#[test]
+async fn it_is_over_when_the_store_turns_out_to_have_the_token() -> TestResult {
+    let server = Server::start(|request: &Request| match &*request.path {
+        "/token" => Reply::json(200, tokens(1, 600)),
+        _ => Reply::json(200, json!({"active": true})),
+    });
+    for is_asked in [true, false] {
+        let remote = Remote::with(expired());
+        let client = builder(&server)
+            .introspection_endpoint(server.url("/introspect"))
+            .token_store(remote.clone())
+            .build()?;
+        remote.shelf.fail([Fault::Saved]);
+        client.ensure_active_token().await.unwrap_err();
+        assert!(
+            remote.is_leased.load(Ordering::SeqCst),
+            "until that is known"
+        );
+        match is_asked {
+            true => drop(client.introspect_token().await?),
+            // The save is repeated.
+            false => until(|| !remote.is_leased.load(Ordering::SeqCst)).await,
+        }
+        remote.assert_released();
+        assert_eq!(remote.shelf.held(), "2:t1");
+    }
+    Ok(())
+}
+
+/// The other token is in use by the time that the renewal ends.
+#[maybe_async]
+#[test]
+async fn it_is_over_when_the_result_does_not_count() -> TestResult {
+    let gate = Gate::new();
+    let server = gated(&gate);
+    let remote = Remote::with(expired());
+    let client = builder(&server).token_store(remote.clone()).build()?;
+    let renewing = spawn_ensure_active_token(&client);
+    run_blocking(server.arrivals("/token", 1)).await;
+    client.set_token(Token::new("given"))?;
+    until(|| remote.shelf.held() == "2:given").await;
+    gate.open();
+    let token = renewing.join().await?;
+    assert_eq!(token.access_token().expose_secret(), "given");
+    client.close().await?;
+    remote.assert_released();
+    Ok(())
+}

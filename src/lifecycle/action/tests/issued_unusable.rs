@@ -10,7 +10,7 @@ fn a_token_that_expires_as_it_is_issued_is_paced() {
         let claim = lead(&slot, &Need::Usable, at(LIFE));
         let other = claim.waiter();
         let born_expired = |name| token_until(name, Some("r"), LIFE, expires);
-        let outcome = slots.publish(&claim, born_expired("b"), None, None, false, at(LIFE));
+        let outcome = slots.publish(&claim, born_expired("b"), None, &mut None, false, at(LIFE));
         // A lifetime of zero may mean anything; a negative one means that the token has expired.
         let is_used = expires == LIFE;
         assert_eq!(outcome.is_ok(), is_used);
@@ -21,7 +21,7 @@ fn a_token_that_expires_as_it_is_issued_is_paced() {
         let mut now = LIFE + 2;
         for wait in [2, 4, 8, 16, 30, 30] {
             let claim = lead(&slot, &Need::Usable, at(now));
-            let outcome = slots.publish(&claim, born_expired("c"), None, None, false, at(now));
+            let outcome = slots.publish(&claim, born_expired("c"), None, &mut None, false, at(now));
             assert_eq!(outcome.is_ok(), is_used);
             assert_eq!(
                 next_action(&slot, &Need::Usable, at(now + wait - 1)),

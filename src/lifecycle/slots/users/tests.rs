@@ -157,7 +157,7 @@ fn what_is_owed_keeps_a_slot_until_it_is_delivered() {
     assert_eq!(held(&slot).as_deref(), Some("a1"));
     let renewed = token("b", "s", 2 * IDLE);
     slots
-        .publish(&claim, renewed, None, None, true, at(2 * IDLE))
+        .publish(&claim, renewed, None, &mut None, true, at(2 * IDLE))
         .expect("without a problem");
     drop(claim);
     slots.forget_handle(slot);
@@ -236,7 +236,7 @@ fn a_renewal_in_flight_does_not_replace_a_login() {
     // A stale row waits for nothing, and does not send the refresh token once more.
     let child = slots.find(token("a1", "r1", 0), at(2));
     assert!(same(&child, &login));
-    let outcome = slots.publish(&claim, token("c", "t", 3), None, None, true, at(3));
+    let outcome = slots.publish(&claim, token("c", "t", 3), None, &mut None, true, at(3));
     assert!(matches!(outcome, Ok(Outcome::Superseded)) && waiting.is_settled());
     drop(claim);
     assert_eq!(held(&login).as_deref(), Some("b"));
