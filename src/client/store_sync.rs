@@ -285,11 +285,7 @@ impl StoreSync {
         let lease = match &saved {
             // The lease has served its purpose.
             Ok(true) => self.slot.saved(&unsaved, &next),
-            Ok(false) => None,
-            Err(_) => {
-                self.slot.unanswered(next);
-                None
-            }
+            Ok(false) | Err(_) => None,
         };
         progress.done();
         self.release(lease).await;

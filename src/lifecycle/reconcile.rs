@@ -85,7 +85,8 @@ pub(super) struct StoreState<W: Waiter> {
     version: Option<u64>,
     /// The origin of the slot's token, or of none, if it is not saved.
     unsaved: Option<Origin>,
-    /// Saves of unknown outcome, seldom any: the store may still take them.
+    /// Saves that have begun and of which the store has not said that it took them: it may have, or
+    /// may still do. Seldom any.
     #[allow(
         clippy::box_collection,
         reason = "each slot has one, and even an empty one takes four words"
@@ -125,6 +126,15 @@ impl<W: Waiter> StoreState<W> {
     fn has_attempted(&self, stored: &StoredToken) -> bool {
         let attempted = self.attempted.as_ref();
         attempted.is_some_and(|attempted| attempted.contains(stored))
+    }
+
+    /// Notes that a save begins: from now on the store may have this.
+    fn attempt(&mut self, next: StoredToken) {
+        if !self.has_attempted(&next) {
+            let attempted = self.attempted.get_or_insert_default();
+            attempted.truncate(ATTEMPTS - 1);
+            attempted.push_front(next);
+        }
     }
 
     /// Notes that the slot differs from the store.
@@ -249,23 +259,14 @@ impl<W: Waiter> Slot<W> {
         }
         let token = published.as_ref().map(|published| published.token.clone());
         let next = |version: u64| StoredToken::new(token, version.saturating_add(1));
-        let unsaved = Unsaved {
-            next: store.version.map(next),
-            published,
-        };
+        let next = store.version.map(next);
+        // It may be stored long before the save ends, and the slot may have another token by then.
+        if let Some(next) = &next {
+            store.attempt(next.clone());
+        }
+        let unsaved = Unsaved { next, published };
         let progress: InProgress<W> = self.begin(&mut state, Task::Save, None);
         Due::Mine(unsaved, progress)
-    }
-
-    /// Notes that the outcome of saving `next` is unknown.
-    pub(crate) fn unanswered(&self, next: StoredToken) {
-        if let Some(store) = &mut self.write().store
-            && !store.has_attempted(&next)
-        {
-            let attempted = store.attempted.get_or_insert_default();
-            attempted.truncate(ATTEMPTS - 1);
-            attempted.push_front(next);
-        }
     }
 
     /// Notes that the store has the token. Returns the lease of its renewal, to be released.

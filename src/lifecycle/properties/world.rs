@@ -236,7 +236,7 @@ impl World {
             Saving::CutOff => return,
             Saving::Answered if is_taken => drop(slot.saved(&unsaved, &next)),
             Saving::Answered => self.read(&slot),
-            Saving::Unanswered | Saving::Failed => slot.unanswered(next),
+            Saving::Unanswered | Saving::Failed => {}
         }
         progress.done();
     }

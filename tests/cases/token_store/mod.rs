@@ -74,7 +74,7 @@ impl Shelf {
     }
 
     /// Lets calls of this kind wait, or none.
-    fn hold(&self, what: Option<&'static str>) {
+    pub fn hold(&self, what: Option<&'static str>) {
         self.0.lock().unwrap().holding = what;
     }
 
@@ -83,7 +83,7 @@ impl Shelf {
     }
 
     /// Whether that has happened since the story was told last.
-    fn has_seen(&self, what: &str) -> bool {
+    pub fn has_seen(&self, what: &str) -> bool {
         let inside = self.0.lock().unwrap();
         inside
             .story
@@ -92,7 +92,7 @@ impl Shelf {
     }
 
     /// A delayed save is completed, if it still can be.
-    fn land(&self) {
+    pub fn land(&self) {
         let mut inside = self.0.lock().unwrap();
         if let Some(late) = inside.late.take() {
             inside.store(&late);

@@ -221,3 +221,34 @@ async fn closing_the_client_of_a_user_leaves_the_others_open() -> TestResult {
     assert_eq!(shelves.held("bob"), "nothing");
     Ok(())
 }
+
+/// A store that is slow takes the token of the renewal after the user was forgotten.
+#[maybe_async]
+#[test]
+async fn a_save_that_still_runs_does_not_bring_a_forgotten_user_back() -> TestResult {
+    let (server, shelves, clock) = service(600);
+    let client = replica(&server, &shelves, &clock).build()?;
+    log_in(&client, "alice").await.keep_for("alice").await?;
+    let shelf = shelves.named("alice");
+    shelf.fail([Fault::LateSave]);
+    let renewal = spawn_refresh_token(&client.for_user("alice"));
+    until(|| shelf.has_seen("save(2:alice2)")).await;
+    shelf.hold(Some("save"));
+    let forgetting = {
+        let client = client.clone();
+        spawn(move || async move { client.forget_user("alice").await })
+    };
+    until(|| shelf.has_seen("save(2:-)")).await;
+    shelf.land();
+    assert_eq!(shelf.held(), "2:alice2");
+    shelf.hold(None);
+    forgetting.join().await?;
+    assert_eq!(shelf.held(), "3:-");
+    let _ = renewal.join().await;
+    needs_login(&client, &server, "alice").await;
+    client.close().await?;
+    assert_eq!(shelf.held(), "3:-");
+    let revoked = &server.requests("/revoke")[0];
+    assert_eq!(revoked.parameter("token").as_deref(), Some("alice-2"));
+    Ok(())
+}
