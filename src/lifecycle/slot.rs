@@ -17,7 +17,7 @@ use super::{
     reconcile::StoreState,
     registry::Registry,
     single_flight::{Claim, Flight, Waiter},
-    table::UserLimits,
+    table::{UserLimits, key},
 };
 use crate::{
     error::{Error, Result},
@@ -234,6 +234,17 @@ impl<W: Waiter> State<W> {
     pub(super) fn is_current(&self, claim: &Claim<W>) -> bool {
         let flight = self.flight.as_ref();
         self.generation == claim.generation && flight.is_some_and(|flight| flight.id == claim.id)
+    }
+
+    /// Whether the renewal of `claim`, which brought `token`, has spent the refresh token that the slot
+    /// still has, although another token with it, from the caller or the store, was published meanwhile.
+    /// That refresh token must not be sent again.
+    pub(super) fn has_spent_its_own(&self, claim: &Claim<W>, token: &Token) -> bool {
+        let flight = self.flight.as_ref();
+        let spent = claim.old.as_ref().and_then(|old| key(&old.token));
+        let is_led = flight.is_some_and(|flight| flight.id == claim.id);
+        let is_rotated = spent.is_some() && spent != key(token);
+        is_led && is_rotated && spent == self.own().and_then(key)
     }
 
     /// Puts a token, or none, in use. It ends any wait after failures.

@@ -221,8 +221,9 @@ impl<W: Waiter> Slots<W> {
     }
 
     /// Publishes the token that the renewal of `claim` brought, unless another has been published
-    /// meanwhile, and notes what is to be saved and delivered. The flight ends; with a problem, if the
-    /// token is not what was needed and is published so that nothing is lost.
+    /// meanwhile whose refresh token is not spent, and notes what is to be saved and delivered. The
+    /// flight ends; with a problem, if the token is not what was needed and is published so that nothing is lost. A lease
+    /// that is left is to be released, as nothing is saved under it.
     pub(crate) fn publish(
         &self,
         claim: &Claim<W>,
@@ -235,10 +236,15 @@ impl<W: Waiter> Slots<W> {
         let slot = &claim.slot;
         let mut table = self.lock();
         let mut state = slot.write();
-        let is_current = state.is_current(claim);
+        let is_current = state.is_current(claim) || state.has_spent_its_own(claim, &token);
+        let old = match is_current {
+            true => state.published.clone(),
+            false => claim.old.clone(),
+        };
+        let old = old.as_deref();
         if has_hook {
-            let old = claim.old.as_ref().map(|old| &old.token);
             let superseded = !is_current || state.superseded;
+            let old = old.map(|old| &old.token);
             let dropped = state
                 .outbox
                 .add(TokenUpdate::new(token.clone(), old, superseded));
@@ -275,7 +281,7 @@ impl<W: Waiter> Slots<W> {
             }
             self.registry.add(slot);
         }
-        table.rotate(slot, &mut state, claim.old.as_deref(), &published, now);
+        table.rotate(slot, &mut state, old, &published, now);
         let outcome = match problem {
             _ if state.superseded => Ok(Outcome::Superseded),
             Some(problem) => Err(problem),

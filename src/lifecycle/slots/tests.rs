@@ -10,6 +10,8 @@ use crate::lifecycle::{
     },
 };
 
+mod midway;
+
 #[test]
 fn a_client_and_its_children_share_the_slot_of_a_refresh_token() {
     for (row, expected) in [
