@@ -303,7 +303,11 @@ async fn update_token_is_told_and_its_failure_stays_pending() -> TestResult {
     down.store(false, Ordering::SeqCst);
     clock.advance(seconds(601));
     client.ensure_active_token().await?;
-    assert_eq!(*told.lock().unwrap(), ["t2"], "instead of the first");
+    assert_eq!(
+        *told.lock().unwrap(),
+        ["t1", "t2"],
+        "the first may be stored"
+    );
     Ok(())
 }
 
