@@ -263,7 +263,8 @@ impl Session {
 impl Session {
     pub(in super::super) async fn close(&self) -> Result<()> {
         if let Ok(live) = self.live()
-            && (is_in_callback(live.slot.id()) || is_in_callback(live.shared.id()))
+            && (is_in_callback(live.slot.id())
+                || live.parts().iter().any(|part| is_in_callback(part.id())))
         {
             return Err(Error::reentrant("close"));
         }
@@ -345,16 +346,20 @@ impl Live {
                 "a request is still under way; close again to wait for it",
             ));
         }
-        let mut slots = match self.kind.is_child {
+        let parts = match self.kind.is_child {
             true => Vec::new(),
-            false => self.shared.slots.pending(),
+            false => self.parts(),
         };
-        if !slots.iter().any(|slot| Arc::ptr_eq(slot, &self.slot)) {
-            slots.push(self.slot.clone());
+        let pending = |part: &Arc<Shared>| {
+            let (part, slots) = (part.clone(), part.slots.pending());
+            slots.into_iter().map(move |slot| (part.clone(), slot))
+        };
+        let mut owing: Vec<_> = parts.iter().flat_map(pending).collect();
+        if !owing.iter().any(|(_, slot)| Arc::ptr_eq(slot, &self.slot)) {
+            owing.push((self.shared, self.slot));
         }
-        let shared = self.shared.clone();
-        let settle = move |slot| Delivery::new(shared.clone(), slot).settle(deadline);
-        side_by_side(slots, settle).await
+        let settle = |(part, slot)| Delivery::new(part, slot).settle(deadline);
+        side_by_side(owing, settle).await
     }
 }
 

@@ -81,6 +81,10 @@ impl<W: Waiter> Registry<W> {
         self.lock().slots.values().cloned().collect()
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.lock().slots.is_empty()
+    }
+
     fn lock(&self) -> MutexGuard<'_, Entries<W>> {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -66,6 +66,11 @@ impl<W: Waiter> Slots<W> {
         self.registry.slots()
     }
 
+    /// Whether there are any.
+    pub(crate) fn owes(&self) -> bool {
+        !self.registry.is_empty()
+    }
+
     /// The first slot of a client, for its handle: with the token that it begins with, or none.
     pub(crate) fn first(
         &self,

@@ -20,6 +20,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "server",
             "protected_resource/established",
             "protected_resource/forgotten",
+            "protected_resource/parts",
             "protected_resource/state",
             "endpoint_call",
             "store_sync",

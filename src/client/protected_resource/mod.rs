@@ -8,5 +8,6 @@ mod established;
 mod forgotten;
 mod identity;
 mod owner;
+mod parts;
 mod restoration;
 pub(super) mod state;

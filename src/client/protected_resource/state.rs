@@ -3,7 +3,7 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use reqwest::{StatusCode, Url};
@@ -17,6 +17,7 @@ use super::{
     },
     established::Established,
     forgotten::Forgotten,
+    parts::{ResourcePart, ResourceParts},
 };
 use crate::{
     error::{Error, Result},
@@ -52,9 +53,8 @@ pub(in super::super) struct ResourceState {
 #[derive(Default)]
 pub(super) struct ResourceProgress {
     pub(super) established: Option<Arc<Established>>,
-    /// The parts of clients, as long as a handle uses them: the established one, and those that
-    /// older tokens belong to.
-    parts: Vec<(Arc<Established>, Weak<Shared>)>,
+    /// The established part, those that older tokens belong to, and the one without a server.
+    parts: ResourceParts,
     /// The scope that the last login of the client's own user asked for.
     requested: ScopeSet,
     /// Registrations by issuer.
@@ -107,7 +107,18 @@ impl ResourceState {
 
     /// The part of a client whose server is not known yet.
     pub(in super::super) fn provisional(&self) -> Arc<Shared> {
-        self.part(self.template.clone())
+        let part = self.part(self.template.clone());
+        let mut state = self.lock();
+        let unused = state.take_unused_parts();
+        state.parts.add(None, part.clone());
+        drop(state);
+        drop(unused);
+        part
+    }
+
+    /// All parts that are in use or owe anything.
+    pub(in super::super) fn parts(&self) -> Vec<Arc<Shared>> {
+        self.lock().parts.all()
     }
 
     fn part(&self, settings: Settings) -> Arc<Shared> {
@@ -135,16 +146,14 @@ impl ResourceState {
 
     pub(super) fn part_for(&self, established: Arc<Established>) -> Arc<Shared> {
         let mut state = self.lock();
-        state.parts.retain(|(_, part)| part.strong_count() > 0);
-        let mut known = state
-            .parts
-            .iter()
-            .filter(|(it, _)| it.is_same(&established));
-        if let Some(part) = known.find_map(|(_, part)| part.upgrade()) {
-            return part;
-        }
-        let part = self.part(self.settings_of(&established));
-        state.parts.push((established, Arc::downgrade(&part)));
+        let unused = state.take_unused_parts();
+        let part = state.parts.of(&established).unwrap_or_else(|| {
+            let part = self.part(self.settings_of(&established));
+            state.parts.add(Some(established), part.clone());
+            part
+        });
+        drop(state);
+        drop(unused);
         part
     }
 
@@ -305,6 +314,12 @@ impl ResourceState {
 
     pub(super) fn lock(&self) -> MutexGuard<'_, ResourceProgress> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl ResourceProgress {
+    fn take_unused_parts(&mut self) -> Vec<ResourcePart> {
+        self.parts.take_unused(self.established.as_deref())
     }
 }
 

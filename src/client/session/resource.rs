@@ -79,6 +79,15 @@ impl Live {
         self.kind.resource.as_ref()
     }
 
+    /// The part of the client, or all of them if it is for a resource: its children may be at other
+    /// servers than the client itself.
+    pub(super) fn parts(&self) -> Vec<Arc<Shared>> {
+        match self.resource() {
+            Some(resource) => resource.parts(),
+            None => vec![self.shared.clone()],
+        }
+    }
+
     pub(in super::super) fn is_child(&self) -> bool {
         self.kind.is_child
     }

@@ -3,7 +3,10 @@
 use oauth_twin::UserKey;
 
 use super::{
-    super::{test, token_store::Shelf},
+    super::{
+        test,
+        token_store::{Fault, Shelf},
+    },
     *,
 };
 
@@ -39,6 +42,11 @@ impl BackEnd {
                 shelves.entry(user.to_string()).or_default().clone()
             });
         builder.build().unwrap()
+    }
+
+    fn shelf(&self, user: &str) -> Shelf {
+        let user = UserKey::new(user).unwrap().to_string();
+        self.shelves.lock().unwrap()[&user].clone()
     }
 
     /// The authorization of the last request to `path`.
@@ -167,5 +175,56 @@ async fn more_scope_and_a_logout_are_for_one_user() -> TestResult {
     assert_eq!(refused.unwrap_err().kind(), ErrorKind::Login);
     assert_eq!(back_end.sent("/mcp"), None);
     back_end.grants(&client, "bob", "/mcp", "t2").await?;
+    Ok(())
+}
+
+/// The client itself is at no server yet, its user is at one.
+#[maybe_async]
+#[test]
+async fn close_stores_what_users_at_another_server_than_the_client_owe() -> TestResult {
+    for is_held in [true, false] {
+        let back_end = BackEnd::new();
+        let client = back_end.start();
+        back_end.log_in(&client, "alice", "/mcp").await?;
+        client.close().await?;
+        let (client, shelf) = (back_end.start(), back_end.shelf("alice"));
+        back_end.grants(&client, "alice", "/mcp", "t1").await?;
+        assert_eq!(shelf.held(), "1:t1");
+        back_end.clock.advance(seconds(1000));
+        shelf.fail([Fault::Save]);
+        let alice = is_held.then(|| client.for_user("alice"));
+        // It is in use, and could not be stored.
+        back_end.grants(&client, "alice", "/mcp", "t2").await?;
+        client.close().await?;
+        assert_eq!(shelf.held(), "2:t2", "{is_held}");
+        drop(alice);
+    }
+    Ok(())
+}
+
+#[maybe_async]
+#[test]
+async fn close_waits_for_renewals_of_users_at_another_server_than_the_client() -> TestResult {
+    let back_end = BackEnd::new();
+    let client = back_end.start();
+    back_end.log_in(&client, "alice", "/mcp").await?;
+    client.close().await?;
+    let (client, shelf) = (back_end.start(), back_end.shelf("alice"));
+    back_end.grants(&client, "alice", "/mcp", "t1").await?;
+    let alice = client.for_user("alice");
+    back_end.clock.advance(seconds(1000));
+    shelf.story();
+    shelf.hold(Some("load"));
+    let renewing = spawn_refresh_token(&alice);
+    until(|| shelf.has_seen("load")).await;
+    let closing = {
+        let client = client.clone();
+        spawn(move || async move { client.close().await })
+    };
+    sleep(Duration::from_millis(50)).await;
+    shelf.hold(None);
+    closing.join().await?;
+    assert_eq!(shelf.held(), "2:t2");
+    renewing.join().await?;
     Ok(())
 }
