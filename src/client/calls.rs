@@ -58,9 +58,9 @@ impl Session {
         self.keep_issued(token, None).await
     }
 
-    /// Uses a new token from now on, and stores it.
+    /// Uses a new token from now on, and stores it. `close`, if it was called meanwhile, waits for it.
     async fn keep_issued(&self, token: Token, grant: Option<Arc<dyn Grant>>) -> Result<Token> {
-        let live = self.live()?;
+        let live = self.live_or_closing()?;
         if let Err(problem) = live.shared.settings.rules.check(&token) {
             return Err(Error::useless_answer(&problem));
         }

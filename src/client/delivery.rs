@@ -48,6 +48,12 @@ impl Delivery {
         stored.and(delivered)
     }
 
+    /// The same, not waited for any longer after the deadline, whatever a hook does.
+    pub(super) async fn run_within(self, deadline: Deadline) -> Result<()> {
+        let delivered = run_detached_for(deadline.left(), move || self.run(deadline)).await;
+        delivered.unwrap_or_else(|| Err(still_running()))
+    }
+
     /// Stores what is not stored yet. A failure is retried in the background while the lease of the
     /// renewal lasts.
     pub(super) async fn store(self) -> Result<()> {
@@ -102,14 +108,16 @@ impl Delivery {
         if self.slot.is_settled() {
             return Ok(());
         }
-        let delivered = run_detached_for(deadline.left(), move || self.run(deadline)).await;
+        let delivered = self.run_within(deadline).await;
         match delivered {
-            Some(delivered) if delivered.is_ok() || !deadline.is_over() => delivered,
-            _ => Err(Error::interrupted(
-                "token_store or update_token is still running; close again to wait for it",
-            )),
+            Err(_) if deadline.is_over() => Err(still_running()),
+            delivered => delivered,
         }
     }
+}
+
+fn still_running() -> Error {
+    Error::interrupted("token_store or update_token is still running; close again to wait for it")
 }
 
 /// Repeats a failed save as long as the lease lasts under which the token was renewed.

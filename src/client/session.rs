@@ -132,7 +132,7 @@ impl Session {
     }
 
     /// The same for a call that began before the client was closed.
-    fn live_or_closing(&self) -> Result<Live> {
+    pub(super) fn live_or_closing(&self) -> Result<Live> {
         let state = self.0.read();
         state.live().cloned().ok_or_else(|| state.error())
     }
@@ -207,7 +207,7 @@ impl Session {
 
     /// Points the handle to a slot without a token.
     pub(super) fn forget(&self) -> Result<Arc<Slot<Waiting>>> {
-        let grant = self.live()?.kind.grants.first();
+        let grant = self.live_or_closing()?.kind.grants.first();
         self.replace(None, grant)
     }
 

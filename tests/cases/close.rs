@@ -2,7 +2,7 @@
 
 use oauth_twin::reqwest::Method;
 
-use super::{test, *};
+use super::{test, token_store::Shelf, *};
 
 #[maybe_async]
 #[test]
@@ -141,5 +141,86 @@ async fn the_last_clone_tells_it_when_dropped() -> TestResult {
     assert_eq!(calls.load(Ordering::SeqCst), 1);
     drop(clone);
     until(|| calls.load(Ordering::SeqCst) >= 2).await;
+    Ok(())
+}
+
+/// Whether the client refuses callers.
+fn is_closed(client: &OAuth2Client) -> bool {
+    format!("{client:?}").contains("Closed")
+}
+
+/// What was issued or revoked while `close` waits for it is not lost.
+#[maybe_async]
+#[test]
+async fn close_waits_for_a_login_and_a_logout_that_are_under_way() -> TestResult {
+    for path in ["/token", "/revoke"] {
+        let gate = Gate::new();
+        let held = gate.clone();
+        let server = Server::start(move |_: &Request| {
+            held.wait();
+            Reply::json(200, tokens(1, 600))
+        });
+        let shelf = Shelf::with(Token::new("t0").with_refresh_token("r0"));
+        let client = builder(&server)
+            .revocation_endpoint(server.url("/revoke"))
+            .token_store(shelf.clone())
+            .build()?;
+        let under_way = {
+            let client = client.clone();
+            spawn(move || async move {
+                match path {
+                    "/token" => client.fetch_token(ClientCredentials::new()).await.map(drop),
+                    _ => client.revoke_token().await,
+                }
+            })
+        };
+        run_blocking(server.arrivals(path, 1)).await;
+        let closing = {
+            let client = client.clone();
+            spawn(move || async move { client.close().await })
+        };
+        until(|| is_closed(&client)).await;
+        gate.open();
+        under_way.join().await?;
+        closing.join().await?;
+        let expected = if path == "/token" { "2:t1" } else { "2:-" };
+        assert_eq!(shelf.held(), expected);
+    }
+    Ok(())
+}
+
+#[maybe_async]
+#[test]
+async fn the_drop_of_the_last_clone_does_not_wait_for_ever_for_a_hook_that_hangs() -> TestResult {
+    let gate = Gate::new();
+    let held = gate.clone();
+    let server = provider(600);
+    let calls = Arc::new(AtomicUsize::new(0));
+    let counter = calls.clone();
+    let client = builder(&server)
+        .token(Token::new("t0").with_refresh_token("r0"))
+        .close_timeout(Duration::from_millis(50))
+        .update_token(move |_: TokenUpdate| {
+            let (held, call) = (held.clone(), counter.fetch_add(1, Ordering::SeqCst));
+            async move {
+                if call == 0 {
+                    return Err("down".into());
+                }
+                run_blocking(move || held.wait()).await;
+                Ok::<(), BoxError>(())
+            }
+        })
+        .build()?;
+    client.refresh_token().await.unwrap_err();
+    let is_dropped = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let done = is_dropped.clone();
+    let dropping = spawn(move || async move {
+        drop(client);
+        done.store(true, Ordering::SeqCst);
+    });
+    until(|| is_dropped.load(Ordering::SeqCst)).await;
+    dropping.join().await;
+    until(|| calls.load(Ordering::SeqCst) == 2).await;
+    gate.open();
     Ok(())
 }

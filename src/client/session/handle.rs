@@ -119,7 +119,7 @@ impl Drop for Handle {
             let deadline = Deadline::after(live.shared.settings.close_timeout);
             let delivery = Delivery::new(live.shared.clone(), live.slot.clone());
             // No caller is left to get the error.
-            let _ = spawn_and_forget(delivery.run(deadline));
+            let _ = spawn_and_forget(delivery.run_within(deadline));
         }
         state.release();
     }

@@ -66,7 +66,7 @@ impl Session {
             let deadline = Deadline::after(shared.settings.close_timeout);
             let delivery = Delivery::new(shared.clone(), slot.clone());
             // No caller is left to get the error.
-            let _ = spawn_and_forget(delivery.run(deadline));
+            let _ = spawn_and_forget(delivery.run_within(deadline));
         }
         shared.slots.forget_handle(slot);
         Ok(())
