@@ -120,7 +120,8 @@ impl Session {
                 return live.in_callback();
             }
             if waited && deadline.is_over() {
-                return Err(renewal_timed_out());
+                let fresh = live.fresh_for(&need);
+                return fresh.map(Obtained::in_use).ok_or_else(renewal_timed_out);
             }
             need = live.actual(need);
             let obtained = match live.slot.next(&need, &live.caller(), live.shared.now()) {
@@ -164,6 +165,16 @@ impl Live {
         match self.shared.transport.has_certificate() && self.is_bound_elsewhere(&published) {
             true => None,
             false => Some(published),
+        }
+    }
+
+    /// The same, if it is what a caller needs.
+    fn fresh_for(&self, need: &Need) -> Option<Arc<Published>> {
+        let fresh = self.fresh()?;
+        match need {
+            Need::Usable => Some(fresh),
+            Need::Other(refused) => (!fresh.is_same(refused)).then_some(fresh),
+            Need::Renewed => None,
         }
     }
 

@@ -62,15 +62,28 @@ impl<W: Waiter> Slot<W> {
     /// Decides the action of the caller. If it leads, no other does until the [`Claim`] is dropped.
     pub(crate) fn next(self: &Arc<Self>, need: &Need, caller: &Caller, now: Now) -> Action<W> {
         let mut state = self.write();
+        let overdue = state.abandon_overdue(self.registry.rules.flight_limit, now);
+        let action = self.choose(&mut state, need, caller, now);
+        drop(state);
+        release_waiters(overdue);
+        action
+    }
+
+    fn choose(
+        self: &Arc<Self>,
+        state: &mut State<W>,
+        need: &Need,
+        caller: &Caller,
+        now: Now,
+    ) -> Action<W> {
         if let Some(slot) = &state.forwarded {
             return Action::Follow(slot.clone());
         }
-        state.abandon_overdue(self.registry.rules.flight_limit, now);
         if let Some(store) = &state.store
             && !store.has_read()
             && state.published.is_none()
         {
-            return self.load(&mut state, now);
+            return self.load(state, now);
         }
         let decision = state.decide(need, caller, &self.registry.rules, now);
         match (decision, &state.published, &state.flight) {
@@ -78,11 +91,9 @@ impl<W: Waiter> Slot<W> {
             (Decision::Wait, _, Some(flight)) => Action::Wait(flight.waiter.clone()),
             (Decision::RenewEarly, Some(published), _) => {
                 let fallback = Some(published.clone());
-                Action::Renew(self.lead(&mut state, need, caller, now), fallback)
+                Action::Renew(self.lead(state, need, caller, now), fallback)
             }
-            (Decision::Renew, _, _) => {
-                Action::Renew(self.lead(&mut state, need, caller, now), None)
-            }
+            (Decision::Renew, _, _) => Action::Renew(self.lead(state, need, caller, now), None),
             (Decision::Paced, _, _) => Action::Fail(state.paced(need, now)),
             (Decision::Expired, _, _) => {
                 let refusal = state.refusal();
@@ -98,8 +109,11 @@ impl<W: Waiter> Slot<W> {
         if let Some(slot) = &state.forwarded {
             return Action::Follow(slot.clone());
         }
-        state.abandon_overdue(self.registry.rules.flight_limit, now);
-        self.load(&mut state, now)
+        let overdue = state.abandon_overdue(self.registry.rules.flight_limit, now);
+        let action = self.load(&mut state, now);
+        drop(state);
+        release_waiters(overdue);
+        action
     }
 
     fn load(self: &Arc<Self>, state: &mut State<W>, now: Now) -> Action<W> {
@@ -258,11 +272,17 @@ impl<W: Waiter> State<W> {
     }
 
     /// Abandons a flight that has exceeded its limit: its leader has vanished.
-    fn abandon_overdue(&mut self, limit: Duration, now: Now) {
-        let is_overdue = |flight: &Flight<W>| flight.started.saturating_add(limit) <= now.monotonic;
-        if self.flight.as_deref().is_some_and(is_overdue) {
-            self.flight = None;
-        }
+    fn abandon_overdue(&mut self, limit: Duration, now: Now) -> Option<Box<Flight<W>>> {
+        let is_overdue =
+            |flight: &mut Box<Flight<W>>| flight.started.saturating_add(limit) <= now.monotonic;
+        self.flight.take_if(is_overdue)
+    }
+}
+
+/// Lets those decide again who wait for a flight that was abandoned. No lock is held for them.
+fn release_waiters<W: Waiter>(abandoned: Option<Box<Flight<W>>>) {
+    if let Some(flight) = abandoned {
+        flight.waiter.settle(Ok(Outcome::Unchanged));
     }
 }
 

@@ -82,15 +82,16 @@ fn an_overdue_flight_is_abandoned_and_its_late_result_is_told_as_superseded() {
     let now = at(LIFE + FLIGHT_LIMIT);
     let second = lead(&slot, &Need::Usable, now);
     assert!(!first.is_leading() && second.is_leading());
+    // Whoever waits for it decides again, and waits for the other one.
+    assert!(matches!(
+        first.waiter().outcome(),
+        Some(Ok(Outcome::Unchanged))
+    ));
 
     let late = slots
         .publish(&first, token("late", "l", LIFE), None, &mut None, true, now)
         .expect("without a problem");
     assert!(matches!(late, Outcome::Superseded));
-    assert!(matches!(
-        first.waiter().outcome(),
-        Some(Ok(Outcome::Superseded))
-    ));
     // It ends neither the other flight nor takes the place of what that brings.
     assert!(second.is_leading() && held(&slot).as_deref() == Some("a"));
     slots
@@ -132,6 +133,7 @@ fn a_flight_that_was_abandoned_for_nobody_is_not_kept() {
     let now = at(FLIGHT_LIMIT);
     assert_eq!(next_action(&slot, &Need::Usable, now), "use");
     assert!(slot.in_flight().is_none() && slot.is_settled());
+    assert!(claim.waiter().is_settled());
     drop(claim);
     assert!(slots.pending().is_empty());
 }
