@@ -37,6 +37,15 @@ impl Delivery {
     }
 }
 
+impl Delivery {
+    /// Stores in the background what nobody waits for: the store was read, and has a stale row.
+    pub(super) fn store_if_stale(self) {
+        if self.store_sync().is_behind() {
+            run_in_background(move || self.store());
+        }
+    }
+}
+
 #[maybe_async]
 impl Delivery {
     /// Stores what is not stored yet, then passes on to `update_token` what it has not taken yet.

@@ -6,7 +6,9 @@ use std::{
 };
 
 use super::{
-    boxed, is_in_callback, maybe_async,
+    boxed,
+    delivery::Delivery,
+    is_in_callback, maybe_async,
     renewal::Renewal,
     run_detached_for,
     session::{Live, Session},
@@ -229,8 +231,9 @@ impl Live {
     /// Reads the store, for all callers that wait for it.
     async fn load(&self, claim: Claim<Waiting>, deadline: Deadline) -> Result<Outcome> {
         let claim = self.is_open(claim)?;
-        let sync = self.store_sync();
-        let loaded = run_detached_for(deadline.left(), move || load(sync, claim)).await;
+        let (sync, delivery) = (self.store_sync(), self.delivery());
+        let load = move || load(sync, claim, delivery);
+        let loaded = run_detached_for(deadline.left(), load).await;
         loaded.unwrap_or_else(|| Err(Error::timed_out("timed out waiting for token_store")))
     }
 
@@ -295,8 +298,9 @@ impl Live {
 }
 
 #[maybe_async]
-async fn load(sync: StoreSync, claim: Claim<Waiting>) -> Result<Outcome> {
+async fn load(sync: StoreSync, claim: Claim<Waiting>, delivery: Delivery) -> Result<Outcome> {
     let loaded = sync.reload().await.map(|()| Outcome::Unchanged);
     claim.finish(loaded.clone());
+    delivery.store_if_stale();
     loaded
 }

@@ -85,6 +85,7 @@ impl Renewal {
             Ok(Continue(answer)) => Ok(answer),
             Ok(Break(outcome)) => {
                 self.claim.finish(Ok(outcome.clone()));
+                Delivery::new(self.live.shared.clone(), slot).store_if_stale();
                 return Ok(Renewed::without_delivery(outcome));
             }
             Err(error) => Err(error),

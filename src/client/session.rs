@@ -322,6 +322,10 @@ impl Live {
         EndpointCall::new(&self.shared, &self.slot)
     }
 
+    pub(super) fn delivery(&self) -> Delivery {
+        Delivery::new(self.shared.clone(), self.slot.clone())
+    }
+
     pub(super) fn store_sync(&self) -> StoreSync {
         StoreSync::new(self.shared.clone(), self.slot.clone())
     }

@@ -98,6 +98,11 @@ impl StoreSync {
         }
     }
 
+    /// Whether the store has not got the token yet.
+    pub(super) fn is_behind(&self) -> bool {
+        !self.slot.is_saved()
+    }
+
     pub(super) fn has_lease(&self) -> bool {
         self.lease_lasts(Duration::ZERO)
     }

@@ -214,6 +214,11 @@ impl<W: Waiter> Slot<W> {
         !state.outbox.is_empty() || !state.is_saved()
     }
 
+    /// Whether the store, if there is one, has the token.
+    pub(crate) fn is_saved(&self) -> bool {
+        self.read().is_saved()
+    }
+
     /// Removes the slot from the registry once everything is delivered.
     pub(super) fn check_settled(&self, state: &State<W>) {
         if state.is_settled() {
