@@ -83,7 +83,11 @@ impl StoreSync {
     /// The time of a lease: long enough to read the store, to request the token in two ways, and
     /// to store it.
     fn lease_time(&self) -> Duration {
-        self.shared.settings.timeout.saturating_mul(2) + 3 * CALL
+        self.shared
+            .settings
+            .timeout
+            .saturating_mul(2)
+            .saturating_add(3 * CALL)
     }
 
     fn call_limit(&self) -> Duration {

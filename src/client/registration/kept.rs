@@ -38,7 +38,9 @@ impl KeptRegistrations {
 
     /// The time of a lease: long enough to read the store twice, to register, and to store that.
     fn lease_time(&self) -> Duration {
-        self.timeout.saturating_mul(2) + 3 * STORE_CALL
+        self.timeout
+            .saturating_mul(2)
+            .saturating_add(3 * STORE_CALL)
     }
 }
 

@@ -212,7 +212,7 @@ impl TokenStore for RedisTokenStore {
     }
 
     async fn lease(&self, time: Duration) -> Result<Option<Lease>, BoxError> {
-        let commands = self.commands()?;
+        let (commands, time) = (self.commands()?, time.min(LONGEST_LEASE));
         // Made before the server is asked: if the answer does not come, it releases what the server
         // may have granted.
         let owner = owner()?;
@@ -262,6 +262,9 @@ impl TokenStore for RedisTokenStore {
         Ok(())
     }
 }
+
+/// Longer than any request, and not too long for a server or a clock.
+const LONGEST_LEASE: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 
 /// Lease that is held, or may be.
 struct RedisLease {
