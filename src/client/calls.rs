@@ -178,7 +178,7 @@ impl Session {
         if revokes {
             live.call().revoke(token, Some(&hint)).await?;
         }
-        if !live.slot.holds(&published) {
+        if !live.slot.holds(&published) || !self.points_to(&live.slot) {
             return Ok(None);
         }
         let slot = self.forget()?;

@@ -10,7 +10,7 @@ use super::{
     endpoint_call::EndpointCall,
     maybe_async,
     session::Live,
-    store_sync::{CALL, StoreSync},
+    store_sync::StoreSync,
     waiting::{Deadline, Waiting},
 };
 use crate::{
@@ -122,30 +122,32 @@ impl Renewal {
             Continue(lease) => lease,
             Break(outcome) => return Ok(Break(outcome)),
         };
-        let requested = self.request_under(&sync, &lease).await;
+        let requested = self.request_under(sync, lease.as_ref()).await;
         let answer = match requested {
             Ok(Continue(token)) => self.usable(token).map(Continue),
             Ok(Break(outcome)) => Ok(Break(outcome)),
             Err(error) => Err(error),
         };
         if let Ok(Continue(usable)) = answer {
-            return Ok(Continue((usable, Some(lease))));
+            return Ok(Continue((usable, lease)));
         }
         // There is nothing to store, so others need not wait.
-        sync.release(Some(lease)).await;
+        sync.release(lease).await;
         answer.map(|step| step.map_continue(|usable| (usable, None)))
     }
 
     /// A new token; or that of a process without the lease, if the refresh token was used.
-    async fn request_under(&mut self, sync: &StoreSync, lease: &HeldLease) -> Result<Step<Token>> {
+    async fn request_under(
+        &mut self,
+        sync: &StoreSync,
+        lease: Option<&HeldLease>,
+    ) -> Result<Step<Token>> {
         let spent = self.claim.old.clone();
         let error = match self.request().await {
             Ok(token) => return Ok(Continue(token)),
             Err(error) => error,
         };
-        // If the lease lasts for another attempt.
-        let timeout = self.live.shared.settings.timeout;
-        if !error.needs_login() || lease.left(self.live.shared.now()) < timeout + 2 * CALL {
+        if !error.needs_login() {
             return Err(error);
         }
         // A process without the lease may have used the refresh token and stored another.
@@ -155,11 +157,16 @@ impl Renewal {
         if same(&spent, &self.claim.old) {
             return Err(error);
         }
+        if lease.is_some_and(|lease| !sync.lasts(lease)) {
+            // The other one is renewed under a lease of its own.
+            return Ok(Break(Outcome::Unchanged));
+        }
         Ok(Continue(self.request().await?))
     }
 
-    /// The lease, unless there is a token as good as a renewed one.
-    async fn lease(&mut self, sync: &StoreSync) -> Result<Step<HeldLease>> {
+    /// The lease, unless there is a token as good as a renewed one. None if the store has moved to
+    /// another slot, with the handle that has it.
+    async fn lease(&mut self, sync: &StoreSync) -> Result<Step<Option<HeldLease>>> {
         let mut lease_wait = sync.lease_wait();
         loop {
             if let Break(outcome) = self.reload(sync).await? {
@@ -177,17 +184,20 @@ impl Renewal {
                 return Err(self.claim.slot.no_token());
             }
             let lease = sync.try_lease().await?;
-            if let Some(lease) = lease {
+            if sync.store().is_none() {
+                return Ok(Continue(lease));
+            }
+            if lease.is_some() {
                 // Once more, as another process may have renewed a moment ago.
                 let reloaded = self.reload(sync).await;
                 return match reloaded {
                     Ok(Continue(())) => Ok(Continue(lease)),
                     Ok(Break(outcome)) => {
-                        sync.release(Some(lease)).await;
+                        sync.release(lease).await;
                         Ok(Break(outcome))
                     }
                     Err(error) => {
-                        sync.release(Some(lease)).await;
+                        sync.release(lease).await;
                         Err(error)
                     }
                 };

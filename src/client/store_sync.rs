@@ -129,13 +129,11 @@ impl StoreSync {
 impl StoreSync {
     /// The lease, waited for while the client is open. None without a store.
     pub(super) async fn lease(&self, gate: &Gate) -> Result<Option<HeldLease>> {
-        if self.store().is_none() {
-            return Ok(None);
-        }
         let mut lease_wait = self.lease_wait();
         loop {
             let lease = self.try_lease().await?;
-            if lease.is_some() {
+            // The store may move to another slot during the wait.
+            if lease.is_some() || self.store().is_none() {
                 return Ok(lease);
             }
             if gate.is_closed() {

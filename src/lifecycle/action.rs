@@ -150,14 +150,14 @@ impl<W: Waiter> Slot<W> {
         claim
     }
 
-    /// Updates a claim after the store was read under it. False if its flight has been abandoned, or
-    /// if the slot was merged with another.
+    /// Updates a claim after the store was read under it. False if its flight has been abandoned, if
+    /// the slot was merged with another, or if its token is not in use any more.
     pub(crate) fn update_claim(&self, claim: &mut Claim<W>) -> bool {
         let state = self.read();
         claim.old = state.published.clone();
         claim.generation = state.generation;
         claim.refusal = state.refusal();
-        state.is_current(claim) && state.forwarded.is_none()
+        state.is_current(claim) && state.forwarded.is_none() && !state.superseded
     }
 
     /// Whether the flight of a claim is the current one.

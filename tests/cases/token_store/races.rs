@@ -166,3 +166,116 @@ async fn a_client_that_is_closed_waits_for_no_lease() -> TestResult {
     drop(held);
     Ok(())
 }
+
+/// The store goes with the handle that has it; what is left renews without a lease, which nobody gives.
+#[maybe_async]
+#[test]
+async fn a_renewal_whose_store_moves_away_does_not_wait_for_its_lease() -> TestResult {
+    let (clock, shelf, server) = with_stored_token(10, 600);
+    let client = process(&server, &shelf, &clock).build()?;
+    client.ensure_active_token().await?;
+    let child = client.for_token(first_token(&clock, 10));
+    clock.advance(seconds(11));
+    let held = shelf.lease(seconds(60)).await.unwrap().unwrap();
+    let renewing = spawn_ensure_active_token(&child);
+    seen(&shelf, "held").await;
+    client.set_token(Token::new("given").with_refresh_token("r9"))?;
+    let token = renewing.join().await?;
+    assert_eq!(access_token(&token), "t1");
+    client.close().await?;
+    assert_eq!(shelf.held(), "2:given");
+    drop(held);
+    Ok(())
+}
+
+/// Nobody uses the old token any more, so it is not renewed; and the new one is revoked.
+#[maybe_async]
+#[test]
+async fn who_waits_for_the_lease_of_a_store_that_moves_away_decides_again() -> TestResult {
+    let (clock, shelf, server) = with_stored_token(10, 600);
+    let client = process(&server, &shelf, &clock)
+        .revocation_endpoint(server.url("/revoke"))
+        .build()?;
+    client.ensure_active_token().await?;
+    clock.advance(seconds(11));
+    let held = shelf.lease(seconds(60)).await.unwrap().unwrap();
+    let renewing = spawn_ensure_active_token(&client);
+    seen(&shelf, "held").await;
+    client.set_token(Token::new("given"))?;
+    let token = renewing.join().await?;
+    assert_eq!((access_token(&token), server.count("/token")), ("given", 0));
+    until(|| shelf.held() == "2:given").await;
+    shelf.story();
+    let revoking = client.clone();
+    let revoking = spawn(move || async move { revoking.revoke_token().await });
+    seen(&shelf, "held").await;
+    client.set_token(Token::new("again"))?;
+    drop(held);
+    revoking.join().await?;
+    let requests = server.requests("/revoke");
+    let last = requests.last().and_then(|last| last.parameter("token"));
+    assert_eq!((last.as_deref(), client.token()), (Some("again"), None));
+    client.close().await?;
+    assert!(shelf.held().ends_with(":-"), "{}", shelf.held());
+    Ok(())
+}
+
+/// Nobody asks for it any more.
+#[maybe_async]
+#[test]
+async fn a_stale_row_that_is_read_is_replaced_at_once() -> TestResult {
+    let (clock, shelf, server) = with_stored_token(600, 600);
+    let client = process(&server, &shelf, &clock).build()?;
+    let child = client.for_token(first_token(&clock, 600));
+    child.refresh_token().await?;
+    assert_eq!(shelf.held(), "1:t0");
+    let token = client.ensure_active_token().await?;
+    assert_eq!(access_token(&token), "t1");
+    until(|| shelf.held() == "2:t1").await;
+    Ok(())
+}
+
+/// The time of the lease says whether the other token is renewed under it, not whether it is looked for.
+#[maybe_async]
+#[test]
+async fn the_store_is_read_again_before_a_login_is_asked_for_however_short_the_lease() -> TestResult
+{
+    for expires_in in [1000, 0] {
+        let clock = ManualClock::new();
+        let shelf = Shelf::with(first_token(&clock, 0));
+        let (other, time) = (shelf.clone(), clock.clone());
+        let server = Server::start(move |request: &Request| {
+            if request.parameter("refresh_token").as_deref() != Some("r0") {
+                return Reply::json(200, tokens(6, 600));
+            }
+            // A process without the lease, and a server that takes its time.
+            time.advance(seconds(60));
+            let token = Token::new("t5").with_refresh_token("r5");
+            other.put(Some(
+                token.with_expires_at(time.now() + seconds(expires_in)),
+            ));
+            Reply::error(400, "invalid_grant")
+        });
+        let client = process(&server, &shelf, &clock).build()?;
+        let token = client.ensure_active_token().await?;
+        let expected = if expires_in > 0 { "t5" } else { "t6" };
+        assert_eq!(access_token(&token), expected);
+        assert!(!shelf.is_leased());
+    }
+    Ok(())
+}
+
+#[maybe_async]
+#[test]
+async fn a_timeout_without_an_end_is_none() -> TestResult {
+    let (clock, shelf, server) = with_stored_token(0, 600);
+    let client = process(&server, &shelf, &clock)
+        .timeout(Duration::MAX)
+        .build()?;
+    let token = client.ensure_active_token().await?;
+    assert_eq!((access_token(&token), &*shelf.held()), ("t1", "2:t1"));
+    client.fetch_token(ClientCredentials::new()).await?;
+    client.close().await?;
+    assert_eq!(shelf.held(), "3:t2");
+    Ok(())
+}
