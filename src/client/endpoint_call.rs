@@ -125,6 +125,15 @@ impl<'a> EndpointCall<'a> {
             claim: Some(claim),
         }
     }
+
+    /// What is left of `time` for a request, which must not last longer than the renewal may: then
+    /// another caller sends the same refresh token.
+    fn left(&self, time: Duration) -> Duration {
+        match self.claim {
+            Some(claim) => time.min(claim.left(self.shared.now())),
+            None => time,
+        }
+    }
 }
 
 #[maybe_async]
@@ -287,7 +296,7 @@ impl EndpointCall<'_> {
         loop {
             // New each time: an assertion and a proof must not be sent twice.
             let mut request = request()?;
-            let left = || timeout.saturating_sub(started.elapsed());
+            let left = || self.left(timeout.saturating_sub(started.elapsed()));
             while let Some(outstanding) = request.outstanding() {
                 let outstanding = outstanding.clone();
                 self.complete(&mut request, outstanding, left()).await?;
@@ -328,7 +337,7 @@ impl EndpointCall<'_> {
                 Some(wait) => wait.saturating_add(random::jitter(FIRST_WAIT)?),
                 None => random::jitter(FIRST_WAIT * 2_u32.pow(attempt - 1))?,
             };
-            if wait > LONGEST_WAIT || started.elapsed() + wait >= timeout {
+            if wait > LONGEST_WAIT || wait >= left() {
                 return Err(repetition.classify(error));
             }
             trace::retrying(&error, wait);

@@ -3,6 +3,7 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
+use super::now::Now;
 use super::{published::Published, slot::Slot};
 use crate::{
     error::{Error, Result},
@@ -54,6 +55,8 @@ pub(super) struct Flight<W> {
 pub(crate) struct Claim<W: Waiter> {
     pub(crate) slot: Arc<Slot<W>>,
     pub(super) id: u64,
+    /// By monotonic time.
+    started: Duration,
     waiter: W,
     pub(crate) need: Need,
     pub(super) generation: u64,
@@ -76,6 +79,7 @@ impl<W: Waiter> Claim<W> {
         Self {
             slot,
             id: flight.id,
+            started: flight.started,
             waiter: flight.waiter.clone(),
             need,
             generation,
@@ -88,6 +92,14 @@ impl<W: Waiter> Claim<W> {
     /// The signal that others wait for.
     pub(crate) fn waiter(&self) -> W {
         self.waiter.clone()
+    }
+
+    /// The time until another caller may lead, with the same refresh token: no request may last longer.
+    pub(crate) fn left(&self, now: Now) -> Duration {
+        let end = self
+            .started
+            .saturating_add(self.slot.registry.rules.flight_limit);
+        end.saturating_sub(now.monotonic)
     }
 
     /// Whether the flight has not been abandoned.

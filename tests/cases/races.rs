@@ -229,3 +229,60 @@ async fn a_hook_that_waits_for_another_client_s_hook_does_not_deadlock() -> Test
     client.close().await?;
     Ok(())
 }
+
+/// Its time is over when another caller may lead, with the same refresh token.
+#[maybe_async]
+#[test]
+async fn no_request_of_a_renewal_lasts_longer_than_the_renewal_may() -> TestResult {
+    let clock = ManualClock::new();
+    let (time, gate) = (clock.clone(), Gate::new());
+    let (held, asked) = (gate.clone(), AtomicUsize::new(0));
+    let server = Server::start(move |_: &Request| {
+        if asked.fetch_add(1, Ordering::SeqCst) == 0 {
+            // Two timeouts, and a second that is left of the whole.
+            time.advance(seconds(20));
+            return Reply::error(400, "invalid_scope");
+        }
+        held.wait();
+        Reply::json(200, tokens(1, 600))
+    });
+    let client = builder(&server)
+        .token(first_token(&clock, 0).with_scope("read"))
+        .clock(clock.clock())
+        .timeout(seconds(10))
+        .build()?;
+    let began = Instant::now();
+    let error = client.ensure_active_token().await.unwrap_err();
+    assert!(error.is_transient(), "{error}");
+    assert!(began.elapsed() < seconds(8), "{:?}", began.elapsed());
+    assert_eq!(server.count("/token"), 2);
+    gate.open();
+    Ok(())
+}
+
+/// The server has seen the refresh token, and does not forget it.
+#[maybe_async]
+#[test]
+async fn a_token_that_is_set_in_the_middle_of_its_own_renewal_is_not_sent_again() -> TestResult {
+    let gate = Gate::new();
+    let server = gated(&gate);
+    let clock = ManualClock::new();
+    let client = with_first_token(&server, &clock, 10).build()?;
+    clock.advance(seconds(11));
+    let renewing = spawn_ensure_active_token(&client);
+    run_blocking(server.arrivals("/token", 1)).await;
+    // The row, which another request has read before.
+    client.set_token(first_token(&clock, 0))?;
+    gate.open();
+    let token = renewing.join().await?;
+    assert_eq!(access_token(&token), "t1");
+    assert_eq!(access_token(&client.token().unwrap()), "t1");
+    client.refresh_token().await?;
+    let requests = server.requests("/token");
+    let sent: Vec<_> = requests
+        .iter()
+        .filter_map(|request| request.parameter("refresh_token"))
+        .collect();
+    assert_eq!(sent, ["r0", "r1"]);
+    Ok(())
+}
