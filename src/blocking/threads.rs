@@ -122,16 +122,24 @@ pub(super) fn side_by_side<T: Send>(
     let marks = CALLBACKS.with_borrow(Vec::clone);
     let (items, all) = (Mutex::new(items), Mutex::new(Ok(())));
     let next = || items.lock().unwrap_or_else(PoisonError::into_inner).pop();
+    let work_off = || {
+        while let Some(item) = next() {
+            if let Err(error) = work(item) {
+                *all.lock().unwrap_or_else(PoisonError::into_inner) = Err(error);
+            }
+        }
+    };
     std::thread::scope(|scope| {
         for _ in 0..threads {
-            scope.spawn(|| {
+            let spawned = std::thread::Builder::new().spawn_scoped(scope, || {
                 CALLBACKS.set(marks.clone());
-                while let Some(item) = next() {
-                    if let Err(error) = work(item) {
-                        *all.lock().unwrap_or_else(PoisonError::into_inner) = Err(error);
-                    }
-                }
+                work_off();
             });
+            if spawned.is_err() {
+                // The system gives no more of them; this one does what is left.
+                work_off();
+                break;
+            }
         }
     });
     all.into_inner().unwrap_or_else(PoisonError::into_inner)
@@ -213,3 +221,6 @@ fn restore_marks(before: usize) {
 pub(super) fn is_in_callback(mark: usize) -> bool {
     CALLBACKS.with_borrow(|marks| marks.contains(&mark))
 }
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests;
