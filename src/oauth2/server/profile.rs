@@ -16,7 +16,7 @@ use crate::jose::Algorithm;
 ///
 /// | demanded | by |
 /// |---|---|
-/// | tokens bound to a key: `dpop` or `client_certificate` | Security Profile 5.3.3.1 |
+/// | tokens bound to a key: `dpop`, or `client_certificate` where the server binds by it | Security Profile 5.3.3.1 |
 /// | `PrivateKeyJwt` for the issuer, or a client certificate | Security Profile 5.3.3.1 |
 /// | tokens in the header | Security Profile 5.3.3.1 |
 /// | a server that is discovered, under its own issuer, without exceptions | Security Profile 5.3.3.1 |
