@@ -100,6 +100,8 @@ pub(super) struct State<W: Waiter> {
     pub(super) store: Option<Box<StoreState<W>>>,
     /// The key by which the table leads here.
     pub(super) key: Option<Key>,
+    /// The key that was used to renew the token, which leads to it for some time.
+    pub(super) spent: Option<Key>,
     /// The handles that point here.
     pub(super) handles: u32,
     /// The last handle was pointed to another slot: the token is not in use.
@@ -125,6 +127,7 @@ impl<W: Waiter> Slot<W> {
             outbox: Outbox::default(),
             store,
             key,
+            spent: None,
             handles: 1,
             superseded: false,
             forwarded: None,

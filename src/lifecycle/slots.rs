@@ -95,7 +95,7 @@ impl<W: Waiter> Slots<W> {
         let Some(key) = key(&token) else {
             return (self.slot(Some(self.restored(token)), None, None), false);
         };
-        match table.lookup(key, now) {
+        match table.lookup(key, &self.rules, now) {
             Found::Slot(slot, spent) => {
                 let mut state = slot.write();
                 state.handles += 1;
@@ -309,7 +309,7 @@ impl<W: Waiter> Slots<W> {
         let mut table = self.lock();
         // A row that is stale gets the new token.
         let row = stored.as_ref().and_then(|stored| stored.token.as_ref());
-        let newer = row.and_then(|row| table.successor(row, now));
+        let newer = row.and_then(|row| table.successor(row, &self.rules, now));
         let mut state = slot.write();
         let reading = state.read(snapshot, stored, newer.as_deref());
         match state.is_saved() {
@@ -352,7 +352,7 @@ impl<W: Waiter> Slots<W> {
         Arc::new(Slot::new(published, store, key, registry))
     }
 
-    fn lock(&self) -> MutexGuard<'_, Table<W>> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, Table<W>> {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -14,12 +14,15 @@ use super::{
     published::Published,
     reconcile::Origin,
     single_flight::Waiter,
-    slot::{Slot, State},
+    slot::{Rules, Slot, State},
 };
 use users::Users;
 pub(crate) use users::{UserId, UserLimits};
 
-use crate::{oauth2::token::Token, secret::Secret};
+use crate::{
+    oauth2::token::{Token, packed::PackedToken},
+    secret::Secret,
+};
 
 /// Time for which a used refresh token leads to its successor, by monotonic time: requests that
 /// loaded their row before the renewal are done by then.
@@ -45,7 +48,24 @@ enum Entry<W: Waiter> {
     /// The same of a short token, received in the lifetime of the client.
     Received(Box<(Weak<Slot<W>>, Received)>),
     /// It was used; until that time it leads to its successor.
-    Spent(Box<(Arc<Published>, Duration)>),
+    Spent(Box<(Successor, Duration)>),
+}
+
+/// The token that came for a used refresh token.
+#[derive(Debug)]
+enum Successor {
+    Published(Arc<Published>),
+    /// The same after all handles on its slot have gone.
+    Packed(PackedToken),
+}
+
+impl Successor {
+    fn published(&self, rules: &Rules) -> Arc<Published> {
+        match self {
+            Self::Published(published) => published.clone(),
+            Self::Packed(packed) => Arc::new(Published::restored(packed.unpack(), rules)),
+        }
+    }
 }
 
 /// The lifetime of a token, for when it comes back from where it was stored: there it has whole
@@ -61,12 +81,8 @@ pub(super) struct Received {
 impl Received {
     /// None for a token for which whole seconds are enough.
     fn of(published: &Published, now: Now) -> Option<Self> {
-        let token = &published.token;
-        let lifetime = token
-            .expires_at_unix()?
-            .saturating_sub(token.issued_at_unix()?);
-        (lifetime <= SHORT).then(|| Self {
-            access_token: token.access_token().digest(),
+        is_short(&published.token).then(|| Self {
+            access_token: published.token.access_token().digest(),
             lifetime: published.lifetime,
             until: now.monotonic.saturating_add(SPENT),
         })
@@ -96,25 +112,25 @@ pub(super) enum Found<W: Waiter> {
 }
 
 impl<W: Waiter> Table<W> {
-    pub(super) fn lookup(&self, mut key: Key, now: Now) -> Found<W> {
+    pub(super) fn lookup(&self, mut key: Key, rules: &Rules, now: Now) -> Found<W> {
         let mut last = None;
         for _ in 0..LONGEST_TRAIL {
-            match self.tokens.get(&key) {
-                Some(Entry::Spent(spent)) => {
-                    let (published, until) = &**spent;
-                    if now.monotonic >= *until {
-                        break;
-                    }
-                    last = Some(published.clone());
-                    match self::key(&published.token) {
-                        Some(next) => key = next,
-                        None => break,
-                    }
-                }
-                entry => match entry.and_then(Entry::slot).and_then(Weak::upgrade) {
+            let Some(entry) = self.tokens.get(&key) else {
+                break;
+            };
+            let next = match entry {
+                Entry::Live(_) | Entry::Received(_) => match entry.slot().and_then(Weak::upgrade) {
                     Some(slot) => return Found::Slot(to_the_end(slot), last.is_some()),
                     None => break,
                 },
+                Entry::Spent(spent) if now.monotonic < spent.1 => spent.0.published(rules),
+                Entry::Spent(_) => break,
+            };
+            let next_key = self::key(&next.token);
+            last = Some(next);
+            match next_key {
+                Some(next) => key = next,
+                None => break,
             }
         }
         last.map_or(Found::Nothing, Found::Token)
@@ -134,7 +150,9 @@ impl<W: Waiter> Table<W> {
             [old.map(|old| &old.token), Some(&new.token)].map(|token| token.and_then(key));
         if let Some(old) = old.filter(|old| Some(*old) != next) {
             let until = now.monotonic.saturating_add(SPENT);
-            self.insert(old, Entry::Spent(Box::new((new.clone(), until))), now);
+            let successor = Successor::Published(new.clone());
+            self.insert(old, Entry::Spent(Box::new((successor, until))), now);
+            state.spent = Some(old);
         }
         let Some(next) = next else {
             return;
@@ -155,8 +173,13 @@ impl<W: Waiter> Table<W> {
     }
 
     /// The successor of `token`, if its refresh token was used.
-    pub(super) fn successor(&self, token: &Token, now: Now) -> Option<Arc<Published>> {
-        match self.lookup(key(token)?, now) {
+    pub(super) fn successor(
+        &self,
+        token: &Token,
+        rules: &Rules,
+        now: Now,
+    ) -> Option<Arc<Published>> {
+        match self.lookup(key(token)?, rules, now) {
             Found::Slot(slot, true) => slot.published(),
             Found::Token(published) => Some(published),
             Found::Slot(_, false) | Found::Nothing => None,
@@ -196,9 +219,13 @@ impl<W: Waiter> Table<W> {
     }
 
     /// Lets go of a slot that only the caller holds, with its memory: a weak pointer would keep that.
-    /// What was received a short time ago is still known.
+    /// What was received a short time ago is still known, and a used refresh token still leads to the
+    /// token.
     pub(super) fn let_go(&mut self, slot: &Arc<Slot<W>>) {
         let state = slot.read();
+        if let (Some(spent), Some(published)) = (&state.spent, &state.published) {
+            self.pack(spent, published);
+        }
         let Some(key) = &state.key else {
             return;
         };
@@ -209,6 +236,21 @@ impl<W: Waiter> Table<W> {
                 let _ = self.tokens.remove(key);
             }
             _ => {}
+        }
+    }
+
+    /// Keeps a token that is in use no longer in little memory.
+    fn pack(&mut self, spent: &Key, published: &Arc<Published>) {
+        // Whole seconds are enough for all others.
+        if is_short(&published.token) {
+            return;
+        }
+        if let Some(Entry::Spent(entry)) = self.tokens.get_mut(spent)
+            && let Successor::Published(successor) = &entry.0
+            && Arc::ptr_eq(successor, published)
+            && let Some(packed) = PackedToken::of(&published.token)
+        {
+            entry.0 = Successor::Packed(packed);
         }
     }
 
@@ -294,6 +336,12 @@ impl<W: Waiter> Entry<W> {
             Self::Spent(spent) => now.monotonic >= spent.1,
         }
     }
+}
+
+/// Whether whole seconds are too few for the lifetime of a token.
+fn is_short(token: &Token) -> bool {
+    let times = token.expires_at_unix().zip(token.issued_at_unix());
+    times.is_some_and(|(expires_at, issued_at)| expires_at.saturating_sub(issued_at) <= SHORT)
 }
 
 pub(super) fn key(token: &Token) -> Option<Key> {

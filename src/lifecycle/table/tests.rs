@@ -8,8 +8,8 @@ use crate::lifecycle::{
     single_flight::{Need, Outcome},
     slots::Learned,
     testing::{
-        TestSlot, TestSlots, at, caller, deliver_all, held, is_pending, lead, load, next_action,
-        renew, save, slots, stored, token, token_until,
+        LIFE, TestSlot, TestSlots, at, caller, deliver_all, held, is_pending, lead, load,
+        next_action, renew, save, slots, stored, token, token_until,
     },
 };
 use crate::token_store::{Lease, StoredToken};
@@ -307,4 +307,42 @@ fn a_slot_that_is_needed_stays_in_the_table() {
     drop(claim);
     let found = slots.find(token("b", "s", 10), at(11));
     assert_eq!(deliver_all(&found), [("b".into(), "a".into(), false)]);
+}
+
+/// Where a used refresh token leads after all handles have gone.
+#[test]
+fn a_token_that_nobody_uses_is_the_same_when_it_is_needed_again() {
+    for (life, access) in [(LIFE, "b"), (SHORT, "short")] {
+        let slots = slots();
+        let slot = slots.find(token("a", "r", 0), at(0));
+        let now = Now {
+            unix: at(10).unix + Duration::from_millis(700),
+            ..at(10)
+        };
+        let new = token_until(access, Some("s"), 10, 10 + life).with_scope("read");
+        renew(&slots, &slot, new.clone(), now);
+        deliver_all(&slot);
+        let lifetime = slot.published().expect("a token").lifetime;
+        slots.forget_handle(slot);
+        let is_packed = |entry: Option<&Entry<_>>| matches!(entry, Some(Entry::Spent(spent)) if matches!(spent.0, Successor::Packed(_)));
+        let key = key(&token("a", "r", 0)).expect("a refresh token");
+        assert_eq!(is_packed(slots.lock().tokens.get(&key)), life > SHORT);
+        let child = slots.find(token("a", "r", 0), at(11));
+        let found = child.published().expect("a token");
+        assert_eq!(found.token, new);
+        // A short token keeps the fraction of a second that it was received at.
+        let restored = Lifetime::new(&new, Duration::from_secs(60));
+        assert_eq!(
+            found.lifetime,
+            if life > SHORT { restored } else { lifetime }
+        );
+        // By either refresh token there is one slot.
+        let other = slots.find(token("a", "r", 0), at(69));
+        assert!(Arc::ptr_eq(&child, &other));
+        assert!(Arc::ptr_eq(&child, &slots.find(new.clone(), at(69))));
+        assert_eq!(
+            held(&slots.find(token("a", "r", 0), at(70))).as_deref(),
+            Some("a")
+        );
+    }
 }

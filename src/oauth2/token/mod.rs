@@ -6,6 +6,7 @@ pub(crate) mod dpop;
 #[cfg(feature = "login")]
 mod login_scope;
 pub(crate) mod members;
+pub(crate) mod packed;
 pub(crate) mod refresh;
 mod refresh_expiry;
 mod value;
