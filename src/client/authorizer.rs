@@ -15,9 +15,10 @@ mod signed;
 use reqwest::{IntoUrl, Method};
 
 use super::{
-    execute, http, maybe_async,
+    boxed, execute, http, maybe_async,
     oauth1::session::SignedSession,
     session::{Live, Session},
+    waiting::Deadline,
 };
 use crate::error::Result;
 use attempt::FirstAttempt;
@@ -109,11 +110,23 @@ impl Authorizer {
 
 #[maybe_async]
 impl Unready {
-    pub(super) async fn send(self) -> Result<http::Response> {
-        match self.client {
-            UnreadyClient::Withholding(client) => client.execute(self.request).await,
-            UnreadyClient::Signing(session) => session.send(self.request).await,
-            UnreadyClient::Waiting(session, live) => session.send_late(live, self.request).await,
+    /// While it waits for a token, which many may do at once, it holds nothing beside the request.
+    pub(super) async fn send(mut self: Box<Self>) -> Result<http::Response> {
+        let own = self.request.timeout().copied().map(Deadline::after);
+        let token = match &mut self.client {
+            UnreadyClient::Waiting(session, live) => {
+                session.token_for(live, &mut self.request, own).await?
+            }
+            UnreadyClient::Withholding(_) | UnreadyClient::Signing(_) => None,
+        };
+        let Self { client, request } = *self;
+        match client {
+            UnreadyClient::Withholding(client) => boxed(client.execute(request)).await,
+            UnreadyClient::Signing(session) => boxed(session.send(request)).await,
+            UnreadyClient::Waiting(session, live) => match token {
+                Some(token) => boxed(session.send_late(live, request, token, own)).await,
+                None => boxed(session.send_without_token(request)).await,
+            },
         }
     }
 }

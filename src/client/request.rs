@@ -143,7 +143,7 @@ impl RequestBuilder {
     pub async fn send(self) -> Result<http::Response> {
         let (first, sent) = match self.begin(execute)? {
             Begun::Sent(first, sent) => (first, sent),
-            Begun::Unready(request) => return boxed((*request).send()).await,
+            Begun::Unready(request) => return boxed(request.send()).await,
         };
         let response = sent.await?;
         let refusal = match first.accept(response) {

@@ -20,25 +20,32 @@ use crate::{
 
 #[maybe_async]
 impl Session {
-    /// Sends a request with a token that is obtained first, or whose proof is.
-    pub(in super::super) async fn send_late(
+    /// A token for a request, which is obtained first; none if its resource is to say what it needs.
+    pub(super) async fn token_for(
+        &self,
+        live: &mut Live,
+        request: &mut http::Request,
+        own: Option<Deadline>,
+    ) -> Result<Option<Arc<Published>>> {
+        if let Some((token, _)) = live.fresh_or_renewable() {
+            return Ok(Some(token));
+        }
+        if live.resource().is_none() {
+            return live.obtain_for(self, request, own).await.map(Some);
+        }
+        let (now, token) = boxed(self.obtain_for_resource(live.clone(), request, own)).await?;
+        *live = now;
+        Ok(token)
+    }
+
+    /// Sends a request with a token that was obtained first, or whose proof has to be.
+    pub(super) async fn send_late(
         self,
         live: Live,
         mut request: http::Request,
+        token: Arc<Published>,
+        own: Option<Deadline>,
     ) -> Result<http::Response> {
-        let own = request.timeout().copied().map(Deadline::after);
-        let fresh = live.fresh_or_renewable().map(|(token, _)| token);
-        let (live, token) = match fresh {
-            Some(token) => (live, token),
-            None => {
-                let (live, obtained) = boxed(self.obtain_late(live, &mut request, own)).await?;
-                match obtained {
-                    Some(token) => (live, token),
-                    // The resource says what it needs.
-                    None => return self.send_without_token(request).await,
-                }
-            }
-        };
         let is_renewable = live.can_renew();
         let copy = copy_for(&request, &token, is_renewable);
         let left = own.unwrap_or_else(|| live.deadline()).left();
@@ -54,14 +61,14 @@ impl Session {
         }
     }
 
-    /// The token for a request, or none if a resource has to say what it needs.
-    async fn obtain_late(
+    /// The token for a request to a resource, or none if that has to say what it needs.
+    async fn obtain_for_resource(
         &self,
         live: Live,
         request: &mut http::Request,
         own: Option<Deadline>,
     ) -> Result<(Live, Option<Arc<Published>>)> {
-        let mut live = boxed(self.restored(live)).await?;
+        let mut live = self.restored(live).await?;
         let mut obtained = live.obtain_for(self, request, own).await;
         let mut is_unknown = false;
         if let Err(error) = &obtained
@@ -79,15 +86,13 @@ impl Session {
         }
         match obtained {
             Ok(token) => Ok((live, Some(token))),
-            Err(error) if live.resource().is_some() && (is_unknown || error.needs_login()) => {
-                Ok((live, None))
-            }
+            Err(error) if is_unknown || error.needs_login() => Ok((live, None)),
             Err(error) => Err(error),
         }
     }
 
     /// Sends a request to a resource, which may need no token for it.
-    async fn send_without_token(self, request: http::Request) -> Result<http::Response> {
+    pub(super) async fn send_without_token(self, request: http::Request) -> Result<http::Response> {
         let kept = Kept::of(self.clone(), copy(&request), None, true, None, None);
         let live = self.live()?;
         let response = live.shared.transport.send(request, execute)?.await?;
