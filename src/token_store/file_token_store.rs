@@ -18,7 +18,10 @@ use std::{
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use self::{next_file::NextFile, regular_file::Located};
+use self::{
+    next_file::{Durability, NextFile},
+    regular_file::Located,
+};
 use crate::{
     encoding::without_byte_order_mark,
     error::BoxError,
@@ -68,7 +71,8 @@ const FORMAT: u64 = 1;
 /// ```
 ///
 /// Writes are atomic: a process that is killed leaves the old token or the new one, never a part of
-/// one, and the operating system releases its locks. A process that is stopped but not killed keeps
+/// one, and the operating system releases its locks. After a crash of the system the file may be
+/// the old one only if its refresh token is that of the new one, and so still valid. A process that is stopped but not killed keeps
 /// its locks; the others continue while their token is valid. If the server rotates refresh tokens,
 /// a process that is killed between the server's response and the write leaves a used refresh token
 /// in the file, and the user has to log in again.
@@ -176,7 +180,7 @@ impl FileTokenStore {
         let _lock = self.lock(&located.path)?;
         // A file that is mounted cannot be renamed over, so that is checked only then.
         let stored = self.content(&located, |_| Ok(()))?;
-        let version = stored.map_or(0, |stored| stored.version);
+        let version = stored.as_ref().map_or(0, |stored| stored.version);
         if version != next.replaces() {
             return Ok(false);
         }
@@ -184,7 +188,8 @@ impl FileTokenStore {
         if text.len() as u64 > MAX_BYTES {
             return Err(self.error("cannot hold the token, which is larger than 1 MiB"));
         }
-        let written = self.next_file.replace(&located.path, &text);
+        let durability = Durability::of(stored.as_ref(), next);
+        let written = self.next_file.replace(&located.path, &text, durability);
         let written = written.or_else(|error| located.check_replaceable().and(Err(error)));
         written.map_err(|error| self.io_error("could not be written", error))?;
         Ok(true)

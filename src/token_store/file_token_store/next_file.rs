@@ -8,9 +8,30 @@ use std::{
 };
 
 use crate::token_store::{
+    StoredToken,
     file_token_store::{beside, folder},
     private_files,
 };
+
+/// What has to be in a file after a crash of the system.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Durability {
+    /// The new token: the old one may be of no use.
+    Certain,
+    /// Either, as the same refresh token renews both. A folder need not be synced for that, which
+    /// takes as long as the file itself.
+    Either,
+}
+
+impl Durability {
+    pub(super) fn of(stored: Option<&StoredToken>, next: &StoredToken) -> Self {
+        let [old, new] = [stored, Some(next)].map(|stored| stored?.token.as_ref()?.refresh_token());
+        match new.is_some() && old == new {
+            true => Self::Either,
+            false => Self::Certain,
+        }
+    }
+}
 
 /// File for the next token, kept open from the lease on, so that its disk space stays reserved. Used
 /// under the lock for writing only.
@@ -32,7 +53,12 @@ impl NextFile {
 
     /// Replaces the file at `path` by one with `text`, atomically, whenever the process is killed
     /// or the system crashes.
-    pub(super) fn replace(&self, path: &Path, text: &[u8]) -> io::Result<()> {
+    pub(super) fn replace(
+        &self,
+        path: &Path,
+        text: &[u8],
+        durability: Durability,
+    ) -> io::Result<()> {
         let new = beside(path, "new");
         // Another process may have replaced the reserved file by its own.
         let reserved = self.keep(None);
@@ -51,8 +77,10 @@ impl NextFile {
             }
             return Err(error);
         }
-        // The token is stored by now. Not every file system can sync a folder.
-        let _ = private_files::sync_folder(folder(path));
+        if durability == Durability::Certain {
+            // The token is stored by now. Not every file system can sync a folder.
+            let _ = private_files::sync_folder(folder(path));
+        }
         Ok(())
     }
 
@@ -87,5 +115,41 @@ pub(super) fn remove(path: &Path) -> io::Result<()> {
     match fs::remove_file(beside(path, "new")) {
         Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::oauth2::token::Token;
+
+    #[test]
+    fn only_the_same_refresh_token_makes_the_old_file_as_good() {
+        let token = |access| Token::new(access);
+        let (old, new) = (token("a").with_refresh_token("r"), token("b"));
+        for (old, new, expected) in [
+            (
+                Some(old.clone()),
+                Some(new.clone().with_refresh_token("r")),
+                Durability::Either,
+            ),
+            (
+                Some(old.clone()),
+                Some(new.clone().with_refresh_token("s")),
+                Durability::Certain,
+            ),
+            (Some(old.clone()), Some(new.clone()), Durability::Certain),
+            (Some(token("a")), Some(new.clone()), Durability::Certain),
+            (Some(old), None, Durability::Certain),
+            (None, Some(new.with_refresh_token("r")), Durability::Certain),
+        ] {
+            let [old, new] = [old, new].map(|token| StoredToken::new(token, 1));
+            assert_eq!(
+                Durability::of(Some(&old), &new),
+                expected,
+                "{old:?} {new:?}"
+            );
+            assert_eq!(Durability::of(None, &new), Durability::Certain);
+        }
     }
 }

@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::{
-    FORMAT, FileTokenStore, MAX_BYTES, UNREADABLE, beside, next_file::NextFile,
+    FORMAT, FileTokenStore, MAX_BYTES, UNREADABLE, beside,
+    next_file::{Durability, NextFile},
     regular_file::Located,
 };
 use crate::{error::BoxError, oauth2::client::RegisteredClient};
@@ -82,7 +83,7 @@ impl FileTokenStore {
             return Err(self.error("cannot keep the registrations, which are larger than 1 MiB"));
         }
         // The space that is reserved for the token stays that.
-        let written = NextFile::default().replace(&located.path, &text);
+        let written = NextFile::default().replace(&located.path, &text, Durability::Certain);
         let written = written.or_else(|error| located.check_replaceable().and(Err(error)));
         written.map_err(|error| self.io_error("could not be written for a registration", error))
     }
