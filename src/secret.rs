@@ -67,6 +67,15 @@ impl Secret {
         &self.text[self.from..]
     }
 
+    /// The text itself, for an HTTP library, whose buffers are not zeroed.
+    #[allow(dead_code, reason = "only the clients send requests")]
+    pub(crate) fn expose_secret_owned(mut self) -> String {
+        match self.from {
+            0 => std::mem::take(&mut self.text).into_owned(),
+            _ => self.expose_secret().to_owned(),
+        }
+    }
+
     /// Whether the text is empty.
     pub fn is_empty(&self) -> bool {
         self.expose_secret().is_empty()

@@ -169,6 +169,10 @@ impl<T: Clone> Signal<T> {
         });
     }
 
+    pub(super) fn is_set(&self) -> bool {
+        self.0.borrow().is_some()
+    }
+
     pub(super) fn get(&self) -> Option<T> {
         self.0.borrow().clone()
     }

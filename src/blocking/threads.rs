@@ -169,6 +169,11 @@ impl<T: Clone> Signal<T> {
         self.set.notify_all();
     }
 
+    pub(super) fn is_set(&self) -> bool {
+        let value = self.value.lock().unwrap_or_else(PoisonError::into_inner);
+        value.is_some()
+    }
+
     pub(super) fn get(&self) -> Option<T> {
         let value = self.value.lock().unwrap_or_else(PoisonError::into_inner);
         value.clone()

@@ -288,16 +288,16 @@ impl Renewal {
         let first = sends_scope.load(Ordering::Relaxed);
         let call = EndpointCall::for_claim(&self.live.shared, &self.claim);
         let renewed = call
-            .request_token(&with_scope(refresh.clone(), first), self.reason)
+            .request_token(&with_scope(refresh, first), self.reason)
             .await;
-        match renewed {
-            Err(error) if granted.is_some() && error.is_about_scope() => {
+        match (renewed, self.refresh()) {
+            (Err(error), Some(refresh)) if granted.is_some() && error.is_about_scope() => {
                 let refresh = with_scope(refresh, !first);
                 let renewed = call.request_token(&refresh, self.reason).await?;
                 sends_scope.store(!first, Ordering::Relaxed);
                 Ok(renewed)
             }
-            renewed => renewed,
+            (renewed, _) => renewed,
         }
     }
 }

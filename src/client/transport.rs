@@ -164,7 +164,7 @@ impl Transport {
         let (url, body) = request.url_and_body();
         let mut sent = http::Request::new(request.method().clone(), url);
         *sent.headers_mut() = request.headers();
-        *sent.body_mut() = body.map(|body| body.expose_secret().to_owned().into());
+        *sent.body_mut() = body.map(|body| body.expose_secret_owned().into());
         self.exchange(sent, limit, request.is_answered_by_status())
             .await
     }
@@ -235,12 +235,12 @@ impl Transport {
             (connections.certificate.clone(), execute(endpoints, request))
         });
         let response = sent.await;
-        let response = response.map_err(|error| match refused_address(&error) {
+        let mut response = response.map_err(|error| match refused_address(&error) {
             Some(refused) => Error::untrusted(refused.to_string()),
             None => error.into(),
         })?;
         let status = response.status();
-        let headers = response.headers().clone();
+        let headers = std::mem::take(response.headers_mut());
         let body = match read_capped(response, ANSWER_LIMIT).await {
             Err(_) | Ok(None) if status_suffices && status.is_success() => Some(Vec::new()),
             body => body?,

@@ -35,6 +35,10 @@ impl Waiter for Waiting {
     fn settle(&self, outcome: Result<Outcome>) {
         self.0.set(outcome);
     }
+
+    fn is_settled(&self) -> bool {
+        self.0.is_set()
+    }
 }
 
 impl Waiting {

@@ -17,6 +17,9 @@ pub(crate) trait Waiter: Clone + Default + fmt::Debug + Send + Sync {
 
     /// Releases all waiting callers, now and later. The first outcome counts.
     fn settle(&self, outcome: Result<Outcome>);
+
+    /// Whether they were released.
+    fn is_settled(&self) -> bool;
 }
 
 /// Outcome of a flight that did not fail.
@@ -117,10 +120,13 @@ impl<W: Waiter> Claim<W> {
 
 impl<W: Waiter> Drop for Claim<W> {
     fn drop(&mut self) {
-        // Keeps an earlier outcome: this is for a panic and for a runtime that shuts down.
-        self.finish(Err(Error::interrupted(
-            "the renewal was cut off before its end",
-        )));
+        match self.waiter.is_settled() {
+            true => self.slot.end(self.id),
+            // This is for a panic and for a runtime that shuts down.
+            false => self.finish(Err(Error::interrupted(
+                "the renewal was cut off before its end",
+            ))),
+        }
     }
 }
 

@@ -74,8 +74,8 @@ impl Rules {
     #[allow(dead_code, reason = "only the clients obtain tokens")]
     pub(crate) fn check(&self, token: &Token) -> Result<()> {
         match &self.dpop {
-            None => token.authorization_header().map(drop),
-            Some(keys) => token.bound_to(keys).map(drop),
+            None => token.check_bearer(),
+            Some(keys) => token.check_bound_to(keys),
         }
     }
 }

@@ -35,6 +35,10 @@ impl Waiter for Recorder {
         let mut recorded = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         recorded.get_or_insert(outcome);
     }
+
+    fn is_settled(&self) -> bool {
+        self.outcome().is_some()
+    }
 }
 
 impl Recorder {

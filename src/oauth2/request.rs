@@ -81,6 +81,9 @@ pub struct EndpointRequest {
     proved: Option<Box<Proved>>,
 }
 
+/// Headers that are added to a request before it is sent.
+const ROOM: usize = 5;
+
 const JSON: &str = "application/json";
 
 /// Default headers of a request.
@@ -170,7 +173,9 @@ impl EndpointRequest {
     ///
     /// [RFC 6749 section 3.2](https://www.rfc-editor.org/rfc/rfc6749#section-3.2)
     pub fn headers(&self) -> HeaderMap {
-        let mut headers = HeaderMap::clone(&self.headers);
+        // With room for those of the HTTP library.
+        let mut headers = HeaderMap::with_capacity(self.headers.len() + ROOM);
+        headers.extend(HeaderMap::clone(&self.headers));
         if self.has_body() {
             let form = HeaderValue::from_static("application/x-www-form-urlencoded");
             headers.entry(header::CONTENT_TYPE).or_insert(form);

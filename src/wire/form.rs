@@ -5,6 +5,7 @@
 use std::{borrow::Cow, fmt};
 
 use serde::{Serialize, Serializer};
+use url::form_urlencoded::byte_serialize;
 use zeroize::Zeroizing;
 
 use crate::{encoding::percent_decode, secret::Secret};
@@ -85,7 +86,12 @@ impl Form {
 
     /// The parameters as `application/x-www-form-urlencoded`.
     pub fn encode(&self) -> Secret {
-        let mut encoder = url::form_urlencoded::Serializer::new(String::new());
+        let encoded = |text: &str| byte_serialize(text.as_bytes()).map(str::len).sum::<usize>();
+        let pairs = self.iter();
+        let lengths = pairs.map(|(name, value)| encoded(name) + encoded(value.expose_secret()) + 2);
+        // Of this size from the start, so that no part of it is left where it was moved from.
+        let text = String::with_capacity(lengths.sum());
+        let mut encoder = url::form_urlencoded::Serializer::new(text);
         for (name, value) in self.iter() {
             encoder.append_pair(name, value.expose_secret());
         }

@@ -1,6 +1,6 @@
 //! Default client authentication.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use super::{
     ClientAuth,
@@ -10,6 +10,11 @@ use super::{
     secret::{ClientSecretBasic, ClientSecretPost},
 };
 use crate::oauth2::{client::ClientRegistration, server::metadata::AuthorizationServer};
+
+// Each request asks for one of them.
+static BASIC: LazyLock<Arc<dyn ClientAuth>> = LazyLock::new(|| Arc::new(ClientSecretBasic));
+static POST: LazyLock<Arc<dyn ClientAuth>> = LazyLock::new(|| Arc::new(ClientSecretPost));
+static PUBLIC: LazyLock<Arc<dyn ClientAuth>> = LazyLock::new(|| Arc::new(PublicClient));
 
 /// The authentication method of a client for which none was set, at an endpoint of the server. Where
 /// this lists no methods, "the default is `client_secret_basic`".
@@ -28,11 +33,11 @@ pub(crate) fn default_client_auth(
                 && !offers("client_secret_basic")
                 && offers("client_secret_post") =>
         {
-            Arc::new(ClientSecretPost)
+            POST.clone()
         }
-        client if client.client_secret().is_some() => Arc::new(ClientSecretBasic),
+        client if client.client_secret().is_some() => BASIC.clone(),
         client if client.external_key().is_some() => Arc::new(PrivateKeyJwt::external()),
         client if !client.has_client_id() => Arc::new(NoClientAuthentication),
-        _ => Arc::new(PublicClient),
+        _ => PUBLIC.clone(),
     }
 }

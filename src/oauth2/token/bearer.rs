@@ -69,6 +69,11 @@ impl Token {
         self.header_text()
     }
 
+    /// Checks that there is such a value.
+    pub(crate) fn check_bearer(&self) -> Result<()> {
+        self.usable().map(drop)
+    }
+
     /// The access token behind its scheme, as the value of a header.
     pub(super) fn header_text(&self) -> Result<HeaderValue> {
         let text = Bytes::from_owner(HeaderText(self.0.clone()));

@@ -88,6 +88,22 @@ impl Token {
 
     /// What a request with the token needs, if it is bound to one of `keys`.
     pub(crate) fn bound_to(&self, keys: &DpopKeys) -> Result<BoundToken> {
+        let key = self.key_among(keys)?;
+        Ok(BoundToken {
+            header: self.header_text()?,
+            prefix: bound_prefix(&key, self.access_token()),
+            key,
+        })
+    }
+
+    /// Checks that it is bound to one of `keys`.
+    #[allow(dead_code, reason = "only the clients obtain tokens")]
+    pub(crate) fn check_bound_to(&self, keys: &DpopKeys) -> Result<()> {
+        self.key_among(keys).map(drop)
+    }
+
+    /// The key that it is bound to.
+    fn key_among(&self, keys: &DpopKeys) -> Result<DpopKey> {
         // A server that does not bind it says so by another type. Such a token protects less than
         // what the calling code has asked for.
         if !self.is_dpop() {
@@ -103,11 +119,7 @@ impl Token {
             None => keys.present().clone(),
         };
         self.sendable()?;
-        Ok(BoundToken {
-            header: self.header_text()?,
-            prefix: bound_prefix(&key, self.access_token()),
-            key,
-        })
+        Ok(key)
     }
 }
 
