@@ -5,11 +5,14 @@
 
 mod support;
 
-use std::{hint::black_box, time::Duration};
+use std::{
+    hint::black_box,
+    time::{Duration, UNIX_EPOCH},
+};
 
 use allocation_counter::{AllocationInfo, measure};
 use oauth_twin::{
-    Token,
+    AsyncOAuth2Client, Token,
     oauth2::{
         AuthorizationServer, ClientCredentials, ClientRegistration, EndpointResponse, PublicClient,
         TokenEndpoint,
@@ -22,14 +25,17 @@ use oauth_twin::{
 use support::{
     BenchResult,
     assertions::{self, Case},
-    clients::{Bare, Ours, header, long_token},
+    clients::{Bare, LONG_ACCESS_TOKEN, Ours, header, long_token},
     interleaved::median,
     is_bench_run,
     server::Server,
     users::{name, users},
 };
+use tokio::runtime::{Builder, Runtime};
 
 const SAMPLES: usize = 101;
+const RENEWALS: usize = 1000;
+const TASKS: usize = 10_000;
 
 /// Figures beyond their goals.
 #[derive(Default)]
@@ -52,6 +58,9 @@ fn main() -> BenchResult {
     requests(&server.url("/api"), &mut missed)?;
     token_step(&mut missed)?;
     construction(&mut missed)?;
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    renewals(&runtime, &mut missed)?;
+    storm(&runtime, &mut missed)?;
     parsing()?;
     client_assertions()?;
     if missed.0.is_empty() {
@@ -239,6 +248,77 @@ fn construction(missed: &mut Missed) -> BenchResult {
         "a further bare reqwest client on the same roots: {} bytes held, {} allocations",
         info.bytes_current, info.count_total
     );
+    Ok(())
+}
+
+fn expired(n: usize) -> Token {
+    long_token()
+        .with_refresh_token(format!("tGzv3JOkF0XG5Qx2TlKW{n}"))
+        .with_issued_at(UNIX_EPOCH)
+        .with_expires_at(UNIX_EPOCH + Duration::from_secs(1))
+}
+
+fn client(delay: Duration) -> BenchResult<(Server, AsyncOAuth2Client)> {
+    let server = Server::with_tokens(delay, |n| {
+        format!(
+            r#"{{"access_token":"{LONG_ACCESS_TOKEN}","token_type":"Bearer","expires_in":3600,"refresh_token":"2YotnFZFEjr1zCsicM{n:04}"}}"#
+        )
+    })?;
+    let client = AsyncOAuth2Client::builder("id")
+        .token_endpoint(server.url("/token"))
+        .build()?;
+    Ok((server, client))
+}
+
+/// Children that are renewed and dropped.
+fn renewals(runtime: &Runtime, missed: &mut Missed) -> BenchResult {
+    let (server, client) = client(Duration::ZERO)?;
+    let renew = |numbers: std::ops::Range<usize>| -> BenchResult<AllocationInfo> {
+        let mut done = Ok(());
+        let info = measure(|| {
+            done = runtime.block_on(async {
+                for n in numbers {
+                    client.for_token(expired(n)).ensure_active_token().await?;
+                }
+                Ok(())
+            });
+        });
+        done.map(|()| info)
+    };
+    // Connections and buffers are there from the second time on.
+    renew(0..10)?;
+    let info = renew(10..10 + RENEWALS)?;
+    assert_eq!(server.token_requests(), 10 + RENEWALS);
+    let count = i64::try_from(info.count_total)? / RENEWALS as i64;
+    let dropped = info.bytes_current / RENEWALS as i64;
+    println!(
+        "a child, its token's making and its renewal: {count} allocations; dropped: {dropped} bytes held"
+    );
+    missed.at_most("the allocations of a renewal", 91, count);
+    missed.at_most("a child that was renewed and dropped", 300, dropped);
+    Ok(())
+}
+
+/// Memory of tasks that wait in `send` for the renewal of one token.
+fn storm(runtime: &Runtime, missed: &mut Missed) -> BenchResult {
+    const DELAY: Duration = Duration::from_secs(2);
+    let (server, client) = client(DELAY)?;
+    let child = client.for_token(expired(0));
+    let info = measure(|| {
+        runtime.block_on(async {
+            let send = |_| tokio::spawn(child.get("https://api.example/").send());
+            let tasks: Vec<_> = (0..TASKS).map(send).collect();
+            tokio::time::sleep(DELAY / 2).await;
+            tasks.iter().for_each(tokio::task::JoinHandle::abort);
+        });
+    });
+    assert_eq!(server.token_requests(), 1);
+    println!(
+        "{TASKS} tasks on one expired token: 1 request, {:.1} MB",
+        info.bytes_max as f64 / 1e6
+    );
+    let each = i64::try_from(info.bytes_max)? / TASKS as i64;
+    missed.at_most("a task that waits for a renewal", 2000, each);
     Ok(())
 }
 
