@@ -294,8 +294,9 @@ impl StoreSync {
             Ok(true) => self.slot.saved(&unsaved, &next),
             Ok(false) | Err(_) => None,
         };
-        progress.done();
+        // Before the slot counts as settled, as a process may end as soon as it has closed its client.
         self.release(lease).await;
+        progress.done();
         saved
     }
 }

@@ -46,7 +46,8 @@ impl TokenStore for Remote {
         let guard = lease
             .into_guard::<Forgotten>()
             .map_err(|_| "another lease")?;
-        sleep(Duration::from_millis(30)).await;
+        self.shelf.note("releasing");
+        sleep(Duration::from_millis(100)).await;
         std::mem::forget(guard);
         self.shelf.note("released");
         self.is_leased.store(false, Ordering::SeqCst);
@@ -203,6 +204,50 @@ async fn it_is_over_when_the_result_does_not_count() -> TestResult {
     let token = renewing.join().await?;
     assert_eq!(token.access_token().expose_secret(), "given");
     client.close().await?;
+    remote.assert_released();
+    Ok(())
+}
+
+/// Of a renewal that is stored: a process may end as soon as it has closed its client.
+#[maybe_async]
+#[test]
+async fn it_is_over_before_close_returns_even_if_it_has_begun() -> TestResult {
+    let server = provider(600);
+    let remote = Remote::with(expired());
+    let client = with_credentials(&server)
+        .token_store(remote.clone())
+        .build()?;
+    let renewing = client.clone();
+    let renewal = crate::mode::spawn(move || renew(renewing));
+    seen(&remote.shelf, "releasing").await;
+    client.close().await?;
+    remote.assert_released();
+    renewal.join().await?;
+    Ok(())
+}
+
+#[maybe_async]
+async fn renew(client: OAuth2Client) -> Result<Token, Error> {
+    client.ensure_active_token().await
+}
+
+/// One that is too short for the next renewal is not in the way of a new one.
+#[maybe_async]
+#[test]
+async fn it_is_over_before_another_lease_is_requested() -> TestResult {
+    let clock = ManualClock::new();
+    let server = provider(600);
+    let remote = Remote::with(expired());
+    let client = with_credentials(&server)
+        .clock(clock.clock())
+        .token_store(remote.clone())
+        .build()?;
+    remote.shelf.fail([Fault::Save]);
+    client.ensure_active_token().await.unwrap_err();
+    assert!(remote.is_leased.load(Ordering::SeqCst), "until it is saved");
+    // The save is not repeated yet, and most of the lease is over.
+    clock.advance(Duration::from_secs(75));
+    client.refresh_token().await?;
     remote.assert_released();
     Ok(())
 }
