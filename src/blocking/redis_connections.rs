@@ -38,16 +38,18 @@ impl RedisConnections {
     /// Sends a command that may be sent twice, as it is when the connection was lost meanwhile.
     pub(super) fn query(&self, command: &Cmd) -> RedisResult<Value> {
         let idle = self.idle().pop();
-        if let Some(connection) = idle {
-            match self.query_on(connection, command) {
-                Err(error) if error.is_io_error() && !error.is_timeout() => {
-                    // The others lead to the same server.
-                    self.idle().clear();
-                }
-                answer => return answer,
+        let connection = match idle {
+            Some(connection) => connection,
+            None => self.connect()?,
+        };
+        match self.query_on(connection, command) {
+            Err(error) if error.is_io_error() && !error.is_timeout() => {
+                // The others lead to the same server.
+                self.idle().clear();
+                self.query_on(self.connect()?, command)
             }
+            answer => answer,
         }
-        self.query_on(self.connect()?, command)
     }
 
     fn query_on(&self, mut connection: Connection, command: &Cmd) -> RedisResult<Value> {

@@ -25,11 +25,8 @@ impl RedisServer {
 
     /// The same with further arguments.
     pub fn with(name: &str, arguments: &[&str]) -> Self {
-        let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
-        let port = free.local_addr().expect("an address").port();
-        drop(free);
         let mut server = Self {
-            port,
+            port: free_port(),
             folder: Folder::new(&format!("redis-{name}")),
             arguments: arguments.iter().map(|&argument| argument.into()).collect(),
             process: None,
@@ -107,6 +104,12 @@ impl RedisServer {
         drop(input);
         assert!(child.wait().expect("redis-cli").success());
     }
+}
+
+/// A port that is free for now.
+pub fn free_port() -> u16 {
+    let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+    free.local_addr().expect("an address").port()
 }
 
 impl Drop for RedisServer {

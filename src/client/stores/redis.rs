@@ -16,7 +16,7 @@ use crate::{
     random, tls,
     token_store::{
         Lease, StoredToken,
-        redis::{Commands, RedisKeys, SealingKeys},
+        redis::{Commands, RedisKeys, SealingKeys, explained_url, is_encrypted},
     },
 };
 
@@ -42,21 +42,19 @@ impl Redis {
     /// Names the server by its URL: `redis://:password@host:6379/0`, `rediss://` with TLS, which
     /// needs the feature `rustls`, or `unix:/path/of/socket`. Nothing is connected yet.
     ///
+    /// TLS trusts the authorities of the system, or those in the file that the variable
+    /// `SSL_CERT_FILE` names.
+    ///
     /// # Errors
     ///
     /// If it is not such a URL. The error does not quote it, as it may contain a password.
     pub fn open(url: &str) -> Result<Self> {
-        if url.starts_with("rediss:") || url.starts_with("valkeys:") {
+        if is_encrypted(url) {
             // Its TLS uses the provider of the process.
             tls::install_provider();
         }
-        let client = ::redis::Client::open(url).map_err(|error| {
-            let kind = error.kind();
-            Error::usage(format!(
-                "the URL of Redis is invalid ({kind:?}); write redis://host:6379/0, or rediss:// for \
-                 TLS, which needs the feature rustls"
-            ))
-        })?;
+        let client =
+            ::redis::Client::open(url).map_err(|error| Error::usage(explained_url(url, &error)))?;
         Ok(Self::with(client, TIMEOUT))
     }
 
@@ -220,10 +218,12 @@ impl TokenStore for RedisTokenStore {
             server: self.server.clone(),
             release: Some(commands.release(&owner)),
             until: Instant::now() + time,
+            is_granted: false,
         };
         let answer = self.server.query(&commands.lease(&owner, time)).await?;
         match commands.leased(answer)? {
             Some(fence) => {
+                lease.is_granted = true;
                 self.learn(fence);
                 Ok(Some(Lease::new(lease)))
             }
@@ -272,12 +272,15 @@ struct RedisLease {
     /// None once it is released.
     release: Option<::redis::Cmd>,
     until: Instant,
+    /// Whether the server has answered that it is held.
+    is_granted: bool,
 }
 
 impl Drop for RedisLease {
     fn drop(&mut self) {
         if let Some(release) = self.release.take() {
-            self.server.clone().release_later(release, self.until);
+            let server = self.server.clone();
+            server.release_later(release, self.until, self.is_granted);
         }
     }
 }

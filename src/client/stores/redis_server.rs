@@ -16,7 +16,7 @@ use crate::{
     token_store::redis::explained,
 };
 
-/// First wait before a failed release is repeated, doubled each time …
+/// First wait before a release is repeated, doubled each time …
 const FIRST_WAIT: Duration = Duration::from_millis(250);
 /// … up to this.
 const LONGEST_WAIT: Duration = Duration::from_secs(4);
@@ -30,9 +30,30 @@ pub(super) struct SharedServer {
 /// would hold up other processes until their time ends.
 #[derive(Default)]
 struct Unreleased {
-    releases: Vec<(Cmd, Instant)>,
+    releases: Vec<Release>,
+    /// The wait after the last failure; none after a success.
+    wait: Option<Duration>,
     /// Alive while something releases them.
     worker: Weak<()>,
+}
+
+/// End of a lease, to be repeated until it is known to have ended.
+struct Release {
+    command: Cmd,
+    /// When the lease ends by itself.
+    until: Instant,
+    /// Whether the server has granted the lease. If its answer was lost, the request for it may
+    /// arrive after the first release.
+    is_granted: bool,
+    next: Instant,
+    wait: Duration,
+}
+
+/// What the worker does next.
+enum NextRelease {
+    Release(Cmd),
+    Wait(Duration),
+    Nothing,
 }
 
 impl SharedServer {
@@ -44,10 +65,16 @@ impl SharedServer {
         }
     }
 
-    /// Releases a lease in the background, again and again until its time ends.
-    pub(super) fn release_later(self: Arc<Self>, release: Cmd, until: Instant) {
+    /// Releases a lease in the background, again and again until it has ended.
+    pub(super) fn release_later(self: Arc<Self>, command: Cmd, until: Instant, is_granted: bool) {
         let mut unreleased = self.unreleased();
-        unreleased.releases.push((release, until));
+        unreleased.releases.push(Release {
+            command,
+            until,
+            is_granted,
+            next: Instant::now(),
+            wait: FIRST_WAIT,
+        });
         if unreleased.worker.strong_count() > 0 {
             return;
         }
@@ -57,25 +84,47 @@ impl SharedServer {
         run_in_background(move || release_all(self, worker));
     }
 
-    /// The next release. If there is none, the worker has ended with this.
-    fn next(&self) -> Option<Cmd> {
+    /// If there is nothing, the worker has ended with this.
+    fn due(&self) -> NextRelease {
         let mut unreleased = self.unreleased();
         let now = Instant::now();
-        unreleased.releases.retain(|(_, until)| *until > now);
-        let next = unreleased.releases.last();
-        let next = next.map(|(release, _)| release.clone());
-        if next.is_none() {
+        unreleased.releases.retain(|release| release.until > now);
+        let Some(first) = unreleased.releases.iter().min_by_key(|first| first.next) else {
             unreleased.worker = Weak::new();
+            return NextRelease::Nothing;
+        };
+        match first.next.saturating_duration_since(now) {
+            Duration::ZERO => NextRelease::Release(first.command.clone()),
+            // Another may come meanwhile.
+            wait => NextRelease::Wait(wait.min(FIRST_WAIT)),
         }
-        next
     }
 
-    fn is_released(&self, release: &Cmd) {
-        let done = release.get_packed_command();
+    /// Notes that the server has answered; whether it has ended a lease by that.
+    fn note_answer(&self, command: &Cmd, has_ended: bool) {
+        let done = command.get_packed_command();
         let mut unreleased = self.unreleased();
-        unreleased
-            .releases
-            .retain(|(release, _)| release.get_packed_command() != done);
+        unreleased.wait = None;
+        unreleased.releases.retain_mut(|release| {
+            if release.command.get_packed_command() != done {
+                return true;
+            }
+            release.next = Instant::now() + release.wait;
+            release.wait = (release.wait * 2).min(LONGEST_WAIT);
+            !has_ended && !release.is_granted
+        });
+    }
+
+    /// Notes that the server cannot be reached: nothing is sent for a while.
+    fn note_failure(&self) {
+        let mut unreleased = self.unreleased();
+        let wait = unreleased.wait.map_or(FIRST_WAIT, |wait| wait * 2);
+        let wait = wait.min(LONGEST_WAIT);
+        unreleased.wait = Some(wait);
+        let next = Instant::now() + wait;
+        for release in &mut unreleased.releases {
+            release.next = release.next.max(next);
+        }
     }
 
     fn unreleased(&self) -> MutexGuard<'_, Unreleased> {
@@ -98,15 +147,17 @@ impl SharedServer {
 
 #[maybe_async]
 async fn release_all(server: Arc<SharedServer>, worker: Arc<()>) -> Result<()> {
-    let mut wait = FIRST_WAIT;
-    while let Some(release) = server.next() {
-        let released = server.query(&release).await;
-        if released.is_ok() {
-            server.is_released(&release);
-            wait = FIRST_WAIT;
-        } else {
-            sleep(wait).await;
-            wait = (wait * 2).min(LONGEST_WAIT);
+    loop {
+        match server.due() {
+            NextRelease::Nothing => break,
+            NextRelease::Wait(time) => sleep(time).await,
+            NextRelease::Release(command) => {
+                let answer = server.query(&command).await;
+                match answer {
+                    Ok(answer) => server.note_answer(&command, answer == Value::Int(1)),
+                    Err(_) => server.note_failure(),
+                }
+            }
         }
     }
     drop(worker);

@@ -150,6 +150,23 @@ pub(super) fn read<T: redis::FromRedisValue>(answer: Value) -> Option<T> {
     T::from_redis_value(answer).ok()
 }
 
+/// Whether a URL of Redis asks for TLS.
+pub(crate) fn is_encrypted(url: &str) -> bool {
+    url.starts_with("rediss:") || url.starts_with("valkeys:")
+}
+
+/// What is wrong with a URL, which may contain a password.
+pub(crate) fn explained_url(url: &str, error: &RedisError) -> String {
+    if is_encrypted(url) && cfg!(not(feature = "rustls")) {
+        return "the URL of Redis is rediss://, which needs the feature rustls of oauth-twin"
+            .into();
+    }
+    let kind = error.kind();
+    format!(
+        "the URL of Redis is invalid ({kind:?}); write redis://host:6379/0, or rediss:// for TLS"
+    )
+}
+
 /// What a failed command says, and what to do.
 pub(crate) fn explained(error: &RedisError) -> String {
     let advice = match error.code() {
@@ -225,6 +242,23 @@ mod tests {
         }
         assert!(commands().leased(bulk("hunter2")).is_err());
         assert!(commands().is_done(bulk("hunter2")).is_err());
+    }
+
+    #[test]
+    fn a_url_with_tls_is_refused_where_there_is_none() {
+        for url in ["rediss://:hunter2@h", "valkeys://:hunter2@h:1/0"] {
+            let opened = redis::Client::open(url);
+            assert_eq!(opened.is_ok(), cfg!(feature = "rustls"), "{url}");
+            if let Err(error) = opened {
+                let explained = explained_url(url, &error);
+                assert!(explained.contains("the feature rustls"), "{explained}");
+                assert!(!explained.contains("hunter2"), "{explained}");
+            }
+        }
+        let error = redis::Client::open("http://:hunter2@h").expect_err("no URL of Redis");
+        let explained = explained_url("http://:hunter2@h", &error);
+        assert!(!explained.contains("feature"), "{explained}");
+        assert!(!explained.contains("hunter2"), "{explained}");
     }
 
     #[test]

@@ -8,7 +8,7 @@ mod row;
 mod sealing_keys;
 
 pub(crate) use {
-    commands::{Commands, explained},
+    commands::{Commands, explained, explained_url, is_encrypted},
     keys::RedisKeys,
 };
 
