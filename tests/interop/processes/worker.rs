@@ -6,7 +6,7 @@ use std::{
     process::exit,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     thread,
     time::{Duration, Instant, SystemTime},
@@ -98,14 +98,18 @@ fn process_of_its_own() {
     let ahead = Arc::new(AtomicU64::new(variable("AHEAD").parse().unwrap()));
     let service = Service::new(&ahead);
     let closing = service.clone();
+    let is_stopping = service.is_stopping.clone();
     runtime.spawn(async move {
         signal(SignalKind::terminate()).unwrap().recv().await;
-        let closed = match closing {
-            Service::Blocking(client, _) => {
+        // As a service takes no requests any more. What has begun goes on.
+        is_stopping.store(true, Ordering::SeqCst);
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let closed = match closing.clients {
+            Clients::Blocking(client, _) => {
                 let closed = tokio::task::spawn_blocking(move || client.close());
                 closed.await.unwrap()
             }
-            Service::Async(client, _) => client.close().await,
+            Clients::Async(client, _) => client.close().await,
         };
         println!(
             "\nclosed={}",
@@ -142,7 +146,14 @@ fn variable(name: &str) -> String {
 }
 
 #[derive(Clone)]
-enum Service {
+struct Service {
+    clients: Clients,
+    is_stopping: Arc<AtomicBool>,
+}
+
+/// A client and its users.
+#[derive(Clone)]
+enum Clients {
     Blocking(OAuth2Client, Vec<OAuth2Client>),
     Async(AsyncOAuth2Client, Vec<AsyncOAuth2Client>),
 }
@@ -187,29 +198,33 @@ macro_rules! client {
 
 impl Service {
     fn new(ahead: &Arc<AtomicU64>) -> Self {
-        match &*variable("MODE") {
+        let clients = match &*variable("MODE") {
             "Blocking" => {
                 let (client, users) = client!(OAuth2Client, Redis, RedisTokenStore, ahead);
-                Self::Blocking(client, users)
+                Clients::Blocking(client, users)
             }
             _ => {
                 let (client, users) =
                     client!(AsyncOAuth2Client, AsyncRedis, AsyncRedisTokenStore, ahead);
-                Self::Async(client, users)
+                Clients::Async(client, users)
             }
+        };
+        Self {
+            clients,
+            is_stopping: Arc::default(),
         }
     }
 
     /// The token of each user, at once.
     fn tokens(&self, runtime: &Runtime) -> Vec<String> {
-        match self {
-            Self::Blocking(_, users) => {
+        match &self.clients {
+            Clients::Blocking(_, users) => {
                 let tokens = Mutex::new(vec![String::new(); users.len()]);
                 let next = Mutex::new(users.iter().enumerate());
                 thread::scope(|scope| {
                     for _ in 0..THREADS.min(users.len()) {
                         scope.spawn(|| {
-                            loop {
+                            while !self.is_stopping.load(Ordering::SeqCst) {
                                 let Some((n, user)) = next.lock().unwrap().next() else {
                                     return;
                                 };
@@ -221,7 +236,7 @@ impl Service {
                 });
                 tokens.into_inner().unwrap()
             }
-            Self::Async(_, users) => runtime.block_on(async {
+            Clients::Async(_, users) => runtime.block_on(async {
                 let token = |user: &AsyncOAuth2Client| {
                     let user = user.clone();
                     tokio::spawn(async move { shown(user.ensure_active_token().await) })
