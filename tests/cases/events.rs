@@ -23,15 +23,29 @@ use super::{
 /// The guide that states the names and fields.
 const GUIDE: &str = include_str!("../../docs/logging.md");
 
+mod stores;
+
 /// The entries of a test with this name, once there are some, each of which the guide describes.
 #[maybe_async]
-async fn logged(test: &str, name: &str) -> Vec<Entry> {
+pub async fn logged(test: &str, name: &str) -> Vec<Entry> {
     until(|| log::of(test).iter().any(|entry| entry.name() == name)).await;
     let all = log::of(test);
     all.iter().for_each(check_by_guide);
     all.into_iter()
         .filter(|entry| entry.name() == name)
         .collect()
+}
+
+/// Asserts that this was logged once, as a warning whose field says `word`.
+#[maybe_async]
+pub async fn warned(test: &str, name: &str, field: &str, word: &str) {
+    let entries = logged(test, name).await;
+    let told: Vec<_> = entries
+        .iter()
+        .map(|entry| (entry.level(), entry.field(field).contains(word)))
+        .collect();
+    assert_eq!(told, [("warn".to_owned(), true)], "{entries:?}");
+    assert!(!log::text().contains("planted"), "{}", log::text());
 }
 
 /// The rows of the guide's tables: name, level, fields.

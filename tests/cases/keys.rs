@@ -298,3 +298,47 @@ async fn a_closed_client_fetches_no_keys() -> TestResult {
     assert_eq!(keys.count(), 0);
     Ok(())
 }
+
+#[cfg(feature = "tracing")]
+mod events {
+    use super::{
+        super::{events::warned, support::log},
+        test, *,
+    };
+
+    #[maybe_async]
+    #[test]
+    async fn keys_that_cannot_be_fetched_again_are_told() -> TestResult {
+        const TEST: &str = "old keys";
+        let _marked = log::marked(TEST);
+        let (key, clock) = (new_key("1"), ManualClock::new());
+        let keys = Published::new(&[&key]);
+        let (_server, client) = with_keys(&keys, &clock);
+        verify(&client, &key).await?;
+        keys.answer(503, "planted-text");
+        clock.advance(seconds(600));
+        verify(&client, &key).await?;
+        warned(TEST, "refetch_failed", "error", "503").await;
+        Ok(())
+    }
+
+    #[maybe_async]
+    #[test]
+    async fn a_key_that_is_skipped_is_told() -> TestResult {
+        const TEST: &str = "skipped key";
+        let _marked = log::marked(TEST);
+        let (key, clock) = (new_key("1"), ManualClock::new());
+        let mut set = published(&[&key]);
+        let keys = set["keys"].as_array_mut().expect("keys");
+        keys.push(json!({"kty": "EC", "crv": "P-256", "x": "planted", "y": "planted"}));
+        let served = Published::default();
+        served.answer(200, set.to_string());
+        let (_server, client) = with_keys(&served, &clock);
+        verify(&client, &key).await?;
+        warned(TEST, "key_skipped", "reason", "key 2").await;
+        // Once, and not for each token.
+        verify(&client, &key).await?;
+        warned(TEST, "key_skipped", "reason", "key 2").await;
+        Ok(())
+    }
+}

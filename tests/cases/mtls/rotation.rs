@@ -197,3 +197,30 @@ async fn without_a_change_the_connections_are_kept() -> TestResult {
     accepted(&client, &provider.api(), "t5").await?;
     Ok(())
 }
+
+#[cfg(feature = "tracing")]
+mod events {
+    use super::{
+        super::super::{events::warned, support::log},
+        test, *,
+    };
+
+    #[maybe_async]
+    #[test]
+    async fn a_certificate_that_cannot_be_used_is_told() -> TestResult {
+        const TEST: &str = "certificate";
+        let _marked = log::marked(TEST);
+        let provider = Provider::start();
+        let [old, new] = [(); 2].map(|()| provider.clients.issue("client.example"));
+        let files = Files::of(&old);
+        let client = provider
+            .builder(&old)
+            .client_certificate(files.certificate())
+            .grant(ClientCredentials::new())
+            .build()?;
+        fs::write(&files.chain, new.pem())?;
+        client.refresh_token().await?;
+        warned(TEST, "certificate_unusable", "error", "key").await;
+        Ok(())
+    }
+}

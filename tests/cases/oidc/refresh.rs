@@ -247,3 +247,21 @@ async fn another_end_user_leads_to_the_grant_of_the_client() -> TestResult {
     );
     Ok(())
 }
+
+#[cfg(feature = "tracing")]
+mod events {
+    use super::{
+        super::super::{events::warned, support::log},
+        test, *,
+    };
+
+    #[maybe_async]
+    #[test]
+    async fn an_id_token_that_is_dropped_is_told() {
+        const TEST: &str = "dropped id token";
+        let _marked = log::marked(TEST);
+        let provider = Provider::start();
+        costs_the_id_token_alone(&provider, json!({"exp": 1, "email": "planted-user"})).await;
+        warned(TEST, "id_token_dropped", "error", "exp").await;
+    }
+}
