@@ -14,6 +14,7 @@ use super::{
 use crate::{
     error::{Error, ErrorKind, Result, one_line},
     oauth2::{
+        client::RegisteredClient,
         protected_resource::{
             challenge::ResourceChallenge,
             identifier::{canonical, origin},
@@ -43,11 +44,29 @@ pub(super) struct FoundServer {
 impl ResourceState {
     /// Discovers the server of the resource, and the client's registration there.
     pub(super) async fn discover(&self, challenge: &ResourceChallenge) -> Result<Established> {
-        let metadata = self.resource_metadata(challenge).await?;
-        let found = self.server(&metadata).await?;
+        let (found, metadata) = self.discover_server(challenge).await?;
         let resource = metadata.resource().map(str::to_owned);
         let resource = resource.unwrap_or_else(|| canonical(&self.url));
         self.established_at(found, metadata, &resource).await
+    }
+
+    /// Discovers the server of the resource alone.
+    async fn discover_server(
+        &self,
+        challenge: &ResourceChallenge,
+    ) -> Result<(FoundServer, ProtectedResource)> {
+        let metadata = self.resource_metadata(challenge).await?;
+        let found = self.server(&metadata).await?;
+        Ok((found, metadata))
+    }
+
+    /// The registration that is known at the server of the resource, or is kept. None is made.
+    pub(super) async fn known_registration(&self) -> Result<Option<RegisteredClient>> {
+        if let Some(established) = self.established() {
+            return Ok(established.registered.clone());
+        }
+        let (found, _) = self.discover_server(&ResourceChallenge::default()).await?;
+        self.kept_registrations().load(&found.issuer).await
     }
 
     async fn resource_metadata(&self, challenge: &ResourceChallenge) -> Result<ProtectedResource> {
@@ -165,7 +184,7 @@ fn is_missing(error: &Error) -> bool {
 }
 
 /// The endpoints of a server without metadata, as MCP placed them before 2025-06-18.
-fn legacy_server(issuer: &str) -> AuthorizationServer {
+pub(super) fn legacy_server(issuer: &str) -> AuthorizationServer {
     AuthorizationServer::new(issuer)
         .with_authorization_endpoint(format!("{issuer}/authorize"))
         .with_token_endpoint(format!("{issuer}/token"))

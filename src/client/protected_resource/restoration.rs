@@ -1,6 +1,8 @@
 //! The part of a client that a call is for: at the server that its token belongs to, or else at the
 //! one that the resource names.
 
+use std::sync::Arc;
+
 use super::{
     super::{
         maybe_async,
@@ -105,6 +107,29 @@ impl Session {
         self.move_to(part, Some(token))?;
         self.reload().await?;
         self.live_now()
+    }
+
+    /// Forgets the client's own registration at the server of the resource, and its tokens.
+    pub(in super::super) async fn forget_registration_for(
+        &self,
+        resource: &Arc<ResourceState>,
+    ) -> Result<()> {
+        let live = self.live()?;
+        let live = self.restored(live).await?;
+        let settings = &live.shared.settings;
+        let registered = match &settings.registered {
+            Some(registered) => Some((**registered).clone()),
+            None if settings.client.has_client_id() => None,
+            None => resource.known_registration().await?,
+        };
+        let Some(registered) = registered else {
+            return Ok(());
+        };
+        resource.forget_client(&registered);
+        let kept = resource.kept_registrations();
+        kept.forget(&registered).await?;
+        kept.drop_token_of(&registered).await?;
+        self.leave_forgotten(&live, resource).map(drop)
     }
 }
 

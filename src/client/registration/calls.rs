@@ -1,7 +1,7 @@
 //! Registrations at the server of a client: new ones, and what is done with them later.
 
 use super::{
-    super::{maybe_async, oauth2::OAuth2Client, session::Live},
+    super::{boxed, maybe_async, oauth2::OAuth2Client, session::Live},
     kept::register,
 };
 use crate::{
@@ -123,16 +123,20 @@ impl OAuth2Client {
     /// a builder makes a new one: for a server that does not know the client any longer, and shows
     /// an error page instead of a login. Nothing is sent.
     ///
+    /// A client [for a resource](OAuth2Client::for_resource) makes a new one at the next login, and
+    /// the tokens of the old one go with it, in memory and in the `token_store`. If its server is not
+    /// known yet, that is discovered.
+    ///
     /// # Errors
     ///
     /// [`ErrorKind::Store`](crate::ErrorKind::Store) if the store fails.
     pub async fn forget_registration(&self) -> Result<()> {
         let live = self.session.live()?;
         let _passage = live.gate().pass()?;
+        if let Some(resource) = live.resource() {
+            return boxed(self.session.forget_registration_for(resource)).await;
+        }
         if let Some(registered) = &live.shared.settings.registered {
-            if let Some(resource) = live.resource() {
-                resource.forget_registration(registered.issuer());
-            }
             live.shared.kept_registrations().forget(registered).await?;
         }
         Ok(())

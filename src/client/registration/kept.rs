@@ -6,7 +6,8 @@ use std::{
 };
 
 use super::super::{
-    Store, maybe_async, sleep, transport::Transport, waiting::STORE_CALL, with_timeout,
+    Store, maybe_async, settings::Bound, sleep, transport::Transport, waiting::STORE_CALL,
+    with_timeout,
 };
 use crate::{
     clock::Clock,
@@ -14,6 +15,7 @@ use crate::{
     oauth2::{
         client::RegisteredClient,
         endpoint::registration::{endpoint::RegistrationEndpoint, request::RegistrationRequest},
+        token::Token,
     },
     random,
     token_store::{Lease, StoredToken},
@@ -84,7 +86,7 @@ impl KeptRegistrations {
         }
         let registered = register(transport, endpoint, request, self.timeout).await?;
         self.save(issuer, Some(registered.clone())).await?;
-        self.drop_token(store).await?;
+        self.drop_token(store, |_| true).await?;
         Ok(registered)
     }
 
@@ -99,25 +101,32 @@ impl KeptRegistrations {
         Ok(kept.filter(|kept| !kept.is_expired_at(now) && kept.serves(&request.metadata)))
     }
 
-    /// Removes this registration, unless another one has replaced it. Returns whether it was there.
+    /// Removes this registration, unless another one or another secret has replaced it. Returns
+    /// whether it was there.
     /// Without a lease, which a renewal may hold that has found the client to be unknown.
     pub(in super::super) async fn forget(&self, registered: &RegisteredClient) -> Result<bool> {
-        self.replace(registered, None).await
+        self.replace(registered, None, RegisteredClient::is_same)
+            .await
     }
 
     /// Keeps what the server has issued for a registration that is kept.
     pub(in super::super) async fn update(&self, registered: &RegisteredClient) -> Result<bool> {
-        self.replace(registered, Some(registered.clone())).await
+        let is_it = |kept: &RegisteredClient, registered: &RegisteredClient| {
+            kept.client_id() == registered.client_id()
+        };
+        self.replace(registered, Some(registered.clone()), is_it)
+            .await
     }
 
     async fn replace(
         &self,
         registered: &RegisteredClient,
         next: Option<RegisteredClient>,
+        is_it: impl Fn(&RegisteredClient, &RegisteredClient) -> bool + Send,
     ) -> Result<bool> {
         let issuer = registered.issuer();
         let kept = self.load(issuer).await?;
-        let is_kept = kept.is_some_and(|kept| kept.client_id() == registered.client_id());
+        let is_kept = kept.is_some_and(|kept| is_it(&kept, registered));
         if is_kept {
             self.save(issuer, next).await?;
         }
@@ -144,12 +153,32 @@ impl KeptRegistrations {
         saved.unwrap_or_else(|| Err(Error::store(LATE, None)))
     }
 
-    /// Removes the token that is stored: it belongs to another client.
-    async fn drop_token(&self, store: &Store) -> Result<()> {
+    /// Removes the token that is stored, if it belongs to this client, which is forgotten.
+    pub(in super::super) async fn drop_token_of(
+        &self,
+        registered: &RegisteredClient,
+    ) -> Result<()> {
+        let Some(store) = &self.store else {
+            return Ok(());
+        };
+        let lease = self.lease(store).await?;
+        let is_its_own = |token: &Token| Bound::names(token, registered);
+        let dropped = self.drop_token(store, is_its_own).await;
+        self.release(store, lease).await;
+        dropped
+    }
+
+    /// Removes the token that is stored, if it is such a one.
+    async fn drop_token(
+        &self,
+        store: &Store,
+        is_such: impl Fn(&Token) -> bool + Send,
+    ) -> Result<()> {
         let (loading, limit) = (store.clone(), self.call_limit());
         let stored = with_timeout(limit, move || load_token(loading)).await;
         let stored = stored.unwrap_or_else(|| Err(Error::store(LATE, None)))?;
-        let Some(stored) = stored.filter(|stored| stored.token.is_some()) else {
+        let is_such = |stored: &StoredToken| stored.token.as_ref().is_some_and(is_such);
+        let Some(stored) = stored.filter(is_such) else {
             return Ok(());
         };
         let (store, none) = (store.clone(), StoredToken::new(None, stored.version + 1));

@@ -111,6 +111,15 @@ impl Bound {
         is_same("issuer") && is_same("client_id")
     }
 
+    /// Whether the token was issued to a client with this registration.
+    pub(in super::super) fn names(token: &Token, registered: &RegisteredClient) -> bool {
+        let member = token.get(Self::MEMBER);
+        let is = |name: &str, value: &str| {
+            member.and_then(|it| it.get(name)).and_then(Value::as_str) == Some(value)
+        };
+        is("issuer", registered.issuer()) && is("client_id", registered.client_id())
+    }
+
     /// The issuer of the server that has issued the token, if it is known.
     pub(in super::super) fn issuer_of(token: &Token) -> Option<&str> {
         token.get(Self::MEMBER)?.get("issuer")?.as_str()
