@@ -359,6 +359,9 @@ impl Kept {
         if let (Some(resource), true) = (live.resource(), self.has_authorized) {
             resource.note_response(response.status(), live.shared.now());
         }
+        if let (Some(resource), 1..) = (live.resource(), self.step_ups) {
+            resource.note_step_up(response.status());
+        }
         Ok(response)
     }
 }

@@ -14,7 +14,7 @@ use super::{
     copy::{copy, copy_for},
 };
 use crate::{
-    error::{Error, Result},
+    error::{Error, ErrorKind, Result},
     lifecycle::{published::Published, single_flight::Need},
 };
 
@@ -86,7 +86,7 @@ impl Session {
         }
         match obtained {
             Ok(token) => Ok((live, Some(token))),
-            Err(error) if is_unknown || error.needs_login() => Ok((live, None)),
+            Err(error) if is_unknown || live.asks_resource(&error) => Ok((live, None)),
             Err(error) => Err(error),
         }
     }
@@ -145,6 +145,16 @@ impl Live {
 }
 
 impl Live {
+    /// Whether the resource has to say how another token is obtained: by a login, or at a server
+    /// that it names, if the one of an earlier process cannot be found.
+    fn asks_resource(&self, error: &Error) -> bool {
+        let is_lost = || {
+            let kind = matches!(error.kind(), ErrorKind::Transport | ErrorKind::Answer);
+            kind && self.shared.server().is_none()
+        };
+        self.resource().is_some() && (error.needs_login() || is_lost())
+    }
+
     /// Whether the request may be given a token.
     pub(super) fn check(&self, request: &http::Request) -> Result<()> {
         if request.headers().contains_key(AUTHORIZATION) {

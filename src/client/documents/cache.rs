@@ -62,6 +62,13 @@ impl<T: Document> DocumentCache<T> {
         self.lock().document.clone()
     }
 
+    /// Takes over a document that was fetched a moment ago by somebody else.
+    pub(in super::super) fn learn(&self, document: T) {
+        let mut state = self.lock();
+        state.document = Some(document);
+        state.pacing = Pacing::default();
+    }
+
     /// The next step of a caller that is content with a document for which `is_current` holds, or
     /// with one that `is_usable`, if another caller is about to replace it.
     fn next(

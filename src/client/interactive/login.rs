@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{
     super::{
-        maybe_async,
+        boxed, maybe_async,
         oauth2::{Login, OAuth2Client},
         session::Live,
         sleep,
@@ -74,8 +74,9 @@ impl OAuth2Client {
         let mut attempt = LoginAttempt::new(self, &login);
         self.session.live_outside_hook("ensure_login")?;
         let usable = self.session.ensure_active_token().await;
-        let live = self.session.live()?;
-        let own = live.shared.settings.client.scope();
+        let mut live = self.session.live()?;
+        let own = live.shared.settings.client.scope().cloned();
+        let own = own.as_ref();
         match usable {
             Ok(token) if login.widened(&token, own).is_none() => return Ok(token),
             Ok(_) => {}
@@ -84,6 +85,11 @@ impl OAuth2Client {
             Err(error) => return Err(error),
         }
         attempt.check()?;
+        if live.resource().is_some() {
+            // A client that has to be registered is so under the lease of the store, too.
+            boxed(self.session.established()).await?;
+            live = self.session.live()?;
+        }
         loop {
             if let Some(permit) = self.permit(&live, &login).await? {
                 let token = self.log_in_once(attempt, &login).await;

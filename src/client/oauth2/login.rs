@@ -136,9 +136,15 @@ impl OAuth2Client {
     ) -> Result<Login> {
         let _passage = live.gate().pass()?;
         let parameters = live.callback_parameters(&pending, callback).await?;
+        // A resource may demand more later, which is asked for together with this.
+        let asked = live.resource().and(pending.scope.clone());
         let grant = pending.code_in(parameters)?;
         let expected = grant.expected_id_token();
         let (token, id_token) = live.log_in(&grant, &expected, "login").await?;
+        let token = match asked {
+            Some(asked) => token.with_login_scope(&asked.into()),
+            None => token,
+        };
         self.logged_in(token, id_token)
     }
 }

@@ -12,7 +12,7 @@ use super::{
         settings::ResourceLogin,
         waiting::Deadline,
     },
-    established::Established,
+    established::{Established, requested_for},
     state::{AuthorizationClaim, AuthorizationStep, ResourceState, differs},
 };
 use crate::{
@@ -137,11 +137,11 @@ impl Live {
     /// The scope that was requested for the current token, as far as it is known.
     fn requested(&self, resource: &ResourceState) -> ScopeSet {
         let published = self.slot.published();
-        let granted = published.as_ref().and_then(|it| it.token.scope());
-        let granted = ScopeSet::of(granted.unwrap_or_default());
+        let own = published.map(|it| requested_for(&it.token));
+        let own = own.unwrap_or_default();
         match self.is_child() {
-            true => granted,
-            false => resource.requested().and(&granted),
+            true => own,
+            false => resource.requested().and(&own),
         }
     }
 
@@ -228,6 +228,14 @@ impl Authorization {
         let Some(login) = &self.resource.settings.login else {
             return Ok(());
         };
+        // Its server could not be found before, and can be now.
+        let is_untried = self.refusal.token.is_none() && live.slot.published().is_some();
+        if is_untried {
+            let renewed = self.session.obtain(Need::Renewed, live.deadline()).await;
+            if renewed.is_ok() {
+                return Ok(());
+            }
+        }
         let outcome = self.by_login(login, &established).await;
         match outcome {
             // A registration may have been dropped by the server. It is replaced once.
@@ -249,7 +257,8 @@ impl Authorization {
         let now = self.resource.template.clock.now();
         let known = known.filter(|known| {
             let server = known.server.as_ref();
-            let is_current = server.is_none_or(|server| server.is_current(now));
+            // That of an earlier process may be another one by now.
+            let is_current = server.is_some_and(|server| server.is_current(now));
             self.refusal.challenge.is_insufficient_scope
                 || (self.refusal.token.is_none() && is_current)
         });

@@ -8,8 +8,9 @@ use super::super::settings::Bound;
 use crate::oauth2::{
     client::{ClientRegistration, RegisteredClient},
     client_auth::ClientAuth,
-    protected_resource::metadata::ProtectedResource,
+    protected_resource::{metadata::ProtectedResource, scope_set::ScopeSet},
     server::metadata::AuthorizationServer,
+    token::Token,
 };
 
 /// Client at the server of the resource.
@@ -25,6 +26,10 @@ pub(in super::super) struct Established {
 }
 
 impl Established {
+    /// Member of what a token carries: the server has no metadata, and its endpoints are where MCP
+    /// placed them once.
+    pub(super) const LEGACY: &str = "legacy";
+
     /// The identifier of the resource, as it is sent to the server.
     pub(super) fn resource(&self) -> Option<&str> {
         self.client.resource().first().map(String::as_str)
@@ -45,6 +50,9 @@ impl Established {
             "client_id": self.client.client_id(),
             "resource": self.resource(),
         });
+        if !self.is_discovered {
+            member[Self::LEGACY] = true.into();
+        }
         if let Some(registered) = &self.registered {
             member["registration"] = serde_json::to_value(registered).unwrap_or(Value::Null);
             if let Some(members) = member["registration"].as_object_mut() {
@@ -58,4 +66,13 @@ impl Established {
             member,
         }
     }
+}
+
+/// The scope that was requested for a token, as far as it is known: what it was granted, and what
+/// its login has asked for. "OPTIONAL, if identical to the scope requested by the client."
+///
+/// [RFC 6749 section 5.1](https://www.rfc-editor.org/rfc/rfc6749#section-5.1)
+pub(super) fn requested_for(token: &Token) -> ScopeSet {
+    let asked = ScopeSet::of(token.login_scope().unwrap_or_default());
+    ScopeSet::of(token.scope().unwrap_or_default()).and(&asked)
 }

@@ -2,13 +2,14 @@
 
 use super::{
     super::settings::{Bound, DiscoverySettings, Settings},
+    discovery::legacy_server,
     established::Established,
     state::ResourceState,
 };
 use crate::oauth2::{
     client::{ClientRegistration, RegisteredClient},
     client_auth::registered::registered_client_auth,
-    protected_resource::metadata::ProtectedResource,
+    protected_resource::{identifier::origin, metadata::ProtectedResource},
     server::metadata::AuthorizationServer,
     token::Token,
 };
@@ -78,10 +79,13 @@ impl ResourceState {
                 (registered.apply_to(template.clone()), Some(registered))
             }
         };
+        let is_legacy = member.get(Established::LEGACY) == Some(&true.into())
+            && self.settings.mcp_2025_03_26
+            && issuer == origin(&self.url);
         Some(Established {
             issuer: issuer.to_owned(),
-            server: None,
-            is_discovered: true,
+            server: is_legacy.then(|| legacy_server(issuer)),
+            is_discovered: !is_legacy,
             client: client.with_resource(resource),
             auth: registered.as_ref().and_then(registered_client_auth),
             registered,

@@ -4,6 +4,7 @@
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use reqwest::{StatusCode, Url};
@@ -15,7 +16,7 @@ use super::{
         shared::Shared,
         transport::Transport,
     },
-    established::Established,
+    established::{Established, requested_for},
     forgotten::Forgotten,
     parts::{ResourcePart, ResourceParts},
 };
@@ -35,8 +36,10 @@ const LOGINS_PER_SET: u32 = 2;
 /// Limit of sets of scopes that are logged in for: a resource that names new ones for ever is
 /// given up.
 const SETS: usize = 8;
-/// Limit of tokens in a row that the resource refuses as soon as they are issued.
+/// Limit of tokens in a row that the resource refuses as soon as they are issued …
 const REFUSED_TOKENS: u32 = 3;
+/// … and the time after which it is asked once more: it may have been out of order.
+const REFUSAL_PAUSE: Duration = Duration::from_secs(600);
 
 /// State of a client for a protected resource, which its children share.
 pub(in super::super) struct ResourceState {
@@ -69,6 +72,8 @@ pub(super) struct ResourceProgress {
     pacing: Pacing,
     /// The number of tokens in a row that the resource has refused as soon as they were issued.
     refused: u32,
+    /// The monotonic time of the last one.
+    refused_at: Duration,
 }
 
 /// Step of a caller whose request was refused.
@@ -171,6 +176,12 @@ impl ResourceState {
             .established
             .as_ref()
             .is_some_and(|current| current.is_same(&established));
+        // Its part may be in use and could not find the server.
+        if let (Some(server), true) = (&established.server, established.is_discovered)
+            && let Some(part) = state.parts.of(&established)
+        {
+            part.server.learn(server.clone());
+        }
         state.established = Some(established.clone());
         if !is_same {
             state.requested = ScopeSet::default();
@@ -232,7 +243,7 @@ impl ResourceState {
             self.bind_configured(&owner.issuer);
         }
         self.establish(owner);
-        self.lock().requested = ScopeSet::of(token.scope().unwrap_or_default());
+        self.lock().requested = requested_for(token);
         self.current()
     }
 
@@ -285,7 +296,8 @@ impl ResourceState {
         if has_other() {
             return AuthorizationStep::Done;
         }
-        if state.refused >= REFUSED_TOKENS {
+        let pause = state.refused_at.saturating_add(REFUSAL_PAUSE);
+        if state.refused >= REFUSED_TOKENS && now.monotonic < pause {
             return AuthorizationStep::Fail(refused_token());
         }
         if let Some(error) = state.pacing.error(now.monotonic) {
@@ -305,10 +317,19 @@ impl ResourceState {
         let mut state = self.lock();
         match status {
             StatusCode::UNAUTHORIZED => {
-                state.refused += 1;
+                state.refused = state.refused.saturating_add(1);
+                state.refused_at = now.monotonic;
                 state.pacing.fail(now.monotonic, refused_token());
             }
             _ => state.refused = 0,
+        }
+    }
+
+    /// Notes the response of the resource to a request after a login for more scope: one that it
+    /// accepts is none of those that bring nothing.
+    pub(in super::super) fn note_step_up(&self, status: StatusCode) {
+        if !matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
+            self.lock().step_ups.clear();
         }
     }
 

@@ -278,6 +278,9 @@ impl AuthorizationEndpoint {
             code_verifier,
             redirect_uri,
             issuer: self.server.issuer().map(str::to_owned),
+            scope: form
+                .value("scope")
+                .map(|scope| scope.expose_secret().to_owned()),
             iss_required: self.profile.is_some()
                 || self.server.authorization_response_iss_parameter_supported(),
             resource: form

@@ -87,6 +87,9 @@ pub struct PendingAuthorization {
     pub(crate) redirect_uri: Option<String>,
     #[serde(default)]
     pub(crate) issuer: Option<String>,
+    /// The scope that was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) scope: Option<String>,
     #[serde(default)]
     pub(crate) iss_required: bool,
     #[serde(default)]

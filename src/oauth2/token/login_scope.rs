@@ -10,6 +10,7 @@ impl Token {
     /// Notes the scope that the login of this token has asked for. Some servers grant less or under
     /// other names, or do not say what they grant, and asking again changes nothing.
     #[must_use]
+    #[allow(dead_code, reason = "only the clients log users in")]
     pub(crate) fn with_login_scope(mut self, scope: &Scope) -> Self {
         if !scope.is_empty() {
             self.change_rest(|rest| {
@@ -19,10 +20,20 @@ impl Token {
         self
     }
 
+    /// The scope that was requested for this token, as far as it is known.
+    #[allow(dead_code, reason = "only the clients log users in")]
+    pub(crate) fn login_scope(&self) -> Option<&str> {
+        self.get(MEMBER)?.as_str()
+    }
+
     /// The scope of the login that this token needs to have `asked`, without losing what it has;
     /// none if it has that, if its login has asked for that before, or if its scope is not known.
+    #[allow(
+        dead_code,
+        reason = "only the interactive logins ask for more by themselves"
+    )]
     pub(crate) fn scope_of_next_login(&self, asked: &Scope) -> Option<Scope> {
-        let requested = self.get(MEMBER).and_then(|scope| scope.as_str());
+        let requested = self.login_scope();
         let granted = self.scope();
         let login = requested.or(granted)?;
         let has = |scope: &str| {

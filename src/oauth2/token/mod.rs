@@ -3,7 +3,6 @@
 pub(crate) mod bearer;
 pub(crate) mod date;
 pub(crate) mod dpop;
-#[cfg(feature = "login")]
 mod login_scope;
 pub(crate) mod members;
 pub(crate) mod packed;

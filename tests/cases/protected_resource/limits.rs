@@ -110,3 +110,31 @@ async fn documents_are_capped_and_timed_out() -> TestResult {
     gate.open();
     Ok(())
 }
+
+#[maybe_async]
+#[test]
+async fn a_resource_that_was_out_of_order_is_logged_in_to_again() -> TestResult {
+    let (clock, world) = (ManualClock::new(), World::new());
+    let (server, resource) = (world.server(""), world.resource());
+    let client = attended(&resource, &world).clock(clock.clock()).build()?;
+    opened(&client, &resource, "/mcp").await?;
+    let all = (0..40).map(|n| format!("t{n}"));
+    world.change(|state| state.revoked.extend(all));
+    for _ in 0..12 {
+        let _ = status(&client, &resource, "/mcp").await;
+        clock.advance(seconds(40));
+    }
+    let logins = world.visits().len();
+    assert!((2..=4).contains(&logins), "{logins}");
+    world.change(|state| {
+        // They are known no more, and neither is what renews them.
+        state.issued.clear();
+        state.refuses_refresh = true;
+        state.revoked.clear();
+    });
+    clock.advance(seconds(601));
+    opened(&client, &resource, "/mcp").await?;
+    assert_eq!(world.visits().len(), logins + 1);
+    drop(server);
+    Ok(())
+}

@@ -47,6 +47,14 @@ struct State {
     issuers: Vec<String>,
     /// Changes of the metadata of all servers.
     server: Vec<(&'static str, Value)>,
+    /// Whether they name the scope that was granted where it is the one that was asked for.
+    omits_scope: bool,
+    /// The scope that is granted instead of what was asked for.
+    grants: Option<&'static str>,
+    /// Whether refresh tokens are refused.
+    refuses_refresh: bool,
+    /// The secret of all clients, if they have one.
+    secret: Option<&'static str>,
     /// Further endpoints of all servers.
     endpoints: Vec<(&'static str, &'static str)>,
     /// The scope that each path needs, if any.
@@ -73,6 +81,10 @@ impl World {
             named: true,
             issuers: Vec::new(),
             server: Vec::new(),
+            omits_scope: false,
+            grants: None,
+            refuses_refresh: false,
+            secret: None,
             endpoints: Vec::new(),
             needs: HashMap::new(),
             issued: HashMap::new(),
@@ -131,9 +143,19 @@ impl World {
                 state.clients += 1;
                 let mut client: Value = serde_json::from_slice(&request.body).unwrap();
                 client["client_id"] = format!("c{}", state.clients).into();
+                if let Some(secret) = state.secret {
+                    client["client_secret"] = secret.into();
+                    client["token_endpoint_auth_method"] = "client_secret_post".into();
+                }
                 Reply::json(201, client)
             }
-            _ if state.dropped.contains(&client) => Reply::error(401, "invalid_client"),
+            _ if state.dropped.contains(&client)
+                || state.secret.is_some_and(|it| {
+                    request.parameter("client_secret").as_deref() != Some(it)
+                }) =>
+            {
+                Reply::error(401, "invalid_client")
+            }
             place if place == format!("{path}/revoke") => Reply::text(200, ""),
             place if place == format!("{path}/introspect") => {
                 Reply::json(200, json!({"active": true}))
@@ -146,16 +168,22 @@ impl World {
                 }),
             ),
             place if place == format!("{path}/token") => {
-                let scope = match &*request.parameter("grant_type").unwrap() {
+                let grant = request.parameter("grant_type").unwrap();
+                if state.refuses_refresh && grant == "refresh_token" {
+                    return Reply::error(400, "invalid_grant");
+                }
+                let asked = match &*grant {
                     "authorization_code" => {
                         let code = request.parameter("code").unwrap();
                         code.trim_start_matches("c:").to_owned()
                     }
                     _ => request.parameter("scope").unwrap_or_default(),
                 };
+                let scope = state.grants.map_or(asked.clone(), str::to_owned);
                 let n = state.issued.len() + 1;
                 let mut token = tokens(n, 600);
-                if !scope.is_empty() {
+                let is_omitted = state.omits_scope && scope == asked;
+                if !scope.is_empty() && !is_omitted {
                     token["scope"] = scope.clone().into();
                 }
                 state.issued.insert(format!("t{n}"), (issuer, scope));

@@ -186,3 +186,103 @@ async fn another_403_is_the_caller_s() -> TestResult {
     }
     Ok(())
 }
+
+/// "OPTIONAL, if identical to the scope requested by the client": what the server does not name was
+/// granted.
+#[maybe_async]
+#[test]
+async fn what_was_requested_is_not_lost_where_the_server_does_not_name_it() -> TestResult {
+    let world = two_scopes();
+    world.change(|state| state.omits_scope = true);
+    let (_server, resource) = (world.server(""), world.resource());
+    let folder = support::folder::Folder::new("scope-not-named");
+    let start = || {
+        let store = FileTokenStore::new(folder.file("token.json"));
+        attended(&resource, &world).token_store(store).build()
+    };
+    let client = start()?;
+    opened(&client, &resource, "/mcp").await?;
+    let token = client.token().expect("a token");
+    assert_eq!(token.scope(), None);
+    client.close().await?;
+    // In another process, …
+    let client = start()?;
+    opened(&client, &resource, "/mcp/write").await?;
+    assert_eq!(world.scopes(), ["read", "read write"]);
+    // … and for the user of a web back end.
+    let back_end = for_resource(&resource)
+        .redirect_uri("https://app.example/cb")
+        .build()?;
+    let child = back_end.for_token(token);
+    let error = status(&child, &resource, "/mcp/write").await.unwrap_err();
+    let request = error.login_request().expect("a request");
+    let begun = back_end.begin_authorization(request).await?;
+    world.visit(&begun.url).unwrap();
+    assert_eq!(world.scopes()[2], "read write");
+    Ok(())
+}
+
+/// Otherwise a user with a session at the server is redirected for ever.
+#[maybe_async]
+#[test]
+async fn a_user_is_not_asked_again_for_what_the_server_does_not_grant() -> TestResult {
+    let world = two_scopes();
+    let (_server, resource) = (world.server(""), world.resource());
+    let client = for_resource(&resource)
+        .redirect_uri("https://app.example/cb")
+        .build()?;
+    let mut error = status(&client, &resource, "/mcp").await.unwrap_err();
+    let mut logins = 0;
+    while let Some(request) = error.login_request() {
+        logins += 1;
+        assert!(logins < 4, "{error}");
+        let begun = client.begin_authorization(request).await?;
+        world.change(|state| state.grants = Some("read"));
+        let callback = world.visit(&begun.url).unwrap();
+        // The pending login is kept in a session.
+        let pending = serde_json::from_str(&serde_json::to_string(&begun.pending)?)?;
+        let login = client
+            .complete_authorization(pending, callback.expose_secret())
+            .await?;
+        opened(&login.client, &resource, "/mcp").await?;
+        let refused = status(&login.client, &resource, "/mcp/write").await;
+        error = refused.unwrap_err();
+    }
+    assert_eq!(logins, 2);
+    assert_eq!(error.kind(), ErrorKind::Answer, "{error}");
+    Ok(())
+}
+
+/// Each of them is a success.
+#[maybe_async]
+#[test]
+async fn step_ups_that_help_are_not_counted() -> TestResult {
+    const TOOLS: [(&str, &str); 12] = [
+        ("/mcp/a", "a"),
+        ("/mcp/b", "b"),
+        ("/mcp/c", "c"),
+        ("/mcp/d", "d"),
+        ("/mcp/e", "e"),
+        ("/mcp/f", "f"),
+        ("/mcp/g", "g"),
+        ("/mcp/h", "h"),
+        ("/mcp/i", "i"),
+        ("/mcp/j", "j"),
+        ("/mcp/k", "k"),
+        ("/mcp/l", "l"),
+    ];
+    let world = World::new();
+    world.change(|state| state.needs.extend(TOOLS));
+    let (_server, resource) = (world.server(""), world.resource());
+    let client = attended(&resource, &world).build()?;
+    for (path, _) in TOOLS {
+        opened(&client, &resource, path).await?;
+    }
+    let scopes = world.scopes();
+    assert_eq!(
+        scopes.last().map(String::as_str),
+        Some("a b c d e f g h i j k l")
+    );
+    assert_eq!(scopes.len(), 12);
+    Ok(())
+}

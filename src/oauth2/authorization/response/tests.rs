@@ -14,6 +14,7 @@ fn pending() -> PendingAuthorization {
         code_verifier: Some("v".repeat(43).into()),
         redirect_uri: Some("https://app.example/cb".to_owned()),
         issuer: Some("https://id.example".to_owned()),
+        scope: None,
         iss_required: false,
         resource: vec!["urn:a".to_owned()],
         response_type: ResponseType::Code,
