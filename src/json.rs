@@ -17,7 +17,14 @@ pub(crate) struct Members(pub(crate) Map<String, Value>);
 impl Members {
     /// Parses a body or a file, which may begin with a byte order mark.
     pub(crate) fn from_slice(json: &[u8]) -> serde_json::Result<Map<String, Value>> {
-        serde_json::from_slice(without_byte_order_mark(json)).map(|Self(members)| members)
+        let json = without_byte_order_mark(json);
+        let members = match std::str::from_utf8(json) {
+            // Then not each string is checked by itself, which costs more than all of them at once.
+            Ok(json) => serde_json::from_str(json),
+            // The error says where it is.
+            Err(_) => serde_json::from_slice(json),
+        };
+        members.map(|Self(members)| members)
     }
 }
 

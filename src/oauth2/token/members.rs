@@ -27,50 +27,51 @@ const CERTIFICATE: &str = "certificate_thumbprint";
 /// The member of a token that says to which server and registration it belongs.
 pub(crate) const BOUND: &str = "oauth_twin_client";
 
+/// Members that the clients themselves store with a token, and which a server must not set.
+const CLIENTS_OWN: [&str; 6] = [
+    "issued_at",
+    "refresh_parameters",
+    CERTIFICATE,
+    "login_scope",
+    BOUND,
+    DPOP_NONCE,
+];
+
 impl Token {
     /// The token in a response that arrived at `now`, or why there is none.
-    pub(crate) fn from_answer(
-        mut members: Map<String, Value>,
-        now: Duration,
-    ) -> Result<Self, String> {
+    pub(crate) fn from_answer(members: Map<String, Value>, now: Duration) -> Result<Self, String> {
         let now = now.as_secs();
-        let expires_in = ExpiresIn::take(&mut members);
-        let expires_at = take_time(&mut members, "expires_at");
-        // The server must not set these members.
-        members.remove("issued_at");
-        members.remove("refresh_parameters");
-        members.remove(CERTIFICATE);
-        members.remove("login_scope");
-        members.remove(BOUND);
-        members.remove(DPOP_NONCE);
-        note_expiry(&mut members, now);
+        let (known, mut others) = KnownMembers::of(members, &CLIENTS_OWN);
+        note_expiry(&mut others, now);
         // The server's clock may differ from ours, so relative times take precedence.
-        let expires_at = expires_in
-            .map(|expires_in| expires_in.from(now))
-            .or(expires_at);
-        Self::from_members(members, Some(now), expires_at)
+        let expires_at = match ExpiresIn::read(&known.expires_in) {
+            Some(expires_in) => Some(expires_in.from(now)),
+            None => time(&known.expires_at),
+        };
+        Self::from_members(known, others, Some(now), expires_at)
     }
 
     /// The token that was stored as `members`, perhaps by another library, or why they are invalid.
     pub(super) fn from_stored(mut members: Map<String, Value>) -> Result<Self, String> {
-        let expires_in = ExpiresIn::take(&mut members);
         // A time that cannot be read means that the expiry is not known, never that it is some
         // time after each load.
         let is_dated = |name: &&&str| members.get(**name).is_some_and(|it| !it.is_null());
         let [dated, issued] =
             [&EXPIRES_AT[..], &ISSUED_AT].map(|names| names.iter().find(is_dated).copied());
-        let expires_at = dated.and_then(|name| take_time(&mut members, name));
+        let expires_at = dated.and_then(|name| time(&members.remove(name)?));
         let issued_at = issued.and_then(|name| time(&members[name]));
         members.remove(ISSUED_AT[0]);
         let refresh_parameters = take_text(&mut members, "refresh_parameters")?;
         let certificate = take_text(&mut members, CERTIFICATE)?;
+        let (known, others) = KnownMembers::of(members, &[]);
+        let expires_in = ExpiresIn::read(&known.expires_in);
         let expires_at = match (dated, issued, issued_at) {
             (Some(_), _, _) => expires_at,
             (None, Some(_), issued_at) => expires_in.zip(issued_at).map(|(it, at)| it.from(at)),
             // A response that was stored as received is treated as received now.
             (None, None, _) => expires_in.map(|it| it.from(Clock::system().unix().as_secs())),
         };
-        let token = Self::from_members(members, issued_at, expires_at)?;
+        let token = Self::from_members(known, others, issued_at, expires_at)?;
         let parameters = refresh_parameters.as_deref().unwrap_or_default();
         let token = token.with_refresh_parameters(Form::decode(parameters));
         Ok(match certificate {
@@ -80,23 +81,24 @@ impl Token {
     }
 
     fn from_members(
-        mut members: Map<String, Value>,
+        known: KnownMembers,
+        extra: Map<String, Value>,
         issued_at: Option<u64>,
         expires_at: Option<u64>,
     ) -> Result<Self, String> {
         let access_token =
-            take_text(&mut members, "access_token")?.ok_or("the response has no access_token")?;
+            text(known.access_token, "access_token")?.ok_or("the response has no access_token")?;
         // RFC 6749 requires a token_type. Facebook, Slack and Stack Exchange send none.
-        let token_type = take_text(&mut members, "token_type")?;
+        let token_type = text(known.token_type, "token_type")?;
         // A token that was issued is not given up for the sake of what stands beside it.
-        let refresh_token = take_text(&mut members, "refresh_token").unwrap_or_default();
-        let id_token = take_text(&mut members, "id_token").unwrap_or_default();
-        let scope = take_scope(&mut members).unwrap_or_default();
+        let refresh_token = text(known.refresh_token, "refresh_token").unwrap_or_default();
+        let id_token = text(known.id_token, "id_token").unwrap_or_default();
+        let scope = scope(known.scope).unwrap_or_default();
         let rest = Rest {
             id_token: id_token.map(Into::into),
             refresh_parameters: Form::new(),
             certificate: None,
-            extra: members,
+            extra,
         };
         let token_type = token_type.map_or(TokenType::Bearer, TokenType::new);
         Ok(Self::from(TokenMembers {
@@ -108,6 +110,42 @@ impl Token {
             issued_at: issued_at.map(Seconds::new),
             rest: rest.unless_empty(),
         }))
+    }
+}
+
+/// Members that a token has a place for; null if they are absent.
+#[derive(Default)]
+struct KnownMembers {
+    access_token: Value,
+    token_type: Value,
+    refresh_token: Value,
+    id_token: Value,
+    scope: Value,
+    expires_in: Value,
+    expires_at: Value,
+}
+
+impl KnownMembers {
+    /// The known members and the others, without those that are named `unwanted`. One pass costs less
+    /// than to look each of them up.
+    fn of(members: Map<String, Value>, unwanted: &[&str]) -> (Self, Map<String, Value>) {
+        let (mut known, mut others) = (Self::default(), Map::new());
+        for (name, value) in members {
+            match name.as_str() {
+                "access_token" => known.access_token = value,
+                "token_type" => known.token_type = value,
+                "refresh_token" => known.refresh_token = value,
+                "id_token" => known.id_token = value,
+                "scope" => known.scope = value,
+                "expires_in" => known.expires_in = value,
+                "expires_at" => known.expires_at = value,
+                other if unwanted.contains(&other) => {}
+                _ => {
+                    others.insert(name, value);
+                }
+            }
+        }
+        (known, others)
     }
 }
 
@@ -158,24 +196,32 @@ impl<'de> Deserialize<'de> for Token {
 
 /// The members that stand beside the access token and cannot be read, so that they are left out.
 pub(crate) fn unreadable(members: &Map<String, Value>) -> Vec<&'static str> {
-    let is_unreadable = |name: &&str| match members.get(*name) {
-        None | Some(Value::Null | Value::String(_)) => false,
-        Some(Value::Array(list)) if *name == "scope" => !list.iter().all(Value::is_string),
-        Some(_) => true,
-    };
-    let names = ["refresh_token", "id_token", "scope"];
-    names.into_iter().filter(is_unreadable).collect()
+    let mut unreadable = Vec::new();
+    for (name, value) in members {
+        let name = match (value, name.as_str()) {
+            (Value::Null | Value::String(_), _) => continue,
+            (Value::Array(list), "scope") if list.iter().all(Value::is_string) => continue,
+            (_, "id_token") => "id_token",
+            (_, "refresh_token") => "refresh_token",
+            (_, "scope") => "scope",
+            _ => continue,
+        };
+        unreadable.push(name);
+    }
+    unreadable
 }
 
 /// Removes a string; none if it is absent, null or empty.
-pub(crate) fn take_text(
-    members: &mut Map<String, Value>,
-    name: &str,
-) -> Result<Option<String>, String> {
-    match members.remove(name) {
-        None | Some(Value::Null) => Ok(None),
-        Some(Value::String(text)) => Ok(Some(text).filter(|text| !text.is_empty())),
-        Some(_) => Err(format!("the member {name} is not a string")),
+fn take_text(members: &mut Map<String, Value>, name: &str) -> Result<Option<String>, String> {
+    text(members.remove(name).unwrap_or_default(), name)
+}
+
+/// A string; none if the value is null or empty.
+fn text(value: Value, name: &str) -> Result<Option<String>, String> {
+    match value {
+        Value::Null => Ok(None),
+        Value::String(text) => Ok(Some(text).filter(|text| !text.is_empty())),
+        _ => Err(format!("the member {name} is not a string")),
     }
 }
 
@@ -187,8 +233,8 @@ enum ExpiresIn {
 }
 
 impl ExpiresIn {
-    fn take(members: &mut Map<String, Value>) -> Option<Self> {
-        let seconds = number(&members.remove("expires_in")?)?;
+    fn read(value: &Value) -> Option<Self> {
+        let seconds = number(value)?;
         Some(match seconds < 0.0 {
             true => Self::Over,
             false => Self::Seconds(seconds as u64),
@@ -204,13 +250,8 @@ impl ExpiresIn {
     }
 }
 
-/// Removes a time in seconds since 1970. Apigee and others send milliseconds: a number that would be
-/// after the year 9999 in seconds is read as such.
-fn take_time(members: &mut Map<String, Value>, name: &str) -> Option<u64> {
-    time(&members.remove(name)?)
-}
-
-/// The time that a value stands for: in seconds or milliseconds since 1970, or in RFC 3339.
+/// The time that a value stands for: in seconds or milliseconds since 1970, or in RFC 3339. Apigee and
+/// others send milliseconds: a number that would be after the year 9999 in seconds is read as such.
 pub(crate) fn time(value: &Value) -> Option<u64> {
     let Some(number) = number(value) else {
         return date::seconds(value.as_str()?);
@@ -233,18 +274,18 @@ pub(crate) fn number(value: &Value) -> Option<f64> {
     (!number.is_nan()).then_some(number)
 }
 
-/// Removes the scope. Twitch sends an array instead of words separated by spaces.
-pub(crate) fn take_scope(members: &mut Map<String, Value>) -> Result<Option<String>, String> {
-    match members.remove("scope") {
-        None | Some(Value::Null) => Ok(None),
-        Some(Value::String(scope)) => Ok(Some(scope).filter(|scope| !scope.trim().is_empty())),
-        Some(Value::Array(scopes)) => scopes
+/// A scope. Twitch sends an array instead of words separated by spaces.
+fn scope(value: Value) -> Result<Option<String>, String> {
+    match value {
+        Value::Null => Ok(None),
+        Value::String(scope) => Ok(Some(scope).filter(|scope| !scope.trim().is_empty())),
+        Value::Array(scopes) => scopes
             .iter()
             .map(Value::as_str)
             .collect::<Option<Vec<_>>>()
             .map(|scopes| Some(scopes.join(" ")).filter(|scope| !scope.is_empty()))
             .ok_or_else(|| "the member scope is not a list of strings".to_owned()),
-        Some(_) => Err("the member scope is not a string".to_owned()),
+        _ => Err("the member scope is not a string".to_owned()),
     }
 }
 
