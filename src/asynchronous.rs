@@ -93,6 +93,7 @@ fn http_client(builder: http::ClientBuilder) -> reqwest::Result<http::Client> {
 }
 
 /// Whether there is a runtime, without which reqwest and tokio panic.
+#[inline]
 fn require_runtime() -> Result<()> {
     match tokio::runtime::Handle::try_current() {
         Ok(_) => Ok(()),
@@ -101,6 +102,7 @@ fn require_runtime() -> Result<()> {
 }
 
 /// Not an `async fn`: that would keep a copy of the request in a state of its own.
+#[inline]
 fn execute(
     client: &http::Client,
     request: http::Request,

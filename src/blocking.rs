@@ -104,11 +104,21 @@ fn require_runtime() -> Result<()> {
     Ok(())
 }
 
+#[inline]
 fn execute(client: &http::Client, request: http::Request) -> reqwest::Result<http::Response> {
     // Without a closure, which the request would be copied into.
-    if tokio::runtime::Handle::try_current().is_err() {
-        return client.execute(request);
+    match tokio::runtime::Handle::try_current() {
+        Err(_none) => client.execute(request),
+        Ok(_) => execute_off_runtime(client, request),
     }
+}
+
+#[cold]
+#[inline(never)]
+fn execute_off_runtime(
+    client: &http::Client,
+    request: http::Request,
+) -> reqwest::Result<http::Response> {
     off_runtime(|| client.execute(request))
 }
 

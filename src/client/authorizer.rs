@@ -67,11 +67,11 @@ pub(super) enum Begun<T> {
 
 /// Request that is not simply sent with a token.
 pub(super) struct Unready {
-    client: UnreadyClient,
-    request: http::Request,
+    pub(super) client: UnreadyClient,
+    pub(super) request: http::Request,
 }
 
-enum UnreadyClient {
+pub(super) enum UnreadyClient {
     /// The request is sent unchanged.
     Withholding(Authorizer),
     Signing(SignedSession),
@@ -80,31 +80,24 @@ enum UnreadyClient {
 }
 
 impl Authorizer {
-    /// Sends a request by `execute` with the token of the client, if that needs no more than that.
-    ///
-    /// No async function: all that it borrows would be kept in the future.
+    /// Adds the token of the client to the request, and returns the connections for it, if that needs
+    /// no more than that.
     #[inline]
-    pub(super) fn begin<T>(
+    pub(super) fn begin(
         self,
-        mut request: http::Request,
+        request: &mut http::Request,
         withhold_token: bool,
-        execute: impl FnOnce(&http::Client, http::Request) -> T,
-    ) -> Result<Begun<T>> {
-        let client = match self {
-            client if withhold_token => UnreadyClient::Withholding(client),
-            Self::Signed(session) => UnreadyClient::Signing(session),
-            Self::Bearer(session) => {
-                let live = session.live()?;
-                match FirstAttempt::new(session, &live, &mut request)? {
-                    Ok(first) => {
-                        let sent = live.shared.transport.send(request, execute)?;
-                        return Ok(Begun::Sent(first, sent));
-                    }
-                    Err(session) => UnreadyClient::Waiting(session, live),
-                }
-            }
+    ) -> Result<Result<(FirstAttempt, http::Client), UnreadyClient>> {
+        let session = match self {
+            client if withhold_token => return Ok(Err(UnreadyClient::Withholding(client))),
+            Self::Signed(session) => return Ok(Err(UnreadyClient::Signing(session))),
+            Self::Bearer(session) => session,
         };
-        Ok(Begun::Unready(Box::new(Unready { client, request })))
+        let live = session.live()?;
+        Ok(match FirstAttempt::new(session, &live, request)? {
+            Ok(first) => Ok((first, live.shared.transport.prepare(request)?)),
+            Err(session) => Err(UnreadyClient::Waiting(session, live)),
+        })
     }
 }
 

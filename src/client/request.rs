@@ -9,7 +9,7 @@ use reqwest::{
 use serde::Serialize;
 
 use super::{
-    authorizer::{Authorizer, Begun},
+    authorizer::{Authorizer, Begun, Unready},
     boxed, execute, http, maybe_async,
 };
 use crate::error::Result;
@@ -112,12 +112,6 @@ impl RequestBuilder {
         self
     }
 
-    #[inline]
-    fn begin<T>(self, execute: impl FnOnce(&http::Client, http::Request) -> T) -> Result<Begun<T>> {
-        let request = self.inner?.build()?;
-        self.authorizer.begin(request, self.withhold_token, execute)
-    }
-
     /// Leaves out the token or the signature; the request uses the client's connections.
     pub fn withhold_token(mut self) -> Self {
         self.withhold_token = true;
@@ -141,14 +135,30 @@ impl RequestBuilder {
     /// If there is no usable token and none can be obtained, if the request must not be sent with
     /// a token, if its timeout ends first, or if the transport fails.
     pub async fn send(self) -> Result<http::Response> {
-        let (first, sent) = match self.begin(execute)? {
-            Begun::Sent(first, sent) => (first, sent),
-            Begun::Unready(request) => return boxed(request.send()).await,
+        // In blocks, without which the future would keep all that is borrowed or moved in pieces. The
+        // request is so large that to move it costs more than most of what is done here, so it is
+        // passed to no other function.
+        let begun = {
+            let builder = self;
+            let mut request = builder.inner?.build()?;
+            match builder
+                .authorizer
+                .begin(&mut request, builder.withhold_token)?
+            {
+                Ok((first, client)) => Begun::Sent(first, execute(&client, request)),
+                Err(client) => Begun::Unready(Box::new(Unready { client, request })),
+            }
         };
-        let response = sent.await?;
-        let refusal = match first.accept(response) {
-            Ok(response) => return Ok(response),
-            Err(refusal) => refusal,
+        let (first, sent) = match begun {
+            Begun::Sent(first, sent) => (first, sent),
+            Begun::Unready(unready) => return boxed(unready.send()).await,
+        };
+        let refusal = {
+            let response = sent.await?;
+            match first.refused(&response) {
+                Some(kept) => kept.with(response),
+                None => return Ok(response),
+            }
         };
         boxed((*refusal).repeat()).await
     }

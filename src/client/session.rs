@@ -127,6 +127,7 @@ impl Session {
     }
 
     /// The state, if the client is open.
+    #[inline]
     pub(super) fn live(&self) -> Result<Live> {
         self.0.read().open().cloned()
     }
@@ -280,6 +281,7 @@ impl Session {
 
 impl Live {
     /// The token if it need not be renewed, and whether another can be had if a server refuses it.
+    #[inline]
     pub(super) fn fresh_or_renewable(&self) -> Option<(Arc<Published>, bool)> {
         let now = self.shared.settings.clock.unix();
         let (token, is_renewable) = self.slot.fresh_or_renewable(now, self.can_ask())?;

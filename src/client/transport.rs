@@ -89,21 +89,25 @@ impl Transport {
         self.with_connections(|connections| connections.pools.resources.request(method, url))
     }
 
-    /// Sends an API call by `execute`, with a `User-Agent` if it has none.
+    /// Adds a `User-Agent` to an API call that has none, and returns the client that sends it.
     #[inline]
-    pub(super) fn send<T>(
-        &self,
-        mut request: http::Request,
-        execute: impl FnOnce(&http::Client, http::Request) -> T,
-    ) -> Result<T> {
+    pub(super) fn prepare(&self, request: &mut http::Request) -> Result<http::Client> {
         require_runtime()?;
         if self.adds_user_agent {
             let user_agent = request.headers_mut().entry(USER_AGENT);
             user_agent.or_insert_with(|| OWN_USER_AGENT.clone());
         }
-        Ok(self.with_connections(|connections| {
-            execute(&connections.pools(request.url()).resources, request)
-        }))
+        Ok(self.with_connections(|connections| connections.pools(request.url()).resources.clone()))
+    }
+
+    /// Sends an API call by `execute`, with a `User-Agent` if it has none.
+    pub(super) fn send<T>(
+        &self,
+        mut request: http::Request,
+        execute: impl FnOnce(&http::Client, http::Request) -> T,
+    ) -> Result<T> {
+        let client = self.prepare(&mut request)?;
+        Ok(execute(&client, request))
     }
 
     #[inline]
@@ -142,6 +146,7 @@ impl Transport {
     }
 
     /// Whether a token may be sent to `url`.
+    #[inline]
     pub(super) fn check(&self, url: &Url) -> Result<()> {
         if is_secure(url, self.settings.allow_http) {
             return Ok(());

@@ -39,6 +39,7 @@ pub(crate) enum Action<W: Waiter> {
 impl<W: Waiter> Slot<W> {
     /// The token if it need not be renewed, and whether it could be renewed without a grant if a
     /// server refused it: the fast path of a request.
+    #[inline]
     pub(crate) fn fresh_or_renewable(
         &self,
         now: Duration,

@@ -90,6 +90,7 @@ impl Published {
     }
 
     /// What a request gets.
+    #[inline]
     pub(crate) fn credential(&self) -> Result<&Credential> {
         self.credential.as_ref().map_err(Clone::clone)
     }

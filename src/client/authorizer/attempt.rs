@@ -15,7 +15,7 @@ use super::{
         session::{Live, Session},
         waiting::Deadline,
     },
-    copy::{copy, copy_for},
+    copy::copy,
     redirect::{REDIRECT_LIMIT, redirected},
 };
 use crate::{
@@ -35,7 +35,7 @@ const STEP_UPS: u8 = 2;
 pub(in super::super) struct FirstAttempt(pub(super) Option<Box<Kept>>);
 
 /// Request without a token, to be sent again.
-pub(super) struct Kept {
+pub(in super::super) struct Kept {
     session: Session,
     /// None if its body is a stream.
     request: Option<http::Request>,
@@ -83,6 +83,7 @@ enum NextStep {
 impl FirstAttempt {
     /// Adds the token to the request, if there is one that need not be renewed and no external key
     /// has to sign; otherwise returns the session.
+    #[inline]
     pub(super) fn new(
         session: Session,
         live: &Live,
@@ -95,22 +96,21 @@ impl FirstAttempt {
         if is_signed_externally(&token) {
             return Ok(Err(session));
         }
+        if !is_renewable && token.bound().is_none() {
+            live.place(request, &token, None)?;
+            return Ok(Ok(Self(None)));
+        }
         let deadline = request.timeout().copied().map(Deadline::after);
-        let copy = copy_for(request, &token, is_renewable);
+        let copy = copy(request);
         let nonce = live.place(request, &token, None)?;
         let kept = Kept::of(session, copy, Some(token), is_renewable, deadline, nonce);
         Ok(Ok(Self(kept)))
     }
 
-    /// The response, unless it may ask for another attempt of a request that can be sent again.
-    pub(in super::super) fn accept(
-        self,
-        response: http::Response,
-    ) -> Result<http::Response, Box<Refusal>> {
-        match self.0 {
-            Some(kept) if kept.may_continue(&response) => Err(Box::new(Refusal { response, kept })),
-            _ => Ok(response),
-        }
+    /// What another attempt needs, if the response may ask for one.
+    #[inline]
+    pub(in super::super) fn refused(self, response: &http::Response) -> Option<Box<Kept>> {
+        self.0.filter(|kept| kept.may_continue(response))
     }
 }
 
@@ -155,6 +155,13 @@ impl Refusal {
 }
 
 impl Kept {
+    /// The response that may ask for another attempt.
+    #[cold]
+    pub(in super::super) fn with(self: Box<Self>, response: http::Response) -> Box<Refusal> {
+        let kept = self;
+        Box::new(Refusal { response, kept })
+    }
+
     /// What another attempt needs, if there may be one.
     pub(super) fn of(
         session: Session,

@@ -22,6 +22,7 @@ impl Live {
     /// Adds the token to the request by its placement, and applies the hooks. A token that is bound
     /// to a local key gets its proof, with the nonce that the server demanded or its last one,
     /// which is returned.
+    #[inline]
     pub(super) fn place(
         &self,
         request: &mut http::Request,
@@ -35,30 +36,23 @@ impl Live {
                 }
                 Credential::Bound(bound) => return self.place_bound(request, bound, demanded),
             },
-            TokenPlacement::Query => {
-                published.token.add_to_query(request.url_mut())?;
-                // "Clients using the URI Query Parameter method SHOULD also send a Cache-Control
-                // header containing the "no-store" option."
-                let no_store = HeaderValue::from_static("no-store");
-                request
-                    .headers_mut()
-                    .entry(CACHE_CONTROL)
-                    .or_insert(no_store);
-            }
-            TokenPlacement::Body => {
-                let mut body = form_body(request)?.to_vec();
-                published.token.add_to_form(&mut body)?;
-                let form = HeaderValue::from_static("application/x-www-form-urlencoded");
-                request.headers_mut().entry(CONTENT_TYPE).or_insert(form);
-                *request.body_mut() = Some(body.into());
-            }
+            TokenPlacement::Query => add_to_query(request, published)?,
+            TokenPlacement::Body => add_to_body(request, published)?,
         }
         self.apply_hooks(request)?;
         Ok(None)
     }
 
     /// Applies the hooks for requests to an API.
+    #[inline]
     pub(super) fn apply_hooks(&self, request: &mut http::Request) -> Result<()> {
+        match self.shared.settings.hooks.0.is_empty() {
+            true => Ok(()),
+            false => self.apply_some(request),
+        }
+    }
+
+    fn apply_some(&self, request: &mut http::Request) -> Result<()> {
         let Hooks(hooks) = &self.shared.settings.hooks;
         if hooks.iter().any(|hook| hook.protected().is_some()) {
             let headers = std::mem::take(request.headers_mut());
@@ -72,6 +66,27 @@ impl Live {
         }
         Ok(())
     }
+}
+
+#[cold]
+fn add_to_query(request: &mut http::Request, published: &Published) -> Result<()> {
+    published.token.add_to_query(request.url_mut())?;
+    // "Clients using the URI Query Parameter method SHOULD also send a Cache-Control header containing
+    // the "no-store" option."
+    let no_store = HeaderValue::from_static("no-store");
+    let cache_control = request.headers_mut().entry(CACHE_CONTROL);
+    cache_control.or_insert(no_store);
+    Ok(())
+}
+
+#[cold]
+fn add_to_body(request: &mut http::Request, published: &Published) -> Result<()> {
+    let mut body = form_body(request)?.to_vec();
+    published.token.add_to_form(&mut body)?;
+    let form = HeaderValue::from_static("application/x-www-form-urlencoded");
+    request.headers_mut().entry(CONTENT_TYPE).or_insert(form);
+    *request.body_mut() = Some(body.into());
+    Ok(())
 }
 
 /// The form to which a token may be added: one that is complete, or an empty body of a method that

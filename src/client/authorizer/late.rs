@@ -55,9 +55,9 @@ impl Session {
         }
         let kept = Kept::of(self, copy, Some(token), is_renewable, own, nonce);
         let response = live.shared.transport.send(request, execute)?.await?;
-        match FirstAttempt(kept).accept(response) {
-            Ok(response) => Ok(response),
-            Err(refusal) => (*refusal).repeat().await,
+        match FirstAttempt(kept).refused(&response) {
+            Some(kept) => (*kept.with(response)).repeat().await,
+            None => Ok(response),
         }
     }
 
@@ -96,9 +96,9 @@ impl Session {
         let kept = Kept::of(self.clone(), copy(&request), None, true, None, None);
         let live = self.live()?;
         let response = live.shared.transport.send(request, execute)?.await?;
-        match FirstAttempt(kept).accept(response) {
-            Ok(response) => Ok(response),
-            Err(refusal) => boxed((*refusal).repeat()).await,
+        match FirstAttempt(kept).refused(&response) {
+            Some(kept) => boxed((*kept.with(response)).repeat()).await,
+            None => Ok(response),
         }
     }
 

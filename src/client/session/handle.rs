@@ -57,6 +57,7 @@ impl Handle {
         Self(RwLock::new(state))
     }
 
+    #[inline]
     pub(super) fn read(&self) -> RwLockReadGuard<'_, HandleState> {
         self.0.read().unwrap_or_else(PoisonError::into_inner)
     }
@@ -90,6 +91,7 @@ impl HandleState {
     }
 
     /// The state of an open client.
+    #[inline]
     pub(super) fn open(&self) -> Result<&Live> {
         match self {
             Self::Open(live) => Ok(live),
