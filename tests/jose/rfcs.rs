@@ -1,6 +1,9 @@
-//! The examples of RFC 7515, 7517, 7520, 7638 and 8037.
+//! The examples of RFC 7515, 7517, 7520, 7638, 8037 and 9101.
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
+use base64::{
+    Engine as _,
+    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
+};
 use oauth_twin::jose::{Algorithm, Claims, Header, Jwk, JwkSet, Jws, SigningKey, VerifyingKey};
 
 use super::{RFCS, jwk, list, text};
@@ -33,7 +36,7 @@ fn signatures() {
         let made = signing.sign(input.as_bytes()).expect(source);
         verifying.verify(input.as_bytes(), &made).expect(source);
         if vector["deterministic"] == true {
-            let made = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(made);
+            let made = URL_SAFE_NO_PAD.encode(made);
             assert_eq!(made, signature, "{source}");
         }
     }
@@ -41,6 +44,27 @@ fn signatures() {
         verified, 7,
         "A.1 to A.3 of RFC 7515, three of RFC 7520, RFC 8037"
     );
+}
+
+/// Of these the RFC has the public key alone.
+#[test]
+fn request_objects() {
+    let [vector] = list(&RFCS, "request_objects") else {
+        panic!("the one of RFC 9101");
+    };
+    let token = text(vector, "token");
+    let jws = Jws::parse(token).expect("a token");
+    assert_eq!(jws.header().key_id(), vector["key"]["kid"].as_str());
+    let key = VerifyingKey::from_jwk(Algorithm::RS256, &jwk(&vector["key"])).expect("a key");
+    let payload = jws.verify(&key).expect("a signature");
+    assert_eq!(payload, text(vector, "payload").as_bytes());
+    // Another client cannot take it over.
+    let (header, rest) = token.split_once('.').unwrap();
+    let (payload, signature) = rest.split_once('.').unwrap();
+    let other = URL_SAFE_NO_PAD.encode(text(vector, "payload").replace("s6BhdRkqt3", "s6BhdRkqt4"));
+    assert_ne!(payload, other);
+    let other = format!("{header}.{other}.{signature}");
+    assert!(Jws::parse(&other).expect("a token").verify(&key).is_err());
 }
 
 #[test]

@@ -743,6 +743,10 @@ def check_rfc(vectors):
                 start, _, signed = entry["token"].rpartition(".")
                 again = signature(entry["alg"], key.get_op_key("sign"), start.encode())
                 assert b64url(again) == signed, entry["source"]
+    for entry in vectors["request_objects"]:
+        token = jws.deserialize_compact(entry["token"], import_key(entry["key"]), [entry["alg"]])
+        assert token.payload.decode() == entry["payload"], entry
+        assert unb64url(entry["token"].partition(".")[0]).decode() == entry["header"], entry
     for key in [entry["key"] for entry in vectors["keys"]] + [
         key for entry in vectors["sets"] for key in entry["jwks"]["keys"]
     ]:
