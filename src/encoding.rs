@@ -1,6 +1,8 @@
 //! Percent-encoding of RFC 3986, which OAuth 1.0 signatures use and every server accepts in a
 //! form-encoded credential; and removal of byte order marks.
 
+pub(crate) mod base64url;
+
 /// The unreserved characters `A-Z a-z 0-9 - . _ ~`.
 const UNRESERVED: [bool; 256] = {
     let mut table = [false; 256];

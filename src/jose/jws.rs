@@ -9,6 +9,7 @@ use serde::Serialize;
 use zeroize::Zeroizing;
 
 use crate::{
+    encoding::base64url::{encode, encoded_len},
     error::{Error, Result},
     jose::{Algorithm, Header, JwkSet, SigningKey, VerifyingKey, header::json},
     secret::Secret,
@@ -68,21 +69,21 @@ impl SigningInput {
 
 /// The encoded header of a token, with the dot after it.
 pub(super) fn encoded_header(json: &[u8]) -> String {
-    let mut header = input("", json, 1);
-    header.push(b'.');
-    text(header)
+    text(input("", json, 1))
 }
 
-/// The encoded header and claims that several tokens have in common, as their prefix. Their other
-/// claims are then passed as the payload, without its opening brace.
-pub(crate) fn encoded_prefix(header: &str, claims: &impl Serialize) -> String {
+/// The encoded header and claims that several tokens have in common, and the start of the `next` one,
+/// as their prefix. The rest is then passed as the payload.
+pub(crate) fn encoded_prefix(header: &str, claims: &impl Serialize, next: &str) -> String {
     let mut object = json(claims);
     // More members follow instead of the closing brace.
     object.pop();
     object.push(b',');
     // Base64 encodes three bytes at once. Padding by spaces, which JSON permits, leaves no
     // remainder.
-    object.resize(object.len().next_multiple_of(3), b' ');
+    let end = (object.len() + next.len()).next_multiple_of(3);
+    object.resize(end - next.len(), b' ');
+    object.extend_from_slice(next.as_bytes());
     text(input(header, &object, 0))
 }
 
@@ -95,32 +96,20 @@ pub(crate) fn signed(prefix: &str, payload: &[u8], key: &SigningKey) -> Result<S
 pub(crate) fn signed_bytes(prefix: &str, payload: &[u8], key: &SigningKey) -> Result<Vec<u8>> {
     let spare = 1 + encoded_len(key.signature_len());
     let mut token = input(prefix, payload, spare);
-    let end = token.len();
-    token.resize(end + spare, b'.');
+    let end = token.len() - spare;
     let (message, spare) = token.split_at_mut(end);
     key.sign_with(message, |signature| encode(signature, &mut spare[1..]))?;
     Ok(token)
 }
 
-/// The prefix and the encoded payload, with capacity for `spare` more bytes.
+/// The prefix and the encoded payload, with as many dots after them as there is `spare` space.
 fn input(prefix: &str, payload: &[u8], spare: usize) -> Vec<u8> {
     let end = prefix.len() + encoded_len(payload.len());
     let mut input = Vec::with_capacity(end + spare);
     input.extend_from_slice(prefix.as_bytes());
-    input.resize(end, 0);
-    encode(payload, &mut input[prefix.len()..]);
+    input.resize(end + spare, b'.');
+    encode(payload, &mut input[prefix.len()..end]);
     input
-}
-
-/// Fills `buffer` with `bytes` in base64url.
-fn encode(bytes: &[u8], buffer: &mut [u8]) {
-    let written = URL_SAFE_NO_PAD.encode_slice(bytes, buffer);
-    debug_assert_eq!(written, Ok(buffer.len()));
-}
-
-/// The length of `bytes` bytes in base64url.
-fn encoded_len(bytes: usize) -> usize {
-    (bytes * 4).div_ceil(3)
 }
 
 /// Converts base64url and dots, which are ASCII, to text.

@@ -210,9 +210,7 @@ impl Kept {
 
     /// Keeps the nonce in the response to a proof. Returns whether it is a redirect.
     fn observe(&self, response: &http::Response) -> bool {
-        if let Ok(live) = self.session.live() {
-            live.observe(response);
-        }
+        self.session.observe(response);
         response.status().is_redirection()
     }
 

@@ -16,7 +16,7 @@ use crate::{
     lifecycle::published::Published,
     oauth2::{
         dpop::{
-            nonce::Nonce,
+            nonce::{self, Nonce},
             proof::{DPOP, DpopProof},
         },
         token::dpop::BoundToken,
@@ -71,12 +71,10 @@ impl Live {
         bound.prove(proof.clock(self.shared.settings.clock.clone()), nonce)
     }
 
-    /// Keeps the nonce in a response of a resource server.
-    pub(in super::super) fn observe(&self, response: &http::Response) {
+    fn keep_nonce(&self, url: &reqwest::Url, nonce: &str) {
         if let Some(dpop) = &self.shared.dpop {
             let now = || self.shared.settings.clock.unix().as_secs();
-            dpop.of_resources
-                .observe(response.url(), response.headers(), now);
+            dpop.of_resources.keep(url, nonce, now);
         }
     }
 }
@@ -84,8 +82,10 @@ impl Live {
 impl Session {
     /// Keeps the nonce in a response of a resource server.
     pub(in super::super) fn observe(&self, response: &http::Response) {
-        if let Ok(live) = self.live() {
-            live.observe(response);
+        if let Some(nonce) = nonce::text(response.headers())
+            && let Ok(live) = self.live()
+        {
+            live.keep_nonce(response.url(), nonce);
         }
     }
 }

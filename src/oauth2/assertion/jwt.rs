@@ -167,7 +167,7 @@ impl JwtAssertion {
             AssertionKey::External => {
                 let header =
                     self.with_header_members(external(request.registration())?.header())?;
-                let prefix = encoded_prefix(&header.encode()?, &claims);
+                let prefix = encoded_prefix(&header.encode()?, &claims, "");
                 Assertion::Unsigned(SigningInput::new(&prefix, new))
             }
         })
@@ -208,7 +208,7 @@ impl JwtAssertion {
             return Ok(encoded_prefix.encoded.as_str().into());
         }
         let header = self.with_header_members(key.header())?.encode()?;
-        let encoded = encoded_prefix(&header, claims);
+        let encoded = encoded_prefix(&header, claims, "");
         // A prefix for other claims is kept, and not replaced.
         let _ = self.encoded_prefix.set(EncodedPrefix {
             algorithm: key.algorithm(),

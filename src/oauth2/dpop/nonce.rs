@@ -43,7 +43,8 @@ impl Nonce {
     }
 }
 
-fn text(headers: &HeaderMap) -> Option<&str> {
+/// What the header of a response has, which may be no nonce.
+pub(crate) fn text(headers: &HeaderMap) -> Option<&str> {
     headers
         .get(DPOP_NONCE)
         .and_then(|it: &HeaderValue| it.to_str().ok())
@@ -64,6 +65,9 @@ impl Nonces {
     /// The last nonce of the server at `url`.
     pub(crate) fn last(&self, url: &Url) -> Option<Nonce> {
         let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        if known.is_empty() {
+            return None;
+        }
         Some(known.get(origin(url))?.nonce.clone())
     }
 
@@ -79,9 +83,13 @@ impl Nonces {
     /// Keeps the nonce in a response of the server at `url`, if there is one, that arrived at `now`,
     /// in seconds since 1970.
     pub(crate) fn observe(&self, url: &Url, headers: &HeaderMap, now: impl FnOnce() -> u64) {
-        let Some(text) = text(headers) else {
-            return;
-        };
+        if let Some(text) = text(headers) {
+            self.keep(url, text, now);
+        }
+    }
+
+    /// The same for the [`text`] of its header.
+    pub(crate) fn keep(&self, url: &Url, text: &str, now: impl FnOnce() -> u64) {
         let origin = origin(url);
         let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
         if known

@@ -2,24 +2,29 @@
 //!
 //! [RFC 9449 section 4.2](https://www.rfc-editor.org/rfc/rfc9449#section-4.2)
 
-use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use std::io::{self, Write};
+
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method};
-use ring::digest::{SHA256, digest};
+use ring::digest::{SHA256, SHA256_OUTPUT_LEN, digest};
 use serde_json::json;
 use url::{Position, Url};
 
 use super::key::DpopKey;
 use crate::{
     clock::{Clock, ClockOffset},
+    encoding::base64url::{encode, encoded_len},
     error::{Error, Result},
     jose::{SigningInput, encoded_prefix, signed_bytes},
-    random,
+    random::{self, IDENTIFIER_LENGTH},
     secret::Secret,
 };
 
 /// Name of the header with a proof.
 pub(crate) const DPOP: HeaderName = HeaderName::from_static("dpop");
+
+/// Start of the first claim of each proof.
+const JTI: &str = "\"jti\":\"";
 
 /// Proof of possession for one request: the value of its `DPoP` header. The clients of this crate
 /// make a new one for each attempt themselves.
@@ -133,7 +138,18 @@ impl<'a> DpopProof<'a> {
             ));
         };
         let prefix = self.header_prefix(key);
-        header_of(signed_bytes(prefix, &self.claims()?, local)?.into())
+        let claims = self.checked()?;
+        let mut space = [0; USUAL_LENGTH];
+        let mut left = &mut space[..];
+        let token = match claims.write(&mut left) {
+            Ok(()) => {
+                let length = USUAL_LENGTH - left.len();
+                signed_bytes(prefix, &space[..length], local)
+            }
+            // The URL or the nonce is a long one.
+            Err(_full) => signed_bytes(prefix, &self.claims()?, local),
+        };
+        header_of(token?.into())
     }
 
     /// The proof before it is signed by an external key. Each call makes a new one.
@@ -146,47 +162,86 @@ impl<'a> DpopProof<'a> {
         Ok(SigningInput::new(prefix, &self.claims()?))
     }
 
-    /// The claims as JSON. "htu: The HTTP target URI [...] of the request to which the JWT is
-    /// attached, without query and fragment parts."
+    /// The claims as JSON, after the prefix.
     fn claims(&self) -> Result<Vec<u8>> {
-        let now = self.clock_offset.at_server(self.clock.unix());
-        let target = match self.url.username().is_empty() && self.url.password().is_none() {
-            true => &self.url[..Position::AfterPath],
-            false => {
-                return Err(Error::usage(
-                    "the URL of a request with a proof has a user name or a password; remove them",
-                ));
-            }
-        };
-        let mut json = Vec::with_capacity(256 + target.len());
-        if self.prefix.is_none() {
-            json.push(b'{');
-        }
-        json.extend_from_slice(b"\"jti\":\"");
-        json.extend_from_slice(&random::identifier(now)?);
-        json.extend_from_slice(b"\",\"htm\":\"");
-        json.extend_from_slice(self.method.as_str().as_bytes());
-        json.extend_from_slice(b"\",\"htu\":\"");
-        push_escaped(&mut json, target);
-        json.extend_from_slice(b"\",\"iat\":");
-        push_number(&mut json, now.as_secs());
-        if let Some(AccessTokenHash(hash)) = &self.access_token {
-            json.extend_from_slice(b",\"ath\":\"");
-            json.extend_from_slice(hash);
-            json.push(b'"');
-        }
-        if let Some(nonce) = self.nonce {
-            if !is_nonce(nonce) {
-                return Err(Error::usage(
-                    "the nonce is empty, too long or has characters that a nonce cannot have",
-                ));
-            }
-            json.extend_from_slice(b",\"nonce\":\"");
-            json.extend_from_slice(nonce.as_bytes());
-            json.push(b'"');
-        }
-        json.push(b'}');
+        let mut json = Vec::with_capacity(USUAL_LENGTH);
+        let written = self.checked()?.write(&mut json);
+        debug_assert!(written.is_ok(), "a Vec has space for all");
         Ok(json)
+    }
+
+    /// "htu: The HTTP target URI [...] of the request to which the JWT is attached, without query and
+    /// fragment parts."
+    fn checked(&self) -> Result<ProofClaims<'_>> {
+        let target = &self.url[..Position::AfterPath];
+        // Most URLs have none of these. All bytes are looked at, many at once.
+        let is_special = |byte: u8| byte == b'@' || byte == b'"' || byte == b'\\';
+        let is_plain = !target
+            .bytes()
+            .fold(false, |any, byte| any | is_special(byte));
+        let names_user = || !self.url.username().is_empty() || self.url.password().is_some();
+        if !is_plain && names_user() {
+            return Err(Error::usage(
+                "the URL of a request with a proof has a user name or a password; remove them",
+            ));
+        }
+        if !self.nonce.is_none_or(is_nonce) {
+            return Err(Error::usage(
+                "the nonce is empty, too long or has characters that a nonce cannot have",
+            ));
+        }
+        let now = self.clock_offset.at_server(self.clock.unix());
+        Ok(ProofClaims {
+            proof: self,
+            target,
+            is_plain,
+            issued_at: now.as_secs(),
+            identifier: random::identifier(now)?,
+        })
+    }
+}
+
+/// Length that the claims of most proofs do not exceed.
+const USUAL_LENGTH: usize = 512;
+
+/// The claims of one proof.
+struct ProofClaims<'a> {
+    proof: &'a DpopProof<'a>,
+    target: &'a str,
+    /// Whether JSON need not escape the target.
+    is_plain: bool,
+    issued_at: u64,
+    identifier: [u8; IDENTIFIER_LENGTH],
+}
+
+impl ProofClaims<'_> {
+    /// Writes them as JSON, after the prefix. Fails if there is not enough space.
+    fn write(&self, json: &mut impl Write) -> io::Result<()> {
+        if self.proof.prefix.is_none() {
+            json.write_all(b"{")?;
+            json.write_all(JTI.as_bytes())?;
+        }
+        json.write_all(&self.identifier)?;
+        json.write_all(b"\",\"htm\":\"")?;
+        json.write_all(self.proof.method.as_str().as_bytes())?;
+        json.write_all(b"\",\"htu\":\"")?;
+        match self.is_plain {
+            true => json.write_all(self.target.as_bytes())?,
+            false => write_escaped(json, self.target)?,
+        }
+        json.write_all(b"\",\"iat\":")?;
+        write_number(json, self.issued_at)?;
+        if let Some(AccessTokenHash(hash)) = &self.proof.access_token {
+            json.write_all(b",\"ath\":\"")?;
+            json.write_all(hash)?;
+            json.write_all(b"\"")?;
+        }
+        if let Some(nonce) = self.proof.nonce {
+            json.write_all(b",\"nonce\":\"")?;
+            json.write_all(nonce.as_bytes())?;
+            json.write_all(b"\"")?;
+        }
+        json.write_all(b"}")
     }
 }
 
@@ -209,9 +264,8 @@ pub(crate) struct AccessTokenHash([u8; 43]);
 impl AccessTokenHash {
     pub(crate) fn of(access_token: &Secret) -> Self {
         let hash = digest(&SHA256, access_token.expose_secret().as_bytes());
-        let mut encoded = [0; 43];
-        let written = URL_SAFE_NO_PAD.encode_slice(hash, &mut encoded);
-        debug_assert_eq!(written, Ok(43), "32 bytes are 43 characters");
+        let mut encoded = [0; encoded_len(SHA256_OUTPUT_LEN)];
+        encode(hash.as_ref(), &mut encoded);
         Self(encoded)
     }
 }
@@ -220,7 +274,7 @@ impl AccessTokenHash {
 pub(crate) fn bound_prefix(key: &DpopKey, access_token: &Secret) -> Box<str> {
     let AccessTokenHash(hash) = AccessTokenHash::of(access_token);
     let hash = std::str::from_utf8(&hash).unwrap_or_default();
-    encoded_prefix(key.prefix(), &json!({ "ath": hash })).into()
+    encoded_prefix(key.prefix(), &json!({ "ath": hash }), JTI).into()
 }
 
 /// Maximum length of a nonce, in bytes.
@@ -234,32 +288,32 @@ pub(super) fn is_nonce(nonce: &str) -> bool {
     (1..=NONCE_LENGTH).contains(&nonce.len()) && nonce.bytes().all(is_allowed)
 }
 
-/// Appends a part of a URL, which is ASCII without control characters.
-fn push_escaped(json: &mut Vec<u8>, text: &str) {
-    if !text.bytes().any(|byte| matches!(byte, b'"' | b'\\')) {
-        return json.extend_from_slice(text.as_bytes());
-    }
+/// Writes a part of a URL, which is ASCII without control characters.
+fn write_escaped(json: &mut impl Write, text: &str) -> io::Result<()> {
     for byte in text.bytes() {
         if matches!(byte, b'"' | b'\\') {
-            json.push(b'\\');
+            json.write_all(b"\\")?;
         }
-        json.push(byte);
+        json.write_all(&[byte])?;
     }
+    Ok(())
 }
 
-/// Appends a number in decimal.
-fn push_number(json: &mut Vec<u8>, mut number: u64) {
-    let mut digits = [0; 20];
+/// Writes a number in decimal.
+fn write_number(json: &mut impl Write, mut number: u64) -> io::Result<()> {
+    let mut digits = [b'0'; 20];
     let mut at = digits.len();
-    loop {
-        at -= 1;
-        digits[at] = b'0' + (number % 10) as u8;
-        number /= 10;
+    // Two digits at once, as a division of 64 bits is dearer than one of eight.
+    for two in digits.as_chunks_mut::<2>().0.iter_mut().rev() {
+        let both = (number % 100) as u8;
+        *two = [b'0' + both / 10, b'0' + both % 10];
+        at -= if number < 10 { 1 } else { 2 };
+        number /= 100;
         if number == 0 {
             break;
         }
     }
-    json.extend_from_slice(&digits[at..]);
+    json.write_all(&digits[at..])
 }
 
 #[cfg(test)]

@@ -101,11 +101,27 @@ fn query_and_fragment_are_not_part_of_the_target() {
             "https://a.example:8443/%7e/",
         ),
         ("https://a.example/a|b'c", "https://a.example/a|b'c"),
+        ("https://a.example/@me?a@b", "https://a.example/@me"),
     ] {
         let (get, url) = (Method::GET, url(given));
         let proof = DpopProof::new(&get, &url).clock(at(7)).nonce("n-1");
         let expected = json!({"htm": "GET", "htu": target, "iat": 7, "nonce": "n-1"});
         assert_eq!(claims_of(&proof), expected, "{given}");
+    }
+}
+
+#[test]
+fn a_proof_of_any_length_is_signed() {
+    let key = key();
+    let paths = [0, 300, 350, 380, 400, 420, 450, 600, 5000].map(|length| "p".repeat(length));
+    for path in paths {
+        let url = url(&format!("https://a.example/{path}"));
+        let nonce = "n".repeat(1 + path.len() % 1000);
+        let proof = DpopProof::new(&Method::GET, &url).nonce(&nonce);
+        let signed = proof.sign(&key).expect("a proof");
+        let (_, claims) = read(signed.to_str().expect("text"));
+        assert_eq!(claims["htu"], url.as_str());
+        assert_eq!(claims["nonce"], nonce);
     }
 }
 
@@ -157,6 +173,27 @@ fn what_cannot_be_proved_is_an_error() {
     let external = DpopKey::external(Algorithm::ES256, &public.expect("a JWK")).expect("a key");
     let error = proof.sign(&external).expect_err("an external key");
     assert!(error.to_string().contains("external"), "{error}");
+}
+
+#[test]
+fn numbers_are_decimal() {
+    for number in [
+        0,
+        7,
+        9,
+        10,
+        99,
+        100,
+        101,
+        999,
+        1_000,
+        1_790_000_000,
+        u64::MAX,
+    ] {
+        let mut json = b"=".to_vec();
+        write_number(&mut json, number).expect("space");
+        assert_eq!(json, format!("={number}").as_bytes());
+    }
 }
 
 proptest! {
