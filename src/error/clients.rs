@@ -202,6 +202,7 @@ fn failure(error: &reqwest::Error) -> TransportFailure {
             true => TransportFailure::Certificate,
             false => TransportFailure::Tls,
         },
+        _ if error.is_connect() && has(is_certificate_error) => TransportFailure::Certificate,
         _ if error.is_connect() => TransportFailure::Connect,
         _ if error.is_builder() => TransportFailure::Builder,
         _ if error.is_redirect() => TransportFailure::Redirect,
@@ -210,6 +211,12 @@ fn failure(error: &reqwest::Error) -> TransportFailure {
         _ if has(is_parse_error) => TransportFailure::NotHttp,
         _ => TransportFailure::Broken,
     }
+}
+
+/// Whether this is the text of an error of the platform's TLS library about the certificate of the
+/// server. Its type is not reachable through reqwest. An alert is about that of the client.
+fn is_certificate_error(text: &str) -> bool {
+    text.contains("certificate") && !text.contains("alert")
 }
 
 /// Whether this is the text of hyper's errors about a response that it cannot parse. Their type is

@@ -77,7 +77,11 @@ pub mod interactive_login;
 mod keys;
 mod lifecycle;
 mod logins;
-#[cfg(feature = "rustls")]
+#[cfg(any(
+    feature = "rustls",
+    feature = "rustls-aws-lc-rs",
+    feature = "native-tls"
+))]
 mod mtls;
 mod newcomer;
 pub mod oauth1_login;
@@ -104,7 +108,11 @@ mod server;
 mod settings;
 mod signer;
 mod step_up;
-#[cfg(feature = "rustls")]
+#[cfg(any(
+    feature = "rustls",
+    feature = "rustls-aws-lc-rs",
+    feature = "native-tls"
+))]
 mod tls;
 pub mod token_store;
 mod unauthorized;

@@ -45,11 +45,10 @@ fn showing(
     authority: &Authority,
     identity: &Identity,
 ) -> OAuth2ClientBuilder {
-    let (pem, identity) = (authority.pem(), identity.pem().to_owned());
+    let (pem, identity) = (authority.pem(), identity.of_reqwest());
     builder.configure_http(move |http| {
         let root = reqwest::Certificate::from_pem(pem.as_bytes()).expect("a certificate");
-        let identity = reqwest::Identity::from_pem(identity.as_bytes()).expect("an identity");
-        http.tls_certs_merge([root]).identity(identity)
+        http.tls_certs_merge([root]).identity(identity.clone())
     })
 }
 
@@ -95,6 +94,9 @@ async fn without_its_root_the_server_is_refused() -> TestResult {
     is_refused(holding(), &server).await?;
     let error = call(&holding().build()?, &server).await.unwrap_err();
     assert!(!error.is_transient(), "it would be refused again");
+    let text = error.to_string();
+    assert!(text.contains("certificate"), "{text}");
+    assert!(text.contains("not trusted"), "{text}");
     // Nor does it count because something else is configured.
     let other = |http: http::ClientBuilder| http.user_agent("other");
     is_refused(fetching(&server).configure_http(other), &server).await?;

@@ -17,6 +17,10 @@ pub mod log;
 pub mod provider;
 pub mod server;
 pub mod signature;
-#[cfg(feature = "rustls")]
+#[cfg(any(
+    feature = "rustls",
+    feature = "rustls-aws-lc-rs",
+    feature = "native-tls"
+))]
 pub mod tls;
 pub mod updates;

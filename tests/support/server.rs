@@ -177,7 +177,11 @@ impl Server {
         format!("http://{}{path}", self.address)
     }
 
-    #[cfg(feature = "rustls")]
+    #[cfg(any(
+        feature = "rustls",
+        feature = "rustls-aws-lc-rs",
+        feature = "native-tls"
+    ))]
     pub fn https(&self, path: &str) -> String {
         format!("https://localhost:{}{path}", self.address.port())
     }

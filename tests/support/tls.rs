@@ -6,7 +6,10 @@ use std::{
 };
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use oauth_twin::reqwest;
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType, IsCa, KeyPair,
+};
 use rustls::{
     RootCertStore, ServerConfig, ServerConnection, StreamOwned,
     crypto::ring,
@@ -29,6 +32,7 @@ pub struct Identity {
 impl Authority {
     pub fn new() -> Self {
         let mut params = CertificateParams::new(Vec::new()).expect("no names");
+        params.distinguished_name = named("authority");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let key = KeyPair::generate().expect("a key");
         Self(CertifiedIssuer::self_signed(params, key).expect("a certificate"))
@@ -40,7 +44,8 @@ impl Authority {
     }
 
     pub fn issue(&self, name: &str) -> Identity {
-        let params = CertificateParams::new([name.to_owned()]).expect("a name");
+        let mut params = CertificateParams::new([name.to_owned()]).expect("a name");
+        params.distinguished_name = named(name);
         let key = KeyPair::generate().expect("a key");
         let certificate = params.signed_by(&key, &self.0).expect("a certificate");
         Identity {
@@ -57,10 +62,31 @@ impl Authority {
     }
 }
 
+/// A name of its own: OpenSSL takes a certificate that has the name of its issuer for self-signed.
+fn named(name: &str) -> DistinguishedName {
+    let mut distinguished = DistinguishedName::new();
+    distinguished.push(DnType::CommonName, name);
+    distinguished
+}
+
 impl Identity {
     /// Certificate and key as PEM.
     pub fn pem(&self) -> &str {
         &self.pem
+    }
+
+    /// The same as reqwest takes it for rustls.
+    #[cfg(any(feature = "rustls", feature = "rustls-aws-lc-rs"))]
+    pub fn of_reqwest(&self) -> reqwest::Identity {
+        reqwest::Identity::from_pem(self.pem.as_bytes()).expect("an identity")
+    }
+
+    /// The same as reqwest takes it for the TLS library of the platform.
+    #[cfg(not(any(feature = "rustls", feature = "rustls-aws-lc-rs")))]
+    pub fn of_reqwest(&self) -> reqwest::Identity {
+        let key = self.key.serialize_pem();
+        let identity = reqwest::Identity::from_pkcs8_pem(self.pem.as_bytes(), key.as_bytes());
+        identity.expect("an identity")
     }
 
     pub fn thumbprint(&self) -> String {

@@ -31,7 +31,7 @@ fn all_used_aliases(provider: &Provider, identity: &Identity, name: &str) {
 /// `mtls_endpoint_aliases`.
 #[maybe_async]
 #[test]
-async fn mtls_endpoint_aliases() -> TestResult {
+async fn oidcc_client_test_mtls_endpoint_aliases() -> TestResult {
     let provider = Provider::start();
     let identity = provider.clients.issue("client.example");
     let client = provider
@@ -194,13 +194,12 @@ async fn without_a_certificate_the_plain_endpoints_are_used() -> TestResult {
 async fn a_certificate_of_configure_http_leads_to_the_aliases_if_it_authenticates() -> TestResult {
     let provider = Provider::start();
     let identity = provider.clients.issue("client.example");
-    let (root, pem) = (provider.authority.pem(), identity.pem().to_owned());
+    let (root, presented) = (provider.authority.pem(), identity.of_reqwest());
     let client = OAuth2Client::builder("id")
         .server(provider.metadata())
         .configure_http(move |http| {
             let root = reqwest::Certificate::from_pem(root.as_bytes()).expect("a certificate");
-            let identity = reqwest::Identity::from_pem(pem.as_bytes()).expect("an identity");
-            http.tls_certs_merge([root]).identity(identity)
+            http.tls_certs_merge([root]).identity(presented.clone())
         })
         .token_endpoint_auth_method(TlsClientAuth)
         .build()?;

@@ -1,5 +1,6 @@
-//! Certificates on the TLS configuration of this crate, without `configure_http`. The roots are those
-//! of the environment, which a program reads once: it runs itself.
+//! Certificates without `configure_http`: on the TLS configuration of this crate, or on that of reqwest
+//! with another TLS feature. The roots are those of the environment, which a program reads once: it
+//! runs itself.
 
 use std::process::Command;
 
