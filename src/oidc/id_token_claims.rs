@@ -39,10 +39,11 @@ impl IdTokenVerifier {
             ));
         }
         self.check_nonce(&claims, issued.front_channel, asked)?;
+        let needs_state_hash = issued.front_channel && self.rules.state_hash;
         for (name, value, is_required) in [
             ("at_hash", issued.access_token, issued.front_channel),
             ("c_hash", issued.code, issued.front_channel),
-            ("s_hash", asked.state.as_ref(), false),
+            ("s_hash", asked.state.as_ref(), needs_state_hash),
         ] {
             check_hash(&claims, name, jws.header().algorithm(), value, is_required)?;
         }

@@ -30,6 +30,8 @@ pub struct IdTokenRules {
     pub(super) aliases: Vec<(String, String)>,
     /// Issuers that do not return a `nonce`.
     pub(super) without_nonce: Vec<String>,
+    /// Whether the ID token of the front channel has to have the hash of the `state`.
+    pub(super) state_hash: bool,
 }
 
 impl Default for IdTokenRules {
@@ -42,6 +44,7 @@ impl Default for IdTokenRules {
             tenants: Tenants::None,
             aliases: Vec::new(),
             without_nonce: Vec::new(),
+            state_hash: false,
         }
     }
 }
@@ -102,6 +105,25 @@ impl IdTokenRules {
     #[must_use]
     pub fn algorithms(mut self, algorithms: impl IntoIterator<Item = Algorithm>) -> Self {
         self.algorithms = Some(algorithms.into_iter().collect());
+        self
+    }
+
+    /// Requires `s_hash`, the hash of the `state`, in the ID token that comes with the code, which then
+    /// is the signature of the whole response. Servers of FAPI 1.0 send it. By default it is checked
+    /// if it is there, as the `state` itself always is.
+    ///
+    /// ```
+    /// use oauth_twin::{jose::Algorithm, oidc::IdTokenRules};
+    ///
+    /// let bank = IdTokenRules::new()
+    ///     .algorithms([Algorithm::PS256])
+    ///     .require_s_hash();
+    /// ```
+    ///
+    /// [FAPI 1.0 Advanced section 5.2.3.1](https://openid.net/specs/openid-financial-api-part-2-1_0.html#id-token-as-detached-signature-1)
+    #[must_use]
+    pub fn require_s_hash(mut self) -> Self {
+        self.state_hash = true;
         self
     }
 

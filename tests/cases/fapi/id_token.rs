@@ -2,6 +2,7 @@
 
 use oauth_twin::{
     jose::{Algorithm, SigningKey},
+    oauth2::ResponseType,
     oidc::IdTokenRules,
 };
 use support::keys::new_key;
@@ -128,27 +129,68 @@ lies! {
     fapi1_client_test_invalid_shash {"s_hash": "AAAAAAAAAAAAAAAAAAAAAA"} "s_hash";
 }
 
-/// In FAPI 1.0 the ID token of the front channel protects the state.
+/// A login of FAPI 1.0, whose request is signed, and whose ID token comes with the code. Returns the
+/// number of token requests, too.
+#[maybe_async]
+async fn fapi1_outcome(
+    rules: IdTokenRules,
+    front_channel: serde_json::Value,
+) -> (Result<Login, Error>, usize) {
+    let provider = Provider::start();
+    provider.lie(|lies| lies.front_channel = front_channel);
+    let client = client_of(&provider)
+        .request_object(new_key("1"))
+        .id_token(rules);
+    let client = client.build().expect("a client");
+    let request = openid().response_type(ResponseType::CodeIdToken);
+    let login = log_in(&provider, &client, request).await;
+    (login, provider.server.count("/token"))
+}
+
+/// In FAPI 1.0 the ID token of the front channel is the signature of the response, `state` included.
 #[maybe_async]
 #[test]
 async fn fapi1_client_test_invalid_missing_shash() {
-    // It is optional in every flow of today: the `state` itself is compared, and PKCE binds the
-    // code, so that an absent one is no reason to refuse.
-    let login = outcome(|lies| lies.id_token = json!({"s_hash": null})).await;
-    assert!(login.is_ok());
+    let rules = || IdTokenRules::new().require_s_hash();
+    for (hash, word) in [
+        (json!(null), "no s_hash"),
+        (json!("AAAAAAAAAAAAAAAAAAAAAA"), "s_hash"),
+        (json!(""), "s_hash"),
+        (json!(7), "s_hash"),
+    ] {
+        let (refused, token_requests) = fapi1_outcome(rules(), json!({"s_hash": hash})).await;
+        let error = refused.expect_err(word);
+        assert_eq!(error.kind(), ErrorKind::Answer, "{error}");
+        assert!(error.to_string().contains(word), "{word}: {error}");
+        assert_eq!(token_requests, 0, "{word}");
+    }
+    let (login, _) = fapi1_outcome(rules(), json!({})).await;
+    login.expect("a hash of the state");
+    // Elsewhere it is optional: the `state` itself is compared, and PKCE binds the code.
+    let (login, _) = fapi1_outcome(IdTokenRules::new(), json!({"s_hash": null})).await;
+    login.expect("a login without the hash");
 }
 
+/// No encrypted token is decrypted, by whatever algorithm.
 #[maybe_async]
 #[test]
 async fn fapi1_client_test_encrypted_idtoken() {
-    refused(|lies| lies.forgery = Forgery::Encrypted, "encrypted").await;
+    for algorithm in ["RSA-OAEP", "ECDH-ES"] {
+        let lie = |lies: &mut Lies| lies.forgery = Forgery::Encrypted(algorithm);
+        refused(lie, "the ID token is encrypted, which is not supported").await;
+    }
 }
 
-/// No encrypted token is decrypted, so that none by RSA1_5 is.
+/// So that there is no oracle for the padding of RSA1_5 either.
 #[maybe_async]
 #[test]
 async fn fapi1_client_test_encrypted_idtoken_usingrsa15() {
-    refused(|lies| lies.forgery = Forgery::Encrypted, "not supported").await;
+    let lie = |lies: &mut Lies| lies.forgery = Forgery::Encrypted("RSA1_5");
+    refused(
+        lie,
+        "register the client without id_token_encrypted_response_alg",
+    )
+    .await;
 }
 
 #[maybe_async]

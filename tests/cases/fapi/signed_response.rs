@@ -125,7 +125,7 @@ lies! {
 #[test]
 async fn an_encrypted_response_is_an_error_that_says_so() {
     refused(
-        |lies| lies.response.forgery = Forgery::Encrypted,
+        |lies| lies.response.forgery = Forgery::Encrypted("RSA-OAEP"),
         "encrypted",
     )
     .await;

@@ -101,7 +101,11 @@ async fn hs256_that_was_not_registered_is_refused() {
 #[maybe_async]
 #[test]
 async fn an_encrypted_id_token_is_an_error_that_says_so() {
-    refused(|lies| lies.forgery = Forgery::Encrypted, "encrypted").await;
+    refused(
+        |lies| lies.forgery = Forgery::Encrypted("RSA-OAEP"),
+        "encrypted",
+    )
+    .await;
 }
 
 #[maybe_async]

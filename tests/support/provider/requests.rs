@@ -79,6 +79,7 @@ impl Provider {
                 let mut base = with(base, &json!({"at_hash": null}));
                 if response_type.contains("code") {
                     base["c_hash"] = tokens::half_hash(&code).into();
+                    base["s_hash"] = tokens::half_hash(&asked["state"]).into();
                 }
                 let claims = with(base, &state.lies.front_channel);
                 response["id_token"] = state.lies.sign(&claims).into();

@@ -25,8 +25,8 @@ pub enum Forgery {
     Hmac,
     /// Signed by another secret.
     HmacOfAnother,
-    /// Of five parts.
-    Encrypted,
+    /// Of five parts, encrypted by a key of this algorithm.
+    Encrypted(&'static str),
 }
 
 /// Response of the UserInfo endpoint.
@@ -96,7 +96,11 @@ impl Lies {
                 let other = signed(r#"{"sub":"another"}"#);
                 format!("{input}.{}", other.rsplit_once('.').expect("three parts").1)
             }
-            Forgery::Encrypted => format!("{token}.a.b"),
+            Forgery::Encrypted(algorithm) => {
+                let header = json!({"alg": algorithm, "enc": "A128CBC-HS256", "cty": "JWT"});
+                let header = URL_SAFE_NO_PAD.encode(header.to_string());
+                format!("{header}.a2V5.aXY.{}.dGFn", URL_SAFE_NO_PAD.encode(token))
+            }
             _ => token,
         }
     }

@@ -40,3 +40,34 @@ fn the_front_channel_has_a_hash_of_the_code() {
     let checked = verifier.check(&jws, claims, IssuedIdToken::alone(&id_token), &asked());
     checked.expect_err("a front channel without a nonce");
 }
+
+#[test]
+fn the_hash_of_the_state_can_be_required_of_the_front_channel() {
+    let check = |changes: Value, front_channel: bool| {
+        let id_token = signed(&with(changes));
+        let issued = IssuedIdToken {
+            front_channel,
+            ..IssuedIdToken::alone(&id_token)
+        };
+        let verifier = verifier().rules(IdTokenRules::new().require_s_hash());
+        let jws = verifier.parse(&id_token)?;
+        let claims = verifier.signed_claims(&jws, &keys())?;
+        verifier.check(&jws, claims, issued, &asked())
+    };
+    let hash = ring::digest::digest(&ring::digest::SHA256, b"the-state");
+    let hash = base64::Engine::encode(
+        &base64::engine::general_purpose::URL_SAFE_NO_PAD,
+        &hash.as_ref()[..16],
+    );
+    check(json!({"s_hash": hash}), true).expect("the hash of the state");
+    check(json!({}), false).expect("an ID token of the token endpoint");
+    for (changes, front_channel) in [
+        (json!({}), true),
+        (json!({"s_hash": "AAAAAAAAAAAAAAAAAAAAAA"}), true),
+        (json!({"s_hash": "AAAAAAAAAAAAAAAAAAAAAA"}), false),
+        (json!({"s_hash": [hash]}), true),
+    ] {
+        let error = check(changes, front_channel).expect_err("no such hash");
+        assert!(error.to_string().contains("s_hash"), "{error}");
+    }
+}
