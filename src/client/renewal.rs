@@ -97,7 +97,7 @@ impl Renewal {
                 return Ok(Renewed::without_delivery(outcome));
             }
         };
-        let has_hook = self.live.shared.settings.hook.is_some();
+        let has_hook = self.live.has_hook();
         let slots = &self.live.shared.slots;
         let outcome = slots.publish(&self.claim, token, problem, &mut lease, has_hook, now);
         self.live.shared.tell_dropped();
@@ -326,7 +326,7 @@ impl Renewal {
     }
 
     fn refresh(&self) -> Option<RefreshToken> {
-        if !self.live.shared.settings.rules.use_refresh_tokens || self.claim.refusal.is_some() {
+        if !self.live.refreshes() || self.claim.refusal.is_some() {
             return None;
         }
         let old = self.claim.old.as_ref()?;

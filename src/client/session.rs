@@ -1,6 +1,7 @@
 //! Inside of every client with a token: a handle that can be closed, on a slot that may be shared, on
 //! shared connections and settings.
 
+mod exchange;
 mod grants;
 mod handle;
 mod resource;
@@ -108,7 +109,7 @@ impl Session {
             None => {
                 // No lock is held for the caller's code.
                 let store = shared.settings.user_store(&UserKey::new(user)?)?;
-                shared.slots.add_user(id, KeptIn(store), now)
+                shared.slots.add_user(id, Some(KeptIn(store)), now)
             }
         };
         Ok(Self::open_child(live.with(shared, slot), Some(id)))

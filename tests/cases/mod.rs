@@ -65,6 +65,7 @@ mod dpop;
 #[cfg(feature = "tracing")]
 mod events;
 mod exchange;
+mod exchange_for;
 mod fapi;
 mod faults;
 mod federated;

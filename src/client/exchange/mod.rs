@@ -1,4 +1,5 @@
-//! Clients whose tokens are made of those of other clients.
+//! Clients whose tokens are made of others.
 
 mod builder;
 mod identity;
+mod subject;

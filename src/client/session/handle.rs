@@ -42,6 +42,8 @@ pub(in super::super::super) struct Live {
 #[derive(Default)]
 pub(super) struct HandleKind {
     pub(super) is_child: bool,
+    /// Whether the token is made by an exchange, and made anew by another one.
+    pub(super) is_exchanged: bool,
     /// Whether the builder's store goes along with the handle.
     pub(super) has_store: bool,
     /// The user whose slot it is, whatever token that has.

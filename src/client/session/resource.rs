@@ -54,7 +54,7 @@ impl Session {
         let slot = match (live.kind.user.as_deref().copied(), store) {
             (Some(user), Some(store)) => {
                 let known = part.slots.of_user(user, now);
-                known.unwrap_or_else(|| part.slots.add_user(user, store, now))
+                known.unwrap_or_else(|| part.slots.add_user(user, Some(store), now))
             }
             (_, Some(store)) => part.slots.first(None, Some(store), now),
             (_, None) => part.slots.first(token, None, now),

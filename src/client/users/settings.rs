@@ -8,7 +8,8 @@ impl OAuth2ClientBuilder {
     /// The time for which the token of a user stays in memory after the last `for_user`. Defaults to
     /// five minutes.
     ///
-    /// Then the token is loaded from the store again. A token that is not stored yet stays.
+    /// Then the token is loaded from the store again. A token that is not stored yet stays. The same
+    /// holds for the tokens of `for_exchange`, which are then exchanged again.
     pub fn user_idle_timeout(mut self, timeout: Duration) -> Self {
         self.tokens.users.idle = timeout;
         self

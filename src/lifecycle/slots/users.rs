@@ -27,9 +27,11 @@ impl<W: Waiter> Slots<W> {
         slot
     }
 
-    /// The same with a new slot, whose token is in this store, unless there is one by now.
-    pub(crate) fn add_user(&self, user: UserId, store: W::Store, now: Now) -> Arc<Slot<W>> {
-        let new = self.slot(None, Some(Box::new(StoreState::new(store, true))), None);
+    /// The same with a new slot, whose token is in this store, unless there is one by now. A token
+    /// that is exchanged is in none.
+    pub(crate) fn add_user(&self, user: UserId, store: Option<W::Store>, now: Now) -> Arc<Slot<W>> {
+        let store = store.map(|store| Box::new(StoreState::new(store, true)));
+        let new = self.slot(None, store, None);
         let mut table = self.lock();
         let (slot, leaving) = table.add_user(user, new.clone(), &self.rules.users, now);
         if !Arc::ptr_eq(&slot, &new) {
@@ -75,8 +77,8 @@ impl<W: Waiter> Slots<W> {
         }
         if let Some(store) = &mut state.store {
             store.save(origin);
+            self.registry.add(&next);
         }
-        self.registry.add(&next);
         drop(state);
         next
     }

@@ -26,7 +26,17 @@ pub(crate) struct UserId(Key);
 
 impl UserId {
     pub(crate) fn new(name: &str) -> Self {
-        let digest = digest(&SHA256, name.as_bytes());
+        Self::of(name.as_bytes())
+    }
+
+    /// The identity of the tokens of an exchange with this fingerprint. No user has it, as the name
+    /// of a user is UTF-8.
+    pub(crate) fn of_exchange(fingerprint: &[u8]) -> Self {
+        Self::of(&[&[0xff], fingerprint].concat())
+    }
+
+    fn of(bytes: &[u8]) -> Self {
+        let digest = digest(&SHA256, bytes);
         // A SHA-256 has 32 bytes.
         Self(*digest.as_ref().first_chunk().unwrap_or(&[0; 16]))
     }

@@ -22,7 +22,7 @@ fn alice() -> UserId {
 fn user(slots: &TestSlots, number: usize, seconds: u64) -> TestSlot {
     let id = UserId::new(&number.to_string());
     let found = slots.of_user(id, at(seconds));
-    found.unwrap_or_else(|| slots.add_user(id, number, at(seconds)))
+    found.unwrap_or_else(|| slots.add_user(id, Some(number), at(seconds)))
 }
 
 /// A handle for a user whose store has a token.
@@ -71,8 +71,8 @@ fn a_user_has_one_slot_which_stays_when_no_handle_is_left() {
 fn of_two_who_come_at_once_both_get_the_slot_of_the_first() {
     let slots = slots();
     assert!(slots.of_user(alice(), at(0)).is_none());
-    let first = slots.add_user(alice(), 1, at(0));
-    let second = slots.add_user(alice(), 2, at(0));
+    let first = slots.add_user(alice(), Some(1), at(0));
+    let second = slots.add_user(alice(), Some(2), at(0));
     assert!(same(&first, &second));
     assert_eq!(
         (handles(&first), first.store(), count(&slots)),
@@ -87,7 +87,7 @@ fn after_its_idle_time_the_token_is_loaded_again() {
     let id = UserId::new("1");
     slots.forget_handle(slot);
     assert!(slots.of_user(id, at(IDLE)).is_none());
-    let slot = slots.add_user(id, 1, at(IDLE));
+    let slot = slots.add_user(id, Some(1), at(IDLE));
     assert_eq!(
         (held(&slot), next_action(&slot, &Need::Usable, at(IDLE))),
         (None, "load")
