@@ -4,7 +4,7 @@
 
 use std::{collections::HashSet, fmt};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorCode, Result};
 
 /// Scope of a token: scope tokens, separated by spaces on the wire.
 ///
@@ -19,6 +19,14 @@ use crate::error::{Error, Result};
 /// [RFC 6749 section 3.3](https://www.rfc-editor.org/rfc/rfc6749#section-3.3)
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Scope(String);
+
+/// Advice about a login that was refused with this error, where it has asked for no scope.
+pub(crate) fn missing_scope(code: &ErrorCode) -> Option<&'static str> {
+    matches!(code, ErrorCode::AccessDenied | ErrorCode::InvalidScope).then_some(
+        "no scope was asked for, which this server may demand; set scope of the builder, of the \
+         request, or of the InteractiveLogin",
+    )
+}
 
 impl Scope {
     /// The scope as on the wire.

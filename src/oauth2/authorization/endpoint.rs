@@ -297,6 +297,7 @@ impl AuthorizationEndpoint {
                 .server
                 .pushed_authorization_request_endpoint()
                 .is_some(),
+            is_unscoped: form.value("scope").is_none(),
             url_expires_at: None,
             response_type: request.response_type,
             dpop_thumbprint: request.dpop_thumbprint,

@@ -105,6 +105,9 @@ pub struct PendingAuthorization {
     /// Whether the request could have been pushed and was not.
     #[serde(default)]
     pub(crate) is_unpushed: bool,
+    /// Whether the request asked for no scope.
+    #[serde(default)]
+    pub(crate) is_unscoped: bool,
     /// Expiry of the URL, in seconds since 1970: until then the user has to be redirected.
     #[serde(default)]
     pub(crate) url_expires_at: Option<u64>,

@@ -15,6 +15,7 @@ use crate::{
             response_type::ResponseType,
         },
         grant::authorization_code::{AuthorizationCode, check_expiry},
+        scope::missing_scope,
         server::tenants::is_in_callback,
         token::Token,
     },
@@ -208,6 +209,12 @@ impl PendingAuthorization {
         let hint = (self.is_unpushed && error.expose_secret() == "invalid_request").then_some(
             "the server may want the request of this client to be pushed; try Push::Always",
         );
+        let hint = hint.or_else(|| {
+            response
+                .code()
+                .filter(|_| self.is_unscoped)
+                .and_then(missing_scope)
+        });
         Err(Error::refused(response.with_hint(hint)))
     }
 

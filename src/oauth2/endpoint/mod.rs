@@ -11,3 +11,4 @@ pub(crate) mod registration;
 pub(crate) mod revocation;
 pub(crate) mod token;
 pub(crate) mod token_response;
+mod unscoped;

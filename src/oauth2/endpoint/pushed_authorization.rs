@@ -16,6 +16,7 @@ use crate::{
         endpoint::{
             authenticated::{Endpoint, authenticated_endpoint},
             token_response::answer,
+            unscoped::with_scope_advice,
         },
         hook::Message,
         request::EndpointRequest,
@@ -147,7 +148,8 @@ impl PushedAuthorizationEndpoint {
         self.0
             .hooks
             .on_response(Message::PushedAuthorization, &mut response)?;
-        let members = answer(request, &response)?;
+        let members = answer(request, &response);
+        let members = members.map_err(|error| with_scope_advice(error, request))?;
         PushedAuthorization::from_members(&members, request.clock().unix())
             .map_err(|problem| Error::answer(problem, response.status()).of_call(&request.call()))
     }

@@ -274,7 +274,7 @@ async fn a_refusal_of_a_plain_request_names_the_setting_that_pushes() -> TestRes
     );
 
     let denied = |lies: &mut Lies| lies.response.error = Some("access_denied");
-    let request = AuthorizationRequest::new();
+    let request = AuthorizationRequest::new().scope("reports");
     let error = refused_before_the_code(request, denied, "access_denied").await;
     assert_eq!(error.response().and_then(|it| it.hint()), None);
     Ok(())

@@ -21,6 +21,7 @@ fn pending() -> PendingAuthorization {
         in_fragment: false,
         is_signed: false,
         is_unpushed: false,
+        is_unscoped: false,
         url_expires_at: None,
         dpop_thumbprint: None,
         authentication: AuthenticationRequest::default(),
@@ -324,5 +325,37 @@ proptest! {
     fn no_callback_panics_or_passes(callback: String) {
         prop_assert!(pending().authorization_response(&callback).is_err());
         prop_assert!(pending().token_from_fragment(&callback).is_err());
+    }
+}
+
+/// Some servers give nothing to a login that asks for nothing.
+#[test]
+fn a_refusal_of_a_login_without_a_scope_says_so() {
+    let refused = |is_unscoped, code: &str| {
+        let pending = PendingAuthorization {
+            is_unscoped,
+            ..pending()
+        };
+        let callback = format!("error={code}&state=the-state");
+        pending.authorization_response(&callback).expect_err(code)
+    };
+    for code in ["access_denied", "invalid_scope"] {
+        let error = refused(true, code);
+        let hint = error.response().and_then(|response| response.hint());
+        assert!(hint.is_some_and(|hint| hint.contains("no scope was asked for")));
+        assert!(
+            error.to_string().contains("scope of the builder"),
+            "{error}"
+        );
+        assert!(
+            !refused(false, code).to_string().contains("scope of"),
+            "{code}"
+        );
+    }
+    for code in ["login_required", "server_error", "invalid_request"] {
+        assert!(
+            !refused(true, code).to_string().contains("scope of"),
+            "{code}"
+        );
     }
 }

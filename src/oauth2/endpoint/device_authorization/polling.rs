@@ -14,6 +14,7 @@ use crate::{
         endpoint::token::TokenEndpoint,
         request::EndpointRequest,
         response::EndpointResponse,
+        scope::missing_scope,
         token::{Token, members::number},
     },
 };
@@ -92,6 +93,8 @@ pub struct DevicePolling {
     /// The time of the next poll and that of the expiry, by the monotonic clock.
     due: Duration,
     deadline: Duration,
+    /// Whether no scope was asked for.
+    is_unscoped: bool,
 }
 
 impl DevicePolling {
@@ -104,6 +107,7 @@ impl DevicePolling {
             failures: 0,
             due: now.saturating_add(interval),
             deadline: now.saturating_add(device.left(clock.now())),
+            is_unscoped: device.is_unscoped(),
         }
     }
 
@@ -159,13 +163,20 @@ impl DevicePolling {
             Err(error) => error,
         };
         match meaning(&error) {
-            Meaning::Ended => return Err(error),
-            Meaning::Refused => return Err(refused(error)),
+            Meaning::Ended => return Err(self.with_advice(error)),
+            Meaning::Refused => return Err(self.with_advice(refused(error))),
             meaning => self.go_on(meaning, interval, now),
         }
         let pause = error.retry_after().unwrap_or_default();
         self.due = self.due.max(now.saturating_add(pause));
         Ok(None)
+    }
+
+    /// The error that ends the polling, with advice if no scope was asked for.
+    fn with_advice(&self, error: Error) -> Error {
+        let code = error.code().filter(|_| self.is_unscoped);
+        let hint = code.and_then(missing_scope);
+        error.hinted(hint)
     }
 
     fn go_on(&mut self, meaning: Meaning, named: Option<Duration>, now: Duration) {

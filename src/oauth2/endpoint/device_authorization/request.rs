@@ -12,6 +12,7 @@ use crate::{
         endpoint::{
             authenticated::{Endpoint, authenticated_endpoint},
             token_response::answer,
+            unscoped::with_scope_advice,
         },
         hook::Message,
         request::EndpointRequest,
@@ -206,7 +207,7 @@ fn with_advice(error: Error, request: &EndpointRequest) -> Error {
         {
             Error::refused(response.clone().with_hint(Some(ADVICE)))
         }
-        _ => error,
+        _ => with_scope_advice(error, request),
     }
 }
 
@@ -301,5 +302,39 @@ mod tests {
         assert!(answered(&plain, keycloak).contains("DeviceAuthorizationRequest::pkce"));
         assert!(!answered(&plain, "Missing parameter: x").contains("pkce"));
         assert!(!answered(&plain.clone().pkce(), keycloak).contains("::pkce"));
+    }
+
+    #[test]
+    fn a_refusal_without_a_scope_names_the_setting() {
+        let refused = |client: &ClientRegistration, code: &str| {
+            let endpoint = endpoint(client);
+            let request = endpoint.request(&DeviceAuthorizationRequest::new());
+            let request = request.expect("a request");
+            let body = format!(r#"{{"error":"{code}"}}"#);
+            let response = EndpointResponse::new(StatusCode::BAD_REQUEST, HeaderMap::new(), body);
+            let error = endpoint.read_response(&request, response);
+            error.expect_err("an error")
+        };
+        let unscoped = ClientRegistration::new("id");
+        let scoped = ClientRegistration::new("id").with_scope("all");
+        for code in ["access_denied", "invalid_scope"] {
+            let error = refused(&unscoped, code);
+            assert!(
+                error.to_string().contains("no scope was asked for"),
+                "{error}"
+            );
+            let hint = error.response().and_then(|response| response.hint());
+            assert!(hint.is_some_and(|hint| hint.contains("scope of the builder")));
+            assert!(
+                !refused(&scoped, code).to_string().contains("asked for"),
+                "{code}"
+            );
+        }
+        for code in ["invalid_request", "invalid_client", "server_error"] {
+            assert!(
+                !refused(&unscoped, code).to_string().contains("asked for"),
+                "{code}"
+            );
+        }
     }
 }

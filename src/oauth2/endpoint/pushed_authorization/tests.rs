@@ -1,4 +1,5 @@
 use http::{HeaderMap, StatusCode};
+use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
@@ -183,4 +184,19 @@ fn a_lifetime_is_a_positive_whole_number_or_not_there() {
         (read.expires_at(), read.request_uri()),
         (None, &"urn:x".into())
     );
+}
+
+proptest! {
+    #[test]
+    fn no_answer_panics(uri in any::<String>(), seconds in any::<f64>(), whole in any::<u64>()) {
+        for expires_in in [json!(seconds), json!(whole), json!(uri)] {
+            let answer = json!({"request_uri": uri, "expires_in": expires_in});
+            let members = answer.as_object().expect("an object");
+            let now = Duration::from_secs(1_800_000_000);
+            if let Ok(pushed) = PushedAuthorization::from_members(members, now) {
+                prop_assert!(!pushed.request_uri().is_empty());
+                let _ = pushed.expires_at();
+            }
+        }
+    }
 }

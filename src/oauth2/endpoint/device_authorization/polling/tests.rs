@@ -7,6 +7,7 @@ use std::{
 };
 
 use http::{HeaderMap, HeaderValue, header::RETRY_AFTER};
+use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
@@ -247,4 +248,56 @@ fn a_token_ends_it_well() {
     let token = polled(&mut polling, &hand.clock(), 200, body, None).expect("a token");
     let token = token.expect("a token");
     assert_eq!(token.access_token().expose_secret(), "t");
+}
+
+#[test]
+fn a_refusal_of_a_login_without_a_scope_says_so() {
+    let hand = Hand::new();
+    let refused = |is_unscoped: bool, code: &str| {
+        let mut kept = serde_json::to_value(device(5, 60)).expect("JSON");
+        kept["is_unscoped"] = is_unscoped.into();
+        let device: DeviceAuthorization = serde_json::from_value(kept).expect("a device");
+        let mut polling = DevicePolling::new(&device, &hand.clock());
+        let body = format!(r#"{{"error":"{code}"}}"#);
+        let outcome = polled(&mut polling, &hand.clock(), 400, &body, None);
+        outcome.expect_err(code)
+    };
+    // Entra ID has a word of its own for the first.
+    for code in ["access_denied", "authorization_declined", "invalid_scope"] {
+        let error = refused(true, code);
+        assert!(
+            error.to_string().contains("no scope was asked for"),
+            "{error}"
+        );
+        let hint = error.response().and_then(|response| response.hint());
+        assert!(hint.is_some_and(|hint| hint.contains("scope of the builder")));
+        assert!(
+            !refused(false, code).to_string().contains("asked for"),
+            "{code}"
+        );
+    }
+    for code in ["expired_token", "invalid_grant"] {
+        assert!(
+            !refused(true, code).to_string().contains("asked for"),
+            "{code}"
+        );
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_poll_panics_or_comes_too_early(
+        code in "(slow_down|authorization_pending|[a-z_]{0,12})", interval in any::<f64>(),
+        status in 100_u16..600, body in any::<String>(),
+    ) {
+        let hand = Hand::new();
+        let named = json!({"error": code, "interval": interval}).to_string();
+        for body in [&*named, &*body] {
+            let mut polling = DevicePolling::new(&device(5, 60), &hand.clock());
+            if let Ok(None) = polled(&mut polling, &hand.clock(), status, body, None) {
+                let wait = polling.wait(&hand.clock()).expect("it goes on");
+                prop_assert!(wait >= Duration::from_secs(5), "{wait:?}");
+            }
+        }
+    }
 }
