@@ -1,7 +1,7 @@
 //! The servers' side of a test: clients that are registered for it alone, requests that are counted,
 //! and faults that are injected.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::logins::Server;
 use crate::mode::{maybe_async, own_client};
@@ -26,6 +26,16 @@ impl Server {
         let response = response.expect("the server answers");
         let answer: Value = response.json().await.expect("JSON");
         answer["issuer"].as_str().expect("an issuer").to_owned()
+    }
+
+    /// Makes the server trust the assertions of `issuer` by these keys, in requests of a client.
+    pub async fn trust(self, client: &str, issuer: &str, keys: &Value) {
+        let url = format!("{}/_test/platform", self.issuer());
+        let request = own_client().post(url).query(&[("client", client)]);
+        let platform = json!({"issuer": issuer, "jwks": keys});
+        let response = request.json(&platform).send().await;
+        let response = response.expect("the server answers");
+        assert!(response.status().is_success());
     }
 
     /// The server's own count of successful and refused requests of a client by that grant.

@@ -9,6 +9,7 @@ mod exchange;
 mod fapi;
 mod federated;
 mod jose;
+mod jwt_bearer;
 mod keys;
 pub mod logins;
 mod oauthlib;

@@ -11,6 +11,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import Provider, { errors } from 'oidc-provider';
 
 import { Adapter, remove } from './adapter.mjs';
+import { registerGrants, trust } from './grants.mjs';
 
 // The provider prints notices; stdout is for the ready line alone.
 globalThis.console = new console.Console(process.stderr);
@@ -30,9 +31,6 @@ const ID_TOKEN_ALGS = ['RS256', 'PS256', 'ES256', 'EdDSA'];
 
 // The token that permits to register clients at a provider that demands one.
 const INITIAL_ACCESS_TOKEN = 'initial-access-token';
-
-const TOKEN_EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange';
-const ACCESS_TOKEN = 'urn:ietf:params:oauth:token-type:access_token';
 
 // Every printable ASCII character that is neither letter nor digit, after what would change if
 // it were decoded twice. The provider permits no more: RFC 6749 appendix A ends at printable ASCII.
@@ -170,34 +168,6 @@ async function tokenRequests(ctx, next) {
   if (delay) await sleep(delay);
 }
 
-/** Token exchange (RFC 8693) of access tokens, which the provider does not have by itself. */
-async function exchange(ctx) {
-  const { client, params, provider } = ctx.oidc;
-  for (const type of [params.subject_token_type, params.requested_token_type ?? ACCESS_TOKEN]) {
-    if (type !== ACCESS_TOKEN) throw new errors.InvalidRequest(`the token type ${type} is not supported`);
-  }
-  const { AccessToken, ClientCredentials } = provider;
-  const subject = await AccessToken.find(params.subject_token) ?? await ClientCredentials.find(params.subject_token);
-  if (!subject) throw new errors.InvalidGrant('the subject token is not valid');
-  const token = new ClientCredentials({ client, scope: params.scope ?? subject.scope });
-  ctx.oidc.entity('ClientCredentials', token);
-  const value = await token.save();
-  ctx.body = {
-    access_token: value,
-    issued_token_type: ACCESS_TOKEN,
-    token_type: 'Bearer',
-    expires_in: token.expiration,
-    scope: token.scope,
-    subject_client: subject.clientId,
-    audience: params.audience,
-  };
-}
-
-const EXCHANGE_PARAMETERS = [
-  'subject_token', 'subject_token_type', 'actor_token', 'actor_token_type', 'requested_token_type', 'audience',
-  'resource', 'scope',
-];
-
 function claimedClient(authorization, form) {
   const [, credentials] = /^basic (.+)$/i.exec(authorization) ?? [];
   if (!credentials) return form.get('client_id') ?? assertedClient(form.get('client_assertion')) ?? '';
@@ -266,6 +236,10 @@ const SWITCHES = {
       remove(new Adapter(model).table, (token) => client === null || token.clientId === client);
     }
   },
+  'POST /_test/platform': async (ctx, client) => {
+    const { issuer, jwks } = await json(ctx.req);
+    trust(client, issuer, jwks);
+  },
   'POST /_test/client': async (ctx) => {
     try {
       const metadata = await addClient(await json(ctx.req));
@@ -305,6 +279,7 @@ async function api(ctx, next) {
   }
   ctx.body = {
     client_id: token.clientId,
+    sub: token.accountId ?? null,
     scope: token.scope ?? null,
     aud: token.aud ?? null,
     method: ctx.method,
@@ -336,7 +311,7 @@ async function start(demands) {
 
 function newProvider(issuer, demands) {
   const provider = new Provider(issuer, configuration(demands));
-  provider.registerGrantType(TOKEN_EXCHANGE, exchange, EXCHANGE_PARAMETERS, ['audience', 'resource']);
+  registerGrants(provider);
   provider.on('server_error', (ctx, error) => console.error(error));
   provider.on('grant.error', (ctx, error) => {
     const client = claimedClient(ctx.get('authorization'), new URLSearchParams(ctx.req.body));
