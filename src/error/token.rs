@@ -35,6 +35,21 @@ impl Error {
         .into()
     }
 
+    /// The error with this hint in its response, unless there is one already.
+    pub(crate) fn hinted(self, hint: Option<&'static str>) -> Self {
+        let has_none = self
+            .response()
+            .is_some_and(|response| response.hint().is_none());
+        match hint {
+            Some(hint) if has_none => self.changed(|cause| {
+                cause.message = format!("{} ({hint})", cause.message).into();
+                let response = cause.response.take();
+                cause.response = response.map(|response| response.with_hint(Some(hint)));
+            }),
+            _ => self,
+        }
+    }
+
     /// Marks the error as one of a client without an end-user, such as a service account.
     pub(crate) fn unattended(self) -> Self {
         match self.response() {
