@@ -119,6 +119,11 @@ impl Shelf {
         self.0.lock().unwrap().leased
     }
 
+    /// Whether a call is still to fail.
+    pub fn has_fault(&self) -> bool {
+        !self.0.lock().unwrap().faults.is_empty()
+    }
+
     /// Whether the next call, which is one of these, has a fault.
     pub fn fault(&self, of: &[Fault]) -> Option<Fault> {
         let mut inside = self.0.lock().unwrap();
