@@ -360,16 +360,20 @@ fn a_failure_is_that_of_its_user_alone() {
     assert_eq!(name(&next(&two, &Need::Usable, at(LIFE))), "renew");
 }
 
+/// A pause that the table itself makes comes at the same call each time; one that the machine makes does
+/// not.
 #[test]
 fn no_slot_takes_long() {
-    let slots = limited(100_000);
-    let mut longest = Duration::ZERO;
-    for number in 0..120_000 {
-        let began = std::time::Instant::now();
-        slots.forget_handle(user(&slots, number, 0));
-        longest = longest.max(began.elapsed());
+    let mut shortest = vec![Duration::MAX; 120_000];
+    for _ in 0..3 {
+        let slots = limited(100_000);
+        for (number, shortest) in shortest.iter_mut().enumerate() {
+            let began = std::time::Instant::now();
+            slots.forget_handle(user(&slots, number, 0));
+            *shortest = began.elapsed().min(*shortest);
+        }
+        assert_eq!(count(&slots), 100_000);
     }
-    assert_eq!(count(&slots), 100_000);
-    // Far above what it takes, for a machine under load.
-    assert!(longest < Duration::from_millis(100), "{longest:?}");
+    let longest = shortest.into_iter().max();
+    assert!(longest < Some(Duration::from_millis(100)), "{longest:?}");
 }
