@@ -23,7 +23,10 @@ impl From<reqwest::Error> for Error {
         Cause {
             status,
             is_transient: match kind {
-                ErrorKind::Transport => !is_untrusted(&source),
+                // The same certificate would be refused again.
+                ErrorKind::Transport => {
+                    !is_untrusted(&source) && !matches!(failure, TransportFailure::Certificate)
+                }
                 _ => status.is_some_and(|status| status.is_server_error() || status == 429),
             },
             outcome_unknown: match kind {
