@@ -11,7 +11,7 @@ use reqwest::{StatusCode, Url};
 use super::{
     super::{
         boxed, execute, http, maybe_async,
-        protected_resource::{authorization::ResourceRefusal, state::ResourceState},
+        protected_resource::{refusal::ResourceRefusal, state::ResourceState},
         session::{Live, Session},
         waiting::Deadline,
     },

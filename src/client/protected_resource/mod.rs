@@ -9,5 +9,6 @@ mod forgotten;
 mod identity;
 mod owner;
 mod parts;
+pub(super) mod refusal;
 mod restoration;
 pub(super) mod state;

@@ -10,7 +10,7 @@ use super::{
         settings::Bound,
         waiting::Deadline,
     },
-    authorization::ResourceRefusal,
+    refusal::ResourceRefusal,
     state::ResourceState,
 };
 use crate::{
