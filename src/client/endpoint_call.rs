@@ -6,8 +6,12 @@ mod completion;
 mod google;
 mod proof;
 mod push;
+mod registration;
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::atomic::AtomicBool,
+    time::{Duration, Instant},
+};
 
 use reqwest::StatusCode;
 
@@ -19,7 +23,6 @@ use crate::{
     lifecycle::{single_flight::Claim, slot::Slot},
     oauth2::{
         assertion::expired,
-        client::RegisteredClient,
         endpoint::{
             device_authorization::{
                 polling::named_interval, request::DeviceAuthorizationRequest,
@@ -106,6 +109,8 @@ pub(super) struct EndpointCall<'a> {
     slot: &'a Slot<Waiting>,
     /// The renewal that the call is a part of.
     claim: Option<&'a Claim<Waiting>>,
+    /// Whether the server has refused the client itself.
+    is_refused: AtomicBool,
 }
 
 impl<'a> EndpointCall<'a> {
@@ -114,6 +119,7 @@ impl<'a> EndpointCall<'a> {
             shared,
             slot,
             claim: None,
+            is_refused: AtomicBool::new(false),
         }
     }
 
@@ -123,6 +129,7 @@ impl<'a> EndpointCall<'a> {
             shared,
             slot: &claim.slot,
             claim: Some(claim),
+            is_refused: AtomicBool::new(false),
         }
     }
 
@@ -176,26 +183,10 @@ impl EndpointCall<'_> {
                 },
             )
             .await;
-        match (&settings.identity, &settings.registered) {
-            (Identity::Issuer(_), _) => token.map_err(Error::unattended),
-            (Identity::Client, None) => token,
-            (Identity::Client, Some(registered)) => match token {
-                Err(error) if is_unknown_client(&error) => {
-                    Err(boxed(self.drop_registration(registered, error)).await)
-                }
-                token => token,
-            },
+        match &settings.identity {
+            Identity::Issuer(_) => token.map_err(Error::unattended),
+            Identity::Client => self.of_registered(token).await,
         }
-    }
-
-    /// Drops the registration of a client that the server does not know any longer.
-    async fn drop_registration(&self, registered: &RegisteredClient, error: Error) -> Error {
-        let dropped = self.shared.kept_registrations().forget(registered).await;
-        let advice = match dropped {
-            Ok(true) => "the registration was dropped from token_store; register the client anew",
-            _ => "the server may have dropped the client; register it anew",
-        };
-        error.advised(Some(advice))
     }
 
     /// A code for the user to enter on another device.
@@ -207,13 +198,15 @@ impl EndpointCall<'_> {
         let started = Instant::now();
         let server = self.shared.fetch_server(settings.timeout).await?;
         let endpoint = settings.device_authorization_endpoint(&server)?;
-        self.exchange(
-            started,
-            Repetition::Unavailable,
-            || endpoint.request(asked),
-            |request, response| endpoint.read_response(request, response),
-        )
-        .await
+        let device = self
+            .exchange(
+                started,
+                Repetition::Unavailable,
+                || endpoint.request(asked),
+                |request, response| endpoint.read_response(request, response),
+            )
+            .await;
+        self.of_registered(device).await
     }
 
     /// One poll for a device code: the token or the server's error, and the interval that the
@@ -324,6 +317,7 @@ impl EndpointCall<'_> {
                 has_resent = true;
                 continue;
             }
+            self.note_refusal(&error);
             let error = without_nonce(error);
             let error = match error.kind() {
                 ErrorKind::Server => error.advised(expired::advice(&request)),
@@ -345,14 +339,4 @@ impl EndpointCall<'_> {
             attempt += 1;
         }
     }
-}
-
-/// Whether the server does not know the client any longer, or not its secret.
-fn is_unknown_client(error: &Error) -> bool {
-    let status = error.status();
-    error.code() == Some(&ErrorCode::InvalidClient)
-        && matches!(
-            status,
-            Some(StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED)
-        )
 }

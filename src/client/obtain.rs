@@ -114,7 +114,7 @@ impl Session {
 
     /// The needed token: the current one, or by leading a renewal or waiting for one.
     pub(super) async fn obtain(&self, mut need: Need, deadline: Deadline) -> Result<Obtained> {
-        let mut waited = false;
+        let (mut waited, mut has_registered) = (false, false);
         loop {
             // A call in progress when the client is closed renews nothing any more.
             let live = self.live()?;
@@ -135,7 +135,7 @@ impl Session {
                     continue;
                 }
                 Action::Use(published) => return Ok(Obtained::in_use(published)),
-                Action::Fail(error) => return Err(error),
+                Action::Fail(error) => Err(error),
                 Action::Follow(slot) => {
                     self.follow(slot);
                     continue;
@@ -147,6 +147,12 @@ impl Session {
             waited = true;
             if !self.points_to(&live.slot) {
                 // Another token was set meanwhile: this outcome is not for this caller.
+                need = Need::Usable;
+                continue;
+            }
+            if obtained.is_err() && !has_registered && live.replaces_refused() {
+                has_registered = true;
+                boxed(self.register_anew(&live)).await?;
                 need = Need::Usable;
                 continue;
             }

@@ -1,6 +1,6 @@
 //! Errors of the life of a token and of a client.
 
-use std::time::Duration;
+use std::{error::Error as StdError, fmt, time::Duration};
 
 use super::{BoxError, Error, ErrorKind, value::Cause};
 
@@ -19,6 +19,25 @@ impl Error {
     pub(crate) fn login_because(what: impl Into<String>, source: impl Into<BoxError>) -> Self {
         let cause = Cause::new(ErrorKind::Login, what.into());
         cause.with_source(source.into()).into()
+    }
+
+    /// A login to which no callback has come in time.
+    #[allow(dead_code, reason = "only the interactive logins wait for callbacks")]
+    pub(crate) fn without_callback(what: &'static str) -> Self {
+        Self::login_because(what, Box::new(NoCallback) as BoxError)
+    }
+
+    /// Whether the error is, or was caused by, such a login.
+    #[allow(dead_code, reason = "only the clients log users in")]
+    pub(crate) fn is_without_callback(&self) -> bool {
+        let mut source = self.source();
+        while let Some(error) = source {
+            if error.is::<NoCallback>() {
+                return true;
+            }
+            source = error.source();
+        }
+        false
     }
 
     /// A failure of the store before anything was renewed. Without a source, the holder of the
@@ -76,3 +95,15 @@ impl Error {
         Self(self.0, Some(left))
     }
 }
+
+/// Reason of a login to which no callback has come.
+#[derive(Debug)]
+struct NoCallback;
+
+impl fmt::Display for NoCallback {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("no callback came")
+    }
+}
+
+impl StdError for NoCallback {}

@@ -99,6 +99,7 @@ mod proxy;
 mod races;
 mod redirects;
 mod refresh_scope;
+pub mod registered_anew;
 mod registration;
 mod request_budget;
 mod requests;

@@ -41,13 +41,15 @@ impl EndpointCall<'_> {
     ) -> Result<PushedAuthorization> {
         let settings = &self.shared.settings;
         let endpoint = settings.pushed_authorization_endpoint(server)?;
-        self.exchange(
-            Instant::now(),
-            // A request that was lost leads to nothing.
-            Repetition::Unavailable,
-            || endpoint.request(prepared),
-            |request, response| endpoint.read_response(request, response),
-        )
-        .await
+        let pushed = self
+            .exchange(
+                Instant::now(),
+                // A request that was lost leads to nothing.
+                Repetition::Unavailable,
+                || endpoint.request(prepared),
+                |request, response| endpoint.read_response(request, response),
+            )
+            .await;
+        self.of_registered(pushed).await
     }
 }

@@ -9,7 +9,7 @@ use super::{
         sleep,
         waiting::Deadline,
     },
-    loopback::{TICK, serve_final_page, too_late},
+    loopback::{TICK, TOO_LATE, no_callback, serve_final_page},
 };
 use crate::{
     error::{Error, ErrorCode, ErrorKind, Result},
@@ -209,7 +209,7 @@ impl LoginAttempt<'_> {
             }
             self.client.session.live()?;
             if deadline.is_over() {
-                return Err(too_late().advised(self.why_no_callback(&redirect_uri).as_deref()));
+                return Err(no_callback().advised(self.why_no_callback(&redirect_uri).as_deref()));
             }
             let left = deadline.left();
             self.surface.tick(|| LoginPrompt::Waiting { left });
@@ -261,7 +261,7 @@ impl LoginAttempt<'_> {
         let surface = &mut self.surface;
         let mut tick = |left: Duration| -> Result<()> {
             if deadline.is_over() {
-                return Err(too_late());
+                return Err(Error::login(TOO_LATE));
             }
             let left = left.min(deadline.left());
             surface.tick(|| LoginPrompt::Waiting { left });
@@ -295,7 +295,8 @@ impl LoginAttempt<'_> {
             let age = age.unwrap_or_default();
             return Some(format!(
                 "if the browser showed an error, the server may not know the client {client_id} \
-                 any longer, which was registered at {issuer}{age}: forget_registration drops it"
+                 any longer, which was registered at {issuer}{age}: forget_registration drops it, \
+                 and register_again_without_callback of the builder registers anew"
             ));
         }
         client_id.starts_with("https://").then(|| {

@@ -70,11 +70,49 @@ impl OAuth2Client {
     ///
     /// [RFC 8252 section 7.3](https://www.rfc-editor.org/rfc/rfc8252#section-7.3)
     pub async fn ensure_login(&self, login: InteractiveLogin) -> Result<Token> {
+        let ensured = self.ensure_login_once(&login).await;
+        match ensured {
+            Err(error) => {
+                self.register_after(error).await?;
+                self.ensure_login_once(&login).await
+            }
+            ensured => ensured,
+        }
+    }
+
+    /// Logs the user in, whether or not there is a token. The client keeps the new one, and so does
+    /// its `token_store`.
+    ///
+    /// A browser is opened, which returns to a port of this machine; at the same time the address of
+    /// the last page may be pasted into the terminal. Where no browser can be opened, and in a
+    /// remote session, the device flow is used if the server has it.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`ensure_login`](Self::ensure_login).
+    ///
+    /// [RFC 8252 section 7.3](https://www.rfc-editor.org/rfc/rfc8252#section-7.3)
+    pub async fn login(&self, login: InteractiveLogin) -> Result<Login> {
+        let completed = self.login_once(&login).await;
+        match completed {
+            Err(error) => {
+                self.register_after(error).await?;
+                self.login_once(&login).await
+            }
+            completed => completed,
+        }
+    }
+}
+
+#[maybe_async]
+impl OAuth2Client {
+    /// The same as `ensure_login` with the registration that the client has.
+    pub(super) async fn ensure_login_once(&self, login: &InteractiveLogin) -> Result<Token> {
         let deadline = Deadline::after(login.browser_timeout());
-        let mut attempt = LoginAttempt::new(self, &login);
+        let mut attempt = LoginAttempt::new(self, login);
         self.session.live_outside_hook("ensure_login")?;
         let usable = self.session.ensure_active_token().await;
-        let mut live = self.session.live()?;
+        let live = self.session.live()?;
         let own = live.shared.settings.client.scope().cloned();
         let own = own.as_ref();
         match usable {
@@ -85,14 +123,11 @@ impl OAuth2Client {
             Err(error) => return Err(error),
         }
         attempt.check()?;
-        if live.resource().is_some() {
-            // A client that has to be registered is so under the lease of the store, too.
-            boxed(self.session.established()).await?;
-            live = self.session.live()?;
-        }
+        // A client may have to be registered first, which takes the same lease.
+        let live = boxed(self.session.established()).await?;
         loop {
-            if let Some(permit) = self.permit(&live, &login).await? {
-                let token = self.log_in_once(attempt, &login).await;
+            if let Some(permit) = self.permit(&live, login).await? {
+                let token = self.log_in_once(attempt, login).await;
                 if let Some((sync, lease)) = permit.lease {
                     sync.release(Some(lease)).await;
                 }
@@ -117,25 +152,24 @@ impl OAuth2Client {
         }
     }
 
-    /// Logs the user in, whether or not there is a token. The client keeps the new one, and so does
-    /// its `token_store`.
-    ///
-    /// A browser is opened, which returns to a port of this machine; at the same time the address of
-    /// the last page may be pasted into the terminal. Where no browser can be opened, and in a
-    /// remote session, the device flow is used if the server has it.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`ensure_login`](Self::ensure_login).
-    ///
-    /// [RFC 8252 section 7.3](https://www.rfc-editor.org/rfc/rfc8252#section-7.3)
-    pub async fn login(&self, login: InteractiveLogin) -> Result<Login> {
+    /// The same as `login` with the registration that the client has.
+    pub(super) async fn login_once(&self, login: &InteractiveLogin) -> Result<Login> {
         self.session.live_outside_hook("login")?;
-        let mut attempt = LoginAttempt::new(self, &login);
+        let mut attempt = LoginAttempt::new(self, login);
         attempt.check()?;
         let mut completed = attempt.run().await?;
-        completed.token = self.kept(&completed, &login).await?;
+        completed.token = self.kept(&completed, login).await?;
         Ok(completed)
+    }
+
+    /// Registers the client anew if that is why its login failed; otherwise returns the error.
+    async fn register_after(&self, error: Error) -> Result<()> {
+        match self.session.live() {
+            Ok(live) if live.replaces_after(&error) => {
+                boxed(self.session.register_anew(&live)).await
+            }
+            _ => Err(error),
+        }
     }
 
     async fn log_in_once(

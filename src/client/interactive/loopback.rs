@@ -116,15 +116,18 @@ impl Loopback {
                 return Ok(answer);
             }
             if deadline.is_over() {
-                return Err(too_late());
+                return Err(no_callback());
             }
             sleep(TICK.min(deadline.left())).await;
         }
     }
 }
 
-pub(super) fn too_late() -> Error {
-    Error::login("timed out waiting for the user to log in; begin again")
+pub(super) const TOO_LATE: &str = "timed out waiting for the user to log in; begin again";
+
+/// The browser has not returned in time.
+pub(super) fn no_callback() -> Error {
+    Error::without_callback(TOO_LATE)
 }
 
 /// Serves the page of the end, and closes.

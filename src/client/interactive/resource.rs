@@ -38,8 +38,8 @@ async fn interactively(
     let login = login.of_request(&request);
     // Another process may log the user in at the same time. A token that is there was refused.
     if client.token().is_none() {
-        return client.ensure_login(login).await;
+        return client.ensure_login_once(&login).await;
     }
-    let login = client.login(login).await?;
+    let login = client.login_once(&login).await?;
     Ok(login.token)
 }

@@ -11,7 +11,8 @@ use super::super::{
     session::Session,
     settings::{
         Authentication, AuthorizationSettings, DiscoverySettings, HttpSettings, OpenIdSettings,
-        ResourceSettings, TokenSettings, http_settings, timeout_with_renewal, token_settings,
+        RegistrationSettings, ResourceSettings, TokenSettings, http_settings, timeout_with_renewal,
+        token_settings,
     },
     transport::Follow,
 };
@@ -49,6 +50,7 @@ paired! {
         pub(in super::super) source: Option<TokenSource>,
         /// The registration by which the client is known to the server.
         pub(in super::super) registered: Option<Box<RegisteredClient>>,
+        pub(in super::super) registering: RegistrationSettings,
         pub(in super::super::super) tokens: TokenSettings,
         pub(in super::super) http: HttpSettings,
         pub(in super::super) key_set: Option<KeySet>,
@@ -87,6 +89,7 @@ impl OAuth2ClientBuilder {
             grant: None,
             source: None,
             registered: None,
+            registering: RegistrationSettings::default(),
             tokens: TokenSettings::new(),
             http: HttpSettings::new(),
             key_set: None,

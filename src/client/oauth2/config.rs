@@ -1,11 +1,13 @@
 //! Settings of an OAuth 2.0 client from its builder, with every problem by name.
 
+use std::sync::Arc;
+
 use reqwest::Method;
 use serde_json::Value;
 
 use super::super::{
     oauth2::builder::OAuth2ClientBuilder,
-    settings::{DiscoverySettings, Problems, Settings},
+    settings::{DiscoverySettings, Problems, Reregistration, Settings},
 };
 use crate::{
     error::Result,
@@ -44,6 +46,7 @@ impl OAuth2ClientBuilder {
             None => self.check(&server, &mut problems),
         }
         self.check_discovery(&mut problems);
+        self.registering.check(self.registers(), &mut problems);
         self.http
             .check_endpoints(&server, &ENDPOINTS, &mut problems);
         problems.result()?;
@@ -64,6 +67,7 @@ impl OAuth2ClientBuilder {
         settings.key_set = self.key_set.clone();
         settings.openid = self.openid.clone();
         settings.registered = self.registered.clone();
+        settings.reregistration = self.reregistration().map(Arc::new);
         settings.clock_offset = self.authorization.clock_offset();
         settings.authorization = self.authorization.clone();
         settings.introspection = self.introspection.clone();
@@ -75,6 +79,22 @@ impl OAuth2ClientBuilder {
         self.apply_profile(&mut settings);
         settings.token_endpoint_method = self.token_endpoint_method.clone();
         Ok(settings)
+    }
+
+    /// What a client that registers itself needs to do so again; a `client_id` that is set is never
+    /// replaced.
+    fn reregistration(&self) -> Option<Reregistration> {
+        let auth = self.authentication.token.as_ref();
+        let registered = self.registered.as_deref();
+        self.registers()
+            .then(|| self.registering.reregistration(registered, auth))
+    }
+
+    fn registers(&self) -> bool {
+        match &self.resource {
+            Some(resource) => resource.metadata.is_some() && !self.client.has_client_id(),
+            None => self.registering.request.is_some(),
+        }
     }
 
     /// Notes the problems of all settings but the endpoints' URLs.

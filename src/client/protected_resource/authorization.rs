@@ -19,7 +19,7 @@ use super::{
 use crate::{
     error::{Error, ErrorCode, Result},
     lifecycle::single_flight::Need,
-    oauth2::{server::metadata::AuthorizationServer, token::Token},
+    oauth2::{client::RegisteredClient, token::Token},
 };
 
 #[maybe_async]
@@ -108,7 +108,6 @@ impl Authorization {
     }
 
     async fn authorize(&self) -> Result<()> {
-        let knew_client = self.resource.established().is_some();
         let established = self.establish().await?;
         if !self.is_attended {
             return Ok(());
@@ -131,14 +130,17 @@ impl Authorization {
         let outcome = self.by_login(login, &established).await;
         match outcome {
             // A registration may have been dropped by the server. It is replaced once.
-            Err(error) if knew_client && is_unknown_client(&error) => {
-                if !self.resource.forget_registration(&established.issuer) {
-                    return Err(error);
+            Err(error) => match self.refused_registration(&error) {
+                Some(registered) => {
+                    self.resource.forget_client(&registered);
+                    let kept = self.resource.kept_registrations();
+                    kept.forget(&registered).await?;
+                    let established = self.rediscover().await?;
+                    self.by_login(login, &established).await
                 }
-                let established = self.rediscover().await?;
-                self.by_login(login, &established).await
-            }
-            outcome => outcome,
+                None => Err(error),
+            },
+            Ok(()) => Ok(()),
         }
     }
 
@@ -151,8 +153,10 @@ impl Authorization {
             let server = known.server.as_ref();
             // That of an earlier process may be another one by now.
             let is_current = server.is_some_and(|server| server.is_current(now));
-            self.refusal.challenge.is_insufficient_scope
-                || (self.refusal.token.is_none() && is_current)
+            let has_expired = known.has_expired_at(self.resource.template.clock.unix());
+            !has_expired
+                && (self.refusal.challenge.is_insufficient_scope
+                    || (self.refusal.token.is_none() && is_current))
         });
         match known {
             Some(known) => {
@@ -201,6 +205,19 @@ impl Authorization {
 }
 
 impl Authorization {
+    /// The registration without which a login that has failed with this error is to be repeated.
+    fn refused_registration(&self, error: &Error) -> Option<RegisteredClient> {
+        let anew = self.resource.template.reregistration.as_ref()?;
+        let registered = self.resource.established()?.registered.clone()?;
+        // The token that has too little scope belongs to the registration, and is of use.
+        let lacks_callback = anew.without_callback
+            && error.is_without_callback()
+            && !self.refusal.challenge.is_insufficient_scope;
+        let is_unknown = error.code() == Some(&ErrorCode::InvalidClient);
+        let may_help = is_unknown || lacks_callback;
+        (may_help && anew.may_replace(registered.client_id())).then_some(registered)
+    }
+
     /// Points the handle of the client to its current server. A child's token belongs to the server
     /// that has issued it.
     fn follow(&self) -> Result<()> {
@@ -228,15 +245,13 @@ impl ResourceState {
     /// login or a token.
     pub(super) fn limit(&self) -> Duration {
         let login = self.settings.login.as_ref().map(|login| login.limit);
+        let anew = self.template.reregistration.as_ref();
+        let logins = 1 + u32::from(anew.is_some_and(|anew| anew.without_callback));
         let requests = self.template.timeout.saturating_mul(4);
         requests
             .saturating_add(self.template.rules.flight_limit)
-            .saturating_add(login.unwrap_or_default())
+            .saturating_add(login.unwrap_or_default().saturating_mul(logins))
     }
-}
-
-fn is_unknown_client(error: &Error) -> bool {
-    error.code() == Some(&ErrorCode::InvalidClient)
 }
 
 fn too_late() -> Error {

@@ -1,6 +1,6 @@
 //! The client at the server of the resource.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use serde_json::{Value, json};
 
@@ -33,6 +33,12 @@ impl Established {
     /// The identifier of the resource, as it is sent to the server.
     pub(super) fn resource(&self) -> Option<&str> {
         self.client.resource().first().map(String::as_str)
+    }
+
+    /// Whether the client has to be registered anew.
+    pub(super) fn has_expired_at(&self, now: Duration) -> bool {
+        let registered = self.registered.as_ref();
+        registered.is_some_and(|registered| registered.has_expired_by(now))
     }
 
     pub(super) fn is_same(&self, other: &Self) -> bool {

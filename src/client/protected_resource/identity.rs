@@ -3,7 +3,10 @@
 //! [RFC 7591](https://www.rfc-editor.org/rfc/rfc7591)
 
 use super::{
-    super::{maybe_async, registration::kept::KeptRegistrations},
+    super::{
+        maybe_async,
+        registration::kept::{KeptRegistrations, ObtainedRegistration},
+    },
     discovery::FoundServer,
     established::Established,
     state::ResourceState,
@@ -29,11 +32,15 @@ impl ResourceState {
         resource: &str,
     ) -> Result<Established> {
         let template = &self.template.client;
-        let (client, registered) = match self.known_client(&found) {
-            Some(known) => known,
+        let (client, registered) = match self.configured_client(&found) {
+            Some(configured) => (configured, None),
             None => {
-                let registered = self.register(&found).await?;
-                (registered.apply_to(template.clone()), Some(registered))
+                let registered = self.registered_or_document(&found).await?;
+                let client = match &registered {
+                    Some(registered) => registered.apply_to(template.clone()),
+                    None => self.by_document(self.settings.document.as_deref().unwrap_or_default()),
+                };
+                (client, registered)
             }
         };
         let FoundServer {
@@ -52,7 +59,28 @@ impl ResourceState {
         })
     }
 
-    async fn register(&self, found: &FoundServer) -> Result<RegisteredClient> {
+    /// The registration of the client, in the order of what it was registered as before, its
+    /// document, for which there is none, and a new one.
+    async fn registered_or_document(
+        &self,
+        found: &FoundServer,
+    ) -> Result<Option<RegisteredClient>> {
+        if let Some(registered) = self.registration(&found.issuer) {
+            return Ok(Some(registered));
+        }
+        if self.settings.document.is_some() && found.server.client_id_metadata_document_supported()
+        {
+            let kept = self.kept_registrations().load(&found.issuer).await?;
+            return Ok(kept.filter(|kept| self.is_usable(kept)));
+        }
+        let ObtainedRegistration { registered, is_new } = self.register(found).await?;
+        if let Some(anew) = self.template.reregistration.as_ref().filter(|_| is_new) {
+            anew.note_registration(registered.client_id());
+        }
+        Ok(Some(registered))
+    }
+
+    async fn register(&self, found: &FoundServer) -> Result<ObtainedRegistration> {
         let Some(metadata) = self.client_metadata() else {
             return Err(no_client(found, "and client_metadata is not set"));
         };
@@ -88,22 +116,13 @@ impl ResourceState {
         }
     }
 
-    /// The client, if it need not be registered.
-    fn known_client(
-        &self,
-        found: &FoundServer,
-    ) -> Option<(ClientRegistration, Option<RegisteredClient>)> {
-        let template = &self.template.client;
-        if !template.client_id().is_empty() {
+    /// The client as the calling code configures it, if it does.
+    fn configured_client(&self, found: &FoundServer) -> Option<ClientRegistration> {
+        let is_configured = !self.template.client.client_id().is_empty();
+        is_configured.then(|| {
             self.bind_configured(&found.issuer);
-            return Some((self.configured(), None));
-        }
-        if let Some(registered) = self.registration(&found.issuer) {
-            return Some((registered.apply_to(template.clone()), Some(registered)));
-        }
-        let document = self.settings.document.as_deref()?;
-        let is_supported = found.server.client_id_metadata_document_supported();
-        is_supported.then(|| (self.by_document(document), None))
+            self.configured()
+        })
     }
 }
 

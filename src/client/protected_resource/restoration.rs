@@ -15,14 +15,26 @@ use super::{
 };
 use crate::{
     error::{Error, ErrorCode, Result},
-    oauth2::client::RegisteredClient,
+    oauth2::{client::RegisteredClient, protected_resource::challenge::ResourceChallenge},
 };
 
 #[maybe_async]
 impl Session {
     /// The state of the client for a login, whose server is discovered if that is still to be done.
     pub(in super::super) async fn established(&self) -> Result<Live> {
-        self.discovered().await
+        let live = self.discovered().await?;
+        self.registered(live).await
+    }
+
+    /// Finds the server and the client there once more, for a client whose registration was
+    /// forgotten.
+    pub(in super::super) async fn rediscovered(&self, resource: &Arc<ResourceState>) -> Result<()> {
+        let discovered = resource.discover(&ResourceChallenge::default()).await?;
+        resource.establish(discovered);
+        match resource.current() {
+            Some(part) => self.move_to(part, None),
+            None => Ok(()),
+        }
     }
 
     /// The state of the client, whose server is discovered if that is still to be done.

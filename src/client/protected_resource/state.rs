@@ -195,13 +195,15 @@ impl ResourceState {
 
     /// The registration at this server, unless it cannot be used any longer.
     pub(super) fn registration(&self, issuer: &str) -> Option<RegisteredClient> {
-        let now = self.template.clock.unix();
-        let state = self.lock();
-        let known = state.registrations.get(issuer)?;
+        let known = self.lock().registrations.get(issuer).cloned();
+        known.filter(|known| self.is_usable(known))
+    }
+
+    /// Whether a registration has not expired, and is for the client as it is set.
+    pub(super) fn is_usable(&self, registered: &RegisteredClient) -> bool {
         let wanted = self.client_metadata();
-        let is_usable =
-            !known.is_expired_at(now) && wanted.is_none_or(|metadata| known.serves(&metadata));
-        is_usable.then(|| known.clone())
+        !registered.is_expired_at(self.template.clock.unix())
+            && wanted.is_none_or(|metadata| registered.serves(&metadata))
     }
 
     /// The metadata of the client with the redirection URIs of its settings.
@@ -212,11 +214,6 @@ impl ResourceState {
             true => metadata,
             false => metadata.with_redirect_uris(own),
         })
-    }
-
-    /// Forgets the registration at this server. Returns whether it was known.
-    pub(in super::super) fn forget_registration(&self, issuer: &str) -> bool {
-        self.lock().registrations.remove(issuer).is_some()
     }
 
     /// The issuer to which the configured client identifier belongs, if that is known.

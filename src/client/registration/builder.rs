@@ -6,6 +6,7 @@ use super::{
     super::{
         maybe_async,
         oauth2::{OAuth2Client, OAuth2ClientBuilder},
+        settings::RegistrationSettings,
         transport::Follow,
     },
     kept::KeptRegistrations,
@@ -38,10 +39,36 @@ impl OAuth2ClientBuilder {
     /// [RFC 7591 section 3.2.1](https://www.rfc-editor.org/rfc/rfc7591#section-3.2.1)
     pub fn registered_client(mut self, registered: RegisteredClient) -> Self {
         self.client = registered.apply_to(self.client);
+        self.registering = RegistrationSettings {
+            without_callback: self.registering.without_callback,
+            ..RegistrationSettings::default()
+        };
         if self.authentication.token.is_none() {
-            self.authentication.token = registered_client_auth(&registered);
+            let auth = registered_client_auth(&registered);
+            self.authentication.token = auth.clone();
+            self.registering.auth = auth;
         }
         self.registered = Some(Box::new(registered));
+        self
+    }
+
+    /// Registers the client anew, once, when a login gets no callback: its server may have dropped
+    /// the registration, and shows the user an error page instead of a login. Then the user is asked
+    /// to log in once more. Defaults to an error that names the registration.
+    ///
+    #[doc = by_mode!(
+        include_str!("../../../docs/examples/blocking/register_again_without_callback.md"),
+        include_str!("../../../docs/examples/async/register_again_without_callback.md")
+    )]
+    ///
+    /// It is for clients that register themselves, by [`register`](Self::register) or as clients
+    /// [for a resource](OAuth2Client::for_resource). The tokens of the old registration go with it,
+    /// so one with which the client has a usable token stays, and so does one that was made a moment
+    /// ago. An error in a callback is none of that: the server knows the client.
+    ///
+    /// [RFC 7591 section 5](https://www.rfc-editor.org/rfc/rfc7591#section-5)
+    pub fn register_again_without_callback(mut self) -> Self {
+        self.registering.without_callback = true;
         self
     }
 }
@@ -62,8 +89,10 @@ impl OAuth2ClientBuilder {
     /// with the same store one registers. Without a `token_store`, or with one that keeps no
     /// registrations, each start registers another client.
     ///
-    /// If the server answers a token request of the client with `invalid_client`, the registration
-    /// is dropped from the store, and the next start registers anew.
+    /// If the server answers a request of the client with `invalid_client`, the registration is
+    /// dropped from the store. A client with a grant is then registered anew at once, and sends its
+    /// request again; one whose users log in, with the next login, and so it is after its secret has
+    /// expired. A new registration that has brought no token yet is not replaced.
     ///
     /// # Errors
     ///
@@ -100,7 +129,10 @@ impl OAuth2ClientBuilder {
             clock: http.clock.clone(),
             timeout: http.timeout,
         };
-        let registered = kept.obtain(&transport, endpoint, issuer, &request).await?;
-        Ok(builder.registered_client(registered))
+        let obtained = kept.obtain(&transport, endpoint, issuer, &request).await?;
+        let mut builder = builder.registered_client(obtained.registered);
+        builder.registering.request = Some(request);
+        builder.registering.is_new = obtained.is_new;
+        Ok(builder)
     }
 }

@@ -119,9 +119,9 @@ impl OAuth2Client {
         Ok(())
     }
 
-    /// Drops the registration of this client from its `token_store`, so that the next `register` of
-    /// a builder makes a new one: for a server that does not know the client any longer, and shows
-    /// an error page instead of a login. Nothing is sent.
+    /// Drops the registration of this client from its `token_store`, so that the next login, or the
+    /// next `register` of a builder, makes a new one: for a server that does not know the client any
+    /// longer, and shows an error page instead of a login. Nothing is sent.
     ///
     /// A client [for a resource](OAuth2Client::for_resource) makes a new one at the next login, and
     /// the tokens of the old one go with it, in memory and in the `token_store`. If its server is not
@@ -137,6 +137,9 @@ impl OAuth2Client {
             return boxed(self.session.forget_registration_for(resource)).await;
         }
         if let Some(registered) = &live.shared.settings.registered {
+            if let Some(anew) = &live.shared.settings.reregistration {
+                anew.note_refusal(registered.client_id());
+            }
             live.shared.kept_registrations().forget(registered).await?;
         }
         Ok(())

@@ -33,6 +33,29 @@ pub(in super::super) struct KeptRegistrations {
     pub(in super::super) timeout: Duration,
 }
 
+/// Registration for a client.
+pub(in super::super) struct ObtainedRegistration {
+    pub(in super::super) registered: RegisteredClient,
+    /// Whether it was made now.
+    pub(in super::super) is_new: bool,
+}
+
+impl ObtainedRegistration {
+    fn kept(registered: RegisteredClient) -> Self {
+        Self {
+            registered,
+            is_new: false,
+        }
+    }
+
+    fn new(registered: RegisteredClient) -> Self {
+        Self {
+            registered,
+            is_new: true,
+        }
+    }
+}
+
 impl KeptRegistrations {
     fn call_limit(&self) -> Duration {
         self.timeout.min(STORE_CALL)
@@ -56,13 +79,14 @@ impl KeptRegistrations {
         endpoint: Result<RegistrationEndpoint>,
         issuer: &str,
         request: &RegistrationRequest,
-    ) -> Result<RegisteredClient> {
+    ) -> Result<ObtainedRegistration> {
         if let Some(kept) = self.usable(issuer, request).await? {
-            return Ok(kept);
+            return Ok(ObtainedRegistration::kept(kept));
         }
         let endpoint = endpoint?;
         let Some(store) = &self.store else {
-            return register(transport, &endpoint, request, self.timeout).await;
+            let registered = register(transport, &endpoint, request, self.timeout).await;
+            return registered.map(ObtainedRegistration::new);
         };
         let lease = self.lease(store).await?;
         let registered = self
@@ -79,15 +103,15 @@ impl KeptRegistrations {
         endpoint: &RegistrationEndpoint,
         issuer: &str,
         request: &RegistrationRequest,
-    ) -> Result<RegisteredClient> {
+    ) -> Result<ObtainedRegistration> {
         // Once more, as another process may have registered a moment ago.
         if let Some(kept) = self.usable(issuer, request).await? {
-            return Ok(kept);
+            return Ok(ObtainedRegistration::kept(kept));
         }
         let registered = register(transport, endpoint, request, self.timeout).await?;
         self.save(issuer, Some(registered.clone())).await?;
         self.drop_token(store, |_| true).await?;
-        Ok(registered)
+        Ok(ObtainedRegistration::new(registered))
     }
 
     /// The registration that is kept, unless it has expired or is for other redirection URIs.

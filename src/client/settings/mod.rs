@@ -4,6 +4,8 @@ mod authorization;
 mod discovery;
 mod http;
 mod problems;
+mod registration;
+mod reregistration;
 mod resource;
 mod session;
 mod token;
@@ -13,6 +15,8 @@ pub(super) use {
     discovery::DiscoverySettings,
     http::{HttpSettings, http_settings, timeout_with_renewal},
     problems::Problems,
+    registration::RegistrationSettings,
+    reregistration::{RegistrationClaim, RegistrationStep, Reregistration},
     resource::{ResourceLogin, ResourceSettings},
     session::{Authentication, Bound, Identity, OpenIdSettings, Settings},
     token::{TokenSettings, WorkloadSettings, token_settings},

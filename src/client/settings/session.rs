@@ -7,7 +7,8 @@ use serde_json::Value;
 
 use super::{
     super::{Assert, LogoutTokenIds, Sign, Store, UpdateHook, UserStore, dpop::Dpop},
-    AuthorizationSettings, DiscoverySettings, HttpSettings, TokenSettings, WorkloadSettings,
+    AuthorizationSettings, DiscoverySettings, HttpSettings, Reregistration, TokenSettings,
+    WorkloadSettings,
 };
 use crate::{
     clock::{Clock, ClockOffset},
@@ -78,6 +79,8 @@ pub(in super::super) struct Settings {
     pub(in super::super) openid: OpenIdSettings,
     /// The registration by which the client is known to the server.
     pub(in super::super) registered: Option<Box<RegisteredClient>>,
+    /// What a client that registers itself needs to do so again.
+    pub(in super::super) reregistration: Option<Arc<Reregistration>>,
     /// Keys of the server that were kept.
     pub(in super::super) key_set: Option<KeySet>,
     pub(in super::super) authorization: AuthorizationSettings,
@@ -194,6 +197,7 @@ impl Settings {
             clock_offset: ClockOffset::default(),
             openid: OpenIdSettings::default(),
             registered: None,
+            reregistration: None,
             key_set: None,
             authorization: AuthorizationSettings::default(),
             introspection: IntrospectionRules::default(),

@@ -89,6 +89,13 @@ impl RegisteredClient {
             .is_some_and(|at| Duration::from_secs(at) <= now)
     }
 
+    /// The same for a secret that had not expired when it was issued, as some servers say.
+    #[allow(dead_code, reason = "only the clients are registered anew")]
+    pub(crate) fn has_expired_by(&self, now: Duration) -> bool {
+        let issued = self.registered_at.map(Duration::from_secs);
+        self.is_expired_at(now) && issued.is_none_or(|issued| !self.is_expired_at(issued))
+    }
+
     /// The metadata as the server has registered them, which may differ from what was asked for.
     pub fn metadata(&self) -> &ClientMetadata {
         &self.metadata
@@ -154,6 +161,26 @@ impl RegisteredClient {
         self.client_id == other.client_id
             && self.client_secret == other.client_secret
             && self.issuer == other.issuer
+    }
+
+    /// `client`, to which `old` was applied, with this registration instead. What is set beside the
+    /// old one stays.
+    #[allow(dead_code, reason = "only the clients are registered anew")]
+    pub(crate) fn apply_instead_of(
+        &self,
+        old: &Self,
+        client: ClientRegistration,
+    ) -> ClientRegistration {
+        let secret = client.client_secret().cloned();
+        let own_secret = secret.filter(|secret| Some(secret) != old.client_secret());
+        let uris = client.redirect_uris();
+        let is_own = old.metadata.redirect_uris().is_none_or(|old| old != uris);
+        let uris = uris.iter().filter(|_| is_own).cloned().collect::<Vec<_>>();
+        let client = self.apply_to(client.without_secret().with_redirect_uris(uris));
+        match own_secret {
+            Some(secret) => client.with_client_secret(secret),
+            None => client,
+        }
     }
 
     /// Whether a client with these metadata can use the registration: a redirection URI that it

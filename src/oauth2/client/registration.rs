@@ -91,6 +91,11 @@ impl ClientRegistration {
         self.with(|client| client.external_key = Some(key))
     }
 
+    #[allow(dead_code, reason = "only the clients are registered anew")]
+    pub(crate) fn without_secret(self) -> Self {
+        self.with(|client| client.client_secret = None)
+    }
+
     fn with(mut self, change: impl FnOnce(&mut Registered)) -> Self {
         change(Arc::make_mut(&mut self.0));
         self

@@ -20,6 +20,7 @@ mod dead_page;
 mod ensured;
 mod loopback;
 mod opened;
+mod registered_anew;
 mod resource;
 
 /// A client of `server` that users log in with from a command line.

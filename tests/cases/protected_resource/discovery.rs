@@ -85,6 +85,42 @@ async fn the_place_that_the_challenge_names_is_the_only_one() -> TestResult {
 
 #[maybe_async]
 #[test]
+async fn the_metadata_may_be_at_another_origin_and_are_those_of_the_resource_all_the_same()
+-> TestResult {
+    for is_right in [true, false] {
+        let world = World::new();
+        let _server = world.server("");
+        let issuers = json!(world.0.lock().unwrap().issuers);
+        let named: Arc<std::sync::OnceLock<String>> = Arc::default();
+        let own = named.clone();
+        let elsewhere = Server::start(move |_: &Request| {
+            let named = own.get().map_or("", |url| url);
+            Reply::json(
+                200,
+                json!({"resource": named, "authorization_servers": issuers}),
+            )
+        });
+        let (place, inner) = (elsewhere.url("/metadata"), world.clone());
+        let resource = Server::start(move |request: &Request| match inner.answer(request) {
+            Reply::Full { status: 401, .. } => Reply::text(401, "").with(
+                "www-authenticate",
+                &format!("Bearer resource_metadata=\"{place}\""),
+            ),
+            other => other,
+        });
+        let at = if is_right { &resource } else { &elsewhere };
+        named.set(at.url("/mcp")).unwrap();
+        let client = attended(&resource, &world).build()?;
+        let status = status(&client, &resource, "/mcp").await;
+        assert_eq!(status.as_ref().is_ok_and(|status| *status == 200), is_right);
+        assert_eq!(paths(&elsewhere), ["/metadata"]);
+        assert_eq!(world.visits().len(), usize::from(is_right));
+    }
+    Ok(())
+}
+
+#[maybe_async]
+#[test]
 async fn else_the_metadata_are_at_the_path_or_the_origin() -> TestResult {
     for (place, asked) in [(PATH, &[PATH][..]), (ROOT, &[PATH, ROOT])] {
         let world = World::new();

@@ -163,6 +163,44 @@ async fn a_client_is_known_by_its_document_or_its_registration() -> TestResult {
 
 #[maybe_async]
 #[test]
+async fn what_was_registered_before_comes_before_the_document() -> TestResult {
+    let world = World::new();
+    let (server, resource) = (world.server(""), world.resource());
+    let folder = support::folder::Folder::new("registered-before-the-document");
+    let store = FileTokenStore::new(folder.file("token.json"));
+    let document = "https://app.example.com/client.json";
+    let client = || {
+        let builder = attended(&resource, &world).client_metadata_document(document);
+        builder.token_store(store.clone()).build()
+    };
+    let first = client()?;
+    opened(&first, &resource, "/mcp").await?;
+    first.close().await?;
+    // By the next run the server supports documents, and the token is gone.
+    let supported = ("client_id_metadata_document_supported", true.into());
+    world.change(|state| state.server.push(supported));
+    let version = store
+        .read()
+        .expect("readable")
+        .map_or(0, |stored| stored.version);
+    let none = oauth_twin::StoredToken::new(None, version + 1);
+    assert!(store.replace(&none).is_ok_and(|stored| stored));
+    let second = client()?;
+    opened(&second, &resource, "/mcp").await?;
+    assert_eq!(world.visits()[1]["client_id"], "c1");
+    // When the server has dropped that, the document is the next.
+    let token = second.token().unwrap();
+    world.revoke(access_token(&token));
+    world.change(|state| state.dropped.extend(["c1".to_owned()]));
+    opened(&second, &resource, "/mcp").await?;
+    assert_eq!(world.visits()[2]["client_id"], document);
+    assert_eq!(server.count("/register"), 1);
+    second.close().await?;
+    Ok(())
+}
+
+#[maybe_async]
+#[test]
 async fn a_login_that_fails_is_the_error_and_is_not_repeated_at_once() -> TestResult {
     let (world, clock) = (World::new(), ManualClock::new());
     world.change(|state| state.refuses = true);

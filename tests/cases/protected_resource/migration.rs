@@ -178,3 +178,73 @@ async fn the_time_of_the_old_server_is_not_that_of_the_new_one() -> TestResult {
     assert_eq!(new.count("/token"), 1);
     Ok(())
 }
+
+/// The registration is of an earlier run, and its token is gone.
+#[maybe_async]
+#[test]
+async fn a_stored_registration_that_the_server_has_dropped_is_replaced_after_a_login() -> TestResult
+{
+    let world = World::new();
+    let (server, resource) = (world.server(""), world.resource());
+    let folder = support::folder::Folder::new("dropped-before");
+    let store = FileTokenStore::new(folder.file("token.json"));
+    let client = || {
+        attended(&resource, &world)
+            .token_store(store.clone())
+            .build()
+    };
+    let first = client()?;
+    opened(&first, &resource, "/mcp").await?;
+    first.close().await?;
+    let version = store
+        .read()
+        .expect("readable")
+        .map_or(0, |stored| stored.version);
+    let none = oauth_twin::StoredToken::new(None, version + 1);
+    assert!(store.replace(&none).is_ok_and(|stored| stored));
+    world.change(|state| state.dropped.extend(["c1".to_owned()]));
+    let second = client()?;
+    opened(&second, &resource, "/mcp").await?;
+    let visits = world.visits();
+    let clients: Vec<_> = visits.iter().map(|asked| &*asked["client_id"]).collect();
+    assert_eq!(clients, ["c1", "c1", "c2"]);
+    assert_eq!(server.count("/register"), 2);
+    second.close().await?;
+    Ok(())
+}
+
+/// No user is asked: the client's own grant serves for its token.
+#[maybe_async]
+#[test]
+async fn a_registered_client_with_a_grant_is_registered_anew_while_it_runs() -> TestResult {
+    let (world, clock) = (World::new(), ManualClock::new());
+    let (server, resource) = (world.server(""), world.resource());
+    let client = for_resource(&resource)
+        .clock(clock.clock())
+        .grant(ClientCredentials::new())
+        .build()?;
+    opened(&client, &resource, "/mcp").await?;
+    world.change(|state| {
+        state.dropped.insert("c1".to_owned());
+        state.revoked.insert("t1".to_owned());
+    });
+    opened(&client, &resource, "/mcp").await?;
+    assert_eq!(server.count("/register"), 2);
+    let last = server.requests("/token").pop().expect("a request");
+    assert_eq!(last.parameter("client_id").as_deref(), Some("c2"));
+    assert_eq!(last.parameter("resource"), Some(resource.url("/mcp")));
+    // Also where the token has expired, without a refusal by the resource.
+    world.change(|state| state.dropped.extend(["c2".to_owned()]));
+    clock.advance(seconds(700));
+    opened(&client, &resource, "/mcp").await?;
+    assert_eq!(server.count("/register"), 3);
+    world.change(|state| state.dropped.extend(["c3", "c4"].map(str::to_owned)));
+    for _ in 0..3 {
+        clock.advance(seconds(700));
+        let error = status(&client, &resource, "/mcp").await.unwrap_err();
+        let code = error.code().map(|code| code.as_str());
+        assert_eq!(code, Some("invalid_client"), "{error}");
+    }
+    assert_eq!(server.count("/register"), 4, "once more, and no further");
+    Ok(())
+}

@@ -1,0 +1,49 @@
+//! Settings of a client that registers itself.
+
+use std::sync::Arc;
+
+use super::{problems::Problems, reregistration::Reregistration};
+use crate::oauth2::{
+    client::RegisteredClient, client_auth::ClientAuth,
+    endpoint::registration::request::RegistrationRequest,
+};
+
+/// Settings of a client that registers itself.
+#[derive(Default)]
+pub(in super::super) struct RegistrationSettings {
+    /// The request by which it was registered.
+    pub(in super::super) request: Option<RegistrationRequest>,
+    /// Whether it was registered a moment ago.
+    pub(in super::super) is_new: bool,
+    /// The client authentication that follows from the registration.
+    pub(in super::super) auth: Option<Arc<dyn ClientAuth>>,
+    pub(in super::super) without_callback: bool,
+}
+
+impl RegistrationSettings {
+    /// What the client needs to be registered anew.
+    pub(in super::super) fn reregistration(
+        &self,
+        registered: Option<&RegisteredClient>,
+        current: Option<&Arc<dyn ClientAuth>>,
+    ) -> Reregistration {
+        let auth = self.auth.as_ref().zip(current);
+        let follows_method = auth.is_some_and(|(own, current)| Arc::ptr_eq(own, current));
+        let anew = Reregistration::new(self.request.clone(), follows_method, self.without_callback);
+        if let Some(registered) = registered.filter(|_| self.is_new) {
+            anew.note_registration(registered.client_id());
+        }
+        anew
+    }
+
+    /// Notes a setting of no effect. `registers` says whether the client registers itself.
+    pub(in super::super) fn check(&self, registers: bool, problems: &mut Problems) {
+        if self.without_callback && !registers {
+            problems.add(
+                "register_again_without_callback",
+                "is for a client that registers itself: call register of the builder, or set \
+                 client_metadata of a client for a resource, without a client_id",
+            );
+        }
+    }
+}
