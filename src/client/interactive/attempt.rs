@@ -238,7 +238,8 @@ impl LoginAttempt<'_> {
             Err(error) => Err(error),
         };
         match login {
-            Err(error) if is_not_offered(&error) => Ok(None),
+            // A browser would show an error page to a client that its server does not know.
+            Err(error) if is_not_offered(&error) && !self.needs_other_client(&error) => Ok(None),
             login => login.map(Some),
         }
     }
@@ -278,6 +279,13 @@ impl LoginAttempt<'_> {
     fn takes_paste(&self) -> bool {
         let settings = self.settings;
         self.environment.input_is_terminal && settings.on_prompt.is_none() && !settings.is_quiet
+    }
+
+    /// Whether the server does not know the client any longer, which is registered anew for that.
+    fn needs_other_client(&self, error: &Error) -> bool {
+        let live = self.client.session.live();
+        error.code() == Some(&ErrorCode::InvalidClient)
+            && live.is_ok_and(|live| live.replaces_after(error))
     }
 
     /// Why the server may have shown an error instead of a login, if the client was not registered

@@ -138,7 +138,7 @@ impl OAuth2Client {
         }
         if let Some(registered) = &live.shared.settings.registered {
             if let Some(anew) = &live.shared.settings.reregistration {
-                anew.note_refusal(registered.client_id());
+                anew.note_forgotten(registered.client_id());
             }
             live.shared.kept_registrations().forget(registered).await?;
         }

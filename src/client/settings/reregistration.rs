@@ -66,6 +66,15 @@ impl Reregistration {
         self.lock().refused = Some(client_id.to_owned());
     }
 
+    /// Notes that the calling code wants another registration, however new this one is.
+    pub(in super::super) fn note_forgotten(&self, client_id: &str) {
+        let mut progress = self.lock();
+        progress.refused = Some(client_id.to_owned());
+        progress
+            .unproven
+            .take_if(|unproven| *unproven == *client_id);
+    }
+
     /// Notes that the client was registered a moment ago; perhaps at another server, under the
     /// identifier that it had before.
     pub(in super::super) fn note_registration(&self, client_id: &str) {

@@ -183,17 +183,23 @@ async fn a_client_that_is_refused_in_a_login_is_registered_anew_without_a_settin
 #[maybe_async]
 #[test]
 async fn a_registration_that_was_forgotten_is_replaced_with_the_next_login() -> TestResult {
-    let server = Registrar::default().start();
-    let folder = Folder::new("forgotten");
-    let store = registered_before(&server, &folder).await;
-    let builder = unregistered(&server).token_store(store);
-    let client = builder.register(metadata()).await?.build()?;
-    client.forget_registration().await?;
-    let (shown, login) = user(&[]);
-    client.login(login.timeout(seconds(60))).await?;
-    assert_eq!(begun(&shown), ["c2"]);
-    assert_eq!(server.count("/register"), 2);
-    client.close().await?;
+    // Also one that was made a moment ago.
+    for is_new in [false, true] {
+        let server = Registrar::default().start();
+        let folder = Folder::new("forgotten");
+        let store = match is_new {
+            true => FileTokenStore::new(folder.file("token.json")),
+            false => registered_before(&server, &folder).await,
+        };
+        let builder = unregistered(&server).token_store(store);
+        let client = builder.register(metadata()).await?.build()?;
+        client.forget_registration().await?;
+        let (shown, login) = user(&[]);
+        client.login(login.timeout(seconds(60))).await?;
+        assert_eq!(begun(&shown), ["c2"]);
+        assert_eq!(server.count("/register"), 2);
+        client.close().await?;
+    }
     Ok(())
 }
 

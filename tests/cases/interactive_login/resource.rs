@@ -52,3 +52,34 @@ async fn a_token_of_an_earlier_process_is_renewed_unless_its_registration_is_dea
     assert_eq!(response.status(), 200);
     Ok(())
 }
+
+/// Over SSH, the device flow is refused to a registration that is dead, and the browser would show
+/// an error page.
+#[maybe_async]
+#[test]
+async fn a_dead_registration_is_no_reason_for_a_browser_elsewhere() -> TestResult {
+    let world = World::new();
+    world.offer("device_authorization_endpoint", "/device");
+    let (server, resource) = (world.server(""), world.resource());
+    let folder = Folder::new("dead-over-ssh");
+    let builder = || {
+        for_resource(&resource)
+            .redirect_uri("http://127.0.0.1/callback")
+            .token_store(FileTokenStore::new(folder.file("token.json")))
+    };
+    let first = builder().build()?;
+    first.begin_authorization(Default::default()).await?;
+    world.drop_client("c1");
+    let shown = Shown::default();
+    let login = shown.prompted().open_with(|_| Err("no browser".into()));
+    let client = builder().interactive_login(login).build()?;
+    let response = client.get(resource.url("/mcp")).send().await?;
+    assert_eq!(response.status(), 200);
+    assert_eq!(shown.kinds(), ["opens", "opens", "device", "done"]);
+    let asked = server.requests("/device").into_iter();
+    let asked: Vec<_> = asked
+        .filter_map(|sent| sent.parameter("client_id"))
+        .collect();
+    assert_eq!(asked, ["c1", "c2"]);
+    Ok(())
+}

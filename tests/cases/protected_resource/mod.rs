@@ -66,6 +66,8 @@ struct State {
     dropped: HashSet<String>,
     /// The authorization requests that the user has seen.
     visits: Vec<Url>,
+    /// The authorization requests that were pushed.
+    pushed: Vec<String>,
     /// Changes of the callback.
     callback: Vec<(&'static str, String)>,
     /// Whether the user refuses to log in.
@@ -91,6 +93,7 @@ impl World {
             revoked: HashSet::new(),
             dropped: HashSet::new(),
             visits: Vec::new(),
+            pushed: Vec::new(),
             callback: Vec::new(),
             refuses: false,
             clients: 0,
@@ -159,6 +162,14 @@ impl World {
             place if place == format!("{path}/revoke") => Reply::text(200, ""),
             place if place == format!("{path}/introspect") => {
                 Reply::json(200, json!({"active": true}))
+            }
+            place if place == format!("{path}/par") => {
+                state.pushed.push(request.form());
+                let n = state.pushed.len();
+                Reply::json(
+                    201,
+                    json!({"request_uri": format!("urn:{n}"), "expires_in": 60}),
+                )
             }
             place if place == format!("{path}/device") => Reply::json(
                 200,
@@ -242,7 +253,12 @@ impl World {
         if state.refuses {
             return Err("the user went away".into());
         }
-        let asked: HashMap<_, _> = url.query_pairs().into_owned().collect();
+        let mut asked: HashMap<_, _> = url.query_pairs().into_owned().collect();
+        if let Some(uri) = asked.get("request_uri") {
+            let n: usize = uri.trim_start_matches("urn:").parse()?;
+            let pushed = url::form_urlencoded::parse(state.pushed[n - 1].as_bytes());
+            asked = pushed.into_owned().collect();
+        }
         let mut callback = Url::parse(&asked["redirect_uri"])?;
         let issuer = url.as_str().split("/authorize").next().unwrap().to_owned();
         let scope = asked.get("scope").cloned().unwrap_or_default();
@@ -280,6 +296,11 @@ impl World {
         visits
             .filter_map(|mut asked| asked.remove("client_id"))
             .collect()
+    }
+
+    /// All servers have this endpoint, too.
+    pub fn offer(&self, name: &'static str, path: &'static str) {
+        self.change(|state| state.endpoints.push((name, path)));
     }
 
     /// The server loses a registration.

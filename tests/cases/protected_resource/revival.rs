@@ -353,3 +353,31 @@ async fn a_server_that_is_back_at_once_renews() -> TestResult {
     assert_eq!(world.visits().len(), 1);
     Ok(())
 }
+
+/// The registration is kept, and there is no token yet.
+#[maybe_async]
+#[test]
+async fn a_dead_registration_is_replaced_where_requests_are_pushed() -> TestResult {
+    let world = World::new();
+    world.change(|state| {
+        let endpoint = ("pushed_authorization_request_endpoint", "/par");
+        state.endpoints.push(endpoint);
+        let required = ("require_pushed_authorization_requests", true.into());
+        state.server.push(required);
+    });
+    let (server, resource) = (world.server(""), world.resource());
+    let folder = Folder::new("dead-and-pushed");
+    let start = || {
+        attended(&resource, &world)
+            .token_store(FileTokenStore::new(folder.file("token.json")))
+            .build()
+    };
+    start()?.begin_authorization(Default::default()).await?;
+    world.drop_client("c1");
+    opened(&start()?, &resource, "/mcp").await?;
+    assert_eq!(world.clients(), ["c2"]);
+    assert_eq!((server.count("/register"), server.count("/par")), (2, 3));
+    opened(&start()?, &resource, "/mcp").await?;
+    assert_eq!(server.count("/register"), 2);
+    Ok(())
+}
