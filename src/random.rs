@@ -48,16 +48,24 @@ thread_local! {
 
 /// A unique and unpredictable identifier in ASCII, for a request at the time `now`.
 pub(crate) fn identifier(now: Duration) -> Result<[u8; IDENTIFIER_LENGTH]> {
-    let bytes = match POOL.try_with(|pool| take(&mut pool.borrow_mut())) {
-        Ok(taken) => taken?,
+    Ok(encode(entropy()?, now))
+}
+
+/// The same as 128 bits, where other characters than letters and digits may be used.
+pub(crate) fn unique_bits(now: Duration) -> Result<u128> {
+    let [_first, others @ ..] = entropy()?;
+    Ok(unlike_a_fork(others, now))
+}
+
+fn entropy() -> Result<[u8; ENTROPY_BYTES]> {
+    match POOL.try_with(|pool| take(&mut pool.borrow_mut())) {
+        Ok(taken) => taken,
         // The thread is ending.
         Err(_destroyed) => {
             let mut bytes = [0; ENTROPY_BYTES];
-            fill(&mut bytes)?;
-            bytes
+            fill(&mut bytes).map(|()| bytes)
         }
-    };
-    Ok(encode(bytes, now))
+    }
 }
 
 fn take(pool: &mut Pool) -> Result<[u8; ENTROPY_BYTES]> {
@@ -71,13 +79,17 @@ fn take(pool: &mut Pool) -> Result<[u8; ENTROPY_BYTES]> {
 
 fn encode([first, others @ ..]: [u8; ENTROPY_BYTES], now: Duration) -> [u8; IDENTIFIER_LENGTH] {
     let mut identifier = [ALPHABET[usize::from(first & 31)]; IDENTIFIER_LENGTH];
-    // A forked process inherits the pool of its parent. It does not sign in the same nanosecond.
-    let mut bits = u128::from_le_bytes(others) ^ u128::from(now.subsec_nanos());
+    let mut bits = unlike_a_fork(others, now);
     for character in &mut identifier[1..] {
         *character = ALPHABET[(bits & 31) as usize];
         bits >>= 5;
     }
     identifier
+}
+
+/// A forked process inherits the pool of its parent. It does not sign in the same nanosecond.
+fn unlike_a_fork(bytes: [u8; 16], now: Duration) -> u128 {
+    u128::from_le_bytes(bytes) ^ u128::from(now.subsec_nanos())
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use crate::{
     encoding::base64url::{encode, encoded_len},
     error::{Error, Result},
     jose::{SigningInput, encoded_prefix, signed_bytes},
-    random::{self, IDENTIFIER_LENGTH},
+    random,
     secret::Secret,
 };
 
@@ -196,7 +196,7 @@ impl<'a> DpopProof<'a> {
             target,
             is_plain,
             issued_at: now.as_secs(),
-            identifier: random::identifier(now)?,
+            identifier: random::unique_bits(now)?,
         })
     }
 }
@@ -211,7 +211,7 @@ struct ProofClaims<'a> {
     /// Whether JSON need not escape the target.
     is_plain: bool,
     issued_at: u64,
-    identifier: [u8; IDENTIFIER_LENGTH],
+    identifier: u128,
 }
 
 impl ProofClaims<'_> {
@@ -221,10 +221,18 @@ impl ProofClaims<'_> {
             json.write_all(b"{")?;
             json.write_all(JTI.as_bytes())?;
         }
-        json.write_all(&self.identifier)?;
-        json.write_all(b"\",\"htm\":\"")?;
-        json.write_all(self.proof.method.as_str().as_bytes())?;
-        json.write_all(b"\",\"htu\":\"")?;
+        let mut identifier = [0; encoded_len(size_of::<u128>())];
+        encode(&self.identifier.to_be_bytes(), &mut identifier);
+        json.write_all(&identifier)?;
+        match *self.proof.method {
+            // The most usual one, in one piece.
+            Method::GET => json.write_all(b"\",\"htm\":\"GET\",\"htu\":\"")?,
+            _ => {
+                json.write_all(b"\",\"htm\":\"")?;
+                json.write_all(self.proof.method.as_str().as_bytes())?;
+                json.write_all(b"\",\"htu\":\"")?;
+            }
+        }
         match self.is_plain {
             true => json.write_all(self.target.as_bytes())?,
             false => write_escaped(json, self.target)?,
@@ -299,21 +307,29 @@ fn write_escaped(json: &mut impl Write, text: &str) -> io::Result<()> {
     Ok(())
 }
 
+/// The two digits of each number below a hundred.
+static PAIRS_OF_DIGITS: [[u8; 2]; 100] = {
+    let mut pairs = [[0; 2]; 100];
+    let mut number = 0;
+    while number < 100 {
+        pairs[number] = [b'0' + (number / 10) as u8, b'0' + (number % 10) as u8];
+        number += 1;
+    }
+    pairs
+};
+
 /// Writes a number in decimal.
 fn write_number(json: &mut impl Write, mut number: u64) -> io::Result<()> {
-    let mut digits = [b'0'; 20];
-    let mut at = digits.len();
-    // Two digits at once, as a division of 64 bits is dearer than one of eight.
-    for two in digits.as_chunks_mut::<2>().0.iter_mut().rev() {
-        let both = (number % 100) as u8;
-        *two = [b'0' + both / 10, b'0' + both % 10];
-        at -= if number < 10 { 1 } else { 2 };
+    let mut pairs = [[0; 2]; 10];
+    let mut first = pairs.len() - 1;
+    while number >= 100 {
+        pairs[first] = PAIRS_OF_DIGITS[(number % 100) as usize];
         number /= 100;
-        if number == 0 {
-            break;
-        }
+        first -= 1;
     }
-    json.write_all(&digits[at..])
+    pairs[first] = PAIRS_OF_DIGITS[number as usize];
+    let digits = pairs[first..].as_flattened();
+    json.write_all(&digits[usize::from(number < 10)..])
 }
 
 #[cfg(test)]
