@@ -38,7 +38,15 @@ const SESSION: [&str; 9] = [
 
 /// A process of its own that logs its user in, in a session without anything.
 fn command_line(mode: Mode, server: &Server, file: &Path) -> Command {
-    let mut command = Command::new(env::current_exe().unwrap());
+    let program = env::current_exe().unwrap();
+    // What a shell starts in the background ignores Ctrl-C, and hands that down.
+    let mut command = match cfg!(target_os = "linux") {
+        true => Command::new("env"),
+        false => Command::new(&program),
+    };
+    if cfg!(target_os = "linux") {
+        command.arg("--default-signal=INT").arg(program);
+    }
     command
         .args(["--ignored", "--exact", "login::command_line_of_its_own"])
         .arg("--nocapture")
