@@ -299,6 +299,7 @@ impl World {
     }
 
     /// All servers have this endpoint, too.
+    #[cfg(feature = "login")]
     pub fn offer(&self, name: &'static str, path: &'static str) {
         self.change(|state| state.endpoints.push((name, path)));
     }
