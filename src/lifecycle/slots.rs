@@ -15,7 +15,7 @@ use super::{
     registry::Registry,
     single_flight::{Claim, Outcome, Waiter},
     slot::{Rules, Slot, State, expired_as_issued},
-    table::{Found, Table, is_newer, is_newer_than, key, to_the_end},
+    table::{By, Found, Table, is_newer, is_newer_than, key, to_the_end},
     update::TokenUpdate,
 };
 use crate::{
@@ -96,7 +96,8 @@ impl<W: Waiter> Slots<W> {
             return (self.slot(Some(self.restored(token)), None, None), false);
         };
         match table.lookup(key, &self.rules, now) {
-            Found::Slot(slot, spent) => {
+            Found::Slot(slot, by) => {
+                let spent = !matches!(by, By::Own);
                 let mut state = slot.write();
                 state.handles += 1;
                 state.superseded = false;
@@ -309,7 +310,7 @@ impl<W: Waiter> Slots<W> {
         let mut table = self.lock();
         // A row that is stale gets the new token.
         let row = stored.as_ref().and_then(|stored| stored.token.as_ref());
-        let newer = row.and_then(|row| table.successor(row, &self.rules, now));
+        let newer = row.and_then(|row| table.successor(slot, row, &self.rules, now));
         let mut state = slot.write();
         let reading = state.read(snapshot, stored, newer.as_deref());
         match state.is_saved() {

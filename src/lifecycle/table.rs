@@ -104,11 +104,20 @@ impl<W: Waiter> Default for Table<W> {
 
 /// Result of the lookup of a refresh token.
 pub(super) enum Found<W: Waiter> {
-    /// A slot in use, and whether it was found by a used refresh token.
-    Slot(Arc<Slot<W>>, bool),
+    /// A slot in use.
+    Slot(Arc<Slot<W>>, By),
     /// A successor that no slot uses.
     Token(Arc<Published>),
     Nothing,
+}
+
+/// The refresh token by which a slot was found.
+pub(super) enum By {
+    Own,
+    Used,
+    /// That of a login which is still being renewed, though the user has another one by now, with its
+    /// token if it was found by a used one.
+    Replaced(Option<Arc<Published>>),
 }
 
 impl<W: Waiter> Table<W> {
@@ -119,10 +128,19 @@ impl<W: Waiter> Table<W> {
                 break;
             };
             let next = match entry {
-                Entry::Live(_) | Entry::Received(_) => match entry.slot().and_then(Weak::upgrade) {
-                    Some(slot) => return Found::Slot(to_the_end(slot), last.is_some()),
-                    None => break,
-                },
+                Entry::Live(_) | Entry::Received(_) => {
+                    let Some(slot) = entry.slot().and_then(Weak::upgrade) else {
+                        break;
+                    };
+                    match slot.forwarded() {
+                        None if last.is_none() => return Found::Slot(slot, By::Own),
+                        None => return Found::Slot(slot, By::Used),
+                        Some(next) if slot.in_flight().is_some() => {
+                            return Found::Slot(to_the_end(next), By::Replaced(last));
+                        }
+                        Some(_) => break,
+                    }
+                }
                 Entry::Spent(spent) if now.monotonic < spent.1 => spent.0.published(rules),
                 Entry::Spent(_) => break,
             };
@@ -159,8 +177,8 @@ impl<W: Waiter> Table<W> {
         };
         let other = self.tokens.get(&next).and_then(Entry::slot);
         let other = other.and_then(Weak::upgrade);
-        match other.filter(|other| !Arc::ptr_eq(other, slot)) {
-            // A slot that was forwarded is in no live entry.
+        let is_other = |other: &Arc<_>| !Arc::ptr_eq(other, slot) && other.forwarded().is_none();
+        match other.filter(is_other) {
             Some(other) => {
                 state.key = None;
                 merge(slot, state, other, new);
@@ -172,17 +190,21 @@ impl<W: Waiter> Table<W> {
         }
     }
 
-    /// The successor of `token`, if its refresh token was used.
+    /// The successor of `token` for `slot`, if its refresh token was used. The next login of a user is
+    /// that for no other slot.
     pub(super) fn successor(
         &self,
+        slot: &Arc<Slot<W>>,
         token: &Token,
         rules: &Rules,
         now: Now,
     ) -> Option<Arc<Published>> {
         match self.lookup(key(token)?, rules, now) {
-            Found::Slot(slot, true) => slot.published(),
+            Found::Slot(found, By::Used) => found.published(),
+            Found::Slot(next, By::Replaced(_)) if Arc::ptr_eq(&next, slot) => slot.published(),
+            Found::Slot(_, By::Replaced(last)) => last,
             Found::Token(published) => Some(published),
-            Found::Slot(_, false) | Found::Nothing => None,
+            Found::Slot(_, By::Own) | Found::Nothing => None,
         }
     }
 

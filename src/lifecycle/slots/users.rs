@@ -92,7 +92,7 @@ impl<W: Waiter> Slots<W> {
         origin: Origin,
     ) {
         let mut state = old.write();
-        // A refresh token that is in a request leads to the next token until its end.
+        // A refresh token that is in a request leads to the next token until the end of that.
         if state.flight.is_none() && state.key.is_some() {
             let published = state.published.clone();
             table.forget(&mut state, published.as_deref());

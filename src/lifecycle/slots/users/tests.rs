@@ -1,13 +1,15 @@
+mod replaced;
+
 use std::time::Duration;
 
 use super::*;
 use crate::lifecycle::{
     outbox::Due,
-    single_flight::{Need, Outcome},
+    single_flight::{Claim, Need, Outcome},
     slot::Rules,
     testing::{
-        LIFE, TestSlot, TestSlots, access_token, at, deliver_all, held, is_pending, lead, load,
-        name, next, next_action, renew, rules, save, slots, token, transient,
+        LIFE, Recorder, TestSlot, TestSlots, access_token, at, deliver_all, held, is_pending, lead,
+        load, name, next, next_action, renew, rules, save, slots, token, transient,
     },
 };
 
