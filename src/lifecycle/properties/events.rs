@@ -7,6 +7,9 @@ use proptest_state_machine::ReferenceStateMachine;
 /// Maximum number of handles.
 const HANDLES: usize = 5;
 
+/// Number of users. Each has the store of this number, beginning with 1; that of the client is 0.
+pub(super) const USERS: usize = 2;
+
 /// Index of one of several, modulo their number.
 pub(super) type Index = u8;
 
@@ -101,7 +104,14 @@ pub(super) enum Event {
     EndDelivery(Index, bool),
     BeginSaving(Index),
     EndSaving(Index, Saving),
-    External(External),
+    External(Index, External),
+    /// A store that fails from now on, or works again.
+    Break(Index),
+    /// A client for a user.
+    ForUser(Index),
+    /// A login is kept for a user: that of a child, or a new one.
+    KeepFor(Index, Index),
+    ForgetUser(Index),
     /// Both clocks advance, in milliseconds.
     Pass(u32),
     /// The wall clock is set, by a difference in seconds.
@@ -113,6 +123,7 @@ pub(super) enum Event {
 pub(super) struct Reference {
     pub(super) has_store: bool,
     pub(super) has_hook: bool,
+    pub(super) has_users: bool,
     /// The first of them is the client.
     pub(super) handles: usize,
 }
@@ -122,26 +133,34 @@ impl ReferenceStateMachine for Reference {
     type Transition = Event;
 
     fn init_state() -> BoxedStrategy<Self> {
-        let reference = |(has_store, has_hook)| Self {
+        let reference = |(has_store, has_hook, has_users)| Self {
             has_store,
             has_hook,
+            has_users,
             handles: 1,
         };
-        any::<(bool, bool)>().prop_map(reference).boxed()
+        any::<(bool, bool, bool)>().prop_map(reference).boxed()
     }
 
     /// One number per event, as creating a strategy for each choice takes most of the time.
     fn transitions(state: &Self) -> BoxedStrategy<Event> {
-        let (has_store, has_hook) = (state.has_store, state.has_hook);
+        let (has_users, has_hook) = (state.has_users, state.has_hook);
+        let has_store = state.has_store || has_users;
         let event = move |number: u32| {
             let [weight, index, choice, other] = number.to_be_bytes();
-            event(has_store, has_hook, weight, [index, choice, other])
+            event(
+                [has_store, has_hook, has_users],
+                weight,
+                [index, choice, other],
+            )
         };
         any::<u32>().prop_map(event).boxed()
     }
 
     fn preconditions(state: &Self, event: &Event) -> bool {
         match event {
+            Event::ForUser(_) => state.has_users && state.handles < HANDLES,
+            Event::KeepFor(..) | Event::ForgetUser(_) => state.has_users,
             Event::Child(_) => state.handles < HANDLES,
             Event::Close(_) => state.handles > 1,
             _ => true,
@@ -150,7 +169,7 @@ impl ReferenceStateMachine for Reference {
 
     fn apply(mut state: Self, event: &Event) -> Self {
         match event {
-            Event::Child(_) => state.handles += 1,
+            Event::Child(_) | Event::ForUser(_) => state.handles += 1,
             Event::Close(_) => state.handles -= 1,
             _ => {}
         }
@@ -158,16 +177,16 @@ impl ReferenceStateMachine for Reference {
     }
 }
 
-/// The event of `weight`, with further choices. Without a store or a hook, time passes instead of
-/// their events.
-fn event(has_store: bool, has_hook: bool, weight: u8, choices: [u8; 3]) -> Event {
+/// The event of `weight`, with further choices. Without a store, a hook or users, time passes instead
+/// of their events.
+fn event([has_store, has_hook, has_users]: [bool; 3], weight: u8, choices: [u8; 3]) -> Event {
     let [index, choice, other] = choices;
     let row = match choice % 3 {
         0 => Row::Login,
         1 => Row::Known(other),
         _ => Row::Newer(other),
     };
-    match weight % 60 {
+    match weight % 72 {
         0..12 => Event::Ask(
             index,
             one_of(&[Usable, Usable, Usable, Renewed, Other], choice),
@@ -176,7 +195,7 @@ fn event(has_store: bool, has_hook: bool, weight: u8, choices: [u8; 3]) -> Event
         20..26 if has_store => Event::Proceed(index),
         26..29 if has_store => Event::BeginSaving(index),
         29..32 if has_store => Event::EndSaving(index, one_of(SAVINGS, choice)),
-        32..34 if has_store => Event::External(external(choice, other)),
+        32..34 if has_store => Event::External(index, external(choice, other)),
         34 if has_store => Event::Reload(index),
         35..38 if has_hook => Event::BeginDelivery(index),
         38..40 if has_hook => Event::EndDelivery(index, choice % 2 == 0),
@@ -188,6 +207,10 @@ fn event(has_store: bool, has_hook: bool, weight: u8, choices: [u8; 3]) -> Event
         47..50 => Event::Child(row),
         50 => Event::Close(index),
         51 => Event::SetClock(one_of(&[-5000, -90, -1, 30, 5000], choice)),
+        60 if has_store => Event::Break(index),
+        61..65 if has_users => Event::ForUser(index),
+        65..68 if has_users => Event::KeepFor(index, choice),
+        68 if has_users => Event::ForgetUser(index),
         _ => Event::Pass(one_of(&[100, 700, 1_500, 20_000, 59_000, 400_000], choice)),
     }
 }

@@ -46,7 +46,7 @@ impl World {
                 self.carry_out(handle, need, action);
             }
             Action::Load(claim) => {
-                let stage = Stage::Loading(slot.snapshot(), self.row.clone());
+                let stage = Stage::Loading(slot.snapshot(), self.row_of(&slot));
                 self.begin(claim, stage);
             }
             Action::Renew(claim, fallback) => {
@@ -91,6 +91,14 @@ impl World {
             return;
         };
         let mut flight = self.flights.remove(at);
+        if self.is_out_of_reach(&flight.claim.slot) {
+            let error = Error::store("token_store could not be read", None);
+            let _ = flight
+                .claim
+                .slot
+                .fail(&flight.claim, error, false, self.now);
+            return;
+        }
         if let Stage::Loading(snapshot, row) = &flight.stage {
             self.learn(&flight.claim.slot, snapshot, row.clone());
             flight.claim.finish(Ok(Outcome::Unchanged));
@@ -133,16 +141,16 @@ impl World {
 
     /// The lease, unless it is held. That of an earlier renewal serves as well.
     fn take_lease(&self, slot: &TestSlot) -> Option<HeldLease> {
-        if let Some(lease) = slot.take_lease() {
-            return Some(lease);
-        }
-        let is_free = !self.is_leased_elsewhere && Arc::strong_count(&self.lease) == 1;
-        let until = self.now.monotonic + Duration::from_secs(60);
-        is_free.then(|| HeldLease::new(Lease::new(self.lease.clone()), until))
+        let lease = slot.take_lease();
+        lease.or_else(|| {
+            let until = self.now.monotonic + Duration::from_secs(60);
+            let lease = self.stores.lease(slot.store()?)?;
+            Some(HeldLease::new(Lease::new(lease), until))
+        })
     }
 
     pub(super) fn read(&mut self, slot: &TestSlot) {
-        self.learn(slot, &slot.snapshot(), self.row.clone());
+        self.learn(slot, &slot.snapshot(), self.row_of(slot));
     }
 
     fn learn(&mut self, slot: &TestSlot, snapshot: &SlotSnapshot, row: Option<StoredToken>) {
@@ -184,17 +192,23 @@ impl World {
     }
 
     pub(super) fn answer(&mut self, flight: Index, rotation: Rotation, life: Life) {
-        let Some((claim, lease)) = self.take_request(flight) else {
+        let Some((claim, mut lease)) = self.take_request(flight) else {
             return;
         };
-        let mut lease = lease;
         let old = claim.old.clone().expect("a token that was renewed");
         let refresh_token = match rotation {
             Rotation::Rotated => None,
             Rotation::Kept => refresh_token(&old.token),
+            // One that is in two stores has two slots.
+            Rotation::Known(_) if self.has_users => None,
             Rotation::Known(index) => refresh_token(self.known(index)),
         };
         let token = self.make(refresh_token, life);
+        if let Rotation::Rotated | Rotation::Known(_) = rotation
+            && self.has_users
+        {
+            self.inherit(&old.token, &token);
+        }
         let slot = claim.slot.clone();
         let outcome = (self.slots).publish(
             &claim,

@@ -125,7 +125,7 @@ impl World {
         }
     }
 
-    /// Each refresh token has one slot, which counts its handles; the client has the store.
+    /// Each refresh token has one slot, which counts its handles.
     fn check_handles(&self) {
         let ends: Vec<_> = self.handles.iter().cloned().map(to_the_end).collect();
         for (at, slot) in ends.iter().enumerate() {
@@ -148,13 +148,7 @@ impl World {
                 }
             }
         }
-        let seen = self.seen.iter().filter_map(std::sync::Weak::upgrade);
-        let stored = seen.filter(|slot| slot.is_stored()).collect::<Vec<_>>();
-        let has_store = stored.iter().map(Arc::as_ptr).collect::<Vec<_>>();
-        match self.has_store {
-            true => assert_eq!(has_store, [Arc::as_ptr(&ends[0])], "whose the store is"),
-            false => assert!(has_store.is_empty()),
-        }
+        self.check_stores(&ends);
     }
 
     /// A slot has at most one flight.
@@ -213,12 +207,14 @@ impl World {
                 "{name} is lost"
             );
         }
-        // A store that lost its content is not written for that reason.
-        if let Some(row) = self.row.as_ref().filter(|_| self.has_store) {
-            let own = to_the_end(self.handles[0].clone()).published();
-            let own = own.map(|own| access_token(&own.token));
-            let stored = row.token.as_ref().map(access_token);
-            assert_eq!(stored, own, "the store has another token");
+        let client = self.homes[0].map(|_| to_the_end(self.handles[0].clone()));
+        for slot in client.into_iter().chain(self.slots_of_users()) {
+            // A store that lost its content is not written for that reason.
+            if let Some(row) = self.row_of(&slot) {
+                let own = slot.published().map(|own| access_token(&own.token));
+                let stored = row.token.as_ref().map(access_token);
+                assert_eq!(stored, own, "the store has another token");
+            }
         }
     }
 }

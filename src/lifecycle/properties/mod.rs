@@ -1,8 +1,9 @@
-//! Random sequences of events of the slots of a client and its children.
+//! Random sequences of events of the slots of a client, its children and its users.
 
 mod events;
 mod flights;
 mod invariants;
+mod users;
 mod world;
 
 use events::{Event, Reference};
@@ -12,7 +13,7 @@ use world::World;
 
 prop_state_machine! {
     #![proptest_config(Config {
-        cases: 50_000,
+        cases: 25_000,
         failure_persistence: None,
         max_local_rejects: u32::MAX,
         ..Config::default()
@@ -30,7 +31,7 @@ impl StateMachineTest for Sequences {
     type Reference = Reference;
 
     fn init_test(reference: &Reference) -> World {
-        World::new(reference.has_store, reference.has_hook)
+        World::new(reference)
     }
 
     fn apply(mut world: World, _: &Reference, event: Event) -> World {

@@ -6,7 +6,10 @@ use std::{
     time::{Duration, UNIX_EPOCH},
 };
 
-use super::events::{Event, External, Index, Life, Row, Saving};
+use super::{
+    events::{Event, Index, Life, Reference, Row, Saving},
+    users::Stores,
+};
 use crate::{
     lifecycle::{
         now::Now,
@@ -56,15 +59,17 @@ pub(super) struct Issued {
 /// An update in delivery to the hook.
 type DeliveryNow = (String, InProgress<Recorder>);
 /// A save in progress.
-type SavingNow = (TestSlot, Unsaved, InProgress<Recorder>);
+type SavingNow = (TestSlot, usize, Unsaved, InProgress<Recorder>);
 
 pub(super) struct World {
     pub(super) slots: TestSlots,
-    pub(super) has_store: bool,
     pub(super) has_hook: bool,
+    pub(super) has_users: bool,
     pub(super) now: Now,
-    /// The first of them is the client, which has the store if there is one.
+    /// The first of them is the client, which has a store if there is one.
     pub(super) handles: Vec<TestSlot>,
+    /// The number of the store of each handle.
+    pub(super) homes: Vec<Option<usize>>,
     /// All slots so far.
     pub(super) seen: Vec<Weak<Slot<Recorder>>>,
     pub(super) flights: Vec<Attempt>,
@@ -73,6 +78,9 @@ pub(super) struct World {
     saving: Vec<SavingNow>,
     /// All tokens so far.
     tokens: Vec<Token>,
+    /// The login of each refresh token, and those that are or were in a store.
+    logins: HashMap<String, usize>,
+    kept: HashSet<usize>,
     /// The monotonic time since which the successor of a refresh token is known.
     pub(super) spent: HashMap<String, Duration>,
     /// Refresh tokens that were revoked by others.
@@ -81,19 +89,19 @@ pub(super) struct World {
     pub(super) failed: HashMap<usize, Failed>,
     pub(super) issued: HashMap<String, Issued>,
     pub(super) delivered: HashSet<String>,
-    pub(super) row: Option<StoredToken>,
-    pub(super) lease: Arc<()>,
-    pub(super) is_leased_elsewhere: bool,
+    pub(super) stores: Stores,
 }
 
 impl World {
-    pub(super) fn new(has_store: bool, has_hook: bool) -> Self {
+    pub(super) fn new(reference: &Reference) -> Self {
         let slots = testing::slots();
-        let slot = slots.first(None, has_store.then_some(0), at(0));
+        let home = reference.has_store.then_some(0);
+        let slot = slots.first(None, home, at(0));
         let mut world = Self {
             slots,
-            has_store,
-            has_hook,
+            has_hook: reference.has_hook,
+            has_users: reference.has_users,
+            homes: vec![home],
             now: at(10_000),
             seen: vec![Arc::downgrade(&slot)],
             handles: vec![slot],
@@ -102,19 +110,22 @@ impl World {
             deliveries: Vec::new(),
             saving: Vec::new(),
             tokens: Vec::new(),
+            logins: HashMap::new(),
+            kept: HashSet::new(),
             spent: HashMap::new(),
             revoked: HashSet::new(),
             refused: HashSet::new(),
             failed: HashMap::new(),
             issued: HashMap::new(),
             delivered: HashSet::new(),
-            row: None,
-            lease: Arc::new(()),
-            is_leased_elsewhere: false,
+            stores: Stores::default(),
         };
         let login = world.token(Row::Login);
-        match has_store {
-            true => world.row = Some(StoredToken::new(Some(login), 1)),
+        match reference.has_store {
+            true => {
+                world.keep(&login);
+                world.stores.put(0, StoredToken::new(Some(login), 1));
+            }
             false => world.set(0, Some(login)),
         }
         world
@@ -141,7 +152,10 @@ impl World {
                 }
             }
             Event::Set(handle, row) => {
-                let token = self.token(row);
+                let token = match self.homes[self.index(handle)] {
+                    Some(_) => self.token_for_store(row),
+                    None => self.token(row),
+                };
                 self.set(handle, Some(token));
             }
             Event::Forget(handle) => self.set(handle, None),
@@ -150,10 +164,12 @@ impl World {
                 let slot = self.slots.find(token, self.now);
                 self.see(&slot);
                 self.handles.push(slot);
+                self.homes.push(None);
             }
             Event::Close(handle) => {
                 let child = 1 + usize::from(handle) % (self.handles.len() - 1);
                 let slot = self.handles.remove(child);
+                self.homes.remove(child);
                 self.slots.forget_handle(slot);
             }
             Event::BeginDelivery(slot) => {
@@ -176,9 +192,10 @@ impl World {
             Event::BeginSaving(slot) => {
                 let mut pending = self.slots.pending();
                 if let Some(slot) = take(&mut pending, slot)
+                    && let Some(store) = slot.store()
                     && let Due::Mine(unsaved, progress) = slot.take_unsaved()
                 {
-                    self.saving.push((slot, unsaved, progress));
+                    self.saving.push((slot, store, unsaved, progress));
                 }
             }
             Event::EndSaving(saving, how) => {
@@ -186,7 +203,14 @@ impl World {
                     self.save(saving, how);
                 }
             }
-            Event::External(what) => self.act_externally(what),
+            Event::External(store, what) => self.act_externally(store, what),
+            Event::Break(store) => {
+                let store = self.store(store);
+                self.stores.toggle_broken(store);
+            }
+            Event::ForUser(user) => self.for_user(user),
+            Event::KeepFor(user, child) => self.keep_for(user, child),
+            Event::ForgetUser(user) => self.forget_user(user),
             Event::Pass(millis) => {
                 let time = Duration::from_millis(millis.into());
                 self.now.monotonic += time;
@@ -202,11 +226,15 @@ impl World {
         }
     }
 
-    pub(super) fn handle(&self, index: Index) -> &TestSlot {
-        &self.handles[usize::from(index) % self.handles.len()]
+    pub(super) fn index(&self, handle: Index) -> usize {
+        usize::from(handle) % self.handles.len()
     }
 
-    fn see(&mut self, slot: &TestSlot) {
+    pub(super) fn handle(&self, index: Index) -> &TestSlot {
+        &self.handles[self.index(index)]
+    }
+
+    pub(super) fn see(&mut self, slot: &TestSlot) {
         let slot = Arc::downgrade(slot);
         if !self.seen.iter().any(|seen| seen.ptr_eq(&slot)) {
             self.seen.push(slot);
@@ -214,23 +242,31 @@ impl World {
     }
 
     fn set(&mut self, handle: Index, token: Option<Token>) {
-        let at = usize::from(handle) % self.handles.len();
+        let at = self.index(handle);
         let slot = self.handles[at].clone();
-        let has_store = self.has_store && at == 0;
+        if let Some(user @ 1..) = self.homes[at] {
+            return self.assign(user, &slot, token);
+        }
+        let has_store = self.homes[at].is_some();
         let next = self.slots.replace(&slot, token, has_store, self.now);
         self.see(&next);
         self.handles[at] = next;
     }
 
-    fn save(&mut self, (slot, unsaved, progress): SavingNow, how: Saving) {
+    fn save(&mut self, (slot, store, unsaved, progress): SavingNow, how: Saving) {
+        let how = match self.stores.is_broken(store) {
+            true => Saving::Failed,
+            false => how,
+        };
         let Some(next) = unsaved.next.clone() else {
             progress.done();
             return self.read(&slot);
         };
-        let is_free = self.row.as_ref().map_or(0, |row| row.version) == next.replaces();
+        let row = self.stores.row(store);
+        let is_free = row.map_or(0, |row| row.version) == next.replaces();
         let is_taken = is_free && !matches!(how, Saving::Failed);
         if is_taken {
-            self.row = Some(next.clone());
+            self.stores.put(store, next.clone());
         }
         match how {
             Saving::CutOff => return,
@@ -241,32 +277,8 @@ impl World {
         progress.done();
     }
 
-    fn act_externally(&mut self, what: External) {
-        let version = self.row.as_ref().map_or(0, |row| row.version) + 1;
-        let old = self.row.as_ref().and_then(|row| row.token.clone());
-        let token = match what {
-            External::Lease => {
-                self.is_leased_elsewhere = !self.is_leased_elsewhere;
-                return;
-            }
-            External::Loss => {
-                self.row = None;
-                return;
-            }
-            External::Revocation => {
-                self.revoked.extend(old.as_ref().and_then(refresh_token));
-                None
-            }
-            External::Login => Some(self.token(Row::Login)),
-            External::Back(index) => Some(self.known(index).clone()),
-            External::Renewal if old.is_some() => Some(self.make(None, Life::Seconds(90))),
-            External::Renewal => return,
-        };
-        self.row = Some(StoredToken::new(token, version));
-    }
-
     /// The token of a row.
-    fn token(&mut self, row: Row) -> Token {
+    pub(super) fn token(&mut self, row: Row) -> Token {
         match row {
             Row::Login => self.make(None, Life::Seconds(90)),
             Row::Known(index) => self.known(index).clone(),
@@ -284,27 +296,64 @@ impl World {
     pub(super) fn make(&mut self, refresh_token: Option<String>, life: Life) -> Token {
         let number = self.tokens.len();
         let issued_at = UNIX_EPOCH + self.now.unix;
+        let refresh_token = refresh_token.unwrap_or_else(|| format!("r{number}"));
         let token = Token::new(number.to_string())
-            .with_refresh_token(refresh_token.unwrap_or_else(|| format!("r{number}")))
+            .with_refresh_token(refresh_token.clone())
             .with_issued_at(issued_at);
         let token = match life {
             Life::Seconds(life) => token.with_expires_at(issued_at + Duration::from_secs(life)),
             Life::Negative => token.with_expires_at(issued_at - Duration::from_secs(5)),
             Life::Endless => token,
         };
+        self.logins.entry(refresh_token.clone()).or_insert(number);
         self.tokens.push(token.clone());
         token
     }
 
+    /// The same for a store. With users it is a new one, as a login that is in two stores has two
+    /// slots.
+    pub(super) fn token_for_store(&mut self, row: Row) -> Token {
+        let token = match self.has_users {
+            true => self.token(Row::Login),
+            false => self.token(row),
+        };
+        self.keep(&token);
+        token
+    }
+
+    /// Notes that `new` continues the login of `old`.
+    pub(super) fn inherit(&mut self, old: &Token, new: &Token) {
+        let [old, new] = [old, new].map(refresh_token);
+        let login = old.and_then(|old| self.logins.get(&old).copied());
+        self.logins.extend(new.zip(login));
+    }
+
+    pub(super) fn keep(&mut self, token: &Token) {
+        self.kept.extend(self.login(token));
+    }
+
+    /// Whether the login of a token is or was in a store.
+    pub(super) fn is_kept(&self, token: &Token) -> bool {
+        self.login(token)
+            .is_none_or(|login| self.kept.contains(&login))
+    }
+
+    fn login(&self, token: &Token) -> Option<usize> {
+        self.logins.get(&refresh_token(token)?).copied()
+    }
+
     /// Completes all work; nothing may be left afterwards.
     pub(super) fn wind_up(mut self) {
-        self.is_leased_elsewhere = false;
+        self.stores.repair();
         self.flights.clear();
         self.deliveries.clear();
         self.saving.clear();
         self.check();
-        if self.has_store {
+        if self.homes[0].is_some() {
             let slot = to_the_end(self.handles[0].clone());
+            self.read(&slot);
+        }
+        for slot in self.slots_of_users() {
             self.read(&slot);
         }
         for slot in self.slots.pending() {
@@ -313,12 +362,14 @@ impl World {
                 progress.done();
             }
             while let Due::Mine(unsaved, progress) = slot.take_unsaved() {
-                self.save((slot.clone(), unsaved, progress), Saving::Answered);
+                let store = slot.store().expect("what it is saved in");
+                self.save((slot.clone(), store, unsaved, progress), Saving::Answered);
             }
         }
         self.check();
         self.check_delivered();
         self.handles.clear();
+        self.let_users_go();
         let left = self.seen.iter().filter(|slot| slot.strong_count() > 0);
         assert_eq!(left.count(), 0, "unused slots are kept");
     }
