@@ -108,6 +108,10 @@ async fn the_hosts_of_a_universe_that_nobody_expects_are_not_used() -> TestResul
     }
     let (token, _) = token_by(credentials(&user).in_universe("evil.example"), "", &server).await?;
     assert_eq!(token, "user-token|");
+    // That of the machine comes from no file.
+    let of_machine = ApplicationDefault::metadata_server()?.in_universe("example.goog");
+    assert_eq!(of_machine.universe_domain(), "example.goog");
+    built(of_machine)?.close().await?;
     Ok(())
 }
 

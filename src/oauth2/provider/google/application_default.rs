@@ -153,7 +153,7 @@ impl ApplicationDefault {
     /// The file's tokens, and what it reads on this machine, are sent to hosts of this domain: take
     /// it from your own configuration, never from the file.
     ///
-    /// [Google: other universes](https://google.aip.dev/auth/4110)
+    /// [AIP-4110](https://google.aip.dev/auth/4110)
     #[must_use]
     pub fn in_universe(mut self, domain: impl Into<String>) -> Self {
         self.expected_universe = Some(domain.into());
@@ -167,7 +167,10 @@ impl ApplicationDefault {
 
     /// The domain of the services that the credentials are for. Defaults to `googleapis.com`.
     pub fn universe_domain(&self) -> &str {
-        self.universe.as_deref().unwrap_or(GOOGLE)
+        // The metadata server is of the universe that its machine is in.
+        let expected = self.expected_universe.as_deref();
+        let of_machine = expected.filter(|_| self.kind() == "metadata_server");
+        self.universe.as_deref().or(of_machine).unwrap_or(GOOGLE)
     }
 
     /// Checks that the hosts of the file are those of a domain that is expected. The key of a service
