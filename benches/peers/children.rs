@@ -1,6 +1,10 @@
 //! Children (`for_token`) that each have an expired token of their own, beside the same requests by
-//! hand: 64 at a time, on one thread. Time and allocations of each.
+//! hand: 64 at a time, on one thread, over plain HTTP on loopback, turn by turn in one run. CPU time
+//! and allocations of each; the server is a process of its own, which `serve` starts.
+//!
+//! With `ours COUNT ADDRESS` or `by-hand COUNT ADDRESS` it only renews, for callgrind.
 
+mod cpu;
 mod server;
 
 use std::{
@@ -11,83 +15,124 @@ use std::{
 };
 
 use allocation_counter::measure;
+use cpu::{Serving, cpu_time, median, serve};
 use oauth_twin::{AsyncOAuth2Client, Token, reqwest};
-use server::Server;
-use tokio::task::JoinSet;
+use tokio::{
+    runtime::{Builder, Runtime},
+    task::{JoinSet, LocalSet},
+};
 
 type BenchResult<T = ()> = Result<T, Box<dyn Error + Send + Sync>>;
 
 const CHILDREN: usize = 10_000;
 const AT_A_TIME: usize = 64;
-const ROUNDS: usize = 7;
+const ROUNDS: usize = 15;
 
 fn main() -> BenchResult {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    let server = Server::start(Duration::ZERO)?;
+    let provider = rustls::crypto::ring::default_provider();
+    provider
+        .install_default()
+        .map_err(|_| "a provider is there already")?;
+    let arguments: Vec<_> = std::env::args().skip(1).collect();
+    let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
+    match *arguments {
+        ["serve"] => serve(),
+        [subject, count, address] => {
+            let subject = match subject {
+                "ours" => Subject::ours(address)?,
+                "by-hand" => Subject::by_hand(address),
+                _ => return Err("ours or by-hand".into()),
+            };
+            let runtime = Builder::new_current_thread().enable_all().build()?;
+            subject.renew(&runtime, 0, count.parse()?)
+        }
+        _ => compare(),
+    }
+}
+
+/// What one round takes, for each child.
+#[derive(Clone, Copy)]
+struct Figures {
+    cpu: f64,
+    wall: f64,
+    allocations: f64,
+}
+
+fn compare() -> BenchResult {
+    let server = Serving::start()?;
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    let address = &server.token_endpoint;
+    let subjects = [Subject::ours(address)?, Subject::by_hand(address)];
     let mut figures = [const { Vec::new() }; 2];
-    let client = AsyncOAuth2Client::builder("id")
-        .token_endpoint(server.token_endpoint())
-        .build()?;
-    let bare = reqwest::Client::new();
-    // The first round warms up.
+    // The first round connects.
     for round in 0..=ROUNDS {
-        for (n, figures) in figures.iter_mut().enumerate() {
-            let before = server.token_requests();
-            let began = Instant::now();
+        for turn in 0..2 {
+            let turn = (round + turn) % 2;
+            let (began, cpu_before) = (Instant::now(), cpu_time()?);
             let mut done = Ok(());
-            let counted = measure(|| {
-                done = runtime.block_on(async {
-                    match n {
-                        0 => {
-                            let client = client.clone();
-                            all(move |n| child(client.clone(), round, n)).await
-                        }
-                        _ => {
-                            let (bare, endpoint) = (bare.clone(), server.token_endpoint());
-                            all(move |n| by_hand(bare.clone(), endpoint.clone(), round, n)).await
-                        }
-                    }
-                });
-            });
+            let counted = measure(|| done = subjects[turn].renew(&runtime, round, CHILDREN));
             done?;
-            assert_eq!(server.token_requests() - before, CHILDREN);
             if round > 0 {
-                figures.push((began.elapsed().as_secs_f64() * 1e3, counted.count_total));
+                let of_each = |time: Duration| time.as_secs_f64() * 1e6 / CHILDREN as f64;
+                figures[turn].push(Figures {
+                    cpu: of_each(cpu_time()? - cpu_before),
+                    wall: of_each(began.elapsed()),
+                    allocations: counted.count_total as f64 / CHILDREN as f64,
+                });
             }
         }
     }
-    let [ours, by_hand] = figures.map(|mut figures: Vec<(f64, u64)>| {
-        figures.sort_by(|a, b| a.0.total_cmp(&b.0));
-        figures[figures.len() / 2]
-    });
+    println!("{CHILDREN} children with an expired token each, {AT_A_TIME} at a time; of each:");
+    for (name, figures) in ["by hand", "ours"].iter().zip([&figures[1], &figures[0]]) {
+        println!(
+            "    {name:10} {:6.1} us of CPU time, {:6.1} us, {:.1} allocations",
+            median(figures.iter().map(|it| it.cpu)),
+            median(figures.iter().map(|it| it.wall)),
+            median(figures.iter().map(|it| it.allocations)),
+        );
+    }
+    // Rounds are compared with themselves, as what else the machine does changes from one to the next.
+    let ratio = |figure: fn(&Figures) -> f64| {
+        let [ours, by_hand] = &figures;
+        let pairs = ours.iter().zip(by_hand);
+        median(pairs.map(|(ours, by_hand)| figure(ours) / figure(by_hand)))
+    };
     println!(
-        "{CHILDREN} children with an expired token each: {:.0} ms and {:.1} allocations; by hand \
-         {:.0} ms and {:.1}; ratio {:.2}",
-        ours.0,
-        ours.1 as f64 / CHILDREN as f64,
-        by_hand.0,
-        by_hand.1 as f64 / CHILDREN as f64,
-        ours.0 / by_hand.0,
+        "    ours beside by hand: {:.2} in CPU time, {:.2} in time",
+        ratio(|it| it.cpu),
+        ratio(|it| it.wall)
     );
     Ok(())
 }
 
-async fn all<F>(work: impl Fn(usize) -> F + 'static) -> BenchResult
-where
-    F: Future<Output = BenchResult> + 'static,
-{
-    let work = Arc::new(work);
-    let local = tokio::task::LocalSet::new();
-    local
-        .run_until(async {
+/// Code that renews.
+#[derive(Clone)]
+enum Subject {
+    Ours(AsyncOAuth2Client),
+    ByHand(reqwest::Client, Arc<str>),
+}
+
+impl Subject {
+    fn ours(address: &str) -> BenchResult<Self> {
+        let builder = AsyncOAuth2Client::builder("id").token_endpoint(address);
+        Ok(Self::Ours(builder.build()?))
+    }
+
+    fn by_hand(address: &str) -> Self {
+        Self::ByHand(reqwest::Client::new(), address.into())
+    }
+
+    fn renew(&self, runtime: &Runtime, round: usize, count: usize) -> BenchResult {
+        runtime.block_on(LocalSet::new().run_until(async {
             let mut tasks = JoinSet::new();
             for worker in 0..AT_A_TIME {
-                let work = work.clone();
+                let subject = self.clone();
                 tasks.spawn_local(async move {
-                    for n in (worker..CHILDREN).step_by(AT_A_TIME) {
-                        work(n).await?;
+                    for n in (worker..count).step_by(AT_A_TIME) {
+                        match &subject {
+                            Self::Ours(client) => child(client, round, n).await?,
+                            Self::ByHand(client, url) => by_hand(client, url, round, n).await?,
+                        }
                     }
                     BenchResult::Ok(())
                 });
@@ -96,15 +141,15 @@ where
                 done??;
             }
             Ok(())
-        })
-        .await
+        }))
+    }
 }
 
 fn refresh_token(round: usize, n: usize) -> String {
     format!("tGzv3JOkF0XG5Qx2TlKWIA-{round}-{n}")
 }
 
-async fn child(client: AsyncOAuth2Client, round: usize, n: usize) -> BenchResult {
+async fn child(client: &AsyncOAuth2Client, round: usize, n: usize) -> BenchResult {
     let expired = Token::new("old")
         .with_refresh_token(refresh_token(round, n))
         .with_expires_at(UNIX_EPOCH + Duration::from_secs(1));
@@ -113,15 +158,10 @@ async fn child(client: AsyncOAuth2Client, round: usize, n: usize) -> BenchResult
     Ok(())
 }
 
-async fn by_hand(
-    client: reqwest::Client,
-    token_endpoint: String,
-    round: usize,
-    n: usize,
-) -> BenchResult {
+async fn by_hand(client: &reqwest::Client, url: &str, round: usize, n: usize) -> BenchResult {
     let refresh_token = refresh_token(round, n);
     let answer = client
-        .post(token_endpoint)
+        .post(url)
         .form(&[
             ("grant_type", "refresh_token"),
             ("refresh_token", &refresh_token),

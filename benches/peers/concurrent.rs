@@ -2,20 +2,18 @@
 //! runtime of one thread and on one with two workers: over plain HTTP on loopback, turn by turn in one
 //! run. The server is a process of its own.
 
+mod cpu;
 mod server;
 
 use std::{
     error::Error,
-    fs,
     hint::black_box,
-    io::{BufRead as _, BufReader, Read as _},
-    process::{Command, Stdio},
     time::{Duration, SystemTime},
 };
 
+use cpu::{Serving, cpu_time, median, serve};
 use http::{HeaderValue, header::AUTHORIZATION};
 use oauth_twin::{AsyncOAuth2Client, Token, reqwest::Client};
-use server::Server;
 use tokio::{
     runtime::{Builder, Runtime},
     task::JoinSet,
@@ -35,27 +33,14 @@ fn main() -> BenchResult {
         .install_default()
         .map_err(|_| "a provider is there already")?;
     if std::env::args().nth(1).as_deref() == Some("serve") {
-        let server = Server::start(Duration::ZERO)?;
-        println!("{}", server.token_endpoint());
-        // It ends with its parent.
-        std::io::stdin().read_to_end(&mut Vec::new())?;
-        return Ok(());
+        return serve();
     }
-    let mut server = Command::new(std::env::current_exe()?)
-        .arg("serve")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()?;
-    let mut url = String::new();
-    let output = server.stdout.take().ok_or("no output")?;
-    BufReader::new(output).read_line(&mut url)?;
+    let server = Serving::start()?;
     for workers in [0, 2] {
         for at_once in [64, 1_024] {
-            compare(workers, at_once, url.trim())?;
+            compare(workers, at_once, &server.token_endpoint)?;
         }
     }
-    drop(server.stdin.take());
-    server.wait()?;
     Ok(())
 }
 
@@ -92,27 +77,6 @@ fn compare(workers: usize, at_once: usize, url: &str) -> BenchResult {
         );
     }
     Ok(())
-}
-
-fn median(values: impl Iterator<Item = f64>) -> f64 {
-    let mut values: Vec<_> = values.collect();
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
-}
-
-/// Of all threads of the process, in `/proc/self/task/*/schedstat`, whose first number is in
-/// nanoseconds.
-fn cpu_time() -> BenchResult<Duration> {
-    let mut nanos = 0;
-    for thread in fs::read_dir("/proc/self/task")? {
-        let statistics = fs::read_to_string(thread?.path().join("schedstat"))?;
-        nanos += statistics
-            .split(' ')
-            .next()
-            .ok_or("no time")?
-            .parse::<u64>()?;
-    }
-    Ok(Duration::from_nanos(nanos))
 }
 
 /// Code that adds the token.

@@ -92,6 +92,10 @@ struct Outcome {
 }
 
 fn main() -> BenchResult {
+    let provider = rustls::crypto::ring::default_provider();
+    provider
+        .install_default()
+        .map_err(|_| "a provider is there already")?;
     let tasks = match std::env::args().nth(1) {
         Some(tasks) => tasks.parse()?,
         None => TASKS,

@@ -20,7 +20,11 @@ use tokio::{
 };
 
 const BACKLOG: u32 = 4096;
-const ANSWER: &str = r#"{"access_token":"mF_9.B5f-4.1JqM2YotnFZFEjr1zCsicMWpAAtGzv3J","token_type":"Bearer","expires_in":3600,"refresh_token":"tGzv3JOkF0XG5Qx2TlKWIA","scope":"reports:read"}"#;
+/// Before and after the refresh token, which is another one in each answer.
+const ANSWER: [&str; 2] = [
+    r#"{"access_token":"mF_9.B5f-4.1JqM2YotnFZFEjr1zCsicMWpAAtGzv3J","token_type":"Bearer","expires_in":3600,"refresh_token":""#,
+    r#"","scope":"reports:read"}"#,
+];
 
 /// Ends when dropped.
 pub struct Server {
@@ -84,10 +88,13 @@ async fn accept(listener: TcpListener, delay: Duration, token_requests: Arc<Atom
 async fn serve(stream: TcpStream, delay: Duration, token_requests: &AtomicUsize) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let mut stream = BufReader::new(stream);
-    let answer = format!(
-        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{ANSWER}",
-        ANSWER.len()
-    );
+    let answer = |n: usize| {
+        let body = ANSWER.join(&format!("tGzv3JOkF0XG{n:010}"));
+        let length = body.len();
+        format!(
+            "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}"
+        )
+    };
     let (mut line, mut body) = (String::new(), Vec::new());
     loop {
         line.clear();
@@ -107,7 +114,7 @@ async fn serve(stream: TcpStream, delay: Duration, token_requests: &AtomicUsize)
             }
         }
         stream.read_exact(&mut body).await?;
-        token_requests.fetch_add(1, Ordering::SeqCst);
+        let answer = answer(token_requests.fetch_add(1, Ordering::SeqCst));
         sleep(delay).await;
         stream.write_all(answer.as_bytes()).await?;
     }
