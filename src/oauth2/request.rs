@@ -175,7 +175,9 @@ impl EndpointRequest {
     pub fn headers(&self) -> HeaderMap {
         // With room for those of the HTTP library.
         let mut headers = HeaderMap::with_capacity(self.headers.len() + ROOM);
-        headers.extend(HeaderMap::clone(&self.headers));
+        for (name, value) in self.headers.iter() {
+            headers.append(name, value.clone());
+        }
         if self.has_body() {
             let form = HeaderValue::from_static("application/x-www-form-urlencoded");
             headers.entry(header::CONTENT_TYPE).or_insert(form);

@@ -86,16 +86,21 @@ impl Form {
 
     /// The parameters as `application/x-www-form-urlencoded`.
     pub fn encode(&self) -> Secret {
-        let encoded = |text: &str| byte_serialize(text.as_bytes()).map(str::len).sum::<usize>();
         let pairs = self.iter();
-        let lengths = pairs.map(|(name, value)| encoded(name) + encoded(value.expose_secret()) + 2);
-        // Of this size from the start, so that no part of it is left where it was moved from.
-        let text = String::with_capacity(lengths.sum());
-        let mut encoder = url::form_urlencoded::Serializer::new(text);
+        let lengths =
+            pairs.map(|(name, value)| encoded_len(name) + encoded_len(value.expose_secret()) + 2);
+        // Of this size from the start, so that no part of it is left where it was moved from. There is
+        // no separator before the first parameter.
+        let mut text = String::with_capacity(lengths.sum::<usize>().saturating_sub(1));
         for (name, value) in self.iter() {
-            encoder.append_pair(name, value.expose_secret());
+            if !text.is_empty() {
+                text.push('&');
+            }
+            append(name, &mut text);
+            text.push('=');
+            append(value.expose_secret(), &mut text);
         }
-        Secret::new(encoder.finish())
+        Secret::new(text)
     }
 
     /// The parameters as a JSON object of strings, and of lists for names that are repeated.
@@ -116,6 +121,36 @@ impl Form {
         // An object of strings always serialises.
         let _ = serializer.collect_map(members);
         Secret::new(String::from_utf8_lossy(&json).into_owned())
+    }
+}
+
+/// The characters that stay as they are.
+///
+/// [URL, application/x-www-form-urlencoded percent-encode set](https://url.spec.whatwg.org/#application-x-www-form-urlencoded-percent-encode-set)
+const PLAIN: [bool; 256] = {
+    let mut plain = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        let character = byte as u8;
+        plain[byte] =
+            character.is_ascii_alphanumeric() || matches!(character, b'*' | b'-' | b'.' | b'_');
+        byte += 1;
+    }
+    plain
+};
+
+fn encoded_len(text: &str) -> usize {
+    let escaped = text
+        .bytes()
+        .filter(|byte| !PLAIN[usize::from(*byte)] && *byte != b' ');
+    text.len() + 2 * escaped.count()
+}
+
+/// Appends `text` in its encoded form.
+fn append(text: &str, to: &mut String) {
+    match text.bytes().all(|byte| PLAIN[usize::from(byte)]) {
+        true => to.push_str(text),
+        false => to.extend(byte_serialize(text.as_bytes())),
     }
 }
 
@@ -213,6 +248,9 @@ mod tests {
                 form.push(name.clone(), value.as_str());
             }
             let encoded = form.encode();
+            // Of its size from the start.
+            let capacity = form.encode().expose_secret_owned().capacity();
+            prop_assert_eq!(capacity, encoded.expose_secret().len());
             let decoded: Vec<_> = url::form_urlencoded::parse(encoded.expose_secret().as_bytes())
                 .into_owned()
                 .collect();

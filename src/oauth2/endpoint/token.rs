@@ -16,6 +16,7 @@ use crate::{
         scope::Scope,
         token::Token,
     },
+    secret::Secret,
     wire::form::Form,
 };
 
@@ -63,7 +64,13 @@ impl TokenEndpoint {
         let mut token_request = TokenRequest {
             request: &mut request,
         };
-        token_request.push("grant_type", grant.grant_type());
+        token_request.push(
+            "grant_type",
+            match grant.grant_type() {
+                REFRESH_TOKEN => Secret::known(REFRESH_TOKEN),
+                other => other.into(),
+            },
+        );
         grant
             .add_parameters(&mut token_request)
             .map_err(|error| Error::refused_by("the grant", error))?;
@@ -105,10 +112,13 @@ impl TokenEndpoint {
     }
 }
 
+/// The most frequent grant type, which is not copied for each request.
+const REFRESH_TOKEN: &str = "refresh_token";
+
 /// The kind of message, which selects the hooks: a refresh, or a request by any other grant.
 fn message(form: &Form) -> Message {
     match form.value("grant_type") {
-        Some(grant_type) if grant_type.expose_secret() == "refresh_token" => Message::Refresh,
+        Some(grant_type) if grant_type.expose_secret() == REFRESH_TOKEN => Message::Refresh,
         _ => Message::Access,
     }
 }

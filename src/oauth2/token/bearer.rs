@@ -175,7 +175,11 @@ impl Token {
     pub(super) fn sendable(&self) -> Result<&str> {
         let access_token = self.access_token().expose_secret();
         // Visible ASCII only: HeaderValue itself would accept a tab, a space and UTF-8.
-        if access_token.is_empty() || !access_token.bytes().all(|byte| byte.is_ascii_graphic()) {
+        // To the end, as the processor takes many bytes at once if none of them may be the last.
+        let is_visible = access_token
+            .bytes()
+            .fold(true, |all, byte| all & byte.is_ascii_graphic());
+        if access_token.is_empty() || !is_visible {
             return Err(Error::usage(
                 "the access token is empty or contains characters that a header cannot carry",
             ));

@@ -117,10 +117,11 @@ impl Token {
         if members.scope.is_none() {
             members.scope.clone_from(&old.scope);
         }
-        let same_refresh_token = members.refresh_token == old.refresh_token;
-        let Some(old) = &old.rest else {
+        let Some(rest_of_old) = &old.rest else {
             return self;
         };
+        let same_refresh_token = members.refresh_token == old.refresh_token;
+        let old = rest_of_old;
         let mut rest = members.rest.take().map_or_else(Rest::default, |rest| *rest);
         if rest.id_token.is_none() {
             rest.id_token.clone_from(&old.id_token);
