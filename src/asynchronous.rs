@@ -88,6 +88,19 @@ fn with_stall_limit(builder: http::ClientBuilder, limit: Duration) -> http::Clie
     builder.read_timeout(limit)
 }
 
+/// Returns the builder: there is one timer for a request and the reading of its response, [`within`].
+fn with_timeout_of_calls(builder: http::ClientBuilder, _limit: Duration) -> http::ClientBuilder {
+    builder
+}
+
+/// Does nothing, for the same reason.
+fn limit_by_itself(_request: &mut http::Request, _limit: Duration) {}
+
+/// The result of `work`, whose end is waited for until `limit`.
+fn within<F: Future>(limit: Duration, work: F) -> tokio::time::Timeout<F> {
+    tokio::time::timeout(limit, work)
+}
+
 fn http_client(builder: http::ClientBuilder) -> reqwest::Result<http::Client> {
     builder.build()
 }
@@ -111,7 +124,7 @@ fn execute(
 }
 
 /// The body, unless it is longer than `limit` bytes.
-async fn read_capped(mut response: http::Response, limit: usize) -> Result<Option<Vec<u8>>> {
+async fn read_capped(response: &mut http::Response, limit: usize) -> Result<Option<Vec<u8>>> {
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await? {
         if body.len() + chunk.len() > limit {

@@ -1,6 +1,7 @@
 //! The blocking seam: everything that differs from `asynchronous.rs`, under the same names.
 
 use std::{
+    convert::Infallible,
     io::Read as _,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     sync::Arc,
@@ -84,6 +85,22 @@ fn with_stall_limit(builder: http::ClientBuilder, _limit: Duration) -> http::Cli
     builder
 }
 
+/// Limits a call from its begin to the last byte of its response.
+fn with_timeout_of_calls(builder: http::ClientBuilder, limit: Duration) -> http::ClientBuilder {
+    builder.timeout(limit)
+}
+
+/// The same for one call.
+fn limit_by_itself(request: &mut http::Request, limit: Duration) {
+    *request.timeout_mut() = Some(limit);
+}
+
+/// Returns `done`, whose limit is that of the request.
+#[expect(clippy::unnecessary_wraps, reason = "the other seam has a timer")]
+fn within<T>(_limit: Duration, done: T) -> std::result::Result<T, Infallible> {
+    Ok(done)
+}
+
 /// Runs `work` where reqwest's blocking client may run: on a thread of its own if this one
 /// belongs to an async runtime, in which reqwest panics.
 fn off_runtime<T: Send>(work: impl FnOnce() -> T + Send) -> T {
@@ -123,7 +140,7 @@ fn execute_off_runtime(
 }
 
 /// The body, unless it is longer than `limit` bytes.
-fn read_capped(response: http::Response, limit: usize) -> Result<Option<Vec<u8>>> {
+fn read_capped(response: &mut http::Response, limit: usize) -> Result<Option<Vec<u8>>> {
     let mut body = Vec::new();
     let read = off_runtime(|| response.take(limit as u64 + 1).read_to_end(&mut body));
     read.map_err(|error| match error.downcast::<reqwest::Error>() {

@@ -6,9 +6,10 @@
 use super::{
     Assert, FetchAssertion, FetchSubject, LogIn, LogoutTokenIds, Sign, Signal, Store, UpdateHook,
     UserStore, Visit, boxed, execute, http, http_client, identity_source, in_callback, in_span,
-    is_in_callback, login_method, maybe_async, read_capped, require_runtime, run_blocking,
-    run_detached_for, run_in_background, run_to_completion, side_by_side, sleep, spawn_and_forget,
-    subject_source, with_stall_limit, with_timeout,
+    is_in_callback, limit_by_itself, login_method, maybe_async, read_capped, require_runtime,
+    run_blocking, run_detached_for, run_in_background, run_to_completion, side_by_side, sleep,
+    spawn_and_forget, subject_source, with_stall_limit, with_timeout, with_timeout_of_calls,
+    within,
 };
 
 mod assertion;

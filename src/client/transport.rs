@@ -12,7 +12,7 @@ use reqwest::{
     header::{ACCEPT, HeaderValue, USER_AGENT},
 };
 
-use super::{execute, http, maybe_async, read_capped, require_runtime};
+use super::{execute, http, limit_by_itself, maybe_async, read_capped, require_runtime, within};
 use crate::{
     error::{Error, Result},
     oauth2::{
@@ -170,7 +170,9 @@ impl Transport {
         let mut sent = http::Request::new(request.method().clone(), url);
         *sent.headers_mut() = request.headers();
         *sent.body_mut() = body.map(|body| body.expose_secret_owned().into());
-        self.exchange(sent, limit, request.is_answered_by_status())
+        self.check(sent.url())?;
+        let (url, status_suffices) = (request.url(), request.is_answered_by_status());
+        self.exchange(&mut Some(sent), url, limit, status_suffices)
             .await
     }
 
@@ -188,7 +190,9 @@ impl Transport {
         request: http::Request,
         limit: Duration,
     ) -> Result<EndpointResponse> {
-        self.exchange(request, limit, false).await
+        let url = request.url().clone();
+        self.check(&url)?;
+        self.exchange(&mut Some(request), &url, limit, false).await
     }
 
     /// Asks a service of a cloud; the metadata server of the machine by plain HTTP.
@@ -204,37 +208,59 @@ impl Transport {
         if !permits_plain_http(&request.url) {
             self.check(&request.url)?;
         }
-        self.exchange_checked(sent, limit, false).await
+        self.exchange(&mut Some(sent), &request.url, limit, false)
+            .await
     }
 
-    /// The response. If its status says everything, a body that cannot be read is no error.
+    /// The response to a request whose URL, which errors name, was checked. If its status says
+    /// everything, a body that cannot be read is no error.
+    ///
+    /// The request is taken from where it is, as each future that it is passed to keeps room for it.
     async fn exchange(
         &self,
-        request: http::Request,
+        request: &mut Option<http::Request>,
+        url: &Url,
         limit: Duration,
         status_suffices: bool,
     ) -> Result<EndpointResponse> {
-        self.check(request.url())?;
-        self.exchange_checked(request, limit, status_suffices).await
-    }
-
-    /// The same for a URL that was checked.
-    async fn exchange_checked(
-        &self,
-        mut request: http::Request,
-        limit: Duration,
-        status_suffices: bool,
-    ) -> Result<EndpointResponse> {
-        if let Some(guard) = &self.settings.guard {
+        if let (Some(guard), Some(request)) = (&self.settings.guard, &request) {
             let checked = guard.check_request(request.url());
             checked.map_err(|refused| Error::untrusted(refused.to_string()))?;
         }
-        // On the request, so that it holds until the last byte in both modes.
-        *request.timeout_mut() = Some(limit);
         if let Current::Changing(rotation) = &self.connections {
             rotation.update(&self.settings);
         }
         require_runtime()?;
+        let mut response = None;
+        // Until the last byte.
+        let body = within(limit, self.answered(request, limit, &mut response)).await;
+        let body = body.unwrap_or_else(|_late| Err(Error::unanswered(url)));
+        let Some(mut response) = response else {
+            return Err(body.err().unwrap_or_else(|| Error::unanswered(url)));
+        };
+        let status = response.status();
+        *response.body_mut() = match body {
+            Ok(Some(body)) => body,
+            _ if status_suffices && status.is_success() => Vec::new(),
+            // An error page may be of any size: the status tells enough.
+            Ok(None) if status.is_client_error() || status.is_server_error() => Vec::new(),
+            Ok(None) => return Err(Error::answer("the response is larger than 1 MiB", status)),
+            Err(error) => return Err(error),
+        };
+        Ok(response)
+    }
+
+    /// The body, unless it is too large; before it, the response without it.
+    async fn answered(
+        &self,
+        request: &mut Option<http::Request>,
+        limit: Duration,
+        answered: &mut Option<EndpointResponse>,
+    ) -> Result<Option<Vec<u8>>> {
+        let Some(mut request) = request.take() else {
+            return Err(Error::interrupted("the request was sent already"));
+        };
+        limit_by_itself(&mut request, limit);
         let (certificate, sent) = self.with_connections(|connections| {
             let endpoints = &connections.pools(request.url()).endpoints;
             (connections.certificate.clone(), execute(endpoints, request))
@@ -244,18 +270,9 @@ impl Transport {
             Some(refused) => Error::untrusted(refused.to_string()),
             None => error.into(),
         })?;
-        let status = response.status();
         let headers = std::mem::take(response.headers_mut());
-        let body = match read_capped(response, ANSWER_LIMIT).await {
-            Err(_) | Ok(None) if status_suffices && status.is_success() => Some(Vec::new()),
-            body => body?,
-        };
-        let body = match body {
-            Some(body) => body,
-            // An error page may be of any size: the status tells enough.
-            None if status.is_client_error() || status.is_server_error() => Vec::new(),
-            None => return Err(Error::answer("the response is larger than 1 MiB", status)),
-        };
-        Ok(EndpointResponse::new(status, headers, body).with_certificate(certificate))
+        let head = EndpointResponse::new(response.status(), headers, Vec::new());
+        *answered = Some(head.with_certificate(certificate));
+        read_capped(&mut response, ANSWER_LIMIT).await
     }
 }

@@ -3,6 +3,7 @@
 use std::{error::Error as StdError, io};
 
 use http::StatusCode;
+use url::Url;
 
 use super::{
     BoxError, Error, ErrorCode, ErrorKind,
@@ -42,6 +43,24 @@ impl From<reqwest::Error> for Error {
 }
 
 impl Error {
+    /// A request to this URL whose response was not there in time: the server may have processed it.
+    #[allow(
+        dead_code,
+        reason = "reqwest's blocking half limits requests by itself"
+    )]
+    pub(crate) fn unanswered(url: &Url) -> Self {
+        let failure = TransportFailure::Timeout;
+        let message = failure.message(&format!("the server at {}", host(url)));
+        Cause {
+            is_transient: true,
+            outcome_unknown: true,
+            failure: Some(failure),
+            ..Cause::new(ErrorKind::Transport, message)
+        }
+        .with_source(io::Error::from(io::ErrorKind::TimedOut).into())
+        .into()
+    }
+
     /// Whether the connection failed, so that nothing was sent and the request may be repeated.
     pub(crate) fn is_unsent(&self) -> bool {
         let source = self.source().and_then(<dyn StdError>::downcast_ref);

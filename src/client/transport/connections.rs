@@ -9,7 +9,7 @@ use reqwest::{
 };
 
 use super::{
-    super::{http, http_client, with_stall_limit},
+    super::{http, http_client, with_stall_limit, with_timeout_of_calls},
     resolver::GuardedResolver,
 };
 use crate::{
@@ -145,17 +145,23 @@ impl Pools {
             }
         };
         let with_user_agent = || http::ClientBuilder::new().user_agent(OWN_USER_AGENT.clone());
-        let endpoints = base(with_stall_limit(
-            with_user_agent(),
-            timeout.min(STALL_LIMIT),
-        ))?
-        // A code and an assertion must not be sent twice, which reqwest does where HTTP/2 says
-        // that the server has not processed them. Our own repetition makes new ones.
-        .retry(reqwest::retry::never())
-        .redirect(Policy::none())
-        .referer(false)
-        .connect_timeout(timeout.min(CONNECT_TIMEOUT))
-        .timeout(timeout);
+        // A call that may last no longer than an endpoint may be silent needs no timer for that.
+        let endpoints = match configure.is_some() || timeout > STALL_LIMIT {
+            true => with_stall_limit(with_user_agent(), timeout.min(STALL_LIMIT)),
+            false => with_user_agent(),
+        };
+        let endpoints = base(endpoints)?
+            // A code and an assertion must not be sent twice, which reqwest does where HTTP/2 says
+            // that the server has not processed them. Our own repetition makes new ones.
+            .retry(reqwest::retry::never())
+            .redirect(Policy::none())
+            .referer(false)
+            .connect_timeout(timeout.min(CONNECT_TIMEOUT));
+        let endpoints = match configure {
+            // The user's own timeout is that of API calls.
+            Some(_) => endpoints.timeout(timeout),
+            None => with_timeout_of_calls(endpoints, timeout),
+        };
         let endpoints = match &settings.guard {
             Some(guard) => endpoints.dns_resolver(Arc::new(GuardedResolver::new(guard.clone()))),
             None => endpoints,
