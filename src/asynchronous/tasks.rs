@@ -5,11 +5,12 @@ use std::{
     future::Future,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     pin::{Pin, pin},
+    sync::OnceLock,
     task::Poll,
     time::Duration,
 };
 
-use tokio::{runtime::Handle, sync::watch, task::JoinHandle};
+use tokio::{runtime::Handle, sync::Notify, task::JoinHandle};
 
 use super::require_runtime;
 use crate::{
@@ -151,39 +152,44 @@ where
 
 /// A value that is set once and waited for by many.
 #[derive(Debug)]
-pub(super) struct Signal<T>(watch::Sender<Option<T>>);
+pub(super) struct Signal<T> {
+    value: OnceLock<T>,
+    set: Notify,
+}
 
 impl<T> Default for Signal<T> {
     fn default() -> Self {
-        Self(watch::Sender::new(None))
+        Self {
+            value: OnceLock::new(),
+            set: Notify::new(),
+        }
     }
 }
 
 impl<T: Clone> Signal<T> {
     /// Keeps the first value.
     pub(super) fn set(&self, value: T) {
-        self.0.send_if_modified(|kept| {
-            let first = kept.is_none();
-            kept.get_or_insert(value);
-            first
-        });
+        if self.value.set(value).is_ok() {
+            self.set.notify_waiters();
+        }
     }
 
     pub(super) fn is_set(&self) -> bool {
-        self.0.borrow().is_some()
+        self.value.get().is_some()
     }
 
     pub(super) fn get(&self) -> Option<T> {
-        self.0.borrow().clone()
+        self.value.get().cloned()
     }
 
     pub(super) async fn wait_for(&self, limit: Duration) -> Option<T> {
         require_runtime().ok()?;
-        let mut receiver = self.0.subscribe();
-        // The sender is this value itself, so it is not dropped before the value is set.
-        let set = receiver.wait_for(Option::is_some);
-        let value = tokio::time::timeout(limit, set).await.ok()?.ok()?;
-        value.clone()
+        // It hears of a value that is set from now on, before it is polled.
+        let set = self.set.notified();
+        if !self.is_set() {
+            tokio::time::timeout(limit, set).await.ok()?;
+        }
+        self.get()
     }
 }
 

@@ -137,7 +137,7 @@ impl<'a> EndpointCall<'a> {
     /// another caller sends the same refresh token.
     fn left(&self, time: Duration) -> Duration {
         match self.claim {
-            Some(claim) => time.min(claim.left(self.shared.now())),
+            Some(claim) => time.min(claim.left(self.shared.settings.clock.monotonic())),
             None => time,
         }
     }
@@ -292,9 +292,11 @@ impl EndpointCall<'_> {
             let left = || self.left(timeout.saturating_sub(started.elapsed()));
             while let Some(outstanding) = request.outstanding() {
                 let outstanding = outstanding.clone();
-                self.complete(&mut request, outstanding, left()).await?;
+                boxed(self.complete(&mut request, outstanding, left())).await?;
             }
-            self.prove(&mut request, demanded.take(), left()).await?;
+            if self.shared.dpop.is_some() || request.binding().is_some() {
+                boxed(self.prove(&mut request, demanded.take(), left())).await?;
+            }
             if let Some(claim) = self.claim
                 && !claim.is_leading()
             {

@@ -9,7 +9,7 @@ use super::{
     boxed,
     delivery::Delivery,
     is_in_callback, maybe_async,
-    renewal::Renewal,
+    renewal::{Renewal, Renewed},
     run_detached_for,
     session::{Live, Session},
     store_sync::StoreSync,
@@ -64,7 +64,9 @@ impl Session {
     pub(super) async fn refresh_token(&self) -> Result<Token> {
         let live = self.live_outside_hook("refresh_token")?;
         let deadline = live.deadline();
-        boxed(self.restored(live)).await?;
+        if live.resource().is_some() {
+            boxed(self.restored(live)).await?;
+        }
         self.obtain(Need::Renewed, deadline).await?.delivered()
     }
 
@@ -106,7 +108,9 @@ impl Session {
             Some(published) => Ok(Obtained::in_use(published)),
             None => {
                 let deadline = live.deadline();
-                boxed(self.restored(live)).await?;
+                if live.resource().is_some() {
+                    boxed(self.restored(live)).await?;
+                }
                 boxed(self.obtain(Need::Usable, deadline)).await
             }
         }
@@ -142,7 +146,13 @@ impl Session {
                 }
                 Action::Wait(flight) => flight.until(deadline).await.map(Continue),
                 Action::Load(claim) => boxed(live.load(claim, deadline)).await.map(Continue),
-                Action::Renew(claim, old) => boxed(live.renew(claim, old, deadline)).await,
+                Action::Renew(claim, old) => {
+                    let claim = live.is_open(claim)?;
+                    let (flight, (half, limit)) = (claim.waiter(), deadline.half());
+                    let renewal = Renewal::new(live.clone(), claim, old.is_some());
+                    let renewed = run_detached_for(limit, move || renewal.run(half)).await;
+                    live.led(renewed, flight, old, deadline).await
+                }
             };
             waited = true;
             if !self.points_to(&live.slot) {
@@ -243,26 +253,23 @@ impl Live {
         loaded.unwrap_or_else(|| Err(Error::timed_out("timed out waiting for token_store")))
     }
 
-    /// Renews for all callers, until the deadline. After half of the time the caller uses a usable
-    /// old token, or stops waiting for a store or hook of the new one: the rest of a request's own
-    /// limit is for the request. The renewal continues after that.
-    async fn renew(
+    /// The token or error of a caller that led a renewal for all callers, by the result of it, or by
+    /// none if it lasts for longer than half of the caller's time. Then the caller uses a usable old
+    /// token, or stops waiting for a store or hook of the new one: the rest of a request's own limit
+    /// is for the request. The renewal continues.
+    async fn led(
         &self,
-        claim: Claim<Waiting>,
+        renewed: Option<Result<Renewed>>,
+        flight: Waiting,
         old: Option<Arc<Published>>,
         deadline: Deadline,
     ) -> Result<ControlFlow<Obtained, Outcome>> {
-        let claim = self.is_open(claim)?;
-        let flight = claim.waiter();
-        let half = deadline.half();
-        let live = self.clone();
-        let renewal = Renewal::new(live, claim, old.is_some());
-        let renewed = run_detached_for(half.left(), move || renewal.run(half)).await;
-        let now = self.shared.settings.clock.unix();
-        let old = old.filter(|old| old.is_alive(now));
+        let is_alive = |old: &Arc<Published>| old.is_alive(self.shared.settings.clock.unix());
+        let old = old.filter(is_alive);
         let ended = match (&renewed, &old) {
+            (Some(_), _) => None,
             (None, None) => Some(flight.until(deadline).await),
-            _ => flight.outcome(),
+            (None, Some(_)) => flight.outcome(),
         };
         let outcome = match (renewed, ended) {
             (Some(Ok(renewed)), _) => match (renewed.outcome, renewed.delivered) {

@@ -290,15 +290,17 @@ impl Renewal {
         let renewed = call
             .request_token(&with_scope(refresh, first), self.reason)
             .await;
-        match (renewed, self.refresh()) {
-            (Err(error), Some(refresh)) if granted.is_some() && error.is_about_scope() => {
-                let refresh = with_scope(refresh, !first);
-                let renewed = call.request_token(&refresh, self.reason).await?;
-                sends_scope.store(!first, Ordering::Relaxed);
-                Ok(renewed)
-            }
-            (renewed, _) => renewed,
-        }
+        let error = match renewed {
+            Err(error) if granted.is_some() && error.is_about_scope() => error,
+            renewed => return renewed,
+        };
+        let Some(refresh) = self.refresh() else {
+            return Err(error);
+        };
+        let refresh = with_scope(refresh, !first);
+        let renewed = call.request_token(&refresh, self.reason).await?;
+        sends_scope.store(!first, Ordering::Relaxed);
+        Ok(renewed)
     }
 }
 

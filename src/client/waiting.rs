@@ -76,14 +76,20 @@ impl Deadline {
         Self(Instant::now().checked_add(limit))
     }
 
-    /// The deadline at half of the remaining time.
-    pub(super) fn half(self) -> Self {
-        Self::after(self.left() / 2)
+    /// The deadline at half of the remaining time, and that half.
+    pub(super) fn half(self) -> (Self, Duration) {
+        let now = Instant::now();
+        let half = self.left_at(now) / 2;
+        (Self(now.checked_add(half)), half)
     }
 
     pub(super) fn left(self) -> Duration {
+        self.left_at(Instant::now())
+    }
+
+    fn left_at(self, now: Instant) -> Duration {
         match self.0 {
-            Some(deadline) => deadline.saturating_duration_since(Instant::now()),
+            Some(deadline) => deadline.saturating_duration_since(now),
             None => Duration::MAX,
         }
     }

@@ -138,15 +138,14 @@ impl<W: Waiter> Slot<W> {
     }
 
     fn claim(self: &Arc<Self>, state: &mut State<W>, need: Need, now: Now) -> Claim<W> {
-        state.flights += 1;
+        state.flights = state.flights.wrapping_add(1);
         let flight = Flight {
-            id: state.flights,
             started: now.monotonic,
             waiter: W::default(),
         };
         let (generation, old) = (state.generation, state.published.clone());
-        let claim = Claim::new(self.clone(), &flight, need, generation, old);
-        state.flight = Some(Box::new(flight));
+        let claim = Claim::new(self.clone(), state.flights, &flight, need, generation, old);
+        state.flight = Some(flight);
         self.registry.add(self);
         claim
     }
@@ -163,11 +162,7 @@ impl<W: Waiter> Slot<W> {
 
     /// Whether the flight of a claim is the current one.
     pub(super) fn is_led_by(&self, claim: &Claim<W>) -> bool {
-        let state = self.read();
-        state
-            .flight
-            .as_ref()
-            .is_some_and(|flight| flight.id == claim.id)
+        self.read().is_in_flight(claim.id)
     }
 
     /// Ends the flight of a claim whose attempt has failed. The next attempt waits if a request was
@@ -198,13 +193,9 @@ impl<W: Waiter> Slot<W> {
     }
 
     /// Ends the flight, if it is the current one.
-    pub(super) fn end(&self, flight: u64) {
+    pub(super) fn end(&self, flight: u32) {
         let mut state = self.write();
-        if state
-            .flight
-            .as_ref()
-            .is_some_and(|current| current.id == flight)
-        {
+        if state.is_in_flight(flight) {
             state.flight = None;
         }
         self.check_settled(&state);
@@ -273,15 +264,15 @@ impl<W: Waiter> State<W> {
     }
 
     /// Abandons a flight that has exceeded its limit: its leader has vanished.
-    fn abandon_overdue(&mut self, limit: Duration, now: Now) -> Option<Box<Flight<W>>> {
+    fn abandon_overdue(&mut self, limit: Duration, now: Now) -> Option<Flight<W>> {
         let is_overdue =
-            |flight: &mut Box<Flight<W>>| flight.started.saturating_add(limit) <= now.monotonic;
+            |flight: &mut Flight<W>| flight.started.saturating_add(limit) <= now.monotonic;
         self.flight.take_if(is_overdue)
     }
 }
 
 /// Lets those decide again who wait for a flight that was abandoned. No lock is held for them.
-fn release_waiters<W: Waiter>(abandoned: Option<Box<Flight<W>>>) {
+fn release_waiters<W: Waiter>(abandoned: Option<Flight<W>>) {
     if let Some(flight) = abandoned {
         flight.waiter.settle(Ok(Outcome::Unchanged));
     }

@@ -30,6 +30,9 @@ pub(crate) enum Credential {
     Bearer(HeaderValue),
     /// That and a proof.
     Bound(Box<BoundToken>),
+    /// The value of the header of a token that had expired before it came here, which is hardly ever
+    /// sent: made then.
+    Expired,
 }
 
 impl Credential {
@@ -43,9 +46,18 @@ impl Credential {
 }
 
 impl Published {
-    /// A token from the caller or a store.
-    pub(crate) fn restored(token: Token, rules: &Rules) -> Self {
+    /// A token from the caller or a store at `now`.
+    pub(crate) fn restored(token: Token, rules: &Rules, now: Duration) -> Self {
         let lifetime = Lifetime::restored(&token, rules.leeway);
+        let is_over = !lifetime.is_alive_at(now) && !lifetime.is_zero();
+        if is_over && rules.policy.by_time() && rules.dpop.is_none() {
+            let credential = Ok(Credential::Expired);
+            return Self {
+                credential,
+                lifetime,
+                token,
+            };
+        }
         Self::new(token, lifetime, rules)
     }
 
@@ -114,17 +126,70 @@ impl Published {
 
     /// Why it cannot be sent, if it cannot.
     pub(crate) fn problem(&self) -> Option<Error> {
-        self.credential.as_ref().err().cloned()
+        match &self.credential {
+            Ok(Credential::Expired) => self.token.check_bearer().err(),
+            credential => credential.as_ref().err().cloned(),
+        }
     }
 
     /// The value of the `Authorization` header of a bearer token.
     pub(crate) fn header(&self) -> Result<HeaderValue> {
         match self.credential()? {
             Credential::Bearer(header) => Ok(header.clone()),
+            Credential::Expired => self.token.authorization_header(),
             Credential::Bound(_) => Err(Error::usage(
                 "the header of a DPoP token is of no use without the proof for one request; \
                  `authorize` adds both to a request",
             )),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        lifecycle::testing::{LIFE, at, rules, token},
+        oauth2::token::refresh::RefreshPolicy,
+    };
+
+    fn restored(token: Token, rules: &Rules, seconds: u64) -> Published {
+        Published::restored(token, rules, at(seconds).unix)
+    }
+
+    fn has_header(published: &Published) -> bool {
+        matches!(published.credential, Ok(Credential::Bearer(_)))
+    }
+
+    #[test]
+    fn the_header_of_an_expired_token_is_made_when_it_is_sent() {
+        let expired = restored(token("a", "r", 0), &rules(), LIFE);
+        assert!(!has_header(&expired) && expired.problem().is_none());
+        assert_eq!(expired.header().expect("a header"), "Bearer a");
+        assert!(has_header(&restored(
+            token("a", "r", 0),
+            &rules(),
+            LIFE - 1
+        )));
+    }
+
+    #[test]
+    fn what_is_sent_although_it_has_expired_has_its_header() {
+        for policy in [RefreshPolicy::Never, RefreshPolicy::Unauthorized] {
+            let rules = Rules { policy, ..rules() };
+            assert!(has_header(&restored(token("a", "r", 0), &rules, LIFE)));
+        }
+        // A lifetime of zero may mean anything.
+        let zero =
+            token("a", "r", 0).with_expires_at(token("a", "r", 0).issued_at().expect("a time"));
+        assert!(has_header(&restored(zero, &rules(), LIFE)));
+    }
+
+    #[test]
+    fn an_expired_token_that_cannot_be_sent_says_so() {
+        let expired = restored(token("a b", "r", 0), &rules(), LIFE);
+        let problem = expired.problem().expect("a problem");
+        assert!(problem.to_string().contains("characters"), "{problem}");
+        assert!(expired.header().is_err());
     }
 }

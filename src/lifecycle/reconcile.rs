@@ -159,7 +159,7 @@ impl<W: Waiter> StoreState<W> {
 
 /// State of a slot before its store was read.
 pub(crate) struct SlotSnapshot {
-    generation: u64,
+    generation: u32,
     version: Option<u64>,
 }
 

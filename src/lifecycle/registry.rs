@@ -3,6 +3,7 @@
 
 use std::{
     collections::{HashMap, VecDeque},
+    hash::{BuildHasherDefault, Hasher},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -23,15 +24,37 @@ pub(crate) struct Registry<W: Waiter> {
 #[derive(Debug)]
 struct Entries<W: Waiter> {
     /// All of them, by their identifier.
-    slots: HashMap<usize, Arc<Slot<W>>>,
+    slots: HashMap<usize, Arc<Slot<W>>, BuildHasherDefault<ByAddress>>,
     /// Those whose token no handle uses, the oldest first.
     superseded: VecDeque<usize>,
+}
+
+/// Hash of an address, which nobody else chooses.
+#[derive(Default)]
+struct ByAddress(u64);
+
+impl Hasher for ByAddress {
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_usize(usize::from(*byte));
+        }
+    }
+
+    fn write_usize(&mut self, address: usize) {
+        /// 2^64 divided by the golden ratio, which distributes multiples of a power of two.
+        const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
+        self.0 = (self.0 ^ address as u64).wrapping_mul(FACTOR);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0 ^ (self.0 >> 32)
+    }
 }
 
 impl<W: Waiter> Registry<W> {
     pub(super) fn new(rules: Rules) -> Self {
         let entries = Entries {
-            slots: HashMap::new(),
+            slots: HashMap::default(),
             superseded: VecDeque::new(),
         };
         Self {

@@ -3,7 +3,6 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use super::now::Now;
 use super::{published::Published, slot::Slot};
 use crate::{
     error::{Error, Result},
@@ -44,10 +43,9 @@ pub(crate) enum Need {
     Other(Arc<Published>),
 }
 
-/// Flight in the slot.
+/// Flight in the slot, the last of those that the slot has counted.
 #[derive(Debug)]
 pub(super) struct Flight<W> {
-    pub(super) id: u64,
     /// By monotonic time.
     pub(super) started: Duration,
     pub(super) waiter: W,
@@ -57,12 +55,13 @@ pub(super) struct Flight<W> {
 /// the slot is free for the next one and no caller waits any longer.
 pub(crate) struct Claim<W: Waiter> {
     pub(crate) slot: Arc<Slot<W>>,
-    pub(super) id: u64,
+    /// The number of the flight.
+    pub(super) id: u32,
     /// By monotonic time.
     started: Duration,
     waiter: W,
     pub(crate) need: Need,
-    pub(super) generation: u64,
+    pub(super) generation: u32,
     /// The token that is renewed.
     pub(crate) old: Option<Arc<Published>>,
     /// Sent if there is no refresh token, or if it is refused.
@@ -74,14 +73,15 @@ pub(crate) struct Claim<W: Waiter> {
 impl<W: Waiter> Claim<W> {
     pub(super) fn new(
         slot: Arc<Slot<W>>,
+        id: u32,
         flight: &Flight<W>,
         need: Need,
-        generation: u64,
+        generation: u32,
         old: Option<Arc<Published>>,
     ) -> Self {
         Self {
             slot,
-            id: flight.id,
+            id,
             started: flight.started,
             waiter: flight.waiter.clone(),
             need,
@@ -98,11 +98,11 @@ impl<W: Waiter> Claim<W> {
     }
 
     /// The time until another caller may lead, with the same refresh token: no request may last longer.
-    pub(crate) fn left(&self, now: Now) -> Duration {
+    pub(crate) fn left(&self, monotonic: Duration) -> Duration {
         let end = self
             .started
             .saturating_add(self.slot.registry.rules.flight_limit);
-        end.saturating_sub(now.monotonic)
+        end.saturating_sub(monotonic)
     }
 
     /// Whether the flight has not been abandoned.

@@ -90,9 +90,10 @@ pub(crate) struct Slot<W: Waiter> {
 pub(super) struct State<W: Waiter> {
     pub(super) published: Option<Arc<Published>>,
     /// Counts the tokens that were published.
-    pub(super) generation: u64,
-    pub(super) flight: Option<Box<Flight<W>>>,
-    pub(super) flights: u64,
+    pub(super) generation: u32,
+    /// Counts the flights that began.
+    pub(super) flights: u32,
+    pub(super) flight: Option<Flight<W>>,
     pub(super) pacing: Pacing,
     /// The refusal after which the refresh token must not be sent again.
     pub(super) refusal: Option<Box<Error>>,
@@ -240,24 +241,29 @@ impl<W: Waiter> Slot<W> {
 
 impl<W: Waiter> State<W> {
     pub(super) fn is_current(&self, claim: &Claim<W>) -> bool {
-        let flight = self.flight.as_ref();
-        self.generation == claim.generation && flight.is_some_and(|flight| flight.id == claim.id)
+        self.generation == claim.generation && self.is_in_flight(claim.id)
+    }
+
+    /// Whether the flight of this number has not ended.
+    pub(super) fn is_in_flight(&self, flight: u32) -> bool {
+        self.flight.is_some() && self.flights == flight
     }
 
     /// Whether the renewal of `claim`, which brought `token`, has spent the refresh token that the slot
     /// still has, although another token with it, from the caller or the store, was published meanwhile.
     /// That refresh token must not be sent again.
     pub(super) fn has_spent_its_own(&self, claim: &Claim<W>, token: &Token) -> bool {
-        let flight = self.flight.as_ref();
+        if !self.is_in_flight(claim.id) {
+            return false;
+        }
         let spent = claim.old.as_ref().and_then(|old| key(&old.token));
-        let is_led = flight.is_some_and(|flight| flight.id == claim.id);
         let is_rotated = spent.is_some() && spent != key(token);
-        is_led && is_rotated && spent == self.own().and_then(key)
+        is_rotated && spent == self.own().and_then(key)
     }
 
     /// Puts a token, or none, in use. It ends any wait after failures.
     pub(super) fn publish(&mut self, published: Option<Arc<Published>>) {
-        self.generation += 1;
+        self.generation = self.generation.wrapping_add(1);
         self.pacing = Pacing::default();
         self.refusal = None;
         if let Some(store) = &mut self.store {

@@ -93,7 +93,10 @@ impl<W: Waiter> Slots<W> {
     /// The same, and whether it was found by a used refresh token.
     fn locate(&self, table: &mut Table<W>, token: Token, now: Now) -> (Arc<Slot<W>>, bool) {
         let Some(key) = key(&token) else {
-            return (self.slot(Some(self.restored(token)), None, None), false);
+            return (
+                self.slot(Some(self.restored(token, now)), None, None),
+                false,
+            );
         };
         match table.lookup(key, &self.rules, now) {
             Found::Slot(slot, by) => {
@@ -104,7 +107,7 @@ impl<W: Waiter> Slots<W> {
                 self.registry.reuse(&slot);
                 // A used refresh token comes with a stale row, whatever its times say.
                 if !spent && state.flight.is_none() && is_newer(&token, state.own()) {
-                    state.publish(Some(self.restored(token)));
+                    state.publish(Some(self.restored(token, now)));
                     if let Some(store) = &mut state.store {
                         store.save(Origin::Renewal);
                         self.registry.add(&slot);
@@ -127,7 +130,7 @@ impl<W: Waiter> Slots<W> {
                     Some(received) => {
                         Arc::new(Published::known(token, received.lifetime, &self.rules))
                     }
-                    None => self.restored(token),
+                    None => self.restored(token, now),
                 };
                 let slot = self.slot(Some(published), None, Some(key));
                 table.add(key, &slot, received, now);
@@ -150,7 +153,10 @@ impl<W: Waiter> Slots<W> {
             return (next, is_spent);
         }
         next.write().handles -= 1;
-        (self.slot(Some(self.restored(token)), None, None), false)
+        (
+            self.slot(Some(self.restored(token, now)), None, None),
+            false,
+        )
     }
 
     /// Points a handle from `slot` to that of a token from the caller, or to one without a token.
@@ -192,7 +198,7 @@ impl<W: Waiter> Slots<W> {
             && state.own() != Some(&token)
             && (state.handles == 1 || !is_newer_than(state.own(), &token))
         {
-            state.publish(Some(self.restored(token)));
+            state.publish(Some(self.restored(token, now)));
         }
         match (store, &mut state.store) {
             (Some(store), None) => state.store = Some(Box::new(store.moved(origin))),
@@ -323,7 +329,7 @@ impl<W: Waiter> Slots<W> {
             Reading::Adopt(token) => token,
         };
         let old = state.published.take();
-        let published = newer.or_else(|| token.map(|token| self.restored(token)));
+        let published = newer.or_else(|| token.map(|token| self.restored(token, now)));
         state.publish(published.clone());
         match published {
             Some(published) => table.rotate(slot, &mut state, old.as_deref(), &published, now),
@@ -338,8 +344,8 @@ impl<W: Waiter> Slots<W> {
             .fetch_add(usize::from(dropped), Ordering::Relaxed);
     }
 
-    fn restored(&self, token: Token) -> Arc<Published> {
-        Arc::new(Published::restored(token, &self.rules))
+    fn restored(&self, token: Token, now: Now) -> Arc<Published> {
+        Arc::new(Published::restored(token, &self.rules, now.unix))
     }
 
     /// A new slot for one handle.

@@ -60,10 +60,10 @@ enum Successor {
 }
 
 impl Successor {
-    fn published(&self, rules: &Rules) -> Arc<Published> {
+    fn published(&self, rules: &Rules, now: Now) -> Arc<Published> {
         match self {
             Self::Published(published) => published.clone(),
-            Self::Packed(packed) => Arc::new(Published::restored(packed.unpack(), rules)),
+            Self::Packed(packed) => Arc::new(Published::restored(packed.unpack(), rules, now.unix)),
         }
     }
 }
@@ -141,7 +141,7 @@ impl<W: Waiter> Table<W> {
                         Some(_) => break,
                     }
                 }
-                Entry::Spent(spent) if now.monotonic < spent.1 => spent.0.published(rules),
+                Entry::Spent(spent) if now.monotonic < spent.1 => spent.0.published(rules, now),
                 Entry::Spent(_) => break,
             };
             let next_key = self::key(&next.token);

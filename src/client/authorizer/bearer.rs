@@ -35,6 +35,10 @@ impl Live {
                     request.headers_mut().insert(AUTHORIZATION, header.clone());
                 }
                 Credential::Bound(bound) => return self.place_bound(request, bound, demanded),
+                Credential::Expired => {
+                    let header = published.header()?;
+                    request.headers_mut().insert(AUTHORIZATION, header);
+                }
             },
             TokenPlacement::Query => add_to_query(request, published)?,
             TokenPlacement::Body => add_to_body(request, published)?,

@@ -73,7 +73,7 @@ impl<W: Waiter> Slots<W> {
             && state.own() != Some(&token)
             && !is_newer_than(state.own(), &token)
         {
-            state.publish(Some(self.restored(token)));
+            state.publish(Some(self.restored(token, now)));
         }
         if let Some(store) = &mut state.store {
             store.save(origin);
