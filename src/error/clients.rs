@@ -44,10 +44,7 @@ impl From<reqwest::Error> for Error {
 
 impl Error {
     /// A request to this URL whose response was not there in time: the server may have processed it.
-    #[allow(
-        dead_code,
-        reason = "reqwest's blocking half limits requests by itself"
-    )]
+    #[allow(dead_code)]
     pub(crate) fn unanswered(url: &Url) -> Self {
         let failure = TransportFailure::Timeout;
         let message = failure.message(&format!("the server at {}", host(url)));

@@ -227,3 +227,37 @@ async fn what_is_missing_is_named() -> TestResult {
     }
     Ok(())
 }
+
+/// "The content of the response body is ignored by the client as all necessary information is
+/// conveyed in the response code."
+#[maybe_async]
+#[test]
+async fn a_revocation_is_done_by_its_status_though_its_body_never_comes() -> TestResult {
+    const LIMIT: Duration = Duration::from_millis(300);
+    let answer = |status: &'static str| {
+        move |_: &Request| {
+            Reply::raw(move |stream| {
+                let head = format!("HTTP/1.1 {status}\r\ncontent-length: 7\r\n\r\n");
+                std::io::Write::write_all(stream, head.as_bytes())?;
+                std::thread::sleep(LIMIT * 4);
+                Ok(())
+            })
+        }
+    };
+    let revoke = |server: &Server| {
+        let client = builder(server).timeout(LIMIT);
+        client.revocation_endpoint(server.url("/revoke")).build()
+    };
+    let server = Server::start(answer("200 OK"));
+    revoke(&server)?.revoke("t", None).await?;
+    let server = Server::start(answer("400 Bad Request"));
+    let error = revoke(&server)?.revoke("t", None).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Transport);
+    let place = server.url("");
+    let place = place.trim_start_matches("http://");
+    assert_eq!(
+        error.to_string(),
+        format!("the request to the revocation endpoint at {place} timed out")
+    );
+    Ok(())
+}
