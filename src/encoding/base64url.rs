@@ -63,14 +63,31 @@ pub(crate) fn encode(bytes: &[u8], text: &mut [u8]) {
             .fold(0, |bits, byte| bits << 8 | u64::from(*byte)),
     };
     bits = bits.unbounded_shl(64 - 8 * rest.len() as u32);
-    for characters in text[at..].chunks_mut(2) {
-        let [first, second] = pair(bits);
-        characters[0] = first;
-        if let Some(character) = characters.get_mut(1) {
-            *character = second;
-        }
+    let (twos, one) = text[at..].as_chunks_mut();
+    for two in twos {
+        *two = pair(bits);
         bits <<= 12;
     }
+    if let [character] = one {
+        [*character, _] = pair(bits);
+    }
+}
+
+/// The 128 bits in base64url.
+pub(crate) fn encode_bits(bits: u128) -> [u8; 22] {
+    let mut characters = [0; 22];
+    let first = (bits >> 64) as u64;
+    // Five times twelve of the first 64.
+    let rest = (bits << 60 >> 64) as u64;
+    let last = (bits as u64) << 56;
+    for (n, two) in characters.as_chunks_mut().0.iter_mut().enumerate() {
+        *two = pair(match n {
+            0..5 => first << (12 * n),
+            5..10 => rest << (12 * (n - 5)),
+            _ => last,
+        });
+    }
+    characters
 }
 
 #[cfg(test)]
@@ -101,6 +118,15 @@ mod tests {
             assert_eq!(encoded(bytes.as_bytes()), text);
         }
         assert_eq!(encoded(b"\xfb\xff\xbf"), "-_-_");
+    }
+
+    #[test]
+    fn bits_are_encoded_as_their_bytes() {
+        for n in 0..128 {
+            let bits = 1_u128 << n | 0x0123_4567_89ab_cdef_u128 << (n / 2);
+            let text = URL_SAFE_NO_PAD.encode(bits.to_be_bytes());
+            assert_eq!(encode_bits(bits), text.as_bytes(), "{n}");
+        }
     }
 
     #[test]

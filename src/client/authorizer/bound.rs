@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use reqwest::header::AUTHORIZATION;
+use reqwest::header::{AUTHORIZATION, HeaderValue};
 
 use super::super::{
     dpop::Dpop,
@@ -37,7 +37,7 @@ impl Live {
         let proof = self
             .proof(request, bound, nonce.as_ref())
             .sign(&bound.key)?;
-        request.headers_mut().insert(DPOP, proof);
+        add(request, proof)?;
         Ok(nonce)
     }
 
@@ -48,11 +48,6 @@ impl Live {
         bound: &BoundToken,
         demanded: Option<Nonce>,
     ) -> Result<Option<Nonce>> {
-        if request.headers().contains_key(DPOP) {
-            return Err(Error::usage(
-                "the request has a DPoP header already; take it out, or call withhold_token",
-            ));
-        }
         request
             .headers_mut()
             .insert(AUTHORIZATION, bound.header.clone());
@@ -90,6 +85,16 @@ impl Session {
     }
 }
 
+/// Adds the proof to the request.
+fn add(request: &mut http::Request, proof: HeaderValue) -> Result<()> {
+    match request.headers_mut().insert(DPOP, proof) {
+        None => Ok(()),
+        Some(_other) => Err(Error::usage(
+            "the request has a DPoP header already; take it out, or call withhold_token",
+        )),
+    }
+}
+
 #[maybe_async]
 impl Live {
     /// Adds the token to the request as [`place`](Self::place) does, whatever its key is. An external
@@ -108,7 +113,7 @@ impl Live {
         let proof = self
             .sign(dpop, request, bound, nonce.as_ref(), limit)
             .await?;
-        request.headers_mut().insert(DPOP, proof);
+        add(request, proof)?;
         Ok(nonce)
     }
 
@@ -119,7 +124,7 @@ impl Live {
         bound: &BoundToken,
         nonce: Option<&Nonce>,
         limit: Duration,
-    ) -> Result<reqwest::header::HeaderValue> {
+    ) -> Result<HeaderValue> {
         let proof = self.proof(request, bound, nonce);
         let marks = [self.slot.id(), self.slot.completing()];
         dpop.sign(&bound.key, &proof, limit, marks).await

@@ -77,6 +77,25 @@ async fn a_nonce_that_was_sent_already_is_no_reason_to_send_again() -> TestResul
 
 #[maybe_async]
 #[test]
+async fn a_request_with_a_proof_of_its_own_is_not_sent() -> TestResult {
+    let (server, key) = (DpopServer::start(), dpop_key());
+    let client = public(&server, &key)
+        .token(bound_token(&server, &key))
+        .build()?;
+    let request = client.get(server.server.url("/api")).header("dpop", "eyJ");
+    let error = request.send().await.expect_err("a proof by the caller");
+    assert_eq!(error.kind(), ErrorKind::Usage);
+    assert!(error.to_string().contains("DPoP header"), "{error}");
+    assert_eq!(server.server.count("/api"), 0);
+    // As it is, it may have one.
+    let request = client.get(server.server.url("/api")).header("dpop", "eyJ");
+    request.withhold_token().send().await?;
+    assert_eq!(server.server.count("/api"), 1);
+    Ok(())
+}
+
+#[maybe_async]
+#[test]
 async fn a_server_that_changes_its_nonce_each_time_gets_two_requests_and_no_more() -> TestResult {
     let count = AtomicUsize::new(0);
     let server = Server::start(move |_: &Request| {

@@ -102,6 +102,19 @@ fn query_and_fragment_are_not_part_of_the_target() {
         ),
         ("https://a.example/a|b'c", "https://a.example/a|b'c"),
         ("https://a.example/@me?a@b", "https://a.example/@me"),
+        ("https://a.example/a\"b/\\c", "https://a.example/a%22b//c"),
+        // Ones that JSON has to escape, in each part of a short and of a long URL.
+        ("http://a\"b/", "http://a\"b/"),
+        (
+            "http://a\"b.a-host-with-a-long-name.example/",
+            "http://a\"b.a-host-with-a-long-name.example/",
+        ),
+        ("app:a\\b\"c", "app:a\\b\"c"),
+        (
+            "app://host/a/path/of/some/length/a\\b/and/more",
+            "app://host/a/path/of/some/length/a\\b/and/more",
+        ),
+        ("app:/16-characters\\", "app:/16-characters\\"),
     ] {
         let (get, url) = (Method::GET, url(given));
         let proof = DpopProof::new(&get, &url).clock(at(7)).nonce("n-1");
@@ -162,10 +175,22 @@ fn what_cannot_be_proved_is_an_error() {
         let error = proof.clone().nonce(nonce).sign(&key).expect_err(nonce);
         assert!(error.to_string().contains("nonce"), "{error}");
     }
-    let error = DpopProof::new(&Method::GET, &named)
-        .sign(&key)
-        .expect_err("a user name");
-    assert!(!format!("{error:?}").contains("u:p"), "{error:?}");
+    let long = url("https://u:p@a.example/a/path/of/more/than/sixteen/characters");
+    for named in [
+        named,
+        long,
+        url("https://u@a.example/"),
+        url("https://:p@a.example/"),
+    ] {
+        let error = DpopProof::new(&Method::GET, &named)
+            .sign(&key)
+            .expect_err("a user name");
+        let shown = format!("{error:?}");
+        assert!(
+            shown.contains("user name") && !shown.contains("u:p"),
+            "{shown}"
+        );
+    }
     let public = Jwk::from_slice(
         br#"{"kty":"EC","crv":"P-256","x":"l8tFrhx-34tV3hRICRDY9zCkDlpBhF42UQUfWVAWBFs",
             "y":"9VE4jf_Ok_o64zbTTlcuNJajHmt6v9TDVrU0CdvGRDA"}"#,
