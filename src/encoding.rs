@@ -17,8 +17,8 @@ const UNRESERVED: [bool; 256] = {
 
 const HEX: &[u8; 16] = b"0123456789ABCDEF";
 
-pub(crate) fn is_unreserved(byte: u8) -> bool {
-    UNRESERVED[usize::from(byte)]
+pub(crate) const fn is_unreserved(byte: u8) -> bool {
+    UNRESERVED[byte as usize]
 }
 
 /// The number of leading bytes that are unreserved.
@@ -36,13 +36,12 @@ pub(crate) fn unreserved(bytes: &[u8]) -> usize {
 }
 
 /// `byte` as `%XX`.
-pub(crate) fn escape(byte: u8) -> [u8; 3] {
-    let digit = |nibble: u8| HEX[usize::from(nibble)];
-    [b'%', digit(byte >> 4), digit(byte & 15)]
+pub(crate) const fn escape(byte: u8) -> [u8; 3] {
+    [b'%', HEX[byte as usize >> 4], HEX[byte as usize & 15]]
 }
 
 /// `byte` as `%XX`, percent-encoded once more.
-pub(crate) fn escape_twice(byte: u8) -> [u8; 5] {
+pub(crate) const fn escape_twice(byte: u8) -> [u8; 5] {
     let [percent, high, low] = escape(byte);
     [percent, b'2', b'5', high, low]
 }

@@ -2,6 +2,8 @@
 //!
 //! [RFC 5849 section 3.4.1.3](https://www.rfc-editor.org/rfc/rfc5849#section-3.4.1.3)
 
+mod hashed;
+mod order;
 mod streamed;
 
 pub(super) use streamed::StreamedParameters;
@@ -151,32 +153,14 @@ impl Parameters {
     }
 }
 
-/// Receiver of encoded text.
-trait Output {
-    fn write(&mut self, text: &[u8]);
-
-    /// Number of bytes that were written to it.
-    fn written(&self) -> usize;
-}
-
-impl Output for Vec<u8> {
-    fn write(&mut self, text: &[u8]) {
-        self.extend_from_slice(text);
-    }
-
-    fn written(&self) -> usize {
-        self.len()
-    }
-}
-
 /// Decodes the first parameter of `form`, which then begins after it, and encodes it twice, without
 /// a separator after it. Returns the end of the name, if a value follows.
 #[inline]
-fn encode_parameter(form: &mut &[u8], to: &mut impl Output) -> Option<usize> {
+fn encode_parameter(form: &mut &[u8], to: &mut Vec<u8>) -> Option<usize> {
     let mut name_end = None;
     loop {
         let (plain, rest) = form.split_at(unreserved(form));
-        to.write(plain);
+        to.extend_from_slice(plain);
         let [byte, rest @ ..] = rest else {
             *form = rest;
             return name_end;
@@ -185,21 +169,21 @@ fn encode_parameter(form: &mut &[u8], to: &mut impl Output) -> Option<usize> {
         match byte {
             b'&' => return name_end,
             b'=' if name_end.is_none() => {
-                name_end = Some(to.written());
-                to.write(b"%3D");
+                name_end = Some(to.len());
+                to.extend_from_slice(b"%3D");
             }
-            b'+' => to.write(&escape_twice(b' ')),
+            b'+' => to.extend_from_slice(&escape_twice(b' ')),
             b'%' => match escaped(form) {
                 Some((byte, rest)) => {
                     match is_unreserved(byte) {
-                        true => to.write(&[byte]),
-                        false => to.write(&escape_twice(byte)),
+                        true => to.extend_from_slice(&[byte]),
+                        false => to.extend_from_slice(&escape_twice(byte)),
                     }
                     *form = rest;
                 }
-                None => to.write(&escape_twice(b'%')),
+                None => to.extend_from_slice(&escape_twice(b'%')),
             },
-            _ => to.write(&escape_twice(*byte)),
+            _ => to.extend_from_slice(&escape_twice(*byte)),
         }
     }
 }
