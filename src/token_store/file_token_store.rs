@@ -83,8 +83,9 @@ const FORMAT: u64 = 1;
 /// copy-on-write file systems (Btrfs, ZFS) a reservation does not guarantee the space.
 ///
 /// The path must name a regular file, a symbolic link to one, or nothing yet; a link is kept. A
-/// folder, a FIFO, a device or a socket is an error at once, and so is a single file that is a mount
-/// point (as in `docker run -v …/token.json:/token.json`), as it cannot be replaced: mount its
+/// folder, a FIFO, a device or a socket is an error at once. A single file that is a mount point (as
+/// in `docker run -v …/token.json:/token.json`) can be read but not replaced, so acquiring the lease
+/// is an error: before a refresh token is used, and before `ensure_login` asks the user. Mount its
 /// folder instead.
 ///
 /// Registrations of a client that registers itself are kept beside the token, by issuer, in a file
@@ -137,23 +138,16 @@ impl FileTokenStore {
     ///
     /// # Errors
     ///
-    /// If the file cannot be read, is not a regular file that can be replaced, or does not contain
-    /// a token.
+    /// If the file cannot be read, is not a regular file, or does not contain a token.
     pub fn read(&self) -> Result<Option<StoredToken>, BoxError> {
         let located = Located::at(&self.path);
         let located = located.map_err(|error| self.io_error(UNREADABLE, error))?;
-        self.content(&located, |file| located.check_not_mounted(file))
+        self.content(&located)
     }
 
-    /// Reads the file once it has passed `check`.
-    fn content(
-        &self,
-        located: &Located,
-        check: impl FnOnce(&File) -> io::Result<()>,
-    ) -> Result<Option<StoredToken>, BoxError> {
+    fn content(&self, located: &Located) -> Result<Option<StoredToken>, BoxError> {
         let mut content = Zeroizing::new(Vec::new());
         let read = located.open().and_then(|(file, length)| {
-            check(&file)?;
             // The whole capacity at once: a buffer that grows leaves copies of the token behind.
             let length = length.min(MAX_BYTES);
             content.reserve_exact(usize::try_from(length).unwrap_or_default() + 2);
@@ -178,8 +172,7 @@ impl FileTokenStore {
         let located = Located::at(&self.path);
         let located = located.map_err(|error| self.io_error("could not be replaced", error))?;
         let _lock = self.lock(&located.path)?;
-        // A file that is mounted cannot be renamed over, so that is checked only then.
-        let stored = self.content(&located, |_| Ok(()))?;
+        let stored = self.content(&located)?;
         let version = stored.as_ref().map_or(0, |stored| stored.version);
         if version != next.replaces() {
             return Ok(false);
@@ -190,6 +183,7 @@ impl FileTokenStore {
         }
         let durability = Durability::of(stored.as_ref(), next);
         let written = self.next_file.replace(&located.path, &text, durability);
+        // A file that is mounted cannot be renamed over, so that is checked only then.
         let written = written.or_else(|error| located.check_replaceable().and(Err(error)));
         written.map_err(|error| self.io_error("could not be written", error))?;
         Ok(true)
@@ -200,8 +194,8 @@ impl FileTokenStore {
     ///
     /// # Errors
     ///
-    /// If the lease file cannot be opened, or no space can be reserved. Do not renew the token
-    /// then, as a new one could not be stored.
+    /// If the file cannot be replaced, the lease file cannot be opened, or no space can be reserved.
+    /// Do not renew the token then, as a new one could not be stored.
     pub fn try_lease(&self) -> Result<Option<Lease>, BoxError> {
         let failed = |error| self.io_error("could not be locked for a renewal", error);
         let located = Located::at(&self.path).map_err(failed)?;

@@ -16,7 +16,7 @@ use oauth_twin::{
 use serde_json::json;
 
 use crate::{
-    files::Files,
+    files::{Files, Mount},
     process::{MODES, Mode},
     server::{Reply, Request, Server},
     terminal::Terminal,
@@ -346,5 +346,26 @@ fn a_login_that_is_interrupted_leaves_no_port_no_lease_and_no_token() {
         assert!(store().try_lease().unwrap().is_some());
         assert!(store().read().unwrap().is_none());
         assert_eq!(server.count("/token"), 0);
+    }
+}
+
+/// Nobody is asked for a login whose token could not be kept.
+#[test]
+fn a_file_that_is_mounted_is_an_error_before_the_user_is_asked() {
+    for mode in MODES {
+        let (server, files) = (provider(true), Files::new("mounted-login"));
+        fs::write(&files.token, "").unwrap();
+        let Some(_mount) = Mount::single_file(&files.token) else {
+            return;
+        };
+        let terminal = Terminal::new();
+        let mut command = command_line(mode, &server, &files.token);
+        terminal.attach(&mut command);
+        let child = command.spawn().unwrap();
+        let result = terminal.line("result=");
+        assert_eq!(result, "token_store could not be leased");
+        ended(child);
+        assert!(!terminal.screen().contains("http"), "{}", terminal.screen());
+        assert_eq!((server.count("/device"), server.count("/token")), (0, 0));
     }
 }

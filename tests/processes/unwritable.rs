@@ -10,7 +10,7 @@ use crate::{
     gate::Gate,
     process::{MODES, Mode, Process},
     server::Server,
-    strict, strict_after,
+    strict, strict_after, token_until,
 };
 
 /// An expired token on a small disk, where mounts are allowed.
@@ -173,7 +173,7 @@ fn a_fifo_is_an_error_at_once_and_holds_up_nothing() {
 }
 
 #[test]
-fn a_file_that_is_mounted_is_an_error_at_once() {
+fn a_file_that_is_mounted_is_an_error_before_a_token_is_renewed() {
     for mode in MODES {
         let files = Files::with_expired_token("mounted");
         let Some(mount) = Mount::single_file(&files.token) else {
@@ -186,6 +186,32 @@ fn a_file_that_is_mounted_is_an_error_at_once() {
             error.contains("token.json is a mount point") && error.contains("mount its folder"),
             "{error}"
         );
+        // A token that needs no renewal can be used.
+        drop(mount);
+        files.put(&token_until("t0", 4_000_000_000));
+        let _mount = Mount::single_file(&files.token).unwrap();
+        let mut process = Process::start(mode, &server, &files.token);
+        assert_eq!(process.perform("token"), "t0");
+        let error = process.perform("refresh");
+        assert!(
+            error.contains("kind: Store") && error.contains("is a mount point"),
+            "{error}"
+        );
+        assert_eq!(server.count("/token"), 0, "nothing is spent");
+        assert_eq!(process.perform("token"), "t0", "which is still good");
+    }
+}
+
+#[test]
+fn a_file_that_is_no_longer_mounted_is_used() {
+    for mode in MODES {
+        let files = Files::with_expired_token("unmounted");
+        let Some(mount) = Mount::single_file(&files.token) else {
+            return;
+        };
+        let server = strict();
+        let mut process = Process::start(mode, &server, &files.token);
+        error(&mut process, &server);
         drop(mount);
         assert_eq!(process.token_in_the_end(), "t1");
     }

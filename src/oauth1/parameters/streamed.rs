@@ -39,9 +39,9 @@ enum Order {
     /// As they are sent; the protocol parameters belong before the position.
     AsSent(usize),
     /// In order, with their keys.
-    Sorted(Box<[Entry]>),
+    Sorted(Vec<Entry>),
     /// So short that keys would take more memory than the parameters: their starts in order.
-    SortedStarts(Box<[u32]>),
+    SortedStarts(Vec<u32>),
 }
 
 impl<'a> StreamedParameters<'a> {
@@ -206,7 +206,7 @@ impl<'a> QueryAndForm<'a> {
         }
         let prefix = is_shared.then_some(prefix.length());
         sort(&mut entries, prefix, &|entry| self.parameter(entry));
-        Ok(Order::Sorted(entries.into()))
+        Ok(Order::Sorted(entries))
     }
 
     fn sorted_starts(&self, count: usize) -> Result<Order> {
@@ -219,7 +219,7 @@ impl<'a> QueryAndForm<'a> {
             })?;
         }
         starts.sort_unstable_by(|a, b| compare(self.short_parameter(*a), self.short_parameter(*b)));
-        Ok(Order::SortedStarts(starts.into()))
+        Ok(Order::SortedStarts(starts))
     }
 
     /// The beginnings of some parameters from everywhere.

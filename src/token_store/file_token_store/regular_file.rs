@@ -60,22 +60,17 @@ impl Located {
     /// Checks that the file can be replaced.
     pub(super) fn check_replaceable(&self) -> io::Result<()> {
         match self.open() {
-            Ok((file, _)) => self.check_not_mounted(&file),
+            // Such a file would not show what replaced the mounted one elsewhere either.
+            Ok((file, _)) if private_files::is_mount_point(&file, folder(&self.path)) => {
+                Err(irregular(
+                    &self.path,
+                    "a mount point, so it cannot be replaced; mount its folder instead",
+                ))
+            }
+            Ok(_) => Ok(()),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
             Err(error) => Err(error),
         }
-    }
-
-    /// Checks that the file, which is open, is no mount point: that could not be replaced, and
-    /// would not show what replaced the mounted file elsewhere.
-    pub(super) fn check_not_mounted(&self, file: &File) -> io::Result<()> {
-        if private_files::is_mount_point(file, folder(&self.path)) {
-            return Err(irregular(
-                &self.path,
-                "a mount point, so it cannot be replaced; mount its folder instead",
-            ));
-        }
-        Ok(())
     }
 }
 

@@ -215,7 +215,7 @@ fn missing_permissions_are_an_error_of_the_lease() {
 }
 
 #[test]
-fn a_file_that_is_mounted_is_an_error_at_once() {
+fn a_file_that_is_mounted_is_an_error_of_the_lease() {
     let folder = Folder::new("mount point");
     let store = folder.with(r#"{"access_token": "t"}"#);
     let path = store.path.to_str().expect("a path");
@@ -225,12 +225,19 @@ fn a_file_that_is_mounted_is_an_error_at_once() {
     let link = folder.0.join("link.json");
     symlink("deep/token.json", &link).expect("a link");
     for store in [&store, &FileTokenStore::new(link)] {
-        for error in failures(store) {
+        let token = store.read().expect("a file");
+        assert_eq!(token, Some(stored("t", 0)));
+        let errors = [
+            store.try_lease().expect_err("a lease"),
+            store.replace(&stored("u", 1)).expect_err("a file"),
+        ];
+        for error in errors.map(|error| error.to_string()) {
             assert!(
                 error.contains("token.json is a mount point") && error.contains("mount its folder"),
                 "{error}"
             );
         }
+        assert!(!beside(&folder.0.join("deep/token.json"), "lease").exists());
     }
     drop(mount);
     assert!(store.replace(&stored("u", 1)).expect("a file"));
