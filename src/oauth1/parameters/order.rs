@@ -17,7 +17,7 @@ const MAX_DEPTH: usize = 32;
 /// A parameter to be sorted, by a key that is near: in an order that is not that of the form, few
 /// parameters are in the cache of the processor.
 #[derive(Clone, Copy)]
-pub(super) struct Entry {
+pub(super) struct SortEntry {
     pub(super) key: u64,
     pub(super) start: u32,
     pub(super) length: u32,
@@ -26,9 +26,9 @@ pub(super) struct Entry {
 /// Sorts parameters, of which `parameter` returns the bytes, by their keys first: those of the
 /// bytes after a prefix that all share, or none, if `prefix` is none.
 pub(super) fn sort<'a>(
-    entries: &mut [Entry],
+    entries: &mut [SortEntry],
     prefix: Option<usize>,
-    parameter: &impl Fn(&Entry) -> &'a [u8],
+    parameter: &impl Fn(&SortEntry) -> &'a [u8],
 ) {
     match prefix {
         Some(prefix) => sort_by_key(entries, prefix, 0, parameter),
@@ -38,12 +38,12 @@ pub(super) fn sort<'a>(
 
 /// Sorts parameters that share more than `prefix` bytes, perhaps.
 fn sort_keyless<'a>(
-    entries: &mut [Entry],
+    entries: &mut [SortEntry],
     prefix: Option<usize>,
     depth: usize,
-    parameter: &impl Fn(&Entry) -> &'a [u8],
+    parameter: &impl Fn(&SortEntry) -> &'a [u8],
 ) {
-    let common = Prefix::of(entries.iter().map(parameter));
+    let common = CommonPrefix::of(entries.iter().map(parameter));
     // An escape and the byte that it stands for do not share what they are.
     if depth == MAX_DEPTH || prefix.is_some_and(|prefix| common.length() <= prefix) {
         entries.sort_unstable_by(|a, b| compare(parameter(a), parameter(b)));
@@ -56,10 +56,10 @@ fn sort_keyless<'a>(
 }
 
 fn sort_by_key<'a>(
-    entries: &mut [Entry],
+    entries: &mut [SortEntry],
     prefix: usize,
     depth: usize,
-    parameter: &impl Fn(&Entry) -> &'a [u8],
+    parameter: &impl Fn(&SortEntry) -> &'a [u8],
 ) {
     entries.sort_unstable_by_key(|entry| entry.key);
     for tied in entries.chunk_by_mut(|a, b| a.key == b.key) {
@@ -72,12 +72,12 @@ fn sort_by_key<'a>(
 }
 
 /// The bytes with which all parameters begin, without a part of an escape.
-pub(super) struct Prefix<'a> {
+pub(super) struct CommonPrefix<'a> {
     bytes: &'a [u8],
     is_name: bool,
 }
 
-impl<'a> Prefix<'a> {
+impl<'a> CommonPrefix<'a> {
     pub(super) fn of(mut parameters: impl Iterator<Item = &'a [u8]>) -> Self {
         let first = parameters.next().unwrap_or_default();
         let common = parameters.fold(first, |common, parameter| {
@@ -269,9 +269,9 @@ mod tests {
     }
 
     fn sorted(parameters: &[Vec<u8>], prefix: Option<usize>) -> Vec<[Vec<u8>; 2]> {
-        let parameter = |entry: &Entry| &*parameters[entry.start as usize];
-        let prefix = prefix.map(|_| Prefix::of(parameters.iter().map(|text| &**text)));
-        let entry = |(start, text): (u32, &Vec<u8>)| Entry {
+        let parameter = |entry: &SortEntry| &*parameters[entry.start as usize];
+        let prefix = prefix.map(|_| CommonPrefix::of(parameters.iter().map(|text| &**text)));
+        let entry = |(start, text): (u32, &Vec<u8>)| SortEntry {
             key: prefix.as_ref().map_or(0, |prefix| prefix.key(text)),
             start,
             length: 0,
@@ -279,7 +279,7 @@ mod tests {
         let mut entries: Vec<_> = (0..).zip(parameters).map(entry).collect();
         sort(
             &mut entries,
-            prefix.as_ref().map(Prefix::length),
+            prefix.as_ref().map(CommonPrefix::length),
             &parameter,
         );
         let sorted = entries.iter().map(parameter).map(encoded);
@@ -308,7 +308,7 @@ mod tests {
             (["a", "a="], 1),
             (["", "a"], 0),
         ] {
-            let prefix = Prefix::of(parameters.iter().map(|text| text.as_bytes()));
+            let prefix = CommonPrefix::of(parameters.iter().map(|text| text.as_bytes()));
             assert_eq!(prefix.length(), expected, "{parameters:?}");
         }
     }

@@ -9,7 +9,7 @@ use ring::hmac;
 use super::{
     PROTOCOL_PREFIX, encode_parameter,
     hashed::{Hashed, bits},
-    order::{Entry, Prefix, compare, name_begins_with, sort},
+    order::{CommonPrefix, SortEntry, compare, name_begins_with, sort},
     reserved_name,
 };
 use crate::error::Result;
@@ -39,7 +39,7 @@ enum Order {
     /// As they are sent; the protocol parameters belong before the position.
     AsSent(usize),
     /// In order, with their keys.
-    Sorted(Vec<Entry>),
+    Sorted(Vec<SortEntry>),
     /// So short that keys would take more memory than the parameters: their starts in order.
     SortedStarts(Vec<u32>),
 }
@@ -90,7 +90,7 @@ impl<'a> StreamedParameters<'a> {
                 }
             }
             Order::Sorted(entries) => {
-                let parameter = |entry: &Entry| wire.parameter(entry);
+                let parameter = |entry: &SortEntry| wire.parameter(entry);
                 let (before, after) = split(entries, parameter);
                 for entries in before.chunks(FETCHED) {
                     wire.fetch(entries);
@@ -186,17 +186,17 @@ impl<'a> QueryAndForm<'a> {
     /// Sorts the parameters.
     fn sorted(&self) -> Result<Order> {
         let count = count(self.query) + count(self.form);
-        if count * size_of::<Entry>() > self.query.len() + self.form.len() {
+        if count * size_of::<SortEntry>() > self.query.len() + self.form.len() {
             return self.sorted_starts(count);
         }
-        let prefix = Prefix::of(self.samples());
+        let prefix = CommonPrefix::of(self.samples());
         let mut is_shared = true;
         let mut entries = Vec::with_capacity(count);
         for (offset, form, place) in self.parts() {
             each(form, |start, parameter| {
                 check_name(parameter, place)?;
                 is_shared &= prefix.is_of(parameter);
-                entries.push(Entry {
+                entries.push(SortEntry {
                     key: if is_shared { prefix.key(parameter) } else { 0 },
                     start: (offset + start) as u32,
                     length: parameter.len() as u32,
@@ -244,7 +244,7 @@ impl<'a> QueryAndForm<'a> {
         [[before_query, before_form], [query.1, form.1]]
     }
 
-    fn parameter(&self, entry: &Entry) -> &'a [u8] {
+    fn parameter(&self, entry: &SortEntry) -> &'a [u8] {
         let (form, start) = self.locate(entry.start);
         &form[start..start + entry.length as usize]
     }
@@ -272,7 +272,7 @@ impl<'a> QueryAndForm<'a> {
 
     /// Reads a byte of each line of the parameters, so that the processor fetches all of them at
     /// the same time.
-    fn fetch(&self, entries: &[Entry]) {
+    fn fetch(&self, entries: &[SortEntry]) {
         let mut read = 0;
         for entry in entries {
             let parameter = self.parameter(entry);
