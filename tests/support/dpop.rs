@@ -145,6 +145,13 @@ impl DpopServer {
     }
 }
 
+/// The claims of a proof, which is not verified.
+pub fn claims_of(proof: &str) -> Value {
+    let claims = proof.split('.').nth(1).expect("a proof");
+    let claims = URL_SAFE_NO_PAD.decode(claims).expect("base64url");
+    serde_json::from_slice(&claims).expect("claims")
+}
+
 fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
     state.lock().expect("a lock")
 }

@@ -11,6 +11,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use url::{Position, Url};
 
 use super::proof::is_nonce;
+use crate::wire::challenge::Challenge;
 
 /// Name of the header with a nonce.
 const DPOP_NONCE: HeaderName = HeaderName::from_static("dpop-nonce");
@@ -40,6 +41,21 @@ impl Nonce {
     /// The nonce that a refusal demands: one that is not the one that was sent.
     pub(crate) fn demanded(headers: &HeaderMap, sent: Option<&Self>) -> Option<Self> {
         Self::of(headers).filter(|nonce| Some(nonce) != sent)
+    }
+
+    /// The same for the refusal of a resource server: none if its challenge is about something else.
+    ///
+    /// [RFC 9449 section 9](https://www.rfc-editor.org/rfc/rfc9449#section-9)
+    #[allow(dead_code, reason = "only the clients send")]
+    pub(crate) fn demanded_by_resource(headers: &HeaderMap, sent: Option<&Self>) -> Option<Self> {
+        let nonce = Self::demanded(headers, sent)?;
+        let challenges = Challenge::all(headers);
+        let for_tokens = |one: &&Challenge| one.is_scheme("dpop") || one.is_scheme("bearer");
+        let errors = challenges.iter().filter(for_tokens);
+        let mut errors = errors.filter_map(|one| one.parameter("error")).peekable();
+        let is_demand = errors.peek().is_none()
+            || errors.any(|error| error.eq_ignore_ascii_case("use_dpop_nonce"));
+        is_demand.then_some(nonce)
     }
 }
 
@@ -119,6 +135,8 @@ fn origin(url: &Url) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use http::header::WWW_AUTHENTICATE;
+
     use super::*;
 
     fn headers(nonce: &str) -> HeaderMap {
@@ -175,6 +193,33 @@ mod tests {
         assert_eq!(demanded(Some(&second)), None);
         assert_eq!(Nonce::demanded(&HeaderMap::new(), Some(&first)), None);
         assert_eq!(Nonce::demanded(&headers("a b"), Some(&first)), None);
+    }
+
+    #[test]
+    fn a_challenge_about_something_else_demands_no_nonce() {
+        let demanded = |challenge: &str| {
+            let mut headers = headers("n");
+            headers.insert(WWW_AUTHENTICATE, challenge.parse().expect("a header"));
+            Nonce::demanded_by_resource(&headers, None).is_some()
+        };
+        assert!(Nonce::demanded_by_resource(&headers("n"), None).is_some());
+        for demand in [
+            "DPoP error=\"use_dpop_nonce\"",
+            "Bearer error=Use_DPoP_nonce",
+            "Bearer error=\"invalid_token\", DPoP error=\"use_dpop_nonce\"",
+            "DPoP algs=\"ES256\"",
+            "Basic error=\"invalid_token\"",
+        ] {
+            assert!(demanded(demand), "{demand}");
+        }
+        for other in [
+            "DPoP error=\"invalid_token\"",
+            "Bearer error=\"insufficient_user_authentication\"",
+            "dpop error=insufficient_scope",
+            "DPoP, DPoP error=\"invalid_dpop_proof\"",
+        ] {
+            assert!(!demanded(other), "{other}");
+        }
     }
 
     #[test]

@@ -13,7 +13,7 @@ use oauth_twin::{
     oauth2::{DpopKey, PrivateKeyJwt},
 };
 use support::{
-    dpop::{DpopServer, State},
+    dpop::{DpopServer, State, claims_of},
     keys::new_key,
 };
 

@@ -202,6 +202,76 @@ async fn a_stream_is_sent_once_and_says_so_when_a_nonce_is_demanded() -> TestRes
     Ok(())
 }
 
+/// A server may send another nonce with each response; what it says beside is the caller's.
+#[maybe_async]
+#[test]
+async fn a_refusal_for_another_reason_is_no_demand_for_a_nonce() -> TestResult {
+    for challenge in [
+        "DPoP error=\"invalid_token\"",
+        "DPoP error=\"insufficient_user_authentication\"",
+        "DPoP error=\"invalid_dpop_proof\"",
+    ] {
+        let count = AtomicUsize::new(0);
+        let server = Server::start(move |_: &Request| {
+            let n = count.fetch_add(1, Ordering::SeqCst);
+            let reply = Reply::text(401, "no").with("www-authenticate", challenge);
+            reply.with("DPoP-Nonce", &format!("n{n}"))
+        });
+        let key = dpop_key();
+        let client = OAuth2Client::builder("id").dpop(key.clone());
+        let client = client.token(Token::new("t").with_dpop_key(&key)).build()?;
+        let url = server.url("/api");
+        for is_stream in [true, true, false] {
+            let request = match is_stream {
+                true => client.post(&url).body(streaming_body(2_000)),
+                false => client.post(&url).body("in memory"),
+            };
+            let response = request.send().await?;
+            assert_eq!(response.status(), 401);
+            let text = response.text().await?;
+            assert_eq!(text, "no");
+        }
+        assert_eq!(server.count("/api"), 3, "{challenge}");
+        let nonce = |n: usize| claims_of(server.requests("/api")[n].header("dpop").unwrap());
+        assert_eq!(nonce(2)["nonce"], "n1");
+    }
+    Ok(())
+}
+
+/// A new token has the nonce by then: the body is not sent a third time.
+#[maybe_async]
+#[test]
+async fn a_refused_token_is_renewed_at_once_whatever_the_nonce() -> TestResult {
+    let server = Server::start(|request: &Request| {
+        let token = request.header("authorization").unwrap_or_default();
+        match &*request.path {
+            "/token" => {
+                let mut token = tokens(1, 600);
+                token["token_type"] = "DPoP".into();
+                Reply::json(200, token)
+            }
+            _ if token == "DPoP t1" => Reply::text(200, ""),
+            _ => Reply::text(401, "")
+                .with("www-authenticate", "DPoP error=\"invalid_token\"")
+                .with("DPoP-Nonce", "n1"),
+        }
+    });
+    let key = dpop_key();
+    let token = Token::new("t0")
+        .with_refresh_token("r0")
+        .with_dpop_key(&key);
+    let client = builder(&server).dpop(key).token(token).build()?;
+    let response = client.post(server.url("/api")).body("b").send().await?;
+    assert_eq!(response.status(), 200);
+    let sent = server.requests("/api");
+    let nonces: Vec<_> = sent
+        .iter()
+        .map(|it| claims_of(it.header("dpop").unwrap()))
+        .collect();
+    assert_eq!((nonces.len(), &nonces[1]["nonce"]), (2, &json!("n1")));
+    Ok(())
+}
+
 #[maybe_async]
 #[test]
 async fn a_header_of_the_caller_s_own_is_not_replaced() -> TestResult {
