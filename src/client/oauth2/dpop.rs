@@ -3,7 +3,9 @@
 use super::super::{http, oauth2::client::OAuth2Client, session::Live};
 use crate::{
     error::{Error, Result},
-    oauth2::{authorization::request::AuthorizationRequest, dpop::key::DpopKey},
+    oauth2::{
+        authorization::request::AuthorizationRequest, dpop::key::DpopKey, server::profile::Clause,
+    },
 };
 
 impl OAuth2Client {
@@ -28,7 +30,8 @@ impl OAuth2Client {
     ///
     /// # Errors
     ///
-    /// If the client is closed or has no `dpop` of its own, or the key is external.
+    /// If the client is closed or has no `dpop` of its own, the key is external, or the
+    /// [`profile`](crate::oauth2::Profile) of the client does not permit its algorithm.
     ///
     /// [RFC 9449 section 10](https://www.rfc-editor.org/rfc/rfc9449#section-10)
     pub fn add_dpop_key(&self, key: DpopKey) -> Result<()> {
@@ -38,6 +41,13 @@ impl OAuth2Client {
             return Err(Error::usage(
                 "an external DPoP key is a setting of the builder; give it to dpop_signer",
             ));
+        }
+        let profile = live.shared.settings.authorization.profile;
+        if let Some(profile) = profile
+            && let Some(other) = profile.other_algorithm([key.algorithm()])
+        {
+            let what = format!("the DPoP key signs by {other}; use PS256, ES256 or EdDSA");
+            return Err(Error::usage(profile.problem(&what, Clause::Algorithms)));
         }
         dpop.keys.add(key);
         Ok(())

@@ -337,6 +337,31 @@ async fn a_login_that_contradicts_the_profile_is_refused() -> TestResult {
     Ok(())
 }
 
+/// A key that is added after the client was built.
+#[maybe_async]
+#[test]
+async fn a_later_dpop_key_of_another_algorithm_is_refused() -> TestResult {
+    let provider = bank();
+    let client = builder_at(&provider).await?.build()?;
+    for key in [
+        DpopKey::new(signing_key(Algorithm::RS256, "rsa-2048"))?,
+        DpopKey::generate(Algorithm::ES384)?,
+    ] {
+        let error = client.add_dpop_key(key.clone()).expect_err("a violation");
+        assert_eq!(error.kind(), ErrorKind::Usage);
+        assert!(error.to_string().contains("5.4.1, clause 1"), "{error}");
+        let request = AuthorizationRequest::new().dpop(&key);
+        let begun = client.begin_authorization(request).await;
+        assert_eq!(begun.expect_err("no such key").kind(), ErrorKind::Usage);
+    }
+    assert_eq!(provider.server.count("/par"), 0);
+    client.add_dpop_key(dpop_key())?;
+    // Without a profile the key is the caller's choice.
+    let client = client_of(&provider).dpop(dpop_key()).build()?;
+    client.add_dpop_key(DpopKey::new(signing_key(Algorithm::RS256, "rsa-2048"))?)?;
+    Ok(())
+}
+
 /// At once, or when it is discovered.
 #[maybe_async]
 #[test]
