@@ -129,7 +129,11 @@ impl Authorizer {
     /// Sends a request unchanged.
     pub(super) async fn execute(self, request: http::Request) -> Result<http::Response> {
         let sent = match self {
-            Self::Bearer(session) => session.live()?.shared.transport.send(request, execute),
+            Self::Bearer(session) => {
+                let live = session.live()?;
+                live.shared.transport.update_certificate();
+                live.shared.transport.send(request, execute)
+            }
             Self::Signed(session) => session.live()?.shared.transport.send(request, execute),
         };
         Ok(sent?.await?)

@@ -113,6 +113,39 @@ async fn a_request_presents_the_new_certificate() -> TestResult {
     Ok(())
 }
 
+/// So do requests without a token, whether it is withheld or the resource asks for none.
+#[maybe_async]
+#[test]
+async fn a_request_without_a_token_presents_the_new_certificate() -> TestResult {
+    let provider = Provider::start();
+    let [old, new] = [(); 2].map(|()| provider.clients.issue("client.example"));
+    let files = [Files::of(&old), Files::of(&old)];
+    let [withheld, open] = ["/withheld", "/open"].map(|path| provider.mtls.https(path));
+    let withholding = provider
+        .builder(&old)
+        .client_certificate(files[0].certificate())
+        .build()?;
+    let for_resource = provider
+        .trusting(OAuth2Client::for_resource(&open).client_id("id"))
+        .client_certificate(files[1].certificate().transport_only())
+        .build()?;
+    for round in 0..2 {
+        if round == 1 {
+            for files in &files {
+                files.replace(&new);
+            }
+            sleep(Duration::from_millis(1100)).await;
+        }
+        withholding.get(&withheld).withhold_token().send().await?;
+        let response = for_resource.get(&open).send().await?;
+        assert!(response.status().is_success(), "{}", response.status());
+    }
+    let both = [old.thumbprint(), new.thumbprint()];
+    assert_eq!(provider.thumbprints("/withheld"), both);
+    assert_eq!(provider.thumbprints("/open"), both);
+    Ok(())
+}
+
 /// Clones of the certificate share what was read, and each client notices it.
 #[maybe_async]
 #[test]
