@@ -46,6 +46,8 @@ pub struct InteractiveLogin {
     scope: Option<Scope>,
     resource: Vec<String>,
     parameters: Form,
+    /// The `acr_values` and the `max_age` that a resource demands.
+    demanded: Form,
     redirect_uri: Option<String>,
     pub(crate) method: LoginMethod,
     timeout: Option<Duration>,
@@ -168,9 +170,11 @@ impl InteractiveLogin {
         self
     }
 
-    /// The login with the scope and the resource of this request.
+    /// The login with the scope and the resource of this request, and the authentication that it
+    /// demands.
     pub(crate) fn of_request(mut self, request: &AuthorizationRequest) -> Self {
         self.scope = request.scope.clone().or(self.scope);
+        self.demanded = request.own.clone();
         if !request.resource.is_empty() {
             self.resource = request.resource.clone();
         }
@@ -229,9 +233,16 @@ impl InteractiveLogin {
             request = request.resource(resource);
         }
         for (name, value) in self.parameters.iter() {
-            request = request.param(name.to_owned(), value);
+            match self.demanded.value(name) {
+                // A mere preference, or a longer time.
+                Some(_) => request.own.set(name.to_owned(), value),
+                None => request = request.param(name.to_owned(), value),
+            }
         }
-        request
+        request.demanding(|name| {
+            let demanded = self.demanded.value(name);
+            demanded.map(|it| it.expose_secret().to_owned())
+        })
     }
 
     pub(crate) fn device_request(&self) -> DeviceAuthorizationRequest {
@@ -242,7 +253,8 @@ impl InteractiveLogin {
         for resource in &self.resource {
             request = request.resource(resource);
         }
-        for (name, value) in self.parameters.iter() {
+        let asked = self.authorization_request(REDIRECT_URI);
+        for (name, value) in asked.own.iter().chain(asked.parameters.iter()) {
             request = request.param(name.to_owned(), value);
         }
         request
@@ -291,5 +303,52 @@ mod tests {
             "InteractiveLogin { scope: Some(Scope(\"a\")), parameters: {\"login_hint\": \
              [redacted]}, redirect_uri: None, method: Device, timeout: None, .. }"
         );
+    }
+
+    /// The longer time and the weaker class are the login's own.
+    #[test]
+    fn what_a_resource_demands_is_asked_for_once() {
+        let own = InteractiveLogin::new()
+            .param("acr_values", "pwd")
+            .param("max_age", "3600")
+            .param("audience", "a");
+        let values = |form: &Form| {
+            let values = form
+                .iter()
+                .map(|(name, value)| format!("{name}={}", value.expose_secret()));
+            let mut values: Vec<_> = values.collect();
+            values.sort();
+            values.join(" ")
+        };
+        let asked = |login: &InteractiveLogin| {
+            let request = login.authorization_request("http://127.0.0.1/callback");
+            (values(&request.own), values(&request.parameters))
+        };
+        let both = |own: &str, parameters: &str| (own.to_owned(), parameters.to_owned());
+        assert_eq!(
+            asked(&own),
+            both("", "acr_values=pwd audience=a max_age=3600")
+        );
+        let demand = |max_age: &str| {
+            let demanded = |name: &str| match name {
+                "acr_values" => Some("phr".to_owned()),
+                _ => Some(max_age.to_owned()),
+            };
+            let request = AuthorizationRequest::new().demanding(demanded);
+            own.clone().of_request(&request)
+        };
+        let login = demand("60");
+        assert_eq!(
+            asked(&login),
+            both("acr_values=phr max_age=60", "audience=a")
+        );
+        let request = login.authorization_request("http://127.0.0.1/callback");
+        assert!(request.acr_is_challenged);
+        let device = format!("{:?}", login.device_request());
+        for name in ["acr_values", "max_age", "audience"] {
+            assert_eq!(device.matches(name).count(), 1, "{device}");
+        }
+        // A login that demands more anyway.
+        assert_eq!(asked(&demand("7200")).0, "acr_values=phr max_age=3600");
     }
 }

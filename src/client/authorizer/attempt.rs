@@ -4,6 +4,8 @@
 //! target of a redirect. The rare ones are in [`Refusal::repeat`], so that a request that is simply
 //! answered pays for none of them.
 
+mod resource;
+
 use std::sync::Arc;
 
 use reqwest::{StatusCode, Url};
@@ -11,7 +13,7 @@ use reqwest::{StatusCode, Url};
 use super::{
     super::{
         boxed, execute, http, maybe_async,
-        protected_resource::{refusal::ResourceRefusal, state::ResourceState},
+        protected_resource::refusal::ResourceRefusal,
         session::{Live, Session},
         waiting::Deadline,
     },
@@ -21,15 +23,10 @@ use super::{
 use crate::{
     error::{Error, Result},
     lifecycle::{published::Published, single_flight::Need},
-    oauth2::{
-        dpop::nonce::Nonce, protected_resource::challenge::ResourceChallenge,
-        token::bearer::is_invalid_token,
-    },
+    oauth2::{dpop::nonce::Nonce, token::bearer::is_invalid_token},
     trace,
 };
-
-/// Limit of logins for more scope for one request.
-const STEP_UPS: u8 = 2;
+use resource::refuses_token;
 
 /// First attempt to send a request; with what another one needs, if there may be one.
 pub(in super::super) struct FirstAttempt(pub(super) Option<Box<Kept>>);
@@ -56,8 +53,10 @@ pub(in super::super) struct Kept {
     redirects_left: usize,
     /// Whether the client was authorised for the resource that has refused the request.
     has_authorized: bool,
-    /// The number of logins for more scope.
+    /// The number of logins for more scope, or for another authentication.
     step_ups: u8,
+    /// Whether one of them was for another authentication.
+    has_authenticated: bool,
 }
 
 /// Response that may ask for another attempt, and the request for it.
@@ -189,6 +188,7 @@ impl Kept {
             redirects_left: REDIRECT_LIMIT,
             has_authorized: false,
             step_ups: 0,
+            has_authenticated: false,
         }))
     }
 
@@ -238,29 +238,8 @@ impl Kept {
         if self.has_resent || response.status() != StatusCode::UNAUTHORIZED {
             return None;
         }
-        let nonce = Nonce::demanded(response.headers(), self.nonce.as_ref());
+        let nonce = Nonce::demanded_by_resource(response.headers(), self.nonce.as_ref());
         nonce.map(NextStep::Again)
-    }
-
-    /// The step after a response of the resource that the client is for.
-    fn next_for(&self, resource: &ResourceState, response: &http::Response) -> NextStep {
-        let is_own = self.is_intended(response) && response.url().origin() == resource.url.origin();
-        let refusal = ResourceRefusal {
-            challenge: ResourceChallenge::of(response.headers()),
-            token: self.token.clone(),
-        };
-        let may_help = match response.status() {
-            // A new token that is refused was not the reason.
-            StatusCode::UNAUTHORIZED => refusal.challenge.is_for_tokens && !self.has_authorized,
-            StatusCode::FORBIDDEN => {
-                refusal.challenge.is_insufficient_scope && self.step_ups < STEP_UPS
-            }
-            _ => false,
-        };
-        match is_own && may_help {
-            true => NextStep::AuthorizeFirst(refusal),
-            false => NextStep::Done,
-        }
     }
 
     /// Whether the intended server refused the token of a request that can be sent again; a server to
@@ -326,20 +305,6 @@ impl Kept {
         }
     }
 
-    /// Obtains a token by the way that the resource names.
-    async fn authorize(&mut self, refusal: ResourceRefusal) -> Result<()> {
-        match refusal.challenge.is_insufficient_scope {
-            true => self.step_ups += 1,
-            false => self.has_authorized = true,
-        }
-        self.session.authorize_for(refusal).await?;
-        self.token = self.session.live()?.slot.published();
-        // The time of a login is not that of the request.
-        let own = self.request.as_ref().and_then(|it| it.timeout().copied());
-        self.deadline = own.map(Deadline::after);
-        Ok(())
-    }
-
     async fn send(&mut self, live: &Live, mut request: http::Request) -> Result<http::Response> {
         let token = self.token.clone();
         if let Some(token) = &token {
@@ -362,7 +327,7 @@ impl Kept {
             live.slot.note_refusal(is_refused, token, now);
         }
         if let (Some(resource), true) = (live.resource(), self.has_authorized) {
-            resource.note_response(response.status(), live.shared.now());
+            resource.note_response(refuses_token(&response), live.shared.now());
         }
         if let (Some(resource), 1..) = (live.resource(), self.step_ups) {
             resource.note_step_up(response.status());

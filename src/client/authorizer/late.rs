@@ -95,7 +95,9 @@ impl Session {
     pub(super) async fn send_without_token(self, request: http::Request) -> Result<http::Response> {
         let kept = Kept::of(self.clone(), copy(&request), None, true, None, None);
         let live = self.live()?;
+        live.shared.transport.update_certificate();
         let response = live.shared.transport.send(request, execute)?.await?;
+        self.observe(&response);
         match FirstAttempt(kept).refused(&response) {
             Some(kept) => boxed((*kept.with(response)).repeat()).await,
             None => Ok(response),

@@ -11,7 +11,9 @@ use crate::{
 
 impl OAuth2Client {
     /// Checks whether an API refuses the token as the end-user's authentication is too weak or too
-    /// old for the request. `send` returns such a response as it is, and renews nothing for it.
+    /// old for the request. `send` returns such a response as it is, and renews nothing for it; only
+    /// a client that is [for a resource](OAuth2Client::for_resource) begins the login itself, or
+    /// returns the same error.
     ///
     #[doc = by_mode!(
         include_str!("../../../docs/examples/blocking/check_challenge.md"),

@@ -25,31 +25,32 @@ use crate::{
 #[maybe_async]
 impl Session {
     /// Obtains another token than the refused one, for all callers that are refused together.
-    pub(in super::super) async fn authorize_for(&self, refusal: ResourceRefusal) -> Result<()> {
+    /// Returns whether that took more than a look for one.
+    pub(in super::super) async fn authorize_for(&self, refusal: ResourceRefusal) -> Result<bool> {
         let live = self.live()?;
         let Some(resource) = live.resource().cloned() else {
-            return Ok(());
+            return Ok(false);
         };
         let live = self.restored(live).await?;
         if is_in_callback(live.slot.id()) || is_in_callback(live.shared.id()) {
             return Err(Error::reentrant("a request that the resource refuses"));
         }
         if live.has_other(&refusal) {
-            return Ok(());
+            return Ok(false);
         }
         let is_attended = live.is_attended(&resource);
         if refusal.challenge.is_insufficient_scope {
             live.check_step_up(&resource, &refusal)?;
-            if !is_attended && resource.established().is_some() {
-                return Err(live.login_required(&resource, &refusal));
-            }
+        }
+        if refusal.is_step_up() && !is_attended && resource.established().is_some() {
+            return Err(live.login_required(&resource, &refusal));
         }
         let deadline = Deadline::after(resource.limit());
         self.join(&resource, is_attended, &refusal, deadline)
             .await?;
         let live = self.live()?;
         match is_attended || live.has_other(&refusal) {
-            true => Ok(()),
+            true => Ok(true),
             false => Err(live.login_required(&resource, &refusal)),
         }
     }
@@ -155,8 +156,7 @@ impl Authorization {
             let is_current = server.is_some_and(|server| server.is_current(now));
             let has_expired = known.has_expired_at(self.resource.template.clock.unix());
             !has_expired
-                && (self.refusal.challenge.is_insufficient_scope
-                    || (self.refusal.token.is_none() && is_current))
+                && (self.refusal.is_step_up() || (self.refusal.token.is_none() && is_current))
         });
         match known {
             Some(known) => {
@@ -194,10 +194,10 @@ impl Authorization {
             .await?;
         live.check_pkce(&server)?;
         let scope = live.scope_of_login(&self.resource, established, &server, &self.refusal);
-        if self.refusal.challenge.is_insufficient_scope {
+        if self.refusal.is_step_up() {
             self.resource.count_step_up(&scope)?;
         }
-        let asked = request(established, &scope);
+        let asked = request(established, &scope, &self.refusal);
         (login.log_in)(self.session.clone(), asked).await?;
         self.resource.note_login(&scope);
         Ok(())
@@ -209,10 +209,9 @@ impl Authorization {
     fn refused_registration(&self, error: &Error) -> Option<RegisteredClient> {
         let anew = self.resource.template.reregistration.as_ref()?;
         let registered = self.resource.established()?.registered.clone()?;
-        // The token that has too little scope belongs to the registration, and is of use.
-        let lacks_callback = anew.without_callback
-            && error.is_without_callback()
-            && !self.refusal.challenge.is_insufficient_scope;
+        // The token of too weak a login belongs to the registration, and is of use.
+        let lacks_callback =
+            anew.without_callback && error.is_without_callback() && !self.refusal.is_step_up();
         let is_unknown = error.code() == Some(&ErrorCode::InvalidClient);
         let may_help = is_unknown || lacks_callback;
         (may_help && anew.may_replace(registered.client_id())).then_some(registered)
@@ -233,8 +232,7 @@ impl Authorization {
     /// The token of the client, if the resource accepts it, and it is not known what server it is
     /// of: the resource names that.
     fn accepted(&self, live: &Live) -> Option<Token> {
-        let is_accepted =
-            self.refusal.challenge.is_insufficient_scope && live.shared.settings.bound.is_none();
+        let is_accepted = self.refusal.is_step_up() && live.shared.settings.bound.is_none();
         let token = self.refusal.token.as_ref();
         token.filter(|_| is_accepted).map(|it| it.token.clone())
     }

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::{
-    super::session::Live,
+    super::{session::Live, settings::Bound},
     established::{Established, requested_for},
     state::{ResourceState, differs},
 };
@@ -14,17 +14,35 @@ use crate::{
     oauth2::{
         authorization::request::AuthorizationRequest,
         protected_resource::{challenge::ResourceChallenge, scope_set::ScopeSet},
+        scope::Scope,
         server::metadata::AuthorizationServer,
+        token::Token,
     },
-    wire::secure_url::without_query,
+    wire::{challenge::Challenge, secure_url::without_query},
 };
 
 /// Refusal of a request by the resource.
 #[derive(Clone, Default)]
 pub(in super::super) struct ResourceRefusal {
     pub(in super::super) challenge: ResourceChallenge,
+    /// The demand for another authentication of the user, if it is one.
+    pub(in super::super) login: Option<Challenge>,
     /// The token that it was sent with.
     pub(in super::super) token: Option<Arc<Published>>,
+}
+
+impl ResourceRefusal {
+    /// Whether the resource accepts the token, and demands more of the login that it is of.
+    pub(in super::super) fn is_step_up(&self) -> bool {
+        self.challenge.is_insufficient_scope || self.login.is_some()
+    }
+
+    /// The scope of the refused token, as far as it is of this server.
+    fn requested_at(&self, issuer: &str) -> ScopeSet {
+        let token = self.token.as_ref().map(|refused| &refused.token);
+        let is_own = |token: &&Token| Bound::issuer_of(token).is_none_or(|own| own == issuer);
+        token.filter(is_own).map(requested_for).unwrap_or_default()
+    }
 }
 
 impl Live {
@@ -67,7 +85,7 @@ impl Live {
         }
     }
 
-    /// Checks that another login could help.
+    /// Checks that a login for more scope could help.
     pub(super) fn check_step_up(
         &self,
         resource: &ResourceState,
@@ -96,13 +114,18 @@ impl Live {
     ) -> ScopeSet {
         let demanded = &refusal.challenge.scope;
         let requested = self.requested(resource);
-        if refusal.challenge.is_insufficient_scope {
-            return requested.and(demanded);
+        let requested = requested.and(&refusal.requested_at(&established.issuer));
+        let own = resource.template.client.scope();
+        // Where nothing is known to have been asked for, the login is as the first one.
+        let is_known = !requested.is_empty() || refusal.challenge.is_insufficient_scope;
+        if refusal.is_step_up() && is_known {
+            let own = own.filter(|_| refusal.login.is_some()).map(Scope::as_str);
+            let scope = requested.and(demanded);
+            return scope.and(&ScopeSet::of(own.unwrap_or_default()));
         }
         let metadata = resource.settings.metadata.as_ref();
         let grants = metadata.and_then(|metadata| metadata.grant_types());
         let wants_refresh = grants.is_none_or(|grants| grants.contains(&"refresh_token"));
-        let own = resource.template.client.scope();
         ScopeSet::of_login(own, demanded, &established.metadata, server, wants_refresh)
             .and(&requested)
     }
@@ -118,26 +141,37 @@ impl Live {
         };
         let server = established.server.clone().unwrap_or_default();
         let scope = self.scope_of_login(resource, &established, &server, refusal);
+        let what = match &refusal.login {
+            Some(_) => "another authentication of the user",
+            None => "a login",
+        };
         Error::login_required(
             format!(
-                "the resource {} demands a login at {}; begin it by login_request",
+                "the resource {} demands {what} at {}; begin it by login_request",
                 without_query(&resource.url),
                 established.issuer
             ),
-            None,
-            request(&established, &scope),
+            refusal.login.clone(),
+            request(&established, &scope, refusal),
         )
     }
 }
 
-/// The authorization request for this scope.
-pub(super) fn request(established: &Established, scope: &ScopeSet) -> AuthorizationRequest {
+/// The authorization request for this scope, and for the authentication that is demanded.
+pub(super) fn request(
+    established: &Established,
+    scope: &ScopeSet,
+    refusal: &ResourceRefusal,
+) -> AuthorizationRequest {
     let mut request = AuthorizationRequest::new();
     if !scope.is_empty() {
         request = request.scope(scope.to_scope());
     }
-    match established.resource() {
-        Some(resource) => request.resource(resource),
+    if let Some(resource) = established.resource() {
+        request = request.resource(resource);
+    }
+    match &refusal.login {
+        Some(challenge) => request.challenge(challenge),
         None => request,
     }
 }

@@ -272,8 +272,8 @@ impl ResourceState {
         match is_within {
             true => Ok(()),
             false => Err(Error::login(
-                "the resource demands more scope, and logins for it have brought none that it \
-                 accepts; no further login is begun for it",
+                "the resource demands more scope or another authentication, and logins for it have \
+                 brought no token that it accepts; no further login is begun for it",
             )),
         }
     }
@@ -309,16 +309,16 @@ impl ResourceState {
         })
     }
 
-    /// Notes the response of the resource to a token that was issued for it a moment ago.
-    pub(in super::super) fn note_response(&self, status: StatusCode, now: Now) {
+    /// Notes whether the resource refuses a token that was issued for it a moment ago.
+    pub(in super::super) fn note_response(&self, is_refused: bool, now: Now) {
         let mut state = self.lock();
-        match status {
-            StatusCode::UNAUTHORIZED => {
+        match is_refused {
+            true => {
                 state.refused = state.refused.saturating_add(1);
                 state.refused_at = now.monotonic;
                 state.pacing.fail(now.monotonic, refused_token());
             }
-            _ => state.refused = 0,
+            false => state.refused = 0,
         }
     }
 

@@ -39,26 +39,35 @@ impl AuthorizationRequest {
     ///
     /// [RFC 9470 section 4](https://www.rfc-editor.org/rfc/rfc9470#section-4)
     #[must_use]
-    pub fn challenge(mut self, challenge: &Challenge) -> Self {
-        let parameter = |name| challenge.parameter(name).filter(|value| !value.is_empty());
-        if let Some(acr_values) = parameter("acr_values") {
-            let acr_values = self.permitted_acr(acr_values);
-            self.own.set("acr_values", acr_values);
-            self.acr_is_challenged = true;
-        }
-        // "The value of the max_age parameter is a non-negative integer".
-        if let Some(max_age) = parameter("max_age").and_then(|it| it.parse::<u64>().ok()) {
-            let own = self.own.value("max_age").map(Secret::expose_secret);
-            let own = own.and_then(|own| own.parse::<u64>().ok());
-            let max_age = own.map_or(max_age, |own| own.min(max_age));
-            self.own.set("max_age", max_age.to_string());
-        }
+    pub fn challenge(self, challenge: &Challenge) -> Self {
+        let parameter = |name: &str| {
+            let value = challenge.parameter(name);
+            value.filter(|value| !value.is_empty()).map(str::to_owned)
+        };
+        let mut request = self.demanding(parameter);
         if let Some(scope) = parameter("scope") {
             let scope = Scope::from(scope);
             // Of a scope that cannot be sent nothing is known to be demanded.
             if scope.validate().is_ok() {
-                self.scope = Some(self.scope.unwrap_or_default().including(&scope));
+                request.scope = Some(request.scope.unwrap_or_default().including(&scope));
             }
+        }
+        request
+    }
+
+    /// Adds the `acr_values` and the `max_age` that a challenge demands.
+    pub(crate) fn demanding(mut self, demanded: impl Fn(&str) -> Option<String>) -> Self {
+        if let Some(acr_values) = demanded("acr_values") {
+            let acr_values = self.permitted_acr(&acr_values);
+            self.own.set("acr_values", acr_values);
+            self.acr_is_challenged = true;
+        }
+        // "The value of the max_age parameter is a non-negative integer".
+        if let Some(max_age) = demanded("max_age").and_then(|it| it.parse::<u64>().ok()) {
+            let own = self.own.value("max_age").map(Secret::expose_secret);
+            let own = own.and_then(|own| own.parse::<u64>().ok());
+            let max_age = own.map_or(max_age, |own| own.min(max_age));
+            self.own.set("max_age", max_age.to_string());
         }
         self
     }

@@ -14,8 +14,10 @@ pub(crate) struct ResourceChallenge {
     /// The URL of the metadata, as the resource spells it.
     pub(crate) metadata: Option<String>,
     pub(crate) scope: ScopeSet,
-    /// Whether a token would help: other schemes alone do not say so.
+    /// Whether it is about tokens: other schemes alone are not.
     pub(crate) is_for_tokens: bool,
+    /// Whether it names an error, none of which says that the token is invalid.
+    pub(crate) accepts_token: bool,
     pub(crate) is_insufficient_scope: bool,
 }
 
@@ -34,15 +36,16 @@ impl ResourceChallenge {
                 .next()
         });
         let errors = challenges.iter().filter(for_tokens);
-        let mut errors = errors.filter_map(|one| one.parameter("error"));
+        let errors: Vec<_> = errors.filter_map(|one| one.parameter("error")).collect();
+        let says = |code: &str| errors.iter().any(|error| error.eq_ignore_ascii_case(code));
         Self {
             is_for_tokens: challenges.is_empty()
                 || metadata.is_some()
                 || challenges.iter().any(|one| for_tokens(&one)),
             metadata: metadata.map(str::to_owned),
             scope: ScopeSet::of(parameter("scope").unwrap_or_default()),
-            is_insufficient_scope: errors
-                .any(|error| error.eq_ignore_ascii_case("insufficient_scope")),
+            accepts_token: !errors.is_empty() && !says("invalid_token"),
+            is_insufficient_scope: says("insufficient_scope"),
         }
     }
 }
@@ -85,6 +88,33 @@ mod tests {
         assert!(other.is_for_tokens && dpop.is_for_tokens);
         assert!(!read(&["Basic realm=x", "Negotiate"]).is_for_tokens);
         assert!(!read(&["Basic error=insufficient_scope"]).is_insufficient_scope);
+    }
+
+    #[test]
+    fn only_invalid_token_or_no_error_is_about_the_token() {
+        for (lines, accepts_token) in [
+            (&["Bearer"][..], false),
+            (&[], false),
+            (&["Bearer error=\"invalid_token\""], false),
+            (&["DPoP error=\"Invalid_Token\""], false),
+            (&["Basic error=\"invalid_request\"", "Bearer"], false),
+            (
+                &[
+                    "Bearer",
+                    "DPoP error=invalid_dpop_proof, error=invalid_token",
+                ],
+                true,
+            ),
+            (
+                &["Bearer error=\"invalid_token\"", "DPoP error=\"x\""],
+                false,
+            ),
+            (&["DPoP error=\"invalid_dpop_proof\""], true),
+            (&["Bearer error=\"insufficient_user_authentication\""], true),
+            (&["Bearer error=\"insufficient_scope\""], true),
+        ] {
+            assert_eq!(read(lines).accepts_token, accepts_token, "{lines:?}");
+        }
     }
 
     proptest! {

@@ -4,7 +4,7 @@ use support::{clock::ManualClock, folder::Folder};
 
 use super::{
     super::{
-        protected_resource::{World, for_resource},
+        protected_resource::{World, authentication::strict, for_resource},
         test,
     },
     *,
@@ -50,6 +50,32 @@ async fn a_token_of_an_earlier_process_is_renewed_unless_its_registration_is_dea
     assert_eq!(server.count("/register"), 2);
     let response = client.get(resource.url("/mcp")).send().await?;
     assert_eq!(response.status(), 200);
+    Ok(())
+}
+
+/// What the login itself asks for is no reason to demand less.
+#[maybe_async]
+#[test]
+async fn a_demand_for_another_authentication_replaces_the_login_s_own() -> TestResult {
+    let world = World::new();
+    let (_server, resource) = (world.server(""), strict(&world));
+    let (shown, login) = user(&world);
+    let login = login.param("acr_values", "pwd").param("max_age", "3600");
+    let client = for_resource(&resource)
+        .redirect_uri("http://127.0.0.1/callback")
+        .interactive_login(login.param("display", "page"))
+        .build()?;
+    for path in ["/mcp", "/mcp/pay", "/mcp/pay"] {
+        let response = client.get(resource.url(path)).send().await?;
+        assert_eq!(response.status(), 200, "{path}");
+    }
+    let visits = world.visits();
+    let asked = ["acr_values", "max_age", "display"].map(|name| {
+        let values = visits.iter().map(|asked| &*asked[name]);
+        values.collect::<Vec<_>>()
+    });
+    assert_eq!(asked, [["pwd", "phr"], ["3600", "60"], ["page", "page"]]);
+    assert_eq!(shown.kinds().len(), 4);
     Ok(())
 }
 

@@ -14,6 +14,7 @@ use serde_json::Value;
 
 use super::*;
 
+pub mod authentication;
 mod bad_clients;
 mod discovery;
 mod fresh_process;
@@ -53,6 +54,8 @@ struct State {
     grants: Option<&'static str>,
     /// Whether refresh tokens are refused.
     refuses_refresh: bool,
+    /// The type of all tokens, if it is not that of bearer tokens.
+    token_type: Option<&'static str>,
     /// The secret of all clients, if they have one.
     secret: Option<&'static str>,
     /// Further endpoints of all servers.
@@ -86,6 +89,7 @@ impl World {
             omits_scope: false,
             grants: None,
             refuses_refresh: false,
+            token_type: None,
             secret: None,
             endpoints: Vec::new(),
             needs: HashMap::new(),
@@ -196,6 +200,9 @@ impl World {
                 let is_omitted = state.omits_scope && scope == asked;
                 if !scope.is_empty() && !is_omitted {
                     token["scope"] = scope.clone().into();
+                }
+                if let Some(token_type) = state.token_type {
+                    token["token_type"] = token_type.into();
                 }
                 state.issued.insert(format!("t{n}"), (issuer, scope));
                 Reply::json(200, token)
