@@ -563,6 +563,37 @@ async fn the_addresses_of_a_name_are_checked_when_it_is_resolved() -> TestResult
     Ok(())
 }
 
+/// Neither plain HTTP nor a name that is resolved to a private address.
+#[maybe_async]
+#[test]
+async fn a_server_that_a_stranger_names_is_public() -> TestResult {
+    let server = provider(600);
+    for issuer in [server.url(""), "http://id.example".to_owned()] {
+        let discovery = Discovery::at(issuer).public_only();
+        let builder = || confidential().dangerous_allow_http();
+        let error = builder().discover(discovery.clone()).await;
+        let error = error.expect_err("plain HTTP");
+        assert_eq!(error.kind(), ErrorKind::Usage, "{error}");
+        let problem = builder().discover_later(discovery).build();
+        let problem = problem.expect_err("plain HTTP").to_string();
+        assert!(problem.contains("public_only"), "{problem}");
+    }
+    assert_eq!(server.requests_in_all(), 0);
+    let both = Discovery::at("https://id.example").public_only();
+    let both = both.dangerous_allow_private_addresses();
+    let problem = confidential().discover_later(both).build();
+    let problem = problem.expect_err("a contradiction").to_string();
+    assert!(problem.contains("public_only"), "{problem}");
+    if let Some(name) = local_name() {
+        let discovery = Discovery::at(format!("https://{name}:9")).public_only();
+        let error = confidential().discover(discovery).await;
+        let error = error.expect_err("a private address");
+        assert_eq!(error.kind(), ErrorKind::Answer, "{error}");
+        assert!(error.to_string().contains("stranger"), "{error}");
+    }
+    Ok(())
+}
+
 /// A name of this machine, other than `localhost`, that its own resolver has.
 fn local_name() -> Option<String> {
     use std::net::ToSocketAddrs as _;

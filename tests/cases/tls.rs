@@ -1,6 +1,10 @@
 //! TLS: trusted certificates, client certificates, and plain HTTP.
 
-use oauth_twin::{BoxError, ErrorKind, oauth2::EndpointRequest, reqwest};
+use oauth_twin::{
+    BoxError, ErrorKind,
+    oauth2::{Discovery, EndpointRequest},
+    reqwest,
+};
 
 use super::{
     support::tls::{self, Authority, Identity, Shown},
@@ -260,5 +264,86 @@ async fn a_token_is_not_sent_without_tls() -> TestResult {
     let response = client.get(at(&server, "/api")).send().await?;
     let token = response.text().await?;
     assert_eq!(token, "Bearer t0");
+    Ok(())
+}
+
+/// A server with a public name that a stranger names, whose metadata have this token endpoint. The test
+/// has resolved the name to loopback itself.
+#[maybe_async]
+async fn of_stranger(token_endpoint: &str) -> oauth_twin::Result<()> {
+    let authority = Authority::new();
+    let endpoint = token_endpoint.to_owned();
+    let handler = move |request: &Request| match &*request.path {
+        "/token" => Reply::json(200, tokens(1, 600)),
+        _ => {
+            let issuer = format!("https://{}", request.header("host").expect("a host"));
+            let endpoint = endpoint.replace("https://own", &issuer);
+            Reply::json(200, json!({"issuer": issuer, "token_endpoint": endpoint}))
+        }
+    };
+    let (server, _) = tls::start(handler, &authority.issue("id.example"), None);
+    let (pem, address) = (authority.pem(), server.address());
+    let issuer = format!("https://id.example:{}", address.port());
+    let client = OAuth2Client::builder("id")
+        .client_secret("secret")
+        .configure_http(move |http| {
+            let root = reqwest::Certificate::from_pem(pem.as_bytes()).expect("a certificate");
+            let http = http.no_proxy().resolve("id.example", address);
+            http.tls_certs_merge([root])
+        })
+        .dangerous_allow_http()
+        .discover(Discovery::at(issuer).public_only())
+        .await?
+        .build()?;
+    client.fetch_token(ClientCredentials::new()).await.map(drop)
+}
+
+#[maybe_async]
+#[test]
+async fn a_stranger_s_server_names_public_endpoints_with_https_alone() {
+    of_stranger("https://own/token").await.expect("a server");
+    for url in [
+        "http://id.example/token",
+        "http://127.0.0.1:9/token",
+        "https://127.0.0.1:9/token",
+        "https://localhost:9/token",
+        "https://10.0.0.1/token",
+        "https://[::1]:9/token",
+    ] {
+        let error = of_stranger(url).await.expect_err(url);
+        assert_eq!(error.kind(), ErrorKind::Answer, "{url}: {error}");
+        assert!(error.to_string().contains("token_endpoint"), "{error}");
+    }
+}
+
+#[maybe_async]
+#[test]
+async fn a_stranger_s_server_on_this_machine_is_never_asked() -> TestResult {
+    let authority = Authority::new();
+    let (server, _) = start(&authority.issue("localhost"), None);
+    for issuer in [
+        server.https(""),
+        format!("https://127.0.0.1:{}", server.address().port()),
+        format!("https://[::1]:{}", server.address().port()),
+    ] {
+        let discovery = Discovery::at(&issuer).public_only();
+        let builder = || trusting(OAuth2Client::builder("id"), &authority);
+        let discovered = builder().discover(discovery.clone()).await;
+        let error = discovered.expect_err("a private address");
+        assert_eq!(error.kind(), ErrorKind::Answer, "{error}");
+        assert!(error.to_string().contains("private address"), "{error}");
+        let client = builder().discover_later(discovery).build()?;
+        let error = client.fetch_server().await.expect_err("a private address");
+        assert!(error.to_string().contains("private address"), "{error}");
+        // The one that the calling code names is asked.
+        drop(builder().discover(Discovery::at(&issuer)).await);
+    }
+    assert!(server.requests_in_all() > 0);
+    let asked = server.all();
+    assert!(
+        asked
+            .iter()
+            .all(|request| request.path.contains("well-known"))
+    );
     Ok(())
 }

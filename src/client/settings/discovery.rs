@@ -26,9 +26,12 @@ pub(in super::super) struct DiscoverySettings {
 
 impl DiscoverySettings {
     pub(in super::super) fn new(discovery: Discovery, allow_http: bool) -> Self {
-        let guard = AddressGuard::new(discovery.allow_private);
+        let guard = match discovery.public_only {
+            true => AddressGuard::of_stranger(),
+            false => AddressGuard::new(discovery.allow_private),
+        };
         // An invalid one is reported by build, or when it is used.
-        if let Ok(url) = discovery.url(allow_http) {
+        if let (Ok(url), false) = (discovery.url(allow_http), discovery.public_only) {
             guard.trust(&url);
         }
         Self {

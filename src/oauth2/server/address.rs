@@ -134,6 +134,9 @@ pub(crate) struct AddressGuard {
     allow_private: bool,
     /// Whether any host may be on this machine.
     allow_loopback: bool,
+    /// Whether hosts that the calling code names open no others, and others have public addresses
+    /// alone.
+    public_only: bool,
     state: Mutex<GuardState>,
 }
 
@@ -167,7 +170,16 @@ impl AddressGuard {
         Self {
             allow_private,
             allow_loopback: false,
+            public_only: false,
             state: Mutex::default(),
+        }
+    }
+
+    /// Guards requests to a server that a stranger names.
+    pub(crate) fn of_stranger() -> Self {
+        Self {
+            public_only: true,
+            ..Self::new(false)
         }
     }
 
@@ -203,7 +215,7 @@ impl AddressGuard {
             Some(kind) => {
                 let mut state = self.lock();
                 if state.named.contains(host) && kind.is_special() {
-                    state.is_private = true;
+                    state.is_private = !self.public_only;
                 }
                 drop(state);
                 self.check(host, kind)
@@ -236,7 +248,7 @@ impl AddressGuard {
         let mut state = self.lock();
         let is_named = state.named.contains(host);
         if is_named && addresses.iter().any(|one| kind(one).is_special()) {
-            state.is_private = true;
+            state.is_private = !self.public_only;
         }
         if !is_named && !state.targets.contains(host) {
             return Ok(addresses);
@@ -252,7 +264,7 @@ impl AddressGuard {
         };
         let permitted: Vec<_> = addresses.into_iter().filter(permits).collect();
         match refusal {
-            Some(refused) if permitted.is_empty() => Err(refused),
+            Some(refused) if permitted.is_empty() || self.public_only => Err(refused),
             _ => Ok(permitted),
         }
     }
@@ -267,6 +279,11 @@ impl AddressGuard {
                  no request is sent"
             ))),
             AddressKind::Loopback if self.allow_loopback => Ok(()),
+            AddressKind::Loopback | AddressKind::Private if self.public_only && !is_known => {
+                Err(RefusedAddress(format!(
+                    "{host} has a private address, and a stranger names it (public_only)"
+                )))
+            }
             AddressKind::Loopback | AddressKind::Private if !may_be_private => {
                 Err(RefusedAddress(format!(
                     "{host} has a private address, and the server that names it is not known to be on \

@@ -35,7 +35,8 @@ const OAUTH: &str = "/.well-known/oauth-authorization-server";
 ///
 /// The `issuer` of the metadata has to be the expected one, character by character. A server that
 /// the calling code names may be on a private address; if it is not, then neither may its
-/// endpoints. Nothing is ever sent to link-local addresses, where clouds publish credentials.
+/// endpoints. Nothing is ever sent to link-local addresses, where clouds publish credentials. Where a
+/// user or another server names the server, call [`public_only`](Self::public_only).
 ///
 /// [OpenID Connect Discovery section 4](https://openid.net/specs/openid-connect-discovery-1_0.html#ProviderConfig)
 #[derive(Clone, Debug)]
@@ -45,6 +46,8 @@ pub struct Discovery {
     pub(crate) tenants: Tenants,
     pub(crate) assume_s256: bool,
     pub(crate) allow_private: bool,
+    /// Whether the server is named by a stranger.
+    pub(crate) public_only: bool,
     /// Whether a protected resource names the server.
     is_of_resource: bool,
 }
@@ -59,6 +62,7 @@ impl Discovery {
             tenants: Tenants::None,
             assume_s256: false,
             allow_private: false,
+            public_only: false,
             is_of_resource: false,
         }
     }
@@ -123,6 +127,30 @@ impl Discovery {
         self
     }
 
+    /// Refuses private addresses of the server itself, too, and plain HTTP, also on loopback: for an
+    /// issuer that a stranger names, such as the user who logs in. A host one of whose addresses is not
+    /// public is refused, whatever the others are. Hosts of endpoints that the calling code sets may
+    /// be private.
+    ///
+    /// ```
+    /// use oauth_twin::oauth2::Discovery;
+    ///
+    /// # let issuer = "https://pds.example.com";
+    /// let server = Discovery::at(issuer).public_only(); // the issuer is the one that the user's server names
+    /// ```
+    ///
+    /// # Security
+    ///
+    /// The addresses are checked when a connection is made. A proxy resolves names itself, and has to
+    /// check them itself. Requests to APIs are not checked.
+    ///
+    /// [RFC 9728 section 7.7](https://www.rfc-editor.org/rfc/rfc9728#section-7.7)
+    #[must_use]
+    pub fn public_only(mut self) -> Self {
+        self.public_only = true;
+        self
+    }
+
     /// Whether another issuer is expected than the URL says.
     pub(crate) fn has_exception(&self) -> bool {
         self.issuer.is_some()
@@ -145,6 +173,15 @@ impl Discovery {
     /// The checked URL that was given, or what is wrong with it.
     pub(crate) fn url(&self, allow_http: bool) -> Result<Url, String> {
         let url = check_endpoint(&self.location, allow_http)?;
+        if self.public_only && url.scheme() != "https" {
+            return Err("must be an https URL, as public_only is set".to_owned());
+        }
+        if self.public_only && self.allow_private {
+            return Err(
+                "cannot be public_only and have private addresses (dangerous_allow_private_addresses)"
+                    .to_owned(),
+            );
+        }
         if url.query().is_some() && !self.is_document(&url) {
             return Err("must not have a query".to_owned());
         }
@@ -334,5 +371,23 @@ mod tests {
         }
         assert!(Discovery::at("http://id.example").url(true).is_ok());
         assert!(Discovery::at("http://127.0.0.1:1").url(false).is_ok());
+    }
+
+    #[test]
+    fn a_stranger_names_https_alone() {
+        let of = |url: &str| Discovery::at(url).public_only();
+        for bad in [
+            "http://id.example",
+            "http://127.0.0.1:1",
+            "http://localhost",
+        ] {
+            for allow_http in [false, true] {
+                assert!(of(bad).url(allow_http).is_err(), "{bad}");
+            }
+        }
+        assert!(of("https://id.example").url(false).is_ok());
+        let contradictory = of("https://id.example").dangerous_allow_private_addresses();
+        let problem = contradictory.url(false).expect_err("a contradiction");
+        assert!(problem.contains("public_only"), "{problem}");
     }
 }

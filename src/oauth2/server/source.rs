@@ -187,7 +187,9 @@ impl ServerSource {
         let (mut insecure, mut refused) = (Vec::new(), Vec::new());
         for (name, url) in urls.chain(aliases) {
             let shown = without_query(&url);
-            if url.scheme() == "http" && check_endpoint_url(&url, self.allow_http).is_err() {
+            let is_refused =
+                || self.discovery.public_only || check_endpoint_url(&url, self.allow_http).is_err();
+            if url.scheme() == "http" && is_refused() {
                 insecure.push(format!("{name} {shown}"));
             } else if let Err(problem) = self.guard.check_url(&url) {
                 refused.push(format!("{name} {shown}: {problem}"));

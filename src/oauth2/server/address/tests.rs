@@ -228,6 +228,49 @@ fn names_are_checked_by_their_addresses() {
 }
 
 #[test]
+fn a_stranger_s_server_has_public_addresses_alone() {
+    let guard = AddressGuard::of_stranger();
+    for private in [
+        "https://127.0.0.1/",
+        "https://localhost/",
+        "https://[::1]/",
+        "https://10.0.0.1/",
+        "https://[fd00::1]/",
+        "https://169.254.169.254/",
+    ] {
+        assert!(guard.check_request(&url(private)).is_err(), "{private}");
+        assert!(guard.check_url(&url(private)).is_err(), "{private}");
+    }
+    for host in ["evil.example", "other.example"] {
+        let there = url(&format!("https://{host}/"));
+        guard.check_request(&there).expect("not known yet");
+    }
+    // One of several is enough, and opens nothing.
+    for addresses in [
+        &["10.0.0.5", "8.8.8.8"][..],
+        &["8.8.8.8", "127.0.0.1"],
+        &["8.8.8.8", "1.1.1.1", "169.254.169.254"],
+        &["fd00::1"],
+    ] {
+        assert_eq!(permitted(&guard, "evil.example", addresses), None);
+        assert!(guard.check_request(&url("http://127.0.0.1:8080/")).is_err());
+        assert_eq!(permitted(&guard, "other.example", &["10.0.0.1"]), None);
+    }
+    assert_eq!(
+        permitted(&guard, "evil.example", &["8.8.8.8", "2600::1"]),
+        Some(2)
+    );
+    // What the calling code names opens no other host.
+    for named in ["https://10.0.0.1/", "https://proxy.internal/token"] {
+        guard.trust(&url(named));
+        guard.check_request(&url(named)).expect("named");
+    }
+    assert_eq!(permitted(&guard, "proxy.internal", &["10.0.0.7"]), Some(1));
+    assert!(guard.check_request(&url("https://10.0.0.2/")).is_err());
+    assert_eq!(permitted(&guard, "other.example", &["10.0.0.1"]), None);
+}
+
+#[test]
 fn nothing_that_a_resource_names_is_private() {
     for (resource, permitted) in [
         ("https://mcp.example/", false),
