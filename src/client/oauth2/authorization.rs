@@ -103,7 +103,7 @@ impl Live {
     ) -> Result<AuthorizationUrl> {
         let settings = &self.shared.settings;
         let server = self.shared.known_server()?;
-        if settings.authorization.push.applies_to(&server) {
+        if settings.pushes(&server) {
             return Err(Error::usage(
                 "the authorization requests of this client are pushed to the server; call \
                  begin_authorization, which does that",
@@ -127,7 +127,7 @@ impl Live {
         self.check_pkce(&server)?;
         let endpoint = settings.authorization_endpoint(&server)?;
         let mut prepared = endpoint.prepare(self.bind_code(request)?)?;
-        if settings.authorization.push.applies_to(&server) {
+        if settings.pushes(&server) {
             // Last, as what it returns lasts for seconds.
             let pushed = self.call().push(&prepared, &server).await?;
             return Ok(prepared.pushed(pushed));

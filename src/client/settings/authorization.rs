@@ -64,6 +64,13 @@ impl Settings {
                  builder, or set registered_client",
             ));
         }
+        let requires_signed = self.registration_demands("require_signed_request_object");
+        if requires_signed && self.authorization.request_object.is_none() {
+            return Err(Error::usage(
+                "the client is registered for signed authorization requests \
+                 (require_signed_request_object); set request_object",
+            ));
+        }
         let endpoint = AuthorizationEndpoint::with_http(server, &self.client, self.allow_http)?;
         let mut endpoint = endpoint
             .clock(self.clock.clone())
@@ -78,6 +85,19 @@ impl Settings {
             true => Ok(endpoint.repeat_parameters()),
             false => Ok(endpoint),
         }
+    }
+
+    /// Whether authorization requests are pushed.
+    pub(in super::super) fn pushes(&self, server: &AuthorizationServer) -> bool {
+        let is_demanded = self.registration_demands("require_pushed_authorization_requests");
+        self.authorization.push.applies_to(server, is_demanded)
+    }
+
+    /// Whether this member of the client's registration is true.
+    fn registration_demands(&self, member: &str) -> bool {
+        let registered = self.registered.as_deref();
+        let member = registered.and_then(|registered| registered.metadata().get(member));
+        member.is_some_and(|value| *value == true)
     }
 
     /// Refuses a grant that the profile of the client does not permit.

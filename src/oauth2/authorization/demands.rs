@@ -24,6 +24,7 @@ pub(super) fn complete(
     request: &mut AuthorizationRequest,
     profile: Profile,
     redirect_uri: Option<&str>,
+    is_signed: bool,
 ) -> Result<()> {
     let violation = |what: &str, clause| Err(Error::usage(profile.problem(what, clause)));
     if request.response_type != ResponseType::Code {
@@ -45,6 +46,9 @@ pub(super) fn complete(
     }
     if !profile.signs_messages() {
         return Ok(());
+    }
+    if !is_signed {
+        return violation("there is no request_object", Clause::SignedRequest);
     }
     let by_param = request.parameters.value("response_mode");
     let mode = request.own.value("response_mode").or(by_param);

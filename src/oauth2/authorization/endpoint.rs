@@ -183,7 +183,8 @@ impl AuthorizationEndpoint {
         self
     }
 
-    /// Follows a security profile. Its requests have to be pushed.
+    /// Follows a security profile. Its requests have to be pushed: [`request`](Self::request) is an
+    /// error then, and so is the URL of a request that [`prepare`](Self::prepare) returns.
     ///
     /// [FAPI 2.0 Security Profile section 5.3.3.2](https://openid.net/specs/fapi-security-profile-2_0-final.html#section-5.3.3.2)
     #[must_use]
@@ -197,8 +198,10 @@ impl AuthorizationEndpoint {
     /// # Errors
     ///
     /// If a parameter cannot be sent, is set by a method of its own, or is already in the
-    /// endpoint's URL; if the server lists PKCE methods without that of the request; or if an
-    /// external key has to sign the request, for which there is [`prepare`](Self::prepare).
+    /// endpoint's URL; if the server lists PKCE methods without that of the request; if the server
+    /// requires a [`request_object`](Self::request_object), and there is none; or if an external
+    /// key has to sign the request, or it has to be pushed, for which there is
+    /// [`prepare`](Self::prepare).
     ///
     /// [RFC 6749 section 4.1.1](https://www.rfc-editor.org/rfc/rfc6749#section-4.1.1)
     pub fn request(&self, request: AuthorizationRequest) -> Result<AuthorizationUrl> {
@@ -211,8 +214,8 @@ impl AuthorizationEndpoint {
     /// # Errors
     ///
     /// If a parameter cannot be sent, is set by a method of its own, or is already in the
-    /// endpoint's URL; or if the server does not offer the PKCE method, or the algorithm of the
-    /// request object.
+    /// endpoint's URL; if the server does not offer the PKCE method, or the algorithm of the
+    /// request object; or if there is no request object, and the server or the profile requires one.
     ///
     /// [RFC 6749 section 4.1.1](https://www.rfc-editor.org/rfc/rfc6749#section-4.1.1)
     pub fn prepare(&self, mut request: AuthorizationRequest) -> Result<PreparedAuthorization> {
@@ -240,8 +243,15 @@ impl AuthorizationEndpoint {
         let client = &self.client;
         let of_client = || client.redirect_uri().map(str::to_owned);
         let redirect_uri = request.redirect_uri.clone().or_else(of_client);
+        let is_signed = self.request_object.is_some();
         if let Some(profile) = self.profile {
-            demands::complete(&mut request, profile, redirect_uri.as_deref())?;
+            demands::complete(&mut request, profile, redirect_uri.as_deref(), is_signed)?;
+        }
+        if self.server.require_signed_request_object() && !is_signed {
+            return Err(Error::usage(
+                "the server requires signed authorization requests (require_signed_request_object); \
+                 set request_object",
+            ));
         }
         let now = self.clock.unix();
         let (form, mut authentication) = parameters(
@@ -310,6 +320,7 @@ impl AuthorizationEndpoint {
             form,
             object,
             repeats_parameters: self.repeats_parameters,
+            profile: self.profile,
             pending,
         })
     }

@@ -17,7 +17,10 @@ use crate::{
         },
         client::ClientRegistration,
         dpop::binding::Binding,
-        server::AuthorizationServer,
+        server::{
+            AuthorizationServer,
+            profile::{Clause, Profile},
+        },
     },
     secret::Secret,
     wire::{form::Form, secure_url::without_query},
@@ -56,6 +59,8 @@ pub struct PreparedAuthorization {
     pub(super) object: Option<PreparedObject>,
     /// Whether `response_type` and `scope` are repeated beside a request object or its URI.
     pub(super) repeats_parameters: bool,
+    /// The security profile, whose requests have to be pushed.
+    pub(super) profile: Option<Profile>,
     pub(super) pending: PendingAuthorization,
 }
 
@@ -103,8 +108,10 @@ impl PreparedAuthorization {
     ///
     /// # Errors
     ///
-    /// If the request object has to be signed first.
+    /// If the request object has to be signed first, or the endpoint follows a security profile: its
+    /// requests are pushed.
     pub fn url(mut self) -> Result<AuthorizationUrl> {
+        self.check_unpushed()?;
         let Some(object) = self.request_object()?.cloned() else {
             let form = std::mem::take(&mut self.form);
             return Ok(self.created(&form));
@@ -119,11 +126,12 @@ impl PreparedAuthorization {
     ///
     /// # Errors
     ///
-    /// If the client does not sign its requests, the request object has to be signed first, or the
-    /// URI is not an absolute URL with `https`.
+    /// If the client does not sign its requests, the request object has to be signed first, the URI is
+    /// not an absolute URL with `https`, or the endpoint follows a security profile.
     ///
     /// [RFC 9101 section 5.2](https://www.rfc-editor.org/rfc/rfc9101#section-5.2)
     pub fn published_at(mut self, request_uri: &str) -> Result<AuthorizationUrl> {
+        self.check_unpushed()?;
         if self.request_object()?.is_none() {
             return Err(Error::usage(
                 "only a signed request can be published; set request_object",
@@ -177,6 +185,16 @@ impl PreparedAuthorization {
         self.pending.is_unpushed = false;
         let form = self.beside("request_uri", request_uri);
         self.created(&form)
+    }
+
+    /// Checks that no profile demands that the request is pushed.
+    fn check_unpushed(&self) -> Result<()> {
+        match self.profile {
+            Some(profile) => Err(Error::usage(
+                profile.problem("the request is not pushed", Clause::Pushed),
+            )),
+            None => Ok(()),
+        }
     }
 
     fn client_id(&self) -> Secret {

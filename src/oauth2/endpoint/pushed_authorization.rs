@@ -45,7 +45,7 @@ const ENDPOINT: &str = "pushed_authorization_request_endpoint";
 #[non_exhaustive]
 #[doc(alias = "PAR")]
 pub enum Push {
-    /// If the metadata of the server demand it.
+    /// If the metadata of the server demand it, or those of the client's registration.
     #[default]
     WhenRequired,
     /// If the server has the endpoint.
@@ -57,15 +57,17 @@ pub enum Push {
 }
 
 impl Push {
-    /// Whether requests to `server` are pushed.
-    pub(crate) fn applies_to(self, server: &AuthorizationServer) -> bool {
+    /// Whether requests to `server` are pushed. `is_demanded` says that they have to be, whatever the
+    /// metadata of the server say.
+    pub(crate) fn applies_to(self, server: &AuthorizationServer, is_demanded: bool) -> bool {
+        let is_required = is_demanded || server.require_pushed_authorization_requests();
         match self {
             Self::Always => true,
             Self::Never => false,
-            Self::WhenRequired => server.require_pushed_authorization_requests(),
+            Self::WhenRequired => is_required,
             Self::WhenOffered => {
                 let is_offered = server.get(ENDPOINT).is_some_and(|it| !it.is_null());
-                server.require_pushed_authorization_requests() || is_offered
+                is_required || is_offered
             }
         }
     }

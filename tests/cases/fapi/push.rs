@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use oauth_twin::{
     Clock,
     jose::Algorithm,
-    oauth2::{ClientSecretPost, Hook, PrivateKeyJwt},
+    oauth2::{ClientSecretPost, Hook, PrivateKeyJwt, RegisteredClient},
 };
 use support::jwt::{Assertion, ids, signing_key};
 
@@ -383,4 +383,60 @@ async fn parameters_are_repeated_in_the_url_for_a_server_that_wants_them() -> Te
         "{query}"
     );
     Ok(())
+}
+
+/// The registration of a client may demand more than the server does of all.
+#[maybe_async]
+#[test]
+async fn the_registration_of_a_client_may_demand_pushed_requests() -> TestResult {
+    for (push, is_pushed) in [(Push::WhenRequired, true), (Push::Never, false)] {
+        let provider = Provider::start();
+        let registered = registered(&provider, "require_pushed_authorization_requests");
+        let client = OAuth2Client::unregistered()
+            .server(provider.metadata())
+            .registered_client(registered)
+            .redirect_uri(CALLBACK)
+            .clock(provider.clock.clock())
+            .pushed_authorization_requests(push)
+            .build()?;
+        let begun = client.begin_authorization(AuthorizationRequest::new());
+        let url = begun.await?.url;
+        assert_eq!(url.as_str().contains("request_uri="), is_pushed, "{url}");
+        assert_eq!(provider.server.count("/par"), usize::from(is_pushed));
+        let created = client.create_authorization_url(AuthorizationRequest::new());
+        assert_eq!(created.is_err(), is_pushed);
+    }
+    Ok(())
+}
+
+/// Neither the server's metadata nor the registration leave the user with an error page.
+#[maybe_async]
+#[test]
+async fn required_signatures_without_a_key_are_an_error_that_says_so() -> TestResult {
+    let provider = Provider::start();
+    let registered = registered(&provider, "require_signed_request_object");
+    let by_registration = OAuth2Client::unregistered()
+        .server(provider.metadata())
+        .registered_client(registered)
+        .redirect_uri(CALLBACK);
+    let server = provider.metadata().with_require_signed_request_object(true);
+    let by_server = client_of(&provider).server(server);
+    for builder in [by_registration, by_server] {
+        let client = builder.build()?;
+        let begun = client.begin_authorization(AuthorizationRequest::new());
+        let error = begun.await.expect_err("no key");
+        assert_eq!(error.kind(), ErrorKind::Usage);
+        assert!(error.to_string().contains("set request_object"), "{error}");
+    }
+    assert_eq!(provider.server.requests_in_all(), 0);
+    Ok(())
+}
+
+/// The registration of a client with this demand.
+fn registered(provider: &Provider, demand: &str) -> RegisteredClient {
+    let registered = json!({
+        "issuer": provider.issuer(), "client_id": "id", "client_secret": SECRET, demand: true,
+        "redirect_uris": [CALLBACK],
+    });
+    serde_json::from_value(registered).expect("a registration")
 }

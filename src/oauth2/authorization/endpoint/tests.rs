@@ -1,4 +1,5 @@
 use super::*;
+use crate::jose::{Algorithm, SigningKey};
 
 fn endpoint() -> AuthorizationEndpoint {
     let server = AuthorizationServer::default()
@@ -123,4 +124,67 @@ fn debug_of_a_prepared_request_tells_no_secret() {
         "{shown}"
     );
     assert!(!shown.contains("hunter2"), "{shown}");
+}
+
+fn of_bank(profile: Profile) -> AuthorizationEndpoint {
+    let server = AuthorizationServer::new("https://bank.example")
+        .with_authorization_endpoint("https://bank.example/authorize")
+        .with_pushed_authorization_request_endpoint("https://bank.example/par");
+    let client = ClientRegistration::new("id").with_redirect_uris(["https://app.example/cb"]);
+    let endpoint = AuthorizationEndpoint::new(&server, &client).expect("a URL");
+    endpoint.profile(profile)
+}
+
+fn key() -> SigningKey {
+    let pem = include_str!("../../../../tests/vectors/p-256.pkcs8.pem");
+    SigningKey::from_pem(Algorithm::ES256, pem).expect("a key")
+}
+
+#[test]
+fn the_requests_of_a_profile_are_pushed_or_an_error() {
+    let signed = of_bank(Profile::Fapi2MessageSigning).request_object(key());
+    for endpoint in [of_bank(Profile::Fapi2), signed] {
+        let refused = endpoint.request(AuthorizationRequest::new());
+        let error = refused.expect_err("not pushed");
+        assert!(error.to_string().contains("5.3.3.2, clause 2"), "{error}");
+        let prepared = endpoint.prepare(AuthorizationRequest::new());
+        let published = prepared
+            .expect("a request")
+            .published_at("https://app.example/r");
+        let error = published.expect_err("not pushed");
+        assert!(error.to_string().contains("clause 2"), "{error}");
+        let prepared = endpoint.prepare(AuthorizationRequest::new());
+        let created = prepared
+            .expect("a request")
+            .with_request_uri("urn:1".into(), None);
+        assert_eq!(
+            created.url.as_str(),
+            "https://bank.example/authorize?client_id=id&request_uri=urn%3A1"
+        );
+    }
+    let unsigned = of_bank(Profile::Fapi2MessageSigning);
+    let refused = unsigned.prepare(AuthorizationRequest::new());
+    let error = refused.expect_err("not signed");
+    assert!(
+        error
+            .to_string()
+            .contains("Message Signing section 5.3.2, clause 1"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_server_that_requires_signed_requests_gets_no_other() {
+    let server = AuthorizationServer::new("https://id.example")
+        .with_authorization_endpoint("https://id.example/authorize")
+        .with_require_signed_request_object(true);
+    let client = ClientRegistration::new("id");
+    let endpoint = AuthorizationEndpoint::new(&server, &client).expect("a URL");
+    let refused = endpoint.request(AuthorizationRequest::new());
+    let error = refused.expect_err("not signed");
+    assert!(error.to_string().contains("set request_object"), "{error}");
+    let endpoint = endpoint.request_object(key());
+    endpoint
+        .request(AuthorizationRequest::new())
+        .expect("a signed request");
 }

@@ -157,7 +157,9 @@ fn the_setting_and_the_metadata_decide() {
         (Push::Always, &plain, true),
         (Push::Never, &required, false),
     ] {
-        assert_eq!(push.applies_to(server), applies, "{push:?}");
+        assert_eq!(push.applies_to(server, false), applies, "{push:?}");
+        let demanded = push.applies_to(server, true);
+        assert_eq!(demanded, push != Push::Never, "{push:?}");
     }
 }
 
