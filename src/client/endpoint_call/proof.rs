@@ -57,13 +57,17 @@ impl EndpointCall<'_> {
         let Some(binding) = request.binding() else {
             return Ok(dpop.keys.present().clone());
         };
-        match dpop.keys.find(&binding.thumbprint) {
-            Some(key) => Ok(key),
+        let found = dpop.keys.find(&binding.thumbprint);
+        let is_current = || !dpop.keys.is_replaced(&binding.thumbprint);
+        match found {
+            Some(key) if binding.is_required || is_current() => Ok(key),
             None if binding.is_required => Err(wrong_client()),
             // "Refresh tokens issued to confidential clients [...] are not bound to the DPoP proof
             // public key because they are already sender-constrained".
-            None if self.shared.settings.is_public(request.server()) => Err(key_is_lost()),
-            None => Ok(dpop.keys.present().clone()),
+            found if self.shared.settings.is_public(request.server()) => {
+                found.ok_or_else(key_is_lost)
+            }
+            _ => Ok(dpop.keys.present().clone()),
         }
     }
 

@@ -137,8 +137,11 @@ macro_rules! token_settings {
             }
 
             /// A key of tokens that were issued before the present one was set by
-            /// [`dpop`](Self::dpop). Call it again to add another. Tokens keep their key when they
-            /// are refreshed.
+            /// [`dpop`](Self::dpop). Call it again to add another. A client that authenticates
+            /// refreshes such a token with the present key, and the new token is bound to that. The
+            /// refresh tokens of a public client are bound to their key, and keep it. Those of a
+            /// server that binds them for all clients, which is not RFC 9449, keep it if the key is
+            /// added by `add_dpop_key` instead.
             ///
             /// [RFC 9449 section 5](https://www.rfc-editor.org/rfc/rfc9449#section-5)
             pub fn earlier_dpop_key(mut self, key: $crate::oauth2::DpopKey) -> Self {

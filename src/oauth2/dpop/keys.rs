@@ -39,6 +39,17 @@ impl DpopKeys {
         added.get(thumbprint).cloned()
     }
 
+    /// Whether the present key replaces the one with this thumbprint: an earlier one, and not that of
+    /// one login.
+    pub(crate) fn is_replaced(&self, thumbprint: &str) -> bool {
+        let is_it = |key: &DpopKey| key.thumbprint() == thumbprint;
+        if is_it(&self.present) || !self.earlier.iter().any(is_it) {
+            return false;
+        }
+        let added = self.added.read().unwrap_or_else(PoisonError::into_inner);
+        !added.contains_key(thumbprint)
+    }
+
     pub(crate) fn add(&self, key: DpopKey) {
         let mut added = self.added.write().unwrap_or_else(PoisonError::into_inner);
         added.insert(key.thumbprint().into(), key);
@@ -66,6 +77,11 @@ mod tests {
             assert_eq!(found.thumbprint(), key.thumbprint());
         }
         assert!(keys.find(stranger.thumbprint()).is_none());
+        let is_replaced = |key: &DpopKey| keys.is_replaced(key.thumbprint());
+        assert!(is_replaced(&earlier));
+        assert!(![&present, &added, &stranger].into_iter().any(is_replaced));
+        keys.add(earlier.clone());
+        assert!(!is_replaced(&earlier), "it is that of a login, too");
         keys.remove(added.thumbprint());
         keys.remove(earlier.thumbprint());
         assert!(keys.find(added.thumbprint()).is_none());

@@ -29,6 +29,33 @@ async fn a_stored_token_finds_its_key_among_several() -> TestResult {
 
 #[maybe_async]
 #[test]
+async fn a_client_that_authenticates_leaves_an_earlier_key_by_a_refresh() -> TestResult {
+    for is_added in [false, true] {
+        let (server, old, present) = (DpopServer::start(), dpop_key(), dpop_key());
+        let client = confidential(&server, &present)
+            .earlier_dpop_key(old.clone())
+            .token(bound_token(&server, &old))
+            .build()?;
+        if is_added {
+            client.add_dpop_key(old.clone())?;
+        }
+        // Until then its token is used with its own key.
+        let response = client.get(server.server.url("/api")).send().await?;
+        assert_eq!(response.status(), 200);
+        assert_eq!(server.server.count("/token"), 0);
+        let renewed = client.refresh_token().await?;
+        // The key of one login stays.
+        let expected = if is_added { &old } else { &present };
+        assert_eq!(renewed.dpop_thumbprint(), Some(expected.thumbprint()));
+        let response = client.get(server.server.url("/api")).send().await?;
+        assert_eq!(response.status(), 200);
+        server.assert_sound();
+    }
+    Ok(())
+}
+
+#[maybe_async]
+#[test]
 async fn a_public_client_that_has_lost_the_key_needs_a_login() -> TestResult {
     let (server, lost, present) = (DpopServer::start(), dpop_key(), dpop_key());
     let client = public(&server, &present)
