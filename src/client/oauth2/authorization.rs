@@ -78,7 +78,8 @@ impl OAuth2ClientBuilder {
     /// with a profile.
     ///
     /// Only what is signed for that server has its time: client assertions, request objects and
-    /// DPoP proofs. Nothing is verified by it. A `tracing` event tells of it.
+    /// DPoP proofs. Nothing is verified by it. A `tracing` event tells of it. Proofs for an API have the
+    /// time of the client's clock, and an API that finds it wrong refuses them (`invalid_dpop_proof`).
     ///
     /// [FAPI 2.0 Security Profile section 5.3.3.1](https://openid.net/specs/fapi-security-profile-2_0-final.html#section-5.3.3.1)
     pub fn correct_clock(mut self, correct: bool) -> Self {

@@ -212,8 +212,8 @@ impl Login {
     ///
     /// # Errors
     ///
-    /// If the client is closed, or within `update_token`; or if the token is not a bearer token, in
-    /// which case the client keeps its old one. [`ErrorKind::Update`](crate::ErrorKind::Update) if
+    /// If the client is closed, or within `update_token`; or if the client cannot send the token, in
+    /// which case it keeps its old one. [`ErrorKind::Update`](crate::ErrorKind::Update) if
     /// the new token is in use but `token_store` did not take it.
     #[doc(alias = "session")]
     pub async fn keep(self) -> Result<Token> {

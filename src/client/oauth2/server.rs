@@ -10,7 +10,8 @@ use crate::{
 
 impl OAuth2Client {
     /// The metadata of the server; none after `close`, nor before a server that is discovered later
-    /// has been discovered. Nothing is sent.
+    /// has been discovered. Nothing is sent. With a [`profile`](crate::oauth2::Profile), lists of the
+    /// algorithms by which the server signs have only those that the profile permits.
     ///
     /// [RFC 8414 section 2](https://www.rfc-editor.org/rfc/rfc8414#section-2)
     pub fn server(&self) -> Option<AuthorizationServer> {

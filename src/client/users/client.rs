@@ -81,7 +81,7 @@ impl Login {
     ///
     /// # Errors
     ///
-    /// If the client is closed, or the token is not a bearer token.
+    /// If the client is closed, or cannot send the token.
     /// [`ErrorKind::Store`](crate::ErrorKind::Store) if there is no store for the user.
     /// [`ErrorKind::Update`](crate::ErrorKind::Update) if the new token is in use but the store did
     /// not take it.
