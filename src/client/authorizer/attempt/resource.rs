@@ -30,7 +30,9 @@ impl Kept {
             token: self.token.clone(),
         };
         let may_help = match response.status() {
-            _ if refusal.is_step_up() => self.may_step_up(&refusal),
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN if refusal.is_step_up() => {
+                self.may_step_up(&refusal)
+            }
             // What is wrong beside the token no other token mends.
             _ if refusal.token.is_some() && refusal.challenge.accepts_token => false,
             // A new token that is refused was not the reason.
