@@ -174,7 +174,7 @@ impl EndpointCall<'_> {
             .exchange(
                 started,
                 Repetition::of(grant),
-                || endpoint.request(grant),
+                || settings.permitted(endpoint.request(grant)?),
                 |request, response| {
                     let (token, left_out) = endpoint.read(request, response)?;
                     let token = settings.bind(token);

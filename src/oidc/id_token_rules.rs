@@ -61,6 +61,11 @@ impl IdTokenRules {
         self.algorithms = self.algorithms.take().or_else(registered);
     }
 
+    /// Whether ID tokens may have another issuer than the metadata.
+    pub(crate) fn has_other_issuers(&self) -> bool {
+        self.tenants != Tenants::None || !self.aliases.is_empty()
+    }
+
     pub(crate) fn is_without_nonce(&self) -> bool {
         !self.without_nonce.is_empty()
     }

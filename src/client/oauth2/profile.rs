@@ -209,7 +209,11 @@ impl OAuth2ClientBuilder {
         }
         if self.openid.id_token.is_without_nonce() {
             let setting = "IdTokenRules::dangerous_without_nonce";
-            violations.note(setting, "is set", Clause::Pkce);
+            violations.note(setting, "is set", Clause::IdTokenNonce);
+        }
+        if self.openid.id_token.has_other_issuers() {
+            let setting = "IdTokenRules::tenants or issuer_alias";
+            violations.note(setting, "is set", Clause::IdTokenIssuer);
         }
         if !violations.profile.signs_messages() {
             return;

@@ -13,11 +13,13 @@ use crate::{
         client::ClientRegistration,
         endpoint::pushed_authorization::{Push, PushedAuthorizationEndpoint},
         grant::Grant,
+        request::EndpointRequest,
         server::{
             metadata::AuthorizationServer,
             profile::{Clause, Profile},
         },
     },
+    secret::Secret,
 };
 
 /// Settings of authorization requests and of their responses.
@@ -107,6 +109,21 @@ impl Settings {
                 profile.problem("the grant is a password", Clause::AuthorizationCode),
             )),
             _ => Ok(()),
+        }
+    }
+
+    /// The token request, unless the profile of the client does not permit it: a code without PKCE.
+    pub(in super::super) fn permitted(&self, request: EndpointRequest) -> Result<EndpointRequest> {
+        let Some(profile) = self.authorization.profile else {
+            return Ok(request);
+        };
+        let value = |name| request.form().value(name).map(Secret::expose_secret);
+        let is_code = value("grant_type") == Some("authorization_code");
+        match is_code && value("code_verifier").is_none() {
+            true => Err(Error::usage(
+                profile.problem("the code has no code_verifier", Clause::Pkce),
+            )),
+            false => Ok(request),
         }
     }
 

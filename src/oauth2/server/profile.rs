@@ -95,11 +95,16 @@ pub(crate) enum Clause {
     SignedRequest,
     RequestAudience,
     SignedResponse,
+    /// The issuer of ID tokens is that of the metadata.
+    IdTokenIssuer,
+    IdTokenNonce,
 }
 
 impl fmt::Display for Clause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (section, number) = match self {
+            Self::IdTokenIssuer => return f.write_str(&of_core(2)),
+            Self::IdTokenNonce => return f.write_str(&of_core(11)),
             Self::SenderConstraint => ("Security Profile section 5.3.3.1", 1),
             Self::ClientAuthentication => ("Security Profile section 5.3.3.1", 2),
             Self::TokenInHeader => ("Security Profile section 5.3.3.1", 3),
@@ -120,6 +125,11 @@ impl fmt::Display for Clause {
         };
         write!(f, "FAPI 2.0 {section}, clause {number}")
     }
+}
+
+/// Clause of OpenID Connect Core about ID tokens.
+fn of_core(number: u8) -> String {
+    format!("OpenID Connect Core 1.0 section 3.1.3.7, clause {number}")
 }
 
 /// Lists of algorithms in the metadata, of what the server signs and the client verifies.

@@ -3,9 +3,9 @@
 use oauth_twin::{
     jose::{Algorithm, SigningKey},
     oauth2::{
-        Audience, AuthorizationServer, ClientSecretJwt, Discovery, DpopKey, IntrospectionRules,
-        Password, Pkce, PrivateKeyJwt, Profile, RequestObject, ResponseType, SignedResponseRules,
-        TokenPlacement,
+        Audience, AuthorizationCode, AuthorizationServer, ClientSecretJwt, Discovery, DpopKey,
+        IntrospectionRules, Password, Pkce, PrivateKeyJwt, Profile, RequestObject, ResponseType,
+        SignedResponseRules, TokenPlacement,
     },
     oidc::{IdTokenRules, UserInfoRules},
 };
@@ -131,7 +131,13 @@ violations! {
         |it| it.redirect_uri("http://app.example/callback"), "redirect_uri", "5.3.2.2, clause 6";
     an_id_token_without_a_nonce_is_refused:
         |it| it.id_token(IdTokenRules::new().dangerous_without_nonce("https://a.example")),
-        "dangerous_without_nonce", "5.3.3.2, clause 3";
+        "dangerous_without_nonce", "OpenID Connect Core 1.0 section 3.1.3.7, clause 11";
+    id_tokens_of_tenants_are_refused:
+        |it| it.id_token(IdTokenRules::new().any_tenant()),
+        "IdTokenRules::tenants", "3.1.3.7, clause 2";
+    id_tokens_of_another_issuer_are_refused:
+        |it| it.id_token(IdTokenRules::new().issuer_alias("https://a.example", "a.example")),
+        "issuer_alias", "3.1.3.7, clause 2";
     id_tokens_by_rs256_are_refused:
         |it| it.id_token(IdTokenRules::new().algorithms([Algorithm::ES256, Algorithm::RS256])),
         "id_token has RS256", "5.4.1, clause 1";
@@ -333,6 +339,10 @@ async fn a_login_that_contradicts_the_profile_is_refused() -> TestResult {
         .await
         .expect_err("a password");
     assert!(error.to_string().contains("5.3.3.2, clause 1"), "{error}");
+    let code = AuthorizationCode::new("a code").redirect_uri(CALLBACK);
+    let error = client.fetch_token(code).await.expect_err("no PKCE");
+    assert_eq!(error.kind(), ErrorKind::Usage);
+    assert!(error.to_string().contains("5.3.3.2, clause 3"), "{error}");
     assert_eq!(provider.server.count("/token"), 0);
     Ok(())
 }
