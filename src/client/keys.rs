@@ -28,6 +28,18 @@ impl Unverified {
     }
 }
 
+impl From<Error> for Unverified {
+    fn from(error: Error) -> Self {
+        Self::Refused(error)
+    }
+}
+
+impl From<Unverified> for Error {
+    fn from(unverified: Unverified) -> Self {
+        unverified.into_error()
+    }
+}
+
 #[maybe_async]
 impl Live {
     /// The keys of the server: those in memory, or fetched if there are none or their lifetime has

@@ -172,12 +172,12 @@ pub(crate) fn renewal_failed(client: &str, error: &Error) {
     );
 }
 
-/// Reports the ID token of a refresh that is not used. The old one stays.
+/// Reports an ID token that is not used, unlike the tokens that it came with.
 pub(crate) fn id_token_dropped(client: &str, error: &Error) {
     let error = Told(error);
     tracing::warn!(
         name: "id_token_dropped", target: TARGET, client, %error,
-        "the ID token of a refresh was dropped; the old one stays"
+        "an ID token could not be verified and was dropped; the tokens are in use"
     );
 }
 

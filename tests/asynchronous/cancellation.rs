@@ -238,6 +238,53 @@ async fn complete_device_authorization() -> TestResult {
     Ok(())
 }
 
+/// The code is used up by the poll that brings the token, whose caller is dropped meanwhile or just
+/// then: the next one gets it.
+#[test]
+async fn complete_device_authorization_in_the_middle_of_a_poll() -> TestResult {
+    for is_late in [false, true] {
+        let gate = Gate::new();
+        let held = gate.clone();
+        let polled_by = Polled::new(600, move |n| {
+            held.wait();
+            match n {
+                1 => Reply::json(200, tokens(1, 600)),
+                _ => Reply::error(400, "invalid_grant"),
+            }
+        });
+        let client = polled_by.builder().build()?;
+        let device = begun(&client).await;
+        let complete = || {
+            let (client, device) = (client.clone(), device.clone());
+            tokio::spawn(async move { client.complete_device_authorization(device).await })
+        };
+        let first = complete();
+        run_blocking(polled_by.server.arrivals("/token", 1)).await;
+        first.abort();
+        assert!(first.await.is_err_and(|error| error.is_cancelled()));
+        let second = match is_late {
+            true => {
+                gate.open();
+                tokio::time::sleep(Duration::from_millis(200)).await;
+                complete()
+            }
+            false => {
+                let second = complete();
+                tokio::time::sleep(Duration::from_millis(200)).await;
+                gate.open();
+                second
+            }
+        };
+        let login = second.await??;
+        assert_eq!(login.token.access_token().expose_secret(), "t1");
+        assert_eq!(polled_by.polls(), 1, "late: {is_late}");
+        // It is served once: the client keeps no token for whoever has the code.
+        let error = complete().await?.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Server, "{error}");
+    }
+    Ok(())
+}
+
 /// `close` that is dropped on its way loses nothing either.
 #[test]
 async fn close() -> TestResult {

@@ -6,6 +6,7 @@ use oauth_twin::{
     Clock,
     jose::Algorithm,
     oauth2::{AuthorizationRequest, Password, PrivateKeyJwt},
+    oidc::IdTokenRules,
 };
 use support::{
     jwt::signing_key,
@@ -14,6 +15,7 @@ use support::{
 
 use super::{
     authorization_code::{callback, created},
+    device::{Polled, begun},
     oauth1_login::{oauth1_builder, oauth1_provider},
     test,
     token_store::Shelf,
@@ -285,6 +287,36 @@ async fn a_refused_login_is_logged_without_the_user() -> TestResult {
     );
     assert!(!log::text().contains("planted"), "{}", log::text());
     assert!(!log::text().contains(&state), "{}", log::text());
+    Ok(())
+}
+
+/// One event for one login, and none for a token whose ID token is refused.
+#[maybe_async]
+#[test]
+async fn a_login_on_a_device_is_logged_once_it_is_completed() -> TestResult {
+    const TEST: &str = "device logins";
+    let _marked = log::marked(TEST);
+    let polled = Polled::new(600, |_| Reply::json(200, tokens(1, 600)));
+    let rules = IdTokenRules::new().algorithms([Algorithm::HS256]);
+    let openid = polled
+        .builder()
+        .issuer("https://id.example")
+        .client_secret("planted-secret-of-thirty-two-bytes")
+        .id_token(rules)
+        .scope("openid")
+        .build()?;
+    let device = begun(&openid).await;
+    let refused = openid.complete_device_authorization(device).await;
+    assert!(refused.is_err());
+    let failed = logged(TEST, "login_failed").await;
+    assert_eq!(failed.len(), 1, "{failed:?}");
+    assert!(failed[0].field("error").contains("ID token"), "{failed:?}");
+    assert!(log::of(TEST).iter().all(|entry| entry.name() != "login"));
+    let client = polled.builder().build()?;
+    let device = begun(&client).await;
+    client.complete_device_authorization(device).await?;
+    assert_eq!(logged(TEST, "login").await.len(), 1);
+    assert_eq!(logged(TEST, "login_failed").await.len(), 1);
     Ok(())
 }
 

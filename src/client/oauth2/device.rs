@@ -9,6 +9,7 @@ use super::super::{
     device::{PollLeader, PollRole},
     maybe_async,
     oauth2::{client::OAuth2Client, login::Login},
+    run_to_completion,
     session::Live,
     sleep,
     waiting::Deadline,
@@ -19,7 +20,7 @@ use crate::{
         endpoint::device_authorization::{
             request::DeviceAuthorizationRequest, response::DeviceAuthorization,
         },
-        grant::authorization_code::ExpectedIdToken,
+        grant::{authorization_code::ExpectedIdToken, device_code::DeviceCode},
         token::Token,
     },
 };
@@ -29,6 +30,14 @@ const SLICE: Duration = Duration::from_millis(100);
 
 /// A function that is called during the wait for the user, with the time that is left.
 pub(in super::super) type Tick<'a> = dyn FnMut(Duration) -> Result<()> + Send + 'a;
+
+/// A poll that has been answered, or was not.
+enum Polled {
+    /// The polling goes on.
+    Pending(PollLeader),
+    /// The token or the error for all that wait.
+    Ended(Result<Token>),
+}
 
 #[maybe_async]
 impl OAuth2Client {
@@ -63,7 +72,8 @@ impl OAuth2Client {
     #[doc = by_mode!(
         "It ends early if the client is closed.",
         "It ends early if the client is closed, and where its future is dropped; another call \
-         with the same code then goes on."
+         with the same code then goes on, also if it was dropped in the middle of the poll that \
+         brought the token."
     )]
     ///
     /// # Errors
@@ -109,21 +119,21 @@ impl OAuth2Client {
             .device_polls
             .join(&device, &live.shared.settings.clock);
         loop {
-            let followed = match waiter.role() {
-                PollRole::Lead(leader) => {
-                    // Where this caller stops waiting, another goes on.
-                    let outcome = self.poll(&live, &device, &leader, tick).await?;
-                    leader.finish(outcome.clone());
-                    live.report_login(&outcome);
-                    return self.logged_in_on_device(&live, &expected, outcome?).await;
-                }
-                PollRole::Follow(signal) => signal.wait_for(SLICE).await,
+            let outcome = match waiter.role() {
+                // Where this caller stops waiting, another goes on.
+                PollRole::Lead(leader) => Some(self.poll(&live, &device, leader, tick).await?),
+                PollRole::Follow(signal) => signal.wait_for(SLICE).await.flatten(),
             };
+            if let Some(outcome) = outcome {
+                let login = self.logged_in_on_device(&live, &expected, outcome).await;
+                // It is one login, however many wait for it.
+                if waiter.take() {
+                    live.report_login(&login);
+                }
+                return login;
+            }
             self.session.live()?;
             tick(device.left(live.shared.settings.clock.now()))?;
-            if let Some(Some(outcome)) = followed {
-                return self.logged_in_on_device(&live, &expected, outcome?).await;
-            }
         }
     }
 
@@ -132,10 +142,11 @@ impl OAuth2Client {
         &self,
         live: &Live,
         expected: &ExpectedIdToken,
-        token: Token,
+        outcome: Result<Token>,
     ) -> Result<Login> {
+        let token = outcome?;
         live.check_binding(&token)?;
-        let id_token = live.id_token_of(&token, expected).await?;
+        let (token, id_token) = live.id_token_of(token, expected).await?;
         self.logged_in(token, id_token)
     }
 
@@ -145,7 +156,7 @@ impl OAuth2Client {
         &self,
         live: &Live,
         device: &DeviceAuthorization,
-        leader: &PollLeader<'_>,
+        mut leader: PollLeader,
         tick: &mut Tick<'_>,
     ) -> Result<Result<Token>> {
         let grant = device.grant();
@@ -153,26 +164,38 @@ impl OAuth2Client {
             // It is the same one as long as the client is open.
             self.session.live()?;
             let clock = &live.shared.settings.clock;
-            let wait = match leader.polling(|polling| polling.wait(clock)) {
+            let wait = match leader.wait(clock) {
                 Ok(wait) => wait,
-                Err(expired) => return Ok(Err(expired)),
+                Err(expired) => return Ok(leader.finish(Err(expired))),
             };
             tick(device.left(clock.now()))?;
             if !wait.is_zero() {
                 sleep(wait.min(SLICE)).await;
                 continue;
             }
-            let _passage = live.gate().pass()?;
-            let polled = live.call().poll(&grant).await;
-            let (token, interval) = match polled {
-                Ok((token, interval)) => (token, interval),
-                Err(error) => (Err(error), None),
-            };
-            let now = clock.monotonic();
-            let outcome = leader.polling(|polling| polling.after(token, interval, now));
-            if let Some(outcome) = outcome.transpose() {
-                return Ok(outcome);
+            match run_to_completion(live.clone().poll(grant.clone(), leader)).await? {
+                Polled::Pending(again) => leader = again,
+                Polled::Ended(outcome) => return Ok(outcome),
             }
         }
+    }
+}
+
+#[maybe_async]
+impl Live {
+    /// One poll. It does not end with its caller: the code is used up by the one that brings the
+    /// token.
+    async fn poll(self, grant: DeviceCode, leader: PollLeader) -> Result<Polled> {
+        let _passage = self.gate().pass()?;
+        let polled = self.call().poll(&grant).await;
+        let (token, interval) = match polled {
+            Ok((token, interval)) => (token, interval),
+            Err(error) => (Err(error), None),
+        };
+        let now = self.shared.settings.clock.monotonic();
+        Ok(match leader.after(token, interval, now) {
+            Ok(outcome) => Polled::Ended(outcome),
+            Err(leader) => Polled::Pending(leader),
+        })
     }
 }

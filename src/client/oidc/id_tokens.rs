@@ -17,9 +17,9 @@ use crate::{
     trace,
 };
 
-/// Part of the timeout within which the keys for a renewed ID token have to be there: the new
-/// refresh token waits for that.
-const RENEWAL_SHARE: u32 = 6;
+/// Part of the timeout within which the keys for an ID token have to be there without which the new
+/// tokens are used: those of a refresh, and of a login that did not ask for it, wait for that.
+const SHARE: u32 = 6;
 
 impl Live {
     /// Checks that the token of a login is bound to a key, if the client has one.
@@ -46,7 +46,7 @@ impl Live {
         let first = self.prepare(expected, deadline).await?;
         let token = self.call().request_token(grant, reason).await?;
         self.check_binding(&token)?;
-        let id_token = self.id_token_of(&token, expected).await?;
+        let (token, id_token) = self.id_token_of(token, expected).await?;
         if let (Some(first), Some(id_token)) = (&first, &id_token)
             && (first.issuer() != id_token.issuer()
                 || first.claims().subject() != id_token.claims().subject())
@@ -59,22 +59,25 @@ impl Live {
         Ok((token, id_token))
     }
 
-    /// The ID token that came with the token of a login, verified.
+    /// The token of a login, and the ID token that came with it, verified. Where nobody asked for
+    /// one and the keys are out of reach, it is dropped: the code that brought the token is spent.
     pub(in super::super) async fn id_token_of(
         &self,
-        token: &Token,
+        token: Token,
         expected: &ExpectedIdToken,
-    ) -> Result<Option<IdToken>> {
+    ) -> Result<(Token, Option<IdToken>)> {
+        let settings = &self.shared.settings;
+        let is_asked = expected.asked.openid;
         let Some(id_token) = token.id_token() else {
-            return match expected.asked.openid {
+            return match is_asked {
                 true => Err(missing()),
-                false => Ok(None),
+                false => Ok((token, None)),
             };
         };
         let server = self.shared.known_or_fetched_server().await?;
-        if !expected.asked.openid && !self.shared.settings.can_verify_id_tokens(&server) {
-            // Nobody asked for it, and nothing is known by which it could be verified.
-            return Ok(None);
+        if !is_asked && !settings.can_verify_id_tokens(&server) {
+            // Nothing is known by which it could be verified.
+            return Ok((token, None));
         }
         let issued = IssuedIdToken {
             id_token,
@@ -82,8 +85,21 @@ impl Live {
             code: expected.code.as_ref(),
             front_channel: false,
         };
-        let deadline = Deadline::after(self.shared.settings.timeout);
-        self.verified(issued, expected, deadline).await.map(Some)
+        let limit = match is_asked {
+            true => settings.timeout,
+            false => settings.timeout / SHARE,
+        };
+        let verified = self
+            .verified(issued, expected, Deadline::after(limit))
+            .await;
+        match verified {
+            Ok(id_token) => Ok((token, Some(id_token))),
+            Err(Unverified::KeysOutOfReach(error)) if !is_asked => {
+                trace::id_token_dropped(settings.name(), &error);
+                Ok((token.without_id_token(), None))
+            }
+            Err(error) => Err(error.into_error()),
+        }
     }
 
     /// Fetches the keys for a login that asks for an ID token, and verifies the ID token that came
@@ -112,7 +128,8 @@ impl Live {
             code: expected.code.as_ref(),
             ..IssuedIdToken::alone(id_token)
         };
-        self.verified(issued, expected, deadline).await.map(Some)
+        let verified = self.verified(issued, expected, deadline).await?;
+        Ok(Some(verified))
     }
 
     /// The ID token of a login, if all of it is right.
@@ -121,12 +138,12 @@ impl Live {
         issued: IssuedIdToken<'_>,
         expected: &ExpectedIdToken,
         deadline: Deadline,
-    ) -> Result<IdToken> {
+    ) -> Result<IdToken, Unverified> {
         let server = self.shared.known_or_fetched_server().await?;
         let verifier = self.shared.settings.id_token_verifier(&server)?;
         let jws = verifier.parse(issued.id_token)?;
         let claims = self.signed_claims(&verifier, &jws, deadline).await?;
-        verifier.check(&jws, claims, issued, &expected.asked)
+        Ok(verifier.check(&jws, claims, issued, &expected.asked)?)
     }
 
     /// The ID token in the response to a login that asked for nothing else.
@@ -150,20 +167,18 @@ impl Live {
         verifier: &IdTokenVerifier,
         jws: &Jws<'_>,
         deadline: Deadline,
-    ) -> Result<Claims> {
+    ) -> Result<Claims, Unverified> {
         if let Some(claims) = verifier.claims_by_secret(jws)? {
             return Ok(claims);
         }
         let allowed = [jws.header().algorithm()];
-        let verified = self.verify(jws, &allowed, deadline).await;
-        let payload = verified.map_err(Unverified::into_error)?;
-        match verifier.is_for_tenants() {
-            true => {
-                let keys = self.keys(deadline).await?;
-                verifier.claims_by_keys(jws, &payload, keys.keys())
-            }
-            false => verifier.claims_by_keys(jws, &payload, &JwkSet::default()),
+        let payload = self.verify(jws, &allowed, deadline).await?;
+        if !verifier.is_for_tenants() {
+            return Ok(verifier.claims_by_keys(jws, &payload, &JwkSet::default())?);
         }
+        let keys = self.keys(deadline).await;
+        let keys = keys.map_err(Unverified::KeysOutOfReach)?;
+        Ok(verifier.claims_by_keys(jws, &payload, keys.keys())?)
     }
 }
 
@@ -176,7 +191,7 @@ impl Live {
             return;
         }
         let settings = &self.shared.settings;
-        let limit = Deadline::after(settings.timeout / RENEWAL_SHARE);
+        let limit = Deadline::after(settings.timeout / SHARE);
         // A server that cannot be discovered fails the renewal itself.
         let Ok(server) = self.shared.fetch_server(limit.left()).await else {
             return;
@@ -232,7 +247,7 @@ impl Live {
         renewed: &Token,
         first: Option<&Secret>,
     ) -> Result<IdToken> {
-        let limit = Deadline::after(self.shared.settings.timeout / RENEWAL_SHARE);
+        let limit = Deadline::after(self.shared.settings.timeout / SHARE);
         let id_token = renewed.id_token().ok_or_else(missing)?;
         let jws = verifier.parse(id_token)?;
         let claims = self.signed_claims(verifier, &jws, limit).await?;

@@ -328,3 +328,59 @@ async fn an_id_token_by_another_algorithm_than_the_registered_one_is_refused() -
     }
     Ok(())
 }
+
+/// As at a server that sends an ID token for other scopes, too: the code is spent by then.
+#[maybe_async]
+#[test]
+async fn keys_for_an_id_token_that_nobody_asked_for_cost_no_login() -> TestResult {
+    let provider = Provider::start();
+    provider.keys.answer(503, "");
+    let client = client_of(&provider).build()?;
+    let plain = || AuthorizationRequest::new().scope("profile");
+    let login = log_in(&provider, &client, plain()).await?;
+    assert!(login.id_token.is_none() && login.token.refresh_token().is_some());
+    assert_eq!(
+        login.token.id_token(),
+        None,
+        "nobody takes it for a genuine one"
+    );
+    for keeps in [true, false] {
+        let AuthorizationUrl { url, pending } = client.create_authorization_url(plain())?;
+        let grant = pending.authorization_response(&provider.authorize(&url))?;
+        let token = match keeps {
+            true => client.fetch_token(grant).await?,
+            false => client.exchange(grant).await?,
+        };
+        assert_eq!(token.id_token(), None);
+    }
+    // One that was asked for is another matter, and costs no code.
+    let sent = provider.server.count("/token");
+    let asked = log_in(&provider, &client, openid()).await;
+    assert!(asked.is_err());
+    assert_eq!(provider.server.count("/token"), sent);
+    // So is one that is definitely wrong.
+    provider.lie(|lies| lies.forgery = Forgery::Unsigned);
+    let unsigned = log_in(&provider, &client, plain()).await;
+    assert!(unsigned.is_err());
+    Ok(())
+}
+
+#[cfg(feature = "tracing")]
+#[maybe_async]
+#[test]
+async fn an_id_token_that_nobody_asked_for_and_that_is_dropped_is_told() -> TestResult {
+    use super::super::{events::warned, support::log};
+    const TEST: &str = "dropped id token of a login";
+    let _marked = log::marked(TEST);
+    let provider = Provider::start();
+    provider.keys.answer(503, "planted-text");
+    let client = client_of(&provider).build()?;
+    log_in(
+        &provider,
+        &client,
+        AuthorizationRequest::new().scope("profile"),
+    )
+    .await?;
+    warned(TEST, "id_token_dropped", "error", "503").await;
+    Ok(())
+}
