@@ -21,6 +21,16 @@ impl Error {
         cause.with_source(source.into()).into()
     }
 
+    /// A login that the server has given up, as its response says.
+    pub(crate) fn login_refused(what: &'static str, refusal: Self) -> Self {
+        let cause = Cause {
+            status: refusal.status(),
+            response: refusal.response().cloned(),
+            ..Cause::new(ErrorKind::Login, what)
+        };
+        cause.with_source(refusal.into()).into()
+    }
+
     /// A login to which no callback has come in time.
     #[allow(dead_code, reason = "only the interactive logins wait for callbacks")]
     pub(crate) fn without_callback(what: &'static str) -> Self {

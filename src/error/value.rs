@@ -107,9 +107,10 @@ impl Error {
     #[doc(alias = "logout")]
     #[doc(alias = "expired")]
     pub fn needs_login(&self) -> bool {
-        match self.response() {
-            Some(response) => response.needs_login(),
-            None => matches!(self.kind(), ErrorKind::Token | ErrorKind::Login),
+        match (self.kind(), self.response()) {
+            (ErrorKind::Login, _) => true,
+            (_, Some(response)) => response.needs_login(),
+            (kind, None) => kind == ErrorKind::Token,
         }
     }
 }

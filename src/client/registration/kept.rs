@@ -205,7 +205,10 @@ impl KeptRegistrations {
         let Some(stored) = stored.filter(is_such) else {
             return Ok(());
         };
-        let (store, none) = (store.clone(), StoredToken::new(None, stored.version + 1));
+        let (store, none) = (
+            store.clone(),
+            StoredToken::new(None, stored.version.saturating_add(1)),
+        );
         let saved = with_timeout(limit, move || save_token(store, none)).await;
         saved.unwrap_or_else(|| Err(Error::store(LATE, None)))
     }

@@ -26,6 +26,9 @@ const SLOWER_BY: Duration = Duration::from_secs(5);
 /// Longest wait after failures, unless the interval itself is longer.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
+const EXPIRED: &str =
+    "the device code has expired before the user has decided; begin again with a new one";
+
 /// Meaning of the response to a poll.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Meaning {
@@ -33,6 +36,8 @@ enum Meaning {
     TooFast,
     /// The user has refused, under whatever name.
     Refused,
+    /// The code has expired by the server's clock.
+    Expired,
     /// No answer, or none of the server's own: the device code is as good as before.
     Unanswered,
     /// Anything else ends the polling.
@@ -40,10 +45,11 @@ enum Meaning {
 }
 
 /// Error codes and their meaning, with the provider for those that are not in RFC 8628.
-const MEANINGS: [(&str, Meaning); 4] = [
+const MEANINGS: [(&str, Meaning); 5] = [
     ("authorization_pending", Meaning::Pending),
     ("slow_down", Meaning::TooFast),
     ("access_denied", Meaning::Refused),
+    ("expired_token", Meaning::Expired),
     // Microsoft Entra ID.
     ("authorization_declined", Meaning::Refused),
 ];
@@ -119,9 +125,7 @@ impl DevicePolling {
     pub fn wait(&self, clock: &Clock) -> Result<Duration> {
         let now = clock.monotonic();
         if now >= self.deadline {
-            return Err(Error::login(
-                "the device code has expired before the user has decided; begin again with a new one",
-            ));
+            return Err(Error::login(EXPIRED));
         }
         Ok(self.due.min(self.deadline).saturating_sub(now))
     }
@@ -131,6 +135,7 @@ impl DevicePolling {
     /// # Errors
     ///
     /// The server's own error, if it ends the polling, or an error about an invalid response.
+    /// [`ErrorKind::Login`] if the server says that the code has expired.
     pub fn read_response(
         &mut self,
         endpoint: &TokenEndpoint,
@@ -165,6 +170,7 @@ impl DevicePolling {
         match meaning(&error) {
             Meaning::Ended => return Err(self.with_advice(error)),
             Meaning::Refused => return Err(self.with_advice(refused(error))),
+            Meaning::Expired => return Err(Error::login_refused(EXPIRED, error)),
             meaning => self.go_on(meaning, interval, now),
         }
         let pause = error.retry_after().unwrap_or_default();

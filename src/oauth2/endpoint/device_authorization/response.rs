@@ -193,7 +193,8 @@ impl DeviceAuthorization {
 
     /// The time at which the codes expire.
     pub fn expires_at(&self) -> SystemTime {
-        UNIX_EPOCH + Duration::from_secs(self.expires_at)
+        // What was kept may have any values.
+        UNIX_EPOCH + Duration::from_secs(self.expires_at.min(LATEST))
     }
 
     /// The shortest time between two polls: at least a second, and 5 if the server named none.

@@ -104,6 +104,27 @@ fn the_first_poll_waits_and_so_does_each_that_follows() {
 }
 
 #[test]
+fn absurd_times_that_were_kept_do_not_overflow() {
+    let mut kept = serde_json::to_value(device(5, 60)).expect("JSON");
+    for name in ["expires_at", "interval"] {
+        kept[name] = json!(u64::MAX);
+    }
+    let device: DeviceAuthorization = serde_json::from_value(kept).expect("a device");
+    let clock = Hand::new().clock();
+    let mut polling = DevicePolling::new(&device, &clock);
+    assert!(polling.wait(&clock).is_ok());
+    let outcome = polled(
+        &mut polling,
+        &clock,
+        400,
+        SLOW_DOWN,
+        Some("18446744073709551615"),
+    );
+    assert_eq!(outcome.expect("it goes on"), None);
+    assert!(polling.wait(&clock).is_ok());
+}
+
+#[test]
 fn slow_down_counts_for_all_that_follow() {
     let (slow, pending) = ((400, SLOW_DOWN, None), (400, PENDING, None));
     assert_eq!(waits(5, &[slow, pending, slow]), [5, 10, 10, 15]);
@@ -231,6 +252,13 @@ fn any_other_answer_ends_it() {
         let error = polled(&mut polling, &clock, status, body, None).expect_err(body);
         assert_eq!(error.code(), code.as_ref(), "{status} {body}");
     }
+    // The server's lifetime may end before ours.
+    let mut polling = DevicePolling::new(&device(5, 60), &clock);
+    let body = r#"{"error":"expired_token"}"#;
+    let error = polled(&mut polling, &clock, 400, body, None).expect_err("expired");
+    assert_eq!(error.kind(), ErrorKind::Login);
+    assert!(error.needs_login() && !error.is_transient());
+    assert!(error.to_string().contains("begin again"), "{error}");
     let mut polling = DevicePolling::new(&device(5, 60), &clock);
     let body = r#"{"error":"authorization_declined","error_description":"AADSTS70016: no"}"#;
     let error = polled(&mut polling, &clock, 400, body, None).expect_err("a refusal");

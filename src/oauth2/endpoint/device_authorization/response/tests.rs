@@ -119,6 +119,13 @@ fn absurd_times_do_not_overflow() {
     let device = device.expect("a device authorization");
     assert_eq!(device.left(UNIX_EPOCH), Duration::from_secs(LATEST));
     assert_eq!(device.interval(), Duration::from_secs(u64::MAX));
+    // Nor do those of one that was kept.
+    let mut kept = serde_json::to_value(&device).expect("JSON");
+    for name in ["expires_at", "interval"] {
+        kept[name] = json!(u64::MAX);
+    }
+    let device: DeviceAuthorization = serde_json::from_value(kept).expect("a device");
+    assert_eq!(device.left(UNIX_EPOCH), Duration::from_secs(LATEST));
 }
 
 #[test]
