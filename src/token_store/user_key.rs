@@ -15,13 +15,17 @@ const PREFIX_BYTES: usize = 48;
 /// Between the beginning of a long name and its digest; escaped wherever it is part of a name.
 const DIGEST: char = '~';
 
+/// Suffixes of the files that a [`FileTokenStore`](super::FileTokenStore) keeps beside that of a
+/// token, after a dot.
+pub(super) const HELPER_SUFFIXES: [&str; 4] = ["lock", "lease", "new", "clients"];
+
 const HEX: &[u8; 16] = b"0123456789abcdef";
 
 /// Name of a user as the key of their stored token.
 ///
 /// It displays encoded: as a file name, as a part of a Redis key (also within a hash tag `{…}`), as
 /// the user of a keyring. Two names never have the same key, also where file names do not tell upper
-/// from lower case. The key has at most 120 bytes, all of them `a-z 0-9 - _ . @ + % ~`.
+/// from lower case, nor is one that of another with the suffix of a lock file. The key has at most 120 bytes, all of them `a-z 0-9 - _ . @ + % ~`.
 ///
 /// ```
 /// use oauth_twin::UserKey;
@@ -109,10 +113,13 @@ fn encode(name: &str) -> String {
         }
     }
     if is_device(&encoded) {
-        let rest = encoded.split_off(1);
-        let first = std::mem::take(&mut encoded);
-        push_escaped(&mut encoded, first.as_bytes()[0]);
-        encoded.push_str(&rest);
+        encoded = with_escaped(&encoded, 0);
+    }
+    if let Some((name, suffix)) = encoded.rsplit_once('.')
+        && HELPER_SUFFIXES.contains(&suffix)
+    {
+        // As a file name it would be that of a file beside another user's.
+        encoded = with_escaped(&encoded, name.len());
     }
     if encoded.len() > MAX_BYTES {
         // Not in the middle of an escape.
@@ -124,6 +131,14 @@ fn encode(name: &str) -> String {
         }
     }
     encoded
+}
+
+/// The encoded name with the byte at `at`, an ASCII character, escaped.
+pub(super) fn with_escaped(encoded: &str, at: usize) -> String {
+    let mut escaped = encoded[..at].to_owned();
+    push_escaped(&mut escaped, encoded.as_bytes()[at]);
+    escaped.push_str(&encoded[at + 1..]);
+    escaped
 }
 
 fn push_escaped(to: &mut String, byte: u8) {
@@ -187,6 +202,13 @@ mod tests {
             ("com1", "%63om1"),
             ("comx", "comx"),
             ("console", "console"),
+            ("alice.lease", "alice%2elease"),
+            ("alice.new.lock", "alice.new%2elock"),
+            ("con.clients", "%63on%2eclients"),
+            ("Alice.NEW", "%41lice.%4e%45%57"),
+            ("alice.lease.", "alice.lease%2e"),
+            ("alice.leases", "alice.leases"),
+            ("lease", "lease"),
         ] {
             assert_eq!(key(name), encoded, "{name}");
             assert_eq!(percent_decode(encoded.as_bytes()).as_deref(), Some(name));
@@ -233,13 +255,15 @@ mod tests {
 
     proptest! {
         #[test]
-        fn keys_are_injective_short_and_plain(one in "\\PC{1,90}", other in "\\PC{1,90}") {
+        fn keys_are_injective_short_and_plain(one in "\\PC{1,90}(\\.new)?", other in "\\PC{1,90}") {
             let [key, other_key] = [&one, &other].map(|name| key(name));
             prop_assert_eq!(one == other, key == other_key);
             prop_assert!(key.len() <= MAX_BYTES);
             let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit()
                 || b"-_.@+%~".contains(&byte);
             prop_assert!(key.bytes().all(is_plain), "{}", key);
+            let suffix = key.rsplit_once('.').map(|(_, suffix)| suffix);
+            prop_assert!(suffix.is_none_or(|suffix| !HELPER_SUFFIXES.contains(&suffix)));
             let is_readable = UserKey::new(&one).is_ok_and(|key| key.is_readable());
             prop_assert_eq!(key.contains('~'), !is_readable);
             if is_readable {

@@ -7,7 +7,11 @@ use etcetera::base_strategy::{BaseStrategy, choose_native_strategy};
 use crate::{
     encoding::percent_decode,
     error::{BoxError, Error, Result},
-    token_store::{FileTokenStore, UserKey, file_token_store::folder, user_key::is_device},
+    token_store::{
+        FileTokenStore, UserKey,
+        file_token_store::folder,
+        user_key::{HELPER_SUFFIXES, is_device, with_escaped},
+    },
 };
 
 const FILE_NAME: &str = "token.json";
@@ -64,7 +68,11 @@ impl FileTokenStore {
         }
         let (stem, extension) = self.name_parts();
         // So that a profile of a profile is not one of this store.
-        let key = key.as_str().replace('.', "%2e");
+        let mut key = key.as_str().replace('.', "%2e");
+        // Without an extension, it would be that of a file beside this store's own.
+        if extension.is_empty() && HELPER_SUFFIXES.contains(&&*key) {
+            key = with_escaped(&key, 0);
+        }
         let file_name = format!("{stem}.{key}{extension}");
         Ok(Self::new(self.path.with_file_name(file_name)))
     }
@@ -255,6 +263,52 @@ mod tests {
         assert_eq!(of_a.list().expect("a folder"), ["b"]);
         let files = fs::read_dir(&folder.0).expect("a folder");
         assert!(files.flatten().all(|file| file.path().is_file()));
+    }
+
+    #[test]
+    fn no_profile_and_no_user_has_a_file_that_belongs_to_another_store() {
+        let folder = Folder::new("helpers");
+        let by_user = |name: &str| {
+            let user = UserKey::new(name).expect("a name");
+            FileTokenStore::new(folder.0.join(user.as_str()))
+        };
+        let main = by_user("token");
+        let client = r#"{"issuer": "https://id.example", "client_id": "1"}"#;
+        let client = serde_json::from_str(client).expect("a registration");
+        let helpers = |store: &FileTokenStore| {
+            let _lease = store.try_lease().expect("a lease").expect("free");
+            let registered = store.replace_registration("https://id.example", Some(&client));
+            registered.expect("kept");
+            let files = fs::read_dir(&folder.0).expect("a folder");
+            let names = files.map(|file| file.expect("a file").file_name());
+            let names = names.map(|name| name.into_string().expect("text"));
+            names.collect::<Vec<_>>()
+        };
+        log_in(&main);
+        for name in helpers(&main) {
+            let suffix = name.strip_prefix("token").expect("a file of this store");
+            let suffix = suffix.strip_prefix('.').unwrap_or("new");
+            assert!(HELPER_SUFFIXES.contains(&suffix), "{name}");
+        }
+        for suffix in HELPER_SUFFIXES {
+            let profile = main.profile(suffix).expect("a name");
+            let user = by_user(&format!("token.{suffix}"));
+            for other in [&profile, &user] {
+                assert_eq!(other.read().expect("no file"), None, "{other:?}");
+                log_in(other);
+            }
+        }
+        helpers(&main);
+        for suffix in HELPER_SUFFIXES {
+            let profile = main.profile(suffix).expect("a name");
+            assert!(profile.read().expect("a token").is_some(), "{suffix}");
+        }
+        assert!(main.read().expect("a token").is_some());
+        // Those of the users are in profiles that have the same names.
+        assert_eq!(
+            main.list().expect("a folder"),
+            ["clients", "lease", "lock", "new"]
+        );
     }
 
     #[test]

@@ -89,7 +89,9 @@ impl FileTokenStore {
     }
 
     fn clients_file(&self) -> Result<Located, BoxError> {
-        let located = Located::at(&beside(&self.path, "clients"));
+        // Beside the file itself if the path is a link, as its lock is.
+        let token = Located::at(&self.path);
+        let located = token.and_then(|token| Located::at(&beside(&token.path, "clients")));
         located.map_err(|error| self.io_error("could not be read for a registration", error))
     }
 
@@ -201,6 +203,25 @@ mod tests {
             .expect("kept");
         let read = store.read_registration("https://id.example");
         assert_eq!(read.expect("readable"), None);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_has_the_registrations_of_its_target() {
+        let folder = Folder::new("link");
+        let store = folder.store();
+        let client = client("a", "1");
+        store
+            .replace_registration("a", Some(&client))
+            .expect("kept");
+        let link = folder.0.join("link.json");
+        std::os::unix::fs::symlink(folder.0.join("token.json"), &link).expect("a link");
+        let linked = FileTokenStore::new(link);
+        let read = |store: &FileTokenStore| store.read_registration("a").expect("readable");
+        assert_eq!(read(&linked), Some(client));
+        linked.replace_registration("a", None).expect("removed");
+        assert_eq!(read(&store), None);
+        assert!(!folder.0.join("link.json.clients").exists());
     }
 
     #[test]
