@@ -34,6 +34,8 @@ const ROOMS: &[(&str, &[&str])] = &[
             "obtain",
             "protected_resource",
             "oauth1/sign",
+            "oauth1/shared",
+            "oauth1/renewal",
             "oauth1/session",
             "authorizer",
             "request",

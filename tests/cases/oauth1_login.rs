@@ -546,3 +546,90 @@ async fn credentials_are_kept_though_the_answer_is_slow() -> TestResult {
     assert_eq!(server.count("/access_token"), 1);
     Ok(())
 }
+
+/// A client with credentials that can be renewed, of a server that answers when the gate opens.
+fn renewable(gate: &Gate) -> Result<(Server, OAuth1Client), Error> {
+    let held = gate.clone();
+    let server = Server::start(move |_: &Request| {
+        held.wait();
+        Reply::text(
+            200,
+            "oauth_token=t2&oauth_token_secret=ts2&oauth_session_handle=h2",
+        )
+    });
+    let client = oauth1_builder(&server).build()?;
+    client.set_token(TokenCredentials::new("t1", "ts1").with_session_handle("h1"))?;
+    Ok((server, client))
+}
+
+#[maybe_async]
+#[test]
+async fn a_renewal_replaces_no_credentials_that_were_set_meanwhile() -> TestResult {
+    let gate = Gate::new();
+    let (server, client) = renewable(&gate)?;
+    let renewing = client.clone();
+    let renewal = spawn(move || async move { renewing.refresh_token().await });
+    run_blocking(server.arrivals("/access_token", 1)).await;
+    let other = TokenCredentials::new("b1", "bs1").with_session_handle("hb1");
+    client.set_token(other.clone())?;
+    gate.open();
+    let renewed = renewal.join().await?;
+    assert_eq!(renewed.token().expose_secret(), "t2", "its caller gets it");
+    assert_eq!(client.token().as_deref(), Some(&other));
+    // They have a renewal of their own.
+    client.refresh_token().await?;
+    let sent = found(&server.requests("/access_token")[1], |_| String::new()).unwrap();
+    assert_eq!(sent.own("oauth_session_handle"), Some("hb1"));
+    assert_eq!(client.token().unwrap().token().expose_secret(), "t2");
+    Ok(())
+}
+
+#[maybe_async]
+#[test]
+async fn callers_share_a_renewal_of_credentials() -> TestResult {
+    let gate = Gate::new();
+    let (server, client) = renewable(&gate)?;
+    let opened = gate.clone();
+    std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_millis(500));
+        opened.open();
+    });
+    let renewals = at_once(4, |_| {
+        let client = client.clone();
+        async move { client.refresh_token().await }
+    })
+    .await;
+    for renewed in renewals {
+        assert_eq!(renewed?.token().expose_secret(), "t2");
+    }
+    assert_eq!(server.count("/access_token"), 1, "a handle is sent once");
+    // Another renewal is a request of its own.
+    client.refresh_token().await?;
+    let sent = found(&server.requests("/access_token")[1], |_| String::new()).unwrap();
+    assert_eq!(sent.own("oauth_session_handle"), Some("h2"));
+    Ok(())
+}
+
+#[maybe_async]
+#[test]
+async fn a_verifier_that_was_not_sent_replaces_no_login_that_was_begun_meanwhile() -> TestResult {
+    let server = oauth1_provider();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+    // It never speaks TLS.
+    let silent = format!("https://{}/access_token", listener.local_addr()?);
+    let client = oauth1_builder(&server)
+        .access_token_endpoint(silent)
+        .build()?;
+    client.fetch_request_token().await?;
+    client.set_verifier("v1")?;
+    let fetching = client.clone();
+    let fetch = spawn(move || async move { fetching.fetch_access_token().await });
+    let (connection, _) = run_blocking(move || listener.accept()).await?;
+    client.fetch_request_token().await?;
+    drop(connection);
+    let error = fetch.join().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Transport, "{error}");
+    let url = client.create_authorization_url()?;
+    assert!(url.as_str().ends_with("&oauth_token=p2"), "{url}");
+    Ok(())
+}

@@ -5,10 +5,7 @@
 use super::{
     super::{
         execute, http, maybe_async,
-        oauth1::{
-            session::{OpenSession, SignedSession},
-            sign::sign,
-        },
+        oauth1::{session::SignedSession, shared::OpenSession, sign::sign},
     },
     redirect::{REDIRECT_LIMIT, redirected},
 };

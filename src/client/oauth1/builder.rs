@@ -6,10 +6,7 @@ use reqwest::Url;
 
 use super::super::{
     http,
-    oauth1::{
-        client::OAuth1Client,
-        session::{SignedSession, SignedSettings},
-    },
+    oauth1::{client::OAuth1Client, session::SignedSession, shared::SignedSettings},
     settings::{HttpSettings, Problems, http_settings},
     transport::Follow,
 };

@@ -193,7 +193,8 @@ impl OAuth1Client {
         self.session.fetch_access_token().await
     }
 
-    /// Renews the token credentials by their `oauth_session_handle`, and keeps the new ones.
+    /// Renews the token credentials by their `oauth_session_handle`, and keeps the new ones, unless
+    /// others were set meanwhile. Tasks or threads that call it at once share one request.
     ///
     /// # Errors
     ///

@@ -2,8 +2,10 @@
 
 mod builder;
 mod client;
+mod renewal;
 
 pub(super) mod session;
+pub(super) mod shared;
 pub(super) mod sign;
 
 pub use {builder::*, client::*};

@@ -4,21 +4,23 @@
 use std::{
     fmt,
     sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
-    time::Duration,
 };
 
 use reqwest::{Method, Url};
 
 use super::super::{http, in_span, maybe_async, run_to_completion, transport::Transport};
+use super::renewal::{CredentialsRenewal, RenewalLeader, RenewalRole};
+use super::shared::{OpenSession, SignedSettings, SignedShared, configured, signer};
 use super::sign::sign;
 use crate::{
     error::{Call, Error, ErrorKind, Result},
-    oauth1::{
-        CredentialsHook, Signer, TemporaryCredentials, TokenCredentials, VerifiedCredentials,
-    },
+    oauth1::{Signer, TemporaryCredentials, TokenCredentials, VerifiedCredentials},
     trace,
     wire::response::EndpointResponse,
 };
+
+const TOO_LATE: &str =
+    "timed out waiting for the token credentials that another task or thread renews";
 
 /// Handle of a client. Clones are the same client.
 #[derive(Clone)]
@@ -30,6 +32,7 @@ struct SignedState {
     /// Signs with the token, if there is one.
     signer: Arc<Signer>,
     token: Option<Arc<TokenCredentials>>,
+    renewal: CredentialsRenewal,
     login: LoginProgress,
 }
 
@@ -40,31 +43,6 @@ enum LoginProgress {
     None,
     Begun(TemporaryCredentials),
     Verified(VerifiedCredentials),
-}
-
-/// Connections and settings that a client shares with its children.
-pub(in super::super) struct SignedShared {
-    pub(in super::super) settings: SignedSettings,
-    pub(in super::super) transport: Transport,
-}
-
-pub(in super::super) struct SignedSettings {
-    pub(in super::super) client_key: String,
-    /// Signs without a token.
-    pub(in super::super) signer: Signer,
-    pub(in super::super) request_token_endpoint: Option<Url>,
-    pub(in super::super) authorization_endpoint: Option<Url>,
-    pub(in super::super) access_token_endpoint: Option<Url>,
-    pub(in super::super) callback: String,
-    pub(in super::super) timeout: Duration,
-    pub(in super::super) follow_redirects: bool,
-    pub(in super::super) hooks: Vec<CredentialsHook>,
-}
-
-/// Connections, settings and signer for one request.
-pub(in super::super) struct OpenSession {
-    pub(in super::super) shared: Arc<SignedShared>,
-    pub(in super::super) signer: Arc<Signer>,
 }
 
 impl SignedSession {
@@ -86,6 +64,7 @@ impl SignedSession {
             signer: signer(&shared, token.as_deref()),
             shared,
             token,
+            renewal: CredentialsRenewal::default(),
             login: LoginProgress::None,
         };
         Self(Arc::new(RwLock::new(Some(state))))
@@ -101,11 +80,8 @@ impl SignedSession {
 
     pub(in super::super) fn live(&self) -> Result<OpenSession> {
         let state = self.read();
-        let state = state.as_ref().ok_or_else(Error::closed)?;
-        Ok(OpenSession {
-            shared: state.shared.clone(),
-            signer: state.signer.clone(),
-        })
+        let live = state.as_ref().map(SignedState::live);
+        live.ok_or_else(Error::closed)
     }
 
     pub(in super::super) fn token(&self) -> Option<Arc<TokenCredentials>> {
@@ -118,10 +94,31 @@ impl SignedSession {
     ) -> Result<Arc<TokenCredentials>> {
         let mut state = self.write();
         let state = state.as_mut().ok_or_else(Error::closed)?;
-        let token = Arc::new(token);
-        state.signer = signer(&state.shared, Some(&token));
-        state.token = Some(token.clone());
-        Ok(token)
+        Ok(state.set_token(token))
+    }
+
+    /// Uses the renewed token, unless another one than `old` is in use by now.
+    fn set_renewed(
+        &self,
+        old: &Arc<TokenCredentials>,
+        token: TokenCredentials,
+    ) -> Result<Arc<TokenCredentials>> {
+        let mut state = self.write();
+        let state = state.as_mut().ok_or_else(Error::closed)?;
+        match &state.token {
+            Some(current) if Arc::ptr_eq(current, old) => Ok(state.set_token(token)),
+            _ => Ok(Arc::new(token)),
+        }
+    }
+
+    fn join_renewal(&self) -> Result<RenewalRole> {
+        let mut state = self.write();
+        let state = state.as_mut().ok_or_else(Error::closed)?;
+        let Some(old) = state.token.clone() else {
+            return Err(Error::token("there are no token credentials to renew"));
+        };
+        let live = state.live();
+        state.renewal.join(live, old)
     }
 
     pub(in super::super) fn create_authorization_url(&self) -> Result<Url> {
@@ -165,9 +162,19 @@ impl SignedSession {
         *self.write() = None;
     }
 
-    fn set_login(&self, login: LoginProgress) -> Result<()> {
+    fn begin_login(&self, temporary: TemporaryCredentials) -> Result<()> {
         let mut state = self.write();
-        state.as_mut().ok_or_else(Error::closed)?.login = login;
+        state.as_mut().ok_or_else(Error::closed)?.login = LoginProgress::Begun(temporary);
+        Ok(())
+    }
+
+    /// Puts a login back whose verifier was not sent, unless another one was begun meanwhile.
+    fn put_back(&self, verified: VerifiedCredentials) -> Result<()> {
+        let mut state = self.write();
+        let login = &mut state.as_mut().ok_or_else(Error::closed)?.login;
+        if matches!(login, LoginProgress::None) {
+            *login = LoginProgress::Verified(verified);
+        }
         Ok(())
     }
 
@@ -195,11 +202,27 @@ impl SignedSession {
     }
 }
 
+impl SignedState {
+    fn live(&self) -> OpenSession {
+        OpenSession {
+            shared: self.shared.clone(),
+            signer: self.signer.clone(),
+        }
+    }
+
+    fn set_token(&mut self, token: TokenCredentials) -> Arc<TokenCredentials> {
+        let token = Arc::new(token);
+        self.signer = signer(&self.shared, Some(&token));
+        self.token = Some(token.clone());
+        token
+    }
+}
+
 #[maybe_async]
 impl SignedSession {
     pub(in super::super) async fn fetch_request_token(&self) -> Result<()> {
         let temporary = self.live()?.request_temporary_credentials().await?;
-        self.set_login(LoginProgress::Begun(temporary))
+        self.begin_login(temporary)
     }
 
     pub(in super::super) async fn fetch_access_token(&self) -> Result<Arc<TokenCredentials>> {
@@ -207,7 +230,14 @@ impl SignedSession {
     }
 
     pub(in super::super) async fn refresh_token(&self) -> Result<Arc<TokenCredentials>> {
-        run_to_completion(self.clone().refresh_to_the_end()).await
+        match self.join_renewal()? {
+            RenewalRole::Lead(leader) => run_to_completion(self.clone().renew(leader)).await,
+            RenewalRole::Follow(outcome) => {
+                let limit = self.live()?.shared.settings.timeout;
+                let outcome = outcome.wait_for(limit).await;
+                outcome.unwrap_or_else(|| Err(Error::timed_out(TOO_LATE)))
+            }
+        }
     }
 
     /// A verifier is valid for one request, so its token is kept even if the caller is dropped.
@@ -219,32 +249,31 @@ impl SignedSession {
             Err(error) => {
                 // Nothing has been sent, so the verifier is not used up.
                 if error.is_unsent() || error.kind() == ErrorKind::Usage {
-                    self.set_login(LoginProgress::Verified(verified))?;
+                    self.put_back(verified)?;
                 }
                 Err(error)
             }
         }
     }
 
-    async fn refresh_to_the_end(self) -> Result<Arc<TokenCredentials>> {
-        let live = self.live()?;
-        let Some(old) = self.token() else {
-            return Err(Error::token("there are no token credentials to renew"));
-        };
-        let Some(session_handle) = old.session_handle() else {
-            return Err(Error::token(
-                "the token credentials have no oauth_session_handle, without which they cannot be \
-                 renewed",
-            ));
-        };
+    async fn renew(self, leader: RenewalLeader) -> Result<Arc<TokenCredentials>> {
+        let RenewalLeader {
+            live,
+            old,
+            session_handle,
+            ..
+        } = &leader;
         let signer = (*live.signer).clone().session_handle(session_handle);
-        let token = live.token_credentials(&signer, "renewal").await?;
-        // Without a new handle the old one remains valid.
-        let token = match token.session_handle() {
-            Some(_) => token,
-            None => token.with_session_handle(session_handle),
-        };
-        self.set_token(token)
+        let renewed = live.token_credentials(&signer, "renewal").await;
+        let renewed = renewed.and_then(|token| {
+            // Without a new handle the old one remains valid.
+            let token = match token.session_handle() {
+                Some(_) => token,
+                None => token.with_session_handle(session_handle),
+            };
+            self.set_renewed(old, token)
+        });
+        leader.finish(renewed)
     }
 }
 
@@ -309,29 +338,6 @@ impl OpenSession {
         let answer = self.shared.transport.call(request, timeout).await;
         answer.map_err(|error| error.of_call(call))
     }
-}
-
-impl SignedSettings {
-    pub(in super::super) fn authorization_url(
-        &self,
-        temporary: &TemporaryCredentials,
-    ) -> Result<Url> {
-        let endpoint = configured(&self.authorization_endpoint, "authorization_endpoint")?;
-        temporary.checked_authorization_url(endpoint.clone())
-    }
-}
-
-fn signer(shared: &SignedShared, token: Option<&TokenCredentials>) -> Arc<Signer> {
-    let signer = shared.settings.signer.clone();
-    Arc::new(match token {
-        Some(token) => signer.credentials(token),
-        None => signer,
-    })
-}
-
-fn configured<'a>(url: &'a Option<Url>, name: &str) -> Result<&'a Url> {
-    url.as_ref()
-        .ok_or_else(|| Error::usage(format!("there is no {name}; set it on the builder")))
 }
 
 fn not_begun() -> Error {
