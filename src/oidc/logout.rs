@@ -2,7 +2,7 @@
 //!
 //! [OpenID Connect RP-Initiated Logout](https://openid.net/specs/openid-connect-rpinitiated-1_0.html)
 
-use std::{borrow::Cow, fmt, sync::Arc};
+use std::{borrow::Cow, collections::HashSet, fmt, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 use url::Url;
@@ -269,6 +269,12 @@ impl LogoutEndpoint {
             )));
         }
         form.extend(&request.parameters);
+        if let Some(name) = self.repeated_in(&form) {
+            return Err(Error::usage(format!(
+                "the parameter {name} of a logout request is set twice, or is also in the query of \
+                 the end_session_endpoint; set it once"
+            )));
+        }
         let mut url = (*self.url).clone();
         let mut query = url.query_pairs_mut();
         for (name, value) in form.iter() {
@@ -284,6 +290,13 @@ impl LogoutEndpoint {
         }
         let pending = PendingLogout { state };
         Ok(LogoutUrl { url, pending })
+    }
+
+    /// The name that is there twice, in `form` or in the query of the endpoint.
+    fn repeated_in<'a>(&self, form: &'a Form) -> Option<&'a str> {
+        let mut names: HashSet<_> = self.url.query_pairs().map(|(name, _)| name).collect();
+        let mut own = form.iter().map(|(name, _)| name);
+        own.find(|name| !names.insert(Cow::Borrowed(*name)))
     }
 }
 

@@ -79,11 +79,28 @@ fn what_providers_refuse_is_refused_first() {
         (with_return().param("state", "x"), "state"),
         (LogoutRequest::new().param("state", "x"), "state"),
         (LogoutRequest::new().param("client_id", "x"), "client_id"),
+        (
+            LogoutRequest::new()
+                .param("logout_uri", "a")
+                .param("logout_uri", "b"),
+            "logout_uri of a logout request is set twice",
+        ),
+        (
+            LogoutRequest::new().param("tenant", "b"),
+            "tenant of a logout request is set twice",
+        ),
     ] {
         let error = endpoint().request(request).expect_err(word);
         assert!(error.to_string().contains(word), "{error}");
         assert!(!error.to_string().contains("AAAA"));
     }
+    let server = AuthorizationServer::new("https://id.example")
+        .with_end_session_endpoint("https://id.example/logout?client_id=other");
+    let with_client_id = LogoutEndpoint::new(&server, &ClientRegistration::new("me"));
+    let with_client_id = with_client_id.expect("an endpoint");
+    let error = with_client_id.request(LogoutRequest::new());
+    let error = error.expect_err("two").to_string();
+    assert!(error.contains("client_id"), "{error}");
     let nearly = "A".repeat(7900);
     let request = LogoutRequest::new().id_token_hint(&token(&nearly));
     assert!(endpoint().request(request).is_ok());
