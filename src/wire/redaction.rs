@@ -14,12 +14,36 @@ pub(crate) fn without_secrets<'a>(
     redacted(text, secrets.flat_map(encoded).collect())
 }
 
-fn encoded(secret: &str) -> [Secret; 4] {
+fn encoded(secret: &str) -> impl Iterator<Item = Secret> {
     let form: String = url::form_urlencoded::byte_serialize(secret.as_bytes()).collect();
     let once = percent_encode(secret);
     // The encoding in a PLAINTEXT signature.
     let twice = percent_encode(&once);
-    [secret.to_owned(), form, once, twice].map(Secret::new)
+    let [lower_form, lower_once] = [&form, &once].map(|encoded| with_lower_case_escapes(encoded));
+    let lower_twice = percent_encode(&lower_once);
+    let encoded = [secret.to_owned(), form, once, twice];
+    let lower = [lower_form, lower_once, lower_twice];
+    encoded.into_iter().chain(lower).map(Secret::new)
+}
+
+/// The encoded text with the hexadecimal digits that .NET writes.
+fn with_lower_case_escapes(encoded: &str) -> String {
+    let mut text = String::with_capacity(encoded.len());
+    let mut escape = 0;
+    for char in encoded.chars() {
+        let is_digit = escape > 0;
+        escape = if char == '%' {
+            2_u8
+        } else {
+            escape.saturating_sub(1)
+        };
+        text.push(if is_digit {
+            char.to_ascii_lowercase()
+        } else {
+            char
+        });
+    }
+    text
 }
 
 fn redacted(text: &str, mut secrets: Vec<Secret>) -> String {
@@ -40,6 +64,14 @@ mod tests {
         assert_eq!(
             without_secrets(text, ["a& b", "id", "ab%20", "a"]),
             "[redacted] [redacted] [redacted] [redacted] [redacted] id"
+        );
+        // .NET writes escapes in lower case.
+        assert_eq!(
+            without_secrets(
+                "é/B+c: %c3%a9%2fB%2bc %25c3%25a9%252fB%252bc %2FB",
+                ["é/B+c"]
+            ),
+            "[redacted]: [redacted] [redacted] %2FB"
         );
         // One is a part of the other.
         assert_eq!(
