@@ -107,7 +107,7 @@ impl InteractiveLogin {
     /// With `127.0.0.1` or `[::1]` and no port, a free port is used, which servers have to accept.
     /// Entra ID does so only for `http://localhost`, Auth0 and Okta not at all. `localhost` is
     /// listened on in both families. Any other URI is for a page that shows the code, which the
-    /// user then pastes.
+    /// user then pastes; on Windows, where nothing can be pasted, it is an error.
     ///
     /// [RFC 8252 section 7.3](https://www.rfc-editor.org/rfc/rfc8252#section-7.3)
     pub fn redirect_uri(mut self, redirect_uri: impl Into<String>) -> Self {
@@ -198,7 +198,11 @@ impl InteractiveLogin {
 
     /// The longest time that the user may take: a device code lives half an hour.
     pub(crate) fn longest(&self) -> Duration {
-        self.timeout.unwrap_or(6 * TIMEOUT)
+        let longest = match self.method {
+            LoginMethod::Browser => TIMEOUT,
+            LoginMethod::Any | LoginMethod::Device => 6 * TIMEOUT,
+        };
+        self.timeout.unwrap_or(longest)
     }
 
     /// Whether the answer comes in a form.

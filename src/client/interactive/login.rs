@@ -46,7 +46,8 @@ impl OAuth2Client {
     ///
     /// With a `token_store`, several processes that start at once log the user in once: one has the
     /// lease of the store meanwhile, and the others wait for its token. So do several tasks or
-    /// threads of one client.
+    /// threads of one client. A login for more scope, beside a token that can be used, does not hold
+    /// the lease: others renew that token meanwhile, and each process asks its own user.
     ///
     /// If the token is known to lack some of the scope of `login`, the user logs in again, for that
     /// scope and the one that the token has;
@@ -83,8 +84,8 @@ impl OAuth2Client {
     /// Logs the user in, whether or not there is a token. The client keeps the new one, and so does
     /// its `token_store`.
     ///
-    /// A browser is opened, which returns to a port of this machine; at the same time the address of
-    /// the last page may be pasted into the terminal. Where no browser can be opened, and in a
+    /// A browser is opened, which returns to a port of this machine; at the same time, on Unix, the
+    /// address of the last page may be pasted into the terminal. Where no browser can be opened, and in a
     /// remote session, the device flow is used if the server has it.
     ///
     /// # Errors
@@ -115,6 +116,7 @@ impl OAuth2Client {
         let live = self.session.live()?;
         let own = live.shared.settings.client.scope().cloned();
         let own = own.as_ref();
+        let has_token = usable.is_ok();
         match usable {
             Ok(token) if login.widened(&token, own).is_none() => return Ok(token),
             Ok(_) => {}
@@ -126,7 +128,7 @@ impl OAuth2Client {
         // A client may have to be registered first, which takes the same lease.
         let live = boxed(self.session.established()).await?;
         loop {
-            if let Some(permit) = self.permit(&live, login).await? {
+            if let Some(permit) = self.permit(&live, login, has_token).await? {
                 let token = self.log_in_once(attempt, login).await;
                 if let Some((sync, lease)) = permit.lease {
                     sync.release(Some(lease)).await;
@@ -210,13 +212,20 @@ impl OAuth2Client {
         Ok(fresh.map(|published| published.token.clone()))
     }
 
-    /// The right to log the user in, unless another process, task or thread has it.
-    async fn permit(&self, live: &Live, login: &InteractiveLogin) -> Result<Option<LoginPermit>> {
+    /// The right to log the user in, unless another process, task or thread has it. Beside a token
+    /// that can be used it is without the lease, in which no other process could renew that token
+    /// as long as the user takes.
+    async fn permit(
+        &self,
+        live: &Live,
+        login: &InteractiveLogin,
+        has_token: bool,
+    ) -> Result<Option<LoginPermit>> {
         let Some(lock) = LoginLock::try_acquire(live.shared.id()) else {
             return Ok(None);
         };
         let sync = self.session.live()?.store_sync();
-        if sync.store().is_none() {
+        if has_token || sync.store().is_none() {
             return Ok(Some(LoginPermit {
                 _lock: lock,
                 lease: None,

@@ -1,7 +1,10 @@
 //! Logins only where there is no token: of one program run again, and of many at once.
 
-use super::{super::test, *};
-use crate::support::folder::Folder;
+use super::{
+    super::{test, token_store::Shelf},
+    *,
+};
+use crate::support::{folder::Folder, gate::Gate};
 
 /// A browser that logs the user in, and counts how often it is opened.
 fn browser(shown: &Shown) -> (InteractiveLogin, Arc<AtomicUsize>) {
@@ -233,5 +236,42 @@ async fn a_token_of_an_unknown_scope_or_that_may_be_narrower_needs_no_login() ->
         let expected: &[&str] = if is_asked { &["read write"] } else { &[] };
         assert_eq!(asked, expected, "{scope:?} {accepts}");
     }
+    Ok(())
+}
+
+/// The token that is there stays in use, and is renewed by others, while the user takes their time.
+#[maybe_async]
+#[test]
+async fn a_login_for_more_scope_holds_up_no_renewal() -> TestResult {
+    let server = Server::start(move |request: &Request| {
+        let is_renewal = request.parameter("grant_type").as_deref() == Some("refresh_token");
+        Reply::json(200, tokens(if is_renewal { 1 } else { 2 }, 600))
+    });
+    let shelf = Shelf::with(token_for(Some("read")));
+    let (gate, opened) = (Gate::new(), Arc::new(AtomicUsize::new(0)));
+    let (held, count) = (gate.clone(), opened.clone());
+    let login = Shown::default().login(move |url| {
+        count.fetch_add(1, Ordering::SeqCst);
+        held.wait();
+        visited(&callback(url, "c"));
+    });
+    let client = |timeout| {
+        command_line(&server)
+            .token_store(shelf.clone())
+            .timeout(timeout)
+            .build()
+    };
+    let asking = client(seconds(30))?;
+    let login = login.scope("read write");
+    let user = spawn(move || async move { asking.ensure_login(login).await });
+    until(|| opened.load(Ordering::SeqCst) == 1).await;
+    // It expires, and another process needs it.
+    shelf.put(Some(expired_token()));
+    let renewed = client(seconds(5))?.ensure_active_token().await?;
+    assert_eq!(access_token(&renewed), "t1");
+    gate.open();
+    let token = user.join().await?;
+    assert_eq!(access_token(&token), "t2");
+    assert!(shelf.held().ends_with(":t2"), "{}", shelf.held());
     Ok(())
 }
