@@ -13,6 +13,8 @@ use crate::error::{Error, Result};
 pub(crate) struct LoopbackUri {
     /// The host as it was written.
     host: String,
+    /// The host as browsers write it: `127.0.0.1` for `127.1`.
+    normalized_host: String,
     pub(crate) address: LoopbackHost,
     /// The fixed port, unless any port will do.
     pub(crate) port: Option<u16>,
@@ -77,6 +79,7 @@ impl LoopbackUri {
         };
         Ok(Some(Self {
             host: host.to_owned(),
+            normalized_host: url.host_str().unwrap_or_default().to_owned(),
             address,
             port,
             rest: rest.to_owned(),
@@ -91,8 +94,10 @@ impl LoopbackUri {
 
     /// Whether the header `Host` names this receiver.
     pub(crate) fn is_host(&self, host: &str, port: u16) -> bool {
-        let own = format!("{}:{port}", self.host);
-        host.eq_ignore_ascii_case(&own) || (port == 80 && host.eq_ignore_ascii_case(&self.host))
+        [&self.host, &self.normalized_host].into_iter().any(|own| {
+            let with_port = format!("{own}:{port}");
+            host.eq_ignore_ascii_case(&with_port) || (port == 80 && host.eq_ignore_ascii_case(own))
+        })
     }
 }
 
@@ -191,5 +196,25 @@ mod tests {
         }
         assert!(parsed("http://127.0.0.1:80/").is_host("127.0.0.1", 80));
         assert!(parsed("http://localhost").is_host("LocalHost:7", 7));
+    }
+
+    #[test]
+    fn a_host_in_another_spelling_is_that_of_the_browser() {
+        for (uri, host, with_port) in [
+            ("http://127.1/cb", "127.0.0.1:7", "http://127.1:7/cb"),
+            ("http://0x7f.1:7/cb", "127.0.0.1:7", "http://0x7f.1:7/cb"),
+            (
+                "http://[0:0:0:0:0:0:0:1]/cb",
+                "[::1]:7",
+                "http://[0:0:0:0:0:0:0:1]:7/cb",
+            ),
+        ] {
+            let uri = parsed(uri);
+            assert!(uri.is_host(host, 7), "{uri:?}");
+            assert!(!uri.is_host("localhost:7", 7) && !uri.is_host("127.0.0.2:7", 7));
+            // Servers compare it with what was registered.
+            assert_eq!(uri.with_port(7), with_port);
+        }
+        assert!(parsed("http://127.1:80/").is_host("127.0.0.1", 80));
     }
 }

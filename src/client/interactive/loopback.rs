@@ -112,7 +112,7 @@ impl Loopback {
                 .receiver
                 .step(|callback| pending.is_answered_by(callback));
             if let Some(answer) = answer {
-                serve_final_page(self.receiver).await;
+                serve_final_page(self.receiver, pending).await;
                 return Ok(answer);
             }
             if deadline.is_over() {
@@ -130,13 +130,14 @@ pub(super) fn no_callback() -> Error {
     Error::without_callback(TOO_LATE)
 }
 
-/// Serves the page of the end, and closes.
+/// Serves the page of the end, also to a browser that loads the callback of `pending` again, and
+/// closes.
 #[maybe_async]
-pub(super) async fn serve_final_page(mut receiver: Receiver) {
+pub(super) async fn serve_final_page(mut receiver: Receiver, pending: &PendingAuthorization) {
     let deadline = Deadline::after(FINAL_PAGE_TIME);
     while !receiver.is_finished() && !deadline.is_over() {
         sleep(TICK).await;
-        receiver.step(|_| false);
+        receiver.step(|callback| pending.is_answered_by(callback));
     }
 }
 

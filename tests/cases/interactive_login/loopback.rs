@@ -20,6 +20,7 @@ async fn an_answer_from_the_browser_completes_the_login() -> TestResult {
         "http://127.0.0.1/callback",
         "http://127.0.0.1",
         "http://localhost/a/b",
+        "http://127.1/cb",
     ] {
         let loopback = Loopback::bind(uri)?;
         let redirect_uri = loopback.redirect_uri().to_owned();
@@ -76,6 +77,33 @@ async fn nothing_but_the_answer_ends_the_wait() -> TestResult {
         .await?;
     let sent = &server.requests("/token")[0];
     assert_eq!(sent.parameter("code").as_deref(), Some("right"));
+    Ok(())
+}
+
+/// As a scanner of links does, or a browser that fetches pages before they are shown.
+#[maybe_async]
+#[test]
+async fn a_callback_that_is_loaded_twice_leads_to_the_page_of_the_end() -> TestResult {
+    let server = provider(600);
+    let client = command_line(&server).build()?;
+    let loopback = Loopback::bind("http://127.0.0.1/cb")?;
+    let AuthorizationUrl { url, pending } = begun(&client, &loopback);
+    let browser = std::thread::spawn(move || {
+        let page = callback(&url, "c");
+        let mut forged = page.clone();
+        forged.set_query(Some("code=forged&state=forged"));
+        let target = &page[oauth_twin::url::Position::BeforePath..];
+        let first = loaded(&page, &format!("GET {target} HTTP/1.1"), "\r\n");
+        // The receiver has taken the answer by now.
+        std::thread::sleep(Duration::from_millis(200));
+        [status(&first), visited(&forged), visited(&page)]
+    });
+    let answer = loopback.wait(&pending).await?;
+    assert_eq!(browser.join().unwrap(), ["303", "400", "200"]);
+    let login = client
+        .complete_authorization(pending, answer.expose_secret())
+        .await;
+    assert!(login.is_ok(), "{login:?}");
     Ok(())
 }
 
