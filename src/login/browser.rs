@@ -14,13 +14,20 @@ use crate::{error::BoxError, login::environment::Environment};
 /// A function that opens a URL.
 pub(crate) type Open = Arc<dyn Fn(&Url) -> Result<(), BoxError> + Send + Sync>;
 
-/// A browser that is being opened, by a thread that ends once it is. Finding one takes a while.
-pub(crate) struct BrowserLaunch(mpsc::Receiver<bool>);
+/// A browser that is being opened, by a thread that ends once it is. Finding one takes a while, and
+/// a text browser is open until the user ends it.
+pub(crate) struct BrowserLaunch {
+    ended: mpsc::Receiver<bool>,
+    is_running: bool,
+    /// Whether the browser may be a text browser, which has the terminal meanwhile.
+    takes_terminal: bool,
+}
 
 impl BrowserLaunch {
     /// Opens `url`, as one argument and without a shell.
     pub(crate) fn start(url: &Url, open: Option<Open>, environment: Environment) -> Self {
-        let (sender, receiver) = mpsc::sync_channel(1);
+        let (sender, ended) = mpsc::sync_channel(1);
+        let takes_terminal = open.is_none() && environment.has_browser_variable();
         let url = url.clone();
         let spawned = thread::Builder::new().spawn(move || {
             let is_open = match open {
@@ -31,15 +38,24 @@ impl BrowserLaunch {
             let _ = sender.send(is_open);
         });
         drop(spawned);
-        Self(receiver)
+        Self {
+            ended,
+            is_running: true,
+            takes_terminal,
+        }
     }
 
     /// Whether it turns out just now that no browser could be opened.
-    pub(crate) fn has_failed(&self) -> bool {
-        match self.0.try_recv() {
-            Ok(is_open) => !is_open,
-            Err(_) => false,
+    pub(crate) fn has_failed(&mut self) -> bool {
+        match self.ended.try_recv() {
+            Err(mpsc::TryRecvError::Empty) => false,
+            ended => std::mem::replace(&mut self.is_running, false) && ended != Ok(true),
         }
+    }
+
+    /// Whether the terminal may belong to a text browser by now, until that ends.
+    pub(crate) fn has_terminal(&self) -> bool {
+        self.is_running && self.takes_terminal
     }
 }
 
@@ -84,12 +100,36 @@ mod tests {
     fn a_failure_is_told_once() {
         let url = Url::parse("https://id.example/").expect("a URL");
         let failing: Open = Arc::new(|_| Err("no browser".into()));
-        let opening = BrowserLaunch::start(&url, Some(failing), Environment::default());
+        let mut opening = BrowserLaunch::start(&url, Some(failing), Environment::default());
         let begun = Instant::now();
         while !opening.has_failed() {
             assert!(begun.elapsed() < Duration::from_secs(20), "it did not fail");
             thread::yield_now();
         }
         assert!(!opening.has_failed());
+        // Nor does one that ends without a word succeed.
+        let panicking: Open = Arc::new(|_| panic!("a bug of the program"));
+        let mut opening = BrowserLaunch::start(&url, Some(panicking), Environment::default());
+        while !opening.has_failed() {
+            assert!(begun.elapsed() < Duration::from_secs(20), "it did not fail");
+            thread::yield_now();
+        }
+    }
+
+    #[test]
+    fn a_browser_of_the_variable_has_the_terminal_until_it_ends() {
+        for (takes_terminal, is_open) in [(true, true), (true, false), (false, true)] {
+            let (sender, ended) = mpsc::sync_channel(1);
+            let mut opening = BrowserLaunch {
+                ended,
+                is_running: true,
+                takes_terminal,
+            };
+            assert!(!opening.has_failed());
+            assert_eq!(opening.has_terminal(), takes_terminal);
+            sender.send(is_open).expect("a launch");
+            assert_eq!(opening.has_failed(), !is_open);
+            assert!(!opening.has_terminal());
+        }
     }
 }

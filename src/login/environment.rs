@@ -2,6 +2,8 @@
 
 use std::{env, io::IsTerminal as _, path::Path};
 
+use crate::login::input::TypedLines;
+
 /// Facts about the environment that decide how a user logs in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Environment {
@@ -12,6 +14,8 @@ pub(crate) struct Environment {
     is_ssh: bool,
     is_container: bool,
     pub(crate) is_wsl: bool,
+    /// Whether lines of a terminal can be read without waiting for them, as on Unix.
+    reads_lines: bool,
     pub(crate) input_is_terminal: bool,
     pub(crate) error_is_terminal: bool,
 }
@@ -23,6 +27,7 @@ impl Environment {
     pub(crate) fn detect() -> Self {
         let is_set = |name: &str| env::var_os(name).is_some_and(|value| !value.is_empty());
         Self {
+            reads_lines: TypedLines::IS_SUPPORTED,
             input_is_terminal: std::io::stdin().is_terminal(),
             error_is_terminal: std::io::stderr().is_terminal(),
             is_container: CONTAINER_FILES.iter().any(|file| Path::new(file).exists())
@@ -54,6 +59,25 @@ impl Environment {
             return false;
         }
         self.has_display || (!self.is_container && (self.has_desktop || self.is_wsl))
+    }
+
+    /// Whether the user can paste into the terminal.
+    pub(crate) fn can_paste(self) -> bool {
+        self.input_is_terminal && self.reads_lines
+    }
+
+    /// Why the user cannot paste.
+    pub(crate) fn why_no_paste(self) -> &'static str {
+        match self.input_is_terminal && !self.reads_lines {
+            true => "nothing can be pasted into a terminal of this system",
+            false => "there is no terminal to paste into",
+        }
+    }
+
+    /// Whether the user is at another machine, whose browser does not reach this one, and cannot
+    /// paste either.
+    pub(crate) fn is_out_of_reach(self) -> bool {
+        self.is_ssh && !self.has_browser_variable && self.input_is_terminal && !self.reads_lines
     }
 
     pub(crate) fn has_browser_variable(self) -> bool {
@@ -112,6 +136,30 @@ mod tests {
             let given = can_open(set, has_desktop, is_container);
             assert_eq!(given, opens, "{set:?} {has_desktop} {is_container}");
         }
+    }
+
+    #[test]
+    fn where_lines_cannot_be_read_nothing_is_pasted_and_another_machine_is_out_of_reach() {
+        let environment = |set: &[&str], input_is_terminal, reads_lines| Environment {
+            reads_lines,
+            input_is_terminal,
+            ..Environment::of(|name| set.contains(&name), true)
+        };
+        for (set, input_is_terminal, reads_lines, can_paste, is_out_of_reach) in [
+            (&["SSH_TTY"] as &[&str], true, true, true, false),
+            (&["SSH_TTY"], true, false, false, true),
+            (&["SSH_TTY", "BROWSER"], true, false, false, false),
+            (&["SSH_TTY"], false, false, false, false),
+            (&[], true, false, false, false),
+            (&[], true, true, true, false),
+        ] {
+            let environment = environment(set, input_is_terminal, reads_lines);
+            let given = (environment.can_paste(), environment.is_out_of_reach());
+            assert_eq!(given, (can_paste, is_out_of_reach), "{environment:?}");
+        }
+        let why = |terminal| environment(&[], terminal, false).why_no_paste();
+        assert!(why(true).contains("this system") && why(false).contains("no terminal"));
+        assert_eq!(Environment::detect().reads_lines, cfg!(unix));
     }
 
     #[test]

@@ -316,6 +316,50 @@ fn a_login_of_many_processes_opens_one_browser_with_the_whole_address() {
     assert_eq!(server.count("/token"), 1);
 }
 
+/// By its name it is a text browser, which reads from the terminal and writes to it.
+fn text_browser(files: &Files) -> String {
+    let script = files.token.parent().unwrap().join("w3m");
+    let text =
+        "#!/bin/sh\necho \"page=$1\"\nread -r one\nread -r two\necho \"browser: $one, $two\"\n";
+    fs::write(&script, text).unwrap();
+    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+    script.display().to_string()
+}
+
+#[test]
+fn a_text_browser_has_the_terminal_until_it_ends() {
+    for mode in MODES {
+        let (server, files) = (provider(false), Files::new("text-browser"));
+        let mut terminal = Terminal::new();
+        let mut command = command_line(mode, &server, &files.token);
+        let script = text_browser(&files);
+        terminal.attach(command.env("BROWSER", script).env("READS", "1"));
+        let child = command.spawn().unwrap();
+        let url = Url::parse(&terminal.line("page=")).unwrap();
+        // More than one interval at which the wait would be shown.
+        std::thread::sleep(Duration::from_millis(1500));
+        terminal.type_line("typed before");
+        visit(&callback(&url, "c"));
+        terminal.until(|_| (server.count("/token") == 1).then_some(()));
+        terminal.type_line("typed after");
+        assert_eq!(
+            terminal.line("browser: "),
+            "typed before, typed after",
+            "{}",
+            terminal.screen()
+        );
+        assert_eq!(terminal.line("result="), "t1");
+        terminal.type_line("for the program");
+        assert_eq!(terminal.line("read="), "for the program");
+        ended(child);
+        let screen = terminal.screen();
+        let (meanwhile, after) = screen.split_once("browser: ").unwrap();
+        assert!(!meanwhile.contains("Waiting for the login"), "{screen:?}");
+        assert!(!meanwhile.contains("Logged in."), "{screen:?}");
+        assert!(after.contains("Logged in."), "{screen:?}");
+    }
+}
+
 /// As with Ctrl-C.
 #[test]
 fn a_login_that_is_interrupted_leaves_no_port_no_lease_and_no_token() {

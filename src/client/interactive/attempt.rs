@@ -46,6 +46,20 @@ struct Sources {
     opening: Option<BrowserLaunch>,
 }
 
+impl Sources {
+    /// Whether it turns out just now that no browser could be opened.
+    fn has_no_browser(&mut self) -> bool {
+        let opening = self.opening.as_mut();
+        opening.is_some_and(BrowserLaunch::has_failed)
+    }
+
+    /// Whether a text browser has the terminal, which is neither read nor written then.
+    fn terminal_is_taken(&self) -> bool {
+        let opening = self.opening.as_ref();
+        opening.is_some_and(BrowserLaunch::has_terminal)
+    }
+}
+
 impl<'a> LoginAttempt<'a> {
     pub(super) fn new(client: &'a OAuth2Client, settings: &'a InteractiveLogin) -> Self {
         let environment = Environment::detect();
@@ -70,9 +84,8 @@ impl<'a> LoginAttempt<'a> {
     /// Checks that a user can log in.
     pub(super) fn check(&self) -> Result<()> {
         let settings = self.settings;
-        let has_surface = settings.on_prompt.is_some() || settings.open.is_some();
         // A code in the logs of a service suffices if the calling code asks for it.
-        if has_surface
+        if self.has_own_surface()
             || settings.method == LoginMethod::Device
             || self.environment.is_interactive()
         {
@@ -82,6 +95,10 @@ impl<'a> LoginAttempt<'a> {
             "the user has to log in, and there is no terminal to do it; run {} once in a terminal",
             program()
         )))
+    }
+
+    fn has_own_surface(&self) -> bool {
+        self.settings.on_prompt.is_some() || self.settings.open.is_some()
     }
 
     fn can_open(&self) -> bool {
@@ -151,7 +168,19 @@ impl LoginAttempt<'_> {
         let live = self.client.session.live()?;
         let own = live.shared.settings.client.redirect_uri();
         let registered = settings.redirect_uri_or(own).to_owned();
-        let mut receiver = match LoopbackUri::parse(&registered)? {
+        let uri = LoopbackUri::parse(&registered)?;
+        // The user may have forwarded a port that is fixed.
+        let is_forwarded = uri.as_ref().is_some_and(|uri| uri.port.is_some());
+        if !opens && !is_forwarded && !self.has_own_surface() && self.environment.is_out_of_reach()
+        {
+            return Err(Error::login(format!(
+                "the browser of another machine cannot return to this one, and {}; run {} at a \
+                 desktop, or set a redirect_uri with a port and forward that",
+                self.environment.why_no_paste(),
+                program()
+            )));
+        }
+        let mut receiver = match uri {
             Some(uri) => Some(Receiver::bind(uri)?),
             None => None,
         };
@@ -168,10 +197,11 @@ impl LoginAttempt<'_> {
             false => None,
         };
         if receiver.is_none() && typed.is_none() {
-            return Err(Error::login(
-                "the redirect_uri is not on loopback, and there is no terminal to paste into; \
-                 register one such as http://127.0.0.1/callback",
-            ));
+            return Err(Error::login(format!(
+                "the redirect_uri is not on loopback, and {}; register one such as \
+                 http://127.0.0.1/callback",
+                self.environment.why_no_paste()
+            )));
         }
         let redirect_uri = receiver.as_ref().map_or(registered, Receiver::redirect_uri);
         let request = settings.authorization_request(&redirect_uri);
@@ -194,11 +224,7 @@ impl LoginAttempt<'_> {
             if let Some(answer) = answer {
                 break answer;
             }
-            if sources
-                .opening
-                .as_ref()
-                .is_some_and(BrowserLaunch::has_failed)
-            {
+            if sources.has_no_browser() {
                 if self.can_use_device() {
                     return Ok(None);
                 }
@@ -212,17 +238,23 @@ impl LoginAttempt<'_> {
                 return Err(no_callback().advised(self.why_no_callback(&redirect_uri).as_deref()));
             }
             let left = deadline.left();
-            self.surface.tick(|| LoginPrompt::Waiting { left });
+            if !sources.terminal_is_taken() {
+                self.surface.tick(|| LoginPrompt::Waiting { left });
+            }
             sleep(TICK).await;
         };
-        if let Some(receiver) = sources.receiver.filter(Receiver::is_answered) {
-            serve_final_page(receiver).await;
+        if let Some(receiver) = sources.receiver.take_if(|it| it.is_answered()) {
+            serve_final_page(receiver, &pending).await;
         }
         let callback = callback.expose_secret();
         let login = self
             .client
             .complete_authorization(pending, callback)
             .await?;
+        // What follows is for the user to see, at a terminal that is theirs again.
+        while !sources.has_no_browser() && sources.terminal_is_taken() && !deadline.is_over() {
+            sleep(TICK).await;
+        }
         self.surface.show(&LoginPrompt::Done);
         Ok(Some(login))
     }
@@ -278,7 +310,7 @@ impl LoginAttempt<'_> {
     /// Whether the terminal is read.
     fn takes_paste(&self) -> bool {
         let settings = self.settings;
-        self.environment.input_is_terminal && settings.on_prompt.is_none() && !settings.is_quiet
+        self.environment.can_paste() && settings.on_prompt.is_none() && !settings.is_quiet
     }
 
     /// Whether the server does not know the client any longer, which is registered anew for that.
@@ -324,7 +356,10 @@ impl LoginAttempt<'_> {
                 return answer;
             }
         }
-        self.typed(from.typed.as_mut()?, pending)
+        match from.terminal_is_taken() {
+            true => None,
+            false => self.typed(from.typed.as_mut()?, pending),
+        }
     }
 }
 

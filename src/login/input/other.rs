@@ -6,6 +6,9 @@ use zeroize::Zeroizing;
 pub(crate) enum TypedLines {}
 
 impl TypedLines {
+    /// Whether this system tells whether a line can be read at once.
+    pub(crate) const IS_SUPPORTED: bool = false;
+
     /// Those of standard input.
     pub(crate) fn of_stdin() -> Option<Self> {
         None

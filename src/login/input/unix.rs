@@ -23,6 +23,9 @@ pub(crate) struct TypedLines<F = Stdin> {
 }
 
 impl TypedLines {
+    /// Whether this system tells whether a line can be read at once.
+    pub(crate) const IS_SUPPORTED: bool = true;
+
     /// Those of standard input.
     pub(crate) fn of_stdin() -> Option<Self> {
         Some(Self::of(std::io::stdin()))
