@@ -63,8 +63,13 @@ impl<V> KeyMap<V> {
         self.parts[part].remove(key)
     }
 
-    /// Inserts or replaces a value. Now and then values that are dead are removed, from one part.
+    /// Inserts or replaces a value. Now and then, as the map grows, values that are dead are removed,
+    /// from one part.
     pub(super) fn insert(&mut self, key: Key, value: V, is_dead: impl Fn(&V) -> bool) {
+        if let Some(present) = self.get_mut(&key) {
+            *present = value;
+            return;
+        }
         self.credit += 2;
         let part = &mut self.parts[self.next];
         if self.credit >= part.len() {

@@ -1,5 +1,6 @@
 //! Table of refresh tokens: the slot of each, while it is in use and for some time after its use.
 
+mod spent;
 mod users;
 
 use std::{
@@ -16,6 +17,7 @@ use super::{
     single_flight::Waiter,
     slot::{Rules, Slot, State},
 };
+use spent::{SPENT, Until};
 use users::Users;
 pub(crate) use users::{UserId, UserLimits};
 
@@ -23,10 +25,6 @@ use crate::{
     oauth2::token::{Token, packed::PackedToken},
     secret::Secret,
 };
-
-/// Time for which a used refresh token leads to its successor, by monotonic time: requests that
-/// loaded their row before the renewal are done by then.
-const SPENT: Duration = Duration::from_secs(60);
 
 /// Seconds of the life of a token up to which a fraction of one counts.
 const SHORT: u64 = 60;
@@ -47,25 +45,10 @@ enum Entry<W: Waiter> {
     Live(Weak<Slot<W>>),
     /// The same of a short token, received in the lifetime of the client.
     Received(Box<(Weak<Slot<W>>, Received)>),
-    /// It was used; until that time it leads to its successor.
-    Spent(Box<(Successor, Duration)>),
-}
-
-/// The token that came for a used refresh token.
-#[derive(Debug)]
-enum Successor {
-    Published(Arc<Published>),
-    /// The same after all handles on its slot have gone.
-    Packed(PackedToken),
-}
-
-impl Successor {
-    fn published(&self, rules: &Rules, now: Now) -> Arc<Published> {
-        match self {
-            Self::Published(published) => published.clone(),
-            Self::Packed(packed) => Arc::new(Published::restored(packed.unpack(), rules, now.unix)),
-        }
-    }
+    /// It was used; until that time it leads to the token that came for it.
+    Spent(Until, Arc<Published>),
+    /// The same after all handles on the slot of that have gone.
+    Packed(Until, Box<PackedToken>),
 }
 
 /// The lifetime of a token, for when it comes back from where it was stored: there it has whole
@@ -141,8 +124,11 @@ impl<W: Waiter> Table<W> {
                         Some(_) => break,
                     }
                 }
-                Entry::Spent(spent) if now.monotonic < spent.1 => spent.0.published(rules, now),
-                Entry::Spent(_) => break,
+                Entry::Spent(until, next) if !until.is_over(now) => next.clone(),
+                Entry::Packed(until, next) if !until.is_over(now) => {
+                    Arc::new(Published::restored(next.unpack(), rules, now.unix))
+                }
+                Entry::Spent(..) | Entry::Packed(..) => break,
             };
             let next_key = self::key(&next.token);
             last = Some(next);
@@ -167,9 +153,8 @@ impl<W: Waiter> Table<W> {
         let [old, next] =
             [old.map(|old| &old.token), Some(&new.token)].map(|token| token.and_then(key));
         if let Some(old) = old.filter(|old| Some(*old) != next) {
-            let until = now.monotonic.saturating_add(SPENT);
-            let successor = Successor::Published(new.clone());
-            self.insert(old, Entry::Spent(Box::new((successor, until))), now);
+            let entry = Entry::Spent(Until::spent(now), new.clone());
+            self.insert(old, entry, now);
             state.spent = Some(old);
         }
         let Some(next) = next else {
@@ -267,12 +252,12 @@ impl<W: Waiter> Table<W> {
         if is_short(&published.token) {
             return;
         }
-        if let Some(Entry::Spent(entry)) = self.tokens.get_mut(spent)
-            && let Successor::Published(successor) = &entry.0
-            && Arc::ptr_eq(successor, published)
+        if let Some(entry) = self.tokens.get_mut(spent)
+            && let Entry::Spent(until, next) = entry
+            && Arc::ptr_eq(next, published)
             && let Some(packed) = PackedToken::of(&published.token)
         {
-            entry.0 = Successor::Packed(packed);
+            *entry = Entry::Packed(*until, Box::new(packed));
         }
     }
 
@@ -344,7 +329,7 @@ impl<W: Waiter> Entry<W> {
         match self {
             Self::Live(slot) => Some(slot),
             Self::Received(entry) => Some(&entry.0),
-            Self::Spent(_) => None,
+            Self::Spent(..) | Self::Packed(..) => None,
         }
     }
 
@@ -355,7 +340,7 @@ impl<W: Waiter> Entry<W> {
                 let (slot, received) = &**entry;
                 slot.strong_count() == 0 && now.monotonic >= received.until
             }
-            Self::Spent(spent) => now.monotonic >= spent.1,
+            Self::Spent(until, _) | Self::Packed(until, _) => until.is_over(now),
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::lifecycle::{
     single_flight::{Need, Outcome},
     slots::Learned,
     testing::{
-        LIFE, TestSlot, TestSlots, at, caller, deliver_all, held, is_pending, lead, load,
+        self, LIFE, TestSlot, TestSlots, at, caller, deliver_all, held, is_pending, lead, load,
         next_action, renew, save, slots, stored, token, token_until,
     },
 };
@@ -324,7 +324,7 @@ fn a_token_that_nobody_uses_is_the_same_when_it_is_needed_again() {
         deliver_all(&slot);
         let lifetime = slot.published().expect("a token").lifetime;
         slots.forget_handle(slot);
-        let is_packed = |entry: Option<&Entry<_>>| matches!(entry, Some(Entry::Spent(spent)) if matches!(spent.0, Successor::Packed(_)));
+        let is_packed = |entry: Option<&Entry<_>>| matches!(entry, Some(Entry::Packed(..)));
         let key = key(&token("a", "r", 0)).expect("a refresh token");
         assert_eq!(is_packed(slots.lock().tokens.get(&key)), life > SHORT);
         let child = slots.find(token("a", "r", 0), at(11));
@@ -345,4 +345,10 @@ fn a_token_that_nobody_uses_is_the_same_when_it_is_needed_again() {
             Some("a")
         );
     }
+}
+
+/// There are up to two entries for each token.
+#[test]
+fn an_entry_is_small() {
+    assert_eq!(size_of::<Entry<testing::Recorder>>(), 16);
 }
