@@ -2,10 +2,7 @@
 
 mod support;
 
-use std::{
-    fmt,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use support::{
     BenchResult,
@@ -16,6 +13,7 @@ use support::{
 use tokio::runtime::{Builder, Runtime};
 
 const CHILDREN: usize = 100_000;
+const ROUNDS: usize = 5;
 
 fn main() -> BenchResult {
     if !is_bench_run() {
@@ -26,43 +24,46 @@ fn main() -> BenchResult {
     users_in_memory(&runtime)
 }
 
-/// The longest single call.
+/// The least times of each of many calls in some rounds: what a call does in each round remains, and
+/// what the system does meanwhile does not.
+struct Calls(Vec<Times>);
+
 #[derive(Clone, Copy)]
-struct Longest {
+struct Times {
     wall: Duration,
     cpu: Duration,
 }
 
-impl Longest {
-    const NONE: Self = Self {
-        wall: Duration::ZERO,
-        cpu: Duration::ZERO,
-    };
+impl Calls {
+    fn new(count: usize) -> Self {
+        let never = Times {
+            wall: Duration::MAX,
+            cpu: Duration::MAX,
+        };
+        Self(vec![never; count])
+    }
 
-    fn time<T>(&mut self, call: impl FnOnce() -> T) -> T {
+    fn time<T>(&mut self, n: usize, call: impl FnOnce() -> T) -> T {
         let (started, used) = (Instant::now(), cpu_time());
         let value = call();
-        self.cpu = self.cpu.max(cpu_time().saturating_sub(used));
-        self.wall = self.wall.max(started.elapsed());
+        let cpu = cpu_time().saturating_sub(used);
+        let Times { wall, cpu: least } = &mut self.0[n];
+        *least = cpu.min(*least);
+        *wall = started.elapsed().min(*wall);
         value
     }
 
-    /// The less of both rounds, as the system may interrupt one.
-    fn or_less(self, other: Option<Self>) -> Self {
-        match other {
-            Some(other) => Self {
-                wall: self.wall.min(other.wall),
-                cpu: self.cpu.min(other.cpu),
-            },
-            None => self,
-        }
-    }
-}
-
-impl fmt::Display for Longest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [wall, cpu] = [self.wall, self.cpu].map(|time| time.as_secs_f64() * 1e3);
-        write!(f, "{cpu:.3} ms of CPU time, {wall:.3} ms by the wall clock")
+    /// The longest call.
+    fn longest(&self) -> String {
+        let milliseconds = |time: fn(&Times) -> Duration| {
+            let longest = self.0.iter().map(time).max();
+            longest.unwrap_or_default().as_secs_f64() * 1e3
+        };
+        format!(
+            "{:.3} ms of CPU time, {:.3} ms by the wall clock",
+            milliseconds(|it| it.cpu),
+            milliseconds(|it| it.wall)
+        )
     }
 }
 
@@ -79,22 +80,18 @@ fn cpu_time() -> Duration {
     Duration::ZERO
 }
 
-/// The longest single `for_token`, of the best of three rounds.
+/// The longest single `for_token`.
 fn pauses() -> BenchResult {
-    let mut longest = None;
-    for _ in 0..3 {
+    let mut calls = Calls::new(CHILDREN);
+    for _ in 0..ROUNDS {
         let parent = Ours::NothingToRenew.asynchronous()?;
         let mut kept = Vec::with_capacity(CHILDREN);
-        let mut slowest = Longest::NONE;
         for n in 0..CHILDREN {
             let token = long_token().with_refresh_token(format!("tGzv3JOkF0XG5Qx2TlKW{n}"));
-            kept.push(slowest.time(|| parent.for_token(token)));
+            kept.push(calls.time(n, || parent.for_token(token)));
         }
-        longest = Some(slowest.or_less(longest));
     }
-    if let Some(longest) = longest {
-        println!("the longest for_token of {CHILDREN}: {longest}");
-    }
+    println!("the longest for_token of {CHILDREN}: {}", calls.longest());
     Ok(())
 }
 
@@ -102,18 +99,17 @@ fn pauses() -> BenchResult {
 fn users_in_memory(runtime: &Runtime) -> BenchResult {
     let mut lookups = Vec::new();
     for count in [1000, CHILDREN] {
-        let client = users(count)?;
-        let mut longest = None;
-        for round in 0..3 {
-            let mut slowest = Longest::NONE;
+        let mut client = users(count)?;
+        let mut calls = Calls::new(count);
+        for _ in 0..ROUNDS {
+            client = users(count)?;
             for n in 0..count {
-                let name = name(count * round + n);
-                let user = slowest.time(|| client.for_user(&name));
+                let name = name(n);
+                let user = calls.time(n, || client.for_user(&name));
                 runtime.block_on(user.ensure_active_token())?;
             }
-            longest = Some(slowest.or_less(longest));
         }
-        let names: Vec<_> = (0..CHILDREN).map(|n| name(2 * count + n % count)).collect();
+        let names: Vec<_> = (0..CHILDREN).map(|n| name(n % count)).collect();
         let mut best = Duration::MAX;
         for _ in 0..5 {
             let started = Instant::now();
@@ -124,9 +120,10 @@ fn users_in_memory(runtime: &Runtime) -> BenchResult {
         }
         let each = best.as_secs_f64() * 1e9 / CHILDREN as f64;
         println!("for_user among {count}: {each:.0} ns");
-        if let Some(longest) = longest {
-            println!("the longest of a new one among {count}: {longest}");
-        }
+        println!(
+            "the longest of a new one among {count}: {}",
+            calls.longest()
+        );
         lookups.push(each);
     }
     println!(
