@@ -18,14 +18,14 @@ const BYTES: usize = 100_000_000;
 const TURNS: usize = 5;
 
 fn main() {
-    form("one value", 1, BYTES - 20, |n| n);
-    form("1,000 values", 1_000, BYTES / 1_000 - 18, |n| n);
-    form("1,000,000 parameters, sorted", 1_000_000, 82, |n| n);
+    form("one value", 1, BYTES - 21, |n| n);
+    form("1,000 values", 1_000, BYTES / 1_000 - 19, |n| n);
+    form("1,000,000 parameters, sorted", 1_000_000, 81, |n| n);
     // A number without a common factor, so that each comes once.
-    form("1,000,000 parameters, shuffled", 1_000_000, 82, |n| {
+    form("1,000,000 parameters, shuffled", 1_000_000, 81, |n| {
         n * 611_953 % 1_000_000
     });
-    form("4,000,000 parameters, sorted", 4_000_000, 7, |n| n);
+    form("4,000,000 parameters, sorted", 4_000_000, 6, |n| n);
 }
 
 fn form(name: &str, count: usize, value: usize, number: impl Fn(usize) -> usize) {
@@ -36,7 +36,7 @@ fn form(name: &str, count: usize, value: usize, number: impl Fn(usize) -> usize)
         .take(value)
         .collect();
     let mut pairs: Vec<_> = (0..count)
-        .map(|n| (format!("parameter_{:06}", number(n)), value.clone()))
+        .map(|n| (format!("parameter_{:07}", number(n)), value.clone()))
         .collect();
     let body = url::form_urlencoded::Serializer::new(String::new())
         .extend_pairs(&pairs)

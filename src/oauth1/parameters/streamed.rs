@@ -270,16 +270,18 @@ impl<'a> QueryAndForm<'a> {
         to.encode(form, start, start + length);
     }
 
-    /// Reads a byte of each line of the parameters, so that the processor fetches all of them at
-    /// the same time.
+    /// Reads a byte of each line of the parameters and of what is encoded with them, so that the
+    /// processor fetches all of them at the same time.
     fn fetch(&self, entries: &[SortEntry]) {
         let mut read = 0;
         for entry in entries {
-            let parameter = self.parameter(entry);
-            for byte in parameter.iter().step_by(LINE_BYTES).take(FETCHED) {
+            let (form, start) = self.locate(entry.start);
+            let length = (entry.length as usize).next_multiple_of(LINE_BYTES);
+            let lines = &form[start..form.len().min(start + length)];
+            for byte in lines.iter().step_by(LINE_BYTES).take(FETCHED) {
                 read ^= byte;
             }
-            read ^= parameter.last().unwrap_or(&0);
+            read ^= lines.last().unwrap_or(&0);
         }
         black_box(read);
     }
