@@ -57,14 +57,6 @@ impl Authorizer {
     }
 }
 
-/// Beginning of a request.
-pub(super) enum Begun<T> {
-    /// It has its token and is sent.
-    Sent(FirstAttempt, T),
-    /// Something has to be done first.
-    Unready(Box<Unready>),
-}
-
 /// Request that is not simply sent with a token.
 pub(super) struct Unready {
     pub(super) client: UnreadyClient,

@@ -9,7 +9,7 @@ use reqwest::{
 use serde::Serialize;
 
 use super::{
-    authorizer::{Authorizer, Begun, Unready},
+    authorizer::{Authorizer, Unready},
     boxed, execute, http, maybe_async,
 };
 use crate::error::Result;
@@ -136,31 +136,30 @@ impl RequestBuilder {
     /// a token, if its timeout ends first, or if the transport fails.
     pub async fn send(self) -> Result<http::Response> {
         // In blocks, without which the future would keep all that is borrowed or moved in pieces. The
-        // request is so large that to move it costs more than most of what is done here, so it is
-        // passed to no other function.
-        let begun = {
-            let builder = self;
-            let mut request = builder.inner?.build()?;
-            match builder
-                .authorizer
-                .begin(&mut request, builder.withhold_token)?
-            {
-                Ok((first, client)) => Begun::Sent(first, execute(&client, request)),
-                Err(client) => Begun::Unready(Box::new(Unready { client, request })),
-            }
+        // request and the response are so large that to move them costs more than most of what is done
+        // here, so they are passed to no other function.
+        let unready = 'unready: {
+            let (first, sent) = {
+                let builder = self;
+                let mut request = builder.inner?.build()?;
+                match builder
+                    .authorizer
+                    .begin(&mut request, builder.withhold_token)?
+                {
+                    Ok((first, client)) => (first, execute(&client, request)),
+                    Err(client) => break 'unready Box::new(Unready { client, request }),
+                }
+            };
+            let refusal = {
+                let response = sent.await?;
+                match first.refused(&response) {
+                    Some(kept) => kept.with(response),
+                    None => return Ok(response),
+                }
+            };
+            return boxed((*refusal).repeat()).await;
         };
-        let (first, sent) = match begun {
-            Begun::Sent(first, sent) => (first, sent),
-            Begun::Unready(unready) => return boxed(unready.send()).await,
-        };
-        let refusal = {
-            let response = sent.await?;
-            match first.refused(&response) {
-                Some(kept) => kept.with(response),
-                None => return Ok(response),
-            }
-        };
-        boxed((*refusal).repeat()).await
+        boxed(unready.send()).await
     }
 }
 
