@@ -146,6 +146,9 @@ type FetchAssertion = Arc<dyn Fn(SecondRequest) -> BoxFuture<Secret> + Send + Sy
 type LogIn = Arc<dyn Fn(client::Session, AuthorizationRequest) -> LoginFuture + Send + Sync>;
 type LoginFuture = Pin<Box<dyn Future<Output = Result<Token>> + Send>>;
 type Visit = Arc<dyn Fn(Url) -> BoxFuture<Secret> + Send + Sync>;
+/// Result of a call through a pointer, which only clients with a certain setting have: the others need
+/// no code for it.
+type Led<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 type BoxFuture<T> = Pin<Box<dyn Future<Output = Result<T, BoxError>> + Send>>;
 
 /// A method by which the user logs in.

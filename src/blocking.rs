@@ -151,6 +151,8 @@ fn read_capped(response: &mut http::Response, limit: usize) -> Result<Option<Vec
     Ok((body.len() <= limit).then_some(body))
 }
 
+/// The async seam's result of a call through a pointer.
+type Led<'a, T> = T;
 type Store = Arc<dyn token_store::AnyStore>;
 type UserStore = Arc<dyn Fn(&UserKey) -> Result<Store, BoxError> + Send + Sync>;
 type UpdateHook = Arc<dyn Fn(TokenUpdate) -> Result<(), BoxError> + Send + Sync>;

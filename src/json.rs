@@ -4,11 +4,50 @@ use std::{borrow::Cow, fmt};
 
 use serde::{
     Deserialize, Deserializer, Serialize, Serializer,
-    de::{self, MapAccess, Visitor},
+    de::{self, MapAccess, SeqAccess, Visitor},
 };
 use serde_json::{Map, Value};
 
 use crate::encoding::without_byte_order_mark;
+
+/// Refuses all that is no object. The errors of serde itself show the value, and with it bring into
+/// each program what formats a number.
+macro_rules! expects_object {
+    () => {
+        fn visit_bool<E: de::Error>(self, _: bool) -> Result<Self::Value, E> {
+            Err(no_object())
+        }
+
+        fn visit_i64<E: de::Error>(self, _: i64) -> Result<Self::Value, E> {
+            Err(no_object())
+        }
+
+        fn visit_u64<E: de::Error>(self, _: u64) -> Result<Self::Value, E> {
+            Err(no_object())
+        }
+
+        fn visit_f64<E: de::Error>(self, _: f64) -> Result<Self::Value, E> {
+            Err(no_object())
+        }
+
+        fn visit_str<E: de::Error>(self, _: &str) -> Result<Self::Value, E> {
+            Err(no_object())
+        }
+
+        fn visit_unit<E: de::Error>(self) -> Result<Self::Value, E> {
+            Err(no_object())
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, _: A) -> Result<Self::Value, A::Error> {
+            Err(no_object())
+        }
+    };
+}
+
+#[cold]
+fn no_object<E: de::Error>() -> E {
+    de::Error::custom("it is no JSON object")
+}
 
 /// Members of a JSON object, without duplicates, as with two access tokens the intended one is
 /// unknown.
@@ -39,6 +78,8 @@ impl<'de> Deserialize<'de> for Members {
                 f.write_str("a JSON object")
             }
 
+            expects_object!();
+
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members, A::Error> {
                 let mut members = Map::new();
                 while let Some((name, value)) = map.next_entry::<String, Value>()? {
@@ -50,7 +91,7 @@ impl<'de> Deserialize<'de> for Members {
             }
         }
 
-        deserializer.deserialize_map(Once)
+        deserializer.deserialize_any(Once)
     }
 }
 
@@ -167,7 +208,7 @@ impl Serialize for Object {
 
 impl<'de> Deserialize<'de> for Object {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(ObjectVisitor {
+        deserializer.deserialize_any(ObjectVisitor {
             repeats_values: false,
         })
     }
@@ -182,7 +223,7 @@ impl<'de> Deserialize<'de> for ConsistentObject {
         let visitor = ObjectVisitor {
             repeats_values: true,
         };
-        deserializer.deserialize_map(visitor).map(Self)
+        deserializer.deserialize_any(visitor).map(Self)
     }
 }
 
@@ -197,6 +238,8 @@ impl<'de> Visitor<'de> for ObjectVisitor {
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a JSON object")
     }
+
+    expects_object!();
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object, A::Error> {
         let mut members = Vec::with_capacity(MEMBERS);

@@ -7,7 +7,10 @@ use url::Url;
 use crate::{
     asynchronous::{
         Assert, BoxFuture, FetchAssertion, FetchSubject, Sign, UpdateHook,
-        client::{AsyncAssertionClientBuilder, AsyncOAuth2Client, AsyncOAuth2ClientBuilder},
+        client::{
+            AsyncAssertionClientBuilder, AsyncOAuth2Client, AsyncOAuth2ClientBuilder, ByCallbacks,
+            UpdateDelivery,
+        },
     },
     error::{BoxError, Result},
     jose::{ExternalKey, Jwk},
@@ -198,7 +201,7 @@ macro_rules! callbacks {
             /// `set_token` for the same token, and `close`, are
             /// [`ErrorKind::Reentrant`](crate::ErrorKind::Reentrant).
             pub fn update_token<Kind>(mut self, update: impl UpdateToken<Kind>) -> Self {
-                self.tokens.update = Some(update.into_hook());
+                self.tokens.update = Some(UpdateDelivery::by(update.into_hook()));
                 self
             }
 
@@ -207,6 +210,7 @@ macro_rules! callbacks {
             #[doc = $signs]
             pub fn signer(mut self, signer: impl AsyncExternalSigner + 'static) -> Self {
                 self.client = self.client.with_external_key(signer.key());
+                self.tokens.completion = Some(&ByCallbacks);
                 self.tokens.sign = Some(sign(Arc::new(signer)));
                 self
             }
@@ -292,6 +296,7 @@ impl AsyncOAuth2ClientBuilder {
     ///
     /// [RFC 7523 section 2.2](https://www.rfc-editor.org/rfc/rfc7523#section-2.2)
     pub fn client_assertion<Kind>(mut self, make: impl MakeAssertion<Kind>) -> Self {
+        self.tokens.completion = Some(&ByCallbacks);
         self.tokens.workload.assert = Some(make.into_assert());
         self.token_endpoint_auth_method(FederatedAssertion::by_callback())
     }

@@ -9,7 +9,7 @@ use std::{
 use crate::{
     asynchronous::{
         BoxFuture,
-        client::{AsyncAssertionClientBuilder, AsyncOAuth2ClientBuilder},
+        client::{AsyncAssertionClientBuilder, AsyncOAuth2ClientBuilder, StoreCalls, StoredTokens},
     },
     error::{BoxError, Error},
     oauth2::client::RegisteredClient,
@@ -230,6 +230,8 @@ pub(super) async fn on_thread<T: Send + 'static>(
 
 /// Store of any type.
 pub(super) trait AnyStore: Send + Sync {
+    /// What clients do with stores.
+    fn calls(&self) -> &'static dyn StoreCalls;
     fn load(self: Arc<Self>) -> BoxFuture<Option<StoredToken>>;
     fn save(self: Arc<Self>, next: StoredToken) -> BoxFuture<bool>;
     fn lease(self: Arc<Self>, time: Duration) -> BoxFuture<Option<Lease>>;
@@ -242,6 +244,10 @@ pub(super) trait AnyStore: Send + Sync {
 type KeptRegistration = Option<RegisteredClient>;
 
 impl<S: AsyncTokenStore + 'static> AnyStore for S {
+    fn calls(&self) -> &'static dyn StoreCalls {
+        &StoredTokens
+    }
+
     fn load(self: Arc<Self>) -> BoxFuture<Option<StoredToken>> {
         Box::pin(async move { AsyncTokenStore::load(&*self).await })
     }

@@ -7,7 +7,9 @@ use url::Url;
 use crate::{
     blocking::{
         FetchAssertion, FetchSubject,
-        client::{AssertionClientBuilder, OAuth2Client, OAuth2ClientBuilder},
+        client::{
+            AssertionClientBuilder, ByCallbacks, OAuth2Client, OAuth2ClientBuilder, UpdateDelivery,
+        },
     },
     error::{BoxError, Result},
     jose::{ExternalKey, Jwk},
@@ -82,7 +84,7 @@ macro_rules! callbacks {
                 mut self,
                 update: impl Fn(TokenUpdate) -> Result<(), BoxError> + Send + Sync + 'static,
             ) -> Self {
-                self.tokens.update = Some(Arc::new(update));
+                self.tokens.update = Some(UpdateDelivery::by(Arc::new(update)));
                 self
             }
 
@@ -91,6 +93,7 @@ macro_rules! callbacks {
             #[doc = $signs]
             pub fn signer(mut self, signer: impl ExternalSigner + 'static) -> Self {
                 self.client = self.client.with_external_key(signer.key());
+                self.tokens.completion = Some(&ByCallbacks);
                 self.tokens.sign = Some(Arc::new(move |message| signer.sign(&message)));
                 self
             }
@@ -162,6 +165,7 @@ impl OAuth2ClientBuilder {
         mut self,
         make: impl Fn() -> Result<Secret, BoxError> + Send + Sync + 'static,
     ) -> Self {
+        self.tokens.completion = Some(&ByCallbacks);
         self.tokens.workload.assert = Some(Arc::new(make));
         self.token_endpoint_auth_method(FederatedAssertion::by_callback())
     }

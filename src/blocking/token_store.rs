@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use crate::{
-    blocking::client::{AssertionClientBuilder, OAuth2ClientBuilder},
+    blocking::client::{AssertionClientBuilder, OAuth2ClientBuilder, StoreCalls, StoredTokens},
     error::BoxError,
     oauth2::client::RegisteredClient,
     token_store::{FileTokenStore, Lease, StoredToken},
@@ -200,6 +200,8 @@ impl TokenStore for FileTokenStore {
 
 /// Store of any type.
 pub(super) trait AnyStore: Send + Sync {
+    /// What clients do with stores.
+    fn calls(&self) -> &'static dyn StoreCalls;
     fn load(self: Arc<Self>) -> Result<Option<StoredToken>, BoxError>;
     fn save(self: Arc<Self>, next: StoredToken) -> Result<bool, BoxError>;
     fn lease(self: Arc<Self>, time: Duration) -> Result<Option<Lease>, BoxError>;
@@ -216,6 +218,10 @@ pub(super) trait AnyStore: Send + Sync {
 type KeptRegistration = Option<RegisteredClient>;
 
 impl<S: TokenStore + 'static> AnyStore for S {
+    fn calls(&self) -> &'static dyn StoreCalls {
+        &StoredTokens
+    }
+
     fn load(self: Arc<Self>) -> Result<Option<StoredToken>, BoxError> {
         TokenStore::load(&*self)
     }

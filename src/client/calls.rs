@@ -6,7 +6,9 @@ use super::{
     boxed,
     delivery::Delivery,
     keys::Unverified,
-    maybe_async, run_to_completion,
+    maybe_async,
+    oidc::id_tokens::ExpectedLogin,
+    run_to_completion,
     session::{Live, Session},
     store_sync::StoreSync,
     waiting::Deadline,
@@ -18,7 +20,7 @@ use crate::{
             introspection::{Introspection, TokenTypeHint},
             introspection_jwt::IntrospectionResponse,
         },
-        grant::{Grant, authorization_code::ExpectedIdToken},
+        grant::Grant,
         token::Token,
     },
     secret::Secret,
@@ -30,14 +32,14 @@ impl Session {
     pub(super) async fn fetch_token(
         &self,
         grant: Arc<dyn Grant>,
-        expected: ExpectedIdToken,
+        expected: ExpectedLogin,
     ) -> Result<Token> {
         self.live_outside_hook("fetch_token")?;
         run_to_completion(self.clone().fetch(grant, expected)).await
     }
 
     /// Obtains a token with the caller's grant and keeps it.
-    async fn fetch(self, grant: Arc<dyn Grant>, expected: ExpectedIdToken) -> Result<Token> {
+    async fn fetch(self, grant: Arc<dyn Grant>, expected: ExpectedLogin) -> Result<Token> {
         let live = boxed(self.discovered()).await?;
         let _passage = live.gate().pass()?;
         let (token, _verified) = live.log_in(&*grant, &expected, "fetch").await?;
@@ -73,7 +75,7 @@ impl Session {
     pub(super) async fn exchange(
         &self,
         grant: Arc<dyn Grant>,
-        expected: ExpectedIdToken,
+        expected: ExpectedLogin,
     ) -> Result<Token> {
         let live = boxed(self.discovered()).await?;
         let _passage = live.gate().pass()?;

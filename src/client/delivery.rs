@@ -3,9 +3,9 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{
-    in_callback, maybe_async, run_detached_for, run_in_background,
+    Led, UpdateHook, boxed, in_callback, maybe_async, run_detached_for, run_in_background,
     shared::Shared,
-    sleep,
+    sleep, spawn_and_forget,
     store_sync::{CALL, StoreSync},
     waiting::{Deadline, Waiting},
 };
@@ -18,9 +18,49 @@ use crate::{
 /// First wait before a failed save is repeated, doubled each time.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 
+/// What is done with undelivered tokens. Hooks and stores lead to it, so that a program whose clients have
+/// neither does not contain it.
+pub(in super::super) trait DeliveryCalls: Send + Sync {
+    /// Passes on to `update_token` what it has not taken yet.
+    fn call_hook<'a>(&self, delivery: &'a Delivery, deadline: Deadline) -> Led<'a, Result<()>>;
+
+    /// Delivers in the background what no caller waits for.
+    fn run_alone(&self, delivery: Delivery, deadline: Deadline);
+}
+
+/// What is done with every undelivered token.
+pub(in super::super) struct Deliveries;
+
+impl DeliveryCalls for Deliveries {
+    fn call_hook<'a>(&self, delivery: &'a Delivery, deadline: Deadline) -> Led<'a, Result<()>> {
+        boxed(delivery.pass_on(deadline))
+    }
+
+    fn run_alone(&self, delivery: Delivery, deadline: Deadline) {
+        // No caller is left to get the error.
+        let _ = spawn_and_forget(delivery.run_within(deadline));
+    }
+}
+
+/// `update_token`, with what calls it.
+#[derive(Clone)]
+pub(in super::super) struct UpdateDelivery {
+    hook: UpdateHook,
+    calls: &'static dyn DeliveryCalls,
+}
+
+impl UpdateDelivery {
+    pub(in super::super) fn by(hook: UpdateHook) -> Self {
+        Self {
+            hook,
+            calls: &Deliveries,
+        }
+    }
+}
+
 /// Outbox of a slot, to be delivered by the rules of its client.
 #[derive(Clone)]
-pub(super) struct Delivery {
+pub(in super::super) struct Delivery {
     shared: Arc<Shared>,
     slot: Arc<Slot<Waiting>>,
 }
@@ -32,12 +72,25 @@ impl Delivery {
 
     /// The store of the slot that holds the token by now.
     fn store_sync(&self) -> StoreSync {
-        let slot = self.slot.forwarded().unwrap_or_else(|| self.slot.clone());
+        let mut slot = self.slot.clone();
+        while let Some(next) = slot.forwarded() {
+            slot = next;
+        }
         StoreSync::new(self.shared.clone(), slot)
     }
 }
 
 impl Delivery {
+    /// Delivers in the background what no caller waits for.
+    pub(super) fn run_alone(self, deadline: Deadline) {
+        let hook = self.shared.settings.hook.as_ref();
+        let by_hook = hook.map(|updates| updates.calls);
+        let store = self.store_sync().store();
+        if let Some(calls) = by_hook.or_else(|| Some(store?.calls().deliveries())) {
+            calls.run_alone(self, deadline);
+        }
+    }
+
     /// Stores in the background what nobody waits for: the store was read, and has a stale row.
     pub(super) fn store_if_stale(self) {
         if self.store_sync().is_behind() {
@@ -67,6 +120,14 @@ impl Delivery {
     /// renewal lasts.
     pub(super) async fn store(self) -> Result<()> {
         let sync = self.store_sync();
+        match sync.store() {
+            Some(store) => store.calls().save(sync).await,
+            None => Ok(()),
+        }
+    }
+
+    /// The same for a slot that has a store.
+    pub(super) async fn save(sync: StoreSync) -> Result<()> {
         let saved = sync.clone().save().await;
         if saved.is_err() && sync.has_lease() {
             run_in_background(move || keep_saving(sync));
@@ -75,7 +136,14 @@ impl Delivery {
     }
 
     async fn call_hook(&self, deadline: Deadline) -> Result<()> {
-        let Some(hook) = &self.shared.settings.hook else {
+        match &self.shared.settings.hook {
+            Some(updates) => updates.calls.call_hook(self, deadline).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn pass_on(&self, deadline: Deadline) -> Result<()> {
+        let Some(UpdateDelivery { hook, .. }) = &self.shared.settings.hook else {
             return Ok(());
         };
         let marks = [self.slot.id(), self.shared.id()];

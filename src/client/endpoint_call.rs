@@ -2,9 +2,9 @@
 //! first was certainly not processed.
 
 mod clock;
-mod completion;
-mod google;
-mod proof;
+pub(super) mod completion;
+pub(super) mod google;
+pub(super) mod proof;
 mod push;
 mod registration;
 
@@ -103,7 +103,7 @@ impl Repetition {
 }
 
 /// Call of one of the server's endpoints.
-pub(super) struct EndpointCall<'a> {
+pub(in super::super) struct EndpointCall<'a> {
     shared: &'a Shared,
     /// The slot that marks the callbacks for which the call waits.
     slot: &'a Slot<Waiting>,
@@ -166,7 +166,7 @@ impl EndpointCall<'_> {
         settings.check_grant(grant)?;
         let started = Instant::now();
         if let Some(google) = &settings.google {
-            return boxed(self.token_by_steps(google, started)).await;
+            return google.token(self, started).await;
         }
         let server = self.shared.fetch_server(settings.timeout).await?;
         let endpoint = settings.token_endpoint(&server)?;

@@ -4,12 +4,12 @@
 //! decisions are made in `lifecycle`, without I/O; the clients carry them out.
 
 use super::{
-    Assert, FetchAssertion, FetchSubject, LogIn, LogoutTokenIds, Sign, Signal, Store, UpdateHook,
-    UserStore, Visit, boxed, execute, http, http_client, identity_source, in_callback, in_span,
-    is_in_callback, limit_by_itself, login_method, maybe_async, read_capped, require_runtime,
-    run_blocking, run_detached_for, run_in_background, run_to_completion, side_by_side, sleep,
-    spawn_and_forget, subject_source, with_stall_limit, with_timeout, with_timeout_of_calls,
-    within,
+    Assert, FetchAssertion, FetchSubject, Led, LogIn, LogoutTokenIds, Sign, Signal, Store,
+    UpdateHook, UserStore, Visit, boxed, execute, http, http_client, identity_source, in_callback,
+    in_span, is_in_callback, limit_by_itself, login_method, maybe_async, read_capped,
+    require_runtime, run_blocking, run_detached_for, run_in_background, run_to_completion,
+    side_by_side, sleep, spawn_and_forget, subject_source, with_stall_limit, with_timeout,
+    with_timeout_of_calls, within,
 };
 
 mod assertion;
@@ -43,6 +43,20 @@ pub(crate) mod stores;
 mod transport;
 mod users;
 mod waiting;
+
+// What a setting brings along: the rooms below hold it, and lead through it to those above.
+pub(super) use delivery::UpdateDelivery;
+pub(super) use endpoint_call::completion::{ByCallbacks, RequestCompletion};
+use registration::anew::{OwnRegistrations, RegistrationCalls};
+pub(super) use renewal::{StoreCalls, StoredTokens};
+use {
+    endpoint_call::{
+        google::TokenInSteps,
+        proof::{CallProofs, KeyProofs},
+    },
+    oidc::id_tokens::IdTokens,
+    server::DiscoverServer,
+};
 
 pub(super) use session::Session;
 pub use {assertion::*, oauth1::*, oauth2::*, request::*};

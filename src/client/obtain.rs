@@ -6,13 +6,10 @@ use std::{
 };
 
 use super::{
-    boxed,
-    delivery::Delivery,
-    is_in_callback, maybe_async,
+    boxed, is_in_callback, maybe_async,
     renewal::{Renewal, Renewed},
     run_detached_for,
     session::{Live, Session},
-    store_sync::StoreSync,
     waiting::{Deadline, Waiting, renewal_timed_out},
 };
 use crate::{
@@ -248,7 +245,12 @@ impl Live {
     async fn load(&self, claim: Claim<Waiting>, deadline: Deadline) -> Result<Outcome> {
         let claim = self.is_open(claim)?;
         let (sync, delivery) = (self.store_sync(), self.delivery());
-        let load = move || load(sync, claim, delivery);
+        let Some(store) = sync.store() else {
+            // The handle that has it was pointed to another token meanwhile.
+            claim.finish(Ok(Outcome::Unchanged));
+            return Ok(Outcome::Unchanged);
+        };
+        let load = move || store.calls().load(sync, claim, delivery);
         let loaded = run_detached_for(deadline.left(), load).await;
         loaded.unwrap_or_else(|| Err(Error::timed_out("timed out waiting for token_store")))
     }
@@ -308,12 +310,4 @@ impl Live {
             (outcome, _) => Ok(Continue(outcome?)),
         }
     }
-}
-
-#[maybe_async]
-async fn load(sync: StoreSync, claim: Claim<Waiting>, delivery: Delivery) -> Result<Outcome> {
-    let loaded = sync.reload().await.map(|()| Outcome::Unchanged);
-    claim.finish(loaded.clone());
-    delivery.store_if_stale();
-    loaded
 }

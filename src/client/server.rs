@@ -3,13 +3,18 @@
 use std::time::Duration;
 
 use super::{
-    boxed, documents::cache::DocumentFetch, maybe_async, settings::DiscoverySettings,
+    Led, boxed, documents::cache::DocumentFetch, maybe_async, settings::DiscoverySettings,
     shared::Shared,
 };
 use crate::{
     error::{Error, Result},
     oauth2::server::{metadata::AuthorizationServer, source::ServerSource},
 };
+
+/// How a server is discovered. Clients lead to it through their settings alone, so that a program whose
+/// servers are all given does not contain it.
+pub(super) type DiscoverServer =
+    for<'a> fn(&'a Shared, &'a DiscoverySettings, Duration) -> Led<'a, Result<AuthorizationServer>>;
 
 impl Shared {
     /// The metadata of the server, unless it has not been discovered yet.
@@ -38,7 +43,7 @@ impl Shared {
     pub(super) async fn fetch_server(&self, limit: Duration) -> Result<AuthorizationServer> {
         match &self.settings.discovery {
             None => Ok(self.settings.server.clone()),
-            Some(found) => boxed(self.discover(found, limit)).await,
+            Some(found) => (found.discover)(self, found, limit).await,
         }
     }
 
@@ -51,7 +56,7 @@ impl Shared {
         }
     }
 
-    async fn discover(
+    async fn discover_server(
         &self,
         found: &DiscoverySettings,
         limit: Duration,
@@ -65,5 +70,16 @@ impl Shared {
         };
         let is_current = |server: &AuthorizationServer| server.is_current(now);
         self.server.obtain(fetch, is_current, |_| true, limit).await
+    }
+}
+
+impl Shared {
+    /// Discovers the server, for [`DiscoverySettings`].
+    pub(super) fn discover<'a>(
+        &'a self,
+        found: &'a DiscoverySettings,
+        limit: Duration,
+    ) -> Led<'a, Result<AuthorizationServer>> {
+        boxed(self.discover_server(found, limit))
     }
 }

@@ -4,6 +4,7 @@
 mod exchange;
 mod grants;
 mod handle;
+mod led_resource;
 mod resource;
 
 use std::{fmt, sync::Arc};
@@ -33,6 +34,7 @@ use crate::{
 use grants::Grants;
 pub(in super::super) use handle::Live;
 use handle::{Handle, HandleKind, HandleState};
+pub(super) use led_resource::{Resource, ResourceRefusal};
 
 /// Handle of a client. Clones are the same client.
 #[derive(Clone)]

@@ -44,7 +44,7 @@ const READINGS: u32 = 3;
 
 /// Store of a slot, by the rules of its client.
 #[derive(Clone)]
-pub(super) struct StoreSync {
+pub(in super::super) struct StoreSync {
     shared: Arc<Shared>,
     slot: Arc<Slot<Waiting>>,
     /// The store of the slot, to which its leases go back when the slot has none any more.

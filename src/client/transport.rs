@@ -26,6 +26,7 @@ use crate::{
 
 pub(super) use connections::{ConfigureHttp, ConnectionSettings, Follow};
 use connections::{Connections, OWN_USER_AGENT};
+pub(super) use resolver::Guard;
 use resolver::refused_address;
 use rotation::CertificateRotation;
 
@@ -79,7 +80,7 @@ impl Transport {
     /// Trusts a host that the platform names.
     pub(super) fn trust_platform(&self, url: &Url) {
         if let Some(guard) = &self.settings.guard {
-            guard.trust_platform(url);
+            guard.addresses.trust_platform(url);
         }
     }
 
@@ -224,7 +225,7 @@ impl Transport {
         status_suffices: bool,
     ) -> Result<EndpointResponse> {
         if let (Some(guard), Some(request)) = (&self.settings.guard, &request) {
-            let checked = guard.check_request(request.url());
+            let checked = guard.addresses.check_request(request.url());
             checked.map_err(|refused| Error::untrusted(refused.to_string()))?;
         }
         if let Current::Changing(rotation) = &self.connections {

@@ -17,7 +17,7 @@ pub(super) const STORE_CALL: Duration = Duration::from_secs(10);
 
 /// Store of a slot.
 #[derive(Clone)]
-pub(super) struct KeptIn(pub(super) Store);
+pub(in super::super) struct KeptIn(pub(super) Store);
 
 impl fmt::Debug for KeptIn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -27,7 +27,7 @@ impl fmt::Debug for KeptIn {
 
 /// Signal that callers of one mode wait for: the outcome of a flight.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Waiting(Arc<Signal<Result<Outcome>>>);
+pub(in super::super) struct Waiting(Arc<Signal<Result<Outcome>>>);
 
 impl Waiter for Waiting {
     type Store = KeptIn;
@@ -68,7 +68,7 @@ pub(super) fn renewal_timed_out() -> Error {
 
 /// End of a caller's wait, whatever it waits for.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Deadline(Option<Instant>);
+pub(in super::super) struct Deadline(Option<Instant>);
 
 impl Deadline {
     /// None, if `limit` is too long for an `Instant`.

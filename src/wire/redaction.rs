@@ -1,7 +1,5 @@
 //! Redaction of request secrets in the text of servers.
 
-use std::cmp::Reverse;
-
 use crate::{encoding::percent_encode, secret::Secret};
 
 /// The server's text without the secrets of the request, in any encoding of them.
@@ -47,11 +45,14 @@ fn with_lower_case_escapes(encoded: &str) -> String {
 }
 
 fn redacted(text: &str, mut secrets: Vec<Secret>) -> String {
-    // Longest first: a secret may be part of another.
-    secrets.sort_unstable_by_key(|secret| Reverse(secret.expose_secret().len()));
-    secrets.iter().fold(text.to_owned(), |text, secret| {
-        text.replace(secret.expose_secret(), "[redacted]")
-    })
+    let mut text = text.to_owned();
+    // Longest first: a secret may be part of another. They are few, and sorting is much code.
+    while let Some(longest) = (0..secrets.len()).max_by_key(|at| secrets[*at].expose_secret().len())
+    {
+        let secret = secrets.swap_remove(longest);
+        text = text.replace(secret.expose_secret(), "[redacted]");
+    }
+    text
 }
 
 #[cfg(test)]

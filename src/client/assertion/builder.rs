@@ -8,7 +8,7 @@ use std::{fmt, sync::Arc, time::Duration};
 use serde_json::Value;
 
 use super::super::{
-    Assert,
+    Assert, ByCallbacks,
     assertion::client::AssertionClient,
     http,
     session::Session,
@@ -29,12 +29,12 @@ use crate::{
             secret::ClientSecretBasic,
         },
         grant::{Grant, jwt_bearer::JwtBearer},
-        provider::google::ApplicationDefault,
         server::AuthorizationServer,
     },
     secret::Secret,
     wire::form::Form,
 };
+use google::GoogleClient;
 
 paired! {
     /// Settings of an assertion client. Setters cannot fail; [`build`](Self::build) reports every
@@ -62,7 +62,7 @@ paired! {
         grant_type: Option<String>,
         parameters: Form,
         auth: Option<Arc<dyn ClientAuth>>,
-        google: Option<Box<ApplicationDefault>>,
+        google: Option<GoogleClient>,
         pub(in super::super::super) tokens: TokenSettings,
         http: HttpSettings,
     }
@@ -209,6 +209,7 @@ impl AssertionClientBuilder {
 
     pub(in super::super::super) fn made_by(mut self, assert: Assert) -> Self {
         self.assertion = Some(assert);
+        self.tokens.completion = Some(&ByCallbacks);
         self
     }
 
@@ -227,7 +228,7 @@ impl AssertionClientBuilder {
 
     fn settings(&self) -> Result<(Settings, Arc<dyn Grant>)> {
         if let Some(google) = &self.google {
-            return self.google_settings(google);
+            return (google.settings)(self, &google.credentials);
         }
         let mut problems = Problems::default();
         self.http

@@ -13,8 +13,7 @@ use reqwest::{StatusCode, Url};
 use super::{
     super::{
         boxed, execute, http, maybe_async,
-        protected_resource::refusal::ResourceRefusal,
-        session::{Live, Session},
+        session::{Live, ResourceRefusal, Session},
         waiting::Deadline,
     },
     copy::copy,
@@ -223,7 +222,7 @@ impl Kept {
         let may_renew = self.token.is_some() && self.is_renewable && !self.has_renewed;
         match (self.is_about_token(response), live.resource()) {
             (true, _) if may_renew => NextStep::RenewFirst,
-            (_, Some(resource)) => self.next_for(resource, response),
+            (_, Some(resource)) => self.next_for(&**resource, response),
             _ => NextStep::Done,
         }
     }

@@ -7,7 +7,7 @@ use std::{sync::Arc, time::Duration};
 use reqwest::header::HeaderValue;
 
 use super::{
-    super::{Sign, maybe_async},
+    super::{CallProofs, KeyProofs, Sign, maybe_async},
     external::external_signature,
 };
 use crate::{
@@ -28,11 +28,14 @@ pub(in super::super::super) struct DpopSettings {
     earlier: Vec<DpopKey>,
     signers: Vec<(DpopKey, Sign)>,
     problem: Option<Error>,
+    /// Of all who have a key.
+    proofs: Option<&'static dyn CallProofs>,
 }
 
 impl DpopSettings {
     pub(in super::super) fn set(&mut self, key: DpopKey) {
         self.present = Some(key);
+        self.proofs = Some(&KeyProofs);
     }
 
     pub(in super::super) fn add_earlier(&mut self, key: DpopKey) {
@@ -48,7 +51,7 @@ impl DpopSettings {
         match DpopKey::external(key.algorithm(), public) {
             Ok(key) => {
                 self.signers.push((key.clone(), sign));
-                self.present = Some(key);
+                self.set(key);
             }
             Err(error) => self.problem = Some(error),
         }
@@ -86,6 +89,7 @@ impl DpopSettings {
         let keys = DpopKeys::new(self.present.clone()?, self.earlier.clone());
         Some(Dpop {
             keys: Arc::new(keys),
+            proofs: self.proofs?,
             signers: self.signers.clone(),
             of_server: Nonces::default(),
             of_resources: Nonces::default(),
@@ -96,6 +100,7 @@ impl DpopSettings {
 /// Keys of a client and its children, with what signs, and the nonces of servers.
 pub(in super::super) struct Dpop {
     pub(in super::super) keys: Arc<DpopKeys>,
+    pub(in super::super) proofs: &'static dyn CallProofs,
     signers: Vec<(DpopKey, Sign)>,
     /// Nonces of authorization servers, for their endpoints.
     pub(in super::super) of_server: Nonces,

@@ -8,7 +8,7 @@ use super::EndpointCall;
 use crate::{
     clock::since_epoch,
     error::{Error, ErrorCode},
-    oauth2::request::EndpointRequest,
+    oauth2::{dpop::proof::DPOP, request::EndpointRequest},
     trace,
 };
 
@@ -31,7 +31,7 @@ impl EndpointCall<'_> {
                 ErrorCode::InvalidClient
                 | ErrorCode::InvalidRequestObject
                 | ErrorCode::InvalidDpopProof,
-            ) => SIGNED_PARAMETERS.iter().any(has) || request.headers().contains_key("dpop"),
+            ) => SIGNED_PARAMETERS.iter().any(has) || request.headers().contains_key(DPOP),
             // Of an assertion; a refresh token that is refused has nothing to do with the time.
             Some(ErrorCode::InvalidGrant) => has(&"assertion"),
             _ => false,

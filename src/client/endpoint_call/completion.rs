@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use super::{
     super::{
-        Assert, FetchAssertion, FetchSubject, dpop::external_signature, in_callback,
+        Assert, FetchAssertion, FetchSubject, Led, boxed, dpop::external_signature, in_callback,
         is_in_callback, maybe_async, run_blocking, with_timeout,
     },
     EndpointCall,
@@ -19,10 +19,55 @@ use crate::{
     secret::Secret,
 };
 
+/// What completes requests by callbacks. Each callback of a builder leads to it, so that a program whose
+/// clients have none does not contain it.
+pub(in super::super::super) trait RequestCompletion: Send + Sync {
+    fn complete<'a>(
+        &self,
+        call: &'a EndpointCall<'_>,
+        request: &'a mut EndpointRequest,
+        outstanding: Outstanding,
+        limit: Duration,
+    ) -> Led<'a, Result<()>>;
+}
+
+/// Completion by the callbacks of a client.
+pub(in super::super::super) struct ByCallbacks;
+
+impl RequestCompletion for ByCallbacks {
+    fn complete<'a>(
+        &self,
+        call: &'a EndpointCall<'_>,
+        request: &'a mut EndpointRequest,
+        outstanding: Outstanding,
+        limit: Duration,
+    ) -> Led<'a, Result<()>> {
+        boxed(call.complete_by_callback(request, outstanding, limit))
+    }
+}
+
 #[maybe_async]
 impl EndpointCall<'_> {
-    /// Completes a request by the user's own code, within `limit`.
+    /// Completes a request by the user's own code or by its platform, within `limit`.
     pub(super) async fn complete(
+        &self,
+        request: &mut EndpointRequest,
+        outstanding: Outstanding,
+        limit: Duration,
+    ) -> Result<()> {
+        if is_in_callback(self.slot.completing()) {
+            return Err(Error::reentrant("a request that needs the callback"));
+        }
+        if let Outstanding::Source(_, source) = outstanding {
+            return request.assert(self.read_source(source, limit).await?);
+        }
+        match self.shared.settings.completion {
+            Some(completion) => completion.complete(self, request, outstanding, limit).await,
+            None => Err(missing(name_of(&outstanding))),
+        }
+    }
+
+    async fn complete_by_callback(
         &self,
         request: &mut EndpointRequest,
         outstanding: Outstanding,
@@ -30,33 +75,29 @@ impl EndpointCall<'_> {
     ) -> Result<()> {
         let settings = &self.shared.settings;
         let marks = [self.slot.id(), self.slot.completing()];
-        if is_in_callback(self.slot.completing()) {
-            return Err(Error::reentrant("a request that needs the callback"));
-        }
+        let name = name_of(&outstanding);
         match outstanding {
             Outstanding::Signature(_, input) => {
-                let sign = configured(settings.sign.as_ref(), "signer")?.clone();
+                let sign = configured(settings.sign.as_ref(), name)?.clone();
                 let message = input.as_bytes().to_vec();
                 let signature = external_signature(sign, message, marks, limit).await;
                 request.sign(&signature?)
             }
             Outstanding::Assertion(_) => {
-                let assert = configured(settings.assert.as_ref(), "assertion")?.clone();
+                let assert = configured(settings.assert.as_ref(), name)?.clone();
                 let assertion = with_timeout(limit, move || assertion(assert, marks)).await;
                 request.assert(assertion.unwrap_or_else(|| Err(too_late(ASSERTION)))?)
             }
             Outstanding::ClientAssertion(_) => {
                 let make = settings.workload.assert.as_ref();
-                let assert = configured(make, "client_assertion")?.clone();
+                let assert = configured(make, name)?.clone();
                 let assertion = with_timeout(limit, move || assertion(assert, marks)).await;
                 request.assert(assertion.unwrap_or_else(|| Err(too_late(ASSERTION)))?)
             }
-            Outstanding::Source(_, source) => {
-                request.assert(self.read_source(source, limit).await?)
-            }
+            Outstanding::Source(..) => Ok(()),
             Outstanding::Subject(kind) => {
                 let subject = settings.workload.subject.as_ref();
-                let fetch = configured(subject, "exchanged_from")?.clone();
+                let fetch = configured(subject, name)?.clone();
                 let subject = with_timeout(limit, move || subject_of(fetch, marks)).await;
                 let token = subject.unwrap_or_else(|| Err(too_late(SUBJECT)))?;
                 let expires_at = token.expires_at_unix();
@@ -65,7 +106,7 @@ impl EndpointCall<'_> {
             }
             Outstanding::IdJag(_) => {
                 let identity = settings.workload.identity.as_ref();
-                let fetch = configured(identity, "id_jag_from")?.clone();
+                let fetch = configured(identity, name)?.clone();
                 let second = SecondRequest::of(request);
                 let work = move || identity_assertion(fetch, second, marks);
                 let assertion = with_timeout(limit, work).await;
@@ -145,5 +186,21 @@ fn too_late(what: &'static str) -> Error {
 }
 
 pub(super) fn configured<'a, T>(callback: Option<&'a T>, name: &str) -> Result<&'a T> {
-    callback.ok_or_else(|| Error::usage(format!("there is no {name}; set it on the builder")))
+    callback.ok_or_else(|| missing(name))
+}
+
+fn missing(name: &str) -> Error {
+    Error::usage(format!("there is no {name}; set it on the builder"))
+}
+
+/// The setting that completes it.
+fn name_of(outstanding: &Outstanding) -> &'static str {
+    match outstanding {
+        Outstanding::Signature(..) => "signer",
+        Outstanding::Assertion(_) => "assertion",
+        Outstanding::ClientAssertion(_) => "client_assertion",
+        Outstanding::Source(..) => "source of an assertion",
+        Outstanding::Subject(_) => "exchanged_from",
+        Outstanding::IdJag(_) => "id_jag_from",
+    }
 }

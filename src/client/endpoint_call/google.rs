@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::{
-    super::{maybe_async, run_blocking, sleep},
+    super::{Led, boxed, maybe_async, run_blocking, sleep},
     ATTEMPTS, EndpointCall, FIRST_WAIT, LONGEST_WAIT, Repetition,
 };
 use crate::{
@@ -18,14 +18,22 @@ use crate::{
     random, trace,
 };
 
+/// Credentials whose token takes several steps. Clients lead to the steps through this alone, so that
+/// a program without such credentials does not contain them.
+pub(in super::super) trait TokenInSteps: Send + Sync {
+    fn token<'a>(&'a self, call: &'a EndpointCall<'_>, started: Instant) -> Led<'a, Result<Token>>;
+}
+
+impl TokenInSteps for ApplicationDefault {
+    fn token<'a>(&'a self, call: &'a EndpointCall<'_>, started: Instant) -> Led<'a, Result<Token>> {
+        boxed(call.token_by_steps(self, started))
+    }
+}
+
 #[maybe_async]
 impl EndpointCall<'_> {
     /// The token, again from the first step if it was certainly not issued.
-    pub(super) async fn token_by_steps(
-        &self,
-        google: &ApplicationDefault,
-        started: Instant,
-    ) -> Result<Token> {
+    async fn token_by_steps(&self, google: &ApplicationDefault, started: Instant) -> Result<Token> {
         let timeout = self.shared.settings.timeout;
         let mut attempt = 1;
         loop {

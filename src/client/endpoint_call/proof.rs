@@ -4,10 +4,10 @@
 
 use std::time::Duration;
 
-use reqwest::StatusCode;
+use reqwest::{StatusCode, Url, header::HeaderMap};
 
 use super::{
-    super::{dpop::Dpop, maybe_async},
+    super::{Led, boxed, dpop::Dpop, maybe_async},
     EndpointCall,
 };
 use crate::{
@@ -19,6 +19,43 @@ use crate::{
     },
 };
 
+/// What adds proofs to requests. Keys of a client lead to it, so that a program whose clients have none
+/// does not contain it.
+pub(in super::super) trait CallProofs: Send + Sync {
+    fn prove<'a>(
+        &self,
+        call: &'a EndpointCall<'_>,
+        dpop: &'a Dpop,
+        request: &'a mut EndpointRequest,
+        demanded: Option<Nonce>,
+        limit: Duration,
+    ) -> Led<'a, Result<()>>;
+
+    /// Keeps the nonce in a response.
+    fn observe(&self, call: &EndpointCall<'_>, dpop: &Dpop, url: &Url, headers: &HeaderMap);
+}
+
+/// Proofs by the keys of a client.
+pub(in super::super) struct KeyProofs;
+
+impl CallProofs for KeyProofs {
+    fn prove<'a>(
+        &self,
+        call: &'a EndpointCall<'_>,
+        dpop: &'a Dpop,
+        request: &'a mut EndpointRequest,
+        demanded: Option<Nonce>,
+        limit: Duration,
+    ) -> Led<'a, Result<()>> {
+        boxed(call.prove_by(dpop, request, demanded, limit))
+    }
+
+    fn observe(&self, call: &EndpointCall<'_>, dpop: &Dpop, url: &Url, headers: &HeaderMap) {
+        let now = || call.shared.settings.clock.unix().as_secs();
+        dpop.of_server.observe(url, headers, now);
+    }
+}
+
 #[maybe_async]
 impl EndpointCall<'_> {
     /// Adds a proof to a request to an endpoint that binds what it issues, if the client has a key:
@@ -29,15 +66,26 @@ impl EndpointCall<'_> {
         demanded: Option<Nonce>,
         limit: Duration,
     ) -> Result<()> {
-        let Some(dpop) = &self.shared.dpop else {
-            return match request.binding() {
+        match &self.shared.dpop {
+            Some(dpop) if request.is_to_be_proved() => {
+                let proofs = dpop.proofs;
+                proofs.prove(self, dpop, request, demanded, limit).await
+            }
+            Some(_) => Ok(()),
+            None => match request.binding() {
                 Some(binding) if binding.is_required => Err(wrong_client()),
                 _ => Ok(()),
-            };
-        };
-        if !request.is_to_be_proved() {
-            return Ok(());
+            },
         }
+    }
+
+    async fn prove_by(
+        &self,
+        dpop: &Dpop,
+        request: &mut EndpointRequest,
+        demanded: Option<Nonce>,
+        limit: Duration,
+    ) -> Result<()> {
         let key = self.key(dpop, request)?;
         let kept = request.binding();
         let kept = kept.and_then(|kept| Some((kept.nonce.as_deref()?, kept.received)));
@@ -72,10 +120,9 @@ impl EndpointCall<'_> {
     }
 
     /// Keeps the nonce in a response.
-    pub(super) fn observe(&self, request: &EndpointRequest, headers: &reqwest::header::HeaderMap) {
+    pub(super) fn observe(&self, request: &EndpointRequest, headers: &HeaderMap) {
         if let Some(dpop) = &self.shared.dpop {
-            let now = || self.shared.settings.clock.unix().as_secs();
-            dpop.of_server.observe(request.url(), headers, now);
+            dpop.proofs.observe(self, dpop, request.url(), headers);
         }
     }
 }

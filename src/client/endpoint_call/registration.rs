@@ -5,10 +5,7 @@ use std::sync::atomic::Ordering;
 use reqwest::StatusCode;
 
 use super::{super::maybe_async, EndpointCall};
-use crate::{
-    error::{Error, ErrorCode, Result},
-    oauth2::client::RegisteredClient,
-};
+use crate::error::{Error, ErrorCode, Result};
 
 impl EndpointCall<'_> {
     /// Notes a refusal of the client itself. An error of what completes a request is none: it may be
@@ -26,7 +23,8 @@ impl EndpointCall<'_> {
     /// does not know any longer is dropped.
     pub(super) async fn of_registered<T: Send>(&self, outcome: Result<T>) -> Result<T> {
         let settings = &self.shared.settings;
-        let Some(registered) = &settings.registered else {
+        let registered = settings.registered.as_deref();
+        let Some((registered, calls)) = registered.zip(settings.registrations) else {
             return outcome;
         };
         match outcome {
@@ -40,20 +38,17 @@ impl EndpointCall<'_> {
                 if let Some(anew) = &settings.reregistration {
                     anew.note_refusal(registered.client_id());
                 }
-                Err(self.drop_registration(registered, error).await)
+                let dropped = calls.forget(self.shared, registered).await;
+                let advice = match dropped {
+                    Ok(true) => {
+                        "the registration was dropped from token_store; register the client anew"
+                    }
+                    _ => "the server may have dropped the client; register it anew",
+                };
+                Err(error.advised(Some(advice)))
             }
             Err(error) => Err(error),
         }
-    }
-
-    /// Drops the registration of a client that the server does not know any longer.
-    async fn drop_registration(&self, registered: &RegisteredClient, error: Error) -> Error {
-        let dropped = self.shared.kept_registrations().forget(registered).await;
-        let advice = match dropped {
-            Ok(true) => "the registration was dropped from token_store; register the client anew",
-            _ => "the server may have dropped the client; register it anew",
-        };
-        error.advised(Some(advice))
     }
 }
 

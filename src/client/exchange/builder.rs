@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::super::{
-    identity_source,
+    ByCallbacks, identity_source,
     oauth2::{OAuth2Client, OAuth2ClientBuilder, TokenSource},
     subject_source,
 };
@@ -29,6 +29,7 @@ impl OAuth2ClientBuilder {
             session: source.session.clone(),
             is_used: exchange.is_of_client(),
         });
+        self.tokens.completion = Some(&ByCallbacks);
         self.tokens.workload.subject = Some(subject_source(source.clone()));
         self.grant = Some(Arc::new(exchange));
         self
@@ -46,6 +47,7 @@ impl OAuth2ClientBuilder {
             session: provider.session.clone(),
             is_used: true,
         });
+        self.tokens.completion = Some(&ByCallbacks);
         self.tokens.workload.identity = Some(identity_source(provider.clone(), grant.clone()));
         self.grant = Some(Arc::new(grant));
         self

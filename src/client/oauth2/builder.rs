@@ -7,13 +7,17 @@ use reqwest::Method;
 use super::super::{
     documents::cache::{DocumentCache, DocumentFetch},
     http, maybe_async,
-    oauth2::client::OAuth2Client,
+    oauth2::{
+        client::OAuth2Client, config::TokenSource, profile::CheckProfile,
+        protected_resource::ForResource,
+    },
+    oidc::id_tokens::SignedIdTokens,
     session::Session,
     settings::{
         Authentication, AuthorizationSettings, DiscoverySettings, HttpSettings, OpenIdSettings,
-        RegistrationSettings, ResourceSettings, TokenSettings, http_settings, timeout_with_renewal,
-        token_settings,
+        RegistrationSettings, TokenSettings, http_settings, timeout_with_renewal, token_settings,
     },
+    shared::Shared,
     transport::Follow,
 };
 use crate::{
@@ -58,17 +62,11 @@ paired! {
         pub(in super::super) authorization: AuthorizationSettings,
         pub(in super::super) introspection: IntrospectionRules,
         /// Of a client that finds its server by the resource that it is for.
-        pub(in super::super) resource: Option<Box<ResourceSettings>>,
+        pub(in super::super) resource: Option<Box<ForResource>>,
+        pub(super) check_profile: Option<CheckProfile>,
         /// Settings of such a client that another one was given.
         pub(in super::super) misplaced: Vec<&'static str>,
     }
-}
-
-/// Client of whose token that of another one is made.
-pub(in super::super) struct TokenSource {
-    pub(in super::super) session: Session,
-    /// Whether the grant sends its token.
-    pub(in super::super) is_used: bool,
 }
 
 impl OAuth2ClientBuilder {
@@ -97,6 +95,7 @@ impl OAuth2ClientBuilder {
             authorization: AuthorizationSettings::default(),
             introspection: IntrospectionRules::default(),
             resource: None,
+            check_profile: None,
             misplaced: Vec::new(),
         }
     }
@@ -119,6 +118,7 @@ impl OAuth2ClientBuilder {
     pub fn server(mut self, server: AuthorizationServer) -> Self {
         self.server = server;
         self.discovery = None;
+        self.openid.verified_by = Some(&SignedIdTokens);
         self
     }
 
@@ -138,7 +138,12 @@ impl OAuth2ClientBuilder {
     /// [OpenID Connect Discovery section 4](https://openid.net/specs/openid-connect-discovery-1_0.html#ProviderConfig),
     /// [RFC 8414 section 3](https://www.rfc-editor.org/rfc/rfc8414#section-3)
     pub fn discover_later(mut self, issuer: impl Into<Discovery>) -> Self {
-        self.discovery = Some(DiscoverySettings::new(issuer.into(), self.http.allow_http));
+        self.discovery = Some(DiscoverySettings::new(
+            issuer.into(),
+            Shared::discover,
+            self.http.allow_http,
+        ));
+        self.openid.verified_by = Some(&SignedIdTokens);
         self
     }
 
@@ -264,6 +269,7 @@ impl OAuth2ClientBuilder {
     /// [OpenID Connect Core section 3.1.3.7](https://openid.net/specs/openid-connect-core-1_0.html#IDTokenValidation)
     pub fn id_token(mut self, rules: IdTokenRules) -> Self {
         self.openid.id_token = rules;
+        self.openid.verified_by = Some(&SignedIdTokens);
         self
     }
 
@@ -297,6 +303,7 @@ impl OAuth2ClientBuilder {
     /// [RFC 8414 section 2](https://www.rfc-editor.org/rfc/rfc8414#section-2)
     pub fn jwks_uri(mut self, url: impl Into<String>) -> Self {
         self.server = self.server.with_jwks_uri(url);
+        self.openid.verified_by = Some(&SignedIdTokens);
         self
     }
 
@@ -307,8 +314,8 @@ impl OAuth2ClientBuilder {
     /// [`ErrorKind::Usage`](crate::ErrorKind::Usage), which names every invalid setting; or if TLS
     /// cannot be set up.
     pub fn build(self) -> Result<OAuth2Client> {
-        if let Some(resource) = self.resource.clone() {
-            return self.build_for_resource(*resource);
+        if let Some(resource) = &self.resource {
+            return (resource.build)(self);
         }
         let settings = self.settings()?;
         let guard = self.discovery.as_ref().map(|found| found.guard.clone());

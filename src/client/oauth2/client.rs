@@ -7,6 +7,7 @@ use reqwest::{IntoUrl, Method, header::HeaderValue};
 use super::super::{
     http, maybe_async,
     oauth2::builder::OAuth2ClientBuilder,
+    oidc::id_tokens::ExpectedLogin,
     request::{RequestBuilder, verbs},
     session::Session,
 };
@@ -14,7 +15,7 @@ use crate::{
     error::Result,
     oauth2::{
         endpoint::introspection::{Introspection, TokenTypeHint},
-        grant::{Grant, authorization_code::ExpectedIdToken},
+        grant::Grant,
         token::Token,
     },
     secret::Secret,
@@ -135,7 +136,7 @@ impl OAuth2Client {
     ///
     /// [RFC 6749 section 4](https://www.rfc-editor.org/rfc/rfc6749#section-4)
     pub async fn fetch_token(&self, grant: impl Grant + 'static) -> Result<Token> {
-        let expected = ExpectedIdToken::of(&grant);
+        let expected = ExpectedLogin::of(&grant);
         self.session.fetch_token(Arc::new(grant), expected).await
     }
 
@@ -145,7 +146,7 @@ impl OAuth2Client {
     ///
     /// The error of the server or of the transport.
     pub async fn exchange(&self, grant: impl Grant + 'static) -> Result<Token> {
-        let expected = ExpectedIdToken::of(&grant);
+        let expected = ExpectedLogin::of(&grant);
         self.session.exchange(Arc::new(grant), expected).await
     }
 

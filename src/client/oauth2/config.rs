@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::super::{
     oauth2::builder::OAuth2ClientBuilder,
+    session::Session,
     settings::{DiscoverySettings, Problems, Reregistration, Settings},
 };
 use crate::{
@@ -30,6 +31,13 @@ const ENDPOINTS: [&str; 8] = [
     "end_session_endpoint",
 ];
 
+/// Client of whose token that of another one is made.
+pub(in super::super) struct TokenSource {
+    pub(in super::super) session: Session,
+    /// Whether the grant sends its token.
+    pub(in super::super) is_used: bool,
+}
+
 impl OAuth2ClientBuilder {
     /// The settings, if all of them are valid.
     pub(in super::super) fn settings(&self) -> Result<Settings> {
@@ -42,7 +50,7 @@ impl OAuth2ClientBuilder {
             problems.add(setting, "is a setting of OAuth2Client::for_resource alone");
         }
         match &self.resource {
-            Some(resource) => self.check_for_resource(resource, &mut problems),
+            Some(resource) => (resource.check)(self, &resource.settings, &mut problems),
             None => self.check(&server, &mut problems),
         }
         self.check_discovery(&mut problems);
@@ -67,6 +75,7 @@ impl OAuth2ClientBuilder {
         settings.key_set = self.key_set.clone();
         settings.openid = self.openid.clone();
         settings.registered = self.registered.clone();
+        settings.registrations = self.registering.calls;
         settings.reregistration = self.reregistration().map(Arc::new);
         settings.clock_offset = self.authorization.clock_offset();
         settings.authorization = self.authorization.clone();
@@ -92,7 +101,7 @@ impl OAuth2ClientBuilder {
 
     fn registers(&self) -> bool {
         match &self.resource {
-            Some(resource) => resource.metadata.is_some() && !self.client.has_client_id(),
+            Some(resource) => resource.settings.metadata.is_some() && !self.client.has_client_id(),
             None => self.registering.request.is_some(),
         }
     }
@@ -130,7 +139,9 @@ impl OAuth2ClientBuilder {
         }
         self.check_offered(server, problems);
         self.authorization.check(client, server, problems);
-        self.check_profile(server, problems);
+        if let Some(check) = self.check_profile {
+            check(self, server, problems);
+        }
         // A problem of the default is a problem of the setting that it was chosen for.
         if self.authentication.token.is_none()
             && !client.client_id().is_empty()

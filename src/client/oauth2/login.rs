@@ -5,6 +5,7 @@ use std::fmt;
 use super::super::{
     boxed, maybe_async,
     oauth2::client::OAuth2Client,
+    oidc::id_tokens::ExpectedLogin,
     session::{Live, Session},
 };
 use crate::{
@@ -139,7 +140,7 @@ impl OAuth2Client {
         // A resource may demand more later, which is asked for together with this.
         let asked = live.resource().and(pending.scope.clone());
         let grant = pending.code_in(parameters)?;
-        let expected = grant.expected_id_token();
+        let expected = ExpectedLogin::by_code(grant.expected_id_token());
         let (token, id_token) = live.log_in(&grant, &expected, "login").await?;
         let token = match asked {
             Some(asked) => token.with_login_scope(&asked.into()),

@@ -14,4 +14,5 @@ mod server;
 mod step_up;
 mod userinfo;
 
+pub(super) use config::TokenSource;
 pub use {builder::*, client::*, login::*};

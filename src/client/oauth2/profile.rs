@@ -39,6 +39,10 @@ const SIGNED_RESPONSES: [&str; 4] = [
     "introspection_signed_response_alg",
 ];
 
+/// Notes all that contradicts the profile: led to from the setting alone, so that programs whose clients
+/// follow none do not contain it.
+pub(super) type CheckProfile = fn(&OAuth2ClientBuilder, &AuthorizationServer, &mut Problems);
+
 impl OAuth2ClientBuilder {
     /// Follows a security profile: sets all that it demands, and reports each setting that
     /// contradicts it, with the clause. So does discovery for the metadata of the server.
@@ -47,6 +51,7 @@ impl OAuth2ClientBuilder {
     #[doc(alias = "FAPI")]
     pub fn profile(mut self, profile: Profile) -> Self {
         self.authorization.profile = Some(profile);
+        self.check_profile = Some(Self::note_violations);
         self
     }
 
@@ -62,11 +67,7 @@ impl OAuth2ClientBuilder {
     }
 
     /// Notes all that contradicts the profile.
-    pub(in super::super) fn check_profile(
-        &self,
-        server: &AuthorizationServer,
-        problems: &mut Problems,
-    ) {
+    fn note_violations(&self, server: &AuthorizationServer, problems: &mut Problems) {
         let Some(profile) = self.authorization.profile else {
             return;
         };

@@ -5,11 +5,13 @@
 use std::{sync::Arc, time::Duration};
 
 use super::super::{
-    LogIn, Visit, in_callback, login_method, maybe_async,
+    LogIn, OwnRegistrations, Visit, in_callback, login_method, maybe_async,
     oauth2::{builder::OAuth2ClientBuilder, client::OAuth2Client},
+    oidc::id_tokens::SignedIdTokens,
     protected_resource::state::ResourceState,
     session::Session,
     settings::{Problems, ResourceLogin, ResourceSettings},
+    transport::Guard,
 };
 use crate::{
     error::{Error, Result},
@@ -26,6 +28,14 @@ use crate::{
 
 /// The longest time of a login that the calling code carries out.
 const VISIT_LIMIT: Duration = Duration::from_secs(600);
+
+/// Settings of a client for a resource, and what is done with them: led to from here alone, so that
+/// programs without such a client do not contain it.
+pub(in super::super) struct ForResource {
+    pub(in super::super) settings: ResourceSettings,
+    pub(super) check: fn(&OAuth2ClientBuilder, &ResourceSettings, &mut Problems),
+    pub(super) build: fn(OAuth2ClientBuilder) -> Result<OAuth2Client>,
+}
 
 impl OAuth2Client {
     /// Creates a builder for a client of the API at this URL, which says itself what it needs: its
@@ -66,7 +76,13 @@ impl OAuth2Client {
     #[doc(alias = "mcp")]
     pub fn for_resource(url: impl Into<String>) -> OAuth2ClientBuilder {
         let mut builder = OAuth2ClientBuilder::unregistered();
-        builder.resource = Some(Box::new(ResourceSettings::new(url.into())));
+        builder.resource = Some(Box::new(ForResource {
+            settings: ResourceSettings::new(url.into()),
+            check: OAuth2ClientBuilder::check_for_resource,
+            build: OAuth2ClientBuilder::build_for_resource,
+        }));
+        builder.openid.verified_by = Some(&SignedIdTokens);
+        builder.registering.calls = Some(&OwnRegistrations);
         builder
     }
 }
@@ -187,14 +203,14 @@ impl OAuth2ClientBuilder {
         change: impl FnOnce(&mut ResourceSettings),
     ) -> Self {
         match &mut self.resource {
-            Some(resource) => change(resource),
+            Some(resource) => change(&mut resource.settings),
             None => self.misplaced.push(setting),
         }
         self
     }
 
     /// Notes the problems of a client whose server and registration are not known yet.
-    pub(super) fn check_for_resource(&self, resource: &ResourceSettings, problems: &mut Problems) {
+    fn check_for_resource(&self, resource: &ResourceSettings, problems: &mut Problems) {
         let client = &self.client;
         resource.check(self.http.allow_http, problems);
         if self.discovery.is_some() || self.server.token_endpoint().is_some() {
@@ -249,13 +265,14 @@ impl OAuth2ClientBuilder {
     }
 
     /// The client of the resource.
-    pub(in super::super) fn build_for_resource(
-        self,
-        resource: ResourceSettings,
-    ) -> Result<OAuth2Client> {
+    fn build_for_resource(mut self) -> Result<OAuth2Client> {
         let template = self.settings()?;
+        let Some(resource) = self.resource.take() else {
+            return Err(Error::usage("there is no resource"));
+        };
+        let resource = resource.settings;
         let url = resource.url(self.http.allow_http).map_err(Error::usage)?;
-        let guard = Arc::new(resource.guard(&url));
+        let guard = Guard::new(resource.guard(&url));
         let follow = self.tokens.follow();
         let transport = Arc::new(self.http.transport(follow, Some(guard.clone()))?);
         let state = ResourceState::new(url, resource, template, transport, guard);

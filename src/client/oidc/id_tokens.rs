@@ -1,12 +1,17 @@
 //! ID tokens of logins and of refreshes, verified by the keys of the server.
 
-use super::super::{keys::Unverified, maybe_async, session::Live, waiting::Deadline};
+use std::any::TypeId;
+
+use super::super::{Led, boxed, keys::Unverified, maybe_async, session::Live, waiting::Deadline};
 use crate::{
     error::{Error, Result},
     jose::{Claims, JwkSet, Jws},
     oauth2::{
         authorization::response::AuthenticationResponse,
-        grant::{Grant, authorization_code::ExpectedIdToken},
+        grant::{
+            Grant,
+            authorization_code::{AuthorizationCode, ExpectedIdToken},
+        },
         token::Token,
     },
     oidc::{
@@ -20,6 +25,97 @@ use crate::{
 /// Part of the timeout within which the keys for an ID token have to be there without which the new
 /// tokens are used: those of a refresh, and of a login that did not ask for it, wait for that.
 const SHARE: u32 = 6;
+
+/// What verifies ID tokens. Logins that ask for one lead to it, and settings by which one can be
+/// verified: a program without both does not contain it.
+pub(in super::super) trait IdTokens: Send + Sync {
+    fn prepare<'a>(
+        &self,
+        live: &'a Live,
+        expected: &'a ExpectedIdToken,
+        deadline: Deadline,
+    ) -> Led<'a, Result<Option<IdToken>>>;
+
+    fn issued<'a>(
+        &self,
+        live: &'a Live,
+        token: Token,
+        expected: &'a ExpectedIdToken,
+    ) -> Led<'a, Result<(Token, Option<IdToken>)>>;
+
+    fn prepare_renewal<'a>(&self, live: &'a Live) -> Led<'a, Result<()>>;
+
+    fn renewed<'a>(
+        &self,
+        live: &'a Live,
+        verifier: &'a IdTokenVerifier,
+        renewed: &'a Token,
+        first: Option<&'a Secret>,
+    ) -> Led<'a, Result<IdToken>>;
+}
+
+/// ID tokens that are verified by the keys of the server, or by the secret of the client.
+pub(in super::super) struct SignedIdTokens;
+
+impl IdTokens for SignedIdTokens {
+    fn prepare<'a>(
+        &self,
+        live: &'a Live,
+        expected: &'a ExpectedIdToken,
+        deadline: Deadline,
+    ) -> Led<'a, Result<Option<IdToken>>> {
+        boxed(live.prepare(expected, deadline))
+    }
+
+    fn issued<'a>(
+        &self,
+        live: &'a Live,
+        token: Token,
+        expected: &'a ExpectedIdToken,
+    ) -> Led<'a, Result<(Token, Option<IdToken>)>> {
+        boxed(live.id_token_of(token, expected))
+    }
+
+    fn prepare_renewal<'a>(&self, live: &'a Live) -> Led<'a, Result<()>> {
+        boxed(live.fetch_keys_for_renewal())
+    }
+
+    fn renewed<'a>(
+        &self,
+        live: &'a Live,
+        verifier: &'a IdTokenVerifier,
+        renewed: &'a Token,
+        first: Option<&'a Secret>,
+    ) -> Led<'a, Result<IdToken>> {
+        boxed(live.renewed_id_token(verifier, renewed, first))
+    }
+}
+
+/// ID token that a login leads to, and what verifies it if the login may have asked for it.
+#[derive(Default)]
+pub(in super::super) struct ExpectedLogin {
+    id_token: ExpectedIdToken,
+    verified_by: Option<&'static dyn IdTokens>,
+}
+
+impl ExpectedLogin {
+    /// What a grant of any type leads to.
+    #[inline]
+    pub(in super::super) fn of<G: Grant + 'static>(grant: &G) -> Self {
+        // The compiler knows the answer, so that other grants do not lead to what verifies ID tokens.
+        match TypeId::of::<G>() == TypeId::of::<AuthorizationCode>() {
+            true => Self::by_code(ExpectedIdToken::of(grant)),
+            false => Self::default(),
+        }
+    }
+
+    pub(in super::super) fn by_code(id_token: ExpectedIdToken) -> Self {
+        Self {
+            id_token,
+            verified_by: Some(&SignedIdTokens),
+        }
+    }
+}
 
 impl Live {
     /// Checks that the token of a login is bound to a key, if the client has one.
@@ -39,14 +135,24 @@ impl Live {
     pub(in super::super) async fn log_in(
         &self,
         grant: &dyn Grant,
-        expected: &ExpectedIdToken,
+        expected: &ExpectedLogin,
         reason: &'static str,
     ) -> Result<(Token, Option<IdToken>)> {
         let deadline = Deadline::after(self.shared.settings.timeout);
-        let first = self.prepare(expected, deadline).await?;
+        let verified_by = self.shared.settings.openid.verified_by;
+        let verified_by = expected.verified_by.or(verified_by);
+        let expected = &expected.id_token;
+        let first = match verified_by.filter(|_| expected.asked.openid) {
+            Some(id_tokens) => id_tokens.prepare(self, expected, deadline).await?,
+            None => None,
+        };
         let token = self.call().request_token(grant, reason).await?;
         self.check_binding(&token)?;
-        let (token, id_token) = self.id_token_of(token, expected).await?;
+        let (token, id_token) = match verified_by.filter(|_| token.id_token().is_some()) {
+            Some(id_tokens) => id_tokens.issued(self, token, expected).await?,
+            None if expected.asked.openid => return Err(missing()),
+            None => (self.unverified(token)?, None),
+        };
         if let (Some(first), Some(id_token)) = (&first, &id_token)
             && (first.issuer() != id_token.issuer()
                 || first.claims().subject() != id_token.claims().subject())
@@ -187,22 +293,27 @@ impl Live {
     /// Fetches the keys before a refresh whose answer may have an ID token, so that the new refresh
     /// token does not wait for them. If that fails, the ID token is dropped later.
     pub(in super::super) async fn prepare_renewal(&self, old: &Token) {
-        if old.id_token().is_none() {
-            return;
+        let settings = &self.shared.settings;
+        let verified_by = settings.openid.verified_by;
+        if let Some(id_tokens) = verified_by.filter(|_| old.id_token().is_some())
+            && let Err(error) = id_tokens.prepare_renewal(self).await
+        {
+            trace::id_token_dropped(settings.name(), &error);
         }
+    }
+
+    async fn fetch_keys_for_renewal(&self) -> Result<()> {
         let settings = &self.shared.settings;
         let limit = Deadline::after(settings.timeout / SHARE);
         // A server that cannot be discovered fails the renewal itself.
         let Ok(server) = self.shared.fetch_server(limit.left()).await else {
-            return;
+            return Ok(());
         };
         let verifier = settings.id_token_verifier(&server);
         let needs_keys = verifier.is_ok_and(|verifier| verifier.needs_keys());
-        if needs_keys
-            && settings.can_verify_id_tokens(&server)
-            && let Err(error) = self.keys(limit).await
-        {
-            trace::id_token_dropped(settings.name(), &error);
+        match needs_keys && settings.can_verify_id_tokens(&server) {
+            true => self.keys(limit).await.map(drop),
+            false => Ok(()),
         }
     }
 
@@ -232,7 +343,11 @@ impl Live {
         if !can_verify {
             return Ok(token);
         }
-        match self.renewed_id_token(&verifier, &token, first).await {
+        let verified = match settings.openid.verified_by {
+            Some(id_tokens) => id_tokens.renewed(self, &verifier, &token, first).await,
+            None => Err(unverifiable()),
+        };
+        match verified {
             Ok(_) => Ok(token),
             Err(error) => {
                 trace::id_token_dropped(settings.name(), &error);
@@ -253,4 +368,22 @@ impl Live {
         let claims = self.signed_claims(verifier, &jws, limit).await?;
         verifier.check_renewed(&jws, claims, renewed, first)
     }
+}
+
+impl Live {
+    /// The token with an ID token that nobody asked for, if nothing is known by which it could be
+    /// verified.
+    fn unverified(&self, token: Token) -> Result<Token> {
+        let server = self.shared.server();
+        let has_keys = server.is_some_and(|server| server.jwks_uri().is_some());
+        match token.id_token().is_some() && has_keys {
+            true => Err(unverifiable()),
+            false => Ok(token),
+        }
+    }
+}
+
+/// Each setting of keys leads to what verifies ID tokens, so that none is passed on unverified.
+fn unverifiable() -> Error {
+    Error::untrusted("the ID token cannot be verified")
 }

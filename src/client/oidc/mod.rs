@@ -1,3 +1,3 @@
 //! OpenID Connect in the clients.
 
-mod id_tokens;
+pub(super) mod id_tokens;

@@ -8,12 +8,12 @@ use std::{sync::Arc, time::Duration};
 use super::{
     super::{
         is_in_callback, maybe_async, run_detached_for,
-        session::{Live, Session},
+        session::{Live, ResourceRefusal, Session},
         settings::ResourceLogin,
         waiting::Deadline,
     },
     established::Established,
-    refusal::{ResourceRefusal, request},
+    refusal::request,
     state::{AuthorizationClaim, AuthorizationStep, ResourceState},
 };
 use crate::{
@@ -26,12 +26,13 @@ use crate::{
 impl Session {
     /// Obtains another token than the refused one, for all callers that are refused together.
     /// Returns whether that took more than a look for one.
-    pub(in super::super) async fn authorize_for(&self, refusal: ResourceRefusal) -> Result<bool> {
-        let live = self.live()?;
-        let Some(resource) = live.resource().cloned() else {
-            return Ok(false);
-        };
-        let live = self.restored(live).await?;
+    pub(super) async fn authorize_for(
+        &self,
+        resource: Arc<ResourceState>,
+        live: Live,
+        refusal: ResourceRefusal,
+    ) -> Result<bool> {
+        let live = self.restored_for(resource.clone(), live).await?;
         if is_in_callback(live.slot.id()) || is_in_callback(live.shared.id()) {
             return Err(Error::reentrant("a request that the resource refuses"));
         }

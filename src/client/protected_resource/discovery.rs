@@ -90,7 +90,7 @@ impl ResourceState {
         let source = ServerSource {
             discovery: self.settings.discovery(&issuer),
             given: AuthorizationServer::default(),
-            guard: self.guard.clone(),
+            guard: self.guard.addresses.clone(),
             allow_http: self.template.allow_http(),
             clock: self.template.clock.clone(),
             profile: None,

@@ -2,13 +2,14 @@
 //!
 //! [RFC 9728 section 5](https://www.rfc-editor.org/rfc/rfc9728#section-5)
 
-pub(super) mod authorization;
+mod authorization;
 mod discovery;
 mod established;
 mod forgotten;
 mod identity;
 mod owner;
 mod parts;
-pub(super) mod refusal;
+mod refusal;
+mod resource;
 mod restoration;
 pub(super) mod state;

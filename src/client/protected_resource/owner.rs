@@ -1,7 +1,10 @@
 //! The settings of a client at a server, and the client that a token belongs to.
 
 use super::{
-    super::settings::{Bound, DiscoverySettings, Settings},
+    super::{
+        settings::{Bound, DiscoverySettings, Settings},
+        shared::Shared,
+    },
     discovery::legacy_server,
     established::Established,
     state::ResourceState,
@@ -34,6 +37,7 @@ impl ResourceState {
                 settings.discovery = Some(DiscoverySettings {
                     discovery: self.settings.discovery(&established.issuer),
                     guard: self.guard.clone(),
+                    discover: Shared::discover,
                     metadata: server.clone(),
                 });
                 settings.server = AuthorizationServer::default();

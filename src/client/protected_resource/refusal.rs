@@ -1,42 +1,24 @@
 //! What a refusal by the resource demands of a client: the scope of the login, or an error that names
 //! it.
 
-use std::sync::Arc;
-
 use super::{
-    super::{session::Live, settings::Bound},
+    super::{
+        session::{Live, ResourceRefusal},
+        settings::Bound,
+    },
     established::{Established, requested_for},
     state::{ResourceState, differs},
 };
 use crate::{
     error::{Error, Result},
-    lifecycle::published::Published,
     oauth2::{
-        authorization::request::AuthorizationRequest,
-        protected_resource::{challenge::ResourceChallenge, scope_set::ScopeSet},
-        scope::Scope,
-        server::metadata::AuthorizationServer,
-        token::Token,
+        authorization::request::AuthorizationRequest, protected_resource::scope_set::ScopeSet,
+        scope::Scope, server::metadata::AuthorizationServer, token::Token,
     },
-    wire::{challenge::Challenge, secure_url::without_query},
+    wire::secure_url::without_query,
 };
 
-/// Refusal of a request by the resource.
-#[derive(Clone, Default)]
-pub(in super::super) struct ResourceRefusal {
-    pub(in super::super) challenge: ResourceChallenge,
-    /// The demand for another authentication of the user, if it is one.
-    pub(in super::super) login: Option<Challenge>,
-    /// The token that it was sent with.
-    pub(in super::super) token: Option<Arc<Published>>,
-}
-
 impl ResourceRefusal {
-    /// Whether the resource accepts the token, and demands more of the login that it is of.
-    pub(in super::super) fn is_step_up(&self) -> bool {
-        self.challenge.is_insufficient_scope || self.login.is_some()
-    }
-
     /// The scope of the refused token, as far as it is of this server.
     fn requested_at(&self, issuer: &str) -> ScopeSet {
         let token = self.token.as_ref().map(|refused| &refused.token);

@@ -6,11 +6,10 @@ use std::sync::Arc;
 use super::{
     super::{
         maybe_async,
-        session::{Live, Session},
+        session::{Live, ResourceRefusal, Session},
         settings::Bound,
         waiting::Deadline,
     },
-    refusal::ResourceRefusal,
     state::ResourceState,
 };
 use crate::{
@@ -20,15 +19,9 @@ use crate::{
 
 #[maybe_async]
 impl Session {
-    /// The state of the client for a login, whose server is discovered if that is still to be done.
-    pub(in super::super) async fn established(&self) -> Result<Live> {
-        let live = self.discovered().await?;
-        self.registered(live).await
-    }
-
     /// Finds the server and the client there once more, for a client whose registration was
     /// forgotten.
-    pub(in super::super) async fn rediscovered(&self, resource: &Arc<ResourceState>) -> Result<()> {
+    pub(super) async fn rediscovered_for(&self, resource: Arc<ResourceState>) -> Result<()> {
         let discovered = resource.discover(&ResourceChallenge::default()).await?;
         resource.establish(discovered);
         match resource.current() {
@@ -38,12 +31,12 @@ impl Session {
     }
 
     /// The state of the client, whose server is discovered if that is still to be done.
-    pub(in super::super) async fn discovered(&self) -> Result<Live> {
-        let live = self.live()?;
-        let Some(resource) = live.resource().cloned() else {
-            return Ok(live);
-        };
-        let live = self.restored(live).await?;
+    pub(super) async fn discovered_for(
+        &self,
+        resource: Arc<ResourceState>,
+        live: Live,
+    ) -> Result<Live> {
+        let live = self.restored_for(resource.clone(), live).await?;
         if live.shared.settings.bound.is_none() && resource.established().is_none() {
             let deadline = Deadline::after(resource.limit());
             let nothing = ResourceRefusal::default();
@@ -63,10 +56,11 @@ impl Session {
 
     /// The state of the client after the token store was read for the first time, which says what
     /// the client's server is.
-    pub(in super::super) async fn restored(&self, live: Live) -> Result<Live> {
-        let Some(resource) = live.resource().cloned() else {
-            return Ok(live);
-        };
+    pub(super) async fn restored_for(
+        &self,
+        resource: Arc<ResourceState>,
+        live: Live,
+    ) -> Result<Live> {
         let is_bound = live.shared.settings.bound.is_some();
         if is_bound && !self.leave_forgotten(&live, &resource)? {
             return Ok(live);
@@ -88,13 +82,12 @@ impl Session {
     }
 
     /// The state of the client at the server that has issued its token, whatever server the resource
-    /// names by now: for the end of that token. The token is read from the store.
-    pub(in super::super) async fn at_owner(&self) -> Result<Live> {
-        self.reload().await?;
-        let live = self.live_now()?;
-        let Some(resource) = live.resource().cloned() else {
-            return Ok(live);
-        };
+    /// names by now: for the end of that token, which was read from the store.
+    pub(super) async fn at_owner_for(
+        &self,
+        resource: Arc<ResourceState>,
+        live: Live,
+    ) -> Result<Live> {
         let token = match live.slot.published() {
             Some(published) => Some(published.token.clone()),
             // That of another server is not loaded.
@@ -122,12 +115,12 @@ impl Session {
     }
 
     /// Forgets the client's own registration at the server of the resource, and its tokens.
-    pub(in super::super) async fn forget_registration_for(
+    pub(super) async fn forget_registration_for(
         &self,
-        resource: &Arc<ResourceState>,
+        resource: Arc<ResourceState>,
+        live: Live,
     ) -> Result<()> {
-        let live = self.live()?;
-        let live = self.restored(live).await?;
+        let live = self.restored_for(resource.clone(), live).await?;
         let settings = &live.shared.settings;
         let registered = match &settings.registered {
             Some(registered) => Some((**registered).clone()),
@@ -141,14 +134,14 @@ impl Session {
         let kept = resource.kept_registrations();
         kept.forget(&registered).await?;
         kept.drop_token_of(&registered).await?;
-        self.leave_forgotten(&live, resource).map(drop)
+        self.leave_forgotten(&live, &resource).map(drop)
     }
 }
 
 impl ResourceState {
     /// Forgets a client that its server does not know any longer: tokens that name it do not bring
     /// it back.
-    pub(in super::super) fn forget_client(&self, registered: &RegisteredClient) {
+    pub(super) fn forget_client(&self, registered: &RegisteredClient) {
         let mut state = self.lock();
         state
             .registrations

@@ -14,7 +14,7 @@ use super::{
         Signal,
         settings::{ResourceSettings, Settings},
         shared::Shared,
-        transport::Transport,
+        transport::{Guard, Transport},
     },
     established::{Established, requested_for},
     forgotten::Forgotten,
@@ -26,7 +26,6 @@ use crate::{
     oauth2::{
         client::{ClientMetadata, RegisteredClient},
         protected_resource::scope_set::ScopeSet,
-        server::address::AddressGuard,
         token::Token,
     },
 };
@@ -43,13 +42,13 @@ const REFUSAL_PAUSE: Duration = Duration::from_secs(600);
 
 /// State of a client for a protected resource, which its children share.
 pub(in super::super) struct ResourceState {
-    pub(in super::super) url: Url,
-    pub(in super::super) settings: ResourceSettings,
+    pub(super) url: Url,
+    pub(super) settings: ResourceSettings,
     /// The settings of the client, without a server and a registration.
     pub(super) template: Settings,
     pub(super) transport: Arc<Transport>,
     /// The guard of the addresses that strangers name.
-    pub(super) guard: Arc<AddressGuard>,
+    pub(super) guard: Guard,
     state: Mutex<ResourceProgress>,
 }
 
@@ -98,7 +97,7 @@ impl ResourceState {
         settings: ResourceSettings,
         template: Settings,
         transport: Arc<Transport>,
-        guard: Arc<AddressGuard>,
+        guard: Guard,
     ) -> Self {
         Self {
             url,
@@ -122,7 +121,7 @@ impl ResourceState {
     }
 
     /// All parts that are in use or owe anything.
-    pub(in super::super) fn parts(&self) -> Vec<Arc<Shared>> {
+    pub(super) fn parts(&self) -> Vec<Arc<Shared>> {
         self.lock().parts.all()
     }
 
@@ -132,13 +131,13 @@ impl ResourceState {
     }
 
     /// The part of the established client; none if nothing is established.
-    pub(in super::super) fn current(&self) -> Option<Arc<Shared>> {
+    pub(super) fn current(&self) -> Option<Arc<Shared>> {
         let established = self.established()?;
         Some(self.part_for(established))
     }
 
     /// The part of a client with this token, whose handle would have `shared` otherwise.
-    pub(in super::super) fn part_of(&self, token: &Token, shared: Arc<Shared>) -> Arc<Shared> {
+    pub(super) fn part_of(&self, token: &Token, shared: Arc<Shared>) -> Arc<Shared> {
         let bound = shared.settings.bound.as_ref();
         if bound.is_some_and(|bound| bound.permits(token)) {
             return shared;
@@ -310,7 +309,7 @@ impl ResourceState {
     }
 
     /// Notes whether the resource refuses a token that was issued for it a moment ago.
-    pub(in super::super) fn note_response(&self, is_refused: bool, now: Now) {
+    pub(super) fn note_response(&self, is_refused: bool, now: Now) {
         let mut state = self.lock();
         match is_refused {
             true => {
@@ -324,7 +323,7 @@ impl ResourceState {
 
     /// Notes the response of the resource to a request after a login for more scope: one that it
     /// accepts is none of those that bring nothing.
-    pub(in super::super) fn note_step_up(&self, status: StatusCode) {
+    pub(super) fn note_step_up(&self, status: StatusCode) {
         if !matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
             self.lock().step_ups.clear();
         }

@@ -6,7 +6,9 @@
 use std::sync::Arc;
 
 use super::super::{
-    maybe_async, run_detached_for,
+    Led, boxed, maybe_async,
+    registration::kept::KeptRegistrations,
+    run_detached_for,
     session::{Live, Session},
     settings::{RegistrationClaim, RegistrationStep, Reregistration, Settings},
     shared::Shared,
@@ -65,6 +67,42 @@ impl Live {
     }
 }
 
+/// What is done about a registration that is of no use. Registered clients lead to it, so that a program
+/// whose clients have their identifiers from elsewhere does not contain it.
+pub(in super::super) trait RegistrationCalls: Send + Sync {
+    /// Drops a registration from the store.
+    fn forget<'a>(
+        &self,
+        shared: &'a Shared,
+        registered: &'a RegisteredClient,
+    ) -> Led<'a, Result<bool>>;
+
+    /// Registers the client anew.
+    fn register_anew<'a>(&self, session: &'a Session, old: &'a Live) -> Led<'a, Result<()>>;
+}
+
+/// What is done about every registration.
+pub(in super::super) struct OwnRegistrations;
+
+impl RegistrationCalls for OwnRegistrations {
+    fn forget<'a>(
+        &self,
+        shared: &'a Shared,
+        registered: &'a RegisteredClient,
+    ) -> Led<'a, Result<bool>> {
+        boxed(forget(shared.kept_registrations(), registered))
+    }
+
+    fn register_anew<'a>(&self, session: &'a Session, old: &'a Live) -> Led<'a, Result<()>> {
+        boxed(session.register(old))
+    }
+}
+
+#[maybe_async]
+async fn forget(kept: KeptRegistrations, registered: &RegisteredClient) -> Result<bool> {
+    kept.forget(registered).await
+}
+
 #[maybe_async]
 impl Session {
     /// The state of the client, whose registration is fit for a login.
@@ -80,6 +118,13 @@ impl Session {
 
     /// Registers the client of `old` anew, to the end, and points the handle to that.
     pub(in super::super) async fn register_anew(&self, old: &Live) -> Result<()> {
+        match old.shared.settings.registrations {
+            Some(registrations) => registrations.register_anew(self, old).await,
+            None => Err(Error::usage("the client was not registered by itself")),
+        }
+    }
+
+    async fn register(&self, old: &Live) -> Result<()> {
         let settings = &old.shared.settings;
         let Some(anew) = &settings.reregistration else {
             return Err(Error::usage("the client was not registered by itself"));
@@ -121,7 +166,7 @@ impl Session {
         kept.forget(registered).await?;
         if let Some(resource) = old.resource() {
             resource.forget_client(registered);
-            return self.rediscovered(resource).await;
+            return resource.clone().rediscovered(self).await;
         }
         let Some(request) = &anew.request else {
             return Ok(());

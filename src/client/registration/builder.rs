@@ -6,9 +6,11 @@ use super::{
     super::{
         maybe_async,
         oauth2::{OAuth2Client, OAuth2ClientBuilder},
+        oidc::id_tokens::SignedIdTokens,
         settings::RegistrationSettings,
         transport::Follow,
     },
+    anew::OwnRegistrations,
     kept::KeptRegistrations,
 };
 use crate::{
@@ -41,6 +43,7 @@ impl OAuth2ClientBuilder {
         self.client = registered.apply_to(self.client);
         self.registering = RegistrationSettings {
             without_callback: self.registering.without_callback,
+            calls: Some(&OwnRegistrations),
             ..RegistrationSettings::default()
         };
         if self.authentication.token.is_none() {
@@ -49,6 +52,7 @@ impl OAuth2ClientBuilder {
             self.registering.auth = auth;
         }
         self.registered = Some(Box::new(registered));
+        self.openid.verified_by = Some(&SignedIdTokens);
         self
     }
 

@@ -1,7 +1,7 @@
 //! Registrations at the server of a client: new ones, and what is done with them later.
 
 use super::{
-    super::{boxed, maybe_async, oauth2::OAuth2Client, session::Live},
+    super::{maybe_async, oauth2::OAuth2Client, session::Live},
     kept::register,
 };
 use crate::{
@@ -133,8 +133,9 @@ impl OAuth2Client {
     pub async fn forget_registration(&self) -> Result<()> {
         let live = self.session.live()?;
         let _passage = live.gate().pass()?;
-        if let Some(resource) = live.resource() {
-            return boxed(self.session.forget_registration_for(resource)).await;
+        if let Some(resource) = live.resource().cloned() {
+            let live = self.session.live()?;
+            return resource.forget_registration(&self.session, live).await;
         }
         if let Some(registered) = &live.shared.settings.registered {
             if let Some(anew) = &live.shared.settings.reregistration {

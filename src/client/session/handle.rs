@@ -7,12 +7,11 @@ use super::{
         delivery::Delivery,
         gate::Gate,
         is_in_callback,
-        protected_resource::state::ResourceState,
         shared::Shared,
-        spawn_and_forget,
         waiting::{Deadline, Waiting},
     },
     grants::Grants,
+    led_resource::Resource,
 };
 use crate::{
     error::{Error, Result},
@@ -51,7 +50,7 @@ pub(super) struct HandleKind {
     pub(super) gate: Gate,
     pub(super) grants: Grants,
     /// The resource that the client is for, if it is for one.
-    pub(super) resource: Option<Arc<ResourceState>>,
+    pub(super) resource: Option<Arc<dyn Resource>>,
 }
 
 impl Handle {
@@ -122,8 +121,7 @@ impl Drop for Handle {
         {
             let deadline = Deadline::after(live.shared.settings.close_timeout);
             let delivery = Delivery::new(live.shared.clone(), live.slot.clone());
-            // No caller is left to get the error.
-            let _ = spawn_and_forget(delivery.run_within(deadline));
+            delivery.run_alone(deadline);
         }
         state.release();
     }

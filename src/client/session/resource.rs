@@ -6,14 +6,15 @@ use std::sync::Arc;
 use super::{
     super::{
         delivery::Delivery,
+        maybe_async,
         protected_resource::state::ResourceState,
         shared::Shared,
-        spawn_and_forget,
         waiting::{Deadline, KeptIn, Waiting},
     },
     Session,
     grants::Grants,
     handle::{HandleKind, Live},
+    led_resource::Resource,
 };
 use crate::{
     error::{Error, Result},
@@ -65,17 +66,54 @@ impl Session {
         if slot.has_undelivered() {
             let deadline = Deadline::after(shared.settings.close_timeout);
             let delivery = Delivery::new(shared.clone(), slot.clone());
-            // No caller is left to get the error.
-            let _ = spawn_and_forget(delivery.run_within(deadline));
+            delivery.run_alone(deadline);
         }
         shared.slots.forget_handle(slot);
         Ok(())
     }
 }
 
+#[maybe_async]
+impl Session {
+    /// The state of the client for a login, whose server is discovered if that is still to be done.
+    pub(in super::super) async fn established(&self) -> Result<Live> {
+        let live = self.discovered().await?;
+        self.registered(live).await
+    }
+
+    /// The state of the client, whose server is discovered if that is still to be done.
+    pub(in super::super) async fn discovered(&self) -> Result<Live> {
+        let live = self.live()?;
+        match live.resource().cloned() {
+            Some(resource) => resource.discovered(self, live).await,
+            None => Ok(live),
+        }
+    }
+
+    /// The state of the client after the token store was read for the first time, which says what
+    /// the client's server is.
+    pub(in super::super) async fn restored(&self, live: Live) -> Result<Live> {
+        match live.resource().cloned() {
+            Some(resource) => resource.restored(self, live).await,
+            None => Ok(live),
+        }
+    }
+
+    /// The state of the client at the server that has issued its token, whatever server the resource
+    /// names by now: for the end of that token. The token is read from the store.
+    pub(in super::super) async fn at_owner(&self) -> Result<Live> {
+        self.reload().await?;
+        let live = self.live_now()?;
+        match live.resource().cloned() {
+            Some(resource) => resource.at_owner(self, live).await,
+            None => Ok(live),
+        }
+    }
+}
+
 impl Live {
     /// The resource that the client is for, if it is for one.
-    pub(in super::super) fn resource(&self) -> Option<&Arc<ResourceState>> {
+    pub(in super::super) fn resource(&self) -> Option<&Arc<dyn Resource>> {
         self.kind.resource.as_ref()
     }
 

@@ -1,9 +1,8 @@
 //! Settings of a server that is discovered.
 
-use std::sync::Arc;
-
 use reqwest::Url;
 
+use super::super::{DiscoverServer, transport::Guard};
 use crate::{
     clock::Clock,
     oauth2::server::{
@@ -19,13 +18,18 @@ use crate::{
 #[derive(Clone, Debug)]
 pub(in super::super) struct DiscoverySettings {
     pub(in super::super) discovery: Discovery,
-    pub(in super::super) guard: Arc<AddressGuard>,
+    pub(in super::super) guard: Guard,
+    pub(in super::super) discover: DiscoverServer,
     /// Metadata that were fetched before the client was built.
     pub(in super::super) metadata: Option<AuthorizationServer>,
 }
 
 impl DiscoverySettings {
-    pub(in super::super) fn new(discovery: Discovery, allow_http: bool) -> Self {
+    pub(in super::super) fn new(
+        discovery: Discovery,
+        discover: DiscoverServer,
+        allow_http: bool,
+    ) -> Self {
         let guard = match discovery.public_only {
             true => AddressGuard::of_stranger(),
             false => AddressGuard::new(discovery.allow_private),
@@ -35,7 +39,8 @@ impl DiscoverySettings {
             guard.trust(&url);
         }
         Self {
-            guard: Arc::new(guard),
+            guard: Guard::new(guard),
+            discover,
             discovery,
             metadata: None,
         }
@@ -44,10 +49,10 @@ impl DiscoverySettings {
     /// Trusts the hosts that the calling code names for single endpoints.
     pub(in super::super) fn trust(&self, given: &AuthorizationServer) {
         for (_, url) in given.urls() {
-            self.guard.trust(url);
+            self.guard.addresses.trust(url);
         }
         for (_, url) in given.alias_urls() {
-            self.guard.trust(&url);
+            self.guard.addresses.trust(&url);
         }
     }
 
@@ -62,7 +67,7 @@ impl DiscoverySettings {
             profile,
             discovery: self.discovery.clone(),
             given,
-            guard: self.guard.clone(),
+            guard: self.guard.addresses.clone(),
             allow_http,
             clock,
             progress: Progress::default(),

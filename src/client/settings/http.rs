@@ -1,11 +1,11 @@
 //! Settings of the HTTP side, which all clients have.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use reqwest::Url;
 
 use super::{
-    super::transport::{ConfigureHttp, ConnectionSettings, Follow, Transport},
+    super::transport::{ConfigureHttp, ConnectionSettings, Follow, Guard, Transport},
     problems::Problems,
 };
 use crate::{
@@ -13,7 +13,7 @@ use crate::{
     error::Result,
     oauth2::{
         client_auth::{ClientAuth, certificate::value::ClientCertificate, mtls::is_mutual_tls},
-        server::{address::AddressGuard, metadata::AuthorizationServer},
+        server::metadata::AuthorizationServer,
     },
     tls,
     wire::secure_url::check_endpoint,
@@ -55,7 +55,7 @@ impl HttpSettings {
     pub(in super::super) fn transport(
         &self,
         follow: Follow,
-        guard: Option<Arc<AddressGuard>>,
+        guard: Option<Guard>,
     ) -> Result<Transport> {
         Transport::new(
             ConnectionSettings {

@@ -1,6 +1,7 @@
 //! The settings of clients: those of the builders, with their methods, and those of sessions.
 
 mod authorization;
+mod bound;
 mod discovery;
 mod http;
 mod problems;
@@ -12,12 +13,13 @@ mod token;
 
 pub(super) use {
     authorization::AuthorizationSettings,
+    bound::Bound,
     discovery::DiscoverySettings,
     http::{HttpSettings, http_settings, timeout_with_renewal},
     problems::Problems,
     registration::RegistrationSettings,
     reregistration::{RegistrationClaim, RegistrationStep, Reregistration},
     resource::{ResourceLogin, ResourceSettings},
-    session::{Authentication, Bound, Identity, OpenIdSettings, Settings},
+    session::{Authentication, Identity, OpenIdSettings, Settings},
     token::{TokenSettings, WorkloadSettings, token_settings},
 };

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{problems::Problems, reregistration::Reregistration};
+use super::{super::RegistrationCalls, problems::Problems, reregistration::Reregistration};
 use crate::oauth2::{
     client::RegisteredClient, client_auth::ClientAuth,
     endpoint::registration::request::RegistrationRequest,
@@ -18,6 +18,8 @@ pub(in super::super) struct RegistrationSettings {
     /// The client authentication that follows from the registration.
     pub(in super::super) auth: Option<Arc<dyn ClientAuth>>,
     pub(in super::super) without_callback: bool,
+    /// Of a client that is registered.
+    pub(in super::super) calls: Option<&'static dyn RegistrationCalls>,
 }
 
 impl RegistrationSettings {

@@ -3,11 +3,13 @@
 use std::{sync::Arc, time::Duration};
 
 use reqwest::{Method, Url};
-use serde_json::Value;
 
 use super::{
-    super::{Assert, LogoutTokenIds, Sign, Store, UpdateHook, UserStore, dpop::Dpop},
-    AuthorizationSettings, DiscoverySettings, HttpSettings, Reregistration, TokenSettings,
+    super::{
+        Assert, IdTokens, LogoutTokenIds, RegistrationCalls, RequestCompletion, Sign, Store,
+        TokenInSteps, UpdateDelivery, UserStore, dpop::Dpop,
+    },
+    AuthorizationSettings, Bound, DiscoverySettings, HttpSettings, Reregistration, TokenSettings,
     WorkloadSettings,
 };
 use crate::{
@@ -32,9 +34,8 @@ use crate::{
             token::TokenEndpoint,
         },
         hook::Hooks,
-        provider::google::ApplicationDefault,
         server::{metadata::AuthorizationServer, profile::FollowedProfile, source::ServerSource},
-        token::{Token, bearer::TokenPlacement, members::BOUND},
+        token::{Token, bearer::TokenPlacement},
     },
     oidc::{
         id_token_rules::IdTokenRules,
@@ -63,15 +64,17 @@ pub(in super::super) struct Settings {
     pub(in super::super) rules: Rules,
     pub(in super::super) timeout: Duration,
     pub(in super::super) close_timeout: Duration,
-    pub(in super::super) hook: Option<UpdateHook>,
+    pub(in super::super) hook: Option<UpdateDelivery>,
     pub(in super::super) store: Option<Store>,
     user_store: Option<UserStore>,
+    /// What completes requests by the callbacks.
+    pub(in super::super) completion: Option<&'static dyn RequestCompletion>,
     /// Signer that replaces a local key: a KMS, an HSM.
     pub(in super::super) sign: Option<Sign>,
     /// Source of assertions.
     pub(in super::super) assert: Option<Assert>,
     /// Google's credentials, by which tokens are obtained in several steps.
-    pub(in super::super) google: Option<Box<ApplicationDefault>>,
+    pub(in super::super) google: Option<Arc<dyn TokenInSteps>>,
     pub(in super::super) workload: WorkloadSettings,
     pub(in super::super) clock: Clock,
     /// Difference of the server's clock, for what is signed.
@@ -79,6 +82,8 @@ pub(in super::super) struct Settings {
     pub(in super::super) openid: OpenIdSettings,
     /// The registration by which the client is known to the server.
     pub(in super::super) registered: Option<Box<RegisteredClient>>,
+    /// What is done about that registration if it is of no use.
+    pub(in super::super) registrations: Option<&'static dyn RegistrationCalls>,
     /// What a client that registers itself needs to do so again.
     pub(in super::super) reregistration: Option<Arc<Reregistration>>,
     /// Keys of the server that were kept.
@@ -90,43 +95,6 @@ pub(in super::super) struct Settings {
     /// Keys and nonces of a client that proves possession.
     pub(in super::super) dpop: Option<Arc<Dpop>>,
     pub(super) allow_http: bool,
-}
-
-/// Server and registration to which a token belongs.
-pub(in super::super) struct Bound {
-    pub(in super::super) issuer: String,
-    pub(in super::super) member: Value,
-}
-
-impl Bound {
-    /// The member of a token.
-    pub(in super::super) const MEMBER: &str = BOUND;
-
-    /// Whether the token may be sent to the server: it was issued there, or it is not known where.
-    pub(in super::super) fn permits(&self, token: &Token) -> bool {
-        Self::issuer_of(token).is_none_or(|issuer| issuer == self.issuer)
-    }
-
-    /// Whether the token was issued to this client.
-    pub(in super::super) fn owns(&self, token: &Token) -> bool {
-        let member = token.get(Self::MEMBER);
-        let is_same = |name: &str| member.and_then(|it| it.get(name)) == self.member.get(name);
-        is_same("issuer") && is_same("client_id")
-    }
-
-    /// Whether the token was issued to a client with this registration.
-    pub(in super::super) fn names(token: &Token, registered: &RegisteredClient) -> bool {
-        let member = token.get(Self::MEMBER);
-        let is = |name: &str, value: &str| {
-            member.and_then(|it| it.get(name)).and_then(Value::as_str) == Some(value)
-        };
-        is("issuer", registered.issuer()) && is("client_id", registered.client_id())
-    }
-
-    /// The issuer of the server that has issued the token, if it is known.
-    pub(in super::super) fn issuer_of(token: &Token) -> Option<&str> {
-        token.get(Self::MEMBER)?.get("issuer")?.as_str()
-    }
 }
 
 /// Authentication of the client: at the token endpoint, and at each other endpoint that has none
@@ -142,6 +110,8 @@ pub(in super::super) struct Authentication {
 #[derive(Clone, Default)]
 pub(in super::super::super) struct OpenIdSettings {
     pub(in super::super) id_token: IdTokenRules,
+    /// What verifies ID tokens that nobody asked for: of a client that can do so.
+    pub(in super::super) verified_by: Option<&'static dyn IdTokens>,
     pub(in super::super) userinfo: UserInfoRules,
     pub(in super::super::super) logout_token_ids: Option<LogoutTokenIds>,
 }
@@ -189,6 +159,7 @@ impl Settings {
             hook: tokens.update.clone(),
             store: tokens.store.clone(),
             user_store: tokens.user_store.clone(),
+            completion: tokens.completion,
             sign: tokens.sign.clone(),
             assert: None,
             google: None,
@@ -197,6 +168,7 @@ impl Settings {
             clock_offset: ClockOffset::default(),
             openid: OpenIdSettings::default(),
             registered: None,
+            registrations: None,
             reregistration: None,
             key_set: None,
             authorization: AuthorizationSettings::default(),

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::{
     super::{
-        Assert, FetchAssertion, FetchSubject, Sign, Store, UpdateHook, UserStore,
-        dpop::DpopSettings, transport::Follow,
+        Assert, FetchAssertion, FetchSubject, RequestCompletion, Sign, Store, UpdateDelivery,
+        UserStore, dpop::DpopSettings, transport::Follow,
     },
     problems::Problems,
 };
@@ -27,8 +27,10 @@ pub(in super::super::super) struct TokenSettings {
     pub(in super::super) leeway: Duration,
     pub(in super::super) policy: RefreshPolicy,
     pub(in super::super) close_timeout: Duration,
-    pub(in super::super::super) update: Option<UpdateHook>,
+    pub(in super::super::super) update: Option<UpdateDelivery>,
     pub(in super::super::super) sign: Option<Sign>,
+    /// Of a client with any callback that completes requests.
+    pub(in super::super::super) completion: Option<&'static dyn RequestCompletion>,
     pub(in super::super::super) store: Option<Store>,
     pub(in super::super::super) user_store: Option<UserStore>,
     pub(in super::super) users: UserLimits,
@@ -58,6 +60,7 @@ impl TokenSettings {
             close_timeout: Duration::from_secs(60),
             update: None,
             sign: None,
+            completion: None,
             store: None,
             user_store: None,
             users: UserLimits::default(),

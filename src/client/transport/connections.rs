@@ -10,14 +10,13 @@ use reqwest::{
 
 use super::{
     super::{http, http_client, with_stall_limit, with_timeout_of_calls},
-    resolver::GuardedResolver,
+    resolver::Guard,
 };
 use crate::{
     error::Result,
     oauth2::{
         client_auth::certificate::{certified_key::CertifiedKey, value::ClientCertificate},
         provider::google::hosts::permits_plain_http,
-        server::address::AddressGuard,
         token::bearer::TokenPlacement,
     },
     tls,
@@ -52,7 +51,7 @@ pub(in super::super) struct ConnectionSettings {
     pub(in super::super) allow_http: bool,
     pub(in super::super) follow: Follow,
     /// Of the endpoints of a server that was discovered.
-    pub(in super::super) guard: Option<Arc<AddressGuard>>,
+    pub(in super::super) guard: Option<Guard>,
 }
 
 /// Redirects of API calls that reqwest follows.
@@ -163,7 +162,7 @@ impl Pools {
             None => with_timeout_of_calls(endpoints, timeout),
         };
         let endpoints = match &settings.guard {
-            Some(guard) => endpoints.dns_resolver(Arc::new(GuardedResolver::new(guard.clone()))),
+            Some(guard) => guard.set(endpoints),
             None => endpoints,
         };
         // An event stream may be silent for as long as the user allows.

@@ -12,6 +12,7 @@ use std::{
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use tokio::task::{JoinHandle, spawn_blocking};
 
+use super::super::http;
 use crate::{
     error::BoxError,
     oauth2::server::address::{AddressGuard, RefusedAddress},
@@ -19,11 +20,29 @@ use crate::{
 
 /// The system's resolver, behind a guard. It is the same in both modes: reqwest's blocking client
 /// calls it in a runtime of its own.
-pub(super) struct GuardedResolver(Arc<AddressGuard>);
+struct GuardedResolver(Arc<AddressGuard>);
 
-impl GuardedResolver {
-    pub(super) fn new(guard: Arc<AddressGuard>) -> Self {
-        Self(guard)
+/// Guard of the addresses of a server that others name, and how it is set: led to from here alone, so that
+/// programs whose servers are all given do not contain the resolver.
+#[derive(Clone, Debug)]
+pub(in super::super) struct Guard {
+    pub(in super::super) addresses: Arc<AddressGuard>,
+    set: fn(http::ClientBuilder, &Arc<AddressGuard>) -> http::ClientBuilder,
+}
+
+impl Guard {
+    pub(in super::super) fn new(addresses: AddressGuard) -> Self {
+        Self {
+            addresses: Arc::new(addresses),
+            set: |builder, addresses| {
+                builder.dns_resolver(Arc::new(GuardedResolver(addresses.clone())))
+            },
+        }
+    }
+
+    /// Sets the guard of the connections.
+    pub(super) fn set(&self, builder: http::ClientBuilder) -> http::ClientBuilder {
+        (self.set)(builder, &self.addresses)
     }
 }
 

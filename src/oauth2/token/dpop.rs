@@ -64,11 +64,13 @@ impl Token {
     pub(crate) fn bound(mut self, thumbprint: &str, nonce: Option<&str>) -> Self {
         self.change_rest(|rest| {
             let confirmation = rest.extra.entry(CONFIRMATION);
-            let confirmation = confirmation.or_insert_with(|| Value::Object(Map::new()));
+            let confirmation = confirmation.or_insert(Value::Null);
             if !confirmation.is_object() {
                 *confirmation = Value::Object(Map::new());
             }
-            confirmation[THUMBPRINT] = thumbprint.into();
+            if let Value::Object(members) = confirmation {
+                members.insert(THUMBPRINT.to_owned(), thumbprint.into());
+            }
             if let Some(nonce) = nonce {
                 rest.extra.insert(DPOP_NONCE.to_owned(), nonce.into());
             }

@@ -78,7 +78,7 @@ fn an_unreadable_body_is_described_and_not_quoted() {
         ),
         (
             "[7]",
-            "is not a JSON object, or has a duplicate member, at line 1, column 0 (text/html, \
+            "is not a JSON object, or has a duplicate member, at line 1, column 1 (text/html, \
              3 bytes)",
             "is neither a form nor a JSON object (text/html, 3 bytes)",
         ),

@@ -36,10 +36,23 @@ impl AssertionClient {
     /// [AIP-4110](https://google.aip.dev/auth/4110)
     pub fn google(credentials: ApplicationDefault) -> AssertionClientBuilder {
         let mut builder = AssertionClientBuilder::new(String::new());
-        builder.google = Some(Box::new(credentials));
+        builder.google = Some(GoogleClient {
+            credentials: Box::new(credentials),
+            settings: AssertionClientBuilder::google_settings,
+        });
         builder
     }
 }
+
+/// Credentials of a client, and how its settings follow from them: led to from here alone, so that
+/// programs without such a client do not contain it.
+pub(super) struct GoogleClient {
+    pub(super) credentials: Box<ApplicationDefault>,
+    pub(super) settings: GoogleSettings,
+}
+
+type GoogleSettings =
+    fn(&AssertionClientBuilder, &ApplicationDefault) -> Result<(Settings, Arc<dyn Grant>)>;
 
 /// Grant of Google's credentials, which are no single request.
 struct CredentialsGrant(&'static str);
@@ -60,10 +73,7 @@ impl Grant for CredentialsGrant {
 }
 
 impl AssertionClientBuilder {
-    pub(super) fn google_settings(
-        &self,
-        google: &ApplicationDefault,
-    ) -> Result<(Settings, Arc<dyn Grant>)> {
+    fn google_settings(&self, google: &ApplicationDefault) -> Result<(Settings, Arc<dyn Grant>)> {
         let mut problems = Problems::default();
         for (name, is_set) in [
             ("issuer", self.issuer.is_some()),
@@ -112,7 +122,7 @@ impl AssertionClientBuilder {
             settings.hooks = settings.hooks.followed_by(hook);
         }
         settings.identity = Identity::Issuer(Some(google.kind().to_owned()));
-        settings.google = Some(Box::new(google.clone()));
+        settings.google = Some(Arc::new(google.clone()));
         settings.rules.use_refresh_tokens = false;
         Ok((settings, Arc::new(CredentialsGrant(google.kind()))))
     }

@@ -5,7 +5,7 @@ use reqwest::StatusCode;
 use super::{
     super::super::{
         http, maybe_async,
-        protected_resource::{refusal::ResourceRefusal, state::ResourceState},
+        session::{Resource, ResourceRefusal},
         waiting::Deadline,
     },
     Kept, NextStep,
@@ -22,8 +22,9 @@ const STEP_UPS: u8 = 2;
 
 impl Kept {
     /// The step after a response of the resource that the client is for.
-    pub(super) fn next_for(&self, resource: &ResourceState, response: &http::Response) -> NextStep {
-        let is_own = self.is_intended(response) && response.url().origin() == resource.url.origin();
+    pub(super) fn next_for(&self, resource: &dyn Resource, response: &http::Response) -> NextStep {
+        let is_own =
+            self.is_intended(response) && response.url().origin() == resource.url().origin();
         let refusal = ResourceRefusal {
             challenge: ResourceChallenge::of(response.headers()),
             login: login_challenge(response.status(), response.headers()),
@@ -65,7 +66,11 @@ impl Kept {
             false => self.has_authorized = true,
         }
         let is_login = refusal.login.is_some();
-        let authorized = self.session.authorize_for(refusal).await?;
+        let live = self.session.live()?;
+        let authorized = match live.resource().cloned() {
+            Some(resource) => resource.authorize(&self.session, live, refusal).await?,
+            None => false,
+        };
         self.has_authenticated |= is_login && authorized;
         self.token = self.session.live()?.slot.published();
         // The time of a login is not that of the request.

@@ -16,6 +16,8 @@ use crate::error::{Error, Result};
 pub(super) struct CertificateFiles {
     chain: PathBuf,
     key: PathBuf,
+    /// Led to from here alone, so that programs without such files do not contain it.
+    reader: fn(&Path, &Path) -> Result<CertifiedKey>,
     state: RwLock<LatestRead>,
 }
 
@@ -35,6 +37,7 @@ impl CertificateFiles {
         Ok(Self {
             chain,
             key,
+            reader: certified_key,
             state: RwLock::new(LatestRead { current, version }),
         })
     }
@@ -56,7 +59,7 @@ impl CertificateFiles {
                 return Ok(());
             }
         }
-        let read = certified_key(&self.chain, &self.key);
+        let read = (self.reader)(&self.chain, &self.key);
         let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
         state.version = found;
         state.current = Arc::new(read?);
