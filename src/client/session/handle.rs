@@ -11,7 +11,7 @@ use super::{
         waiting::{Deadline, Waiting},
     },
     grants::Grants,
-    led_resource::Resource,
+    led_resource::ThinResource,
 };
 use crate::{
     error::{Error, Result},
@@ -50,7 +50,7 @@ pub(super) struct HandleKind {
     pub(super) gate: Gate,
     pub(super) grants: Grants,
     /// The resource that the client is for, if it is for one.
-    pub(super) resource: Option<Arc<dyn Resource>>,
+    pub(super) resource: Option<Arc<ThinResource>>,
 }
 
 impl Handle {

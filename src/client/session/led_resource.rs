@@ -27,6 +27,9 @@ pub(in super::super) struct ResourceRefusal {
     pub(in super::super) token: Option<Arc<Published>>,
 }
 
+/// The resource of a handle, behind a pointer without a table of functions: handles are many.
+pub(super) struct ThinResource(pub(super) Arc<dyn Resource>);
+
 impl ResourceRefusal {
     /// Whether the resource accepts the token, and demands more of the login that it is of.
     pub(in super::super) fn is_step_up(&self) -> bool {

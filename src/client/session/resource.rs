@@ -14,7 +14,7 @@ use super::{
     Session,
     grants::Grants,
     handle::{HandleKind, Live},
-    led_resource::Resource,
+    led_resource::{Resource, ThinResource},
 };
 use crate::{
     error::{Error, Result},
@@ -34,7 +34,7 @@ impl Session {
         let kind = HandleKind {
             has_store: store.is_some(),
             grants: Grants::new(grant),
-            resource: Some(resource),
+            resource: Some(Arc::new(ThinResource(resource))),
             ..HandleKind::default()
         };
         let slot = shared.slots.first(token, store, shared.now());
@@ -114,7 +114,8 @@ impl Session {
 impl Live {
     /// The resource that the client is for, if it is for one.
     pub(in super::super) fn resource(&self) -> Option<&Arc<dyn Resource>> {
-        self.kind.resource.as_ref()
+        let ThinResource(resource) = self.kind.resource.as_deref()?;
+        Some(resource)
     }
 
     /// The part of the client, or all of them if it is for a resource: its children may be at other
