@@ -23,7 +23,7 @@ const REDIRECT_URI: &str = "http://127.0.0.1/callback";
 const TIMEOUT: Duration = Duration::from_secs(300);
 
 /// Interactive login of a command line or a desktop program: by a browser, by an address that the
-/// user pastes, or on another device.
+/// user pastes (on Unix), or on another device.
 ///
 /// ```
 /// use std::time::Duration;
