@@ -610,6 +610,11 @@ async fn callers_share_a_renewal_of_credentials() -> TestResult {
     Ok(())
 }
 
+#[cfg(any(
+    feature = "rustls",
+    feature = "rustls-aws-lc-rs",
+    feature = "native-tls"
+))]
 #[maybe_async]
 #[test]
 async fn a_verifier_that_was_not_sent_replaces_no_login_that_was_begun_meanwhile() -> TestResult {

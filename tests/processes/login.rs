@@ -11,7 +11,8 @@ use std::{
 };
 
 use oauth_twin::{
-    AsyncOAuth2Client, Error, FileTokenStore, InteractiveLogin, OAuth2Client, Token, url::Url,
+    AsyncOAuth2Client, Error, FileTokenStore, InteractiveLogin, OAuth2Client, StoredToken, Token,
+    url::Url,
 };
 use serde_json::json;
 
@@ -82,6 +83,9 @@ fn log_in() -> Result<Token, Error> {
     let url = |path: &str| format!("{server}{path}");
     let store = FileTokenStore::new(variable("TOKEN_FILE"));
     let mut login = InteractiveLogin::new().timeout(Duration::from_secs(60));
+    if let Ok(scope) = env::var("SCOPE") {
+        login = login.scope(scope);
+    }
     if env::var_os("BROKEN_BROWSER").is_some() {
         login = login.open_with(|_| Err("it cannot be opened".into()));
     }
@@ -340,7 +344,10 @@ fn a_text_browser_has_the_terminal_until_it_ends() {
         std::thread::sleep(Duration::from_millis(1500));
         terminal.type_line("typed before");
         visit(&callback(&url, "c"));
-        terminal.until(|_| (server.count("/token") == 1).then_some(()));
+        // The token is kept by then, and nobody has to wait for the user.
+        let store = FileTokenStore::new(&files.token);
+        terminal.until(|_| store.read().ok().flatten()?.token);
+        terminal.until(|_| store.try_lease().ok().flatten());
         terminal.type_line("typed after");
         assert_eq!(
             terminal.line("browser: "),
@@ -397,19 +404,26 @@ fn a_login_that_is_interrupted_leaves_no_port_no_lease_and_no_token() {
 #[test]
 fn a_file_that_is_mounted_is_an_error_before_the_user_is_asked() {
     for mode in MODES {
-        let (server, files) = (provider(true), Files::new("mounted-login"));
-        fs::write(&files.token, "").unwrap();
-        let Some(_mount) = Mount::single_file(&files.token) else {
-            return;
-        };
-        let terminal = Terminal::new();
-        let mut command = command_line(mode, &server, &files.token);
-        terminal.attach(&mut command);
-        let child = command.spawn().unwrap();
-        let result = terminal.line("result=");
-        assert_eq!(result, "token_store could not be leased");
-        ended(child);
-        assert!(!terminal.screen().contains("http"), "{}", terminal.screen());
-        assert_eq!((server.count("/device"), server.count("/token")), (0, 0));
+        // Also where more scope is wanted than that of a token that can be used.
+        for token in [None, Some(Token::new("t0").with_scope("read"))] {
+            let (server, files) = (provider(true), Files::new("mounted-login"));
+            fs::write(&files.token, "").unwrap();
+            if token.is_some() {
+                let store = FileTokenStore::new(&files.token);
+                assert!(store.replace(&StoredToken::new(token, 1)).unwrap());
+            }
+            let Some(_mount) = Mount::single_file(&files.token) else {
+                return;
+            };
+            let terminal = Terminal::new();
+            let mut command = command_line(mode, &server, &files.token);
+            terminal.attach(command.env("SCOPE", "read write"));
+            let child = command.spawn().unwrap();
+            let result = terminal.line("result=");
+            assert_eq!(result, "token_store could not be leased");
+            ended(child);
+            assert!(!terminal.screen().contains("http"), "{}", terminal.screen());
+            assert_eq!((server.count("/device"), server.count("/token")), (0, 0));
+        }
     }
 }

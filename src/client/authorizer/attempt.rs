@@ -237,7 +237,13 @@ impl Kept {
         if self.has_resent || response.status() != StatusCode::UNAUTHORIZED {
             return None;
         }
-        let nonce = Nonce::demanded_by_resource(response.headers(), self.nonce.as_ref());
+        let (headers, sent) = (response.headers(), self.nonce.as_ref());
+        // A new nonce with a 401 is enough. A stream cannot be sent again, so that its refusal is the
+        // caller's unless it says that it is about the nonce.
+        let nonce = match self.request {
+            Some(_) => Nonce::demanded(headers, sent),
+            None => Nonce::demanded_explicitly(headers, sent),
+        };
         nonce.map(NextStep::Again)
     }
 

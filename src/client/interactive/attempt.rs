@@ -9,6 +9,7 @@ use super::{
         sleep,
         waiting::Deadline,
     },
+    conclusion::Conclusion,
     loopback::{TICK, TOO_LATE, no_callback, serve_final_page},
 };
 use crate::{
@@ -37,6 +38,8 @@ pub(super) struct LoginAttempt<'a> {
     settings: &'a InteractiveLogin,
     environment: Environment,
     pub(super) surface: Surface,
+    /// The browser that was opened for a login that was completed.
+    browser: Option<(BrowserLaunch, Deadline)>,
 }
 
 /// Sources from which the answer may come.
@@ -70,6 +73,7 @@ impl<'a> LoginAttempt<'a> {
             settings,
             environment,
             surface: Surface::new(own, settings.is_quiet, is_terminal),
+            browser: None,
         }
     }
 
@@ -79,6 +83,11 @@ impl<'a> LoginAttempt<'a> {
         'a: 'b,
     {
         LoginAttempt { settings, ..self }
+    }
+
+    /// What is left to say of a login that was completed.
+    pub(super) fn into_conclusion(self) -> Conclusion {
+        Conclusion::new(self.surface, self.browser)
     }
 
     /// Checks that a user can log in.
@@ -251,11 +260,7 @@ impl LoginAttempt<'_> {
             .client
             .complete_authorization(pending, callback)
             .await?;
-        // What follows is for the user to see, at a terminal that is theirs again.
-        while !sources.has_no_browser() && sources.terminal_is_taken() && !deadline.is_over() {
-            sleep(TICK).await;
-        }
-        self.surface.show(&LoginPrompt::Done);
+        self.browser = sources.opening.map(|browser| (browser, deadline));
         Ok(Some(login))
     }
 
@@ -300,9 +305,7 @@ impl LoginAttempt<'_> {
             surface.tick(|| LoginPrompt::Waiting { left });
             Ok(())
         };
-        let login = self.client.await_device(device, &mut tick).await?;
-        self.surface.show(&LoginPrompt::Done);
-        Ok(login)
+        self.client.await_device(device, &mut tick).await
     }
 }
 

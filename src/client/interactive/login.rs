@@ -12,6 +12,7 @@ use super::{
         waiting::Deadline,
     },
     attempt::LoginAttempt,
+    conclusion::Conclusion,
     login_lock::LoginLock,
 };
 use crate::{
@@ -29,7 +30,7 @@ const COMPLETION_TIME: Duration = Duration::from_secs(120);
 
 /// The right to log the user in.
 struct LoginPermit {
-    _lock: LoginLock,
+    lock: LoginLock,
     /// The store and its lease, for which other processes wait.
     lease: Option<(StoreSync, HeldLease)>,
 }
@@ -129,11 +130,16 @@ impl OAuth2Client {
         let live = boxed(self.session.established()).await?;
         loop {
             if let Some(permit) = self.permit(&live, login, has_token).await? {
-                let token = self.log_in_once(attempt, login).await;
+                let logged_in = self.log_in_once(attempt, login).await;
                 if let Some((sync, lease)) = permit.lease {
                     sync.release(Some(lease)).await;
                 }
-                return token;
+                drop(permit.lock);
+                let (token, conclusion) = logged_in?;
+                if let Some(conclusion) = conclusion {
+                    conclusion.show().await;
+                }
+                return Ok(token);
             }
             if deadline.is_over() {
                 return Err(Error::login(
@@ -161,6 +167,7 @@ impl OAuth2Client {
         attempt.check()?;
         let mut completed = attempt.run().await?;
         completed.token = self.kept(&completed, login).await?;
+        attempt.into_conclusion().show().await;
         Ok(completed)
     }
 
@@ -174,11 +181,12 @@ impl OAuth2Client {
         }
     }
 
+    /// The token of a login, unless another process has one by now, and what is left to say of it.
     async fn log_in_once(
         &self,
         attempt: LoginAttempt<'_>,
         login: &InteractiveLogin,
-    ) -> Result<Token> {
+    ) -> Result<(Token, Option<Conclusion>)> {
         // Another process may have logged the user in a moment ago.
         let stored = self.stored().await?;
         let live = self.session.live()?;
@@ -186,12 +194,14 @@ impl OAuth2Client {
         if let Some(token) = stored {
             wider = login.widened(&token, live.shared.settings.client.scope());
             if wider.is_none() {
-                return Ok(token);
+                return Ok((token, None));
             }
         }
         let login = wider.as_ref().unwrap_or(login);
-        let completed = attempt.with(login).run().await?;
-        self.kept(&completed, login).await
+        let mut attempt = attempt.with(login);
+        let completed = attempt.run().await?;
+        let token = self.kept(&completed, login).await?;
+        Ok((token, Some(attempt.into_conclusion())))
     }
 
     /// Keeps the token of a login that was completed, and notes the scope that was asked for.
@@ -214,7 +224,7 @@ impl OAuth2Client {
 
     /// The right to log the user in, unless another process, task or thread has it. Beside a token
     /// that can be used it is without the lease, in which no other process could renew that token
-    /// as long as the user takes.
+    /// as long as the user takes; that the store gives it shows that the next token can be kept.
     async fn permit(
         &self,
         live: &Live,
@@ -226,15 +236,17 @@ impl OAuth2Client {
         };
         let sync = self.session.live()?.store_sync();
         if has_token || sync.store().is_none() {
-            return Ok(Some(LoginPermit {
-                _lock: lock,
-                lease: None,
-            }));
+            // The lease of a token that is not saved yet stays.
+            if has_token && !sync.has_lease() {
+                let lease = sync.try_lease().await?;
+                sync.release(lease).await;
+            }
+            return Ok(Some(LoginPermit { lock, lease: None }));
         }
         let time = login.longest().saturating_add(COMPLETION_TIME);
         let lease = sync.try_lease_for(time).await?;
         Ok(lease.map(|lease| LoginPermit {
-            _lock: lock,
+            lock,
             lease: Some((sync, lease)),
         }))
     }

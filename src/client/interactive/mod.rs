@@ -1,6 +1,7 @@
 //! Interactive logins: of a command line, a desktop program, a device.
 
 mod attempt;
+mod conclusion;
 mod login;
 mod login_lock;
 mod loopback;

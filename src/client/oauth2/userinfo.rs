@@ -85,7 +85,7 @@ impl Session {
             if response.status() != StatusCode::UNAUTHORIZED {
                 break response;
             }
-            let nonce = Nonce::demanded_by_resource(response.headers(), sent.as_ref());
+            let nonce = Nonce::demanded(response.headers(), sent.as_ref());
             demanded = nonce.filter(|_| token.bound().is_some() && !has_resent);
             if demanded.is_some() {
                 has_resent = true;

@@ -174,12 +174,15 @@ fn shared(a: &[u8], b: &[u8]) -> usize {
     same + rest.take_while(|(a, b)| a == b).count()
 }
 
-/// The greatest number, at most `length`, of bytes that do not end within an escape.
-fn before_escape(parameter: &[u8], length: usize) -> usize {
-    match parameter[..length] {
-        [.., b'%', _] => length - 2,
-        [.., b'%'] => length - 1,
-        _ => length,
+/// The greatest number, at most `length`, of bytes that end neither within an escape nor where
+/// another parameter with the same bytes may have one.
+fn before_escape(parameter: &[u8], mut length: usize) -> usize {
+    loop {
+        length = match parameter[..length] {
+            [.., b'%', _] => length - 2,
+            [.., b'%'] => length - 1,
+            _ => return length,
+        };
     }
 }
 
@@ -304,6 +307,9 @@ mod tests {
             (["a%41", "a%42"], 1),
             (["a%4", "a%4"], 1),
             (["a%", "a%"], 1),
+            (["x%a%7A", "x%a%6B"], 1),
+            (["x%%41", "x%%4F"], 1),
+            (["%%%%1", "%%%%2"], 0),
             (["a%20b", "a%20c"], 4),
             (["a", "a="], 1),
             (["", "a"], 0),

@@ -43,11 +43,12 @@ impl Nonce {
         Self::of(headers).filter(|nonce| Some(nonce) != sent)
     }
 
-    /// The same for the refusal of a resource server: none if its challenge is about something else.
+    /// The same where the refusal of a resource server is about the nonce: none if its challenge names
+    /// another error.
     ///
     /// [RFC 9449 section 9](https://www.rfc-editor.org/rfc/rfc9449#section-9)
     #[allow(dead_code, reason = "only the clients send")]
-    pub(crate) fn demanded_by_resource(headers: &HeaderMap, sent: Option<&Self>) -> Option<Self> {
+    pub(crate) fn demanded_explicitly(headers: &HeaderMap, sent: Option<&Self>) -> Option<Self> {
         let nonce = Self::demanded(headers, sent)?;
         let challenges = Challenge::all(headers);
         let for_tokens = |one: &&Challenge| one.is_scheme("dpop") || one.is_scheme("bearer");
@@ -200,9 +201,9 @@ mod tests {
         let demanded = |challenge: &str| {
             let mut headers = headers("n");
             headers.insert(WWW_AUTHENTICATE, challenge.parse().expect("a header"));
-            Nonce::demanded_by_resource(&headers, None).is_some()
+            Nonce::demanded_explicitly(&headers, None).is_some()
         };
-        assert!(Nonce::demanded_by_resource(&headers("n"), None).is_some());
+        assert!(Nonce::demanded_explicitly(&headers("n"), None).is_some());
         for demand in [
             "DPoP error=\"use_dpop_nonce\"",
             "Bearer error=Use_DPoP_nonce",

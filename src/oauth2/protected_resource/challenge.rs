@@ -8,6 +8,15 @@ use http::HeaderMap;
 use super::scope_set::ScopeSet;
 use crate::wire::challenge::Challenge;
 
+/// Errors of requests whose token is accepted.
+const ABOUT_OTHERS: [&str; 5] = [
+    "insufficient_scope",
+    "insufficient_user_authentication",
+    "invalid_dpop_proof",
+    "invalid_request",
+    "use_dpop_nonce",
+];
+
 /// Challenge of a protected resource.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct ResourceChallenge {
@@ -16,7 +25,7 @@ pub(crate) struct ResourceChallenge {
     pub(crate) scope: ScopeSet,
     /// Whether it is about tokens: other schemes alone are not.
     pub(crate) is_for_tokens: bool,
-    /// Whether it names an error, none of which says that the token is invalid.
+    /// Whether it names an error that is not about the token.
     pub(crate) accepts_token: bool,
     pub(crate) is_insufficient_scope: bool,
 }
@@ -44,7 +53,8 @@ impl ResourceChallenge {
                 || challenges.iter().any(|one| for_tokens(&one)),
             metadata: metadata.map(str::to_owned),
             scope: ScopeSet::of(parameter("scope").unwrap_or_default()),
-            accepts_token: !errors.is_empty() && !says("invalid_token"),
+            // Codes that nobody has registered may be about the token.
+            accepts_token: ABOUT_OTHERS.iter().any(|code| says(code)) && !says("invalid_token"),
             is_insufficient_scope: says("insufficient_scope"),
         }
     }
@@ -108,6 +118,14 @@ mod tests {
             (
                 &["Bearer error=\"invalid_token\"", "DPoP error=\"x\""],
                 false,
+            ),
+            (&["Bearer error=\"expired_token\""], false),
+            (
+                &[
+                    "Bearer error=\"expired_token\"",
+                    "DPoP error=\"invalid_request\"",
+                ],
+                true,
             ),
             (&["DPoP error=\"invalid_dpop_proof\""], true),
             (&["Bearer error=\"insufficient_user_authentication\""], true),

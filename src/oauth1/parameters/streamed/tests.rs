@@ -66,6 +66,24 @@ fn the_signature_is_that_of_the_text() {
     }
 }
 
+/// Samples say what all begin with. The first parameter is none of them, and its escape begins where
+/// that of the others ends.
+#[test]
+fn an_escape_that_no_sample_has_is_in_its_place() {
+    let others = (0..8000).map(|n| {
+        let n = n * 3_001 % 8_000;
+        let escape = ["%7A", "%6B"][n % 2];
+        format!("&x%a{escape}{n:05}=vvvvvvvvvvvv")
+    });
+    for first in ["x%ab=1", "x%AB=1", "x%=1", "x%a=1"] {
+        let form: String = [first.to_owned()]
+            .into_iter()
+            .chain(others.clone())
+            .collect();
+        assert!(agree(b"", form.as_bytes()).expect("a signature"), "{first}");
+    }
+}
+
 #[test]
 fn the_protocol_s_names_are_taken() {
     for name in [
