@@ -563,7 +563,6 @@ async fn the_addresses_of_a_name_are_checked_when_it_is_resolved() -> TestResult
     Ok(())
 }
 
-/// Neither plain HTTP nor a name that is resolved to a private address.
 #[maybe_async]
 #[test]
 async fn a_server_that_a_stranger_names_is_public() -> TestResult {
@@ -584,6 +583,18 @@ async fn a_server_that_a_stranger_names_is_public() -> TestResult {
     let problem = confidential().discover_later(both).build();
     let problem = problem.expect_err("a contradiction").to_string();
     assert!(problem.contains("public_only"), "{problem}");
+    Ok(())
+}
+
+/// A name is resolved only where it can be connected to.
+#[cfg(any(
+    feature = "rustls",
+    feature = "rustls-aws-lc-rs",
+    feature = "native-tls"
+))]
+#[maybe_async]
+#[test]
+async fn a_name_of_a_stranger_s_server_leads_to_no_private_address() -> TestResult {
     if let Some(name) = local_name() {
         let discovery = Discovery::at(format!("https://{name}:9")).public_only();
         let error = confidential().discover(discovery).await;
