@@ -159,11 +159,9 @@ impl Renewal {
                 return Err(self.claim.slot.no_token());
             }
             let lease = sync.try_lease().await?;
-            if sync.store().is_none() {
-                return Ok(Continue(lease));
-            }
-            if lease.is_some() {
-                // Once more, as another process may have renewed a moment ago.
+            if lease.is_some() || sync.store().is_none() {
+                // Once more, as another process may have renewed a moment ago, or the token may not be in
+                // use any more.
                 let reloaded = self.reload(sync).await;
                 return match reloaded {
                     Ok(Continue(())) => Ok(Continue(lease)),

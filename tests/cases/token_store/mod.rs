@@ -216,6 +216,12 @@ impl TokenStore for Shelf {
 
     async fn lease(&self, time: Duration) -> Result<Option<Lease>, BoxError> {
         self.0.lock().unwrap().lease_time = time;
+        if self.is_held("lease") {
+            self.note("leasing");
+        }
+        while self.is_held("lease") {
+            sleep(Duration::from_millis(5)).await;
+        }
         match self.fault(&[Fault::Lease, Fault::HangingLease]) {
             Some(Fault::HangingLease) => sleep(Duration::from_secs(60)).await,
             Some(_) => return Err("the lock is broken".into()),

@@ -220,6 +220,27 @@ async fn who_waits_for_the_lease_of_a_store_that_moves_away_decides_again() -> T
     Ok(())
 }
 
+/// The same where the store moves away while the lease is requested.
+#[maybe_async]
+#[test]
+async fn who_requests_the_lease_of_a_store_that_moves_away_decides_again() -> TestResult {
+    let (clock, shelf, server) = with_stored_token(10, 600);
+    let client = process(&server, &shelf, &clock).build()?;
+    client.ensure_active_token().await?;
+    clock.advance(seconds(11));
+    shelf.hold(Some("lease"));
+    let renewing = spawn_ensure_active_token(&client);
+    seen(&shelf, "leasing").await;
+    client.set_token(Token::new("given"))?;
+    shelf.hold(None);
+    let token = renewing.join().await?;
+    assert_eq!((access_token(&token), server.count("/token")), ("given", 0));
+    until(|| shelf.held() == "2:given").await;
+    client.close().await?;
+    assert!(!shelf.is_leased());
+    Ok(())
+}
+
 /// Nobody asks for it any more.
 #[maybe_async]
 #[test]
