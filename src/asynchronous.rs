@@ -44,6 +44,13 @@ macro_rules! paired {
     };
 }
 
+/// What becomes a `T` by `.await`.
+macro_rules! pending {
+    ($T:ty) => {
+        impl Future<Output = $T> + Send
+    };
+}
+
 mod callbacks;
 #[path = "client/mod.rs"]
 mod client;

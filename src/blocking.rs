@@ -43,6 +43,13 @@ macro_rules! paired {
     };
 }
 
+/// The value itself.
+macro_rules! pending {
+    ($T:ty) => {
+        $T
+    };
+}
+
 mod callbacks;
 #[path = "client/mod.rs"]
 #[allow(clippy::duplicate_mod, reason = "compiled once per mode, on purpose")]
@@ -121,7 +128,7 @@ fn require_runtime() -> Result<()> {
     Ok(())
 }
 
-#[inline]
+#[inline(always)]
 fn execute(client: &http::Client, request: http::Request) -> reqwest::Result<http::Response> {
     // Without a closure, which the request would be copied into.
     match tokio::runtime::Handle::try_current() {

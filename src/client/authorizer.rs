@@ -57,6 +57,13 @@ impl Authorizer {
     }
 }
 
+/// Request whose sending has begun.
+pub(super) enum Begun<Sent> {
+    /// With a token, by reqwest.
+    Sent(FirstAttempt, Sent),
+    Unready(Box<Unready>),
+}
+
 /// Request that is not simply sent with a token.
 pub(super) struct Unready {
     pub(super) client: UnreadyClient,
@@ -72,22 +79,24 @@ pub(super) enum UnreadyClient {
 }
 
 impl Authorizer {
-    /// Adds the token of the client to the request, and returns the connections for it, if that needs
-    /// no more than that.
+    /// Adds the token of the client to the request, if that needs no more than that.
     #[inline]
     pub(super) fn begin(
         self,
         request: &mut http::Request,
         withhold_token: bool,
-    ) -> Result<Result<(FirstAttempt, http::Client), UnreadyClient>> {
+    ) -> Result<Result<(FirstAttempt, Live), UnreadyClient>> {
         let session = match self {
             client if withhold_token => return Ok(Err(UnreadyClient::Withholding(client))),
             Self::Signed(session) => return Ok(Err(UnreadyClient::Signing(session))),
             Self::Bearer(session) => session,
         };
         let live = session.live()?;
+        if !live.shared.transport.can_begin(request) {
+            return Ok(Err(UnreadyClient::Waiting(session, live)));
+        }
         Ok(match FirstAttempt::new(session, &live, request)? {
-            Ok(first) => Ok((first, live.shared.transport.prepare(request)?)),
+            Ok(first) => Ok((first, live)),
             Err(session) => Err(UnreadyClient::Waiting(session, live)),
         })
     }

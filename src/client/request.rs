@@ -9,8 +9,8 @@ use reqwest::{
 use serde::Serialize;
 
 use super::{
-    authorizer::{Authorizer, Unready},
-    boxed, execute, http, maybe_async,
+    authorizer::{Authorizer, Begun, Unready},
+    boxed, execute, http, maybe_async, require_runtime,
 };
 use crate::error::Result;
 
@@ -119,7 +119,6 @@ impl RequestBuilder {
     }
 }
 
-#[maybe_async]
 impl RequestBuilder {
     /// Sends the request with the token, which is obtained or renewed first if necessary.
     ///
@@ -129,38 +128,69 @@ impl RequestBuilder {
     ///
     /// A new token that `token_store` or `update_token` did not take is used all the same, with a
     /// `tracing` event.
+    #[doc = by_mode!(
+        "",
+        "\nA token that can be used at once is added by the call; nothing is sent before the future is \
+         polled."
+    )]
     ///
     /// # Errors
     ///
     /// If there is no usable token and none can be obtained, if the request must not be sent with
     /// a token, if its timeout ends first, or if the transport fails.
-    pub async fn send(self) -> Result<http::Response> {
-        // In blocks, without which the future would keep all that is borrowed or moved in pieces. The
-        // request and the response are so large that to move them costs more than most of what is done
-        // here, so they are passed to no other function.
-        let unready = 'unready: {
-            let (first, sent) = {
-                let builder = self;
-                let mut request = builder.inner?.build()?;
-                match builder
-                    .authorizer
-                    .begin(&mut request, builder.withhold_token)?
-                {
-                    Ok((first, client)) => (first, execute(&client, request)),
-                    Err(client) => break 'unready Box::new(Unready { client, request }),
-                }
-            };
-            let refusal = {
-                let response = sent.await?;
-                match first.refused(&response) {
-                    Some(kept) => kept.with(response),
-                    None => return Ok(response),
-                }
-            };
-            return boxed((*refusal).repeat()).await;
-        };
-        boxed(unready.send()).await
+    pub fn send(self) -> pending!(Result<http::Response>) {
+        // Not an `async fn`: its future would keep the builder, which is so large that to move it costs
+        // more than to add a token.
+        answered(self.begin())
     }
+
+    /// Adds the token, if it can be used at once, and hands the request over.
+    #[inline(always)]
+    fn begin(self) -> Result<Begun<pending!(reqwest::Result<http::Response>)>> {
+        let Self {
+            authorizer,
+            inner,
+            withhold_token,
+        } = self;
+        // Left where it is until reqwest takes it, as each move of it is a copy.
+        let mut built = inner?.build();
+        let Ok(request) = &mut built else {
+            return Err(built.map(drop).expect_err("no request").into());
+        };
+        match authorizer.begin(request, withhold_token)? {
+            Ok((first, live)) => {
+                let connections = live.shared.transport.connections();
+                let client = connections.for_resource(request.url());
+                Ok(Begun::Sent(first, execute(client, built?)))
+            }
+            Err(client) => {
+                let request = built?;
+                Ok(Begun::Unready(Box::new(Unready { client, request })))
+            }
+        }
+    }
+}
+
+/// The response to a request that has begun.
+#[maybe_async]
+#[inline(always)]
+async fn answered(
+    begun: Result<Begun<pending!(reqwest::Result<http::Response>)>>,
+) -> Result<http::Response> {
+    let (first, sent) = match begun? {
+        Begun::Sent(first, sent) => (first, sent),
+        Begun::Unready(unready) => return boxed(unready.send()).await,
+    };
+    require_runtime()?;
+    // In a block, without which the future would have room for the response.
+    let refusal = {
+        let response = sent.await?;
+        match first.refused(&response) {
+            Some(kept) => kept.with(response),
+            None => return Ok(response),
+        }
+    };
+    boxed((*refusal).repeat()).await
 }
 
 impl fmt::Debug for RequestBuilder {

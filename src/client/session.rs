@@ -304,6 +304,7 @@ impl Live {
     }
 
     /// Whether another token can be had without a refresh token.
+    #[inline]
     fn can_obtain_another(&self) -> bool {
         let by_refusal = self.shared.settings.rules.policy.on_unauthorized();
         let by_grant = by_refusal && self.can_ask() && self.kind.grants.has_current();

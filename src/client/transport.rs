@@ -5,7 +5,7 @@ mod connections;
 mod resolver;
 mod rotation;
 
-use std::time::Duration;
+use std::{ops::Deref, sync::Arc, time::Duration};
 
 use reqwest::{
     IntoUrl, Method, Url,
@@ -51,6 +51,24 @@ enum Current {
     Changing(Box<CertificateRotation>),
 }
 
+/// The same, borrowed or as they are now.
+pub(super) enum InUse<'a> {
+    Fixed(&'a Connections),
+    Current(Arc<Connections>),
+}
+
+impl Deref for InUse<'_> {
+    type Target = Connections;
+
+    #[inline]
+    fn deref(&self) -> &Connections {
+        match self {
+            Self::Fixed(connections) => connections,
+            Self::Current(connections) => connections,
+        }
+    }
+}
+
 impl Transport {
     /// Sets up all connections.
     pub(super) fn new(
@@ -87,18 +105,25 @@ impl Transport {
     /// Creates an API call, which [`send`](Self::send) sends.
     #[inline]
     pub(super) fn request(&self, method: Method, url: impl IntoUrl) -> http::RequestBuilder {
-        self.with_connections(|connections| connections.pools.resources.request(method, url))
+        self.connections().pools.resources.request(method, url)
     }
 
-    /// Adds a `User-Agent` to an API call that has none, and returns the client that sends it.
+    /// Adds a `User-Agent` to an API call that has none: best as its first header, which needs no
+    /// look-up.
     #[inline]
-    pub(super) fn prepare(&self, request: &mut http::Request) -> Result<http::Client> {
-        require_runtime()?;
-        if self.adds_user_agent {
-            let user_agent = request.headers_mut().entry(USER_AGENT);
-            user_agent.or_insert_with(|| OWN_USER_AGENT.clone());
+    pub(super) fn add_user_agent(&self, request: &mut http::Request) {
+        let headers = request.headers_mut();
+        if self.adds_user_agent && (headers.is_empty() || !headers.contains_key(USER_AGENT)) {
+            headers.insert(USER_AGENT, OWN_USER_AGENT.clone());
         }
-        Ok(self.with_connections(|connections| connections.pools(request.url()).resources.clone()))
+    }
+
+    /// Whether the request can be handed over to reqwest: it needs a runtime for a timeout at once, and
+    /// for all else when the response is waited for.
+    #[inline]
+    pub(super) fn can_begin(&self, request: &http::Request) -> bool {
+        let may_have_timeout = request.timeout().is_some() || !self.adds_user_agent;
+        !may_have_timeout || require_runtime().is_ok()
     }
 
     /// Sends an API call by `execute`, with a `User-Agent` if it has none.
@@ -107,20 +132,19 @@ impl Transport {
         mut request: http::Request,
         execute: impl FnOnce(&http::Client, http::Request) -> T,
     ) -> Result<T> {
-        let client = self.prepare(&mut request)?;
-        Ok(execute(&client, request))
+        require_runtime()?;
+        self.add_user_agent(&mut request);
+        let connections = self.connections();
+        Ok(execute(connections.for_resource(request.url()), request))
     }
 
+    /// The connections in use.
     #[inline]
-    fn with_connections<T>(&self, work: impl FnOnce(&Connections) -> T) -> T {
-        let current;
-        work(match &self.connections {
-            Current::Fixed(connections) => connections,
-            Current::Changing(rotation) => {
-                current = rotation.connections();
-                &current
-            }
-        })
+    pub(super) fn connections(&self) -> InUse<'_> {
+        match &self.connections {
+            Current::Fixed(connections) => InUse::Fixed(connections),
+            Current::Changing(rotation) => InUse::Current(rotation.connections()),
+        }
     }
 
     /// Whether [`accepts`](Self::accepts) is to be asked at all.
@@ -140,10 +164,9 @@ impl Transport {
     /// theirs. A certificate in files is read again first.
     pub(super) fn accepts(&self, token: &Token) -> bool {
         self.update_certificate();
-        self.with_connections(|connections| {
-            let (bound, present) = (token.certificate_thumbprint(), &connections.certificate);
-            bound.is_none() || present.is_none() || bound == present.as_deref()
-        })
+        let connections = self.connections();
+        let (bound, present) = (token.certificate_thumbprint(), &connections.certificate);
+        bound.is_none() || present.is_none() || bound == present.as_deref()
     }
 
     /// Whether a token may be sent to `url`.
@@ -262,10 +285,11 @@ impl Transport {
             return Err(Error::interrupted("the request was sent already"));
         };
         limit_by_itself(&mut request, limit);
-        let (certificate, sent) = self.with_connections(|connections| {
+        let (certificate, sent) = {
+            let connections = self.connections();
             let endpoints = &connections.pools(request.url()).endpoints;
             (connections.certificate.clone(), execute(endpoints, request))
-        });
+        };
         let response = sent.await;
         let mut response = response.map_err(|error| match refused_address(&error) {
             Some(refused) => Error::untrusted(refused.to_string()),

@@ -4,6 +4,7 @@ use std::{
     future::Future,
     pin::pin,
     task::{Context, Poll, Waker},
+    time::Duration,
 };
 
 use oauth_twin::{ErrorKind, Token, TokenUpdate, oauth2::ClientCredentials};
@@ -91,13 +92,6 @@ async fn a_runtime_that_shuts_down_leaves_nobody_waiting() -> TestResult {
 /// reqwest and tokio panic there.
 #[std::prelude::v1::test]
 fn without_a_runtime_every_call_is_an_error() {
-    fn outcome<T>(call: impl Future<Output = T>) -> T {
-        let mut context = Context::from_waker(Waker::noop());
-        match pin!(call).poll(&mut context) {
-            Poll::Ready(outcome) => outcome,
-            Poll::Pending => panic!("nobody would wake it"),
-        }
-    }
     let client = OAuth2Client::builder("id")
         .token_endpoint("http://localhost:9/token")
         .revocation_endpoint("http://localhost:9/revoke")
@@ -135,4 +129,55 @@ fn without_a_runtime_every_call_is_an_error() {
              #[tokio::main] or Runtime::block_on, or use the blocking clients"
         );
     }
+}
+
+/// The outcome of a call that nothing has to be waited for.
+fn outcome<T>(call: impl Future<Output = T>) -> T {
+    let mut context = Context::from_waker(Waker::noop());
+    match pin!(call).poll(&mut context) {
+        Poll::Ready(outcome) => outcome,
+        Poll::Pending => panic!("nobody would wake it"),
+    }
+}
+
+/// `Runtime::block_on(client.get(url).send())` calls `send` outside of the runtime.
+#[std::prelude::v1::test]
+fn a_request_needs_the_runtime_that_waits_for_its_response() -> TestResult {
+    let server = provider(600);
+    let url = server.url("/api");
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let minute = Duration::from_secs(60);
+    for builder in [
+        builder(&server),
+        builder(&server).configure_http(move |http| http.timeout(minute)),
+    ] {
+        let client = builder.token(Token::new("t0")).build()?;
+        for request in [client.get(&url), client.get(&url).timeout(minute)] {
+            let sent = request.send();
+            assert!(runtime.block_on(sent)?.status().is_success());
+        }
+        // And where there is none, nothing panics.
+        for request in [client.get(&url), client.get(&url).timeout(minute)] {
+            let sent = {
+                let _inside = runtime.enter();
+                request.send()
+            };
+            let error = outcome(sent).expect_err("nothing can be sent");
+            assert_eq!(error.kind(), ErrorKind::Usage, "{error:?}");
+        }
+    }
+    assert_eq!(server.requests("/api").len(), 4);
+    Ok(())
+}
+
+#[test]
+async fn a_request_that_nobody_waits_for_is_not_sent() -> TestResult {
+    let server = provider(600);
+    let client = builder(&server).token(Token::new("t0")).build()?;
+    drop(client.get(server.url("/api")).send());
+    client.get(server.url("/api")).send().await?;
+    assert_eq!(server.requests("/api").len(), 1);
+    Ok(())
 }

@@ -16,7 +16,7 @@ use super::{
         session::{Live, ResourceRefusal, Session},
         waiting::Deadline,
     },
-    copy::copy,
+    copy::RequestCopy,
     redirect::{REDIRECT_LIMIT, redirected},
 };
 use crate::{
@@ -34,7 +34,7 @@ pub(in super::super) struct FirstAttempt(pub(super) Option<Box<Kept>>);
 pub(in super::super) struct Kept {
     session: Session,
     /// None if its body is a stream.
-    request: Option<http::Request>,
+    request: Option<RequestCopy>,
     /// The end of the waits for it, if it has a timeout of its own.
     deadline: Option<Deadline>,
     /// The token that it was sent with. A resource is asked without one what it needs.
@@ -95,11 +95,13 @@ impl FirstAttempt {
             return Ok(Err(session));
         }
         if !is_renewable && token.bound().is_none() {
+            live.shared.transport.add_user_agent(request);
             live.place(request, &token, None)?;
             return Ok(Ok(Self(None)));
         }
         let deadline = request.timeout().copied().map(Deadline::after);
-        let copy = copy(request);
+        let copy = RequestCopy::of(request);
+        live.shared.transport.add_user_agent(request);
         let nonce = live.place(request, &token, None)?;
         let kept = Kept::of(session, copy, Some(token), is_renewable, deadline, nonce);
         Ok(Ok(Self(kept)))
@@ -141,8 +143,8 @@ impl Refusal {
                 }
                 NextStep::Follow(request) => kept.follow(*request),
             };
-            let copy = kept.request.as_ref().and_then(copy);
-            let Some(request) = copy.filter(|_| is_ready) else {
+            let again = kept.request.as_ref().and_then(RequestCopy::request);
+            let Some(request) = again.filter(|_| is_ready) else {
                 return Ok(response);
             };
             drop(response);
@@ -163,7 +165,7 @@ impl Kept {
     /// What another attempt needs, if there may be one.
     pub(super) fn of(
         session: Session,
-        request: Option<http::Request>,
+        request: Option<RequestCopy>,
         token: Option<Arc<Published>>,
         is_renewable: bool,
         deadline: Option<Deadline>,
@@ -231,7 +233,7 @@ impl Kept {
     fn next_of_proof(&self, response: &http::Response) -> Option<NextStep> {
         if self.observe(response) {
             let copy = self.request.as_ref().filter(|_| self.redirects_left > 0);
-            let next = redirected(copy.and_then(self::copy)?, response)?;
+            let next = redirected(copy.and_then(RequestCopy::request)?, response)?;
             return Some(NextStep::Follow(Box::new(next)));
         }
         if self.has_resent || response.status() != StatusCode::UNAUTHORIZED {
@@ -280,7 +282,7 @@ impl Kept {
     }
 
     fn follow(&mut self, request: http::Request) -> bool {
-        self.request = Some(request);
+        self.request = Some(request.into());
         self.redirects_left -= 1;
         true
     }
@@ -314,6 +316,7 @@ impl Kept {
         let token = self.token.clone();
         if let Some(token) = &token {
             let deadline = self.deadline.unwrap_or_else(|| live.deadline());
+            live.shared.transport.add_user_agent(&mut request);
             let demanded = self.demanded.take();
             let placed = live.place_late(&mut request, token, demanded, deadline.left());
             self.nonce = placed.await?;

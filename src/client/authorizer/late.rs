@@ -11,7 +11,7 @@ use super::{
         waiting::Deadline,
     },
     attempt::{FirstAttempt, Kept, is_signed_externally, limit},
-    copy::{copy, copy_for},
+    copy::RequestCopy,
 };
 use crate::{
     error::{Error, ErrorKind, Result},
@@ -47,8 +47,9 @@ impl Session {
         own: Option<Deadline>,
     ) -> Result<http::Response> {
         let is_renewable = live.can_renew();
-        let copy = copy_for(&request, &token, is_renewable);
+        let copy = RequestCopy::for_token(&request, &token, is_renewable);
         let left = own.unwrap_or_else(|| live.deadline()).left();
+        live.shared.transport.add_user_agent(&mut request);
         let nonce = live.place_late(&mut request, &token, None, left).await?;
         if let Some(own) = own {
             limit(&mut request, own);
@@ -93,7 +94,14 @@ impl Session {
 
     /// Sends a request to a resource, which may need no token for it.
     pub(super) async fn send_without_token(self, request: http::Request) -> Result<http::Response> {
-        let kept = Kept::of(self.clone(), copy(&request), None, true, None, None);
+        let kept = Kept::of(
+            self.clone(),
+            RequestCopy::of(&request),
+            None,
+            true,
+            None,
+            None,
+        );
         let live = self.live()?;
         live.shared.transport.update_certificate();
         let response = live.shared.transport.send(request, execute)?.await?;
@@ -159,7 +167,8 @@ impl Live {
 
     /// Whether the request may be given a token.
     pub(super) fn check(&self, request: &http::Request) -> Result<()> {
-        if request.headers().contains_key(AUTHORIZATION) {
+        let headers = request.headers();
+        if !headers.is_empty() && headers.contains_key(AUTHORIZATION) {
             return Err(Error::usage(
                 "the request has an Authorization header, or a user name in its URL, already; \
                  take it out, or call withhold_token",

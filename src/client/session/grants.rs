@@ -1,14 +1,15 @@
 //! The grants of a handle, and the handles that depend on it: neither of which a child has.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use super::handle::Handle;
 
 use crate::oauth2::grant::Grant;
 
-/// The grants of a handle and its dependents, which take next to no memory where there are none.
+/// The grants of a handle and its dependents, which take next to no memory, and no lock, where there
+/// never were any.
 #[derive(Default)]
-pub(super) struct Grants(Mutex<Option<Box<Both>>>);
+pub(super) struct Grants(OnceLock<Box<Mutex<Both>>>);
 
 #[derive(Default)]
 struct Both {
@@ -23,45 +24,43 @@ struct Both {
 
 impl Grants {
     pub(super) fn new(first: Option<Arc<dyn Grant>>) -> Self {
-        let both = first.map(|grant| {
-            let (first, current) = (Some(grant.clone()), Some(grant));
-            Box::new(Both {
-                first,
-                current,
-                dependents: Vec::new(),
-            })
-        });
-        Self(Mutex::new(both))
+        let Some(first) = first else {
+            return Self::default();
+        };
+        let both = Both {
+            current: Some(first.clone()),
+            first: Some(first),
+            dependents: Vec::new(),
+        };
+        Self(OnceLock::from(Box::new(Mutex::new(both))))
     }
 
     pub(super) fn first(&self) -> Option<Arc<dyn Grant>> {
-        self.lock().as_ref()?.first.clone()
+        self.lock()?.first.clone()
     }
 
     pub(super) fn current(&self) -> Option<Arc<dyn Grant>> {
-        self.lock().as_ref()?.current.clone()
+        self.lock()?.current.clone()
     }
 
+    #[inline]
     pub(super) fn has_current(&self) -> bool {
-        let both = self.lock();
-        both.as_ref().is_some_and(|both| both.current.is_some())
+        self.lock().is_some_and(|both| both.current.is_some())
     }
 
     /// Sets the grant that can be sent again.
     pub(super) fn set(&self, grant: Option<Arc<dyn Grant>>) {
-        let mut both = self.lock();
-        let replaced = match (&mut *both, grant) {
-            (None, None) => None,
-            (both, grant) => std::mem::replace(&mut both.get_or_insert_default().current, grant),
+        let both = match grant {
+            Some(_) => Some(self.lock_or_insert()),
+            None => self.lock(),
         };
-        // A grant may be the user's own code, for which no lock is held.
-        drop(both);
+        // A grant may be the user's own code, for which no lock is held when it is dropped.
+        let replaced = both.map(|mut both| std::mem::replace(&mut both.current, grant));
         drop(replaced);
     }
 
     pub(super) fn add_dependent(&self, dependent: Weak<Handle>) {
-        let mut both = self.lock();
-        let dependents = &mut both.get_or_insert_default().dependents;
+        let dependents = &mut self.lock_or_insert().dependents;
         dependents.retain(|dependent| dependent.strong_count() > 0);
         dependents.push(dependent);
     }
@@ -73,7 +72,14 @@ impl Grants {
         dependents.filter_map(Weak::upgrade).collect()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<Box<Both>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    #[inline]
+    fn lock(&self) -> Option<MutexGuard<'_, Both>> {
+        let both = self.0.get()?;
+        Some(both.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn lock_or_insert(&self) -> MutexGuard<'_, Both> {
+        let both = self.0.get_or_init(Box::default);
+        both.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

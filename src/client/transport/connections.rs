@@ -64,7 +64,7 @@ pub(in super::super) enum Follow {
 }
 
 /// Connections with one client certificate, or without any.
-pub(super) struct Connections {
+pub(in super::super) struct Connections {
     pub(super) pools: Pools,
     /// The same without the proxy of the environment, if that names one: secrets that are sent to
     /// loopback stay on the machine.
@@ -107,6 +107,12 @@ impl Connections {
             },
             certificate: thumbprint.filter(|_| binding),
         })
+    }
+
+    /// The connections for API calls of `url`.
+    #[inline]
+    pub(in super::super) fn for_resource(&self, url: &Url) -> &http::Client {
+        &self.pools(url).resources
     }
 
     /// The connections for requests to `url`.

@@ -8,7 +8,7 @@ use super::{
         session::{Resource, ResourceRefusal},
         waiting::Deadline,
     },
-    Kept, NextStep,
+    Kept, NextStep, RequestCopy,
 };
 use crate::{
     error::Result,
@@ -74,7 +74,7 @@ impl Kept {
         self.has_authenticated |= is_login && authorized;
         self.token = self.session.live()?.slot.published();
         // The time of a login is not that of the request.
-        let own = self.request.as_ref().and_then(|it| it.timeout().copied());
+        let own = self.request.as_ref().and_then(RequestCopy::timeout);
         self.deadline = own.map(Deadline::after);
         Ok(())
     }
