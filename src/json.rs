@@ -1,5 +1,7 @@
 //! Untrusted JSON objects.
 
+pub(crate) mod number;
+
 use std::{borrow::Cow, fmt};
 
 use serde::{

@@ -96,7 +96,7 @@ impl Connections {
     ) -> Result<Self> {
         let environment_has_proxy = PROXY_VARIABLES
             .into_iter()
-            .flat_map(|name| [name.to_owned(), name.to_uppercase()])
+            .flat_map(|name| [name.to_owned(), name.to_ascii_uppercase()])
             .any(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()));
         let thumbprint = certificate.map(|certificate| certificate.thumbprint.clone());
         Ok(Self {

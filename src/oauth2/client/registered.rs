@@ -11,7 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser::Serialize
 use serde_json::{Map, Value};
 
 use super::{metadata::ClientMetadata, registration::ClientRegistration};
-use crate::{clock::Clock, error::Result, jose::Algorithm, json::Members, secret::Secret};
+use crate::{clock::Clock, error::Result, jose::Algorithm, json::{Members, number::number}, secret::Secret};
 
 /// The latest time that is read, in seconds: the end of the year 9999.
 const LATEST: u64 = 253_402_300_799;
@@ -267,13 +267,8 @@ fn text(metadata: &mut ClientMetadata, name: &str) -> Result<Option<String>, Str
 
 /// Seconds since 1970. Some servers send them as text (CourtListener's clients have met both).
 fn seconds(value: Value) -> Option<u64> {
-    let seconds: f64 = match value {
-        Value::Number(number) => number.as_f64()?,
-        Value::String(text) => text.trim().parse().ok()?,
-        _ => return None,
-    };
     // Casts of floats saturate.
-    (!seconds.is_nan()).then_some((seconds as u64).min(LATEST))
+    number(&value).map(|seconds| (seconds as u64).min(LATEST))
 }
 
 fn at(seconds: u64) -> SystemTime {

@@ -2,7 +2,7 @@
 //!
 //! [RFC 7591 section 2](https://www.rfc-editor.org/rfc/rfc7591#section-2)
 
-use std::{fmt, sync::Arc};
+use std::{any::Any, fmt, sync::Arc};
 
 use crate::{jose::ExternalKey, oauth2::scope::Scope, secret::Secret};
 
@@ -35,6 +35,9 @@ struct Registered {
     scope: Option<Scope>,
     resource: Vec<String>,
     external_key: Option<ExternalKey>,
+    /// The authentication by such a key, which is of a type above. It comes with the key, so that
+    /// only programs with one contain what makes assertions.
+    by_external_key: Option<&'static (dyn Any + Send + Sync)>,
 }
 
 impl ClientRegistration {
@@ -84,11 +87,13 @@ impl ClientRegistration {
         self.with(|client| client.resource.push(resource.into()))
     }
 
-    /// Sets the external key that signs for the client; see
-    /// [`EndpointRequest::unsigned`](crate::oauth2::EndpointRequest::unsigned).
-    #[must_use]
-    pub fn with_external_key(self, key: ExternalKey) -> Self {
-        self.with(|client| client.external_key = Some(key))
+    /// Sets the external key with the default authentication of those who have one.
+    pub(crate) fn authenticated_by(
+        self,
+        key: ExternalKey,
+        auth: &'static (dyn Any + Send + Sync),
+    ) -> Self {
+        self.with(|client| (client.external_key, client.by_external_key) = (Some(key), Some(auth)))
     }
 
     #[allow(dead_code, reason = "only the clients are registered anew")]
@@ -129,6 +134,11 @@ impl ClientRegistration {
     /// The external key that signs for the client, if there is one.
     pub fn external_key(&self) -> Option<&ExternalKey> {
         self.0.external_key.as_ref()
+    }
+
+    /// The default authentication by that key.
+    pub(crate) fn by_external_key(&self) -> Option<&'static (dyn Any + Send + Sync)> {
+        self.0.by_external_key
     }
 
     /// Whether an identifier was set, even an empty one.

@@ -9,12 +9,27 @@ use super::{
     offered::offers_method,
     secret::{ClientSecretBasic, ClientSecretPost},
 };
-use crate::oauth2::{client::ClientRegistration, server::metadata::AuthorizationServer};
+use crate::{
+    jose::ExternalKey,
+    oauth2::{client::ClientRegistration, server::metadata::AuthorizationServer},
+};
+
+type Method = LazyLock<Arc<dyn ClientAuth>>;
 
 // Each request asks for one of them.
-static BASIC: LazyLock<Arc<dyn ClientAuth>> = LazyLock::new(|| Arc::new(ClientSecretBasic));
-static POST: LazyLock<Arc<dyn ClientAuth>> = LazyLock::new(|| Arc::new(ClientSecretPost));
-static PUBLIC: LazyLock<Arc<dyn ClientAuth>> = LazyLock::new(|| Arc::new(PublicClient));
+static BASIC: Method = LazyLock::new(|| Arc::new(ClientSecretBasic));
+static POST: Method = LazyLock::new(|| Arc::new(ClientSecretPost));
+static PUBLIC: Method = LazyLock::new(|| Arc::new(PublicClient));
+static SIGNED: Method = LazyLock::new(|| Arc::new(PrivateKeyJwt::external()));
+
+impl ClientRegistration {
+    /// Sets the external key that signs for the client; see
+    /// [`EndpointRequest::unsigned`](crate::oauth2::EndpointRequest::unsigned).
+    #[must_use]
+    pub fn with_external_key(self, key: ExternalKey) -> Self {
+        self.authenticated_by(key, &SIGNED)
+    }
+}
 
 /// The authentication method of a client for which none was set, at an endpoint of the server. Where
 /// this lists no methods, "the default is `client_secret_basic`".
@@ -27,6 +42,8 @@ pub(crate) fn default_client_auth(
     endpoint: &str,
 ) -> Arc<dyn ClientAuth> {
     let offers = |method| offers_method(server, endpoint, method);
+    let signed = registration.by_external_key();
+    let signed = signed.and_then(|auth| auth.downcast_ref::<Method>());
     match registration {
         client
             if client.client_secret().is_some()
@@ -36,8 +53,10 @@ pub(crate) fn default_client_auth(
             POST.clone()
         }
         client if client.client_secret().is_some() => BASIC.clone(),
-        client if client.external_key().is_some() => Arc::new(PrivateKeyJwt::external()),
-        client if !client.has_client_id() => Arc::new(NoClientAuthentication),
-        _ => PUBLIC.clone(),
+        client => match signed {
+            Some(signed) => Arc::clone(signed),
+            None if !client.has_client_id() => Arc::new(NoClientAuthentication),
+            None => PUBLIC.clone(),
+        },
     }
 }

@@ -63,14 +63,13 @@ impl Token {
     /// The token with the thumbprint of its key, and the last nonce of the server.
     pub(crate) fn bound(mut self, thumbprint: &str, nonce: Option<&str>) -> Self {
         self.change_rest(|rest| {
-            let confirmation = rest.extra.entry(CONFIRMATION);
-            let confirmation = confirmation.or_insert(Value::Null);
-            if !confirmation.is_object() {
-                *confirmation = Value::Object(Map::new());
-            }
-            if let Value::Object(members) = confirmation {
-                members.insert(THUMBPRINT.to_owned(), thumbprint.into());
-            }
+            let mut confirmation = match rest.extra.remove(CONFIRMATION) {
+                Some(Value::Object(members)) => members,
+                _ => Map::new(),
+            };
+            confirmation.insert(THUMBPRINT.to_owned(), thumbprint.into());
+            rest.extra
+                .insert(CONFIRMATION.to_owned(), Value::Object(confirmation));
             if let Some(nonce) = nonce {
                 rest.extra.insert(DPOP_NONCE.to_owned(), nonce.into());
             }

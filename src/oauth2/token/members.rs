@@ -15,6 +15,7 @@ use super::{
 };
 use crate::{
     clock::Clock,
+    json::number::number,
     oauth2::provider::quirks::{EXPIRES_AT, ISSUED_AT},
     wire::form::Form,
 };
@@ -260,18 +261,6 @@ pub(crate) fn time(value: &Value) -> Option<u64> {
     let time = number as u64;
     let seconds = if time > LATEST { time / 1000 } else { time };
     Some(seconds.min(LATEST))
-}
-
-/// The number that a value stands for. Facebook and others send `expires_in` as a string, PayPal did;
-/// floats occur, too. An unreadable value counts as absent: the token is still usable.
-pub(crate) fn number(value: &Value) -> Option<f64> {
-    let number: f64 = match value {
-        // Whole numbers up to 2^53 are exact as floats, and later times are all the same.
-        Value::Number(number) => number.as_f64()?,
-        Value::String(text) => text.trim().parse().ok()?,
-        _ => return None,
-    };
-    (!number.is_nan()).then_some(number)
 }
 
 /// A scope. Twitch sends an array instead of words separated by spaces.

@@ -6,8 +6,9 @@ use serde_json::{Map, Value};
 
 use super::{
     Token,
-    members::{LATEST, number, time},
+    members::{LATEST, time},
 };
+use crate::json::number::number;
 
 /// Members with the lifetime of the refresh token, in seconds.
 const LIFETIMES: [&str; 3] = [

@@ -10,12 +10,13 @@ use super::response::DeviceAuthorization;
 use crate::{
     clock::Clock,
     error::{Error, ErrorKind, Result},
+    json::number::number,
     oauth2::{
         endpoint::token::TokenEndpoint,
         request::EndpointRequest,
         response::EndpointResponse,
         scope::missing_scope,
-        token::{Token, members::number},
+        token::Token,
     },
 };
 

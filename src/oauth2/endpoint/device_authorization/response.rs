@@ -12,10 +12,11 @@ use serde_json::{Map, Value};
 use url::Url;
 
 use crate::{
+    json::number::number,
     oauth2::{
         grant::device_code::DeviceCode,
         request::EndpointRequest,
-        token::members::{LATEST, number},
+        token::members::LATEST,
     },
     secret::{self, Secret},
     wire::secure_url::check_endpoint_url,
