@@ -37,10 +37,10 @@ macro_rules! error_codes {
 
         impl From<&str> for ErrorCode {
             fn from(code: &str) -> Self {
-                match code {
-                    $($text => Self::$variant,)+
-                    other => Self::Other(other.to_owned()),
-                }
+                // One by one, as a match on text is many times the code, in each program.
+                static KNOWN: &[ErrorCode] = &[$(ErrorCode::$variant,)+];
+                let known = KNOWN.iter().find(|known| known.as_str() == code);
+                known.map_or_else(|| Self::Other(code.to_owned()), Clone::clone)
             }
         }
     };

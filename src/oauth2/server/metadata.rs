@@ -3,7 +3,6 @@
 //! [RFC 8414 section 2](https://www.rfc-editor.org/rfc/rfc8414#section-2)
 
 use std::{
-    collections::BTreeMap,
     fmt,
     sync::Arc,
     time::{SystemTime, UNIX_EPOCH},
@@ -57,8 +56,8 @@ pub struct AuthorizationServer(Arc<Metadata>);
 #[derive(Clone, Default)]
 struct Metadata {
     members: Map<String, Value>,
-    /// Members that are URLs, parsed once.
-    urls: BTreeMap<String, Arc<Url>>,
+    /// Members that are URLs, parsed once, by name: too few for a map of their own.
+    urls: Vec<(String, Arc<Url>)>,
     /// Of metadata that were fetched.
     freshness: Option<Freshness>,
 }
@@ -78,8 +77,13 @@ impl AuthorizationServer {
     /// Sets any member.
     #[must_use]
     pub fn with_member(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
-        Arc::make_mut(&mut self.0).insert(name.into(), value.into());
+        self.set(name.into(), value.into());
         self
+    }
+
+    // Compiled once for all types of values.
+    fn set(&mut self, name: String, value: Value) {
+        Arc::make_mut(&mut self.0).insert(name, value);
     }
 
     /// Endpoints for clients that authenticate by TLS certificate.
@@ -125,7 +129,7 @@ impl AuthorizationServer {
     /// The metadata with the members of `other` instead of its own.
     pub(crate) fn overridden_by(mut self, other: &Self) -> Self {
         for (name, value) in &other.0.members {
-            self = self.with_member(name, value.clone());
+            self.set(name.clone(), value.clone());
         }
         self
     }
@@ -159,7 +163,7 @@ impl AuthorizationServer {
         name: &str,
         allow_http: bool,
     ) -> Result<Option<Arc<Url>>, String> {
-        match (self.0.urls.get(name), self.get(name)) {
+        match (self.0.url(name), self.get(name)) {
             (Some(url), _) => check_endpoint_url(url, allow_http).map(|()| Some(url.clone())),
             (None, None | Some(Value::Null)) => Ok(None),
             (None, Some(value)) => {
@@ -221,7 +225,7 @@ impl AuthorizationServer {
     }
 
     pub(super) fn url(&self, name: &str) -> Option<&Url> {
-        self.0.urls.get(name).map(|url| &**url)
+        self.0.url(name).map(|url| &**url)
     }
 
     pub(super) fn text(&self, name: &str) -> Option<&str> {
@@ -258,14 +262,23 @@ impl PartialEq for AuthorizationServer {
 }
 
 impl Metadata {
+    fn url(&self, name: &str) -> Option<&Arc<Url>> {
+        let (_, url) = self.urls.iter().find(|(known, _)| known == name)?;
+        Some(url)
+    }
+
     fn insert(&mut self, name: String, value: Value) {
         let is_url =
             name.ends_with("_endpoint") || name.ends_with("_uri") || name == "check_session_iframe";
         let text = value.as_str().filter(|_| is_url);
-        match text.and_then(|text| Url::parse(text).ok()) {
-            Some(url) => self.urls.insert(name.clone(), Arc::new(url)),
-            None => self.urls.remove(&name),
-        };
+        let url = text.and_then(|text| Url::parse(text).ok());
+        let at = self.urls.binary_search_by(|(known, _)| known.cmp(&name));
+        match (at, url.map(Arc::new)) {
+            (Ok(at), Some(url)) => self.urls[at].1 = url,
+            (Ok(at), None) => drop(self.urls.remove(at)),
+            (Err(at), Some(url)) => self.urls.insert(at, (name.clone(), url)),
+            (Err(_), None) => {}
+        }
         self.members.insert(name, value);
     }
 }
