@@ -40,7 +40,7 @@ impl Credential {
     fn of(token: &Token, rules: &Rules) -> Result<Self> {
         match &rules.dpop {
             None => token.authorization_header().map(Self::Bearer),
-            Some(keys) => token.bound_to(keys).map(Box::new).map(Self::Bound),
+            Some(keys) => keys.bind(token).map(Box::new).map(Self::Bound),
         }
     }
 }

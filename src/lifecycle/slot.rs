@@ -21,10 +21,7 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
-    oauth2::{
-        dpop::keys::DpopKeys,
-        token::{Token, refresh::RefreshPolicy},
-    },
+    oauth2::token::{Token, dpop::BindingKeys, refresh::RefreshPolicy},
 };
 
 /// Rules of a client.
@@ -38,7 +35,7 @@ pub(crate) struct Rules {
     pub(crate) flight_limit: Duration,
     pub(crate) users: UserLimits,
     /// The keys that tokens have to be bound to.
-    pub(crate) dpop: Option<Arc<DpopKeys>>,
+    pub(crate) dpop: Option<Arc<dyn BindingKeys>>,
 }
 
 impl Rules {
@@ -75,7 +72,7 @@ impl Rules {
     pub(crate) fn check(&self, token: &Token) -> Result<()> {
         match &self.dpop {
             None => token.check_bearer(),
-            Some(keys) => token.check_bound_to(keys),
+            Some(keys) => keys.check(token),
         }
     }
 }

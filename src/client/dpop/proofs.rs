@@ -13,11 +13,14 @@ use super::{
 use crate::{
     error::{Error, Result},
     jose::{Algorithm, ExternalKey, Jwk},
-    oauth2::dpop::{
-        key::DpopKey,
-        keys::DpopKeys,
-        nonce::Nonces,
-        proof::{DpopProof, header},
+    oauth2::{
+        dpop::{
+            key::DpopKey,
+            keys::DpopKeys,
+            nonce::Nonces,
+            proof::{DpopProof, header},
+        },
+        token::dpop::BindingKeys,
     },
 };
 
@@ -86,10 +89,17 @@ impl DpopSettings {
 
     /// The keys, if there is a present one.
     pub(in super::super) fn dpop(&self) -> Option<Dpop> {
+        self.proofs?.of(self)
+    }
+
+    /// The keys with what makes their proofs.
+    pub(in super::super) fn proved_by(&self, proofs: &'static dyn CallProofs) -> Option<Dpop> {
         let keys = DpopKeys::new(self.present.clone()?, self.earlier.clone());
+        let keys = Arc::new(keys);
         Some(Dpop {
-            keys: Arc::new(keys),
-            proofs: self.proofs?,
+            binding: keys.clone(),
+            keys,
+            proofs,
             signers: self.signers.clone(),
             of_server: Nonces::default(),
             of_resources: Nonces::default(),
@@ -100,6 +110,8 @@ impl DpopSettings {
 /// Keys of a client and its children, with what signs, and the nonces of servers.
 pub(in super::super) struct Dpop {
     pub(in super::super) keys: Arc<DpopKeys>,
+    /// The same for the life cycle.
+    pub(in super::super) binding: Arc<dyn BindingKeys>,
     pub(in super::super) proofs: &'static dyn CallProofs,
     signers: Vec<(DpopKey, Sign)>,
     /// Nonces of authorization servers, for their endpoints.

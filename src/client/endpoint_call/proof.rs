@@ -7,7 +7,11 @@ use std::time::Duration;
 use reqwest::{StatusCode, Url, header::HeaderMap};
 
 use super::{
-    super::{Led, boxed, dpop::Dpop, maybe_async},
+    super::{
+        Led, boxed,
+        dpop::{Dpop, DpopSettings},
+        maybe_async,
+    },
     EndpointCall,
 };
 use crate::{
@@ -22,6 +26,9 @@ use crate::{
 /// What adds proofs to requests. Keys of a client lead to it, so that a program whose clients have none
 /// does not contain it.
 pub(in super::super) trait CallProofs: Send + Sync {
+    /// The keys of these settings.
+    fn of(&self, settings: &DpopSettings) -> Option<Dpop>;
+
     fn prove<'a>(
         &self,
         call: &'a EndpointCall<'_>,
@@ -39,6 +46,10 @@ pub(in super::super) trait CallProofs: Send + Sync {
 pub(in super::super) struct KeyProofs;
 
 impl CallProofs for KeyProofs {
+    fn of(&self, settings: &DpopSettings) -> Option<Dpop> {
+        settings.proved_by(&Self)
+    }
+
     fn prove<'a>(
         &self,
         call: &'a EndpointCall<'_>,

@@ -141,7 +141,7 @@ impl Settings {
             tokens.store.is_some() || tokens.user_store.is_some(),
         );
         rules.users = tokens.users;
-        rules.dpop = dpop.as_ref().map(|dpop| dpop.keys.clone());
+        rules.dpop = dpop.as_ref().map(|dpop| dpop.binding.clone());
         Self {
             rules,
             dpop,

@@ -2,6 +2,8 @@
 //!
 //! [RFC 9449 section 7](https://www.rfc-editor.org/rfc/rfc9449#section-7)
 
+use std::fmt;
+
 use http::{HeaderMap, HeaderValue};
 use serde_json::{Map, Value};
 
@@ -63,13 +65,15 @@ impl Token {
     /// The token with the thumbprint of its key, and the last nonce of the server.
     pub(crate) fn bound(mut self, thumbprint: &str, nonce: Option<&str>) -> Self {
         self.change_rest(|rest| {
-            let mut confirmation = match rest.extra.remove(CONFIRMATION) {
-                Some(Value::Object(members)) => members,
-                _ => Map::new(),
-            };
-            confirmation.insert(THUMBPRINT.to_owned(), thumbprint.into());
-            rest.extra
-                .insert(CONFIRMATION.to_owned(), Value::Object(confirmation));
+            let (name, value) = (THUMBPRINT.to_owned(), Value::from(thumbprint));
+            match rest.extra.get_mut(CONFIRMATION) {
+                Some(Value::Object(members)) => drop(members.insert(name, value)),
+                _ => {
+                    let mut members = Map::new();
+                    members.insert(name, value);
+                    rest.extra.insert(CONFIRMATION.to_owned(), members.into());
+                }
+            }
             if let Some(nonce) = nonce {
                 rest.extra.insert(DPOP_NONCE.to_owned(), nonce.into());
             }
@@ -97,12 +101,6 @@ impl Token {
         })
     }
 
-    /// Checks that it is bound to one of `keys`.
-    #[allow(dead_code, reason = "only the clients obtain tokens")]
-    pub(crate) fn check_bound_to(&self, keys: &DpopKeys) -> Result<()> {
-        self.key_among(keys).map(drop)
-    }
-
     /// The key that it is bound to.
     fn key_among(&self, keys: &DpopKeys) -> Result<DpopKey> {
         // A server that does not bind it says so by another type. Such a token protects less than
@@ -121,6 +119,27 @@ impl Token {
         };
         self.sendable()?;
         Ok(key)
+    }
+}
+
+/// Keys that tokens have to be bound to. The life cycle knows them by this alone, so that programs
+/// whose clients have none do not contain what binds tokens.
+pub(crate) trait BindingKeys: fmt::Debug + Send + Sync {
+    /// What a request with `token` needs, if it is bound to one of them.
+    fn bind(&self, token: &Token) -> Result<BoundToken>;
+
+    /// Checks that `token` is bound to one of them.
+    #[allow(dead_code, reason = "only the clients obtain tokens")]
+    fn check(&self, token: &Token) -> Result<()>;
+}
+
+impl BindingKeys for DpopKeys {
+    fn bind(&self, token: &Token) -> Result<BoundToken> {
+        token.bound_to(self)
+    }
+
+    fn check(&self, token: &Token) -> Result<()> {
+        token.key_among(self).map(drop)
     }
 }
 
