@@ -104,10 +104,6 @@ impl Error {
 }
 
 impl Error {
-    pub(crate) fn configuration(problems: Vec<String>) -> Self {
-        Self::usage(format!("invalid settings: {}", problems.join("; ")))
-    }
-
     pub(crate) fn update(source: BoxError) -> Self {
         let what = "the token was obtained and is usable, but update_token failed";
         let cause = Cause::new(ErrorKind::Update, what);
@@ -266,11 +262,5 @@ mod tests {
     fn a_store_that_failed_is_not_one_that_was_too_slow() {
         assert!(Error::store("the lease is taken", None).is_transient());
         assert!(!Error::store("the store failed", Some("full".into())).is_transient());
-    }
-
-    #[test]
-    fn configuration_names_every_problem() {
-        let error = Error::configuration(vec!["a: bad".into(), "b: worse".into()]);
-        assert_eq!(error.to_string(), "invalid settings: a: bad; b: worse");
     }
 }

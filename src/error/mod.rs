@@ -5,11 +5,15 @@ mod call;
 mod clients;
 mod code;
 mod kind;
+#[allow(dead_code, reason = "only the builders of clients have settings")]
+mod problems;
 mod response;
 mod text;
 mod token;
 mod value;
 
+#[allow(unused_imports, reason = "only the builders of clients have settings")]
+pub(crate) use problems::Problems;
 pub(crate) use {call::Call, text::one_line};
 
 pub use {

@@ -50,7 +50,12 @@ mod tests {
         ] {
             assert_eq!(number(&json!(text)), None, "{text}");
         }
-        for value in [json!(null), json!(true), json!([60]), json!({"seconds": 60})] {
+        for value in [
+            json!(null),
+            json!(true),
+            json!([60]),
+            json!({"seconds": 60}),
+        ] {
             assert_eq!(number(&value), None, "{value}");
         }
     }

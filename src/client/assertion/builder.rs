@@ -13,12 +13,12 @@ use super::super::{
     http,
     session::Session,
     settings::{
-        HttpSettings, Identity, Problems, Settings, TokenSettings, http_settings,
-        timeout_with_renewal, token_settings,
+        HttpSettings, Identity, Settings, TokenSettings, http_settings, timeout_with_renewal,
+        token_settings,
     },
 };
 use crate::{
-    error::Result,
+    error::{Problems, Result},
     jose::SigningKey,
     oauth2::{
         assertion::audience::Audience,
@@ -27,6 +27,7 @@ use crate::{
             ClientAuth,
             none::{NoClientAuthentication, PublicClient},
             secret::ClientSecretBasic,
+            settings::check_endpoint_of,
         },
         grant::{Grant, jwt_bearer::JwtBearer},
         server::AuthorizationServer,
@@ -231,8 +232,8 @@ impl AssertionClientBuilder {
             return (google.settings)(self, &google.credentials);
         }
         let mut problems = Problems::default();
-        self.http
-            .check_endpoints(&self.server, &["token_endpoint"], &mut problems);
+        let allow_http = self.http.allow_http;
+        check_endpoint_of(&self.server, "token_endpoint", allow_http, &mut problems);
         let grant = self.grant(&mut problems);
         self.check(&mut problems);
         let Some(grant) = grant.filter(|_| problems.is_empty()) else {
@@ -267,8 +268,8 @@ impl AssertionClientBuilder {
             );
         }
         let auth = self.auth();
-        self.http
-            .check_client_auth("token_endpoint_auth_method", &*auth, problems);
+        let certificate = self.http.known_certificate();
+        certificate.check("token_endpoint_auth_method", &*auth, problems);
         if !id_is_empty && let Err(error) = auth.check(client, &self.server) {
             let setting = match &self.auth {
                 Some(_) => "token_endpoint_auth_method",

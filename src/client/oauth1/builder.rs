@@ -7,11 +7,11 @@ use reqwest::Url;
 use super::super::{
     http,
     oauth1::{client::OAuth1Client, session::SignedSession, shared::SignedSettings},
-    settings::{HttpSettings, Problems, http_settings},
+    settings::{HttpSettings, http_settings},
     transport::Follow,
 };
 use crate::{
-    error::Result,
+    error::{Problems, Result},
     oauth1::{CredentialsHook, SignatureMethod, SignatureType, Signer, TokenCredentials},
     secret::Secret,
 };

@@ -14,7 +14,7 @@ use super::super::{
     oidc::id_tokens::SignedIdTokens,
     session::Session,
     settings::{
-        Authentication, AuthorizationSettings, DiscoverySettings, HttpSettings, OpenIdSettings,
+        AuthorizationSettings, DiscoverySettings, HttpSettings, OpenIdSettings,
         RegistrationSettings, TokenSettings, http_settings, timeout_with_renewal, token_settings,
     },
     shared::Shared,
@@ -24,7 +24,7 @@ use crate::{
     error::Result,
     oauth2::{
         client::{ClientRegistration, RegisteredClient},
-        client_auth::ClientAuth,
+        client_auth::{ClientAuth, settings::Authentication},
         endpoint::introspection_jwt::IntrospectionRules,
         grant::Grant,
         server::{discovery::Discovery, metadata::AuthorizationServer},
@@ -313,12 +313,12 @@ impl OAuth2ClientBuilder {
     ///
     /// [`ErrorKind::Usage`](crate::ErrorKind::Usage), which names every invalid setting; or if TLS
     /// cannot be set up.
-    pub fn build(self) -> Result<OAuth2Client> {
+    pub fn build(mut self) -> Result<OAuth2Client> {
         if let Some(resource) = &self.resource {
             return (resource.build)(self);
         }
         let settings = self.settings()?;
-        let guard = self.discovery.as_ref().map(|found| found.guard.clone());
+        let guard = settings.guard();
         let transport = self.http.transport(self.tokens.follow(), guard)?;
         let session = Session::new(settings, transport, self.tokens.token, self.grant);
         if let Some(source) = self.source {

@@ -2,13 +2,13 @@
 //!
 //! [FAPI 2.0 Security Profile section 5.3.3](https://openid.net/specs/fapi-security-profile-2_0-final.html#section-5.3.3)
 
+use std::mem::take;
+
 use reqwest::Url;
 
-use super::super::{
-    oauth2::builder::OAuth2ClientBuilder,
-    settings::{Problems, Settings},
-};
+use super::super::{oauth2::builder::OAuth2ClientBuilder, settings::Settings};
 use crate::{
+    error::Problems,
     oauth2::{
         assertion::audience::Audience,
         client_auth::{
@@ -43,6 +43,19 @@ const SIGNED_RESPONSES: [&str; 4] = [
 /// follow none do not contain it.
 pub(super) type CheckProfile = fn(&OAuth2ClientBuilder, &AuthorizationServer, &mut Problems);
 
+impl Settings {
+    /// Sets what the profile demands. It has been checked that nothing contradicts it.
+    pub(in super::super) fn apply_profile(&mut self) {
+        let Some(profile) = self.authorization.profile else {
+            return;
+        };
+        self.authorization.push = Push::Always;
+        if profile.signs_messages() && !self.introspection.is_signed() {
+            self.introspection = take(&mut self.introspection).signed(Profile::ALGORITHMS);
+        }
+    }
+}
+
 impl OAuth2ClientBuilder {
     /// Follows a security profile: sets all that it demands, and reports each setting that
     /// contradicts it, with the clause. So does discovery for the metadata of the server.
@@ -53,17 +66,6 @@ impl OAuth2ClientBuilder {
         self.authorization.profile = Some(profile);
         self.check_profile = Some(Self::note_violations);
         self
-    }
-
-    /// Sets what the profile demands. It has been checked that nothing contradicts it.
-    pub(in super::super) fn apply_profile(&self, settings: &mut Settings) {
-        let Some(profile) = self.authorization.profile else {
-            return;
-        };
-        settings.authorization.push = Push::Always;
-        if profile.signs_messages() && !settings.introspection.is_signed() {
-            settings.introspection = settings.introspection.clone().signed(Profile::ALGORITHMS);
-        }
     }
 
     /// Notes all that contradicts the profile.

@@ -10,14 +10,15 @@ use super::super::{
     oidc::id_tokens::SignedIdTokens,
     protected_resource::state::ResourceState,
     session::Session,
-    settings::{Problems, ResourceLogin, ResourceSettings},
+    settings::{ResourceLogin, ResourceSettings},
     transport::Guard,
 };
 use crate::{
-    error::{Error, Result},
+    error::{Error, Problems, Result},
     oauth2::{
         authorization::{endpoint::AuthorizationUrl, request::AuthorizationRequest},
         client::ClientMetadata,
+        client_auth::settings::check_secret,
         grant::token_exchange::TOKEN_EXCHANGE,
         protected_resource::{identifier::ResourceMatch, metadata::ProtectedResource},
         server::profile::Clause,
@@ -233,12 +234,7 @@ impl OAuth2ClientBuilder {
         if client.client_secret().is_some() && client.client_id().is_empty() {
             problems.add("client_secret", "needs a client_id");
         }
-        if client.client_secret().is_some_and(Secret::is_empty) {
-            problems.add(
-                "client_secret",
-                "is empty; leave it out for a public client",
-            );
-        }
+        check_secret(client, problems);
         if self.server.issuer().is_none() {
             self.check_credentials_without_issuer(resource, problems);
         }

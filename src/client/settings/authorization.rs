@@ -1,9 +1,9 @@
 //! Settings of logins.
 
-use super::{Problems, Settings};
+use super::Settings;
 use crate::{
     clock::ClockOffset,
-    error::{Error, Result},
+    error::{Error, Problems, Result},
     oauth2::{
         authorization::{
             endpoint::AuthorizationEndpoint,
@@ -49,8 +49,9 @@ impl AuthorizationSettings {
         problems: &mut Problems,
     ) {
         let object = self.request_object.as_ref();
-        if let Some(Err(error)) = object.map(|object| object.check(client, server)) {
-            problems.add("request_object", &format!("cannot be used: {error}"));
+        if let Some(object) = object {
+            let check = object.check(client, server);
+            problems.note_unusable("request_object", check.map_err(Into::into));
         }
     }
 }

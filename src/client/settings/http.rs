@@ -4,17 +4,11 @@ use std::time::Duration;
 
 use reqwest::Url;
 
-use super::{
-    super::transport::{ConfigureHttp, ConnectionSettings, Follow, Guard, Transport},
-    problems::Problems,
-};
+use super::super::transport::{ConfigureHttp, ConnectionSettings, Follow, Guard, Transport};
 use crate::{
     clock::Clock,
-    error::Result,
-    oauth2::{
-        client_auth::{ClientAuth, certificate::value::ClientCertificate, mtls::is_mutual_tls},
-        server::metadata::AuthorizationServer,
-    },
+    error::{Problems, Result},
+    oauth2::client_auth::{certificate::value::ClientCertificate, settings::KnownCertificate},
     tls,
     wire::secure_url::check_endpoint,
 };
@@ -84,48 +78,11 @@ impl HttpSettings {
         }
     }
 
-    /// Notes a client authentication by certificate without one.
-    pub(in super::super) fn check_client_auth(
-        &self,
-        setting: &str,
-        auth: &dyn ClientAuth,
-        problems: &mut Problems,
-    ) {
-        // A certificate that configure_http sets cannot be seen.
-        if !is_mutual_tls(auth) || self.configure.is_some() && self.certificate.is_none() {
-            return;
-        }
-        let method = auth.method().unwrap_or_default();
-        match &self.certificate {
-            None => problems.add(
-                setting,
-                &format!("is {method}, which needs a certificate; set client_certificate"),
-            ),
-            Some(certificate) if !certificate.is_credential() => problems.add(
-                setting,
-                &format!(
-                    "is {method}, but the client_certificate is for transport only; leave out \
-                     transport_only"
-                ),
-            ),
-            Some(_) => {}
-        }
-    }
-
-    /// Notes invalid URLs of endpoints.
-    pub(in super::super) fn check_endpoints(
-        &self,
-        server: &AuthorizationServer,
-        names: &[&str],
-        problems: &mut Problems,
-    ) {
-        for name in names {
-            if let Err(problem) = server.endpoint(name, self.allow_http) {
-                problems.add(name, &problem);
-            }
-            if let Err(problem) = server.alias(name, self.allow_http) {
-                problems.add(&format!("mtls_endpoint_aliases.{name}"), &problem);
-            }
+    /// The certificate, as far as it is known.
+    pub(in super::super) fn known_certificate(&self) -> KnownCertificate<'_> {
+        KnownCertificate {
+            certificate: self.certificate.as_ref(),
+            may_be_hidden: self.configure.is_some(),
         }
     }
 

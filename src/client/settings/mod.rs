@@ -4,7 +4,6 @@ mod authorization;
 mod bound;
 mod discovery;
 mod http;
-mod problems;
 mod registration;
 mod reregistration;
 mod resource;
@@ -16,10 +15,9 @@ pub(super) use {
     bound::Bound,
     discovery::DiscoverySettings,
     http::{HttpSettings, http_settings, timeout_with_renewal},
-    problems::Problems,
     registration::RegistrationSettings,
     reregistration::{RegistrationClaim, RegistrationStep, Reregistration},
     resource::{ResourceLogin, ResourceSettings},
-    session::{Authentication, Identity, OpenIdSettings, Settings},
+    session::{Identity, OpenIdSettings, Settings},
     token::{TokenSettings, WorkloadSettings, token_settings},
 };

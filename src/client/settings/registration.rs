@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
-use super::{super::RegistrationCalls, problems::Problems, reregistration::Reregistration};
-use crate::oauth2::{
-    client::RegisteredClient, client_auth::ClientAuth,
-    endpoint::registration::request::RegistrationRequest,
+use super::{super::RegistrationCalls, reregistration::Reregistration};
+use crate::{
+    error::Problems,
+    oauth2::{
+        client::RegisteredClient, client_auth::ClientAuth,
+        endpoint::registration::request::RegistrationRequest,
+    },
 };
 
 /// Settings of a client that registers itself.

@@ -4,8 +4,9 @@ use std::{sync::Arc, time::Duration};
 
 use reqwest::Url;
 
-use super::{super::LogIn, problems::Problems};
+use super::super::LogIn;
 use crate::{
+    error::Problems,
     oauth2::{
         client::{ClientMetadata, document::check_document_url},
         protected_resource::{identifier::ResourceMatch, metadata::ProtectedResource},

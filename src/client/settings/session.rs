@@ -7,7 +7,7 @@ use reqwest::{Method, Url};
 use super::{
     super::{
         Assert, IdTokens, LogoutTokenIds, RegistrationCalls, RequestCompletion, Sign, Store,
-        TokenInSteps, UpdateDelivery, UserStore, dpop::Dpop,
+        TokenInSteps, UpdateDelivery, UserStore, dpop::Dpop, transport::Guard,
     },
     AuthorizationSettings, Bound, DiscoverySettings, HttpSettings, Reregistration, TokenSettings,
     WorkloadSettings,
@@ -19,8 +19,8 @@ use crate::{
     oauth2::{
         client::{ClientRegistration, RegisteredClient},
         client_auth::{
-            ClientAuth, certificate::value::ClientCertificate, default_method::default_client_auth,
-            mtls::is_mutual_tls,
+            ClientAuth, certificate::value::ClientCertificate, mtls::is_mutual_tls,
+            settings::Authentication,
         },
         endpoint::{
             authenticated::Endpoint,
@@ -95,15 +95,6 @@ pub(in super::super) struct Settings {
     /// Keys and nonces of a client that proves possession.
     pub(in super::super) dpop: Option<Arc<Dpop>>,
     pub(super) allow_http: bool,
-}
-
-/// Authentication of the client: at the token endpoint, and at each other endpoint that has none
-/// of its own.
-#[derive(Clone, Default)]
-pub(in super::super) struct Authentication {
-    pub(in super::super) token: Option<Arc<dyn ClientAuth>>,
-    pub(in super::super) revocation: Option<Arc<dyn ClientAuth>>,
-    pub(in super::super) introspection: Option<Arc<dyn ClientAuth>>,
 }
 
 /// Settings of OpenID Connect.
@@ -188,6 +179,11 @@ impl Settings {
         }
     }
 
+    /// The guard of a server that is discovered.
+    pub(in super::super) fn guard(&self) -> Option<Guard> {
+        Some(self.discovery.as_ref()?.guard.clone())
+    }
+
     pub(in super::super) fn allow_http(&self) -> bool {
         self.allow_http
     }
@@ -218,9 +214,7 @@ impl Settings {
 
     /// Whether the client does not authenticate at the token endpoint.
     pub(in super::super) fn is_public(&self, server: &AuthorizationServer) -> bool {
-        let auth = self.authentication.token.clone();
-        let auth =
-            auth.unwrap_or_else(|| default_client_auth(&self.client, server, "token_endpoint"));
+        let auth = self.authentication.at_token_endpoint(&self.client, server);
         auth.method() == Some("none")
     }
 

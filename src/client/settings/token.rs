@@ -2,19 +2,17 @@
 
 use std::time::Duration;
 
-use super::{
-    super::{
-        Assert, FetchAssertion, FetchSubject, RequestCompletion, Sign, Store, UpdateDelivery,
-        UserStore, dpop::DpopSettings, transport::Follow,
-    },
-    problems::Problems,
+use super::super::{
+    Assert, FetchAssertion, FetchSubject, RequestCompletion, Sign, Store, UpdateDelivery,
+    UserStore, dpop::DpopSettings, transport::Follow,
 };
 use crate::{
+    error::Problems,
     lifecycle::table::UserLimits,
     oauth2::{
         client::ClientRegistration,
+        client_auth::settings::check_scope,
         hook::Hook,
-        scope::Scope,
         token::{Token, bearer::TokenPlacement, refresh::RefreshPolicy},
     },
 };
@@ -78,12 +76,7 @@ impl TokenSettings {
                 "is that of token_store; leave it out, or give it to set_token to replace that one",
             );
         }
-        if let Some(Err(error)) = client.scope().map(Scope::validate) {
-            problems.add("scope", &format!("cannot be sent: {error}"));
-        }
-        for resource in client.resource() {
-            problems.note_bad_uri("resource", resource);
-        }
+        check_scope(client, problems);
         if let Some(problem) = self.dpop.problem() {
             problems.add("dpop", &problem);
         }

@@ -11,7 +11,13 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser::Serialize
 use serde_json::{Map, Value};
 
 use super::{metadata::ClientMetadata, registration::ClientRegistration};
-use crate::{clock::Clock, error::Result, jose::Algorithm, json::{Members, number::number}, secret::Secret};
+use crate::{
+    clock::Clock,
+    error::Result,
+    jose::Algorithm,
+    json::{Members, number::number},
+    secret::Secret,
+};
 
 /// The latest time that is read, in seconds: the end of the year 9999.
 const LATEST: u64 = 253_402_300_799;

@@ -12,6 +12,8 @@ pub(crate) mod none;
 pub(crate) mod offered;
 pub(crate) mod registered;
 pub(crate) mod secret;
+#[allow(dead_code, reason = "only the builders of clients have settings")]
+pub(crate) mod settings;
 
 use crate::{
     error::BoxError,

@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
-use super::{super::super::settings::Problems, AssertionClientBuilder};
-use crate::oauth2::grant::{
-    Grant,
-    jwt_bearer::{CallersAssertion, JWT_BEARER},
+use super::AssertionClientBuilder;
+use crate::{
+    error::Problems,
+    oauth2::grant::{
+        Grant,
+        jwt_bearer::{CallersAssertion, JWT_BEARER},
+    },
 };
 
 impl AssertionClientBuilder {

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use super::{
     super::super::{
         assertion::client::AssertionClient,
-        settings::{Identity, Problems, Settings},
+        settings::{Identity, Settings},
     },
     AssertionClientBuilder,
 };
 use crate::{
-    error::{BoxError, Error, Result},
+    error::{BoxError, Error, Problems, Result},
     oauth2::{
         grant::Grant, provider::google::ApplicationDefault, request::TokenRequest,
         token::bearer::TokenPlacement,

@@ -12,11 +12,8 @@ use crate::{
     error::{Error, ErrorKind, Result},
     json::number::number,
     oauth2::{
-        endpoint::token::TokenEndpoint,
-        request::EndpointRequest,
-        response::EndpointResponse,
-        scope::missing_scope,
-        token::Token,
+        endpoint::token::TokenEndpoint, request::EndpointRequest, response::EndpointResponse,
+        scope::missing_scope, token::Token,
     },
 };
 

@@ -13,11 +13,7 @@ use url::Url;
 
 use crate::{
     json::number::number,
-    oauth2::{
-        grant::device_code::DeviceCode,
-        request::EndpointRequest,
-        token::members::LATEST,
-    },
+    oauth2::{grant::device_code::DeviceCode, request::EndpointRequest, token::members::LATEST},
     secret::{self, Secret},
     wire::secure_url::check_endpoint_url,
 };
