@@ -2,6 +2,7 @@
 //! API calls, which follow redirects differently.
 
 mod connections;
+mod presentation;
 mod resolver;
 mod rotation;
 
@@ -26,6 +27,8 @@ use crate::{
 
 pub(super) use connections::{ConfigureHttp, ConnectionSettings, Follow};
 use connections::{Connections, OWN_USER_AGENT};
+use presentation::Presented;
+pub(super) use presentation::{ByTls, Presentation};
 pub(super) use resolver::Guard;
 use resolver::refused_address;
 use rotation::CertificateRotation;
@@ -73,18 +76,17 @@ impl Transport {
     /// Sets up all connections.
     pub(super) fn new(
         settings: ConnectionSettings,
-        certificate: Option<ClientCertificate>,
+        certificate: Option<(ClientCertificate, &'static dyn Presentation)>,
     ) -> Result<Self> {
         Ok(Self {
             adds_user_agent: settings.configure.is_none(),
             has_certificate: certificate.is_some(),
             connections: match certificate {
-                Some(certificate) if certificate.may_change() => {
-                    Current::Changing(Box::new(CertificateRotation::new(certificate, &settings)?))
-                }
-                certificate => {
-                    Current::Fixed(Box::new(Connections::new(&settings, certificate.as_ref())?))
-                }
+                Some((certificate, by)) => match by.connections(certificate, &settings)? {
+                    Presented::Fixed(connections) => Current::Fixed(Box::new(connections)),
+                    Presented::Changing(rotation) => Current::Changing(Box::new(rotation)),
+                },
+                None => Current::Fixed(Box::new(Connections::new(&settings)?)),
             },
             settings,
         })

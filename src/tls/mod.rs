@@ -23,6 +23,10 @@ mod ring;
 
 pub(crate) use identity::{check, identity, with_identity};
 #[cfg(not(feature = "rustls"))]
-pub(crate) use reqwests_own::{install_provider, preconfigured, preconfigured_or_own};
+pub(crate) use reqwests_own::{
+    install_provider, preconfigured, preconfigured_or_own, preconfigured_with,
+};
 #[cfg(feature = "rustls")]
-pub(crate) use ring::{config, config_with, install_provider, preconfigured, preconfigured_or_own};
+pub(crate) use ring::{
+    config, config_with, install_provider, preconfigured, preconfigured_or_own, preconfigured_with,
+};

@@ -1,12 +1,20 @@
 //! TLS as reqwest configures it from its own features, or none.
 
-/// Sets the client certificate, if there is one.
+/// Returns the builder unchanged.
 macro_rules! preconfigured {
+    ($builder:expr) => {
+        $crate::error::Result::Ok($builder)
+    };
+}
+pub(crate) use preconfigured;
+
+/// Sets the client certificate.
+macro_rules! preconfigured_with {
     ($builder:expr, $certificate:expr) => {
         $crate::tls::with_identity!($builder, $certificate)
     };
 }
-pub(crate) use preconfigured;
+pub(crate) use preconfigured_with;
 
 /// Returns the builder unchanged.
 macro_rules! preconfigured_or_own {

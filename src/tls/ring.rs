@@ -10,15 +10,22 @@ use crate::{
     oauth2::client_auth::certificate::certified_key::CertifiedKey,
 };
 
-/// Sets our TLS configuration on reqwest's builder, of either mode, with a client certificate if
-/// there is one.
+/// Sets our TLS configuration on reqwest's builder, of either mode.
 macro_rules! preconfigured {
+    ($builder:expr) => {
+        $crate::tls::config().map(|config| $builder.tls_backend_preconfigured(config))
+    };
+}
+pub(crate) use preconfigured;
+
+/// The same with a client certificate.
+macro_rules! preconfigured_with {
     ($builder:expr, $certificate:expr) => {
         $crate::tls::config_with($certificate)
             .map(|config| $builder.tls_backend_preconfigured(config))
     };
 }
-pub(crate) use preconfigured;
+pub(crate) use preconfigured_with;
 
 /// The same; or if our configuration cannot be made, reqwest's own, whose `build` says why.
 macro_rules! preconfigured_or_own {
@@ -50,16 +57,14 @@ pub(crate) fn config() -> Result<ClientConfig> {
     Ok(CONFIG.get_or_init(|| config).clone())
 }
 
-/// The same with a client certificate, if there is one.
-pub(crate) fn config_with(certificate: Option<&CertifiedKey>) -> Result<ClientConfig> {
+/// The same with a client certificate.
+pub(crate) fn config_with(certificate: &CertifiedKey) -> Result<ClientConfig> {
     let mut config = config()?;
-    if let Some(certificate) = certificate {
-        let (chain, key) = (certificate.chain.clone(), certificate.key.clone_key());
-        let key = rustls::sign::CertifiedKey::from_der(chain, key, config.crypto_provider());
-        config.client_auth_cert_resolver = Arc::new(SingleCertAndKey::from(key.map_err(failed)?));
-        // A session that is resumed has the certificate, or none, that it began with.
-        config.resumption = Resumption::default();
-    }
+    let (chain, key) = (certificate.chain.clone(), certificate.key.clone_key());
+    let key = rustls::sign::CertifiedKey::from_der(chain, key, config.crypto_provider());
+    config.client_auth_cert_resolver = Arc::new(SingleCertAndKey::from(key.map_err(failed)?));
+    // A session that is resumed has the certificate, or none, that it began with.
+    config.resumption = Resumption::default();
     Ok(config)
 }
 

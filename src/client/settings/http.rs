@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use reqwest::Url;
 
-use super::super::transport::{ConfigureHttp, ConnectionSettings, Follow, Guard, Transport};
+use super::super::transport::{
+    ByTls, ConfigureHttp, ConnectionSettings, Follow, Guard, Presentation, Transport,
+};
 use crate::{
     clock::Clock,
     error::{Problems, Result},
     oauth2::client_auth::{certificate::value::ClientCertificate, settings::KnownCertificate},
-    tls,
     wire::secure_url::check_endpoint,
 };
 
@@ -18,6 +19,8 @@ pub(in super::super) struct HttpSettings {
     pub(in super::super) timeout: Duration,
     pub(in super::super) configure: Option<ConfigureHttp>,
     pub(in super::super) certificate: Option<ClientCertificate>,
+    /// What presents it.
+    presentation: Option<&'static dyn Presentation>,
     pub(in super::super) clock: Clock,
     pub(in super::super) allow_http: bool,
     /// Whether the settings were used for a discovery.
@@ -32,6 +35,7 @@ impl HttpSettings {
             timeout: Duration::from_secs(30),
             configure: None,
             certificate: None,
+            presentation: None,
             clock: Clock::system(),
             allow_http: false,
             is_used: false,
@@ -59,14 +63,14 @@ impl HttpSettings {
                 follow,
                 guard,
             },
-            self.certificate.clone(),
+            self.certificate.clone().zip(self.presentation),
         )
     }
 
     pub(in super::super) fn check(&self, problems: &mut Problems) {
         problems.note_if_zero("timeout", self.timeout);
-        if let Some(certificate) = &self.certificate
-            && let Err(problem) = tls::check(&certificate.current())
+        if let Some((certificate, by)) = self.certificate.as_ref().zip(self.presentation)
+            && let Err(problem) = by.check(certificate)
         {
             problems.add("client_certificate", &problem);
         }
@@ -76,6 +80,11 @@ impl HttpSettings {
                 "was changed after discover, which has used it; move it before discover",
             );
         }
+    }
+
+    pub(in super::super) fn present(&mut self, certificate: ClientCertificate) {
+        self.certificate = Some(certificate);
+        self.presentation = Some(&ByTls);
     }
 
     /// The certificate, as far as it is known.
@@ -134,7 +143,7 @@ macro_rules! http_settings {
                 certificate: $crate::oauth2::ClientCertificate,
             ) -> Self {
                 self.http.change("client_certificate");
-                self.http.certificate = Some(certificate);
+                self.http.present(certificate);
                 self
             }
 

@@ -10,14 +10,14 @@ use reqwest::{
 
 use super::{
     super::{http, http_client, with_stall_limit, with_timeout_of_calls},
+    presentation::Presentation,
     resolver::Guard,
 };
 use crate::{
     error::Result,
     oauth2::{
-        client_auth::certificate::{certified_key::CertifiedKey, value::ClientCertificate},
-        provider::google::hosts::permits_plain_http,
-        token::bearer::TokenPlacement,
+        client_auth::certificate::certified_key::CertifiedKey,
+        provider::google::hosts::permits_plain_http, token::bearer::TokenPlacement,
     },
     tls,
     wire::secure_url::is_secure,
@@ -54,6 +54,9 @@ pub(in super::super) struct ConnectionSettings {
     pub(in super::super) guard: Option<Guard>,
 }
 
+/// A certificate as it was read, and what presents it.
+type Shown<'a> = (&'a CertifiedKey, &'static dyn Presentation);
+
 /// Redirects of API calls that reqwest follows.
 #[derive(Clone, Copy)]
 pub(in super::super) enum Follow {
@@ -79,33 +82,37 @@ pub(super) struct Pools {
 }
 
 impl Connections {
-    pub(super) fn new(
-        settings: &ConnectionSettings,
-        certificate: Option<&ClientCertificate>,
-    ) -> Result<Self> {
-        let binding = certificate.is_some_and(ClientCertificate::is_credential);
-        let certificate = certificate.map(ClientCertificate::current);
-        Self::presenting(settings, certificate.as_deref(), binding)
+    pub(super) fn new(settings: &ConnectionSettings) -> Result<Self> {
+        Self::with(settings, None)
     }
 
     /// The same with the certificate as it was read.
     pub(super) fn presenting(
         settings: &ConnectionSettings,
-        certificate: Option<&CertifiedKey>,
+        certificate: &CertifiedKey,
+        by: &'static dyn Presentation,
         binding: bool,
     ) -> Result<Self> {
+        let connections = Self::with(settings, Some((certificate, by)))?;
+        let thumbprint = certificate.thumbprint.clone();
+        Ok(Self {
+            certificate: Some(thumbprint).filter(|_| binding),
+            ..connections
+        })
+    }
+
+    fn with(settings: &ConnectionSettings, shown: Option<Shown<'_>>) -> Result<Self> {
         let environment_has_proxy = PROXY_VARIABLES
             .into_iter()
             .flat_map(|name| [name.to_owned(), name.to_ascii_uppercase()])
             .any(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()));
-        let thumbprint = certificate.map(|certificate| certificate.thumbprint.clone());
         Ok(Self {
-            pools: Pools::new(settings, certificate, false)?,
+            pools: Pools::new(settings, shown, false)?,
             direct: match environment_has_proxy {
-                true => Some(Pools::new(settings, certificate, true)?),
+                true => Some(Pools::new(settings, shown, true)?),
                 false => None,
             },
-            certificate: thumbprint.filter(|_| binding),
+            certificate: None,
         })
     }
 
@@ -128,7 +135,7 @@ impl Connections {
 impl Pools {
     fn new(
         settings: &ConnectionSettings,
-        certificate: Option<&CertifiedKey>,
+        shown: Option<Shown<'_>>,
         without_environment: bool,
     ) -> Result<Self> {
         let configure = settings.configure.as_ref();
@@ -144,9 +151,16 @@ impl Pools {
                 // certificates that are added to a builder with our configuration.
                 Some(configure) => {
                     tls::install_provider();
-                    tls::with_identity!(builder, certificate).map(|builder| configure(builder))
+                    let builder = match shown {
+                        Some((certificate, by)) => by.present(builder, certificate, false)?,
+                        None => builder,
+                    };
+                    Ok(configure(builder))
                 }
-                None => tls::preconfigured!(builder, certificate),
+                None => match shown {
+                    Some((certificate, by)) => by.present(builder, certificate, true),
+                    None => tls::preconfigured!(builder),
+                },
             }
         };
         let with_user_agent = || http::ClientBuilder::new().user_agent(OWN_USER_AGENT.clone());

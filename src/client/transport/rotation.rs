@@ -9,7 +9,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::connections::{ConnectionSettings, Connections};
+use super::{
+    connections::{ConnectionSettings, Connections},
+    presentation::Presentation,
+};
 use crate::{
     error::Result,
     oauth2::client_auth::certificate::{certified_key::CertifiedKey, value::ClientCertificate},
@@ -20,8 +23,9 @@ use crate::{
 const INTERVAL: Duration = Duration::from_secs(1);
 
 /// Connections with the certificate as it was read last.
-pub(super) struct CertificateRotation {
+pub(in super::super) struct CertificateRotation {
     certificate: ClientCertificate,
+    by: &'static dyn Presentation,
     connections: RwLock<Arc<Connections>>,
     /// The certificate for which connections were made last, or could not be made.
     latest: Mutex<Arc<CertifiedKey>>,
@@ -34,12 +38,14 @@ impl CertificateRotation {
     pub(super) fn new(
         certificate: ClientCertificate,
         settings: &ConnectionSettings,
+        by: &'static dyn Presentation,
     ) -> Result<Self> {
         let latest = certificate.current();
-        let connections =
-            Connections::presenting(settings, Some(&latest), certificate.is_credential())?;
+        let binding = certificate.is_credential();
+        let connections = Connections::presenting(settings, &latest, by, binding)?;
         Ok(Self {
             certificate,
+            by,
             connections: RwLock::new(Arc::new(connections)),
             latest: Mutex::new(latest),
             started: Instant::now(),
@@ -66,6 +72,10 @@ impl CertificateRotation {
     /// Reads the certificate again if its files have changed, and makes new connections then. The
     /// old ones stay in use if there is no usable certificate.
     pub(super) fn update(&self, settings: &ConnectionSettings) {
+        self.by.update(self, settings);
+    }
+
+    pub(super) fn read_again(&self, settings: &ConnectionSettings) {
         if let Err(error) = self.certificate.reload() {
             trace::certificate_unusable(&error);
         }
@@ -75,7 +85,7 @@ impl CertificateRotation {
             return;
         }
         let binding = self.certificate.is_credential();
-        match Connections::presenting(settings, Some(&current), binding) {
+        match Connections::presenting(settings, &current, self.by, binding) {
             Ok(connections) => {
                 let mut in_use = self
                     .connections

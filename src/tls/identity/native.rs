@@ -7,14 +7,11 @@ use crate::{
     oauth2::client_auth::certificate::certified_key::CertifiedKey,
 };
 
-/// Sets the client certificate on reqwest's builder, of either mode, if there is one.
+/// Sets the client certificate on reqwest's builder, of either mode.
 macro_rules! with_identity {
     ($builder:expr, $certificate:expr) => {
-        match $certificate {
-            Some(certificate) => $crate::tls::identity(certificate)
-                .map(|identity| $builder.tls_backend_native().identity(identity)),
-            None => $crate::error::Result::Ok($builder),
-        }
+        $crate::tls::identity($certificate)
+            .map(|identity| $builder.tls_backend_native().identity(identity))
     };
 }
 pub(crate) use with_identity;

@@ -5,13 +5,10 @@ use crate::{
     oauth2::client_auth::certificate::certified_key::CertifiedKey,
 };
 
-/// Returns the builder, or an error if there is a client certificate.
+/// The error that there can be no client certificate.
 macro_rules! with_identity {
     ($builder:expr, $certificate:expr) => {
-        match $certificate {
-            Some(certificate) => $crate::tls::identity(certificate).map(|_never| $builder),
-            None => $crate::error::Result::Ok($builder),
-        }
+        $crate::tls::identity($certificate).map(|_never| $builder)
     };
 }
 pub(crate) use with_identity;

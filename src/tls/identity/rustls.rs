@@ -7,15 +7,12 @@ use crate::{
     oauth2::client_auth::certificate::certified_key::CertifiedKey,
 };
 
-/// Sets the client certificate on reqwest's builder, of either mode, if there is one.
+/// Sets the client certificate on reqwest's builder, of either mode.
 macro_rules! with_identity {
     ($builder:expr, $certificate:expr) => {
-        match $certificate {
-            // Another crate may have enabled native-tls, which reqwest would prefer then.
-            Some(certificate) => $crate::tls::identity(certificate)
-                .map(|identity| $builder.tls_backend_rustls().identity(identity)),
-            None => $crate::error::Result::Ok($builder),
-        }
+        // Another crate may have enabled native-tls, which reqwest would prefer then.
+        $crate::tls::identity($certificate)
+            .map(|identity| $builder.tls_backend_rustls().identity(identity))
     };
 }
 pub(crate) use with_identity;
