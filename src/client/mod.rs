@@ -55,7 +55,7 @@ use {
         proof::{CallProofs, KeyProofs},
     },
     oidc::id_tokens::IdTokens,
-    server::DiscoverServer,
+    server::Discovers,
 };
 
 pub(super) use session::Session;

@@ -1,20 +1,95 @@
 //! The server of a client as it is known: given, or discovered when it is needed.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use super::{
     Led, boxed, documents::cache::DocumentFetch, maybe_async, settings::DiscoverySettings,
     shared::Shared,
 };
 use crate::{
-    error::{Error, Result},
-    oauth2::server::{metadata::AuthorizationServer, source::ServerSource},
+    error::{Error, Problems, Result},
+    oauth2::server::{metadata::AuthorizationServer, profile::Profile, source::ServerSource},
 };
 
-/// How a server is discovered. Clients lead to it through their settings alone, so that a program whose
+/// What discovers a server. Clients lead to it through their settings alone, so that a program whose
 /// servers are all given does not contain it.
-pub(super) type DiscoverServer =
-    for<'a> fn(&'a Shared, &'a DiscoverySettings, Duration) -> Led<'a, Result<AuthorizationServer>>;
+pub(super) trait Discovers: fmt::Debug + Send + Sync {
+    /// The metadata, fetched if they are not known or not current.
+    fn discover<'a>(
+        &self,
+        shared: &'a Shared,
+        found: &'a DiscoverySettings,
+        limit: Duration,
+    ) -> Led<'a, Result<AuthorizationServer>>;
+
+    /// What is known of the server before, beside the metadata that are `given`.
+    fn provisional(
+        &self,
+        found: &DiscoverySettings,
+        given: &AuthorizationServer,
+    ) -> AuthorizationServer;
+
+    /// Notes what is wrong with the settings of a builder.
+    fn check(
+        &self,
+        found: &DiscoverySettings,
+        given: &AuthorizationServer,
+        allow_http: bool,
+        problems: &mut Problems,
+    );
+
+    /// The settings of the client, with the server as it is known.
+    fn settled(
+        &self,
+        found: DiscoverySettings,
+        given: &AuthorizationServer,
+        server: AuthorizationServer,
+        profile: Option<Profile>,
+    ) -> DiscoverySettings;
+}
+
+/// Discovery by metadata.
+#[derive(Debug)]
+pub(super) struct ByMetadata;
+
+impl Discovers for ByMetadata {
+    fn discover<'a>(
+        &self,
+        shared: &'a Shared,
+        found: &'a DiscoverySettings,
+        limit: Duration,
+    ) -> Led<'a, Result<AuthorizationServer>> {
+        boxed(shared.discover_server(found, limit))
+    }
+
+    fn provisional(
+        &self,
+        found: &DiscoverySettings,
+        given: &AuthorizationServer,
+    ) -> AuthorizationServer {
+        found.provisional(given)
+    }
+
+    fn check(
+        &self,
+        found: &DiscoverySettings,
+        given: &AuthorizationServer,
+        allow_http: bool,
+        problems: &mut Problems,
+    ) {
+        found.check(given, allow_http, problems);
+    }
+
+    fn settled(
+        &self,
+        found: DiscoverySettings,
+        given: &AuthorizationServer,
+        server: AuthorizationServer,
+        profile: Option<Profile>,
+    ) -> DiscoverySettings {
+        found.settled(given, server, profile)
+    }
+}
 
 impl Shared {
     /// The metadata of the server, unless it has not been discovered yet.
@@ -43,7 +118,7 @@ impl Shared {
     pub(super) async fn fetch_server(&self, limit: Duration) -> Result<AuthorizationServer> {
         match &self.settings.discovery {
             None => Ok(self.settings.server.clone()),
-            Some(found) => (found.discover)(self, found, limit).await,
+            Some(found) => found.by.discover(self, found, limit).await,
         }
     }
 
@@ -70,16 +145,5 @@ impl Shared {
         };
         let is_current = |server: &AuthorizationServer| server.is_current(now);
         self.server.obtain(fetch, is_current, |_| true, limit).await
-    }
-}
-
-impl Shared {
-    /// Discovers the server, for [`DiscoverySettings`].
-    pub(super) fn discover<'a>(
-        &'a self,
-        found: &'a DiscoverySettings,
-        limit: Duration,
-    ) -> Led<'a, Result<AuthorizationServer>> {
-        boxed(self.discover_server(found, limit))
     }
 }

@@ -49,7 +49,7 @@ impl OAuth2ClientBuilder {
     /// [RFC 9101](https://www.rfc-editor.org/rfc/rfc9101)
     #[doc(alias = "JAR")]
     pub fn request_object(mut self, settings: impl Into<RequestObject>) -> Self {
-        self.authorization.request_object = Some(settings.into());
+        self.authorization.sign_requests(settings.into());
         self
     }
 

@@ -12,12 +12,12 @@ use super::super::{
         protected_resource::ForResource,
     },
     oidc::id_tokens::SignedIdTokens,
+    server::ByMetadata,
     session::Session,
     settings::{
         AuthorizationSettings, DiscoverySettings, HttpSettings, OpenIdSettings,
         RegistrationSettings, TokenSettings, http_settings, timeout_with_renewal, token_settings,
     },
-    shared::Shared,
     transport::Follow,
 };
 use crate::{
@@ -140,7 +140,7 @@ impl OAuth2ClientBuilder {
     pub fn discover_later(mut self, issuer: impl Into<Discovery>) -> Self {
         self.discovery = Some(DiscoverySettings::new(
             issuer.into(),
-            Shared::discover,
+            &ByMetadata,
             self.http.allow_http,
         ));
         self.openid.verified_by = Some(&SignedIdTokens);

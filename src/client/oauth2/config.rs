@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::super::{
     oauth2::builder::OAuth2ClientBuilder,
     session::Session,
-    settings::{DiscoverySettings, Reregistration, Settings},
+    settings::{Reregistration, Settings},
 };
 use crate::{
     error::{Problems, Result},
@@ -30,7 +30,7 @@ impl OAuth2ClientBuilder {
     pub(in super::super) fn settings(&mut self) -> Result<Settings> {
         let mut problems = Problems::default();
         let server = match &self.discovery {
-            Some(found) => found.provisional(&self.server),
+            Some(found) => found.by.provisional(found, &self.server),
             None => self.server.clone(),
         };
         for setting in &self.misplaced {
@@ -40,20 +40,20 @@ impl OAuth2ClientBuilder {
             Some(resource) => (resource.check)(self, &resource.settings, &mut problems),
             None => self.check(&server, &mut problems),
         }
-        self.check_discovery(&mut problems);
+        if let Some(found) = &self.discovery {
+            let allow_http = self.http.allow_http;
+            found
+                .by
+                .check(found, &self.server, allow_http, &mut problems);
+        }
         self.registering.check(self.registers(), &mut problems);
         self.at(&server).check_endpoints(&mut problems);
         problems.result()?;
         let reregistration = self.reregistration().map(Arc::new);
         let authorization = take(&mut self.authorization);
         let discovery = self.discovery.take().map(|found| {
-            found.trust(&self.server);
-            let metadata = found.metadata.is_some().then_some(server);
-            let metadata = match authorization.profile {
-                Some(profile) => metadata.map(|server| profile.narrowed(server)),
-                None => metadata,
-            };
-            DiscoverySettings { metadata, ..found }
+            let (by, given) = (found.by, &self.server);
+            by.settled(found, given, server, authorization.profile)
         });
         let (server, client) = (take(&mut self.server), take(&mut self.client));
         let mut settings = Settings::new(server, client, &self.tokens, &self.http);
@@ -167,25 +167,6 @@ impl OAuth2ClientBuilder {
             problems.add(
                 "grant",
                 "cannot be sent again for a renewal; hand it to fetch_token instead",
-            );
-        }
-    }
-
-    /// Notes the problems of the discovery itself.
-    fn check_discovery(&self, problems: &mut Problems) {
-        let Some(found) = &self.discovery else {
-            return;
-        };
-        if let Err(problem) = found.discovery.url(self.http.allow_http) {
-            problems.add("the issuer to discover", &problem);
-        }
-        let expected = found.discovery.expected_issuer().issuer;
-        let other = self.server.issuer().filter(|issuer| *issuer != expected);
-        if other.is_some() {
-            problems.add(
-                "issuer",
-                "differs from that of the discovered server; leave it out, or name it by \
-                 Discovery::expect_issuer",
             );
         }
     }

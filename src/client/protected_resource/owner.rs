@@ -2,8 +2,8 @@
 
 use super::{
     super::{
+        server::ByMetadata,
         settings::{Bound, DiscoverySettings, Settings},
-        shared::Shared,
     },
     discovery::legacy_server,
     established::Established,
@@ -37,7 +37,7 @@ impl ResourceState {
                 settings.discovery = Some(DiscoverySettings {
                     discovery: self.settings.discovery(&established.issuer),
                     guard: self.guard.clone(),
-                    discover: Shared::discover,
+                    by: &ByMetadata,
                     metadata: server.clone(),
                 });
                 settings.server = AuthorizationServer::default();

@@ -27,13 +27,22 @@ use crate::{
 pub(in super::super) struct AuthorizationSettings {
     pub(in super::super) push: Push,
     pub(in super::super) request_object: Option<RequestObject>,
+    /// What checks it: not contained in programs without one.
+    check_object: Option<CheckObject>,
     pub(in super::super) repeats_parameters: bool,
     pub(in super::super) signed_response: SignedResponseRules,
     pub(in super::super) corrects_clock: Option<bool>,
     pub(in super::super) profile: Option<Profile>,
 }
 
+type CheckObject = fn(&RequestObject, &ClientRegistration, &AuthorizationServer) -> Result<()>;
+
 impl AuthorizationSettings {
+    pub(in super::super) fn sign_requests(&mut self, settings: RequestObject) {
+        self.request_object = Some(settings);
+        self.check_object = Some(RequestObject::check);
+    }
+
     /// The difference of the server's clock, which is corrected if that is set.
     pub(in super::super) fn clock_offset(&self) -> ClockOffset {
         match self.corrects_clock.unwrap_or(self.profile.is_some()) {
@@ -48,10 +57,9 @@ impl AuthorizationSettings {
         server: &AuthorizationServer,
         problems: &mut Problems,
     ) {
-        let object = self.request_object.as_ref();
-        if let Some(object) = object {
-            let check = object.check(client, server);
-            problems.note_unusable("request_object", check.map_err(Into::into));
+        if let Some((object, check)) = self.request_object.as_ref().zip(self.check_object) {
+            let checked = check(object, client, server);
+            problems.note_unusable("request_object", checked.map_err(Into::into));
         }
     }
 }

@@ -2,14 +2,15 @@
 
 use reqwest::Url;
 
-use super::super::{DiscoverServer, transport::Guard};
+use super::super::{Discovers, transport::Guard};
 use crate::{
     clock::Clock,
+    error::Problems,
     oauth2::server::{
         address::AddressGuard,
         discovery::Discovery,
         metadata::AuthorizationServer,
-        profile::FollowedProfile,
+        profile::{FollowedProfile, Profile},
         source::{Progress, ServerSource},
     },
 };
@@ -19,7 +20,7 @@ use crate::{
 pub(in super::super) struct DiscoverySettings {
     pub(in super::super) discovery: Discovery,
     pub(in super::super) guard: Guard,
-    pub(in super::super) discover: DiscoverServer,
+    pub(in super::super) by: &'static dyn Discovers,
     /// Metadata that were fetched before the client was built.
     pub(in super::super) metadata: Option<AuthorizationServer>,
 }
@@ -27,7 +28,7 @@ pub(in super::super) struct DiscoverySettings {
 impl DiscoverySettings {
     pub(in super::super) fn new(
         discovery: Discovery,
-        discover: DiscoverServer,
+        by: &'static dyn Discovers,
         allow_http: bool,
     ) -> Self {
         let guard = match discovery.public_only {
@@ -40,7 +41,7 @@ impl DiscoverySettings {
         }
         Self {
             guard: Guard::new(guard),
-            discover,
+            by,
             discovery,
             metadata: None,
         }
@@ -85,5 +86,41 @@ impl DiscoverySettings {
             AuthorizationServer::new(issuer).with_token_endpoint(endpoint)
         });
         metadata.overridden_by(given)
+    }
+    /// Notes the problems of the discovery itself, beside the metadata that are `given`.
+    pub(in super::super) fn check(
+        &self,
+        given: &AuthorizationServer,
+        allow_http: bool,
+        problems: &mut Problems,
+    ) {
+        if let Err(problem) = self.discovery.url(allow_http) {
+            problems.add("the issuer to discover", &problem);
+        }
+        let expected = self.discovery.expected_issuer().issuer;
+        let other = given.issuer().filter(|issuer| *issuer != expected);
+        if other.is_some() {
+            problems.add(
+                "issuer",
+                "differs from that of the discovered server; leave it out, or name it by \
+                 Discovery::expect_issuer",
+            );
+        }
+    }
+
+    /// The settings of the client, whose server is known by now if its metadata are.
+    pub(in super::super) fn settled(
+        self,
+        given: &AuthorizationServer,
+        server: AuthorizationServer,
+        profile: Option<Profile>,
+    ) -> Self {
+        self.trust(given);
+        let metadata = self.metadata.is_some().then_some(server);
+        let metadata = match profile {
+            Some(profile) => metadata.map(|server| profile.narrowed(server)),
+            None => metadata,
+        };
+        Self { metadata, ..self }
     }
 }
