@@ -1,5 +1,6 @@
 //! Table of refresh tokens: the slot of each, while it is in use and for some time after its use.
 
+mod pages;
 mod spent;
 mod users;
 
@@ -17,14 +18,12 @@ use super::{
     single_flight::Waiter,
     slot::{Rules, Slot, State},
 };
+use pages::{PagePlace, Pages};
 use spent::{SPENT, Until};
 use users::Users;
 pub(crate) use users::{UserId, UserLimits};
 
-use crate::{
-    oauth2::token::{Token, packed::PackedToken},
-    secret::Secret,
-};
+use crate::{oauth2::token::Token, secret::Secret};
 
 /// Seconds of the life of a token up to which a fraction of one counts.
 const SHORT: u64 = 60;
@@ -36,6 +35,8 @@ const LONGEST_TRAIL: usize = 64;
 #[derive(Debug)]
 pub(super) struct Table<W: Waiter> {
     tokens: KeyMap<Entry<W>>,
+    /// The tokens of [`Entry::Packed`].
+    packed: Pages,
     users: Users<W>,
 }
 
@@ -48,7 +49,7 @@ enum Entry<W: Waiter> {
     /// It was used; until that time it leads to the token that came for it.
     Spent(Until, Arc<Published>),
     /// The same after all handles on the slot of that have gone.
-    Packed(Until, Box<PackedToken>),
+    Packed(Until, PagePlace),
 }
 
 /// The lifetime of a token, for when it comes back from where it was stored: there it has whole
@@ -80,6 +81,7 @@ impl<W: Waiter> Default for Table<W> {
     fn default() -> Self {
         Self {
             tokens: KeyMap::default(),
+            packed: Pages::default(),
             users: Users::default(),
         }
     }
@@ -125,8 +127,11 @@ impl<W: Waiter> Table<W> {
                     }
                 }
                 Entry::Spent(until, next) if !until.is_over(now) => next.clone(),
-                Entry::Packed(until, next) if !until.is_over(now) => {
-                    Arc::new(Published::restored(next.unpack(), rules, now.unix))
+                Entry::Packed(until, place) if !until.is_over(now) => {
+                    let Some(next) = self.packed.get(*place) else {
+                        break;
+                    };
+                    Arc::new(Published::restored(next, rules, now.unix))
                 }
                 Entry::Spent(..) | Entry::Packed(..) => break,
             };
@@ -150,8 +155,9 @@ impl<W: Waiter> Table<W> {
         new: &Arc<Published>,
         now: Now,
     ) {
-        let [old, next] =
-            [old.map(|old| &old.token), Some(&new.token)].map(|token| token.and_then(key));
+        let old = old.filter(|old| old.token.refresh_token().is_some());
+        let old = old.and_then(|old| state.key.or_else(|| key(&old.token)));
+        let next = key(&new.token);
         if let Some(old) = old.filter(|old| Some(*old) != next) {
             let entry = Entry::Spent(Until::spent(now), new.clone());
             self.insert(old, entry, now);
@@ -255,9 +261,9 @@ impl<W: Waiter> Table<W> {
         if let Some(entry) = self.tokens.get_mut(spent)
             && let Entry::Spent(until, next) = entry
             && Arc::ptr_eq(next, published)
-            && let Some(packed) = PackedToken::of(&published.token)
+            && let Some(place) = self.packed.keep(&published.token, *until)
         {
-            *entry = Entry::Packed(*until, Box::new(packed));
+            *entry = Entry::Packed(*until, place);
         }
     }
 
@@ -268,6 +274,7 @@ impl<W: Waiter> Table<W> {
 
     fn insert(&mut self, key: Key, entry: Entry<W>, now: Now) {
         self.tokens.insert(key, entry, |entry| entry.is_dead(now));
+        self.packed.sweep(now);
     }
 }
 

@@ -20,6 +20,20 @@ impl Until {
         Self(low(end).wrapping_add(begun))
     }
 
+    /// Whether the two are at most [`SPENT`] apart.
+    pub(super) fn is_near(self, other: Self) -> bool {
+        let apart = self.0.wrapping_sub(other.0);
+        u64::from(apart.min(apart.wrapping_neg())) <= SPENT.as_secs()
+    }
+
+    /// The later one of two that are less than 68 years apart.
+    pub(super) fn max(self, other: Self) -> Self {
+        match self.0.wrapping_sub(other.0) <= u32::MAX / 2 {
+            true => self,
+            false => other,
+        }
+    }
+
     /// Whether the time is over. Both are less than 68 years apart, so that it does not matter when
     /// the seconds begin anew.
     pub(super) fn is_over(self, now: Now) -> bool {
@@ -61,6 +75,18 @@ mod tests {
                 assert!(until.is_over(at(after)), "{began} {after}");
             }
             assert_eq!(until.is_over(at(60_000)), began % 1000 == 0, "{began}");
+        }
+    }
+    #[test]
+    fn ends_are_compared_whenever_the_seconds_begin_anew() {
+        for end in [0, 7, u32::MAX, u32::MAX - 30, u32::MAX / 2] {
+            let after = |seconds| Until(end.wrapping_add(seconds));
+            for (seconds, near) in [(0, true), (60, true), (61, false), (u32::MAX / 2, false)] {
+                assert_eq!(after(seconds).is_near(after(0)), near, "{end} {seconds}");
+                assert_eq!(after(0).is_near(after(seconds)), near, "{end} {seconds}");
+                assert_eq!(after(seconds).max(after(0)).0, after(seconds).0);
+                assert_eq!(after(0).max(after(seconds)).0, after(seconds).0);
+            }
         }
     }
 }

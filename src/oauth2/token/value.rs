@@ -345,7 +345,7 @@ impl Seconds {
         Self(NonZeroU64::MIN.saturating_add(seconds))
     }
 
-    fn get(self) -> u64 {
+    pub(super) fn get(self) -> u64 {
         self.0.get() - 1
     }
 }
