@@ -171,6 +171,34 @@ impl Transport {
         bound.is_none() || present.is_none() || bound == present.as_deref()
     }
 
+    /// The request to an endpoint, to be taken when it is sent.
+    fn prepared(&self, request: &EndpointRequest) -> Result<Option<http::Request>> {
+        let (url, body) = request.url_and_body();
+        let mut sent = http::Request::new(request.method().clone(), url);
+        *sent.headers_mut() = request.headers();
+        *sent.body_mut() = body.map(|body| body.expose_secret_owned().into());
+        self.check(sent.url())?;
+        Ok(Some(sent))
+    }
+
+    /// Begins to send a request to an endpoint by `execute`, with the thumbprint of the certificate of
+    /// the connection. In no future, which would keep room for the request.
+    fn begin<T>(
+        &self,
+        request: &mut Option<http::Request>,
+        limit: Duration,
+        execute: impl FnOnce(&http::Client, http::Request) -> T,
+    ) -> Result<(Option<Arc<str>>, T)> {
+        let Some(mut request) = request.take() else {
+            return Err(Error::interrupted("the request was sent already"));
+        };
+        limit_by_itself(&mut request, limit);
+        let connections = self.connections();
+        let endpoints = &connections.pools(request.url()).endpoints;
+        let certificate = connections.certificate.clone();
+        Ok((certificate, execute(endpoints, request)))
+    }
+
     /// Whether a token may be sent to `url`.
     #[inline]
     pub(super) fn check(&self, url: &Url) -> Result<()> {
@@ -192,13 +220,8 @@ impl Transport {
         request: &EndpointRequest,
         limit: Duration,
     ) -> Result<EndpointResponse> {
-        let (url, body) = request.url_and_body();
-        let mut sent = http::Request::new(request.method().clone(), url);
-        *sent.headers_mut() = request.headers();
-        *sent.body_mut() = body.map(|body| body.expose_secret_owned().into());
-        self.check(sent.url())?;
         let (url, status_suffices) = (request.url(), request.is_answered_by_status());
-        self.exchange(&mut Some(sent), url, limit, status_suffices)
+        self.exchange(&mut self.prepared(request)?, url, limit, status_suffices)
             .await
     }
 
@@ -283,15 +306,7 @@ impl Transport {
         limit: Duration,
         answered: &mut Option<EndpointResponse>,
     ) -> Result<Option<Vec<u8>>> {
-        let Some(mut request) = request.take() else {
-            return Err(Error::interrupted("the request was sent already"));
-        };
-        limit_by_itself(&mut request, limit);
-        let (certificate, sent) = {
-            let connections = self.connections();
-            let endpoints = &connections.pools(request.url()).endpoints;
-            (connections.certificate.clone(), execute(endpoints, request))
-        };
+        let (certificate, sent) = self.begin(request, limit, execute)?;
         let response = sent.await;
         let mut response = response.map_err(|error| match refused_address(&error) {
             Some(refused) => Error::untrusted(refused.to_string()),
