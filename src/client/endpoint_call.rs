@@ -133,6 +133,18 @@ impl<'a> EndpointCall<'a> {
         }
     }
 
+    /// What a response says.
+    fn answer<T>(
+        &self,
+        request: &EndpointRequest,
+        response: Result<EndpointResponse>,
+        read: impl Fn(&EndpointRequest, EndpointResponse) -> Result<T>,
+    ) -> Result<T> {
+        let response = response?;
+        self.observe(request, response.headers());
+        read(request, response)
+    }
+
     /// What is left of `time` for a request, which must not last longer than the renewal may: then
     /// another caller sends the same refresh token.
     fn left(&self, time: Duration) -> Duration {
@@ -152,10 +164,8 @@ impl EndpointCall<'_> {
         reason: &'static str,
     ) -> Result<Token> {
         let settings = &self.shared.settings;
-        let server = self.shared.server();
-        let endpoint = server.as_ref().and_then(|server| server.token_endpoint());
-        let client = settings.name();
-        let span = trace::token_request(client, grant.grant_type(), endpoint, reason);
+        let (client, server) = (settings.name(), || self.shared.server());
+        let span = trace::token_request(client, grant.grant_type(), server, reason);
         let token = in_span(&span, || self.token_by(grant)).await;
         span.end(token.as_ref());
         token
@@ -303,10 +313,7 @@ impl EndpointCall<'_> {
                 return Err(Error::timed_out("the renewal of the token was abandoned"));
             }
             let response = self.shared.transport.ask(&request, left()).await;
-            if let Ok(response) = &response {
-                self.observe(&request, response.headers());
-            }
-            let error = match response.and_then(|response| read(&request, response)) {
+            let error = match self.answer(&request, response, &read) {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error.of_call(&request.call()),
             };

@@ -92,6 +92,16 @@ static HEADERS: LazyLock<HeaderMap> = LazyLock::new(|| {
     HeaderMap::from_iter([(header::ACCEPT, json)])
 });
 
+const FORM: &str = "application/x-www-form-urlencoded";
+
+/// The same with those of a form, and with room in the index, which clones have as well.
+static HEADERS_OF_FORM: LazyLock<HeaderMap> = LazyLock::new(|| {
+    let mut headers = HeaderMap::with_capacity(HEADERS.len() + ROOM);
+    headers.extend(HEADERS.clone());
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(FORM));
+    headers
+});
+
 impl EndpointRequest {
     pub(crate) fn new(
         endpoint: &'static str,
@@ -173,13 +183,16 @@ impl EndpointRequest {
     ///
     /// [RFC 6749 section 3.2](https://www.rfc-editor.org/rfc/rfc6749#section-3.2)
     pub fn headers(&self) -> HeaderMap {
+        if let (Cow::Borrowed(_), true) = (&self.headers, self.has_body()) {
+            return HEADERS_OF_FORM.clone();
+        }
         // With room for those of the HTTP library.
         let mut headers = HeaderMap::with_capacity(self.headers.len() + ROOM);
         for (name, value) in self.headers.iter() {
             headers.append(name, value.clone());
         }
         if self.has_body() {
-            let form = HeaderValue::from_static("application/x-www-form-urlencoded");
+            let form = HeaderValue::from_static(FORM);
             headers.entry(header::CONTENT_TYPE).or_insert(form);
         } else if self.method == Method::POST {
             // "A user agent SHOULD send Content-Length in a request when the method defines a

@@ -4,11 +4,19 @@ use std::time::Duration;
 
 use url::Url;
 
-use crate::{error::Error, oauth2::token::Token};
+use crate::{
+    error::Error,
+    oauth2::{server::metadata::AuthorizationServer, token::Token},
+};
 
 pub(crate) struct RequestSpan;
 
-pub(crate) fn token_request(_: &str, _: &str, _: Option<&Url>, _: &'static str) -> RequestSpan {
+pub(crate) fn token_request(
+    _: &str,
+    _: &str,
+    _: impl FnOnce() -> Option<AuthorizationServer>,
+    _: &'static str,
+) -> RequestSpan {
     RequestSpan
 }
 

@@ -12,7 +12,7 @@ use url::Url;
 
 use crate::{
     error::{Error, ErrorCode, ErrorKind},
-    oauth2::token::Token,
+    oauth2::{server::metadata::AuthorizationServer, token::Token},
 };
 
 const TARGET: &str = "oauth_twin";
@@ -24,9 +24,11 @@ pub(crate) struct RequestSpan(tracing::Span);
 pub(crate) fn token_request(
     client: &str,
     grant: &str,
-    endpoint: Option<&Url>,
+    server: impl FnOnce() -> Option<AuthorizationServer>,
     reason: &'static str,
 ) -> RequestSpan {
+    let server = server();
+    let endpoint = server.as_ref().and_then(|server| server.token_endpoint());
     RequestSpan(tracing::info_span!(
         target: TARGET,
         "token_request",

@@ -86,19 +86,25 @@ impl Form {
 
     /// The parameters as `application/x-www-form-urlencoded`.
     pub fn encode(&self) -> Secret {
-        let pairs = self.iter();
-        let lengths =
-            pairs.map(|(name, value)| encoded_len(name) + encoded_len(value.expose_secret()) + 2);
+        let (mut length, mut is_plain) = (0, true);
+        for (name, value) in self.iter() {
+            for part in [name, value.expose_secret()] {
+                let encoded = encoded_len(part);
+                is_plain = is_plain && encoded == part.len() && !part.as_bytes().contains(&b' ');
+                // With what separates it from the next one.
+                length += encoded + 1;
+            }
+        }
         // Of this size from the start, so that no part of it is left where it was moved from. There is
         // no separator before the first parameter.
-        let mut text = String::with_capacity(lengths.sum::<usize>().saturating_sub(1));
+        let mut text = String::with_capacity(length.saturating_sub(1));
         for (name, value) in self.iter() {
             if !text.is_empty() {
                 text.push('&');
             }
-            append(name, &mut text);
+            append(name, is_plain, &mut text);
             text.push('=');
-            append(value.expose_secret(), &mut text);
+            append(value.expose_secret(), is_plain, &mut text);
         }
         Secret::new(text)
     }
@@ -139,16 +145,27 @@ const PLAIN: [bool; 256] = {
     plain
 };
 
+/// The lengths of all characters in their encoded form.
+const ENCODED_LEN: [u8; 256] = {
+    let mut lengths = [3; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        if PLAIN[byte] || byte == b' ' as usize {
+            lengths[byte] = 1;
+        }
+        byte += 1;
+    }
+    lengths
+};
+
 fn encoded_len(text: &str) -> usize {
-    let escaped = text
-        .bytes()
-        .filter(|byte| !PLAIN[usize::from(*byte)] && *byte != b' ');
-    text.len() + 2 * escaped.count()
+    let lengths = text.bytes().map(|byte| ENCODED_LEN[usize::from(byte)]);
+    lengths.map(usize::from).sum()
 }
 
-/// Appends `text` in its encoded form.
-fn append(text: &str, to: &mut String) {
-    match text.bytes().all(|byte| PLAIN[usize::from(byte)]) {
+/// Appends `text` in its encoded form, which is the same if all of its characters are known to be plain.
+fn append(text: &str, is_plain: bool, to: &mut String) {
+    match is_plain || text.bytes().all(|byte| PLAIN[usize::from(byte)]) {
         true => to.push_str(text),
         false => to.extend(byte_serialize(text.as_bytes())),
     }

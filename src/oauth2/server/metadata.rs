@@ -163,10 +163,12 @@ impl AuthorizationServer {
         name: &str,
         allow_http: bool,
     ) -> Result<Option<Arc<Url>>, String> {
-        match (self.0.url(name), self.get(name)) {
-            (Some(url), _) => check_endpoint_url(url, allow_http).map(|()| Some(url.clone())),
-            (None, None | Some(Value::Null)) => Ok(None),
-            (None, Some(value)) => {
+        if let Some(url) = self.0.url(name) {
+            return check_endpoint_url(url, allow_http).map(|()| Some(url.clone()));
+        }
+        match self.get(name) {
+            None | Some(Value::Null) => Ok(None),
+            Some(value) => {
                 parse_endpoint(value.as_str().unwrap_or_default()).map(|url| Some(Arc::new(url)))
             }
         }
