@@ -34,7 +34,12 @@ pub(super) fn run_to_completion<T: Send + 'static>(
 
 async fn complete<T: Send + 'static>(work: Work<T>) -> Result<T> {
     require_runtime()?;
-    match spawn(work).await {
+    joined(spawn(work)).await
+}
+
+/// The result of a task that runs to its end also if nothing waits for it.
+async fn joined<T>(task: JoinHandle<Result<T>>) -> Result<T> {
+    match task.await {
         Ok(done) => done,
         Err(error) => match error.try_into_panic() {
             Ok(panic) => resume_unwind(panic),
@@ -75,7 +80,7 @@ async fn complete_within<T: Send + 'static>(limit: Duration, work: Work<T>) -> O
     if let Err(error) = require_runtime() {
         return Some(Err(error));
     }
-    tokio::time::timeout(limit, complete(work)).await.ok()
+    tokio::time::timeout(limit, joined(spawn(work))).await.ok()
 }
 
 /// The result of `work`, which is dropped after `limit`.

@@ -105,20 +105,37 @@ impl Session {
             Some(published) => Ok(Obtained::in_use(published)),
             None => {
                 let deadline = live.deadline();
-                if live.resource().is_some() {
-                    boxed(self.restored(live)).await?;
-                }
-                boxed(self.obtain(Need::Usable, deadline)).await
+                let live = match live.resource() {
+                    None => Some(live),
+                    Some(_) => {
+                        boxed(self.restored(live)).await?;
+                        None
+                    }
+                };
+                boxed(self.obtain_by(live, Need::Usable, deadline)).await
             }
         }
     }
 
     /// The needed token: the current one, or by leading a renewal or waiting for one.
-    pub(super) async fn obtain(&self, mut need: Need, deadline: Deadline) -> Result<Obtained> {
+    pub(super) async fn obtain(&self, need: Need, deadline: Deadline) -> Result<Obtained> {
+        self.obtain_by(None, need, deadline).await
+    }
+
+    /// The same by the state, if that was read a moment ago.
+    async fn obtain_by(
+        &self,
+        mut live: Option<Live>,
+        mut need: Need,
+        deadline: Deadline,
+    ) -> Result<Obtained> {
         let (mut waited, mut has_registered) = (false, false);
         loop {
             // A call in progress when the client is closed renews nothing any more.
-            let live = self.live()?;
+            let live = match live.take() {
+                Some(live) => live,
+                None => self.live()?,
+            };
             if is_in_callback(live.slot.id()) {
                 return live.in_callback();
             }

@@ -8,6 +8,7 @@ use std::{
 };
 
 use super::{
+    boxed,
     delivery::Delivery,
     endpoint_call::EndpointCall,
     maybe_async,
@@ -84,30 +85,18 @@ impl Renewal {
     pub(super) async fn run(mut self, deadline: Deadline) -> Result<Renewed> {
         let sync = StoreSync::new(self.live.shared.clone(), self.claim.slot.clone());
         let obtained = self.obtain(&sync).await;
-        let (slot, now) = (self.claim.slot.clone(), self.live.shared.now());
-        let answer = match obtained {
-            Ok(Continue(answer)) => Ok(answer),
-            Ok(Break(outcome)) => {
-                self.claim.finish(Ok(outcome.clone()));
-                Delivery::new(self.live.shared.clone(), slot).store_if_stale();
-                return Ok(Renewed::without_delivery(outcome));
-            }
-            Err(error) => Err(error),
+        let (outcome, lease) = match self.publish(obtained)? {
+            Continue(published) => published,
+            Break(outcome) => return Ok(Renewed::without_delivery(outcome)),
         };
-        let ((token, problem), mut lease) = match answer {
-            Ok(answer) => answer,
-            Err(error) => {
-                let outcome = slot.fail(&self.claim, error, self.has_requested, now)?;
-                return Ok(Renewed::without_delivery(outcome));
-            }
+        if lease.is_some() {
+            sync.release(lease).await;
+        }
+        let delivery = Delivery::new(self.live.shared.clone(), self.claim.slot.clone());
+        let delivered = match delivery.is_due() {
+            true => delivery.run(deadline).await,
+            false => Ok(()),
         };
-        let has_hook = self.live.has_hook();
-        let slots = &self.live.shared.slots;
-        let outcome = slots.publish(&self.claim, token, problem, &mut lease, has_hook, now);
-        self.live.shared.tell_dropped();
-        sync.release(lease).await;
-        let delivery = Delivery::new(self.live.shared.clone(), slot);
-        let delivered = delivery.run(deadline).await;
         // The stored token of another process may be in use by now.
         let outcome = match outcome? {
             Outcome::Token(published) if !self.claim.slot.holds(&published) => Outcome::Superseded,
@@ -130,11 +119,11 @@ impl Renewal {
     /// Requests a token with the refresh token, or with the grant that can be sent again.
     async fn request(&mut self) -> Result<Token> {
         self.has_requested = true;
-        if let Some(refresh) = self.refresh() {
+        if self.refreshes() {
             if let Some(old) = &self.claim.old {
                 self.live.prepare_renewal(&old.token).await;
             }
-            let renewed = match (self.refreshed(refresh).await, &self.claim.old) {
+            let renewed = match (self.refreshed().await, &self.claim.old) {
                 (Ok(token), Some(old)) => {
                     let renewed = self.live.renewed(token, Some(&old.token)).await;
                     renewed.map(|token| token.inheriting(&old.token))
@@ -153,7 +142,7 @@ impl Renewal {
                     .request_token(&**grant, self.reason)
                     .await
             }
-            None => Err(Error::token("there is no refresh token")),
+            None => Err(no_refresh_token()),
         }
     }
 }
@@ -162,33 +151,61 @@ impl Renewal {
 impl Renewal {
     /// A new token by the refresh token: without a scope, or with the granted one, and a second
     /// attempt the other way round if the server refuses the scope.
-    async fn refreshed(&self, refresh: RefreshToken) -> Result<Token> {
+    async fn refreshed(&self) -> Result<Token> {
         let granted = self.claim.old.as_ref().and_then(|old| old.token.scope());
-        let with_scope = |refresh: RefreshToken, sends_scope: bool| match granted {
-            Some(scope) if sends_scope => refresh.scope(scope),
-            _ => refresh,
+        let refresh = |sends_scope: bool| {
+            let refresh = self.refresh().ok_or_else(no_refresh_token)?;
+            Ok::<_, Error>(match granted {
+                Some(scope) if sends_scope => refresh.scope(scope),
+                _ => refresh,
+            })
         };
         let sends_scope = &self.live.shared.sends_scope;
         let first = sends_scope.load(Ordering::Relaxed);
         let call = EndpointCall::for_claim(&self.live.shared, &self.claim);
-        let renewed = call
-            .request_token(&with_scope(refresh, first), self.reason)
-            .await;
+        let renewed = call.request_token(&refresh(first)?, self.reason).await;
         let error = match renewed {
             Err(error) if granted.is_some() && error.is_about_scope() => error,
             renewed => return renewed,
         };
-        let Some(refresh) = self.refresh() else {
+        let Ok(again) = refresh(!first) else {
             return Err(error);
         };
-        let refresh = with_scope(refresh, !first);
-        let renewed = call.request_token(&refresh, self.reason).await?;
+        let renewed = boxed(call.request_token(&again, self.reason)).await?;
         sends_scope.store(!first, Ordering::Relaxed);
         Ok(renewed)
     }
 }
 
 impl Renewal {
+    /// Publishes the token that was obtained, or ends the renewal without one. What it ends with, and a
+    /// lease under which nothing is saved.
+    fn publish(
+        &self,
+        obtained: Result<LeasedRenewal>,
+    ) -> Result<Step<(Result<Outcome>, Option<HeldLease>)>> {
+        let (shared, now) = (&self.live.shared, self.live.shared.now());
+        let ((token, problem), mut lease) = match obtained {
+            Ok(Continue(answer)) => answer,
+            Ok(Break(outcome)) => {
+                self.claim.finish(Ok(outcome.clone()));
+                Delivery::new(shared.clone(), self.claim.slot.clone()).store_if_stale();
+                return Ok(Break(outcome));
+            }
+            Err(error) => {
+                let slot = &self.claim.slot;
+                return slot
+                    .fail(&self.claim, error, self.has_requested, now)
+                    .map(Break);
+            }
+        };
+        let has_hook = self.live.has_hook();
+        let slots = &shared.slots;
+        let outcome = slots.publish(&self.claim, token, problem, &mut lease, has_hook, now);
+        shared.tell_dropped();
+        Ok(Continue((outcome, lease)))
+    }
+
     /// The token of a response. If it cannot be sent, the old one with the refresh token of the
     /// response, so that this is not lost, and the error.
     fn usable(&self, token: Token) -> Result<Usable> {
@@ -205,11 +222,19 @@ impl Renewal {
         }
     }
 
+    /// Whether there is a refresh token to send.
+    fn refreshes(&self) -> bool {
+        let old = self.claim.old.as_ref();
+        let has_refresh_token = old.is_some_and(|old| old.token.refresh_token().is_some());
+        has_refresh_token && self.live.refreshes() && self.claim.refusal.is_none()
+    }
+
     fn refresh(&self) -> Option<RefreshToken> {
-        if !self.live.refreshes() || self.claim.refusal.is_some() {
-            return None;
-        }
-        let old = self.claim.old.as_ref()?;
+        let old = self.claim.old.as_ref().filter(|_| self.refreshes())?;
         RefreshToken::of(&old.token, self.claim.grant.as_deref())
     }
+}
+
+fn no_refresh_token() -> Error {
+    Error::token("there is no refresh token")
 }

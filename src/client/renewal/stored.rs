@@ -221,7 +221,7 @@ impl Renewal {
     /// Whether there is a refresh token or a grant to send.
     fn can_request(&self) -> bool {
         let can_ask = self.live.shared.settings.has_token_endpoint();
-        can_ask && (self.claim.grant.is_some() || self.refresh().is_some())
+        can_ask && (self.claim.grant.is_some() || self.refreshes())
     }
 
     /// Whether the stored token is the one that the caller needs.
