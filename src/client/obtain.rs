@@ -193,7 +193,7 @@ impl Session {
 impl Live {
     /// The token if it need not be renewed: the fast path.
     pub(super) fn fresh(&self) -> Option<Arc<Published>> {
-        let published = self.slot.fresh(self.shared.settings.clock.unix())?;
+        let published = self.slot.fresh(self.shared.settings.clock.now())?;
         match self.shared.transport.has_certificate() && self.is_bound_elsewhere(&published) {
             true => None,
             false => Some(published),

@@ -286,7 +286,7 @@ impl Live {
     /// The token if it need not be renewed, and whether another can be had if a server refuses it.
     #[inline]
     pub(super) fn fresh_or_renewable(&self) -> Option<(Arc<Published>, bool)> {
-        let now = self.shared.settings.clock.unix();
+        let now = self.shared.settings.clock.now();
         let (token, is_renewable) = self.slot.fresh_or_renewable(now, self.can_ask())?;
         if self.shared.transport.has_certificate() && self.is_bound_elsewhere(&token) {
             return None;

@@ -1,6 +1,9 @@
 //! Actions of a caller: use the token, wait, renew it, or fail.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use super::now::Now;
 use super::{
@@ -42,7 +45,7 @@ impl<W: Waiter> Slot<W> {
     #[inline]
     pub(crate) fn fresh_or_renewable(
         &self,
-        now: Duration,
+        now: SystemTime,
         can_ask: bool,
     ) -> Option<(Arc<Published>, bool)> {
         let state = self.read();

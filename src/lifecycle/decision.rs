@@ -1,6 +1,6 @@
 //! Decisions in the life of a token, without carrying them out.
 
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::clock::since_epoch;
 use crate::oauth2::token::{Token, refresh::RefreshPolicy};
@@ -22,7 +22,8 @@ use crate::oauth2::token::{Token, refresh::RefreshPolicy};
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Lifetime {
-    renew_at: Option<Duration>,
+    /// As a clock gives it: each request compares it.
+    renew_at: Option<SystemTime>,
     expires_at: Option<Duration>,
     /// Whether the server said that it expires as it is issued.
     is_zero: bool,
@@ -31,7 +32,7 @@ pub struct Lifetime {
 impl Lifetime {
     /// Of a token that cannot be used, whatever its times say.
     pub(super) const OVER: Self = Self {
-        renew_at: Some(Duration::ZERO),
+        renew_at: Some(UNIX_EPOCH),
         expires_at: Some(Duration::ZERO),
         is_zero: false,
     };
@@ -45,7 +46,7 @@ impl Lifetime {
 
     /// Whether the token can be used and need not be renewed.
     pub fn is_fresh(self, now: SystemTime) -> bool {
-        self.is_fresh_at(since_epoch(now))
+        self.renew_at.is_none_or(|renew_at| now < renew_at)
     }
 
     /// Whether the token can still be used.
@@ -87,7 +88,7 @@ impl Lifetime {
             None => leeway,
         };
         Self {
-            renew_at: Some(expires_at.saturating_sub(leeway)),
+            renew_at: UNIX_EPOCH.checked_add(expires_at.saturating_sub(leeway)),
             expires_at: Some(expires_at),
             is_zero: issued_at == Some(expires_at),
         }
@@ -95,7 +96,10 @@ impl Lifetime {
 
     /// Whether the token can be used and need not be renewed.
     pub(super) fn is_fresh_at(self, now: Duration) -> bool {
-        self.renew_at.is_none_or(|renew_at| now < renew_at)
+        match UNIX_EPOCH.checked_add(now) {
+            Some(now) => self.is_fresh(now),
+            None => self.renew_at.is_none(),
+        }
     }
 
     /// Whether the server said that the token expires as it is issued.
@@ -249,8 +253,6 @@ pub(super) fn decide(state: TokenState, now: Duration) -> Decision {
 
 #[cfg(test)]
 mod tests {
-    use std::time::UNIX_EPOCH;
-
     use super::*;
 
     fn at(seconds: u64) -> SystemTime {
@@ -283,12 +285,13 @@ mod tests {
         ] {
             let lifetime = Lifetime::restored(&token(issued_at, expires_at), leeway);
             assert_eq!(
-                lifetime.renew_at.map(|at| at.as_secs_f64()),
+                lifetime.renew_at.map(|at| since_epoch(at).as_secs_f64()),
                 renew_at,
                 "{issued_at:?} {expires_at:?}"
             );
         }
         assert!(Lifetime::default().is_fresh_at(Duration::MAX));
+        assert!(!Lifetime::OVER.is_fresh_at(Duration::MAX));
         let end = 253_402_300_799;
         Lifetime::restored(&token(Some(end), Some(end)), Duration::MAX);
     }
@@ -308,7 +311,7 @@ mod tests {
             (None, Some(1003), 943.0, 1003.0),
         ] {
             let lifetime = Lifetime::received(&token(issued_at, expires_at), leeway, received);
-            let times = [lifetime.renew_at, lifetime.expires_at];
+            let times = [lifetime.renew_at.map(since_epoch), lifetime.expires_at];
             let times = times.map(|at| at.expect("a time").as_secs_f64());
             assert_eq!(times, [renew_at, end], "{issued_at:?} {expires_at:?}");
         }
@@ -319,12 +322,12 @@ mod tests {
         use Decision::{Expired, NoToken, Paced, Renew, RenewEarly, Use, Wait};
         use RefreshPolicy::{Expiry, ExpiryAndUnauthorized, Never, Unauthorized};
         let lifetime = Lifetime {
-            renew_at: Some(Duration::from_secs(10)),
+            renew_at: Some(UNIX_EPOCH + Duration::from_secs(10)),
             expires_at: Some(Duration::from_secs(20)),
             is_zero: false,
         };
         let zero = Lifetime {
-            renew_at: Some(Duration::from_secs(10)),
+            renew_at: Some(UNIX_EPOCH + Duration::from_secs(10)),
             expires_at: Some(Duration::from_secs(10)),
             is_zero: true,
         };

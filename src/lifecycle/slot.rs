@@ -5,7 +5,7 @@
 
 use std::{
     sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use super::now::Now;
@@ -152,7 +152,7 @@ impl<W: Waiter> Slot<W> {
     }
 
     /// The token if it need not be renewed: the fast path.
-    pub(crate) fn fresh(&self, now: Duration) -> Option<Arc<Published>> {
+    pub(crate) fn fresh(&self, now: SystemTime) -> Option<Arc<Published>> {
         self.read().fresh(now).cloned()
     }
 
@@ -269,9 +269,9 @@ impl<W: Waiter> State<W> {
         self.published = published;
     }
 
-    pub(super) fn fresh(&self, now: Duration) -> Option<&Arc<Published>> {
+    pub(super) fn fresh(&self, now: SystemTime) -> Option<&Arc<Published>> {
         let published = self.published.as_ref()?;
-        (published.is_fresh(now) && self.forwarded.is_none()).then_some(published)
+        (published.lifetime.is_fresh(now) && self.forwarded.is_none()).then_some(published)
     }
 
     pub(super) fn refusal(&self) -> Option<Error> {

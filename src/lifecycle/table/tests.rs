@@ -1,5 +1,7 @@
 //! Lookup by refresh token, and merged slots.
 
+use std::time::UNIX_EPOCH;
+
 use super::*;
 use crate::lifecycle::{
     action::Action,
@@ -122,7 +124,7 @@ fn where_a_refresh_token_has_a_slot_already_the_two_become_one() {
             };
             assert!(Arc::ptr_eq(&to, &child));
         }
-        assert!(slot.fresh(at(10).unix).is_none());
+        assert!(slot.fresh(UNIX_EPOCH + at(10).unix).is_none());
         // What is owed for the store and to the hook is still owed.
         assert_eq!(is_pending(&slots, &child), by_renewal);
         assert_eq!(is_pending(&slots, &slot), by_renewal);

@@ -70,10 +70,14 @@ pub(super) fn is_inherited(name: &str, same_refresh_token: bool) -> bool {
 /// The expiry by the first member that is a lifetime, counted from `issued_at`. Keycloak sends 0 for
 /// refresh tokens that do not expire.
 fn expiry(members: &Map<String, Value>, issued_at: u64) -> Option<u64> {
-    let lifetimes = LIFETIMES.iter().filter_map(|name| members.get(*name));
-    let seconds = lifetimes
-        .filter_map(number)
-        .find(|seconds| *seconds >= 1.0)?;
+    let mut lifetimes = [None; LIFETIMES.len()];
+    // Most responses have none, and few other members: one pass costs less than three look-ups.
+    for (name, value) in members {
+        if let Some(n) = LIFETIMES.iter().position(|lifetime| lifetime == name) {
+            lifetimes[n] = number(value).filter(|seconds| *seconds >= 1.0);
+        }
+    }
+    let seconds = lifetimes.into_iter().flatten().next()?;
     Some(issued_at.saturating_add(seconds as u64).min(LATEST))
 }
 
