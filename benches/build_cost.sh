@@ -40,50 +40,17 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }'
 
-# What a program needs that sends the form and reads the JSON itself.
+# The programs whose size benches/size.sh watches.
 program reqwest-ring 3<<<"$tokio
 reqwest = { version = \"0.13\", default-features = false, features = [\"form\", \"json\", \"rustls-no-provider\"] }
 rustls = { version = \"0.23\", default-features = false, features = [\"ring\", \"std\", \"tls12\"] }
-serde_json = \"1\"" 4<<<'
-#[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    rustls::crypto::ring::default_provider().install_default().ok();
-    let endpoint = std::env::args().nth(1).ok_or("the endpoint?")?;
-    let request = reqwest::Client::new().post(endpoint).basic_auth("id", Some("secret"));
-    let answer = request.form(&[("grant_type", "client_credentials")]).send().await?;
-    println!("{}", answer.json::<serde_json::Value>().await?["access_token"]);
-    Ok(())
-}'
+serde_json = \"1\"" 4<"$library/benches/size/bare.rs"
 
 program oauth-twin-async 3<<<"$tokio
-oauth-twin = { path = \"$library\", features = [\"async\"] }" 4<<<'
-use oauth_twin::{AsyncOAuth2Client, oauth2::ClientCredentials};
-
-#[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let endpoint = std::env::args().nth(1).ok_or("the endpoint?")?;
-    let client = AsyncOAuth2Client::builder("id").client_secret("secret").token_endpoint(endpoint);
-    println!("{:?}", client.build()?.fetch_token(ClientCredentials::new()).await?);
-    Ok(())
-}'
+oauth-twin = { path = \"$library\", features = [\"async\"] }" 4<"$library/benches/size/asynchronous.rs"
 
 program oauth-twin-both 3<<<"$tokio
-oauth-twin = { path = \"$library\", features = [\"async\", \"blocking\"] }" 4<<<'
-use oauth_twin::{AsyncOAuth2Client, OAuth2Client, oauth2::ClientCredentials};
-
-fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let endpoint = std::env::args().nth(1).ok_or("the endpoint?")?;
-    let client = OAuth2Client::builder("id").client_secret("secret").token_endpoint(&endpoint);
-    println!("{:?}", client.build()?.fetch_token(ClientCredentials::new())?);
-    asynchronous(endpoint)
-}
-
-#[tokio::main(flavor = "current_thread")]
-async fn asynchronous(endpoint: String) -> Result<(), Box<dyn std::error::Error>> {
-    let client = AsyncOAuth2Client::builder("id").client_secret("secret").token_endpoint(endpoint);
-    println!("{:?}", client.build()?.fetch_token(ClientCredentials::new()).await?);
-    Ok(())
-}'
+oauth-twin = { path = \"$library\", features = [\"async\", \"blocking\"] }" 4<"$library/benches/size/both.rs"
 
 programs=(reqwest-default reqwest-ring oauth-twin-async oauth-twin-both)
 TIMEFORMAT='%U %S'
