@@ -26,6 +26,9 @@ fn main() {
         n * 611_953 % 1_000_000
     });
     form("4,000,000 parameters, sorted", 4_000_000, 6, |n| n);
+    form("4,000,000 parameters, shuffled", 4_000_000, 6, |n| {
+        n * 611_953 % 4_000_000
+    });
 }
 
 fn form(name: &str, count: usize, value: usize, number: impl Fn(usize) -> usize) {

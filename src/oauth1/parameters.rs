@@ -3,7 +3,9 @@
 //! [RFC 5849 section 3.4.1.3](https://www.rfc-editor.org/rfc/rfc5849#section-3.4.1.3)
 
 mod hashed;
+mod keys;
 mod order;
+mod sort;
 mod streamed;
 
 pub(super) use streamed::StreamedParameters;

@@ -50,26 +50,40 @@ impl Hashed {
         }
     }
 
-    /// Decodes the parameters of `wire[start..end]` and encodes them twice. None of them is empty,
-    /// and the text begins with one and ends with one.
+    /// Decodes parameters and encodes them twice. None of them is empty, and the text begins with
+    /// one and ends with one.
+    pub(super) fn encode_all(&mut self, parameters: &[u8]) {
+        self.encode::<false>(parameters, STEP_BYTES);
+    }
+
+    /// Decodes the first parameter of `wire` and encodes it twice. Its length is about `expected`.
+    pub(super) fn encode_one(&mut self, wire: &[u8], expected: usize) {
+        let step = (expected + 1).next_multiple_of(64);
+        self.encode::<true>(wire, step.min(STEP_BYTES));
+    }
+
     #[inline]
-    pub(super) fn encode(&mut self, wire: &[u8], start: usize, end: usize) {
+    fn encode<const ONE: bool>(&mut self, wire: &[u8], step: usize) {
         let mut is_name = true;
-        let mut position = start;
-        while position < end {
+        let mut position = 0;
+        while position < wire.len() {
             if self.length > BUFFER_BYTES {
                 self.flush();
             }
-            let length = (end - position).min(STEP_BYTES);
-            position += match wire[position..].first_chunk() {
-                Some(window) => self.step(window, length, &mut is_name),
+            let length = (wire.len() - position).min(step);
+            let encoded = match wire[position..].first_chunk() {
+                Some(window) => self.step::<ONE>(window, length, &mut is_name),
                 None => {
                     let mut window = [0; WINDOW_BYTES];
-                    let rest = &wire[position..end.min(position + WINDOW_BYTES)];
+                    let rest = &wire[position..];
                     window[..rest.len()].copy_from_slice(rest);
-                    self.step(&window, length, &mut is_name)
+                    self.step::<ONE>(&window, length, &mut is_name)
                 }
             };
+            match encoded {
+                Some(encoded) => position += encoded,
+                None => break,
+            }
         }
         if is_name {
             self.write(b"%3D");
@@ -77,8 +91,14 @@ impl Hashed {
     }
 
     /// Encodes the first `length` bytes, or one or two more where these end within an escape.
-    /// Returns how many it has encoded.
-    fn step(&mut self, window: &[u8; WINDOW_BYTES], length: usize, is_name: &mut bool) -> usize {
+    /// Returns how many it has encoded, or none where it is to encode `ONE` parameter and that has
+    /// ended.
+    fn step<const ONE: bool>(
+        &mut self,
+        window: &[u8; WINDOW_BYTES],
+        length: usize,
+        is_name: &mut bool,
+    ) -> Option<usize> {
         // All of them first, so that the processor need not wait for them in the loop below, whose
         // end it seldom predicts.
         let mut masks = [0; STEP_BYTES / 64];
@@ -95,7 +115,7 @@ impl Hashed {
             }
         }
         let Some(output) = self.buffer[self.length..].first_chunk_mut() else {
-            return length;
+            return Some(length);
         };
         let mut written = 0;
         let mut encoded = 0;
@@ -107,6 +127,10 @@ impl Hashed {
                 let plain = next - encoded;
                 copy(window, encoded, output, written, plain);
                 written += plain;
+                if ONE && window[next] == b'&' {
+                    self.length += written;
+                    return None;
+                }
                 let (byte, rest) = (window[next], [window[next + 1], window[next + 2]]);
                 encoded = next + 1;
                 let text = match (byte == b'%') & !is_canonical(rest) {
@@ -126,7 +150,7 @@ impl Hashed {
         let plain = length.saturating_sub(encoded);
         copy(window, encoded, output, written, plain);
         self.length += written + plain;
-        encoded.max(length)
+        Some(encoded.max(length))
     }
 
     fn flush(&mut self) {

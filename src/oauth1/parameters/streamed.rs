@@ -9,22 +9,21 @@ use ring::hmac;
 use super::{
     PROTOCOL_PREFIX, encode_parameter,
     hashed::{Hashed, bits},
-    order::{CommonPrefix, SortEntry, compare, name_begins_with, sort},
+    keys::Keys,
+    order::{compare, name_begins_with},
     reserved_name,
+    sort::{FETCHED, LINE_BYTES, SAMPLES, SortEntry, parameter, sort},
 };
 use crate::error::Result;
 
-/// Number of parameters that tell a prefix that all of them probably share.
-const SAMPLES: usize = 64;
-
-/// Length of the names that are looked at for that, in bytes.
+/// Length of the samples, in bytes.
 const SAMPLE_BYTES: usize = 256;
 
-/// Number of parameters that are fetched into the cache of the processor at once.
-const FETCHED: usize = 64;
+/// Length of parameters, below which it is not believed that all are so short, in bytes.
+const MIN_BYTES: usize = 4;
 
-/// Length of a line of that cache, or a part of it, in bytes.
-const LINE_BYTES: usize = 64;
+/// Length of the parts of which every sixteenth is counted, in bytes.
+const CHUNK_BYTES: usize = 4096;
 
 /// The parameters of a query and a form, sorted.
 pub(in crate::oauth1) struct StreamedParameters<'a> {
@@ -38,10 +37,8 @@ pub(in crate::oauth1) struct StreamedParameters<'a> {
 enum Order {
     /// As they are sent; the protocol parameters belong before the position.
     AsSent(usize),
-    /// In order, with their keys.
+    /// In order.
     Sorted(Vec<SortEntry>),
-    /// So short that keys would take more memory than the parameters: their starts in order.
-    SortedStarts(Vec<u32>),
 }
 
 impl<'a> StreamedParameters<'a> {
@@ -80,55 +77,39 @@ impl<'a> StreamedParameters<'a> {
             Order::AsSent(position) => {
                 let [before, after] = wire.split_at(*position);
                 for part in before.into_iter().filter(|part| !part.is_empty()) {
-                    hashed.encode(part, 0, part.len());
+                    hashed.encode_all(part);
                     hashed.write(b"%26");
                 }
                 hashed.write(protocol);
                 for part in after.into_iter().filter(|part| !part.is_empty()) {
                     hashed.write(b"%26");
-                    hashed.encode(part, 0, part.len());
+                    hashed.encode_all(part);
                 }
             }
             Order::Sorted(entries) => {
-                let parameter = |entry: &SortEntry| wire.parameter(entry);
-                let (before, after) = split(entries, parameter);
+                let expected = wire.length() / entries.len().max(1);
+                let is_before =
+                    |entry: &SortEntry| is_before_protocol(parameter(wire.at(entry.start())));
+                let (before, after) = entries.split_at(entries.partition_point(is_before));
                 for entries in before.chunks(FETCHED) {
-                    wire.fetch(entries);
+                    wire.fetch(entries, expected);
                     for entry in entries {
-                        wire.encode(entry.start, entry.length as usize, &mut hashed);
+                        hashed.encode_one(wire.at(entry.start()), expected);
                         hashed.write(b"%26");
                     }
                 }
                 hashed.write(protocol);
                 for entries in after.chunks(FETCHED) {
-                    wire.fetch(entries);
+                    wire.fetch(entries, expected);
                     for entry in entries {
                         hashed.write(b"%26");
-                        wire.encode(entry.start, entry.length as usize, &mut hashed);
+                        hashed.encode_one(wire.at(entry.start()), expected);
                     }
-                }
-            }
-            Order::SortedStarts(starts) => {
-                let parameter = |start: &u32| wire.short_parameter(*start);
-                let (before, after) = split(starts, parameter);
-                for start in before {
-                    wire.encode(*start, parameter(start).len(), &mut hashed);
-                    hashed.write(b"%26");
-                }
-                hashed.write(protocol);
-                for start in after {
-                    hashed.write(b"%26");
-                    wire.encode(*start, parameter(start).len(), &mut hashed);
                 }
             }
         }
         hashed.finish()
     }
-}
-
-/// Those that belong before the protocol parameters, and those after.
-fn split<'a, T>(sorted: &[T], parameter: impl Fn(&T) -> &'a [u8]) -> (&[T], &[T]) {
-    sorted.split_at(sorted.partition_point(|one| is_before_protocol(parameter(one))))
 }
 
 fn is_before_protocol(parameter: &[u8]) -> bool {
@@ -183,47 +164,28 @@ impl<'a> QueryAndForm<'a> {
         Ok(Some(protocol.unwrap_or(self.query.len() + self.form.len())))
     }
 
+    fn length(&self) -> usize {
+        self.query.len() + self.form.len()
+    }
+
     /// Sorts the parameters.
     fn sorted(&self) -> Result<Order> {
-        let count = count(self.query) + count(self.form);
-        if count * size_of::<SortEntry>() > self.query.len() + self.form.len() {
-            return self.sorted_starts(count);
-        }
-        let prefix = CommonPrefix::of(self.samples());
-        let mut is_shared = true;
-        let mut entries = Vec::with_capacity(count);
+        let mut entries =
+            Vec::with_capacity(estimated_count(self.query) + estimated_count(self.form));
+        let keys = Keys::new(self.samples());
         for (offset, form, place) in self.parts() {
             each(form, |start, parameter| {
                 check_name(parameter, place)?;
-                is_shared &= prefix.is_of(parameter);
-                entries.push(SortEntry {
-                    key: if is_shared { prefix.key(parameter) } else { 0 },
-                    start: (offset + start) as u32,
-                    length: parameter.len() as u32,
-                });
+                entries.push(SortEntry::new(keys.key(parameter), (offset + start) as u32));
                 Ok(true)
             })?;
         }
-        let prefix = is_shared.then_some(prefix.length());
-        sort(&mut entries, prefix, &|entry| self.parameter(entry));
+        sort(&mut entries, &keys, &|start| self.at(start));
         Ok(Order::Sorted(entries))
     }
 
-    fn sorted_starts(&self, count: usize) -> Result<Order> {
-        let mut starts = Vec::with_capacity(count);
-        for (offset, form, place) in self.parts() {
-            each(form, |start, parameter| {
-                check_name(parameter, place)?;
-                starts.push((offset + start) as u32);
-                Ok(true)
-            })?;
-        }
-        starts.sort_unstable_by(|a, b| compare(self.short_parameter(*a), self.short_parameter(*b)));
-        Ok(Order::SortedStarts(starts))
-    }
-
     /// The beginnings of some parameters from everywhere.
-    fn samples(&self) -> impl Iterator<Item = &'a [u8]> {
+    fn samples(&self) -> impl Iterator<Item = &'a [u8]> + Clone {
         let samples = self.parts().into_iter().flat_map(|(_, form, _)| {
             let step = form.len() / SAMPLES + 1;
             form.chunks(step).filter_map(|chunk| {
@@ -244,40 +206,23 @@ impl<'a> QueryAndForm<'a> {
         [[before_query, before_form], [query.1, form.1]]
     }
 
-    fn parameter(&self, entry: &SortEntry) -> &'a [u8] {
-        let (form, start) = self.locate(entry.start);
-        &form[start..start + entry.length as usize]
-    }
-
-    /// The parameter that begins at a position.
-    fn short_parameter(&self, position: u32) -> &'a [u8] {
-        let (form, start) = self.locate(position);
-        let rest = &form[start..];
-        let end = rest.iter().position(|byte| *byte == b'&');
-        &rest[..end.unwrap_or(rest.len())]
-    }
-
-    fn locate(&self, position: u32) -> (&'a [u8], usize) {
+    /// The bytes from a position on.
+    fn at(&self, position: u32) -> &'a [u8] {
         let position = position as usize;
         match position.checked_sub(self.query.len()) {
-            None => (self.query, position),
-            Some(position) => (self.form, position),
+            None => &self.query[position..],
+            Some(position) => &self.form[position..],
         }
     }
 
-    fn encode(&self, position: u32, length: usize, to: &mut Hashed) {
-        let (form, start) = self.locate(position);
-        to.encode(form, start, start + length);
-    }
-
-    /// Reads a byte of each line of the parameters and of what is encoded with them, so that the
+    /// Reads a byte of each line of parameters whose length is about `expected`, so that the
     /// processor fetches all of them at the same time.
-    fn fetch(&self, entries: &[SortEntry]) {
+    fn fetch(&self, entries: &[SortEntry], expected: usize) {
+        let length = (expected + 1).next_multiple_of(LINE_BYTES);
         let mut read = 0;
         for entry in entries {
-            let (form, start) = self.locate(entry.start);
-            let length = (entry.length as usize).next_multiple_of(LINE_BYTES);
-            let lines = &form[start..form.len().min(start + length)];
+            let wire = self.at(entry.start());
+            let lines = &wire[..wire.len().min(length)];
             for byte in lines.iter().step_by(LINE_BYTES).take(FETCHED) {
                 read ^= byte;
             }
@@ -325,14 +270,15 @@ fn separators(block: &[u8; 64]) -> u64 {
     bits(&block.map(|byte| u8::from(byte == b'&')))
 }
 
-/// The number of parameters, empty ones included.
-fn count(form: &[u8]) -> usize {
-    // A byte does as a counter for so many.
-    let separators = form.chunks(128).map(|chunk| {
-        let separators = chunk.iter().map(|byte| u8::from(*byte == b'&'));
-        usize::from(separators.sum::<u8>())
-    });
-    separators.sum::<usize>() + 1
+/// About the number of parameters, and rarely less, from a sixteenth of the form.
+fn estimated_count(form: &[u8]) -> usize {
+    let counted = form.chunks(CHUNK_BYTES).step_by(16);
+    let bytes: usize = counted.clone().map(<[u8]>::len).sum();
+    let separators = counted.flatten().filter(|byte| **byte == b'&').count();
+    let estimated = separators as u64 * form.len() as u64 / bytes.max(1) as u64;
+    let estimated = (estimated + estimated / 32) as usize + 64;
+    // What was counted may be unlike the rest.
+    estimated.min(form.len() / MIN_BYTES)
 }
 
 #[inline(always)]

@@ -139,7 +139,7 @@ fn the_order_is_seen_in_query_and_form() {
         let parameters = parameters.expect("no error").expect("few bytes");
         match parameters.order {
             Order::AsSent(position) => Some(position),
-            Order::Sorted(_) | Order::SortedStarts(_) => None,
+            Order::Sorted(_) => None,
         }
     };
     for (query, form, expected) in [
