@@ -1,6 +1,9 @@
 //! CPU time of an authorised request beside bare reqwest as it comes, with many requests at once, on a
 //! runtime of one thread and on one with two workers: over plain HTTP on loopback, turn by turn in one
 //! run. The server is a process of its own.
+//!
+//! With `SUBJECT AT_ONCE BATCHES ADDRESS` it only sends batches of one of the subjects, which are
+//! numbered, on one thread, for callgrind.
 
 mod cpu;
 mod server;
@@ -32,8 +35,22 @@ fn main() -> BenchResult {
     provider
         .install_default()
         .map_err(|_| "a provider is there already")?;
-    if std::env::args().nth(1).as_deref() == Some("serve") {
-        return serve();
+    let arguments: Vec<_> = std::env::args().skip(1).collect();
+    let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
+    match *arguments {
+        ["serve"] => return serve(),
+        [subject, at_once, batches, url] => {
+            let runtime = Builder::new_current_thread().enable_all().build()?;
+            let subjects = subjects(url)?;
+            let (_, subject) = subjects
+                .get(subject.parse::<usize>()?)
+                .ok_or("no such subject")?;
+            for _ in 0..batches.parse()? {
+                run(&runtime, subject, at_once.parse()?, url)?;
+            }
+            return Ok(());
+        }
+        _ => {}
     }
     let server = Serving::start()?;
     for workers in [0, 2] {
