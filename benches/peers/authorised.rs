@@ -49,12 +49,13 @@ const ROUNDS: usize = 31;
 /// Requests that are measured at once.
 const BATCH: usize = 200;
 
-const SUBJECTS: [&str; 10] = [
+const SUBJECTS: [&str; 11] = [
     "bare",
     "cached-header",
     "oauth-twin",
     "oauth-twin-retry",
     "oauth2-by-hand",
+    "oauth2-by-hand-with-user-agent",
     "reqwest-middleware",
     "yup-oauth2",
     "huskarl",
@@ -166,11 +167,16 @@ impl Subject {
             "cached-header" => Self::CachedHeader(Client::new(), RwLock::new(header()?)),
             "oauth-twin" => Self::OauthTwin(ours(token)?),
             "oauth-twin-retry" => Self::OauthTwin(ours(token.with_refresh_token(REFRESH_TOKEN))?),
-            "oauth2-by-hand" => {
+            "oauth2-by-hand" | "oauth2-by-hand-with-user-agent" => {
+                // Which the requests of the library have, as some APIs refuse those without one.
+                let client = match name {
+                    "oauth2-by-hand" => Client::new(),
+                    _ => Client::builder().user_agent("by-hand/1.0").build()?,
+                };
                 let answer = format!(
                     r#"{{"access_token":"{ACCESS_TOKEN}","token_type":"Bearer","expires_in":3600}}"#
                 );
-                Self::ByHand(Client::new(), serde_json::from_str(&answer)?)
+                Self::ByHand(client, serde_json::from_str(&answer)?)
             }
             "reqwest-middleware" => {
                 let token = AddToken(RwLock::new(ACCESS_TOKEN.to_owned()));

@@ -29,11 +29,11 @@ instructions() { # SUBJECT COUNT
 }
 
 bare=
-for subject in bare cached-header oauth-twin oauth-twin-retry oauth2-by-hand reqwest-middleware \
-    yup-oauth2 huskarl oauth-twin-dpop huskarl-dpop; do
+for subject in bare cached-header oauth-twin oauth-twin-retry oauth2-by-hand \
+    oauth2-by-hand-with-user-agent reqwest-middleware yup-oauth2 huskarl oauth-twin-dpop huskarl-dpop; do
     once=$(instructions "$subject" "$count")
     twice=$(instructions "$subject" $((2 * count)))
     figure=$(((twice - once) / count))
     bare=${bare:-$figure}
-    printf '%-20s %8d ir   %+6d beyond bare\n' "$subject" "$figure" $((figure - bare))
+    printf '%-32s %8d ir   %+6d beyond bare\n' "$subject" "$figure" $((figure - bare))
 done
