@@ -270,16 +270,17 @@ impl Metadata {
     }
 
     fn insert(&mut self, name: String, value: Value) {
+        self.urls.retain(|(known, _)| *known != name);
+        self.add(name, value);
+    }
+
+    /// Adds a member that is not there yet: a document may have very many.
+    fn add(&mut self, name: String, value: Value) {
         let is_url =
             name.ends_with("_endpoint") || name.ends_with("_uri") || name == "check_session_iframe";
         let text = value.as_str().filter(|_| is_url);
-        let url = text.and_then(|text| Url::parse(text).ok());
-        let at = self.urls.binary_search_by(|(known, _)| known.cmp(&name));
-        match (at, url.map(Arc::new)) {
-            (Ok(at), Some(url)) => self.urls[at].1 = url,
-            (Ok(at), None) => drop(self.urls.remove(at)),
-            (Err(at), Some(url)) => self.urls.insert(at, (name.clone(), url)),
-            (Err(_), None) => {}
+        if let Some(url) = text.and_then(|text| Url::parse(text).ok()) {
+            self.urls.push((name.clone(), Arc::new(url)));
         }
         self.members.insert(name, value);
     }
@@ -295,7 +296,7 @@ impl<'de> Deserialize<'de> for AuthorizationServer {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let mut metadata = Metadata::default();
         for (name, value) in Members::deserialize(deserializer)?.0 {
-            metadata.insert(name, value);
+            metadata.add(name, value);
         }
         Ok(Self(Arc::new(metadata)))
     }
