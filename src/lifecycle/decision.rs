@@ -46,7 +46,9 @@ impl Lifetime {
 
     /// Whether the token can be used and need not be renewed.
     pub fn is_fresh(self, now: SystemTime) -> bool {
-        self.renew_at.is_none_or(|renew_at| now < renew_at)
+        // A clock before 1970 reads as 1970, where what is over has ended.
+        self.renew_at
+            .is_none_or(|renew_at| now < renew_at && renew_at != UNIX_EPOCH)
     }
 
     /// Whether the token can still be used.
@@ -292,6 +294,9 @@ mod tests {
         }
         assert!(Lifetime::default().is_fresh_at(Duration::MAX));
         assert!(!Lifetime::OVER.is_fresh_at(Duration::MAX));
+        let before = UNIX_EPOCH - Duration::from_secs(1);
+        assert!(!Lifetime::OVER.is_fresh(before));
+        assert!(Lifetime::restored(&token(Some(1000), Some(4600)), leeway).is_fresh(before));
         let end = 253_402_300_799;
         Lifetime::restored(&token(Some(end), Some(end)), Duration::MAX);
     }
