@@ -74,8 +74,9 @@ pub(super) enum UnreadyClient {
     /// The request is sent unchanged.
     Withholding(Authorizer),
     Signing(SignedSession),
-    /// A token has to be obtained first, or an external key has to sign.
-    Waiting(Session, Live),
+    /// A token has to be obtained first, an external key has to sign, or more is to be done that belongs
+    /// to the wait for the response.
+    Waiting(Session),
 }
 
 impl Authorizer {
@@ -92,12 +93,12 @@ impl Authorizer {
             Self::Bearer(session) => session,
         };
         let live = session.live()?;
-        if !live.shared.transport.can_begin(request) {
-            return Ok(Err(UnreadyClient::Waiting(session, live)));
+        if !live.can_begin(request) {
+            return Ok(Err(UnreadyClient::Waiting(session)));
         }
         Ok(match FirstAttempt::new(session, &live, request)? {
             Ok(first) => Ok((first, live)),
-            Err(session) => Err(UnreadyClient::Waiting(session, live)),
+            Err(session) => Err(UnreadyClient::Waiting(session)),
         })
     }
 }
@@ -107,20 +108,25 @@ impl Unready {
     /// While it waits for a token, which many may do at once, it holds nothing beside the request.
     pub(super) async fn send(mut self: Box<Self>) -> Result<http::Response> {
         let own = self.request.timeout().copied().map(Deadline::after);
-        let token = match &mut self.client {
-            UnreadyClient::Waiting(session, live) => {
-                session.token_for(live, &mut self.request, own).await?
+        let waited = match &self.client {
+            UnreadyClient::Waiting(session) => {
+                let mut live = session.live()?;
+                live.check(&self.request)?;
+                let token = session.token_for(&mut live, &mut self.request, own).await?;
+                token.map(|token| (live, token))
             }
             UnreadyClient::Withholding(_) | UnreadyClient::Signing(_) => None,
         };
         let Self { client, request } = *self;
-        match client {
-            UnreadyClient::Withholding(client) => boxed(client.execute(request)).await,
-            UnreadyClient::Signing(session) => boxed(session.send(request)).await,
-            UnreadyClient::Waiting(session, live) => match token {
-                Some(token) => boxed(session.send_late(live, request, token, own)).await,
-                None => boxed(session.send_without_token(request)).await,
-            },
+        match (client, waited) {
+            (UnreadyClient::Withholding(client), _) => boxed(client.execute(request)).await,
+            (UnreadyClient::Signing(session), _) => boxed(session.send(request)).await,
+            (UnreadyClient::Waiting(session), Some((live, token))) => {
+                boxed(session.send_late(live, request, token, own)).await
+            }
+            (UnreadyClient::Waiting(session), None) => {
+                boxed(session.send_without_token(request)).await
+            }
         }
     }
 }

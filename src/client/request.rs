@@ -130,8 +130,8 @@ impl RequestBuilder {
     /// `tracing` event.
     #[doc = by_mode!(
         "",
-        "\nA token that can be used at once is added by the call; nothing is sent before the future is \
-         polled."
+        "\nA token that can be used at once is added by the call, so the future is to be awaited soon; \
+         nothing is sent before that. Hooks run, and a timeout begins, when it is awaited."
     )]
     ///
     /// # Errors

@@ -120,12 +120,11 @@ impl Transport {
         }
     }
 
-    /// Whether the request can be handed over to reqwest: it needs a runtime for a timeout at once, and
-    /// for all else when the response is waited for.
+    /// Whether a request without a timeout can be handed over to reqwest, which needs a runtime at once
+    /// for the timeouts that the user has configured, and for all else when the response is waited for.
     #[inline]
-    pub(super) fn can_begin(&self, request: &http::Request) -> bool {
-        let may_have_timeout = request.timeout().is_some() || !self.adds_user_agent;
-        !may_have_timeout || require_runtime().is_ok()
+    pub(super) fn can_begin(&self) -> bool {
+        self.settings.configure.is_none() || require_runtime().is_ok()
     }
 
     /// Sends an API call by `execute`, with a `User-Agent` if it has none.

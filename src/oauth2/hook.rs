@@ -226,6 +226,13 @@ impl Hooks {
         Self(hooks.into_iter().collect())
     }
 
+    /// Whether one of them is for requests to an API.
+    #[inline]
+    #[allow(dead_code, reason = "only the clients send them")]
+    pub(crate) fn has_protected(&self) -> bool {
+        self.0.iter().any(|hook| hook.protected().is_some())
+    }
+
     /// The hooks with one more.
     #[allow(dead_code, reason = "only the clients add one")]
     pub(crate) fn followed_by(&self, hook: Hook) -> Self {

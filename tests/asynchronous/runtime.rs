@@ -3,11 +3,18 @@
 use std::{
     future::Future,
     pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     task::{Context, Poll, Waker},
     time::Duration,
 };
 
-use oauth_twin::{ErrorKind, Token, TokenUpdate, oauth2::ClientCredentials};
+use oauth_twin::{
+    ErrorKind, Token, TokenUpdate,
+    oauth2::{ClientCredentials, Hook},
+};
 use tokio::test;
 
 use crate::{
@@ -158,7 +165,27 @@ fn a_request_needs_the_runtime_that_waits_for_its_response() -> TestResult {
             let sent = request.send();
             assert!(runtime.block_on(sent)?.status().is_success());
         }
-        // And where there is none, nothing panics.
+        // What must not be sent is not.
+        let elsewhere = client.get("http://api.example.com/me");
+        let own = client.get(&url).header("Authorization", "Basic x");
+        for request in [elsewhere.timeout(minute), own.timeout(minute)] {
+            let sent = request.send();
+            let error = runtime
+                .block_on(sent)
+                .expect_err("a token must not be sent");
+            assert_eq!(error.kind(), ErrorKind::Usage, "{error:?}");
+        }
+        for request in [
+            client.get("http://api.example.com/me"),
+            client.get(&url).header("Authorization", "Basic x"),
+        ] {
+            let sent = request.send();
+            let error = runtime
+                .block_on(sent)
+                .expect_err("a token must not be sent");
+            assert_eq!(error.kind(), ErrorKind::Usage, "{error:?}");
+        }
+        // And where there is no runtime, nothing panics.
         for request in [client.get(&url), client.get(&url).timeout(minute)] {
             let sent = {
                 let _inside = runtime.enter();
@@ -179,5 +206,38 @@ async fn a_request_that_nobody_waits_for_is_not_sent() -> TestResult {
     drop(client.get(server.url("/api")).send());
     client.get(server.url("/api")).send().await?;
     assert_eq!(server.requests("/api").len(), 1);
+    Ok(())
+}
+
+/// The user's code runs where the response is waited for, with the task's own values.
+#[test]
+async fn hooks_run_when_the_response_is_waited_for() -> TestResult {
+    let server = provider(600);
+    let calls = Arc::new(AtomicUsize::new(0));
+    let counted = calls.clone();
+    let client = builder(&server)
+        .token(Token::new("t0"))
+        .compliance_hook(Hook::protected_request(move |_| {
+            counted.fetch_add(1, Ordering::SeqCst);
+            Ok(())
+        }))
+        .build()?;
+    let sent = client.get(server.url("/api")).send();
+    assert_eq!(calls.load(Ordering::SeqCst), 0);
+    sent.await?;
+    assert_eq!(calls.load(Ordering::SeqCst), 1);
+    Ok(())
+}
+
+#[test]
+async fn a_request_that_has_to_wait_takes_the_token_of_that_time() -> TestResult {
+    let server = provider(600);
+    let client = builder(&server).token(expired_token()).build()?;
+    let sent = client.get(server.url("/api")).send();
+    client.set_token(Token::new("given"))?;
+    sent.await?;
+    let request = server.requests("/api").remove(0);
+    assert_eq!(request.header("authorization"), Some("Bearer given"));
+    assert_eq!(server.count("/token"), 0);
     Ok(())
 }

@@ -316,7 +316,6 @@ impl Kept {
         let token = self.token.clone();
         if let Some(token) = &token {
             let deadline = self.deadline.unwrap_or_else(|| live.deadline());
-            live.shared.transport.add_user_agent(&mut request);
             let demanded = self.demanded.take();
             let placed = live.place_late(&mut request, token, demanded, deadline.left());
             self.nonce = placed.await?;

@@ -50,24 +50,23 @@ impl Live {
     /// Applies the hooks for requests to an API.
     #[inline]
     pub(super) fn apply_hooks(&self, request: &mut http::Request) -> Result<()> {
-        match self.shared.settings.hooks.0.is_empty() {
-            true => Ok(()),
-            false => self.apply_some(request),
+        match self.shared.settings.hooks.has_protected() {
+            false => Ok(()),
+            true => self.apply_some(request),
         }
     }
 
+    #[cold]
     fn apply_some(&self, request: &mut http::Request) -> Result<()> {
         let Hooks(hooks) = &self.shared.settings.hooks;
-        if hooks.iter().any(|hook| hook.protected().is_some()) {
-            let headers = std::mem::take(request.headers_mut());
-            let (method, url) = (request.method().clone(), request.url().clone());
-            let mut protected = ProtectedRequest::new(method, url, headers);
-            protected.apply_hooks(hooks)?;
-            let (url, headers) = protected.into_parts();
-            self.shared.transport.check(&url)?;
-            *request.url_mut() = url;
-            *request.headers_mut() = headers;
-        }
+        let headers = std::mem::take(request.headers_mut());
+        let (method, url) = (request.method().clone(), request.url().clone());
+        let mut protected = ProtectedRequest::new(method, url, headers);
+        protected.apply_hooks(hooks)?;
+        let (url, headers) = protected.into_parts();
+        self.shared.transport.check(&url)?;
+        *request.url_mut() = url;
+        *request.headers_mut() = headers;
         Ok(())
     }
 }

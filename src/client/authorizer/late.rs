@@ -49,7 +49,6 @@ impl Session {
         let is_renewable = live.can_renew();
         let copy = RequestCopy::for_token(&request, &token, is_renewable);
         let left = own.unwrap_or_else(|| live.deadline()).left();
-        live.shared.transport.add_user_agent(&mut request);
         let nonce = live.place_late(&mut request, &token, None, left).await?;
         if let Some(own) = own {
             limit(&mut request, own);
@@ -163,6 +162,15 @@ impl Live {
             kind && self.shared.server().is_none()
         };
         self.resource().is_some() && (error.needs_login() || is_lost())
+    }
+
+    /// Whether the request can be given its token by the call of `send`: neither the user's code runs,
+    /// nor does a time limit begin, before the response is waited for.
+    #[inline]
+    pub(super) fn can_begin(&self, request: &http::Request) -> bool {
+        request.timeout().is_none()
+            && !self.shared.settings.hooks.has_protected()
+            && self.shared.transport.can_begin()
     }
 
     /// Whether the request may be given a token.
