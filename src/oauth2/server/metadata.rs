@@ -121,7 +121,7 @@ impl AuthorizationServer {
             ..Metadata::default()
         };
         for (name, value) in members {
-            metadata.insert(name, value);
+            metadata.add(name, value);
         }
         Self(Arc::new(metadata))
     }
