@@ -125,7 +125,7 @@ impl Unready {
                 boxed(session.send_late(live, request, token, own)).await
             }
             (UnreadyClient::Waiting(session), None) => {
-                boxed(session.send_without_token(request)).await
+                boxed(session.send_without_token(request, own)).await
             }
         }
     }

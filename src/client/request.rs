@@ -130,8 +130,10 @@ impl RequestBuilder {
     /// `tracing` event.
     #[doc = by_mode!(
         "",
-        "\nA token that can be used at once is added by the call, so the future is to be awaited soon; \
-         nothing is sent before that. Hooks run, and a timeout begins, when it is awaited."
+        "\nA token that can be used at once is added by the call, with its DPoP proof, so the future is to be \
+         awaited soon: what happens between the two, such as the end of the token, `set_token` or `close`, \
+         is not seen, and servers refuse proofs that are old. Nothing is sent before. Hooks run, and \
+         timeouts begin, when it is awaited."
     )]
     ///
     /// # Errors

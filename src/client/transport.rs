@@ -120,11 +120,11 @@ impl Transport {
         }
     }
 
-    /// Whether a request without a timeout can be handed over to reqwest, which needs a runtime at once
-    /// for the timeouts that the user has configured, and for all else when the response is waited for.
+    /// Whether a request without a timeout can be handed over to reqwest before the response is waited
+    /// for: a timeout that the user has configured would begin at once, in the runtime that is there.
     #[inline]
     pub(super) fn can_begin(&self) -> bool {
-        self.settings.configure.is_none() || require_runtime().is_ok()
+        self.settings.configure.is_none()
     }
 
     /// Sends an API call by `execute`, with a `User-Agent` if it has none.

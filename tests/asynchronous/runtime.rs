@@ -209,6 +209,35 @@ async fn a_request_that_nobody_waits_for_is_not_sent() -> TestResult {
     Ok(())
 }
 
+/// A timer of the runtime in which `send` was called would be of no use in another one.
+#[std::prelude::v1::test]
+fn timeouts_belong_to_the_runtime_that_waits_for_the_response() -> TestResult {
+    let server = provider(600);
+    let minute = Duration::from_secs(60);
+    let runtime = || {
+        tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+    };
+    let configured = builder(&server).configure_http(move |http| http.timeout(minute));
+    let configured = configured.token(Token::new("t0")).build()?;
+    let plain = builder(&server).token(Token::new("t0")).build()?;
+    for request in [
+        configured.get(server.url("/api")),
+        plain.get(server.url("/api")).timeout(minute),
+        plain.get(server.url("/api")),
+    ] {
+        let first = runtime()?;
+        let sent = {
+            let _inside = first.enter();
+            request.send()
+        };
+        drop(first);
+        assert!(runtime()?.block_on(sent)?.status().is_success());
+    }
+    Ok(())
+}
+
 /// The user's code runs where the response is waited for, with the task's own values.
 #[test]
 async fn hooks_run_when_the_response_is_waited_for() -> TestResult {

@@ -5,7 +5,10 @@ use std::{
     time::Duration,
 };
 
-use oauth_twin::{ErrorKind, oauth2::RefreshPolicy};
+use oauth_twin::{
+    ErrorKind,
+    oauth2::{Hook, ProtectedRequest, RefreshPolicy},
+};
 
 use super::{test, *};
 
@@ -50,6 +53,37 @@ async fn one_retry_with_a_renewed_token_and_the_same_body() -> TestResult {
         let text = response.text().await?;
         assert_eq!(text, "a body");
         assert_eq!((server.count("/api"), server.count("/token")), (2, 1));
+    }
+    Ok(())
+}
+
+/// A hook sees a request as the caller made it, each time, and what it adds is not added again.
+#[maybe_async]
+#[test]
+async fn a_hook_may_name_the_user_agent_of_both_tries() -> TestResult {
+    let server = picky("Bearer t1", None);
+    let client = with_token(&server)
+        .compliance_hook(Hook::protected_request(|request: &mut ProtectedRequest| {
+            let headers = request.headers_mut();
+            headers.entry("user-agent").or_insert("own".parse()?);
+            Ok(())
+        }))
+        .build()?;
+    for timeout in [None, Some(Duration::from_secs(60))] {
+        client.set_token(Token::new("t0").with_refresh_token("r0"))?;
+        let request = client.get(server.url("/api"));
+        let request = match timeout {
+            Some(timeout) => request.timeout(timeout),
+            None => request,
+        };
+        let _refused_or_not = request.send().await?;
+    }
+    let requests = server.requests("/api");
+    assert!(requests.len() >= 3, "{}", requests.len());
+    for request in requests {
+        let is_agent = |(name, _): &&(String, String)| name.eq_ignore_ascii_case("user-agent");
+        let agents: Vec<_> = request.headers.iter().filter(is_agent).collect();
+        assert_eq!((agents.len(), &*agents[0].1), (1, "own"));
     }
     Ok(())
 }

@@ -99,11 +99,10 @@ impl FirstAttempt {
             live.place(request, &token, None)?;
             return Ok(Ok(Self(None)));
         }
-        let deadline = request.timeout().copied().map(Deadline::after);
         let copy = RequestCopy::of(request);
         live.shared.transport.add_user_agent(request);
         let nonce = live.place(request, &token, None)?;
-        let kept = Kept::of(session, copy, Some(token), is_renewable, deadline, nonce);
+        let kept = Kept::of(session, copy, Some(token), is_renewable, None, nonce);
         Ok(Ok(Self(kept)))
     }
 

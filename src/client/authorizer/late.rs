@@ -92,15 +92,16 @@ impl Session {
     }
 
     /// Sends a request to a resource, which may need no token for it.
-    pub(super) async fn send_without_token(self, request: http::Request) -> Result<http::Response> {
-        let kept = Kept::of(
-            self.clone(),
-            RequestCopy::of(&request),
-            None,
-            true,
-            None,
-            None,
-        );
+    pub(super) async fn send_without_token(
+        self,
+        mut request: http::Request,
+        own: Option<Deadline>,
+    ) -> Result<http::Response> {
+        let copy = RequestCopy::of(&request);
+        let kept = Kept::of(self.clone(), copy, None, true, own, None);
+        if let Some(own) = own {
+            limit(&mut request, own);
+        }
         let live = self.live()?;
         live.shared.transport.update_certificate();
         let response = live.shared.transport.send(request, execute)?.await?;
