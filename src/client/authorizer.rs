@@ -103,10 +103,47 @@ impl Authorizer {
     }
 }
 
+impl Unready {
+    /// Adds the token and sends the request by `execute` when the response is waited for, if that needs
+    /// no more than that.
+    fn begin<T>(
+        mut self: Box<Self>,
+        execute: impl FnOnce(&http::Client, http::Request) -> T,
+    ) -> Result<Result<(FirstAttempt, T), Box<Self>>> {
+        let UnreadyClient::Waiting(session) = &self.client else {
+            return Ok(Err(self));
+        };
+        let (session, live) = (session.clone(), session.live()?);
+        match FirstAttempt::new(session, &live, &mut self.request)? {
+            Ok(first) => Ok(Ok((
+                first,
+                live.shared.transport.send(self.request, execute)?,
+            ))),
+            Err(_session) => Ok(Err(self)),
+        }
+    }
+}
+
 #[maybe_async]
 impl Unready {
+    /// Sends the request with a token that can be used at once, or waits for one.
+    pub(super) async fn send(self: Box<Self>) -> Result<http::Response> {
+        let (first, sent) = match self.begin(execute)? {
+            Ok(begun) => begun,
+            Err(unready) => return boxed(unready.send_late()).await,
+        };
+        let refusal = {
+            let response = sent.await?;
+            match first.refused(&response) {
+                Some(kept) => kept.with(response),
+                None => return Ok(response),
+            }
+        };
+        boxed((*refusal).repeat()).await
+    }
+
     /// While it waits for a token, which many may do at once, it holds nothing beside the request.
-    pub(super) async fn send(mut self: Box<Self>) -> Result<http::Response> {
+    async fn send_late(mut self: Box<Self>) -> Result<http::Response> {
         let own = self.request.timeout().copied().map(Deadline::after);
         let waited = match &self.client {
             UnreadyClient::Waiting(session) => {

@@ -95,14 +95,15 @@ impl FirstAttempt {
             return Ok(Err(session));
         }
         if !is_renewable && token.bound().is_none() {
-            live.shared.transport.add_user_agent(request);
+            live.add_user_agent(request);
             live.place(request, &token, None)?;
             return Ok(Ok(Self(None)));
         }
+        let deadline = request.timeout().copied().map(Deadline::after);
         let copy = RequestCopy::of(request);
-        live.shared.transport.add_user_agent(request);
+        live.add_user_agent(request);
         let nonce = live.place(request, &token, None)?;
-        let kept = Kept::of(session, copy, Some(token), is_renewable, None, nonce);
+        let kept = Kept::of(session, copy, Some(token), is_renewable, deadline, nonce);
         Ok(Ok(Self(kept)))
     }
 

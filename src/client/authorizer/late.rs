@@ -174,6 +174,15 @@ impl Live {
             && self.shared.transport.can_begin()
     }
 
+    /// Adds the `User-Agent` before the token, where that needs no look-up, unless a hook is to see the
+    /// request as the caller made it; then it is added when the request is sent.
+    #[inline]
+    pub(super) fn add_user_agent(&self, request: &mut http::Request) {
+        if !self.shared.settings.hooks.has_protected() {
+            self.shared.transport.add_user_agent(request);
+        }
+    }
+
     /// Whether the request may be given a token.
     pub(super) fn check(&self, request: &http::Request) -> Result<()> {
         let headers = request.headers();
