@@ -106,6 +106,7 @@ for mode in request blocking; do
     row $mode/nothing-to-renew "$count" $mode/bare-same-settings $mode/bare
     row $mode/retry-off "$count" $mode/bare-same-settings $mode/bare
     row $mode/retry-on "$count" $mode/bare-same-settings $mode/bare
+    row $mode/configured "$count" $mode/bare-same-settings $mode/bare
 done
 row signature/es256 "$count"
 for mode in request blocking; do

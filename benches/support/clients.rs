@@ -64,7 +64,9 @@ pub enum Ours {
     RetryOff,
     /// A refresh token, so that each request is kept for a second try.
     RetryOn,
-    /// The same with a DPoP key, whose proof each request has.
+    /// The same on connections that the user has configured.
+    Configured,
+    /// With a DPoP key, whose proof each request has.
     Dpop,
 }
 
@@ -77,6 +79,7 @@ macro_rules! ours {
                 .token(renewable_token())
                 .refresh_policy(RefreshPolicy::Expiry),
             Self::RetryOn => builder.token(renewable_token()),
+            Self::Configured => builder.token(renewable_token()).configure_http(|http| http),
             Self::Dpop => {
                 let key = dpop_key();
                 builder
