@@ -128,18 +128,10 @@ impl Unready {
 impl Unready {
     /// Sends the request with a token that can be used at once, or waits for one.
     pub(super) async fn send(self: Box<Self>) -> Result<http::Response> {
-        let (first, sent) = match self.begin(execute)? {
-            Ok(begun) => begun,
-            Err(unready) => return boxed(unready.send_late()).await,
-        };
-        let refusal = {
-            let response = sent.await?;
-            match first.refused(&response) {
-                Some(kept) => kept.with(response),
-                None => return Ok(response),
-            }
-        };
-        boxed((*refusal).repeat()).await
+        match self.begin(execute)? {
+            Ok((first, sent)) => first.response(sent).await,
+            Err(unready) => boxed(unready.send_late()).await,
+        }
     }
 
     /// While it waits for a token, which many may do at once, it holds nothing beside the request.

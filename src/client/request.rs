@@ -184,7 +184,8 @@ async fn answered(
         Begun::Unready(unready) => return boxed(unready.send()).await,
     };
     require_runtime()?;
-    // In a block, without which the future would have room for the response.
+    // As by `FirstAttempt::response`, but here: to pass the response on would be one more copy of it. In a
+    // block, without which the future would have room for the response.
     let refusal = {
         let response = sent.await?;
         match first.refused(&response) {

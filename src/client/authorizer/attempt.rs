@@ -115,6 +115,21 @@ impl FirstAttempt {
 }
 
 #[maybe_async]
+impl FirstAttempt {
+    /// The response, after as many further attempts as responses ask for.
+    pub(super) async fn response(
+        self,
+        sent: pending!(reqwest::Result<http::Response>),
+    ) -> Result<http::Response> {
+        let response = sent.await?;
+        match self.refused(&response) {
+            Some(kept) => boxed((*kept.with(response)).repeat()).await,
+            None => Ok(response),
+        }
+    }
+}
+
+#[maybe_async]
 impl Refusal {
     /// Sends the request again as often as responses ask for it, each kind of step once; returns the
     /// last response.

@@ -54,11 +54,8 @@ impl Session {
             limit(&mut request, own);
         }
         let kept = Kept::of(self, copy, Some(token), is_renewable, own, nonce);
-        let response = live.shared.transport.send(request, execute)?.await?;
-        match FirstAttempt(kept).refused(&response) {
-            Some(kept) => (*kept.with(response)).repeat().await,
-            None => Ok(response),
-        }
+        let sent = live.shared.transport.send(request, execute)?;
+        FirstAttempt(kept).response(sent).await
     }
 
     /// The token for a request to a resource, or none if that has to say what it needs.

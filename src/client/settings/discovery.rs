@@ -87,6 +87,7 @@ impl DiscoverySettings {
         });
         metadata.overridden_by(given)
     }
+
     /// Notes the problems of the discovery itself, beside the metadata that are `given`.
     pub(in super::super) fn check(
         &self,
