@@ -189,9 +189,9 @@ async fn a_failed_request_has_an_outcome_without_the_words_of_the_server() -> Te
             .await
             .unwrap_err();
     }
-    let closed = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+    let closed = ClosedPort::new();
     let offline = OAuth2Client::builder("id")
-        .token_endpoint(format!("http://{closed}/token?key=planted-key"))
+        .token_endpoint(format!("http://{}/token?key=planted-key", closed.address()))
         .build()?;
     offline
         .exchange(ClientCredentials::new())

@@ -5,7 +5,6 @@ use std::{
     error::Error as _,
     fmt::Write as _,
     io::Write as _,
-    net::TcpListener,
     sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
@@ -699,9 +698,8 @@ async fn a_compressed_token_is_a_token() -> TestResult {
 async fn a_refused_connection_is_tried_again() -> TestResult {
     let clock = ManualClock::new();
     let api = Chaos::start(|_: &Request| Reply::text(500, ""));
-    let free = TcpListener::bind("127.0.0.1:0")?;
-    let address = free.local_addr()?;
-    drop(free);
+    let port = ClosedPort::new();
+    let address = port.address();
     let attempts = Arc::new(AtomicUsize::new(0));
     // From which attempt on there is a server.
     let from = Arc::new(AtomicUsize::new(usize::MAX));
@@ -711,9 +709,8 @@ async fn a_refused_connection_is_tried_again() -> TestResult {
         let mut server = started.lock().expect("a lock");
         let attempt = made.fetch_add(1, Ordering::SeqCst) + 1;
         if attempt >= wanted.load(Ordering::SeqCst) && server.is_none() {
-            let listener = TcpListener::bind(address)?;
             *server = Some(Server::start_on(
-                listener,
+                port.listen()?,
                 |_: &Request| chaos::issue(1),
                 |stream| Some(Box::new(stream)),
             ));

@@ -25,6 +25,7 @@ use super::{
 };
 use support::{
     clock::ManualClock,
+    closed_port::ClosedPort,
     gate::Gate,
     server::{Reply, Request, Server},
     updates::{Updates, recording},

@@ -1,8 +1,6 @@
 //! The usual mistakes of a newcomer, with the `Display` text and the `Debug` text
 //! that `main` prints.
 
-use std::net::TcpListener;
-
 use oauth_twin::{
     jose::{Algorithm, SigningKey},
     oauth2::{AuthorizationCode, AuthorizationRequest, RefreshToken},
@@ -37,8 +35,8 @@ fn answering(status: u16, body: &'static str) -> Server {
 #[maybe_async]
 #[test]
 async fn a_refused_connection_names_the_endpoint() -> TestResult {
-    let free = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
-    let url = format!("http://{free}");
+    let closed = ClosedPort::new();
+    let url = format!("http://{}", closed.address());
     let client = OAuth2Client::builder("id")
         .token_endpoint(format!("{url}/token?key=hunter2"))
         .build()?;
@@ -62,7 +60,7 @@ async fn a_refused_connection_names_the_endpoint() -> TestResult {
         .unwrap_err();
     assert_eq!(
         error.to_string(),
-        format!("could not connect to the server at {free}")
+        format!("could not connect to the server at {}", closed.address())
     );
     Ok(())
 }

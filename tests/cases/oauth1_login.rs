@@ -378,12 +378,9 @@ async fn an_answer_without_end_is_cut_off() -> TestResult {
 #[test]
 async fn a_verifier_that_was_not_sent_is_not_spent() -> TestResult {
     let server = oauth1_provider();
-    let free = {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
-        format!("http://{}/access_token", listener.local_addr()?)
-    };
+    let closed = ClosedPort::new();
     let client = oauth1_builder(&server)
-        .access_token_endpoint(free)
+        .access_token_endpoint(format!("http://{}/access_token", closed.address()))
         .build()?;
     client.fetch_request_token().await?;
     client.set_verifier("v1")?;

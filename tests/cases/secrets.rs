@@ -78,8 +78,8 @@ async fn no_error_tells_a_secret() -> TestResult {
 #[test]
 async fn no_error_of_a_request_tells_its_url() -> TestResult {
     let _marked = log::marked("secrets of URLs");
-    // A port without a listener.
-    let closed = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+    let port = ClosedPort::new();
+    let closed = port.address();
     let client = OAuth2Client::builder("id")
         .token(Token::new(SECRET))
         .token_endpoint(format!("http://{closed}/?key={SECRET}"))

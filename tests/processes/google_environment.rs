@@ -6,6 +6,7 @@ use oauth_twin::{AssertionClient, AsyncAssertionClient, google::ApplicationDefau
 use serde_json::{Value, json};
 
 use crate::{
+    closed_port::ClosedPort,
     folder::Folder,
     google::{CLOUD_PLATFORM, aws_source, claims, external_account, google},
     process::MODES,
@@ -135,10 +136,8 @@ fn the_metadata_server() {
     let error = with(&[("GCE_METADATA_HOST", &host)]);
     assert!(error.contains("Metadata-Flavor"), "{error}");
 
-    let host = {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        listener.local_addr().unwrap().to_string()
-    };
+    let closed = ClosedPort::new();
+    let host = closed.address().to_string();
     let error = with(&[("GCE_METADATA_HOST", &host)]);
     assert!(
         error.contains("set GOOGLE_APPLICATION_CREDENTIALS"),

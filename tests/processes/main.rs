@@ -5,6 +5,8 @@
 #![allow(unreachable_pub, reason = "a test program has no outside")]
 #![cfg(unix)]
 
+#[path = "../support/closed_port.rs"]
+mod closed_port;
 #[path = "../support/folder.rs"]
 mod folder;
 #[allow(dead_code, reason = "others need the rest")]

@@ -1,7 +1,8 @@
-//! Helpers of the tests: a server, a clock, a gate, a folder, a hook.
+//! Helpers of the tests: a server, a closed port, a clock, a gate, a folder, a hook.
 
 pub mod chaos;
 pub mod clock;
+pub mod closed_port;
 pub mod dpop;
 pub mod folder;
 pub mod gate;
