@@ -149,7 +149,7 @@ impl Unready {
         let Self { client, request } = *self;
         match (client, waited) {
             (UnreadyClient::Withholding(client), _) => boxed(client.execute(request)).await,
-            (UnreadyClient::Signing(session), _) => boxed(session.send(request)).await,
+            (UnreadyClient::Signing(session), _) => boxed(session.send(request, own)).await,
             (UnreadyClient::Waiting(session), Some((live, token))) => {
                 boxed(session.send_late(live, request, token, own)).await
             }

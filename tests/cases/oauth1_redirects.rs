@@ -138,3 +138,42 @@ async fn a_circle_ends_and_a_stream_is_not_sent_again() -> TestResult {
     assert_eq!(server.requests("/there")[0].form(), "{}");
     Ok(())
 }
+
+#[maybe_async]
+#[test]
+async fn the_timeout_of_a_request_is_that_of_all_its_hops() -> TestResult {
+    // Each hop is within it.
+    let server = Server::start(|_: &Request| {
+        std::thread::sleep(Duration::from_millis(250));
+        Reply::text(302, "").with("location", "/circle")
+    });
+    let client = builder().follow_same_origin_redirects(true).build()?;
+    let request = client.get(server.url("/circle"));
+    let begun = Instant::now();
+    let error = request.timeout(seconds(1)).send().await.unwrap_err();
+    assert!(begun.elapsed() < seconds(3), "{:?}", begun.elapsed());
+    assert_eq!(error.kind(), ErrorKind::Transport, "{error}");
+    assert!(error.is_transient());
+    let place = server.address();
+    assert_eq!(
+        error.to_string(),
+        format!("the request to the server at {place} timed out")
+    );
+    // Nothing is sent any more.
+    let sent = server.requests_in_all();
+    assert!(sent < 8, "{sent}");
+    sleep(Duration::from_millis(600)).await;
+    assert_eq!(server.requests_in_all(), sent);
+    Ok(())
+}
+
+#[maybe_async]
+#[test]
+async fn a_timeout_that_suffices_is_not_in_the_way_of_redirects() -> TestResult {
+    let server = redirecting("/there");
+    let client = builder().follow_same_origin_redirects(true).build()?;
+    let request = client.get(server.url("/302")).timeout(seconds(30));
+    let text = request.send().await?.text().await?;
+    assert_eq!(text, "there");
+    Ok(())
+}

@@ -149,7 +149,8 @@ impl OAuth1ClientBuilder {
 
     /// Whether up to ten redirects of an API call are followed within the origin, each signed
     /// anew. Defaults to `false`. All others are returned as they are, and so is one that asks for
-    /// a stream to be sent again.
+    /// a stream to be sent again. The request's own `timeout` limits all of them together; one that
+    /// `configure_http` sets limits each by itself.
     pub fn follow_same_origin_redirects(mut self, follow: bool) -> Self {
         self.follow_redirects = follow;
         self
