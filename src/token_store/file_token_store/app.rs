@@ -147,7 +147,7 @@ fn app_folder(base: &impl BaseStrategy) -> PathBuf {
 
 #[cfg(test)]
 mod tests {
-    use std::{env, process::Command};
+    use std::env;
 
     use super::*;
     use crate::{
@@ -177,7 +177,7 @@ mod tests {
         let folder = Folder::new("state");
         let test = "the_file_is_in_the_folder_of_the_program";
         let run = |state: &PathBuf, expected: PathBuf| {
-            let output = Command::new(env::current_exe().expect("a program"))
+            let output = std::process::Command::new(env::current_exe().expect("a program"))
                 .args([test, "--nocapture"])
                 .env("HOME", &folder.0)
                 .env("XDG_STATE_HOME", state)

@@ -48,7 +48,8 @@ impl Location {
     }
 }
 
-#[cfg(test)]
+// The paths are those of Unix.
+#[cfg(all(test, unix))]
 mod tests {
     use super::*;
 
@@ -62,7 +63,6 @@ mod tests {
         })
     }
 
-    #[cfg(unix)]
     #[test]
     fn the_order_of_google() {
         const GCLOUD: &str = "/home/a/.config/gcloud/application_default_credentials.json";
