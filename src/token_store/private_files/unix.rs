@@ -90,11 +90,10 @@ pub(super) fn name(kind: FileType) -> &'static str {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;
 
-    #[cfg(target_os = "linux")]
     #[test]
     fn an_open_file_has_a_mount() {
         let [root, proc] = ["/", "/proc"].map(|path| File::open(path).expect("a folder"));
