@@ -10,7 +10,7 @@ use super::{
     renewal::{Renewal, Renewed},
     run_detached_for,
     session::{Live, Session},
-    waiting::{Deadline, Waiting, renewal_timed_out},
+    waiting::{Deadline, Waiting, renewal_timed_out, store_timed_out},
 };
 use crate::{
     error::{Error, Result},
@@ -62,7 +62,7 @@ impl Session {
         let live = self.live_outside_hook("refresh_token")?;
         let deadline = live.deadline();
         if live.resource().is_some() {
-            boxed(self.restored(live)).await?;
+            boxed(self.restored(live, deadline)).await?;
         }
         self.obtain(Need::Renewed, deadline).await?.delivered()
     }
@@ -73,13 +73,18 @@ impl Session {
 
     /// Reads the store into the slot.
     pub(super) async fn reload(&self) -> Result<()> {
+        self.reload_by(None).await
+    }
+
+    /// The same for a call that ends at its own deadline. What is read later is there for the next one.
+    pub(super) async fn reload_by(&self, own: Option<Deadline>) -> Result<()> {
         loop {
             let live = self.live()?;
             // Within a callback, the published token counts, and there is no wait.
             if !live.slot.is_stored() || is_in_callback(live.slot.id()) {
                 return Ok(());
             }
-            let deadline = live.deadline();
+            let deadline = own.unwrap_or_else(|| live.deadline());
             let outcome = match live.slot.reload(live.shared.now()) {
                 Action::Load(claim) => {
                     return live.load(claim, deadline).await.map(|_| ());
@@ -91,9 +96,11 @@ impl Session {
                 }
                 _ => return Ok(()),
             };
-            // A token that was just published is newer than the stored one.
-            if let Ok(Outcome::Token(_)) = outcome {
-                return Ok(());
+            match outcome {
+                // A token that was just published is newer than the stored one.
+                Ok(Outcome::Token(_)) => return Ok(()),
+                Err(error) if own.is_some_and(Deadline::is_over) => return Err(error),
+                _ => {}
             }
         }
     }
@@ -108,7 +115,7 @@ impl Session {
                 let live = match live.resource() {
                     None => Some(live),
                     Some(_) => {
-                        boxed(self.restored(live)).await?;
+                        boxed(self.restored(live, deadline)).await?;
                         None
                     }
                 };
@@ -269,7 +276,7 @@ impl Live {
         };
         let load = move || store.calls().load(sync, claim, delivery);
         let loaded = run_detached_for(deadline.left(), load).await;
-        loaded.unwrap_or_else(|| Err(Error::timed_out("timed out waiting for token_store")))
+        loaded.unwrap_or_else(|| Err(store_timed_out()))
     }
 
     /// The token or error of a caller that led a renewal for all callers, by the result of it, or by

@@ -66,6 +66,10 @@ pub(super) fn renewal_timed_out() -> Error {
     Error::timed_out("timed out waiting for the renewal of the token")
 }
 
+pub(super) fn store_timed_out() -> Error {
+    Error::timed_out("timed out waiting for token_store")
+}
+
 /// End of a caller's wait, whatever it waits for.
 #[derive(Clone, Copy, Debug)]
 pub(in super::super) struct Deadline(Option<Instant>);

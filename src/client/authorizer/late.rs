@@ -65,7 +65,9 @@ impl Session {
         request: &mut http::Request,
         own: Option<Deadline>,
     ) -> Result<(Live, Option<Arc<Published>>)> {
-        let mut live = self.restored(live).await?;
+        let deadline = |live: &Live| own.unwrap_or_else(|| live.deadline());
+        let by = deadline(&live);
+        let mut live = self.restored(live, by).await?;
         let mut obtained = live.obtain_for(self, request, own).await;
         let mut is_unknown = false;
         if let Err(error) = &obtained
@@ -73,7 +75,8 @@ impl Session {
         {
             is_unknown = true;
             // Another process may have changed the secret, or registered the client anew.
-            live = self.restored(live).await?;
+            let by = deadline(&live);
+            live = self.restored(live, by).await?;
             if live.shared.settings.bound.is_some() && !live.is_child() {
                 obtained = live.obtain_for(self, request, own).await;
                 if let Err(error) = &obtained {
@@ -116,7 +119,8 @@ impl Session {
             Some(token) => token,
             None => {
                 let own = request.timeout().copied().map(Deadline::after);
-                let live = boxed(self.restored(live.clone())).await?;
+                let deadline = own.unwrap_or_else(|| live.deadline());
+                let live = boxed(self.restored(live.clone(), deadline)).await?;
                 boxed(live.obtain_for(self, request, own)).await?
             }
         };

@@ -25,14 +25,17 @@ use crate::{
 #[maybe_async]
 impl Session {
     /// Obtains another token than the refused one, for all callers that are refused together.
-    /// Returns whether that took more than a look for one.
+    /// Returns whether that took more than a look for one. The deadline is that of the caller's own
+    /// request, which does not count the time of a login.
     pub(super) async fn authorize_for(
         &self,
         resource: Arc<ResourceState>,
         live: Live,
         refusal: ResourceRefusal,
+        own: Option<Deadline>,
     ) -> Result<bool> {
-        let live = self.restored_for(resource.clone(), live).await?;
+        let deadline = own.unwrap_or_else(|| live.deadline());
+        let live = self.restored_for(resource.clone(), live, deadline).await?;
         if is_in_callback(live.slot.id()) || is_in_callback(live.shared.id()) {
             return Err(Error::reentrant("a request that the resource refuses"));
         }
@@ -46,7 +49,10 @@ impl Session {
         if refusal.is_step_up() && !is_attended && resource.established().is_some() {
             return Err(live.login_required(&resource, &refusal));
         }
-        let deadline = Deadline::after(resource.limit());
+        let deadline = match own {
+            Some(own) if !live.may_log_in() => own,
+            _ => Deadline::after(resource.limit()),
+        };
         self.join(&resource, is_attended, &refusal, deadline)
             .await?;
         let live = self.live()?;

@@ -9,6 +9,7 @@ use super::{
         Led, boxed,
         session::{Live, Resource, ResourceRefusal, Session},
         shared::Shared,
+        waiting::Deadline,
     },
     state::ResourceState,
 };
@@ -51,8 +52,13 @@ impl Resource for ResourceState {
         boxed(session.discovered_for(self, live))
     }
 
-    fn restored<'a>(self: Arc<Self>, session: &'a Session, live: Live) -> Led<'a, Result<Live>> {
-        boxed(session.restored_for(self, live))
+    fn restored<'a>(
+        self: Arc<Self>,
+        session: &'a Session,
+        live: Live,
+        deadline: Deadline,
+    ) -> Led<'a, Result<Live>> {
+        boxed(session.restored_for(self, live, deadline))
     }
 
     fn at_owner<'a>(self: Arc<Self>, session: &'a Session, live: Live) -> Led<'a, Result<Live>> {
@@ -68,8 +74,13 @@ impl Resource for ResourceState {
         session: &'a Session,
         live: Live,
         refusal: ResourceRefusal,
+        own: Option<Deadline>,
     ) -> Led<'a, Result<bool>> {
-        boxed(session.authorize_for(self, live, refusal))
+        boxed(session.authorize_for(self, live, refusal, own))
+    }
+
+    fn has_login(&self) -> bool {
+        self.settings.login.is_some()
     }
 
     fn forget_registration<'a>(

@@ -36,7 +36,8 @@ impl Session {
         resource: Arc<ResourceState>,
         live: Live,
     ) -> Result<Live> {
-        let live = self.restored_for(resource.clone(), live).await?;
+        let deadline = live.deadline();
+        let live = self.restored_for(resource.clone(), live, deadline).await?;
         if live.shared.settings.bound.is_none() && resource.established().is_none() {
             let deadline = Deadline::after(resource.limit());
             let nothing = ResourceRefusal::default();
@@ -55,23 +56,27 @@ impl Session {
     }
 
     /// The state of the client after the token store was read for the first time, which says what
-    /// the client's server is.
+    /// the client's server is. At the deadline the wait ends; the next call reads what is missing.
     pub(super) async fn restored_for(
         &self,
         resource: Arc<ResourceState>,
         live: Live,
+        deadline: Deadline,
     ) -> Result<Live> {
         let is_bound = live.shared.settings.bound.is_some();
         if is_bound && !self.leave_forgotten(&live, &resource)? {
             return Ok(live);
         }
-        self.reload().await?;
+        self.reload_by(Some(deadline)).await?;
         let live = self.live()?;
         let Some(published) = live.slot.published() else {
             return Ok(live);
         };
         let kept = match Bound::issuer_of(&published.token) {
-            Some(issuer) => resource.kept_registrations().load(issuer).await?,
+            Some(issuer) => {
+                let kept = resource.kept_registrations();
+                kept.load_by(issuer, Some(deadline)).await?
+            }
             None => None,
         };
         let Some(part) = resource.restore(&published.token, kept) else {
@@ -120,7 +125,8 @@ impl Session {
         resource: Arc<ResourceState>,
         live: Live,
     ) -> Result<()> {
-        let live = self.restored_for(resource.clone(), live).await?;
+        let deadline = live.deadline();
+        let live = self.restored_for(resource.clone(), live, deadline).await?;
         let settings = &live.shared.settings;
         let registered = match &settings.registered {
             Some(registered) => Some((**registered).clone()),

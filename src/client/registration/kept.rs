@@ -6,7 +6,11 @@ use std::{
 };
 
 use super::super::{
-    Store, maybe_async, settings::Bound, sleep, transport::Transport, waiting::STORE_CALL,
+    Store, maybe_async,
+    settings::Bound,
+    sleep,
+    transport::Transport,
+    waiting::{Deadline, STORE_CALL, store_timed_out},
     with_timeout,
 };
 use crate::{
@@ -159,12 +163,26 @@ impl KeptRegistrations {
 
     /// The registration that is kept, whatever its state.
     pub(in super::super) async fn load(&self, issuer: &str) -> Result<Option<RegisteredClient>> {
+        self.load_by(issuer, None).await
+    }
+
+    /// The same for a call that ends at its own deadline.
+    pub(in super::super) async fn load_by(
+        &self,
+        issuer: &str,
+        own: Option<Deadline>,
+    ) -> Result<Option<RegisteredClient>> {
         let Some(store) = self.store.clone() else {
             return Ok(None);
         };
         let issuer = issuer.to_owned();
-        let kept = with_timeout(self.call_limit(), move || load(store, issuer)).await;
-        kept.unwrap_or_else(|| Err(Error::store(LATE, None)))
+        let limit = self.call_limit();
+        let limit = own.map_or(limit, |own| own.left().min(limit));
+        let kept = with_timeout(limit, move || load(store, issuer)).await;
+        kept.unwrap_or_else(|| match own.is_some_and(Deadline::is_over) {
+            true => Err(store_timed_out()),
+            false => Err(Error::store(LATE, None)),
+        })
     }
 
     /// Keeps a registration, or none, under the lease.

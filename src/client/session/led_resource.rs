@@ -5,7 +5,7 @@ use std::sync::Arc;
 use reqwest::{StatusCode, Url};
 
 use super::{
-    super::{Led, shared::Shared},
+    super::{Led, shared::Shared, waiting::Deadline},
     Live, Session,
 };
 use crate::{
@@ -64,7 +64,12 @@ pub(in super::super) trait Resource: Send + Sync {
     fn discovered<'a>(self: Arc<Self>, session: &'a Session, live: Live) -> Led<'a, Result<Live>>;
 
     /// The state of the client after the token store was read for the first time.
-    fn restored<'a>(self: Arc<Self>, session: &'a Session, live: Live) -> Led<'a, Result<Live>>;
+    fn restored<'a>(
+        self: Arc<Self>,
+        session: &'a Session,
+        live: Live,
+        deadline: Deadline,
+    ) -> Led<'a, Result<Live>>;
 
     /// The state of the client at the server that has issued its token.
     fn at_owner<'a>(self: Arc<Self>, session: &'a Session, live: Live) -> Led<'a, Result<Live>>;
@@ -78,7 +83,11 @@ pub(in super::super) trait Resource: Send + Sync {
         session: &'a Session,
         live: Live,
         refusal: ResourceRefusal,
+        own: Option<Deadline>,
     ) -> Led<'a, Result<bool>>;
+
+    /// Whether the client logs its own user in when the resource demands it.
+    fn has_login(&self) -> bool;
 
     /// Forgets the client's own registration at the server of the resource, and its tokens.
     fn forget_registration<'a>(

@@ -91,10 +91,10 @@ impl Session {
     }
 
     /// The state of the client after the token store was read for the first time, which says what
-    /// the client's server is.
-    pub(in super::super) async fn restored(&self, live: Live) -> Result<Live> {
+    /// the client's server is. What is read after the deadline is there for the next call.
+    pub(in super::super) async fn restored(&self, live: Live, deadline: Deadline) -> Result<Live> {
         match live.resource().cloned() {
-            Some(resource) => resource.restored(self, live).await,
+            Some(resource) => resource.restored(self, live, deadline).await,
             None => Ok(live),
         }
     }
@@ -125,6 +125,13 @@ impl Live {
             Some(resource) => resource.parts(),
             None => vec![self.shared.clone()],
         }
+    }
+
+    /// Whether the client logs its own user in when the resource demands it, which takes the time that
+    /// the user takes.
+    pub(in super::super) fn may_log_in(&self) -> bool {
+        let has_login = self.resource().is_some_and(|resource| resource.has_login());
+        has_login && !self.is_child() && self.caller().grant.is_none()
     }
 
     pub(in super::super) fn is_child(&self) -> bool {

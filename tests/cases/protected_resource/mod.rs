@@ -25,6 +25,7 @@ mod revival;
 mod settings;
 mod step_up;
 mod stores;
+mod timeouts;
 mod unattended;
 mod users;
 

@@ -67,15 +67,23 @@ impl Kept {
         }
         let is_login = refusal.login.is_some();
         let live = self.session.live()?;
+        let timeout = self.request.as_ref().and_then(RequestCopy::timeout);
+        let own = self.deadline.filter(|_| timeout.is_some());
+        let may_log_in = live.may_log_in();
         let authorized = match live.resource().cloned() {
-            Some(resource) => resource.authorize(&self.session, live, refusal).await?,
+            Some(resource) => {
+                let authorized = resource.authorize(&self.session, live, refusal, own);
+                authorized.await?
+            }
             None => false,
         };
         self.has_authenticated |= is_login && authorized;
         self.token = self.session.live()?.slot.published();
-        // The time of a login is not that of the request.
-        let own = self.request.as_ref().and_then(RequestCopy::timeout);
-        self.deadline = own.map(Deadline::after);
+        self.deadline = match authorized && may_log_in {
+            // The time of a login is not that of the request.
+            true => timeout.map(Deadline::after),
+            false => own,
+        };
         Ok(())
     }
 }
