@@ -19,12 +19,12 @@ pub const CLIENT_TIMEOUT: Duration = Duration::from_secs(2);
 /// The `close_timeout` of the clients.
 pub const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
 /// The time by which a call may exceed its own limit.
-pub const SLACK: Duration = Duration::from_secs(10);
+pub const SLACK: Duration = Duration::from_secs(20);
 /// How long before a call began a token may have expired that it returns…
 const EXPIRED_BEFORE_CALL: Duration = Duration::from_millis(500);
 /// … and how long before it returned, or a request arrived: threads and tasks have to wait for the
 /// processor.
-pub const EXPIRED_IN_TRANSIT: Duration = Duration::from_secs(3);
+pub const EXPIRED_IN_TRANSIT: Duration = Duration::from_secs(6);
 
 /// The number of descriptions that are kept of each kind of failure.
 const NOTES: usize = 5;

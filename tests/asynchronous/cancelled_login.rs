@@ -11,7 +11,7 @@ use crate::{
         interactive_login::{Shown, command_line},
         provider, seconds,
     },
-    support::folder::Folder,
+    support::{folder::Folder, server::has_closed},
 };
 
 /// The port to which the browser is to return.
@@ -42,7 +42,7 @@ async fn a_login_that_is_dropped_leaves_no_port_and_no_lease() -> TestResult {
     assert!(store().try_lease().unwrap().is_none());
     task.abort();
     assert!(task.await.unwrap_err().is_cancelled());
-    assert!(TcpStream::connect(("127.0.0.1", port)).is_err());
+    assert!(has_closed(("127.0.0.1", port)));
     assert!(store().try_lease().unwrap().is_some());
     assert_eq!(server.count("/token"), 0);
     // Another call begins anew.

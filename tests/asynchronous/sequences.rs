@@ -86,6 +86,7 @@ async fn a_renewal_in_a_blocked_runtime_blocks_no_other_caller() -> TestResult {
     let error = client.ensure_active_token().await.unwrap_err();
     assert!(error.kind() == ErrorKind::Interrupted && error.is_transient());
     assert!(begun.elapsed() < seconds(30));
+    run_blocking(server.arrivals("/token", 1)).await;
     assert_eq!(server.count("/token"), 1);
 
     clock.advance(seconds(5));

@@ -223,7 +223,7 @@ async fn survive(fault: Fault) -> TestResult {
     let lasting = fault.lasting;
     let clock = ManualClock::new();
     let chaos = Chaos::start(fault.answer);
-    let timeout = Duration::from_millis(if lasting { 1500 } else { 20_000 });
+    let timeout = Duration::from_millis(if lasting { 3000 } else { 20_000 });
     let client = client(&chaos, &clock, timeout)?;
 
     // An early renewal that fails costs the caller nothing but time.

@@ -586,17 +586,23 @@ async fn a_renewal_replaces_no_credentials_that_were_set_meanwhile() -> TestResu
 async fn callers_share_a_renewal_of_credentials() -> TestResult {
     let gate = Gate::new();
     let (server, client) = renewable(&gate)?;
-    let opened = gate.clone();
-    std::thread::spawn(move || {
-        std::thread::sleep(Duration::from_millis(500));
-        opened.open();
+    let begun = Arc::new(AtomicUsize::new(0));
+    let (callers, counter) = (client.clone(), begun.clone());
+    let renewals = spawn(move || async move {
+        at_once(4, |_| {
+            let (client, begun) = (callers.clone(), counter.clone());
+            async move {
+                begun.fetch_add(1, Ordering::SeqCst);
+                client.refresh_token().await
+            }
+        })
+        .await
     });
-    let renewals = at_once(4, |_| {
-        let client = client.clone();
-        async move { client.refresh_token().await }
-    })
-    .await;
-    for renewed in renewals {
+    until(|| begun.load(Ordering::SeqCst) == 4 && server.count("/access_token") > 0).await;
+    // The last of them joins within this time.
+    sleep(Duration::from_millis(300)).await;
+    gate.open();
+    for renewed in renewals.join().await {
         assert_eq!(renewed?.token().expose_secret(), "t2");
     }
     assert_eq!(server.count("/access_token"), 1, "a handle is sent once");

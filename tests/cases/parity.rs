@@ -427,13 +427,8 @@ async fn connections_end_when_the_last_clone_and_child_are_dropped() -> TestResu
     assert_eq!(text, "Bearer child");
     assert!(server.connections() > 0);
     drop(child);
-    for _ in 0..2000 {
-        if server.connections() == 0 {
-            return Ok(());
-        }
-        sleep(Duration::from_millis(5)).await;
-    }
-    Err("connections are still open".into())
+    until(|| server.connections() == 0).await;
+    Ok(())
 }
 
 #[maybe_async]

@@ -19,6 +19,9 @@ mod mode;
 mod clock;
 #[path = "../support/folder.rs"]
 mod folder;
+#[cfg(feature = "redis")]
+#[path = "../support/free_port.rs"]
+mod free_port;
 #[allow(dead_code, reason = "others need the rest")]
 #[path = "../support/gate.rs"]
 mod gate;

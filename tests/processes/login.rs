@@ -19,7 +19,7 @@ use serde_json::json;
 use crate::{
     files::{Files, Mount},
     process::{MODES, Mode},
-    server::{Reply, Request, Server},
+    server::{Reply, Request, Server, has_closed},
     terminal::Terminal,
     tokens,
 };
@@ -393,7 +393,7 @@ fn a_login_that_is_interrupted_leaves_no_port_no_lease_and_no_token() {
                 .success()
         );
         assert!(!child.wait().unwrap().success());
-        assert!(!is_open());
+        assert!(has_closed(("127.0.0.1", page.port().unwrap())));
         assert!(store().try_lease().unwrap().is_some());
         assert!(store().read().unwrap().is_none());
         assert_eq!(server.count("/token"), 0);

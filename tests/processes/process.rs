@@ -52,7 +52,7 @@ impl Process {
 
     /// The token, when there is one, which a client whose renewal has failed may wait for.
     pub fn token_in_the_end(&mut self) -> String {
-        for _ in 0..100 {
+        for _ in 0..300 {
             let result = self.perform("token");
             if is_token(&result) {
                 return result;

@@ -45,6 +45,9 @@ pub fn rows(count: usize) -> impl Iterator<Item = Token> {
     (0..count).map(|row| serde_json::from_value(expired_token(&format!("row{row}"))).unwrap())
 }
 
+/// What a service prints when a signal does not end it any more.
+pub const SERVING: &str = "serving=";
+
 /// Closes its client when it is terminated, and leaves its threads behind.
 pub fn serve_blocking(client: &OAuth2Client, users: Vec<OAuth2Client>) -> Result<(), Error> {
     let runtime = Builder::new_current_thread().enable_all().build().unwrap();
@@ -52,6 +55,7 @@ pub fn serve_blocking(client: &OAuth2Client, users: Vec<OAuth2Client>) -> Result
         let _entered = runtime.enter();
         signal(SignalKind::terminate()).unwrap()
     };
+    println!("\n{SERVING}");
     for user in users {
         thread::spawn(move || user.ensure_active_token());
     }
@@ -63,6 +67,7 @@ pub fn serve_blocking(client: &OAuth2Client, users: Vec<OAuth2Client>) -> Result
 /// Closes its client when it is terminated, and drops its handlers where they are.
 pub async fn serve(client: &AsyncOAuth2Client, users: Vec<AsyncOAuth2Client>) -> Result<(), Error> {
     let mut terminated = signal(SignalKind::terminate()).unwrap();
+    println!("\n{SERVING}");
     let users = users.into_iter();
     let handlers = users.map(|user| tokio::spawn(async move { user.ensure_active_token().await }));
     let handlers: Vec<_> = handlers.collect();

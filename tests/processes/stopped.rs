@@ -31,7 +31,7 @@ fn others_go_on_without(mode: Mode) {
     let held = gate.clone();
     let server = strict_after(move || held.wait());
     // Soon enough for the first who asks to renew it.
-    let expires_at = SystemTime::now() + Duration::from_secs(8);
+    let expires_at = SystemTime::now() + Duration::from_secs(15);
     let seconds = expires_at.duration_since(SystemTime::UNIX_EPOCH).unwrap();
     files.put(&token_until("t0", seconds.as_secs()));
     let mut holder = Process::start(mode, &server, &files.token);
@@ -52,7 +52,7 @@ fn others_go_on_without(mode: Mode) {
     for other in &mut others {
         let began = Instant::now();
         let error = other.perform("token");
-        assert!(began.elapsed() < LIMIT * 3, "{:?}", began.elapsed());
+        assert!(began.elapsed() < LIMIT * 10, "{:?}", began.elapsed());
         assert!(
             error.contains("Store") && error.contains("transient=true needs_login=false"),
             "{error}"

@@ -10,6 +10,7 @@ use crate::{
     gate::Gate,
     process::{MODES, Process},
     server::{Reply, Request, Server},
+    service::SERVING,
 };
 
 const USERS: usize = 10;
@@ -73,7 +74,9 @@ fn a_service_that_is_terminated_has_stored_the_tokens_of_all_users() {
         // The next one goes on with them.
         let mut service = Process::start(mode, &server, &files.token);
         service.begin(&format!("serve-users {USERS}"));
-        thread::sleep(Duration::from_millis(300));
+        service.line(SERVING).expect("a handler of the signal");
+        // Some of its calls are under way.
+        thread::sleep(Duration::from_millis(100));
         service.signal("TERM");
         assert_eq!(service.result(), "closed", "{mode:?}");
         assert_eq!(server.count("/token"), USERS, "{mode:?}");

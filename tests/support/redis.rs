@@ -2,14 +2,13 @@
 
 use std::{
     io::Write as _,
-    net::{Ipv4Addr, TcpListener, TcpStream},
+    net::{Ipv4Addr, TcpStream},
     process::{Child, Command, Stdio},
-    sync::atomic::{AtomicU32, Ordering},
     thread,
     time::Duration,
 };
 
-use crate::folder::Folder;
+use crate::{folder::Folder, free_port::free_port};
 
 pub struct RedisServer {
     port: u16,
@@ -64,7 +63,7 @@ impl RedisServer {
         command.stdout(Stdio::null()).stdin(Stdio::null());
         let process = command.spawn();
         self.process = Some(process.expect("redis-server, which tests/interop/run installs"));
-        for _ in 0..500 {
+        for _ in 0..6000 {
             if TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).is_ok()
                 && !self.cli(&["PING"]).is_empty()
             {
@@ -104,19 +103,6 @@ impl RedisServer {
         input.write_all(commands.as_bytes()).expect("a pipe");
         drop(input);
         assert!(child.wait().expect("redis-cli").success());
-    }
-}
-
-/// A port that is free, and that no server or connection gets that asks for any port: systems
-/// give those from 32768 on. It is free for a server that is stopped for a while, too.
-pub fn free_port() -> u16 {
-    static NEXT: AtomicU32 = AtomicU32::new(0);
-    loop {
-        let next = std::process::id() + NEXT.fetch_add(1, Ordering::Relaxed);
-        let port = 20_000 + u16::try_from(next % 10_000).expect("less than 10,000");
-        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
-            return port;
-        }
     }
 }
 

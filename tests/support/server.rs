@@ -3,7 +3,7 @@
 
 use std::{
     io::{BufRead, BufReader, Read, Write},
-    net::{SocketAddr, TcpListener, TcpStream},
+    net::{SocketAddr, TcpListener, TcpStream, ToSocketAddrs},
     sync::{
         Arc, Condvar, Mutex,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -12,6 +12,10 @@ use std::{
 };
 
 use serde_json::{Value, json};
+use socket2::SockRef;
+
+/// Reason phrase of all responses, by which the servers of tests are known.
+const REASON: &str = "Whatever";
 
 /// A received request.
 #[derive(Clone, Debug)]
@@ -136,6 +140,9 @@ impl Server {
         handler: impl Handler,
         accept: impl Fn(TcpStream) -> Option<Box<dyn Connection>> + Send + Sync + 'static,
     ) -> Self {
+        // More than std's own limit may arrive at once.
+        let backlog = SockRef::from(&listener).listen(4096);
+        backlog.expect("a listener");
         let address = listener.local_addr().expect("an address");
         let log = Log::default();
         let down = Arc::new(AtomicBool::new(false));
@@ -228,6 +235,19 @@ impl Server {
     }
 }
 
+/// Whether nobody listens any more where there was a listener: another test's server may have
+/// the port by now.
+#[allow(dead_code, reason = "not every test program needs it")]
+pub fn has_closed(address: impl ToSocketAddrs) -> bool {
+    let Ok(mut stream) = TcpStream::connect(address) else {
+        return true;
+    };
+    let mut line = String::new();
+    let answered = stream.write_all(b"GET / HTTP/1.1\r\nhost: another\r\n\r\n");
+    let answered = answered.and_then(|()| BufReader::new(stream).read_line(&mut line));
+    answered.is_ok() && line.trim_end().ends_with(REASON)
+}
+
 impl Drop for Server {
     fn drop(&mut self) {
         self.down.store(true, Ordering::SeqCst);
@@ -276,7 +296,7 @@ fn serve(connection: Box<dyn Connection>, handler: &dyn Handler, log: &Log) -> s
                 headers,
                 body,
             } => {
-                let mut head_text = format!("HTTP/1.1 {status} Whatever\r\n");
+                let mut head_text = format!("HTTP/1.1 {status} {REASON}\r\n");
                 for (name, value) in headers {
                     head_text += &format!("{name}: {value}\r\n");
                 }

@@ -66,7 +66,7 @@ async fn the_time_of_the_server_is_signed_after_one_refusal() -> TestResult {
         let off = by_own
             .duration_since(expires_at)
             .unwrap_or_else(|it| it.duration());
-        assert!(off.as_secs().abs_diff(late.unsigned_abs()) <= 2, "{off:?}");
+        assert!(off.as_secs().abs_diff(late.unsigned_abs()) <= 60, "{off:?}");
     }
     Ok(())
 }

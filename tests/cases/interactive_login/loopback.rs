@@ -33,7 +33,7 @@ async fn an_answer_from_the_browser_completes_the_login() -> TestResult {
             .complete_authorization(pending, callback.expose_secret())
             .await?;
         assert!(access_token(&login.token).starts_with('t'));
-        assert!(!is_open(&redirect_uri), "{uri}");
+        assert!(has_closed(&redirect_uri), "{uri}");
         let sent = server.requests("/token").pop().unwrap();
         assert_eq!(sent.parameter("redirect_uri"), Some(redirect_uri));
     }
@@ -152,7 +152,7 @@ async fn a_receiver_times_out_and_frees_its_port() -> TestResult {
     let error = loopback.wait(&pending).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Login);
     assert!(error.to_string().contains("timed out"), "{error}");
-    assert!(!is_open(&redirect_uri));
+    assert!(has_closed(&redirect_uri));
     Ok(())
 }
 

@@ -13,7 +13,7 @@ use oauth_twin::{
     url::Url,
 };
 
-use super::*;
+use super::{support::server, *};
 use crate::mode::Loopback;
 
 mod dead_page;
@@ -75,6 +75,12 @@ fn visited(page: &Url) -> String {
 fn is_open(uri: &str) -> bool {
     let uri = Url::parse(uri).unwrap();
     TcpStream::connect((uri.host_str().unwrap(), uri.port().unwrap())).is_ok()
+}
+
+/// Whether nobody listens there any more.
+fn has_closed(uri: &str) -> bool {
+    let uri = Url::parse(uri).unwrap();
+    server::has_closed((uri.host_str().unwrap(), uri.port().unwrap()))
 }
 
 /// The prompts that the user was shown.

@@ -35,7 +35,7 @@ async fn a_browser_logs_the_user_in_and_the_client_keeps_the_token() -> TestResu
         redirect_uri.starts_with("http://127.0.0.1:"),
         "{redirect_uri}"
     );
-    assert!(!is_open(redirect_uri));
+    assert!(has_closed(redirect_uri));
     let sent = &server.requests("/token")[0];
     assert_eq!(sent.parameter("redirect_uri").as_ref(), Some(redirect_uri));
     Ok(())
@@ -106,7 +106,7 @@ async fn without_a_browser_another_device_is_used_if_the_server_supports_it() ->
     assert_eq!(shown.kinds(), ["opens", "device", "done"]);
     let asked = &polled.server.requests("/device")[0];
     assert_eq!(asked.parameter("scope").as_deref(), Some("a"));
-    assert!(!is_open(
+    assert!(has_closed(
         &super::asked(&shown.url().unwrap())["redirect_uri"]
     ));
     Ok(())
@@ -137,7 +137,7 @@ async fn a_login_times_out_and_frees_its_port() -> TestResult {
     let error = client.login(login).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Login);
     assert!(error.needs_login());
-    assert!(!is_open(&asked(&shown.url().unwrap())["redirect_uri"]));
+    assert!(has_closed(&asked(&shown.url().unwrap())["redirect_uri"]));
     let polled = Polled::new(600, |_| pending());
     let client = polled.builder().build()?;
     let login = shown
@@ -162,7 +162,7 @@ async fn closing_the_client_ends_its_login() -> TestResult {
     client.close().await?;
     let error = login.join().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Closed);
-    assert!(!is_open(&asked(&shown.url().unwrap())["redirect_uri"]));
+    assert!(has_closed(&asked(&shown.url().unwrap())["redirect_uri"]));
     Ok(())
 }
 

@@ -23,7 +23,7 @@ fn user(dead: &'static [&'static str]) -> (Shown, InteractiveLogin) {
             visited(&callback(url, "c"));
         }
     });
-    (shown, login.timeout(Duration::from_millis(300)))
+    (shown, login.timeout(Duration::from_millis(1000)))
 }
 
 /// The clients whose logins were begun.
@@ -186,7 +186,7 @@ async fn a_registration_that_was_forgotten_is_replaced_with_the_next_login() -> 
     // Also one that was made a moment ago.
     for is_new in [false, true] {
         let server = Registrar::default().start();
-        let folder = Folder::new("forgotten");
+        let folder = Folder::new("forgotten-login");
         let store = match is_new {
             true => FileTokenStore::new(folder.file("token.json")),
             false => registered_before(&server, &folder).await,
@@ -223,7 +223,7 @@ async fn a_client_for_a_resource_registers_again_where_the_program_says_so() -> 
                     visited(&Url::parse(callback.expose_secret()).expect("a URL"));
                 }
             });
-            login.timeout(Duration::from_millis(500))
+            login.timeout(Duration::from_millis(1000))
         };
         let builder = |shown: &Shown| {
             let builder = for_resource(&resource).token_store(store.clone());

@@ -86,6 +86,7 @@ async fn a_request_s_own_timeout_bounds_the_wait_for_a_renewal() -> TestResult {
         assert_timed_out(&error);
     }
     assert_within(SOON, begun);
+    run_blocking(server.arrivals("/token", 1)).await;
     assert_eq!((server.count("/token"), server.count("/api")), (1, 0));
     gate.open();
     let text = client.get(server.url("/api")).send().await?.text().await?;
@@ -114,6 +115,7 @@ async fn a_request_s_own_timeout_bounds_the_renewal_after_a_401() -> TestResult 
     let status = request.send().await?.status();
     assert_eq!(status, 401);
     assert_within(SOON, begun);
+    run_blocking(server.arrivals("/token", 1)).await;
     assert_eq!((server.count("/token"), server.count("/api")), (1, 1));
     gate.open();
     Ok(())

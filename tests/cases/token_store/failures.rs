@@ -7,7 +7,7 @@ use super::{test, *};
 async fn a_lease_that_is_never_given_back_is_an_error_that_passes() -> TestResult {
     let (clock, shelf, server) = with_stored_token(600, 600);
     let client = process(&server, &shelf, &clock)
-        .timeout(Duration::from_millis(100))
+        .timeout(seconds(1))
         .build()?;
     let held = shelf.lease(seconds(60)).await.unwrap().unwrap();
     clock.advance(seconds(590));
@@ -227,7 +227,7 @@ async fn a_store_that_hangs_is_waited_for_no_longer_than_the_timeout() -> TestRe
         let shelf = Shelf::with(first_token(&clock, 0));
         let server = strict(&shelf, 600);
         let client = process(&server, &shelf, &clock)
-            .timeout(Duration::from_millis(300))
+            .timeout(seconds(1))
             .build()?;
         shelf.fail([fault]);
         let error = client.ensure_active_token().await.unwrap_err();
@@ -344,7 +344,7 @@ async fn a_token_that_is_stored_late_takes_no_newer_ones_place() -> TestResult {
         Reply::json(200, tokens(n, 600))
     });
     let client = process(&server, &shelf, &clock)
-        .timeout(Duration::from_millis(300))
+        .timeout(seconds(1))
         .build()?;
     shelf.fail([Fault::LateSave, Fault::Save]);
     for n in 1..=2 {
@@ -367,7 +367,7 @@ async fn a_token_that_is_stored_late_takes_no_newer_ones_place() -> TestResult {
 async fn a_token_that_was_stored_late_is_stored() -> TestResult {
     let (clock, shelf, server) = with_stored_token(600, 600);
     let client = process(&server, &shelf, &clock)
-        .timeout(Duration::from_millis(300))
+        .timeout(seconds(1))
         .build()?;
     shelf.fail([Fault::LateSave]);
     client.refresh_token().await.unwrap_err();

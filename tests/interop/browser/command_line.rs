@@ -136,7 +136,7 @@ fn call() -> Result<u16> {
     let url = |path: &str| format!("{issuer}{path}");
     let device = env::var("DEVICE").ok();
     let store = FileTokenStore::new(variable("TOKEN_FILE"));
-    let login = InteractiveLogin::new().timeout(Duration::from_secs(90));
+    let login = InteractiveLogin::new().timeout(Duration::from_secs(240));
     if variable("MODE") == "blocking" {
         let builder = OAuth2Client::builder(id)
             .issuer(&issuer)

@@ -7,6 +7,8 @@
 
 #[path = "../../support/folder.rs"]
 mod folder;
+#[path = "../../support/free_port.rs"]
+mod free_port;
 #[allow(dead_code, reason = "others need the rest")]
 #[path = "../../processes/terminal.rs"]
 mod terminal;

@@ -10,7 +10,7 @@ const FLAGS = [
   '--disable-background-networking', '--disable-component-update', '--disable-sync',
   '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost',
 ];
-const PATIENCE = 30_000;
+const PATIENCE = 60_000;
 
 const issuer = process.env.OIDC_PROVIDER;
 const pictures = process.env.PICTURES;
@@ -128,12 +128,12 @@ async function web({ browser, context, page: first }, home, client) {
   await isLoggedIn(second);
 
   // A token is renewed in the second half of its lifetime.
-  await first.waitForTimeout(4_500);
+  await first.waitForTimeout(10_500);
   const before = await renewals(client);
   await Promise.all([first.goto(home), second.goto(home)]);
   await Promise.all([isLoggedIn(first), isLoggedIn(second)]);
   expect(await renewals(client) === before + 1, 'one renewal for two tabs');
-  await first.waitForTimeout(4_500);
+  await first.waitForTimeout(10_500);
   await first.reload();
   await isLoggedIn(first);
   expect(await renewals(client) === before + 2, 'the new refresh token was stored');
@@ -170,7 +170,7 @@ const [command, ...parameters] = process.argv.slice(2);
 if (NEED_NO_BROWSER.includes(command)) {
   await COMMANDS[command](null, ...parameters);
 } else {
-  const browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: FLAGS });
+  const browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: FLAGS, timeout: PATIENCE });
   const context = await browser.newContext();
   context.setDefaultTimeout(PATIENCE);
   const page = await context.newPage();

@@ -2,7 +2,7 @@
 
 use std::{
     env,
-    net::{SocketAddr, TcpListener, TcpStream},
+    net::{Ipv4Addr, SocketAddr, TcpStream},
     process::{Child, Command, Stdio},
     thread,
     time::Duration,
@@ -12,6 +12,7 @@ use serde_json::json;
 
 use crate::{
     folder::Folder,
+    free_port::free_port,
     user::{issuer, register, user},
 };
 
@@ -28,8 +29,8 @@ struct Application {
 impl Application {
     fn start() -> Self {
         let program = env::var("AXUM_LOGIN").expect("these tests are run by tests/interop/run");
-        let free = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
-        let [address, redis_address] = free.map(|free| free.local_addr().unwrap());
+        let [address, redis_address] =
+            [(); 2].map(|()| SocketAddr::from((Ipv4Addr::LOCALHOST, free_port())));
         let home = format!("http://{address}/");
         register(&json!({
             "client_id": CLIENT,
@@ -37,7 +38,7 @@ impl Application {
             "grant_types": ["authorization_code", "refresh_token"],
             "redirect_uris": [format!("{home}callback")],
             "post_logout_redirect_uris": [home],
-            "access_token_ttl": 8,
+            "access_token_ttl": 20,
         }));
         let folder = Folder::new(CLIENT);
         let redis = Command::new("redis-server")
@@ -89,7 +90,7 @@ impl Drop for Application {
 
 /// Waits until a server listens.
 fn wait_for(address: SocketAddr) {
-    for _ in 0..300 {
+    for _ in 0..600 {
         if TcpStream::connect(address).is_ok() {
             return;
         }

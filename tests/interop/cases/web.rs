@@ -15,7 +15,7 @@ use crate::{
 const SERVER: Server = Server::OidcProvider;
 
 /// Lifetime of the tokens, in seconds.
-const LIFETIME: u64 = 2;
+const LIFETIME: u64 = 5;
 
 /// A client of this test alone, at the server.
 #[maybe_async]

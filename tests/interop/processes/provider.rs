@@ -81,7 +81,7 @@ impl Provider {
 
     /// Waits for so many requests in all.
     pub fn wait_for(&self, count: usize) {
-        for _ in 0..2000 {
+        for _ in 0..12_000 {
             if self.requests() >= count {
                 return;
             }

@@ -15,7 +15,7 @@ fn a_request_ends_long_before_its_lease() {
     let redis = RedisServer::start("slow");
     let provider = Provider::start(600, Duration::from_millis(1500));
     log_in(&redis, USERS, first_token);
-    let settings = settings(&redis, &provider, Duration::from_secs(3));
+    let settings = settings(&redis, &provider, Duration::from_secs(10));
     let mut workers = MODES.map(|mode| Worker::start(mode, &settings, 0));
     for worker in &mut workers {
         worker.begin(EXPIRY);
@@ -40,11 +40,11 @@ fn a_provider_that_hangs_is_asked_again_at_a_slow_pace() {
     let redis = RedisServer::start("hanging");
     let provider = Provider::start(600, Duration::ZERO);
     log_in(&redis, USERS, first_token);
-    let settings = settings(&redis, &provider, Duration::from_secs(1));
+    let settings = settings(&redis, &provider, Duration::from_secs(2));
     let mut workers = MODES.map(|mode| Worker::start(mode, &settings, 0));
-    provider.hang(Some(Duration::from_secs(2)));
+    provider.hang(Some(Duration::from_secs(4)));
     let began = Instant::now();
-    for _ in 0..6 {
+    for _ in 0..4 {
         for worker in &mut workers {
             worker.begin(EXPIRY);
         }
@@ -58,7 +58,7 @@ fn a_provider_that_hangs_is_asked_again_at_a_slow_pace() {
         }
     }
     let (asked, took) = (provider.requests(), began.elapsed());
-    // The lease goes round, so a user has one request at a time, which takes a second.
+    // The lease goes round, so a user has one request at a time, which takes two seconds.
     let most = USERS * (1 + usize::try_from(took.as_secs()).unwrap());
     assert!((USERS..=most).contains(&asked), "{asked} in {took:?}");
     provider.hang(None);
@@ -96,7 +96,8 @@ fn settings(redis: &RedisServer, provider: &Provider, timeout: Duration) -> Sett
 /// The least time that a lease has left.
 fn least_lease(redis: &RedisServer) -> Duration {
     let keys = redis.cli(&["KEYS", "*:lease"]);
-    let left = |key: &str| redis.cli(&["PTTL", key]).parse().expect("a lease");
-    let left = keys.lines().map(left).min().expect("leases");
+    // A lease that was released meanwhile has no time.
+    let left = |key| redis.cli(&["PTTL", key]).parse().ok();
+    let left = keys.lines().filter_map(left).min().expect("leases");
     Duration::from_millis(left)
 }

@@ -72,7 +72,7 @@ impl Pane {
                 return found;
             }
             let waited = begun.elapsed();
-            assert!(waited < Duration::from_secs(60), "not there:\n{screen}");
+            assert!(waited < Duration::from_secs(180), "not there:\n{screen}");
             thread::sleep(Duration::from_millis(50));
         }
     }

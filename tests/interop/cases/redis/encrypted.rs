@@ -3,7 +3,7 @@
 use std::env;
 
 use super::{test, *};
-use crate::redis::free_port;
+use crate::free_port::free_port;
 
 /// A server with a port for TLS beside the other, and that port.
 fn encrypted(name: &str) -> (RedisServer, u16) {

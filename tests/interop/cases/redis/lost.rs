@@ -53,7 +53,7 @@ async fn a_lease_that_nobody_knows_of_is_released_later() -> TestResult {
 #[test]
 async fn a_lease_that_comes_too_late_is_released() -> TestResult {
     let (redis, proxy, shared) = proxied("late-lease");
-    let shared = shared.timeout(Duration::from_millis(200));
+    let shared = shared.timeout(Duration::from_secs(1));
     let store = RedisTokenStore::new(&shared, ROW);
     store.load().await.unwrap();
     proxy.hold(Some(proxy::LEASE));

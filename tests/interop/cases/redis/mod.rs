@@ -88,7 +88,7 @@ async fn leased(store: &RedisTokenStore) -> Option<Lease> {
 /// Waits for what happens in the background.
 #[maybe_async]
 async fn is_free_in_the_end(redis: &RedisServer) -> bool {
-    for _ in 0..300 {
+    for _ in 0..3000 {
         if redis.cli(&["EXISTS", LEASE]) == "0" {
             return true;
         }

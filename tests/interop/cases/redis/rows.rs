@@ -71,10 +71,10 @@ async fn a_lease_has_one_owner_who_alone_releases_it() -> TestResult {
 async fn a_lease_ends_by_itself() -> TestResult {
     let redis = RedisServer::start("ends");
     let store = store_at(&redis);
-    let lease = store.lease(Duration::from_millis(50)).await.unwrap();
+    let lease = store.lease(Duration::from_secs(1)).await.unwrap();
     let is_held = leased(&store).await.is_none();
     assert!(lease.is_some() && is_held);
-    sleep(Duration::from_millis(100)).await;
+    sleep(Duration::from_millis(1100)).await;
     let is_leased = leased(&store).await.is_some();
     assert!(is_leased);
     Ok(())
