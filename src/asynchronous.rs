@@ -69,8 +69,8 @@ pub use client::stores::*;
 #[cfg(feature = "redis")]
 use redis_connections::RedisConnections;
 use tasks::{
-    Signal, boxed, catch_panic, in_callback, in_span, is_in_callback, run_blocking,
-    run_detached_for, run_in_background, run_to_completion, side_by_side, sleep, spawn_and_forget,
+    boxed, catch_panic, in_callback, in_span, is_in_callback, run_blocking, run_detached_for,
+    run_in_background, run_to_completion, side_by_side, sleep, spawn_and_forget, wait_for,
     with_timeout,
 };
 #[cfg(feature = "redis")]

@@ -37,6 +37,11 @@ mod pem;
 mod random;
 mod secret;
 #[cfg_attr(
+    not(all(feature = "async", feature = "blocking")),
+    allow(dead_code, reason = "threads wait in one mode, and tasks in the other")
+)]
+mod signal;
+#[cfg_attr(
     not(any(feature = "async", feature = "blocking")),
     allow(
         dead_code,

@@ -1,20 +1,20 @@
-//! Running and waiting: tasks, timers, signals, and the user's own code.
+//! Running and waiting: tasks, timers, and the user's own code.
 
 use std::{
     any::Any,
     future::Future,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     pin::{Pin, pin},
-    sync::OnceLock,
     task::Poll,
     time::Duration,
 };
 
-use tokio::{runtime::Handle, sync::Notify, task::JoinHandle};
+use tokio::{runtime::Handle, task::JoinHandle};
 
 use super::require_runtime;
 use crate::{
     error::{BoxError, Error, Result},
+    signal::Signal,
     trace::{self, RequestSpan, in_current_span},
 };
 
@@ -155,47 +155,13 @@ where
     all
 }
 
-/// A value that is set once and waited for by many.
-#[derive(Debug)]
-pub(super) struct Signal<T> {
-    value: OnceLock<T>,
-    set: Notify,
-}
-
-impl<T> Default for Signal<T> {
-    fn default() -> Self {
-        Self {
-            value: OnceLock::new(),
-            set: Notify::new(),
-        }
+/// The value, waited for until `limit`.
+pub(super) async fn wait_for<T: Clone>(signal: &Signal<T>, limit: Duration) -> Option<T> {
+    require_runtime().ok()?;
+    if !signal.is_set() {
+        tokio::time::timeout(limit, signal.wait()).await.ok()?;
     }
-}
-
-impl<T: Clone> Signal<T> {
-    /// Keeps the first value.
-    pub(super) fn set(&self, value: T) {
-        if self.value.set(value).is_ok() {
-            self.set.notify_waiters();
-        }
-    }
-
-    pub(super) fn is_set(&self) -> bool {
-        self.value.get().is_some()
-    }
-
-    pub(super) fn get(&self) -> Option<T> {
-        self.value.get().cloned()
-    }
-
-    pub(super) async fn wait_for(&self, limit: Duration) -> Option<T> {
-        require_runtime().ok()?;
-        // It hears of a value that is set from now on, before it is polled.
-        let set = self.set.notified();
-        if !self.is_set() {
-            tokio::time::timeout(limit, set).await.ok()?;
-        }
-        self.get()
-    }
+    signal.get()
 }
 
 tokio::task_local! {

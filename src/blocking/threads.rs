@@ -1,14 +1,15 @@
-//! Running and waiting: threads, signals, and the user's own code.
+//! Running and waiting: threads, and the user's own code.
 
 use std::{
     cell::RefCell,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
-    sync::{Arc, Condvar, Mutex, PoisonError},
-    time::{Duration, Instant},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use crate::{
     error::{BoxError, Error, Result},
+    signal::Signal,
     trace::{self, RequestSpan},
 };
 
@@ -69,7 +70,7 @@ fn on_thread_for(limit: Duration, work: Box<dyn FnOnce() + Send>) -> Result<()> 
     let Ok(thread) = spawned else {
         return Err(Error::interrupted("the system gave no thread"));
     };
-    if ended.wait_for(limit) == Some(false)
+    if wait_for(&ended, limit) == Some(false)
         && let Err(panic) = thread.join()
     {
         resume_unwind(panic);
@@ -145,54 +146,11 @@ pub(super) fn side_by_side<T: Send>(
     all.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A value that is set once and waited for by many.
-#[derive(Debug)]
-pub(super) struct Signal<T> {
-    value: Mutex<Option<T>>,
-    set: Condvar,
+/// The value, waited for until `limit`.
+pub(super) fn wait_for<T: Clone>(signal: &Signal<T>, limit: Duration) -> Option<T> {
+    signal.block(limit);
+    signal.get()
 }
-
-impl<T> Default for Signal<T> {
-    fn default() -> Self {
-        Self {
-            value: Mutex::new(None),
-            set: Condvar::new(),
-        }
-    }
-}
-
-impl<T: Clone> Signal<T> {
-    /// Keeps the first value.
-    pub(super) fn set(&self, value: T) {
-        let mut kept = self.value.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.get_or_insert(value);
-        self.set.notify_all();
-    }
-
-    pub(super) fn is_set(&self) -> bool {
-        let value = self.value.lock().unwrap_or_else(PoisonError::into_inner);
-        value.is_some()
-    }
-
-    pub(super) fn get(&self) -> Option<T> {
-        let value = self.value.lock().unwrap_or_else(PoisonError::into_inner);
-        value.clone()
-    }
-
-    pub(super) fn wait_for(&self, limit: Duration) -> Option<T> {
-        let started = Instant::now();
-        let mut value = self.value.lock().unwrap_or_else(PoisonError::into_inner);
-        while value.is_none() && started.elapsed() < limit {
-            let left = limit.saturating_sub(started.elapsed());
-            let waited = self.set.wait_timeout(value, left.min(LONGEST_WAIT));
-            value = waited.unwrap_or_else(PoisonError::into_inner).0;
-        }
-        value.clone()
-    }
-}
-
-/// Longest single wait; longer ones consist of several.
-const LONGEST_WAIT: Duration = Duration::from_secs(3600);
 
 thread_local! {
     /// The callbacks that run on this thread, or wait for it.

@@ -4,11 +4,11 @@
 //! decisions are made in `lifecycle`, without I/O; the clients carry them out.
 
 use super::{
-    Assert, FetchAssertion, FetchSubject, Led, LogIn, LogoutTokenIds, Sign, Signal, Store,
-    UpdateHook, UserStore, Visit, boxed, execute, http, http_client, identity_source, in_callback,
-    in_span, is_in_callback, limit_by_itself, login_method, maybe_async, read_capped,
-    require_runtime, run_blocking, run_detached_for, run_in_background, run_to_completion,
-    side_by_side, sleep, spawn_and_forget, subject_source, with_stall_limit, with_timeout,
+    Assert, FetchAssertion, FetchSubject, Led, LogIn, LogoutTokenIds, Sign, Store, UpdateHook,
+    UserStore, Visit, boxed, execute, http, http_client, identity_source, in_callback, in_span,
+    is_in_callback, limit_by_itself, login_method, maybe_async, read_capped, require_runtime,
+    run_blocking, run_detached_for, run_in_background, run_to_completion, side_by_side, sleep,
+    spawn_and_forget, subject_source, wait_for, with_stall_limit, with_timeout,
     with_timeout_of_calls, within,
 };
 

@@ -6,10 +6,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Signal, Store, maybe_async};
+use super::{Store, maybe_async, wait_for};
 use crate::{
     error::{Error, Result},
     lifecycle::single_flight::{Outcome, Waiter},
+    signal::Signal,
 };
 
 /// Timeout of a call of a store.
@@ -52,13 +53,13 @@ impl Waiting {
 impl Waiting {
     /// The outcome, waited for until the deadline.
     pub(super) async fn until(&self, deadline: Deadline) -> Result<Outcome> {
-        let outcome = self.0.wait_for(deadline.left()).await;
+        let outcome = wait_for(&self.0, deadline.left()).await;
         outcome.unwrap_or_else(|| Err(renewal_timed_out()))
     }
 
     /// Waits for any outcome; whether there was one before the deadline.
     pub(super) async fn has_ended(&self, deadline: Deadline) -> bool {
-        self.0.wait_for(deadline.left()).await.is_some()
+        wait_for(&self.0, deadline.left()).await.is_some()
     }
 }
 

@@ -11,6 +11,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("pem", 0),
     ("random", 0),
     ("secret", 0),
+    ("signal", 0),
     ("wire", 1),
     ("jose", 2),
     ("oauth1", 3),

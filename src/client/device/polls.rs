@@ -6,7 +6,6 @@ use std::{
     time::Duration,
 };
 
-use super::super::Signal;
 use crate::{
     clock::Clock,
     error::Result,
@@ -14,6 +13,7 @@ use crate::{
         endpoint::device_authorization::{polling::DevicePolling, response::DeviceAuthorization},
         token::Token,
     },
+    signal::Signal,
 };
 
 /// Digest of a device code.

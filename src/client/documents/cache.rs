@@ -5,11 +5,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::super::{Signal, maybe_async, run_detached_for, transport::Transport};
+use super::super::{maybe_async, run_detached_for, transport::Transport, wait_for};
 use crate::{
     clock::Clock,
     error::{Call, Error, ErrorKind, Result},
     lifecycle::pacing::Pacing,
+    signal::Signal,
     trace,
     wire::document::{Document, DocumentSource, FetchStep},
 };
@@ -119,7 +120,7 @@ impl<T: Document> DocumentCache<T> {
         let fetched = match self.next(is_current, &is_usable, &fetch.clock) {
             CacheAction::Use(document) => return Ok(document),
             CacheAction::Fail(error) => return Err(error),
-            CacheAction::Wait(fetched) => fetched.wait_for(limit).await,
+            CacheAction::Wait(fetched) => wait_for(&fetched, limit).await,
             CacheAction::Fetch(claim) => run_detached_for(limit, move || fetch.run(claim)).await,
         };
         let late = || {

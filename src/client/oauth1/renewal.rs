@@ -2,12 +2,12 @@
 
 use std::sync::{Arc, Weak};
 
-use super::super::Signal;
 use super::shared::OpenSession;
 use crate::{
     error::{Error, Result},
     oauth1::TokenCredentials,
     secret::Secret,
+    signal::Signal,
 };
 
 type RenewalOutcome = Result<Arc<TokenCredentials>>;

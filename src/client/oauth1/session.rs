@@ -8,7 +8,7 @@ use std::{
 
 use reqwest::{Method, Url};
 
-use super::super::{http, in_span, maybe_async, run_to_completion, transport::Transport};
+use super::super::{http, in_span, maybe_async, run_to_completion, transport::Transport, wait_for};
 use super::renewal::{CredentialsRenewal, RenewalLeader, RenewalRole};
 use super::shared::{OpenSession, SignedSettings, SignedShared, configured, signer};
 use super::sign::sign;
@@ -234,7 +234,7 @@ impl SignedSession {
             RenewalRole::Lead(leader) => run_to_completion(self.clone().renew(leader)).await,
             RenewalRole::Follow(outcome) => {
                 let limit = self.live()?.shared.settings.timeout;
-                let outcome = outcome.wait_for(limit).await;
+                let outcome = wait_for(&outcome, limit).await;
                 outcome.unwrap_or_else(|| Err(Error::timed_out(TOO_LATE)))
             }
         }

@@ -11,7 +11,7 @@ use super::super::{
     oauth2::{client::OAuth2Client, login::Login},
     run_to_completion,
     session::Live,
-    sleep,
+    sleep, wait_for,
     waiting::Deadline,
 };
 use crate::{
@@ -122,7 +122,7 @@ impl OAuth2Client {
             let outcome = match waiter.role() {
                 // Where this caller stops waiting, another goes on.
                 PollRole::Lead(leader) => Some(self.poll(&live, &device, leader, tick).await?),
-                PollRole::Follow(signal) => signal.wait_for(SLICE).await.flatten(),
+                PollRole::Follow(signal) => wait_for(&signal, SLICE).await.flatten(),
             };
             if let Some(outcome) = outcome {
                 let login = self.logged_in_on_device(&live, &expected, outcome).await;

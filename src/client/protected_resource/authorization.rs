@@ -10,6 +10,7 @@ use super::{
         is_in_callback, maybe_async, run_detached_for,
         session::{Live, ResourceRefusal, Session},
         settings::ResourceLogin,
+        wait_for,
         waiting::Deadline,
     },
     established::Established,
@@ -79,7 +80,7 @@ impl Session {
             let outcome = match resource.next(is_attended, has_other, now) {
                 AuthorizationStep::Done => return Ok(()),
                 AuthorizationStep::Fail(error) => return Err(error),
-                AuthorizationStep::Wait(ended) => ended.wait_for(deadline.left()).await,
+                AuthorizationStep::Wait(ended) => wait_for(&ended, deadline.left()).await,
                 AuthorizationStep::Lead(claim) => {
                     let authorization = Authorization {
                         session: self.clone(),

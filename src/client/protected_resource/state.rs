@@ -11,7 +11,6 @@ use reqwest::{StatusCode, Url};
 
 use super::{
     super::{
-        Signal,
         settings::{ResourceSettings, Settings},
         shared::Shared,
         transport::{Guard, Transport},
@@ -28,6 +27,7 @@ use crate::{
         protected_resource::scope_set::ScopeSet,
         token::Token,
     },
+    signal::Signal,
 };
 
 /// Limit of logins for one set of scopes that the resource demands.

@@ -12,6 +12,7 @@ use super::super::{
     session::{Live, Session},
     settings::{RegistrationClaim, RegistrationStep, Reregistration, Settings},
     shared::Shared,
+    wait_for,
     waiting::Deadline,
 };
 use crate::{
@@ -136,7 +137,7 @@ impl Session {
         }
         let outcome = match anew.next(&settings.clock) {
             RegistrationStep::Fail(error) => return Err(error),
-            RegistrationStep::Wait(ended) => ended.wait_for(deadline.left()).await,
+            RegistrationStep::Wait(ended) => wait_for(&ended, deadline.left()).await,
             RegistrationStep::Lead(claim) => {
                 let (session, old) = (self.clone(), old.clone());
                 let run = move || session.lead_registration(old, claim);

@@ -3,12 +3,12 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::super::Signal;
 use crate::{
     clock::Clock,
     error::{Error, Result},
     lifecycle::pacing::Pacing,
     oauth2::endpoint::registration::request::RegistrationRequest,
+    signal::Signal,
 };
 
 /// What a client that registers itself needs to do so again.
