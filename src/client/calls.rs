@@ -11,7 +11,7 @@ use super::{
     run_to_completion,
     session::{Live, Session},
     store_sync::StoreSync,
-    waiting::Deadline,
+    waiting::{Deadline, is_set_until},
 };
 use crate::{
     error::{Error, Result},
@@ -149,7 +149,7 @@ impl Session {
             let deadline = Deadline::after(live.shared.settings.rules.flight_limit);
             // The token of a renewal in flight is to be revoked, too.
             if let Some(flight) = live.slot.in_flight() {
-                flight.has_ended(deadline).await;
+                is_set_until(&flight.outcome, deadline).await;
             }
             // So is the stored token of another process, and none may renew it meanwhile.
             let sync = live.store_sync();

@@ -7,7 +7,7 @@ use super::{
     shared::Shared,
     sleep, spawn_and_forget,
     store_sync::{CALL, StoreSync},
-    waiting::{Deadline, Waiting},
+    waiting::{Deadline, is_set_until},
 };
 use crate::{
     error::{Error, Result},
@@ -62,11 +62,11 @@ impl UpdateDelivery {
 #[derive(Clone)]
 pub(in super::super) struct Delivery {
     shared: Arc<Shared>,
-    slot: Arc<Slot<Waiting>>,
+    slot: Arc<Slot>,
 }
 
 impl Delivery {
-    pub(super) fn new(shared: Arc<Shared>, slot: Arc<Slot<Waiting>>) -> Self {
+    pub(super) fn new(shared: Arc<Shared>, slot: Arc<Slot>) -> Self {
         Self { shared, slot }
     }
 
@@ -161,7 +161,7 @@ impl Delivery {
             match self.slot.take_update() {
                 Due::Nothing => return Ok(()),
                 Due::Busy(other) => {
-                    if !other.has_ended(deadline).await {
+                    if !is_set_until(&other, deadline).await {
                         return Err(Error::update("it is still running".into()));
                     }
                 }
@@ -186,7 +186,7 @@ impl Delivery {
 
     async fn settle_all(self, deadline: Deadline) -> Result<()> {
         if let Some(flight) = self.slot.in_flight()
-            && !flight.has_ended(deadline).await
+            && !is_set_until(&flight.outcome, deadline).await
         {
             return Err(Error::interrupted(
                 "a renewal is still under way; close again to wait for it",

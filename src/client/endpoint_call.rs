@@ -15,9 +15,7 @@ use std::{
 
 use reqwest::StatusCode;
 
-use super::{
-    boxed, in_span, maybe_async, settings::Identity, shared::Shared, sleep, waiting::Waiting,
-};
+use super::{boxed, in_span, maybe_async, settings::Identity, shared::Shared, sleep};
 use crate::{
     error::{Error, ErrorCode, ErrorKind, Result},
     lifecycle::{single_flight::Claim, slot::Slot},
@@ -106,15 +104,15 @@ impl Repetition {
 pub(in super::super) struct EndpointCall<'a> {
     shared: &'a Shared,
     /// The slot that marks the callbacks for which the call waits.
-    slot: &'a Slot<Waiting>,
+    slot: &'a Slot,
     /// The renewal that the call is a part of.
-    claim: Option<&'a Claim<Waiting>>,
+    claim: Option<&'a Claim>,
     /// Whether the server has refused the client itself.
     is_refused: AtomicBool,
 }
 
 impl<'a> EndpointCall<'a> {
-    pub(super) fn new(shared: &'a Shared, slot: &'a Slot<Waiting>) -> Self {
+    pub(super) fn new(shared: &'a Shared, slot: &'a Slot) -> Self {
         Self {
             shared,
             slot,
@@ -124,7 +122,7 @@ impl<'a> EndpointCall<'a> {
     }
 
     /// The same for a renewal, which sends nothing once it has been abandoned.
-    pub(super) fn for_claim(shared: &'a Shared, claim: &'a Claim<Waiting>) -> Self {
+    pub(super) fn for_claim(shared: &'a Shared, claim: &'a Claim) -> Self {
         Self {
             shared,
             slot: &claim.slot,

@@ -1,14 +1,14 @@
 //! Gate for the endpoint calls of an open client, which reports when the last of them has ended.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::{
     maybe_async,
-    waiting::{Deadline, Waiting},
+    waiting::{Deadline, is_set_until},
 };
 use crate::{
     error::{Error, Result},
-    lifecycle::single_flight::{Outcome, Waiter as _},
+    signal::Signal,
 };
 
 /// Gate between a client and its endpoints.
@@ -19,8 +19,8 @@ pub(super) struct Gate(Mutex<GateState>);
 struct GateState {
     is_closed: bool,
     under_way: u32,
-    /// Settled when no call is in progress any more.
-    idle: Option<Waiting>,
+    /// Set when no call is in progress any more.
+    idle: Option<Arc<Signal<()>>>,
 }
 
 /// Endpoint call in progress, with all its attempts.
@@ -47,7 +47,7 @@ impl Gate {
         self.lock().is_closed
     }
 
-    fn idle(&self) -> Option<Waiting> {
+    fn idle(&self) -> Option<Arc<Signal<()>>> {
         let mut state = self.lock();
         match state.under_way {
             0 => None,
@@ -66,7 +66,7 @@ impl Gate {
     pub(super) async fn is_idle(&self, deadline: Deadline) -> bool {
         match self.idle() {
             None => true,
-            Some(idle) => idle.has_ended(deadline).await,
+            Some(idle) => is_set_until(&idle, deadline).await,
         }
     }
 }
@@ -78,7 +78,7 @@ impl Drop for Passage<'_> {
         if state.under_way == 0
             && let Some(idle) = state.idle.take()
         {
-            idle.settle(Ok(Outcome::Unchanged));
+            idle.set(());
         }
     }
 }

@@ -10,14 +10,14 @@ use super::{
     renewal::{Renewal, Renewed},
     run_detached_for,
     session::{Live, Session},
-    waiting::{Deadline, Waiting, renewal_timed_out, store_timed_out},
+    waiting::{Deadline, outcome_of, renewal_timed_out, store_timed_out},
 };
 use crate::{
     error::{Error, Result},
     lifecycle::{
         action::Action,
         published::Published,
-        single_flight::{Claim, Need, Outcome},
+        single_flight::{Claim, Flight, Need, Outcome},
     },
     oauth2::token::Token,
     trace,
@@ -89,7 +89,7 @@ impl Session {
                 Action::Load(claim) => {
                     return live.load(claim, deadline).await.map(|_| ());
                 }
-                Action::Wait(flight) => flight.until(deadline).await,
+                Action::Wait(flight) => outcome_of(&flight, deadline).await,
                 Action::Follow(slot) => {
                     self.follow(slot);
                     continue;
@@ -165,11 +165,11 @@ impl Session {
                     self.follow(slot);
                     continue;
                 }
-                Action::Wait(flight) => flight.until(deadline).await.map(Continue),
+                Action::Wait(flight) => outcome_of(&flight, deadline).await.map(Continue),
                 Action::Load(claim) => boxed(live.load(claim, deadline)).await.map(Continue),
                 Action::Renew(claim, old) => {
                     let claim = live.is_open(claim)?;
-                    let (flight, (half, limit)) = (claim.waiter(), deadline.half());
+                    let (flight, (half, limit)) = (claim.flight.clone(), deadline.half());
                     let renewal = Renewal::new(live.clone(), claim, old.is_some());
                     let renewed = run_detached_for(limit, move || renewal.run(half)).await;
                     live.led(renewed, flight, old, deadline).await
@@ -255,7 +255,7 @@ impl Live {
     }
 
     /// The claim, if the client was open when it was made. In that case `close` waits for it.
-    fn is_open(&self, claim: Claim<Waiting>) -> Result<Claim<Waiting>> {
+    fn is_open(&self, claim: Claim) -> Result<Claim> {
         match self.gate().is_closed() {
             true => Err(Error::closed()),
             false => Ok(claim),
@@ -266,7 +266,7 @@ impl Live {
 #[maybe_async]
 impl Live {
     /// Reads the store, for all callers that wait for it.
-    async fn load(&self, claim: Claim<Waiting>, deadline: Deadline) -> Result<Outcome> {
+    async fn load(&self, claim: Claim, deadline: Deadline) -> Result<Outcome> {
         let claim = self.is_open(claim)?;
         let (sync, delivery) = (self.store_sync(), self.delivery());
         let Some(store) = sync.store() else {
@@ -286,7 +286,7 @@ impl Live {
     async fn led(
         &self,
         renewed: Option<Result<Renewed>>,
-        flight: Waiting,
+        flight: Arc<Flight>,
         old: Option<Arc<Published>>,
         deadline: Deadline,
     ) -> Result<ControlFlow<Obtained, Outcome>> {
@@ -294,8 +294,8 @@ impl Live {
         let old = old.filter(is_alive);
         let ended = match (&renewed, &old) {
             (Some(_), _) => None,
-            (None, None) => Some(flight.until(deadline).await),
-            (None, Some(_)) => flight.outcome(),
+            (None, None) => Some(outcome_of(&flight, deadline).await),
+            (None, Some(_)) => flight.outcome.get(),
         };
         let outcome = match (renewed, ended) {
             (Some(Ok(renewed)), _) => match (renewed.outcome, renewed.delivered) {

@@ -8,13 +8,8 @@ use std::{
 };
 
 use super::{
-    boxed,
-    delivery::Delivery,
-    endpoint_call::EndpointCall,
-    maybe_async,
-    session::Live,
-    store_sync::StoreSync,
-    waiting::{Deadline, Waiting},
+    boxed, delivery::Delivery, endpoint_call::EndpointCall, maybe_async, session::Live,
+    store_sync::StoreSync, waiting::Deadline,
 };
 use crate::{
     error::{Error, Result},
@@ -47,12 +42,12 @@ pub(in super::super) struct Renewal {
     has_requested: bool,
     /// The reason of the renewal, for logs.
     reason: &'static str,
-    claim: Claim<Waiting>,
+    claim: Claim,
 }
 
 impl Renewal {
     /// Makes a renewal; an early one leaves the old token in use.
-    pub(super) fn new(live: Live, claim: Claim<Waiting>, is_early: bool) -> Self {
+    pub(super) fn new(live: Live, claim: Claim, is_early: bool) -> Self {
         let reason = match (&claim.need, &claim.old) {
             (Need::Renewed, _) => "forced",
             (Need::Other(old), _) if live.is_bound_elsewhere(old) => "certificate",

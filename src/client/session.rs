@@ -19,15 +19,13 @@ use super::{
     settings::{Identity, Settings},
     shared::Shared,
     side_by_side, spawn_and_forget,
-    store_sync::StoreSync,
+    store_sync::{StoreSync, keep},
     transport::Transport,
-    waiting::{Deadline, KeptIn, Waiting},
+    waiting::Deadline,
 };
 use crate::{
     error::{Error, Result},
-    lifecycle::{
-        action::Caller, now::Now, published::Published, slot::Slot, slots::Slots, table::UserId,
-    },
+    lifecycle::{action::Caller, published::Published, slot::Slot, table::UserId},
     oauth2::{grant::Grant, token::Token},
     token_store::UserKey,
 };
@@ -52,14 +50,13 @@ impl Session {
             grants: Grants::new(grant),
             ..HandleKind::default()
         };
-        let slots = Slots::new(settings.rules.clone());
-        let store = settings.store.clone().map(KeptIn);
-        let slot = slots.first(token, store, Now::by(&settings.clock));
-        let shared = Arc::new(Shared::new(settings, Arc::new(transport), slots));
+        let shared = Arc::new(Shared::new(settings, Arc::new(transport)));
+        let store = shared.settings.store.clone().map(keep);
+        let slot = shared.slots.first(token, store, shared.now());
         Self::open(shared, slot, kind)
     }
 
-    fn open(shared: Arc<Shared>, slot: Arc<Slot<Waiting>>, kind: HandleKind) -> Self {
+    fn open(shared: Arc<Shared>, slot: Arc<Slot>, kind: HandleKind) -> Self {
         let live = Live {
             shared,
             slot,
@@ -111,7 +108,7 @@ impl Session {
             None => {
                 // No lock is held for the caller's code.
                 let store = shared.settings.user_store(&UserKey::new(user)?)?;
-                shared.slots.add_user(id, Some(KeptIn(store)), now)
+                shared.slots.add_user(id, Some(keep(store)), now)
             }
         };
         Ok(Self::open_child(live.with(shared, slot), Some(id)))
@@ -179,7 +176,7 @@ impl Session {
         &self,
         token: Option<Token>,
         grant: Option<Arc<dyn Grant>>,
-    ) -> Result<Arc<Slot<Waiting>>> {
+    ) -> Result<Arc<Slot>> {
         // The clock may be the caller's code, which no lock is held for.
         let now = self.live_or_closing()?.shared.now();
         let mut state = self.0.write();
@@ -210,13 +207,13 @@ impl Session {
     }
 
     /// Points the handle to a slot without a token.
-    pub(super) fn forget(&self) -> Result<Arc<Slot<Waiting>>> {
+    pub(super) fn forget(&self) -> Result<Arc<Slot>> {
         let grant = self.live_or_closing()?.kind.grants.first();
         self.replace(None, grant)
     }
 
     /// Whether the handle, which may be closed by now, points to this slot.
-    pub(super) fn points_to(&self, slot: &Arc<Slot<Waiting>>) -> bool {
+    pub(super) fn points_to(&self, slot: &Arc<Slot>) -> bool {
         let state = self.0.read();
         state
             .live()
@@ -224,7 +221,7 @@ impl Session {
     }
 
     /// Points the handle to the slot with which its own was merged.
-    pub(super) fn follow(&self, slot: Arc<Slot<Waiting>>) {
+    pub(super) fn follow(&self, slot: Arc<Slot>) {
         let mut state = self.0.write();
         if let Some(live) = state.live_mut()
             && live

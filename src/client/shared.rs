@@ -5,7 +5,6 @@ use std::sync::{Arc, Mutex, atomic::AtomicBool};
 use super::{
     device::DevicePolls, documents::cache::DocumentCache, dpop::Dpop,
     registration::kept::KeptRegistrations, settings::Settings, transport::Transport,
-    waiting::Waiting,
 };
 use crate::{
     lifecycle::{now::Now, slots::Slots},
@@ -18,7 +17,7 @@ use crate::{
 pub(super) struct Shared {
     pub(super) settings: Settings,
     pub(super) transport: Arc<Transport>,
-    pub(super) slots: Slots<Waiting>,
+    pub(super) slots: Slots,
     /// The metadata of a server that is discovered.
     pub(super) server: DocumentCache<AuthorizationServer>,
     /// The keys with which the server signs.
@@ -35,11 +34,7 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    pub(super) fn new(
-        settings: Settings,
-        transport: Arc<Transport>,
-        slots: Slots<Waiting>,
-    ) -> Self {
+    pub(super) fn new(settings: Settings, transport: Arc<Transport>) -> Self {
         let metadata = settings.discovery.as_ref();
         let metadata = metadata.and_then(|found| found.metadata.clone());
         let token_endpoint = metadata
@@ -53,9 +48,9 @@ impl Shared {
             keys: DocumentCache::new(settings.key_set.clone()),
             used_logout_tokens: Mutex::default(),
             dpop: settings.dpop.clone(),
+            slots: Slots::new(settings.rules.clone()),
             settings,
             transport,
-            slots,
             device_polls: DevicePolls::default(),
         }
     }

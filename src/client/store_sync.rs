@@ -11,14 +11,14 @@ use super::{
     in_callback, maybe_async, run_detached_for,
     shared::Shared,
     sleep,
-    waiting::{Deadline, KeptIn, STORE_CALL, Waiting},
+    waiting::{Deadline, STORE_CALL, is_set_until},
     with_timeout,
 };
 use crate::{
     error::{Error, Result},
     lifecycle::{
         outbox::{Due, InProgress},
-        reconcile::{HeldLease, Unsaved},
+        reconcile::{HeldLease, StoreState, Unsaved},
         slot::Slot,
         slots::Learned,
     },
@@ -42,13 +42,23 @@ const REFUSALS: u32 = 10;
 /// Limit of reads during which the slot changes.
 const READINGS: u32 = 3;
 
+/// A store for a slot.
+pub(super) fn keep(store: Store) -> Box<StoreState> {
+    Box::new(StoreState::new(store))
+}
+
+/// The store of a slot, which has it from [`keep`].
+pub(super) fn store_of(slot: &Slot) -> Option<Store> {
+    slot.store()
+}
+
 /// Store of a slot, by the rules of its client.
 #[derive(Clone)]
 pub(in super::super) struct StoreSync {
     shared: Arc<Shared>,
-    slot: Arc<Slot<Waiting>>,
+    slot: Arc<Slot>,
     /// The store of the slot, to which its leases go back when the slot has none any more.
-    leased_from: Option<KeptIn>,
+    leased_from: Option<Store>,
 }
 
 /// Wait for a lease that another process holds.
@@ -67,8 +77,8 @@ impl Drop for LeaseWait {
 }
 
 impl StoreSync {
-    pub(super) fn new(shared: Arc<Shared>, slot: Arc<Slot<Waiting>>) -> Self {
-        let leased_from = slot.store();
+    pub(super) fn new(shared: Arc<Shared>, slot: Arc<Slot>) -> Self {
+        let leased_from = store_of(&slot);
         Self {
             shared,
             slot,
@@ -77,7 +87,7 @@ impl StoreSync {
     }
 
     pub(super) fn store(&self) -> Option<Store> {
-        self.slot.store().map(|KeptIn(store)| store)
+        store_of(&self.slot)
     }
 
     /// The time of a lease: long enough to read the store, to request the token in two ways, and
@@ -173,8 +183,8 @@ impl StoreSync {
     }
 
     async fn release_within(&self, limit: Duration, lease: Option<HeldLease>) {
-        let store = self.leased_from.clone().or_else(|| self.slot.store());
-        let (Some(KeptIn(store)), Some(lease)) = (store, lease) else {
+        let store = self.leased_from.clone().or_else(|| self.store());
+        let (Some(store), Some(lease)) = (store, lease) else {
             return;
         };
         let (lease, mark) = (lease.into_lease(), self.slot.id());
@@ -263,7 +273,8 @@ impl StoreSync {
                     }
                 },
                 Due::Busy(other) => {
-                    if !other.has_ended(Deadline::after(self.call_limit())).await {
+                    let deadline = Deadline::after(self.call_limit());
+                    if !is_set_until(&other, deadline).await {
                         return Err(Error::unsaved(LATE));
                     }
                 }
@@ -283,7 +294,7 @@ impl StoreSync {
     }
 
     /// Saves once; whether the store took it.
-    async fn put(self, unsaved: Unsaved, progress: InProgress<Waiting>) -> Result<bool> {
+    async fn put(self, unsaved: Unsaved, progress: InProgress) -> Result<bool> {
         let (Some(store), Some(next)) = (self.store(), unsaved.next.clone()) else {
             return Ok(false);
         };

@@ -1,66 +1,28 @@
 //! Waits of callers, and their limits.
 
-use std::{
-    fmt,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
-use super::{Store, maybe_async, wait_for};
+use super::{maybe_async, wait_for};
 use crate::{
     error::{Error, Result},
-    lifecycle::single_flight::{Outcome, Waiter},
+    lifecycle::single_flight::{Flight, Outcome},
     signal::Signal,
 };
 
 /// Timeout of a call of a store.
 pub(super) const STORE_CALL: Duration = Duration::from_secs(10);
 
-/// Store of a slot.
-#[derive(Clone)]
-pub(in super::super) struct KeptIn(pub(super) Store);
-
-impl fmt::Debug for KeptIn {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("KeptIn")
-    }
-}
-
-/// Signal that callers of one mode wait for: the outcome of a flight.
-#[derive(Clone, Debug, Default)]
-pub(in super::super) struct Waiting(Arc<Signal<Result<Outcome>>>);
-
-impl Waiter for Waiting {
-    type Store = KeptIn;
-
-    fn settle(&self, outcome: Result<Outcome>) {
-        self.0.set(outcome);
-    }
-
-    fn is_settled(&self) -> bool {
-        self.0.is_set()
-    }
-}
-
-impl Waiting {
-    /// The outcome, if there is one yet.
-    pub(super) fn outcome(&self) -> Option<Result<Outcome>> {
-        self.0.get()
-    }
-}
-
+/// The outcome of a flight, waited for until the deadline.
 #[maybe_async]
-impl Waiting {
-    /// The outcome, waited for until the deadline.
-    pub(super) async fn until(&self, deadline: Deadline) -> Result<Outcome> {
-        let outcome = wait_for(&self.0, deadline.left()).await;
-        outcome.unwrap_or_else(|| Err(renewal_timed_out()))
-    }
+pub(super) async fn outcome_of(flight: &Flight, deadline: Deadline) -> Result<Outcome> {
+    let outcome = wait_for(&flight.outcome, deadline.left()).await;
+    outcome.unwrap_or_else(|| Err(renewal_timed_out()))
+}
 
-    /// Waits for any outcome; whether there was one before the deadline.
-    pub(super) async fn has_ended(&self, deadline: Deadline) -> bool {
-        wait_for(&self.0, deadline.left()).await.is_some()
-    }
+/// Waits for a signal; whether it was set before the deadline.
+#[maybe_async]
+pub(super) async fn is_set_until<T: Clone>(signal: &Signal<T>, deadline: Deadline) -> bool {
+    wait_for(signal, deadline.left()).await.is_some()
 }
 
 pub(super) fn renewal_timed_out() -> Error {

@@ -9,12 +9,13 @@ use super::now::Now;
 use super::{
     decision::{Decision, TokenState, decide},
     published::Published,
-    single_flight::{Claim, Flight, Need, Outcome, Waiter},
+    single_flight::{Claim, Flight, Need, Outcome},
     slot::{Rules, Slot, State, expired},
 };
 use crate::{
     error::{Error, Result},
     oauth2::grant::Grant,
+    signal::Signal,
 };
 
 /// Properties of a caller's handle, in which handles on the same slot may differ.
@@ -27,19 +28,19 @@ pub(crate) struct Caller {
 }
 
 /// Action of a caller.
-pub(crate) enum Action<W: Waiter> {
+pub(crate) enum Action {
     Use(Arc<Published>),
-    Wait(W),
+    Wait(Arc<Flight>),
     /// Read the token store, and decide again.
-    Load(Claim<W>),
+    Load(Claim),
     /// Renew; with the old token if it can be used when that fails.
-    Renew(Claim<W>, Option<Arc<Published>>),
+    Renew(Claim, Option<Arc<Published>>),
     /// Decide again by this slot, with which the other was merged.
-    Follow(Arc<Slot<W>>),
+    Follow(Arc<Slot>),
     Fail(Error),
 }
 
-impl<W: Waiter> Slot<W> {
+impl Slot {
     /// The token if it need not be renewed, and whether it could be renewed without a grant if a
     /// server refused it: the fast path of a request.
     #[inline]
@@ -58,13 +59,13 @@ impl<W: Waiter> Slot<W> {
         self.may_retry(&self.read(), can_ask)
     }
 
-    fn may_retry(&self, state: &State<W>, can_ask: bool) -> bool {
+    fn may_retry(&self, state: &State, can_ask: bool) -> bool {
         self.registry.rules.policy.on_unauthorized()
             && state.is_renewable(can_ask, false, &self.registry.rules)
     }
 
     /// Decides the action of the caller. If it leads, no other does until the [`Claim`] is dropped.
-    pub(crate) fn next(self: &Arc<Self>, need: &Need, caller: &Caller, now: Now) -> Action<W> {
+    pub(crate) fn next(self: &Arc<Self>, need: &Need, caller: &Caller, now: Now) -> Action {
         let mut state = self.write();
         let overdue = state.abandon_overdue(self.registry.rules.flight_limit, now);
         let action = self.choose(&mut state, need, caller, now);
@@ -75,11 +76,11 @@ impl<W: Waiter> Slot<W> {
 
     fn choose(
         self: &Arc<Self>,
-        state: &mut State<W>,
+        state: &mut State,
         need: &Need,
         caller: &Caller,
         now: Now,
-    ) -> Action<W> {
+    ) -> Action {
         if let Some(slot) = &state.forwarded {
             return Action::Follow(slot.clone());
         }
@@ -92,7 +93,7 @@ impl<W: Waiter> Slot<W> {
         let decision = state.decide(need, caller, &self.registry.rules, now);
         match (decision, &state.published, &state.flight) {
             (Decision::Use, Some(published), _) => Action::Use(published.clone()),
-            (Decision::Wait, _, Some(flight)) => Action::Wait(flight.waiter.clone()),
+            (Decision::Wait, _, Some(flight)) => Action::Wait(flight.clone()),
             (Decision::RenewEarly, Some(published), _) => {
                 let fallback = Some(published.clone());
                 Action::Renew(self.lead(state, need, caller, now), fallback)
@@ -108,7 +109,7 @@ impl<W: Waiter> Slot<W> {
     }
 
     /// The action to read the token store, whatever is known of it.
-    pub(crate) fn reload(self: &Arc<Self>, now: Now) -> Action<W> {
+    pub(crate) fn reload(self: &Arc<Self>, now: Now) -> Action {
         let mut state = self.write();
         if let Some(slot) = &state.forwarded {
             return Action::Follow(slot.clone());
@@ -120,42 +121,34 @@ impl<W: Waiter> Slot<W> {
         action
     }
 
-    fn load(self: &Arc<Self>, state: &mut State<W>, now: Now) -> Action<W> {
+    fn load(self: &Arc<Self>, state: &mut State, now: Now) -> Action {
         match &state.flight {
-            Some(flight) => Action::Wait(flight.waiter.clone()),
+            Some(flight) => Action::Wait(flight.clone()),
             None => Action::Load(self.claim(state, Need::Usable, now)),
         }
     }
 
-    fn lead(
-        self: &Arc<Self>,
-        state: &mut State<W>,
-        need: &Need,
-        caller: &Caller,
-        now: Now,
-    ) -> Claim<W> {
+    fn lead(self: &Arc<Self>, state: &mut State, need: &Need, caller: &Caller, now: Now) -> Claim {
         let mut claim = self.claim(state, need.clone(), now);
         claim.grant = caller.grant.clone();
         claim.refusal = state.refusal();
         claim
     }
 
-    fn claim(self: &Arc<Self>, state: &mut State<W>, need: Need, now: Now) -> Claim<W> {
-        state.flights = state.flights.wrapping_add(1);
-        let flight = Flight {
+    fn claim(self: &Arc<Self>, state: &mut State, need: Need, now: Now) -> Claim {
+        let flight = Arc::new(Flight {
             started: now.monotonic,
-            waiter: W::default(),
-        };
-        let (generation, old) = (state.generation, state.published.clone());
-        let claim = Claim::new(self.clone(), state.flights, &flight, need, generation, old);
-        state.flight = Some(flight);
+            outcome: Signal::default(),
+        });
+        state.flight = Some(flight.clone());
         self.registry.add(self);
-        claim
+        let (generation, old) = (state.generation, state.published.clone());
+        Claim::new(self.clone(), flight, need, generation, old)
     }
 
     /// Updates a claim after the store was read under it. False if its flight has been abandoned, if
     /// the slot was merged with another, or if its token is not in use any more.
-    pub(crate) fn update_claim(&self, claim: &mut Claim<W>) -> bool {
+    pub(crate) fn update_claim(&self, claim: &mut Claim) -> bool {
         let state = self.read();
         claim.old = state.published.clone();
         claim.generation = state.generation;
@@ -164,15 +157,15 @@ impl<W: Waiter> Slot<W> {
     }
 
     /// Whether the flight of a claim is the current one.
-    pub(super) fn is_led_by(&self, claim: &Claim<W>) -> bool {
-        self.read().is_in_flight(claim.id)
+    pub(super) fn is_led_by(&self, claim: &Claim) -> bool {
+        self.read().is_in_flight(&claim.flight)
     }
 
     /// Ends the flight of a claim whose attempt has failed. The next attempt waits if a request was
     /// sent, unless the error is about a token that is not in use any more.
     pub(crate) fn fail(
         &self,
-        claim: &Claim<W>,
+        claim: &Claim,
         error: Error,
         has_requested: bool,
         now: Now,
@@ -196,7 +189,7 @@ impl<W: Waiter> Slot<W> {
     }
 
     /// Ends the flight, if it is the current one.
-    pub(super) fn end(&self, flight: u32) {
+    pub(super) fn end(&self, flight: &Arc<Flight>) {
         let mut state = self.write();
         if state.is_in_flight(flight) {
             state.flight = None;
@@ -205,7 +198,7 @@ impl<W: Waiter> Slot<W> {
     }
 }
 
-impl<W: Waiter> State<W> {
+impl State {
     fn decide(&self, need: &Need, caller: &Caller, rules: &Rules, now: Now) -> Decision {
         let is_published = |refused: &Published| {
             let published = self.published.as_ref();
@@ -267,17 +260,17 @@ impl<W: Waiter> State<W> {
     }
 
     /// Abandons a flight that has exceeded its limit: its leader has vanished.
-    fn abandon_overdue(&mut self, limit: Duration, now: Now) -> Option<Flight<W>> {
+    fn abandon_overdue(&mut self, limit: Duration, now: Now) -> Option<Arc<Flight>> {
         let is_overdue =
-            |flight: &mut Flight<W>| flight.started.saturating_add(limit) <= now.monotonic;
+            |flight: &mut Arc<Flight>| flight.started.saturating_add(limit) <= now.monotonic;
         self.flight.take_if(is_overdue)
     }
 }
 
 /// Lets those decide again who wait for a flight that was abandoned. No lock is held for them.
-fn release_waiters<W: Waiter>(abandoned: Option<Flight<W>>) {
+fn release_waiters(abandoned: Option<Arc<Flight>>) {
     if let Some(flight) = abandoned {
-        flight.waiter.settle(Ok(Outcome::Unchanged));
+        flight.outcome.set(Ok(Outcome::Unchanged));
     }
 }
 

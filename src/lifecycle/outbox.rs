@@ -3,21 +3,21 @@
 use std::{collections::VecDeque, sync::Arc};
 
 use super::{
-    single_flight::{Outcome, Waiter},
     slot::{Slot, State},
     update::TokenUpdate,
 };
+use crate::signal::Signal;
 
 /// Limit of undelivered updates of superseded logins.
 pub(super) const SUPERSEDED: usize = 64;
 
 /// The updates of a slot.
-#[derive(Debug)]
-pub(super) struct Outbox<W> {
+#[derive(Debug, Default)]
+pub(super) struct Outbox {
     /// Undelivered, seldom any.
     updates: Option<Box<Updates>>,
     /// Set while one is delivered, so that they are delivered one after the other.
-    pub(super) delivering: Option<W>,
+    pub(super) delivering: Option<Arc<Signal<()>>>,
 }
 
 #[derive(Debug, Default)]
@@ -42,16 +42,7 @@ impl Updates {
     }
 }
 
-impl<W> Default for Outbox<W> {
-    fn default() -> Self {
-        Self {
-            updates: None,
-            delivering: None,
-        }
-    }
-}
-
-impl<W> Outbox<W> {
+impl Outbox {
     /// Adds an update; returns the oldest of a superseded login if it is dropped for it.
     #[must_use]
     pub(super) fn add(&mut self, mut update: TokenUpdate) -> Option<TokenUpdate> {
@@ -99,11 +90,11 @@ impl<W> Outbox<W> {
 }
 
 /// Next delivery of a slot, and the caller that does it.
-pub(crate) enum Due<T, W: Waiter> {
+pub(crate) enum Due<T> {
     Nothing,
-    Mine(T, InProgress<W>),
-    /// Another caller does it; settled when it has ended.
-    Busy(W),
+    Mine(T, InProgress),
+    /// Another caller does it, until this is set.
+    Busy(Arc<Signal<()>>),
 }
 
 /// Kind of delivery, each done by one caller at a time. Saving does not wait for a hook, as a login
@@ -114,9 +105,9 @@ pub(super) enum Task {
     Deliver,
 }
 
-impl<W: Waiter> Slot<W> {
+impl Slot {
     /// Takes the next update. It goes back unless it is [`InProgress::done`].
-    pub(crate) fn take_update(self: &Arc<Self>) -> Due<TokenUpdate, W> {
+    pub(crate) fn take_update(self: &Arc<Self>) -> Due<TokenUpdate> {
         let mut state = self.write();
         if let Some(other) = &state.outbox.delivering {
             return Due::Busy(other.clone());
@@ -132,25 +123,25 @@ impl<W: Waiter> Slot<W> {
 
     pub(super) fn begin(
         self: &Arc<Self>,
-        state: &mut State<W>,
+        state: &mut State,
         task: Task,
         undone: Option<TokenUpdate>,
-    ) -> InProgress<W> {
-        let waiter = W::default();
+    ) -> InProgress {
+        let ended = Arc::<Signal<()>>::default();
         if let Some(busy) = state.busy(task) {
-            *busy = Some(waiter.clone());
+            *busy = Some(ended.clone());
         }
         InProgress {
             slot: self.clone(),
             task,
             undone,
-            waiter,
+            ended,
         }
     }
 }
 
-impl<W: Waiter> State<W> {
-    fn busy(&mut self, task: Task) -> Option<&mut Option<W>> {
+impl State {
+    fn busy(&mut self, task: Task) -> Option<&mut Option<Arc<Signal<()>>>> {
         match task {
             Task::Deliver => Some(&mut self.outbox.delivering),
             Task::Save => self.store.as_mut().map(|store| &mut store.saving),
@@ -160,20 +151,20 @@ impl<W: Waiter> State<W> {
 
 /// Right to save or to call the hook. If a hook fails, panics or is cut off, its update is delivered
 /// again; an unsaved token stays so until it is saved.
-pub(crate) struct InProgress<W: Waiter> {
-    slot: Arc<Slot<W>>,
+pub(crate) struct InProgress {
+    slot: Arc<Slot>,
     task: Task,
     undone: Option<TokenUpdate>,
-    waiter: W,
+    ended: Arc<Signal<()>>,
 }
 
-impl<W: Waiter> InProgress<W> {
+impl InProgress {
     pub(crate) fn done(mut self) {
         self.undone = None;
     }
 }
 
-impl<W: Waiter> Drop for InProgress<W> {
+impl Drop for InProgress {
     fn drop(&mut self) {
         let mut state = self.slot.write();
         if let Some(mut update) = self.undone.take() {
@@ -185,7 +176,7 @@ impl<W: Waiter> Drop for InProgress<W> {
         }
         self.slot.check_settled(&state);
         drop(state);
-        self.waiter.settle(Ok(Outcome::Unchanged));
+        self.ended.set(());
     }
 }
 
@@ -194,9 +185,7 @@ mod tests {
     use super::*;
     use crate::lifecycle::single_flight::Need;
     use crate::{
-        lifecycle::testing::{
-            Recorder, access_token, at, begin_delivery, lead, renew, slots, token,
-        },
+        lifecycle::testing::{access_token, at, begin_delivery, lead, renew, slots, token},
         oauth2::token::Token,
     };
 
@@ -206,7 +195,7 @@ mod tests {
     }
 
     /// New and previous access token, and whether it is superseded.
-    fn texts(outbox: &Outbox<Recorder>) -> Vec<String> {
+    fn texts(outbox: &Outbox) -> Vec<String> {
         let text = |update: &TokenUpdate| {
             let new = access_token(&update.token);
             let old = update.previous_access_token.as_ref();
@@ -255,7 +244,7 @@ mod tests {
         ] {
             let of = |text: &str| update(&text[2..], &text[..1], text.contains('!'));
             let mut outbox = Outbox::default();
-            let add = |outbox: &mut Outbox<Recorder>, these: &[&str]| {
+            let add = |outbox: &mut Outbox, these: &[&str]| {
                 for text in these {
                     assert!(outbox.add(of(text)).is_none());
                 }
@@ -273,7 +262,7 @@ mod tests {
 
     #[test]
     fn of_superseded_updates_64_are_kept_and_the_oldest_goes() {
-        let mut outbox = Outbox::<Recorder>::default();
+        let mut outbox = Outbox::default();
         for n in 0..SUPERSEDED {
             assert!(outbox.add(update("b", &n.to_string(), true)).is_none());
         }
@@ -300,11 +289,11 @@ mod tests {
         // A hook that hangs blocks no renewal, and the next delivery waits for it.
         renew(&slots, &slot, token("c", "t", 2), at(2));
         renew(&slots, &slot, token("d", "u", 3), at(3));
-        assert!(begin_delivery(&slot).is_none() && !other.is_settled());
+        assert!(begin_delivery(&slot).is_none() && !other.is_set());
         assert!(!slot.is_settled() && slot.has_undelivered());
         // It fails, or panics.
         drop(progress);
-        assert!(other.is_settled());
+        assert!(other.is_set());
         let (again, progress) = begin_delivery(&slot).expect("an update");
         assert_eq!(again, first);
         progress.done();

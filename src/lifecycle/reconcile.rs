@@ -1,17 +1,17 @@
 //! Reconciliation of a slot and its token store.
 
-use std::{collections::VecDeque, sync::Arc, time::Duration};
+use std::{any::Any, collections::VecDeque, sync::Arc, time::Duration};
 
 use super::now::Now;
 use super::{
-    outbox::{Due, InProgress, Task},
+    outbox::{Due, Task},
     pacing::Pacing,
     published::Published,
-    single_flight::Waiter,
     slot::{Slot, State},
 };
 use crate::{
     oauth2::token::Token,
+    signal::Signal,
     token_store::{Lease, StoredToken},
 };
 
@@ -76,8 +76,7 @@ impl HeldLease {
 
 /// Knowledge of a slot about its store.
 #[derive(Debug)]
-pub(super) struct StoreState<W: Waiter> {
-    pub(super) store: W::Store,
+pub(crate) struct StoreState<S: ?Sized = dyn Any + Send + Sync> {
     /// Whether it is that of a user, who is in the table, so that the token is in use without a
     /// handle.
     pub(super) is_of_user: bool,
@@ -93,27 +92,31 @@ pub(super) struct StoreState<W: Waiter> {
     )]
     attempted: Option<Box<VecDeque<StoredToken>>>,
     /// Set during a save, so that saves are done one after the other.
-    pub(super) saving: Option<W>,
+    pub(super) saving: Option<Arc<Signal<()>>>,
     /// The lease under which the unsaved token was renewed.
     pub(super) lease: Option<Box<HeldLease>>,
     /// Active while another process renews early.
     pub(super) deferred: Option<Box<Pacing>>,
+    /// The store itself, whose type the clients know: here it is only kept.
+    pub(super) store: S,
 }
 
-impl<W: Waiter> StoreState<W> {
-    pub(super) fn new(store: W::Store, is_of_user: bool) -> Self {
+impl<S> StoreState<S> {
+    pub(crate) fn new(store: S) -> Self {
         Self {
-            store,
-            is_of_user,
+            is_of_user: false,
             version: None,
             unsaved: None,
             attempted: None,
             saving: None,
             lease: None,
             deferred: None,
+            store,
         }
     }
+}
 
+impl StoreState {
     /// Whether the store has been read.
     pub(super) fn has_read(&self) -> bool {
         self.version.is_some()
@@ -148,12 +151,10 @@ impl<W: Waiter> StoreState<W> {
 
     /// The same store for another slot: with the knowledge, and with the lease, under which that slot
     /// is saved, without a save in progress.
-    pub(super) fn moved(self, origin: Origin) -> Self {
-        Self {
-            unsaved: Some(origin),
-            saving: None,
-            ..self
-        }
+    pub(super) fn moved(mut self: Box<Self>, origin: Origin) -> Box<Self> {
+        self.unsaved = Some(origin);
+        self.saving = None;
+        self
     }
 }
 
@@ -180,7 +181,7 @@ pub(super) enum Reading {
     Adopt(Option<Token>),
 }
 
-impl<W: Waiter> State<W> {
+impl State {
     /// Learns what the store holds, and what has taken the place of that, if its refresh token is
     /// spent.
     pub(super) fn read(
@@ -234,7 +235,7 @@ impl<W: Waiter> State<W> {
     }
 }
 
-impl<W: Waiter> Slot<W> {
+impl Slot {
     /// To be called before the store is read.
     pub(crate) fn snapshot(&self) -> SlotSnapshot {
         let state = self.read();
@@ -245,7 +246,7 @@ impl<W: Waiter> Slot<W> {
     }
 
     /// Takes the token to be saved, if there is one.
-    pub(crate) fn take_unsaved(self: &Arc<Self>) -> Due<Unsaved, W> {
+    pub(crate) fn take_unsaved(self: &Arc<Self>) -> Due<Unsaved> {
         let mut state = self.write();
         let published = state.published.clone();
         let Some(store) = &mut state.store else {
@@ -265,8 +266,7 @@ impl<W: Waiter> Slot<W> {
             store.attempt(next.clone());
         }
         let unsaved = Unsaved { next, published };
-        let progress: InProgress<W> = self.begin(&mut state, Task::Save, None);
-        Due::Mine(unsaved, progress)
+        Due::Mine(unsaved, self.begin(&mut state, Task::Save, None))
     }
 
     /// Notes that the store has the token. Returns the lease of its renewal, to be released.

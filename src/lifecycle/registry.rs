@@ -9,22 +9,21 @@ use std::{
 
 use super::{
     outbox::SUPERSEDED,
-    single_flight::Waiter,
     slot::{Rules, Slot},
 };
 
 /// Its lock is the last that is taken: nothing else is locked while it is held.
 #[derive(Debug)]
-pub(crate) struct Registry<W: Waiter> {
+pub(crate) struct Registry {
     /// The rules for all slots.
     pub(super) rules: Rules,
-    entries: Mutex<Entries<W>>,
+    entries: Mutex<Entries>,
 }
 
 #[derive(Debug)]
-struct Entries<W: Waiter> {
+struct Entries {
     /// All of them, by their identifier.
-    slots: HashMap<usize, Arc<Slot<W>>, BuildHasherDefault<ByAddress>>,
+    slots: HashMap<usize, Arc<Slot>, BuildHasherDefault<ByAddress>>,
     /// Those whose token no handle uses, the oldest first.
     superseded: VecDeque<usize>,
 }
@@ -51,7 +50,7 @@ impl Hasher for ByAddress {
     }
 }
 
-impl<W: Waiter> Registry<W> {
+impl Registry {
     pub(super) fn new(rules: Rules) -> Self {
         let entries = Entries {
             slots: HashMap::default(),
@@ -63,7 +62,7 @@ impl<W: Waiter> Registry<W> {
         }
     }
 
-    pub(super) fn add(&self, slot: &Arc<Slot<W>>) {
+    pub(super) fn add(&self, slot: &Arc<Slot>) {
         let mut entries = self.lock();
         entries
             .slots
@@ -72,7 +71,7 @@ impl<W: Waiter> Registry<W> {
     }
 
     /// The caller holds the slot itself, so this never drops it.
-    pub(super) fn remove(&self, slot: &Slot<W>) {
+    pub(super) fn remove(&self, slot: &Slot) {
         let mut entries = self.lock();
         if entries.slots.remove(&slot.id()).is_some() {
             entries.superseded.retain(|id| *id != slot.id());
@@ -81,7 +80,7 @@ impl<W: Waiter> Registry<W> {
 
     /// Limits the superseded logins with undelivered tokens: the oldest one is dropped.
     #[must_use]
-    pub(super) fn supersede(&self, slot: &Slot<W>) -> Option<Arc<Slot<W>>> {
+    pub(super) fn supersede(&self, slot: &Slot) -> Option<Arc<Slot>> {
         let mut entries = self.lock();
         if !entries.slots.contains_key(&slot.id()) || entries.superseded.contains(&slot.id()) {
             return None;
@@ -95,12 +94,12 @@ impl<W: Waiter> Registry<W> {
     }
 
     /// The token of a slot is in use again.
-    pub(super) fn reuse(&self, slot: &Slot<W>) {
+    pub(super) fn reuse(&self, slot: &Slot) {
         self.lock().superseded.retain(|id| *id != slot.id());
     }
 
     /// All of them.
-    pub(crate) fn slots(&self) -> Vec<Arc<Slot<W>>> {
+    pub(crate) fn slots(&self) -> Vec<Arc<Slot>> {
         self.lock().slots.values().cloned().collect()
     }
 
@@ -108,7 +107,7 @@ impl<W: Waiter> Registry<W> {
         self.lock().slots.is_empty()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Entries<W>> {
+    fn lock(&self) -> MutexGuard<'_, Entries> {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

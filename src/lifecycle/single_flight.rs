@@ -1,25 +1,14 @@
 //! Flight of a slot, a renewal or the first load of its store: one caller leads it, any number wait
 //! for it.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use super::{published::Published, slot::Slot};
 use crate::{
     error::{Error, Result},
     oauth2::grant::Grant,
+    signal::Signal,
 };
-
-/// Signal for callers that wait for a flight. Each mode of the clients has its own.
-pub(crate) trait Waiter: Clone + Default + fmt::Debug + Send + Sync {
-    /// Token store of the same mode.
-    type Store: Clone + fmt::Debug + Send + Sync;
-
-    /// Releases all waiting callers, now and later. The first outcome counts.
-    fn settle(&self, outcome: Result<Outcome>);
-
-    /// Whether they were released.
-    fn is_settled(&self) -> bool;
-}
 
 /// Outcome of a flight that did not fail.
 #[derive(Clone, Debug)]
@@ -43,23 +32,20 @@ pub(crate) enum Need {
     Other(Arc<Published>),
 }
 
-/// Flight in the slot, the last of those that the slot has counted.
+/// Flight of a slot.
 #[derive(Debug)]
-pub(super) struct Flight<W> {
+pub(crate) struct Flight {
     /// By monotonic time.
     pub(super) started: Duration,
-    pub(super) waiter: W,
+    /// Set at the end, which releases all waiting callers. The first outcome counts.
+    pub(crate) outcome: Signal<Result<Outcome>>,
 }
 
 /// Right to renew, with the state that the renewal starts from. When it is dropped, in whatever way,
 /// the slot is free for the next one and no caller waits any longer.
-pub(crate) struct Claim<W: Waiter> {
-    pub(crate) slot: Arc<Slot<W>>,
-    /// The number of the flight.
-    pub(super) id: u32,
-    /// By monotonic time.
-    started: Duration,
-    waiter: W,
+pub(crate) struct Claim {
+    pub(crate) slot: Arc<Slot>,
+    pub(crate) flight: Arc<Flight>,
     pub(crate) need: Need,
     pub(super) generation: u32,
     /// The token that is renewed.
@@ -70,20 +56,17 @@ pub(crate) struct Claim<W: Waiter> {
     pub(crate) refusal: Option<Error>,
 }
 
-impl<W: Waiter> Claim<W> {
+impl Claim {
     pub(super) fn new(
-        slot: Arc<Slot<W>>,
-        id: u32,
-        flight: &Flight<W>,
+        slot: Arc<Slot>,
+        flight: Arc<Flight>,
         need: Need,
         generation: u32,
         old: Option<Arc<Published>>,
     ) -> Self {
         Self {
             slot,
-            id,
-            started: flight.started,
-            waiter: flight.waiter.clone(),
+            flight,
             need,
             generation,
             old,
@@ -92,14 +75,10 @@ impl<W: Waiter> Claim<W> {
         }
     }
 
-    /// The signal that others wait for.
-    pub(crate) fn waiter(&self) -> W {
-        self.waiter.clone()
-    }
-
     /// The time until another caller may lead, with the same refresh token: no request may last longer.
     pub(crate) fn left(&self, monotonic: Duration) -> Duration {
         let end = self
+            .flight
             .started
             .saturating_add(self.slot.registry.rules.flight_limit);
         end.saturating_sub(monotonic)
@@ -113,15 +92,15 @@ impl<W: Waiter> Claim<W> {
     /// Ends the flight. The slot is free before the waiting callers are released, so that none joins
     /// a flight that has ended.
     pub(crate) fn finish(&self, outcome: Result<Outcome>) {
-        self.slot.end(self.id);
-        self.waiter.settle(outcome);
+        self.slot.end(&self.flight);
+        self.flight.outcome.set(outcome);
     }
 }
 
-impl<W: Waiter> Drop for Claim<W> {
+impl Drop for Claim {
     fn drop(&mut self) {
-        match self.waiter.is_settled() {
-            true => self.slot.end(self.id),
+        match self.flight.outcome.is_set() {
+            true => self.slot.end(&self.flight),
             // This is for a panic and for a runtime that shuts down.
             false => self.finish(Err(Error::interrupted(
                 "the renewal was cut off before its end",
@@ -135,7 +114,7 @@ mod tests {
     use super::*;
     use crate::{
         error::ErrorKind,
-        lifecycle::testing::{LIFE, at, lead, next_action, slots, token, transient},
+        lifecycle::testing::{LIFE, at, brought, lead, next_action, slots, token, transient},
     };
 
     #[test]
@@ -143,9 +122,9 @@ mod tests {
         let slots = slots();
         let slot = slots.find(token("a", "r", 0), at(0));
         let claim = lead(&slot, &Need::Usable, at(LIFE));
-        let other = claim.waiter();
+        let other = claim.flight.clone();
         let _ = slot.fail(&claim, transient(None), true, at(LIFE));
-        let outcome = other.outcome().expect("an outcome");
+        let outcome = other.outcome.get().expect("an outcome");
         assert_eq!(outcome.expect_err("an error").kind(), ErrorKind::Server);
         assert!(slot.in_flight().is_none() && slot.is_settled());
     }
@@ -155,9 +134,9 @@ mod tests {
         let slots = slots();
         let slot = slots.find(token("a", "r", 0), at(0));
         let claim = lead(&slot, &Need::Usable, at(LIFE));
-        let other = claim.waiter();
+        let other = claim.flight.clone();
         drop(claim);
-        let outcome = other.outcome().expect("an outcome");
+        let outcome = other.outcome.get().expect("an outcome");
         assert_eq!(
             outcome.expect_err("an error").kind(),
             ErrorKind::Interrupted
@@ -166,7 +145,7 @@ mod tests {
         assert_eq!(next_action(&slot, &Need::Usable, at(LIFE)), "renew");
         // What was settled before stays.
         let claim = lead(&slot, &Need::Usable, at(LIFE));
-        let other = claim.waiter();
+        let other = claim.flight.clone();
         slots
             .publish(
                 &claim,
@@ -178,6 +157,6 @@ mod tests {
             )
             .expect("without a problem");
         drop(claim);
-        assert_eq!(other.access_token().as_deref(), Some("b"));
+        assert_eq!(brought(&other).as_deref(), Some("b"));
     }
 }

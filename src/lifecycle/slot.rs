@@ -16,7 +16,7 @@ use super::{
     published::Published,
     reconcile::StoreState,
     registry::Registry,
-    single_flight::{Claim, Flight, Waiter},
+    single_flight::{Claim, Flight},
     table::{UserLimits, key},
 };
 use crate::{
@@ -78,24 +78,22 @@ impl Rules {
 }
 
 #[derive(Debug)]
-pub(crate) struct Slot<W: Waiter> {
-    pub(super) registry: Arc<Registry<W>>,
-    state: RwLock<State<W>>,
+pub(crate) struct Slot {
+    pub(super) registry: Arc<Registry>,
+    state: RwLock<State>,
 }
 
 #[derive(Debug)]
-pub(super) struct State<W: Waiter> {
+pub(super) struct State {
     pub(super) published: Option<Arc<Published>>,
     /// Counts the tokens that were published.
     pub(super) generation: u32,
-    /// Counts the flights that began.
-    pub(super) flights: u32,
-    pub(super) flight: Option<Flight<W>>,
+    pub(super) flight: Option<Arc<Flight>>,
     pub(super) pacing: Pacing,
     /// The refusal after which the refresh token must not be sent again.
     pub(super) refusal: Option<Box<Error>>,
-    pub(super) outbox: Outbox<W>,
-    pub(super) store: Option<Box<StoreState<W>>>,
+    pub(super) outbox: Outbox,
+    pub(super) store: Option<Box<StoreState>>,
     /// The key by which the table leads here.
     pub(super) key: Option<Key>,
     /// The key that was used to renew the token, which leads to it for some time.
@@ -105,21 +103,20 @@ pub(super) struct State<W: Waiter> {
     /// The last handle was pointed to another slot: the token is not in use.
     pub(super) superseded: bool,
     /// The slot with which this one was merged.
-    pub(super) forwarded: Option<Arc<Slot<W>>>,
+    pub(super) forwarded: Option<Arc<Slot>>,
 }
 
-impl<W: Waiter> Slot<W> {
+impl Slot {
     pub(super) fn new(
         published: Option<Arc<Published>>,
-        store: Option<Box<StoreState<W>>>,
+        store: Option<Box<StoreState>>,
         key: Option<Key>,
-        registry: Arc<Registry<W>>,
+        registry: Arc<Registry>,
     ) -> Self {
         let state = State {
             published,
             generation: 0,
             flight: None,
-            flights: 0,
             pacing: Pacing::default(),
             refusal: None,
             outbox: Outbox::default(),
@@ -166,10 +163,10 @@ impl<W: Waiter> Slot<W> {
         self.read().store.is_some()
     }
 
-    /// The store in which the token is kept.
-    pub(crate) fn store(&self) -> Option<W::Store> {
+    /// The store in which the token is kept. A client has stores of one type.
+    pub(crate) fn store<S: Clone + 'static>(&self) -> Option<S> {
         let state = self.read();
-        Some(state.store.as_ref()?.store.clone())
+        state.store.as_ref()?.store.downcast_ref().cloned()
     }
 
     /// The error of a caller without a token, or whose token cannot be renewed.
@@ -196,12 +193,8 @@ impl<W: Waiter> Slot<W> {
             .is_some_and(|held| Arc::ptr_eq(held, published))
     }
 
-    /// The signal of the flight, if there is one.
-    pub(crate) fn in_flight(&self) -> Option<W> {
-        self.read()
-            .flight
-            .as_ref()
-            .map(|flight| flight.waiter.clone())
+    pub(crate) fn in_flight(&self) -> Option<Arc<Flight>> {
+        self.read().flight.clone()
     }
 
     /// Whether nothing is in flight, undelivered or in delivery.
@@ -221,36 +214,37 @@ impl<W: Waiter> Slot<W> {
     }
 
     /// Removes the slot from the registry once everything is delivered.
-    pub(super) fn check_settled(&self, state: &State<W>) {
+    pub(super) fn check_settled(&self, state: &State) {
         if state.is_settled() {
             self.registry.remove(self);
         }
     }
 
-    pub(super) fn read(&self) -> RwLockReadGuard<'_, State<W>> {
+    pub(super) fn read(&self) -> RwLockReadGuard<'_, State> {
         self.state.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn write(&self) -> RwLockWriteGuard<'_, State<W>> {
+    pub(super) fn write(&self) -> RwLockWriteGuard<'_, State> {
         self.state.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl<W: Waiter> State<W> {
-    pub(super) fn is_current(&self, claim: &Claim<W>) -> bool {
-        self.generation == claim.generation && self.is_in_flight(claim.id)
+impl State {
+    pub(super) fn is_current(&self, claim: &Claim) -> bool {
+        self.generation == claim.generation && self.is_in_flight(&claim.flight)
     }
 
-    /// Whether the flight of this number has not ended.
-    pub(super) fn is_in_flight(&self, flight: u32) -> bool {
-        self.flight.is_some() && self.flights == flight
+    /// Whether this flight has not ended.
+    pub(super) fn is_in_flight(&self, flight: &Arc<Flight>) -> bool {
+        let current = self.flight.as_ref();
+        current.is_some_and(|current| Arc::ptr_eq(current, flight))
     }
 
     /// Whether the renewal of `claim`, which brought `token`, has spent the refresh token that the slot
     /// still has, although another token with it, from the caller or the store, was published meanwhile.
     /// That refresh token must not be sent again.
-    pub(super) fn has_spent_its_own(&self, claim: &Claim<W>, token: &Token) -> bool {
-        if !self.is_in_flight(claim.id) {
+    pub(super) fn has_spent_its_own(&self, claim: &Claim, token: &Token) -> bool {
+        if !self.is_in_flight(&claim.flight) {
             return false;
         }
         let spent = claim.old.as_ref().and_then(|old| key(&old.token));
@@ -279,7 +273,7 @@ impl<W: Waiter> State<W> {
     }
 
     fn is_settled(&self) -> bool {
-        let is_saving = |store: &StoreState<W>| store.saving.is_some();
+        let is_saving = |store: &StoreState| store.saving.is_some();
         self.flight.is_none()
             && self.outbox.is_empty()
             && self.outbox.delivering.is_none()

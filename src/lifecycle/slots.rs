@@ -13,7 +13,7 @@ use super::{
     published::Published,
     reconcile::{HeldLease, Origin, Reading, SlotSnapshot, StoreState},
     registry::Registry,
-    single_flight::{Claim, Outcome, Waiter},
+    single_flight::{Claim, Outcome},
     slot::{Rules, Slot, State, expired_as_issued},
     table::{By, Found, Table, is_newer, is_newer_than, key, to_the_end},
     update::TokenUpdate,
@@ -26,11 +26,11 @@ use crate::{
 
 /// All slots of a client and its children.
 #[derive(Debug)]
-pub(crate) struct Slots<W: Waiter> {
+pub(crate) struct Slots {
     rules: Rules,
     /// Its lock is taken before that of a slot.
-    table: Mutex<Table<W>>,
-    registry: Arc<Registry<W>>,
+    table: Mutex<Table>,
+    registry: Arc<Registry>,
     /// Number of dropped updates of superseded logins.
     dropped: AtomicUsize,
 }
@@ -45,7 +45,7 @@ pub(crate) enum Learned {
     Adopted,
 }
 
-impl<W: Waiter> Slots<W> {
+impl Slots {
     pub(crate) fn new(rules: Rules) -> Self {
         Self {
             registry: Arc::new(Registry::new(rules.clone())),
@@ -62,7 +62,7 @@ impl<W: Waiter> Slots<W> {
     }
 
     /// The slots with a flight or with something undelivered.
-    pub(crate) fn pending(&self) -> Vec<Arc<Slot<W>>> {
+    pub(crate) fn pending(&self) -> Vec<Arc<Slot>> {
         self.registry.slots()
     }
 
@@ -75,23 +75,22 @@ impl<W: Waiter> Slots<W> {
     pub(crate) fn first(
         &self,
         token: Option<Token>,
-        store: Option<W::Store>,
+        store: Option<Box<StoreState>>,
         now: Now,
-    ) -> Arc<Slot<W>> {
-        let stored = |store| Box::new(StoreState::new(store, false));
+    ) -> Arc<Slot> {
         match token {
             Some(token) => self.find(token, now),
-            None => self.slot(None, store.map(stored), None),
+            None => self.slot(None, store, None),
         }
     }
 
     /// The slot for one more handle with this token.
-    pub(crate) fn find(&self, token: Token, now: Now) -> Arc<Slot<W>> {
+    pub(crate) fn find(&self, token: Token, now: Now) -> Arc<Slot> {
         self.locate(&mut self.lock(), token, now).0
     }
 
     /// The same, and whether it was found by a used refresh token.
-    fn locate(&self, table: &mut Table<W>, token: Token, now: Now) -> (Arc<Slot<W>>, bool) {
+    fn locate(&self, table: &mut Table, token: Token, now: Now) -> (Arc<Slot>, bool) {
         let Some(key) = key(&token) else {
             return (
                 self.slot(Some(self.restored(token, now)), None, None),
@@ -143,11 +142,11 @@ impl<W: Waiter> Slots<W> {
     /// another store stays there.
     fn locate_for_store(
         &self,
-        table: &mut Table<W>,
-        slot: &Arc<Slot<W>>,
+        table: &mut Table,
+        slot: &Arc<Slot>,
         token: Token,
         now: Now,
-    ) -> (Arc<Slot<W>>, bool) {
+    ) -> (Arc<Slot>, bool) {
         let (next, is_spent) = self.locate(table, token.clone(), now);
         if Arc::ptr_eq(slot, &next) || !next.is_stored() {
             return (next, is_spent);
@@ -163,11 +162,11 @@ impl<W: Waiter> Slots<W> {
     /// Other handles on `slot` keep its token; the store moves with the handle that has one.
     pub(crate) fn replace(
         &self,
-        slot: &Arc<Slot<W>>,
+        slot: &Arc<Slot>,
         token: Option<Token>,
         has_store: bool,
         now: Now,
-    ) -> Arc<Slot<W>> {
+    ) -> Arc<Slot> {
         let origin = match token {
             Some(_) => Origin::Caller,
             None => Origin::Revocation,
@@ -201,7 +200,7 @@ impl<W: Waiter> Slots<W> {
             state.publish(Some(self.restored(token, now)));
         }
         match (store, &mut state.store) {
-            (Some(store), None) => state.store = Some(Box::new(store.moved(origin))),
+            (Some(store), None) => state.store = Some(store.moved(origin)),
             (_, Some(store)) => store.save(origin),
             (None, None) => {}
         }
@@ -213,7 +212,7 @@ impl<W: Waiter> Slots<W> {
     }
 
     /// Notes that a handle of `slot` was closed or dropped.
-    pub(crate) fn forget_handle(&self, slot: Arc<Slot<W>>) {
+    pub(crate) fn forget_handle(&self, slot: Arc<Slot>) {
         let mut table = self.lock();
         let slot = to_the_end(slot);
         self.leave(&slot, &mut slot.write(), false);
@@ -223,7 +222,7 @@ impl<W: Waiter> Slots<W> {
         }
     }
 
-    fn leave(&self, slot: &Arc<Slot<W>>, state: &mut State<W>, for_another_token: bool) {
+    fn leave(&self, slot: &Arc<Slot>, state: &mut State, for_another_token: bool) {
         state.handles = state.handles.saturating_sub(1);
         if for_another_token && state.handles == 0 && !state.is_of_user() {
             state.superseded = true;
@@ -238,7 +237,7 @@ impl<W: Waiter> Slots<W> {
     /// that is left is to be released, as nothing is saved under it.
     pub(crate) fn publish(
         &self,
-        claim: &Claim<W>,
+        claim: &Claim,
         token: Token,
         problem: Option<Error>,
         lease: &mut Option<HeldLease>,
@@ -308,7 +307,7 @@ impl<W: Waiter> Slots<W> {
     /// step.
     pub(crate) fn learn(
         &self,
-        slot: &Arc<Slot<W>>,
+        slot: &Arc<Slot>,
         snapshot: &SlotSnapshot,
         stored: Option<StoredToken>,
         now: Now,
@@ -352,14 +351,14 @@ impl<W: Waiter> Slots<W> {
     fn slot(
         &self,
         published: Option<Arc<Published>>,
-        store: Option<Box<StoreState<W>>>,
+        store: Option<Box<StoreState>>,
         key: Option<Key>,
-    ) -> Arc<Slot<W>> {
+    ) -> Arc<Slot> {
         let registry = self.registry.clone();
         Arc::new(Slot::new(published, store, key, registry))
     }
 
-    pub(super) fn lock(&self) -> MutexGuard<'_, Table<W>> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, Table> {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

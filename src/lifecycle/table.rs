@@ -15,7 +15,6 @@ use super::{
     key_map::{Key, KeyMap},
     published::Published,
     reconcile::Origin,
-    single_flight::Waiter,
     slot::{Rules, Slot, State},
 };
 use pages::{PagePlace, Pages};
@@ -32,20 +31,20 @@ const SHORT: u64 = 60;
 const LONGEST_TRAIL: usize = 64;
 
 /// The refresh tokens that are known, and the users.
-#[derive(Debug)]
-pub(super) struct Table<W: Waiter> {
-    tokens: KeyMap<Entry<W>>,
+#[derive(Debug, Default)]
+pub(super) struct Table {
+    tokens: KeyMap<Entry>,
     /// The tokens of [`Entry::Packed`].
     packed: Pages,
-    users: Users<W>,
+    users: Users,
 }
 
 #[derive(Debug)]
-enum Entry<W: Waiter> {
+enum Entry {
     /// The refresh token is in use, as long as the slot exists.
-    Live(Weak<Slot<W>>),
+    Live(Weak<Slot>),
     /// The same of a short token, received in the lifetime of the client.
-    Received(Box<(Weak<Slot<W>>, Received)>),
+    Received(Box<(Weak<Slot>, Received)>),
     /// It was used; until that time it leads to the token that came for it.
     Spent(Until, Arc<Published>),
     /// The same after all handles on the slot of that have gone.
@@ -77,20 +76,10 @@ impl Received {
     }
 }
 
-impl<W: Waiter> Default for Table<W> {
-    fn default() -> Self {
-        Self {
-            tokens: KeyMap::default(),
-            packed: Pages::default(),
-            users: Users::default(),
-        }
-    }
-}
-
 /// Result of the lookup of a refresh token.
-pub(super) enum Found<W: Waiter> {
+pub(super) enum Found {
     /// A slot in use.
-    Slot(Arc<Slot<W>>, By),
+    Slot(Arc<Slot>, By),
     /// A successor that no slot uses.
     Token(Arc<Published>),
     Nothing,
@@ -105,8 +94,8 @@ pub(super) enum By {
     Replaced(Option<Arc<Published>>),
 }
 
-impl<W: Waiter> Table<W> {
-    pub(super) fn lookup(&self, mut key: Key, rules: &Rules, now: Now) -> Found<W> {
+impl Table {
+    pub(super) fn lookup(&self, mut key: Key, rules: &Rules, now: Now) -> Found {
         let mut last = None;
         for _ in 0..LONGEST_TRAIL {
             let Some(entry) = self.tokens.get(&key) else {
@@ -149,8 +138,8 @@ impl<W: Waiter> Table<W> {
     /// two are merged.
     pub(super) fn rotate(
         &mut self,
-        slot: &Arc<Slot<W>>,
-        state: &mut State<W>,
+        slot: &Arc<Slot>,
+        state: &mut State,
         old: Option<&Published>,
         new: &Arc<Published>,
         now: Now,
@@ -185,7 +174,7 @@ impl<W: Waiter> Table<W> {
     /// that for no other slot.
     pub(super) fn successor(
         &self,
-        slot: &Arc<Slot<W>>,
+        slot: &Arc<Slot>,
         token: &Token,
         rules: &Rules,
         now: Now,
@@ -200,7 +189,7 @@ impl<W: Waiter> Table<W> {
     }
 
     /// Notes that the token is no longer in use, without a successor.
-    pub(super) fn forget(&mut self, state: &mut State<W>, old: Option<&Published>) {
+    pub(super) fn forget(&mut self, state: &mut State, old: Option<&Published>) {
         state.key = None;
         if let Some(key) = old.and_then(|old| key(&old.token)) {
             let _ = self.tokens.remove(&key);
@@ -208,13 +197,7 @@ impl<W: Waiter> Table<W> {
     }
 
     /// Notes that `slot` uses the refresh token.
-    pub(super) fn add(
-        &mut self,
-        key: Key,
-        slot: &Arc<Slot<W>>,
-        received: Option<Received>,
-        now: Now,
-    ) {
+    pub(super) fn add(&mut self, key: Key, slot: &Arc<Slot>, received: Option<Received>, now: Now) {
         let slot = Arc::downgrade(slot);
         let entry = match received {
             Some(received) => Entry::Received(Box::new((slot, received))),
@@ -234,7 +217,7 @@ impl<W: Waiter> Table<W> {
     /// Lets go of a slot that only the caller holds, with its memory: a weak pointer would keep that.
     /// What was received a short time ago is still known, and a used refresh token still leads to the
     /// token.
-    pub(super) fn let_go(&mut self, slot: &Arc<Slot<W>>) {
+    pub(super) fn let_go(&mut self, slot: &Arc<Slot>) {
         let state = slot.read();
         if let (Some(spent), Some(published)) = (&state.spent, &state.published) {
             self.pack(spent, published);
@@ -242,7 +225,7 @@ impl<W: Waiter> Table<W> {
         let Some(key) = &state.key else {
             return;
         };
-        let is_own = |found: &Weak<Slot<W>>| std::ptr::eq(found.as_ptr(), Arc::as_ptr(slot));
+        let is_own = |found: &Weak<Slot>| std::ptr::eq(found.as_ptr(), Arc::as_ptr(slot));
         match self.tokens.get_mut(key) {
             Some(Entry::Received(entry)) if is_own(&entry.0) => entry.0 = Weak::new(),
             Some(Entry::Live(found)) if is_own(found) => {
@@ -272,7 +255,7 @@ impl<W: Waiter> Table<W> {
         self.tokens.len()
     }
 
-    fn insert(&mut self, key: Key, entry: Entry<W>, now: Now) {
+    fn insert(&mut self, key: Key, entry: Entry, now: Now) {
         self.tokens.insert(key, entry, |entry| entry.is_dead(now));
         self.packed.sweep(now);
     }
@@ -280,12 +263,7 @@ impl<W: Waiter> Table<W> {
 
 /// Forwards the handles of `slot` to `other`, which has the same refresh token by now. The store
 /// goes along.
-fn merge<W: Waiter>(
-    slot: &Arc<Slot<W>>,
-    state: &mut State<W>,
-    other: Arc<Slot<W>>,
-    new: &Arc<Published>,
-) {
+fn merge(slot: &Arc<Slot>, state: &mut State, other: Arc<Slot>, new: &Arc<Published>) {
     let mut into = other.write();
     // A slot has at most one store.
     if state.store.is_some() && into.store.is_some() {
@@ -321,7 +299,7 @@ fn merge<W: Waiter>(
 }
 
 /// The slot at the end of the forwarding.
-pub(super) fn to_the_end<W: Waiter>(mut slot: Arc<Slot<W>>) -> Arc<Slot<W>> {
+pub(super) fn to_the_end(mut slot: Arc<Slot>) -> Arc<Slot> {
     loop {
         let Some(next) = slot.forwarded() else {
             return slot;
@@ -330,9 +308,9 @@ pub(super) fn to_the_end<W: Waiter>(mut slot: Arc<Slot<W>>) -> Arc<Slot<W>> {
     }
 }
 
-impl<W: Waiter> Entry<W> {
+impl Entry {
     /// The slot of a refresh token that is in use.
-    fn slot(&self) -> Option<&Weak<Slot<W>>> {
+    fn slot(&self) -> Option<&Weak<Slot>> {
         match self {
             Self::Live(slot) => Some(slot),
             Self::Received(entry) => Some(&entry.0),

@@ -2,7 +2,7 @@
 //! times, and failures.
 
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     time::{Duration, UNIX_EPOCH},
 };
 
@@ -12,61 +12,27 @@ use super::now::Now;
 use super::{
     action::{Action, Caller},
     outbox::{Due, InProgress},
-    single_flight::{Claim, Need, Outcome, Waiter},
+    reconcile::StoreState,
+    single_flight::{Claim, Flight, Need, Outcome},
     slot::{Rules, Slot},
     slots::{Learned, Slots},
     update::TokenUpdate,
 };
 use crate::{
-    error::{Error, ErrorResponse, Result},
+    error::{Error, ErrorResponse},
     oauth2::token::{Token, refresh::RefreshPolicy},
     token_store::StoredToken,
 };
 
-/// Waiter that records its outcome.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Recorder(Arc<Mutex<Option<Result<Outcome>>>>);
-
-impl Waiter for Recorder {
-    /// The number of a store.
-    type Store = usize;
-
-    fn settle(&self, outcome: Result<Outcome>) {
-        let mut recorded = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        recorded.get_or_insert(outcome);
-    }
-
-    fn is_settled(&self) -> bool {
-        self.outcome().is_some()
+/// The access token that a flight brought.
+pub(super) fn brought(flight: &Flight) -> Option<String> {
+    match flight.outcome.get() {
+        Some(Ok(Outcome::Token(published))) => Some(access_token(&published.token)),
+        _ => None,
     }
 }
 
-impl Recorder {
-    pub(super) fn outcome(&self) -> Option<Result<Outcome>> {
-        let recorded = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        recorded.clone()
-    }
-
-    /// Whether both wait for the same flight.
-    pub(super) fn is(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
-    }
-
-    pub(super) fn is_settled(&self) -> bool {
-        self.outcome().is_some()
-    }
-
-    /// The access token that the flight brought.
-    pub(super) fn access_token(&self) -> Option<String> {
-        match self.outcome() {
-            Some(Ok(Outcome::Token(published))) => Some(access_token(&published.token)),
-            _ => None,
-        }
-    }
-}
-
-pub(super) type TestSlots = Slots<Recorder>;
-pub(super) type TestSlot = Arc<Slot<Recorder>>;
+pub(super) type TestSlot = Arc<Slot>;
 
 /// The wall clock when the monotonic one stands at zero.
 pub(super) const START: u64 = 1_000_000;
@@ -89,8 +55,18 @@ pub(super) fn rules() -> Rules {
     Rules::new(seconds(60), RefreshPolicy::default(), seconds(10), false)
 }
 
-pub(super) fn slots() -> TestSlots {
+pub(super) fn slots() -> Slots {
     Slots::new(rules())
+}
+
+/// The store of this number.
+pub(super) fn store(number: usize) -> Box<StoreState> {
+    Box::new(StoreState::new(number))
+}
+
+/// The number of the store of a slot.
+pub(super) fn store_of(slot: &Slot) -> Option<usize> {
+    slot.store()
 }
 
 /// A token that was issued at `issued` and expires at `expires`.
@@ -115,7 +91,7 @@ pub(super) fn access_token(token: &Token) -> String {
 }
 
 /// The access token of a slot.
-pub(super) fn held(slot: &Slot<Recorder>) -> Option<String> {
+pub(super) fn held(slot: &Slot) -> Option<String> {
     Some(access_token(&slot.published()?.token))
 }
 
@@ -127,12 +103,12 @@ pub(super) fn caller() -> Caller {
     }
 }
 
-pub(super) fn next(slot: &TestSlot, need: &Need, now: Now) -> Action<Recorder> {
+pub(super) fn next(slot: &TestSlot, need: &Need, now: Now) -> Action {
     slot.next(need, &caller(), now)
 }
 
 /// The name of an action.
-pub(super) fn name(action: &Action<Recorder>) -> &'static str {
+pub(super) fn name(action: &Action) -> &'static str {
     match action {
         Action::Use(_) => "use",
         Action::Wait(_) => "wait",
@@ -151,7 +127,7 @@ pub(super) fn next_action(slot: &TestSlot, need: &Need, now: Now) -> &'static st
 }
 
 /// The claim of a caller that has to renew.
-pub(super) fn lead(slot: &TestSlot, need: &Need, now: Now) -> Claim<Recorder> {
+pub(super) fn lead(slot: &TestSlot, need: &Need, now: Now) -> Claim {
     match next(slot, need, now) {
         Action::Renew(claim, _) | Action::Load(claim) => claim,
         other => panic!("{} instead of a claim", name(&other)),
@@ -159,7 +135,7 @@ pub(super) fn lead(slot: &TestSlot, need: &Need, now: Now) -> Claim<Recorder> {
 }
 
 /// A complete renewal, delivered to the hook.
-pub(super) fn renew(slots: &TestSlots, slot: &TestSlot, token: Token, now: Now) -> Outcome {
+pub(super) fn renew(slots: &Slots, slot: &TestSlot, token: Token, now: Now) -> Outcome {
     let claim = lead(slot, &Need::Renewed, now);
     slots
         .publish(&claim, token, None, &mut None, true, now)
@@ -167,7 +143,7 @@ pub(super) fn renew(slots: &TestSlots, slot: &TestSlot, token: Token, now: Now) 
 }
 
 /// Begins the delivery of the next update of a slot.
-pub(super) fn begin_delivery(slot: &TestSlot) -> Option<(TokenUpdate, InProgress<Recorder>)> {
+pub(super) fn begin_delivery(slot: &TestSlot) -> Option<(TokenUpdate, InProgress)> {
     match slot.take_update() {
         Due::Mine(update, progress) => Some((update, progress)),
         Due::Nothing | Due::Busy(_) => None,
@@ -205,15 +181,15 @@ pub(super) fn refusal() -> Error {
 }
 
 /// A slot with a token that its store holds in version 3.
-pub(super) fn stored(slots: &TestSlots, token: Token, now: Now) -> TestSlot {
-    let slot = slots.first(None, Some(0), now);
+pub(super) fn stored(slots: &Slots, token: Token, now: Now) -> TestSlot {
+    let slot = slots.first(None, Some(store(0)), now);
     let learned = load(slots, &slot, Some(token), 3, now);
     assert_eq!(learned, Learned::Adopted);
     slot
 }
 
 pub(super) fn load(
-    slots: &TestSlots,
+    slots: &Slots,
     slot: &TestSlot,
     token: Option<Token>,
     version: u64,
@@ -234,7 +210,7 @@ pub(super) fn save(slot: &TestSlot) -> Option<StoredToken> {
     Some(next)
 }
 
-pub(super) fn is_pending(slots: &TestSlots, slot: &TestSlot) -> bool {
+pub(super) fn is_pending(slots: &Slots, slot: &TestSlot) -> bool {
     slots
         .pending()
         .iter()

@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
-    lifecycle::{now::Now, pacing::Pacing, published::Published, slots::Slots},
+    lifecycle::{now::Now, pacing::Pacing, published::Published},
     oauth2::{
         client::{ClientMetadata, RegisteredClient},
         protected_resource::scope_set::ScopeSet,
@@ -126,8 +126,7 @@ impl ResourceState {
     }
 
     fn part(&self, settings: Settings) -> Arc<Shared> {
-        let slots = Slots::new(settings.rules.clone());
-        Arc::new(Shared::new(settings, self.transport.clone(), slots))
+        Arc::new(Shared::new(settings, self.transport.clone()))
     }
 
     /// The part of the established client; none if nothing is established.

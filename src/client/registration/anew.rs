@@ -17,7 +17,6 @@ use super::super::{
 };
 use crate::{
     error::{Error, Result},
-    lifecycle::slots::Slots,
     oauth2::{client::RegisteredClient, client_auth::registered::registered_client_auth},
 };
 
@@ -185,8 +184,7 @@ impl Session {
         if let Some(found) = &mut next.discovery {
             found.metadata = Some(server);
         }
-        let slots = Slots::new(next.rules.clone());
-        let part = Arc::new(Shared::new(next, shared.transport.clone(), slots));
+        let part = Arc::new(Shared::new(next, shared.transport.clone()));
         self.move_to(part, None)
     }
 }

@@ -12,7 +12,6 @@ use super::{
         delivery::{Deliveries, Delivery, DeliveryCalls},
         maybe_async,
         store_sync::StoreSync,
-        waiting::Waiting,
     },
     LeasedRenewal, Renewal, Step,
 };
@@ -40,7 +39,7 @@ pub(in super::super::super) trait StoreCalls: Send + Sync {
     fn load<'a>(
         &self,
         sync: StoreSync,
-        claim: Claim<Waiting>,
+        claim: Claim,
         delivery: Delivery,
     ) -> Led<'a, Result<Outcome>>;
 
@@ -67,7 +66,7 @@ impl StoreCalls for StoredTokens {
     fn load<'a>(
         &self,
         sync: StoreSync,
-        claim: Claim<Waiting>,
+        claim: Claim,
         delivery: Delivery,
     ) -> Led<'a, Result<Outcome>> {
         boxed(load(sync, claim, delivery))
@@ -83,7 +82,7 @@ impl StoreCalls for StoredTokens {
 }
 
 #[maybe_async]
-async fn load(sync: StoreSync, claim: Claim<Waiting>, delivery: Delivery) -> Result<Outcome> {
+async fn load(sync: StoreSync, claim: Claim, delivery: Delivery) -> Result<Outcome> {
     let loaded = sync.reload().await.map(|()| Outcome::Unchanged);
     claim.finish(loaded.clone());
     delivery.store_if_stale();

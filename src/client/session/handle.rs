@@ -3,13 +3,7 @@
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use super::{
-    super::{
-        delivery::Delivery,
-        gate::Gate,
-        is_in_callback,
-        shared::Shared,
-        waiting::{Deadline, Waiting},
-    },
+    super::{delivery::Delivery, gate::Gate, is_in_callback, shared::Shared, waiting::Deadline},
     grants::Grants,
     led_resource::ThinResource,
 };
@@ -33,7 +27,7 @@ pub(super) enum HandleState {
 #[derive(Clone)]
 pub(in super::super::super) struct Live {
     pub(in super::super) shared: Arc<Shared>,
-    pub(in super::super) slot: Arc<Slot<Waiting>>,
+    pub(in super::super) slot: Arc<Slot>,
     pub(super) kind: Arc<HandleKind>,
 }
 

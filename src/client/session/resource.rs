@@ -9,7 +9,8 @@ use super::{
         maybe_async,
         protected_resource::state::ResourceState,
         shared::Shared,
-        waiting::{Deadline, KeptIn, Waiting},
+        store_sync::{keep, store_of},
+        waiting::Deadline,
     },
     Session,
     grants::Grants,
@@ -30,7 +31,7 @@ impl Session {
         grant: Option<Arc<dyn Grant>>,
     ) -> Self {
         let shared = resource.provisional();
-        let store = shared.settings.store.clone().map(KeptIn);
+        let store = shared.settings.store.clone().map(keep);
         let kind = HandleKind {
             has_store: store.is_some(),
             grants: Grants::new(grant),
@@ -51,7 +52,7 @@ impl Session {
         if Arc::ptr_eq(&live.shared, &part) {
             return Ok(());
         }
-        let store = live.slot.store();
+        let store = store_of(&live.slot).map(keep);
         let slot = match (live.kind.user.as_deref().copied(), store) {
             (Some(user), Some(store)) => {
                 let known = part.slots.of_user(user, now);
@@ -144,7 +145,7 @@ impl Live {
     }
 
     /// The same handle on another slot.
-    pub(super) fn with(&self, shared: Arc<Shared>, slot: Arc<Slot<Waiting>>) -> Self {
+    pub(super) fn with(&self, shared: Arc<Shared>, slot: Arc<Slot>) -> Self {
         Self {
             shared,
             slot,

@@ -4,9 +4,12 @@ use std::{sync::Arc, time::UNIX_EPOCH};
 
 use super::*;
 use crate::{
-    lifecycle::testing::{
-        FLIGHT_LIMIT, LIFE, Recorder, TestSlot, TestSlots, at, begin_delivery, caller, deliver_all,
-        held, lead, name, next, next_action, refusal, renew, slots, token, token_until, transient,
+    lifecycle::{
+        slots::Slots,
+        testing::{
+            FLIGHT_LIMIT, LIFE, TestSlot, at, begin_delivery, brought, caller, deliver_all, held,
+            lead, name, next, next_action, refusal, renew, slots, token, token_until, transient,
+        },
     },
     oauth2::grant::client_credentials::ClientCredentials,
 };
@@ -17,7 +20,7 @@ fn with_grant() -> Caller {
     Caller { grant, ..caller() }
 }
 
-fn refused(slot: &Slot<Recorder>) -> Need {
+fn refused(slot: &Slot) -> Need {
     Need::Other(slot.published().expect("a token"))
 }
 
@@ -57,15 +60,15 @@ fn after_the_end_of_a_token_everybody_waits_for_one_attempt() {
     assert!(claim.is_leading());
     let others =
         [Need::Usable, Need::Renewed, refused(&slot)].map(|need| match next(&slot, &need, now) {
-            Action::Wait(waiter) => waiter,
+            Action::Wait(flight) => flight,
             other => panic!("{}", name(&other)),
         });
-    assert!(others.iter().all(|other| !other.is_settled()));
+    assert!(others.iter().all(|other| !other.outcome.is_set()));
     slots
         .publish(&claim, token("b", "s", LIFE), None, &mut None, true, now)
         .expect("without a problem");
     for other in others {
-        assert_eq!(other.access_token().as_deref(), Some("b"));
+        assert_eq!(brought(&other).as_deref(), Some("b"));
     }
     // The flight has ended, though nothing is saved or delivered.
     assert!(slot.in_flight().is_none() && slot.has_undelivered());
@@ -84,7 +87,7 @@ fn an_overdue_flight_is_abandoned_and_its_late_result_is_told_as_superseded() {
     assert!(!first.is_leading() && second.is_leading());
     // Whoever waits for it decides again, and waits for the other one.
     assert!(matches!(
-        first.waiter().outcome(),
+        first.flight.outcome.get(),
         Some(Ok(Outcome::Unchanged))
     ));
 
@@ -133,7 +136,7 @@ fn a_flight_that_was_abandoned_for_nobody_is_not_kept() {
     let now = at(FLIGHT_LIMIT);
     assert_eq!(next_action(&slot, &Need::Usable, now), "use");
     assert!(slot.in_flight().is_none() && slot.is_settled());
-    assert!(claim.waiter().is_settled());
+    assert!(claim.flight.outcome.is_set());
     drop(claim);
     assert!(slots.pending().is_empty());
 }
@@ -240,7 +243,7 @@ fn a_refused_grant_is_asked_again_after_a_wait() {
 
 #[test]
 fn a_success_a_login_and_another_token_end_the_wait() {
-    let changes: [fn(&TestSlots, &TestSlot) -> TestSlot; 3] = [
+    let changes: [fn(&Slots, &TestSlot) -> TestSlot; 3] = [
         |slots, slot| {
             renew(slots, slot, token("b", "s", LIFE), at(LIFE));
             slot.clone()
@@ -316,14 +319,14 @@ fn the_result_of_a_renewal_counts_for_the_token_that_it_began_from() {
     let slots = slots();
     let slot = slots.find(token("a", "r", 0), at(0));
     let claim = lead(&slot, &Need::Renewed, at(1));
-    let other = claim.waiter();
+    let other = claim.flight.clone();
     // The caller sets another access token for the same refresh token.
     let same = slots.replace(&slot, Some(token("b", "r", 1)), false, at(1));
     assert!(Arc::ptr_eq(&same, &slot));
     slots
         .publish(&claim, token("c", "r", 1), None, &mut None, true, at(1))
         .expect("without a problem");
-    assert!(matches!(other.outcome(), Some(Ok(Outcome::Superseded))));
+    assert!(matches!(other.outcome.get(), Some(Ok(Outcome::Superseded))));
     assert_eq!(held(&slot).as_deref(), Some("b"));
     let (update, progress) = begin_delivery(&slot).expect("an update");
     assert!(update.superseded);

@@ -13,7 +13,7 @@ use crate::{
         reconcile::{HeldLease, SlotSnapshot},
         single_flight::{Claim, Need, Outcome},
         slots::Learned,
-        testing::{Recorder, TestSlot, access_token, caller, refusal, transient},
+        testing::{TestSlot, access_token, caller, refusal, store_of, transient},
     },
     oauth2::token::Token,
     token_store::{Lease, StoredToken},
@@ -30,7 +30,7 @@ impl World {
         self.carry_out(handle, &need, action);
     }
 
-    pub(super) fn carry_out(&mut self, handle: Index, need: &Need, action: Action<Recorder>) {
+    pub(super) fn carry_out(&mut self, handle: Index, need: &Need, action: Action) {
         let slot = self.handle(handle).clone();
         match action {
             Action::Use(published) => self.check_usable(&slot, &published),
@@ -64,7 +64,7 @@ impl World {
         }
     }
 
-    fn begin(&mut self, claim: Claim<Recorder>, stage: Stage) {
+    fn begin(&mut self, claim: Claim, stage: Stage) {
         let started = self.now.monotonic;
         self.flights.push(Attempt {
             claim,
@@ -74,7 +74,7 @@ impl World {
     }
 
     /// Sends a request with the refresh token.
-    fn request(&self, claim: &Claim<Recorder>, lease: Option<HeldLease>) -> Stage {
+    fn request(&self, claim: &Claim, lease: Option<HeldLease>) -> Stage {
         let old = claim.old.as_ref().expect("a token that can be renewed");
         let refresh_token = refresh_token(&old.token).expect("a refresh token");
         self.check_request(&refresh_token);
@@ -144,7 +144,7 @@ impl World {
         let lease = slot.take_lease();
         lease.or_else(|| {
             let until = self.now.monotonic + Duration::from_secs(60);
-            let lease = self.stores.lease(slot.store()?)?;
+            let lease = self.stores.lease(store_of(slot)?)?;
             Some(HeldLease::new(Lease::new(lease), until))
         })
     }
@@ -178,7 +178,7 @@ impl World {
     }
 
     /// Takes a flight that has sent its request.
-    fn take_request(&mut self, flight: Index) -> Option<(Claim<Recorder>, Option<HeldLease>)> {
+    fn take_request(&mut self, flight: Index) -> Option<(Claim, Option<HeldLease>)> {
         let at = self.flights.iter().enumerate();
         let mut sent: Vec<_> = at
             .filter(|(_, flight)| matches!(flight.stage, Stage::Requesting(..)))
@@ -227,7 +227,7 @@ impl World {
             Ok(Outcome::Unchanged) => panic!("there is a token"),
             Err(error) => assert!(matches!(life, Life::Negative) && is_published, "{error}"),
         }
-        assert!(claim.waiter().is_settled() && !claim.is_leading());
+        assert!(claim.flight.outcome.is_set() && !claim.is_leading());
         if is_published {
             self.rotate(&old.token, &token);
             // The server may issue a refresh token again.
@@ -257,7 +257,7 @@ impl World {
         };
         let slot = claim.slot.clone();
         let result = slot.fail(&claim, error, has_requested, self.now);
-        assert!(claim.waiter().is_settled() && !claim.is_leading());
+        assert!(claim.flight.outcome.is_set() && !claim.is_leading());
         if result.is_err() && has_requested {
             let token = slot.published();
             if let Failure::Refusal = failure {

@@ -7,9 +7,9 @@ use crate::{
     error::Error,
     lifecycle::{
         published::Published,
-        single_flight::Need,
+        single_flight::{Flight, Need},
         table::to_the_end,
-        testing::{FLIGHT_LIMIT, Recorder, TestSlot, access_token},
+        testing::{FLIGHT_LIMIT, TestSlot, access_token},
     },
 };
 
@@ -48,10 +48,10 @@ impl World {
     }
 
     /// No caller waits for an overdue flight.
-    pub(super) fn check_young(&self, slot: &TestSlot, waiter: &Recorder) {
+    pub(super) fn check_young(&self, slot: &TestSlot, waiter: &Arc<Flight>) {
         let mut flights = self.flights.iter();
         let flight = flights
-            .find(|flight| flight.claim.waiter().is(waiter))
+            .find(|flight| Arc::ptr_eq(&flight.claim.flight, waiter))
             .expect("a flight with a leader");
         let limit = flight.started + Duration::from_secs(FLIGHT_LIMIT);
         assert!(self.now.monotonic < limit, "it is overdue");
@@ -119,9 +119,12 @@ impl World {
         for waiter in &self.waiters {
             let is_led = || {
                 let mut flights = self.flights.iter();
-                flights.any(|flight| flight.claim.waiter().is(waiter))
+                flights.any(|flight| Arc::ptr_eq(&flight.claim.flight, waiter))
             };
-            assert!(waiter.is_settled() || is_led(), "a waiter is not released");
+            assert!(
+                waiter.outcome.is_set() || is_led(),
+                "a waiter is not released"
+            );
         }
     }
 

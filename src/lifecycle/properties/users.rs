@@ -13,7 +13,7 @@ use super::{
 use crate::{
     lifecycle::{
         table::{UserId, to_the_end},
-        testing::TestSlot,
+        testing::{TestSlot, store, store_of},
     },
     oauth2::token::Token,
     token_store::StoredToken,
@@ -85,11 +85,11 @@ impl World {
 
     /// What is in the store of a slot.
     pub(super) fn row_of(&self, slot: &TestSlot) -> Option<StoredToken> {
-        self.stores.row(slot.store()?).cloned()
+        self.stores.row(store_of(slot)?).cloned()
     }
 
     pub(super) fn is_out_of_reach(&self, slot: &TestSlot) -> bool {
-        let store = slot.store();
+        let store = store_of(slot);
         store.is_some_and(|store| self.stores.is_broken(store))
     }
 
@@ -126,7 +126,8 @@ impl World {
     /// The slot of a user, for one more handle.
     fn slot_of(&mut self, user: usize) -> TestSlot {
         let slot = self.slots.of_user(id(user), self.now);
-        let slot = slot.unwrap_or_else(|| self.slots.add_user(id(user), Some(user), self.now));
+        let slot =
+            slot.unwrap_or_else(|| self.slots.add_user(id(user), Some(store(user)), self.now));
         self.see(&slot);
         slot
     }
@@ -198,7 +199,7 @@ impl World {
     pub(super) fn check_stores(&self, ends: &[TestSlot]) {
         let mut stored = HashMap::new();
         for slot in self.seen.iter().filter_map(Weak::upgrade) {
-            if let Some(store) = slot.store() {
+            if let Some(store) = store_of(&slot) {
                 let other = stored.insert(store, slot);
                 assert!(other.is_none(), "two slots have the store {store}");
             }

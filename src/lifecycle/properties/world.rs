@@ -16,10 +16,11 @@ use crate::{
         outbox::{Due, InProgress},
         published::Published,
         reconcile::{HeldLease, SlotSnapshot, Unsaved},
-        single_flight::{Claim, Need},
+        single_flight::{Claim, Flight, Need},
         slot::Slot,
+        slots::Slots,
         table::to_the_end,
-        testing::{self, Recorder, TestSlot, TestSlots, access_token, at},
+        testing::{self, TestSlot, access_token, at, store, store_of},
     },
     oauth2::token::Token,
     token_store::StoredToken,
@@ -27,7 +28,7 @@ use crate::{
 
 /// A flight and its stage.
 pub(super) struct Attempt {
-    pub(super) claim: Claim<Recorder>,
+    pub(super) claim: Claim,
     /// By monotonic time.
     pub(super) started: Duration,
     pub(super) stage: Stage,
@@ -52,17 +53,17 @@ pub(super) struct Failed {
 
 /// A token of a response, to be delivered to the hook.
 pub(super) struct Issued {
-    pub(super) slot: Weak<Slot<Recorder>>,
+    pub(super) slot: Weak<Slot>,
     pub(super) superseded: bool,
 }
 
 /// An update in delivery to the hook.
-type DeliveryNow = (String, InProgress<Recorder>);
+type DeliveryNow = (String, InProgress);
 /// A save in progress.
-type SavingNow = (TestSlot, usize, Unsaved, InProgress<Recorder>);
+type SavingNow = (TestSlot, usize, Unsaved, InProgress);
 
 pub(super) struct World {
-    pub(super) slots: TestSlots,
+    pub(super) slots: Slots,
     pub(super) has_hook: bool,
     pub(super) has_users: bool,
     pub(super) now: Now,
@@ -71,9 +72,9 @@ pub(super) struct World {
     /// The number of the store of each handle.
     pub(super) homes: Vec<Option<usize>>,
     /// All slots so far.
-    pub(super) seen: Vec<Weak<Slot<Recorder>>>,
+    pub(super) seen: Vec<Weak<Slot>>,
     pub(super) flights: Vec<Attempt>,
-    pub(super) waiters: Vec<Recorder>,
+    pub(super) waiters: Vec<Arc<Flight>>,
     deliveries: Vec<DeliveryNow>,
     saving: Vec<SavingNow>,
     /// All tokens so far.
@@ -96,7 +97,7 @@ impl World {
     pub(super) fn new(reference: &Reference) -> Self {
         let slots = testing::slots();
         let home = reference.has_store.then_some(0);
-        let slot = slots.first(None, home, at(0));
+        let slot = slots.first(None, home.map(store), at(0));
         let mut world = Self {
             slots,
             has_hook: reference.has_hook,
@@ -192,7 +193,7 @@ impl World {
             Event::BeginSaving(slot) => {
                 let mut pending = self.slots.pending();
                 if let Some(slot) = take(&mut pending, slot)
-                    && let Some(store) = slot.store()
+                    && let Some(store) = store_of(&slot)
                     && let Due::Mine(unsaved, progress) = slot.take_unsaved()
                 {
                     self.saving.push((slot, store, unsaved, progress));
@@ -362,7 +363,7 @@ impl World {
                 progress.done();
             }
             while let Due::Mine(unsaved, progress) = slot.take_unsaved() {
-                let store = slot.store().expect("what it is saved in");
+                let store = store_of(&slot).expect("what it is saved in");
                 self.save((slot.clone(), store, unsaved, progress), Saving::Answered);
             }
         }

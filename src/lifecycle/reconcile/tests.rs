@@ -6,20 +6,20 @@ use std::sync::{
 use super::*;
 use crate::lifecycle::{
     action::Action,
-    outbox::Due,
+    outbox::{Due, InProgress},
     single_flight::{Need, Outcome},
-    slots::Learned,
+    slots::{Learned, Slots},
     testing::{
-        LIFE, Recorder, TestSlot, TestSlots, at, deliver_all, held, lead, name, next, next_action,
-        renew, slots, token,
+        LIFE, TestSlot, at, deliver_all, held, lead, name, next, next_action, renew, slots, store,
+        token,
     },
 };
 
 mod late_saves;
 
 /// A slot with the token `a` that its store holds in version 3.
-fn stored(slots: &TestSlots) -> TestSlot {
-    let slot = slots.first(None, Some(0), at(0));
+fn stored(slots: &Slots) -> TestSlot {
+    let slot = slots.first(None, Some(store(0)), at(0));
     assert_eq!(learn(slots, &slot, Some("a"), 3), Learned::Adopted);
     slot
 }
@@ -29,11 +29,11 @@ fn row(name: Option<&str>, version: u64) -> StoredToken {
 }
 
 /// Reads the store, which holds a token of that name in that version.
-fn learn(slots: &TestSlots, slot: &TestSlot, name: Option<&str>, version: u64) -> Learned {
+fn learn(slots: &Slots, slot: &TestSlot, name: Option<&str>, version: u64) -> Learned {
     slots.learn(slot, &slot.snapshot(), Some(row(name, version)), at(1000))
 }
 
-fn begin_saving(slot: &TestSlot) -> Option<(Unsaved, InProgress<Recorder>)> {
+fn begin_saving(slot: &TestSlot) -> Option<(Unsaved, InProgress)> {
     match slot.take_unsaved() {
         Due::Mine(unsaved, progress) => Some((unsaved, progress)),
         Due::Nothing | Due::Busy(_) => None,
@@ -196,7 +196,7 @@ fn one_save_at_a_time_and_again_until_it_has_succeeded() {
     assert!(!slot.is_settled() && slot.has_undelivered());
     // It fails, or is cut off.
     drop(progress);
-    assert!(other.is_settled());
+    assert!(other.is_set());
     let next = unsaved.next.clone().expect("a version");
     assert_eq!(next, StoredToken::new(Some(token("b", "b", 1)), 4));
     let (unsaved, progress) = begin_saving(&slot).expect("something to store");
@@ -229,7 +229,7 @@ fn what_came_while_something_was_stored_is_stored_next() {
 #[test]
 fn a_store_that_was_not_read_is_read_before_it_is_written() {
     let slots = slots();
-    let slot = slots.first(None, Some(0), at(0));
+    let slot = slots.first(None, Some(store(0)), at(0));
     let slot = slots.replace(&slot, Some(token("b", "b", 1)), true, at(1));
     let (first, progress) = begin_saving(&slot).expect("something to store");
     assert_eq!(first.next, None);
@@ -354,7 +354,7 @@ fn the_whole_table() {
 #[test]
 fn the_store_is_read_first_by_one_for_all() {
     let slots = slots();
-    let slot = slots.first(None, Some(0), at(0));
+    let slot = slots.first(None, Some(store(0)), at(0));
     let Action::Load(claim) = next(&slot, &Need::Usable, at(0)) else {
         panic!("nothing is known of the store");
     };
@@ -374,7 +374,7 @@ fn the_store_is_read_first_by_one_for_all() {
 #[test]
 fn a_store_that_holds_nothing_is_looked_into_once() {
     let slots = slots();
-    let slot = slots.first(None, Some(0), at(0));
+    let slot = slots.first(None, Some(store(0)), at(0));
     let claim = lead(&slot, &Need::Usable, at(0));
     slots.learn(&slot, &slot.snapshot(), None, at(0));
     claim.finish(Ok(Outcome::Unchanged));

@@ -6,7 +6,7 @@ use crate::lifecycle::{
     single_flight::Need,
     testing::{
         LIFE, access_token, at, begin_delivery, deliver_all, held, is_pending, lead, load,
-        next_action, renew, save, slots, stored, token, token_until,
+        next_action, renew, save, slots, store, stored, token, token_until,
     },
 };
 
@@ -369,7 +369,7 @@ fn the_memory_of_a_slot_goes_with_its_last_handle() {
 #[test]
 fn while_another_process_renews_early_nobody_else_does() {
     let slots = slots();
-    let slot = slots.first(None, Some(0), at(0));
+    let slot = slots.first(None, Some(store(0)), at(0));
     let stored = StoredToken::new(Some(token("a", "r", 0)), 7);
     slots.learn(&slot, &slot.snapshot(), Some(stored), at(0));
     let now = at(LIFE - 30);

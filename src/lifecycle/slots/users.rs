@@ -7,16 +7,15 @@ use crate::{
     lifecycle::{
         now::Now,
         reconcile::{Origin, StoreState},
-        single_flight::Waiter,
         slot::Slot,
         table::{Table, UserId, is_newer_than, to_the_end},
     },
     oauth2::token::Token,
 };
 
-impl<W: Waiter> Slots<W> {
+impl Slots {
     /// The slot of a user for one more handle, if it is in use or was a short time ago.
-    pub(crate) fn of_user(&self, user: UserId, now: Now) -> Option<Arc<Slot<W>>> {
+    pub(crate) fn of_user(&self, user: UserId, now: Now) -> Option<Arc<Slot>> {
         let mut table = self.lock();
         let (slot, leaving) = table.of_user(user, &self.rules.users, now);
         if let Some(slot) = &slot {
@@ -29,8 +28,15 @@ impl<W: Waiter> Slots<W> {
 
     /// The same with a new slot, whose token is in this store, unless there is one by now. A token
     /// that is exchanged is in none.
-    pub(crate) fn add_user(&self, user: UserId, store: Option<W::Store>, now: Now) -> Arc<Slot<W>> {
-        let store = store.map(|store| Box::new(StoreState::new(store, true)));
+    pub(crate) fn add_user(
+        &self,
+        user: UserId,
+        mut store: Option<Box<StoreState>>,
+        now: Now,
+    ) -> Arc<Slot> {
+        if let Some(store) = &mut store {
+            store.is_of_user = true;
+        }
         let new = self.slot(None, store, None);
         let mut table = self.lock();
         let (slot, leaving) = table.add_user(user, new.clone(), &self.rules.users, now);
@@ -47,10 +53,10 @@ impl<W: Waiter> Slots<W> {
     pub(crate) fn assign(
         &self,
         user: UserId,
-        slot: &Arc<Slot<W>>,
+        slot: &Arc<Slot>,
         token: Option<Token>,
         now: Now,
-    ) -> Arc<Slot<W>> {
+    ) -> Arc<Slot> {
         let origin = match token {
             Some(_) => Origin::Caller,
             None => Origin::Revocation,
@@ -84,13 +90,7 @@ impl<W: Waiter> Slots<W> {
     }
 
     /// Forwards the handles of a user from `old` to `next`, with the store.
-    fn forward(
-        &self,
-        table: &mut Table<W>,
-        old: &Arc<Slot<W>>,
-        next: &Arc<Slot<W>>,
-        origin: Origin,
-    ) {
+    fn forward(&self, table: &mut Table, old: &Arc<Slot>, next: &Arc<Slot>, origin: Origin) {
         let mut state = old.write();
         // A refresh token that is in a request leads to the next token until the end of that.
         if state.flight.is_none() && state.key.is_some() {
@@ -110,7 +110,7 @@ impl<W: Waiter> Slots<W> {
         state.handles += handles;
         state.superseded = false;
         self.registry.reuse(next);
-        state.store = store.map(|store| Box::new(store.moved(origin)));
+        state.store = store.map(|store| store.moved(origin));
     }
 }
 

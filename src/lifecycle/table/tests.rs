@@ -8,10 +8,10 @@ use crate::lifecycle::{
     outbox::Due,
     reconcile::HeldLease,
     single_flight::{Need, Outcome},
-    slots::Learned,
+    slots::{Learned, Slots},
     testing::{
-        self, LIFE, TestSlot, TestSlots, at, caller, deliver_all, held, is_pending, lead, load,
-        next_action, renew, save, slots, stored, token, token_until,
+        LIFE, TestSlot, at, caller, deliver_all, held, is_pending, lead, load, next_action, renew,
+        save, slots, stored, token, token_until,
     },
 };
 use crate::token_store::{Lease, StoredToken};
@@ -91,7 +91,7 @@ fn a_refresh_token_that_comes_back_is_in_use_again() {
 }
 
 /// A client with a store comes to the refresh token of a child.
-fn come_together(slots: &TestSlots, by_renewal: bool) -> [TestSlot; 2] {
+fn come_together(slots: &Slots, by_renewal: bool) -> [TestSlot; 2] {
     let child = slots.find(token("b", "s", 10), at(10));
     let slot = match by_renewal {
         true => {
@@ -326,7 +326,7 @@ fn a_token_that_nobody_uses_is_the_same_when_it_is_needed_again() {
         deliver_all(&slot);
         let lifetime = slot.published().expect("a token").lifetime;
         slots.forget_handle(slot);
-        let is_packed = |entry: Option<&Entry<_>>| matches!(entry, Some(Entry::Packed(..)));
+        let is_packed = |entry: Option<&Entry>| matches!(entry, Some(Entry::Packed(..)));
         let key = key(&token("a", "r", 0)).expect("a refresh token");
         assert_eq!(is_packed(slots.lock().tokens.get(&key)), life > SHORT);
         let child = slots.find(token("a", "r", 0), at(11));
@@ -352,5 +352,5 @@ fn a_token_that_nobody_uses_is_the_same_when_it_is_needed_again() {
 /// There are up to two entries for each token.
 #[test]
 fn an_entry_is_small() {
-    assert_eq!(size_of::<Entry<testing::Recorder>>(), 16);
+    assert_eq!(size_of::<Entry>(), 16);
 }

@@ -8,7 +8,6 @@ use super::{Table, to_the_end};
 use crate::lifecycle::{
     key_map::{Key, KeyMap},
     now::Now,
-    single_flight::Waiter,
     slot::Slot,
 };
 
@@ -59,9 +58,9 @@ impl Default for UserLimits {
 }
 
 /// The slots of users, which stay for some time after their use.
-#[derive(Debug)]
-pub(super) struct Users<W: Waiter> {
-    entries: KeyMap<User<W>>,
+#[derive(Debug, Default)]
+pub(super) struct Users {
+    entries: KeyMap<User>,
     /// The key of each entry, once. The first one is looked at next.
     queue: VecDeque<Key>,
     /// By monotonic time.
@@ -69,8 +68,8 @@ pub(super) struct Users<W: Waiter> {
 }
 
 #[derive(Debug)]
-struct User<W: Waiter> {
-    slot: Arc<Slot<W>>,
+struct User {
+    slot: Arc<Slot>,
     last: LastUse,
 }
 
@@ -100,26 +99,16 @@ impl LastUse {
 }
 
 /// Slots that leave the table, to be dropped when it is not locked: a store is the user's own code.
-pub(in crate::lifecycle) type Leaving<W> = Vec<Arc<Slot<W>>>;
+pub(in crate::lifecycle) type Leaving = Vec<Arc<Slot>>;
 
-impl<W: Waiter> Default for Users<W> {
-    fn default() -> Self {
-        Self {
-            entries: KeyMap::default(),
-            queue: VecDeque::new(),
-            next_sweep: Duration::ZERO,
-        }
-    }
-}
-
-impl<W: Waiter> Table<W> {
+impl Table {
     /// The slot of a user, unless it has been idle for so long that it has to be loaded again.
     pub(in crate::lifecycle) fn of_user(
         &mut self,
         user: UserId,
         limits: &UserLimits,
         now: Now,
-    ) -> (Option<Arc<Slot<W>>>, Leaving<W>) {
+    ) -> (Option<Arc<Slot>>, Leaving) {
         let mut leaving = Vec::new();
         let slot = self.users.entries.get_mut(&user.0).and_then(|entry| {
             let is_idle = entry.last.is_idle(limits, now);
@@ -141,10 +130,10 @@ impl<W: Waiter> Table<W> {
     pub(in crate::lifecycle) fn add_user(
         &mut self,
         user: UserId,
-        slot: Arc<Slot<W>>,
+        slot: Arc<Slot>,
         limits: &UserLimits,
         now: Now,
-    ) -> (Arc<Slot<W>>, Leaving<W>) {
+    ) -> (Arc<Slot>, Leaving) {
         let mut leaving = Vec::new();
         if let Some(entry) = self.users.entries.get_mut(&user.0) {
             let is_idle = entry.last.is_idle(limits, now);
@@ -170,7 +159,7 @@ impl<W: Waiter> Table<W> {
     }
 
     /// Points a user to another slot. Their handles have been forwarded to it.
-    pub(in crate::lifecycle) fn point_user(&mut self, user: UserId, slot: &Arc<Slot<W>>) {
+    pub(in crate::lifecycle) fn point_user(&mut self, user: UserId, slot: &Arc<Slot>) {
         if let Some(entry) = self.users.entries.get_mut(&user.0) {
             entry.slot = slot.clone();
         }
@@ -178,7 +167,7 @@ impl<W: Waiter> Table<W> {
 
     /// Removes some of the slots that are idle; and of those that are too many, first the ones that
     /// were not used since they were looked at last.
-    fn sweep(&mut self, steps: usize, limits: &UserLimits, now: Now, leaving: &mut Leaving<W>) {
+    fn sweep(&mut self, steps: usize, limits: &UserLimits, now: Now, leaving: &mut Leaving) {
         let before = leaving.len();
         for step in 0..2 * MORE_STEPS.max(steps) {
             let is_over = self.users.queue.len() > limits.count;
@@ -205,7 +194,7 @@ impl<W: Waiter> Table<W> {
         }
     }
 
-    fn let_go_of(&mut self, slots: &[Arc<Slot<W>>]) {
+    fn let_go_of(&mut self, slots: &[Arc<Slot>]) {
         for slot in slots {
             self.let_go(slot);
         }
@@ -218,13 +207,13 @@ impl<W: Waiter> Table<W> {
     }
 }
 
-impl<W: Waiter> User<W> {
+impl User {
     fn touch(&mut self, now: Now) {
         self.last = LastUse::at(now);
     }
 
     /// The slot, which may have been merged with another.
-    fn current(&mut self) -> &Arc<Slot<W>> {
+    fn current(&mut self) -> &Arc<Slot> {
         if let Some(next) = self.slot.forwarded() {
             self.slot = to_the_end(next);
         }

@@ -8,13 +8,13 @@ fn a_token_that_expires_as_it_is_issued_is_paced() {
         let slots = slots();
         let slot = slots.find(token("a", "r", 0), at(0));
         let claim = lead(&slot, &Need::Usable, at(LIFE));
-        let other = claim.waiter();
+        let other = claim.flight.clone();
         let born_expired = |name| token_until(name, Some("r"), LIFE, expires);
         let outcome = slots.publish(&claim, born_expired("b"), None, &mut None, false, at(LIFE));
         // A lifetime of zero may mean anything; a negative one means that the token has expired.
         let is_used = expires == LIFE;
         assert_eq!(outcome.is_ok(), is_used);
-        assert_eq!(other.access_token().as_deref(), is_used.then_some("b"));
+        assert_eq!(brought(&other).as_deref(), is_used.then_some("b"));
         assert_eq!(held(&slot).as_deref(), Some("b"));
         assert_eq!(next_action(&slot, &Need::Usable, at(LIFE)), "fail");
         // The second in a row, and so on: from one second to thirty.

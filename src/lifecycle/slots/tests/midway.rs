@@ -51,7 +51,7 @@ fn a_token_without_the_spent_refresh_token_does_not_give_way() {
 fn the_login_of_a_user_with_the_refresh_token_in_flight_gives_way_to_the_result() {
     let slots = slots();
     let user = UserId::new("1");
-    let slot = slots.add_user(user, Some(0), at(0));
+    let slot = slots.add_user(user, Some(store(0)), at(0));
     load(&slots, &slot, Some(token("a", "r", 0)), 1, at(0));
     let claim = lead(&slot, &Need::Renewed, at(10));
     let kept = slots.assign(user, &slot, Some(token("given", "r", 5)), at(10));

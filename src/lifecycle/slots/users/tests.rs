@@ -8,8 +8,8 @@ use crate::lifecycle::{
     single_flight::{Claim, Need, Outcome},
     slot::Rules,
     testing::{
-        LIFE, Recorder, TestSlot, TestSlots, access_token, at, deliver_all, held, is_pending, lead,
-        load, name, next, next_action, renew, rules, save, slots, token, transient,
+        LIFE, TestSlot, access_token, at, deliver_all, held, is_pending, lead, load, name, next,
+        next_action, renew, rules, save, slots, store, store_of, token, transient,
     },
 };
 
@@ -21,27 +21,27 @@ fn alice() -> UserId {
 }
 
 /// A handle for a user, whose store has the same number as the user.
-fn user(slots: &TestSlots, number: usize, seconds: u64) -> TestSlot {
+fn user(slots: &Slots, number: usize, seconds: u64) -> TestSlot {
     let id = UserId::new(&number.to_string());
     let found = slots.of_user(id, at(seconds));
-    found.unwrap_or_else(|| slots.add_user(id, Some(number), at(seconds)))
+    found.unwrap_or_else(|| slots.add_user(id, Some(store(number)), at(seconds)))
 }
 
 /// A handle for a user whose store has a token.
-fn logged_in(slots: &TestSlots, number: usize, seconds: u64) -> TestSlot {
+fn logged_in(slots: &Slots, number: usize, seconds: u64) -> TestSlot {
     let slot = user(slots, number, seconds);
     let stored = token(&format!("a{number}"), &format!("r{number}"), seconds);
     load(slots, &slot, Some(stored), 1, at(seconds));
     slot
 }
 
-fn limited(count: usize) -> TestSlots {
+fn limited(count: usize) -> Slots {
     let mut rules: Rules = rules();
     rules.users.count = count;
-    TestSlots::new(rules)
+    Slots::new(rules)
 }
 
-fn count(slots: &TestSlots) -> usize {
+fn count(slots: &Slots) -> usize {
     slots.lock().users()
 }
 
@@ -59,7 +59,7 @@ fn a_user_has_one_slot_which_stays_when_no_handle_is_left() {
     let slot = logged_in(&slots, 1, 0);
     let again = user(&slots, 1, 1);
     assert!(same(&slot, &again));
-    assert_eq!((handles(&slot), slot.store()), (2, Some(1)));
+    assert_eq!((handles(&slot), store_of(&slot)), (2, Some(1)));
     assert!(!same(&slot, &user(&slots, 2, 1)));
     slots.forget_handle(again);
     slots.forget_handle(slot);
@@ -73,11 +73,11 @@ fn a_user_has_one_slot_which_stays_when_no_handle_is_left() {
 fn of_two_who_come_at_once_both_get_the_slot_of_the_first() {
     let slots = slots();
     assert!(slots.of_user(alice(), at(0)).is_none());
-    let first = slots.add_user(alice(), Some(1), at(0));
-    let second = slots.add_user(alice(), Some(2), at(0));
+    let first = slots.add_user(alice(), Some(store(1)), at(0));
+    let second = slots.add_user(alice(), Some(store(2)), at(0));
     assert!(same(&first, &second));
     assert_eq!(
-        (handles(&first), first.store(), count(&slots)),
+        (handles(&first), store_of(&first), count(&slots)),
         (2, Some(1), 1)
     );
 }
@@ -89,7 +89,7 @@ fn after_its_idle_time_the_token_is_loaded_again() {
     let id = UserId::new("1");
     slots.forget_handle(slot);
     assert!(slots.of_user(id, at(IDLE)).is_none());
-    let slot = slots.add_user(id, Some(1), at(IDLE));
+    let slot = slots.add_user(id, Some(store(1)), at(IDLE));
     assert_eq!(
         (held(&slot), next_action(&slot, &Need::Usable, at(IDLE))),
         (None, "load")
@@ -192,7 +192,7 @@ fn the_slot_of_a_login_and_that_of_the_user_become_one() {
     let login = slots.find(token("b", "s", 10), at(10));
     let kept = slots.assign(UserId::new("1"), &old, Some(token("b", "s", 10)), at(10));
     assert!(Arc::ptr_eq(&kept, &login) && same(&old, &login) && same(&user(&slots, 1, 11), &login));
-    assert_eq!((handles(&login), login.store()), (3, Some(1)));
+    assert_eq!((handles(&login), store_of(&login)), (3, Some(1)));
     assert_eq!(held(&login).as_deref(), Some("b"));
     assert!(matches!(
         next(&old, &Need::Usable, at(11)),
@@ -233,13 +233,13 @@ fn a_renewal_in_flight_does_not_replace_a_login() {
     let slots = slots();
     let slot = logged_in(&slots, 1, 0);
     let claim = lead(&slot, &Need::Renewed, at(1));
-    let waiting = claim.waiter();
+    let waiting = claim.flight.clone();
     let login = slots.assign(UserId::new("1"), &slot, Some(token("b", "s", 2)), at(2));
     // A stale row waits for nothing, and does not send the refresh token once more.
     let child = slots.find(token("a1", "r1", 0), at(2));
     assert!(same(&child, &login));
     let outcome = slots.publish(&claim, token("c", "t", 3), None, &mut None, true, at(3));
-    assert!(matches!(outcome, Ok(Outcome::Superseded)) && waiting.is_settled());
+    assert!(matches!(outcome, Ok(Outcome::Superseded)) && waiting.outcome.is_set());
     drop(claim);
     assert_eq!(held(&login).as_deref(), Some("b"));
     assert_eq!(
@@ -295,7 +295,7 @@ fn a_row_that_a_child_has_too_makes_one_slot_of_both() {
     let child = slots.find(token("a1", "r1", 0), at(0));
     let slot = logged_in(&slots, 1, 0);
     assert!(same(&slot, &child) && same(&user(&slots, 1, 0), &child));
-    assert_eq!((child.store(), handles(&child)), (Some(1), 3));
+    assert_eq!((store_of(&child), handles(&child)), (Some(1), 3));
     renew(&slots, &child, token("b", "s", 1), at(1));
     assert_eq!(held(&user(&slots, 1, 1)).as_deref(), Some("b"));
     // A child that is given another token leaves the user where they are.
@@ -328,13 +328,13 @@ fn a_login_that_is_kept_for_two_users_is_stored_for_both() {
     let one = slots.assign(UserId::new("1"), &one, Some(login.clone()), at(0));
     let two = slots.assign(UserId::new("2"), &two, Some(login.clone()), at(0));
     assert!(!same(&one, &two));
-    assert_eq!((one.store(), two.store()), (Some(1), Some(2)));
+    assert_eq!((store_of(&one), store_of(&two)), (Some(1), Some(2)));
     assert_eq!((handles(&one), handles(&two)), (1, 1));
     // So is one that is the client's own.
-    let client = slots.first(None, Some(0), at(0));
+    let client = slots.first(None, Some(store(0)), at(0));
     let client = slots.replace(&client, Some(login), true, at(0));
     assert_eq!(
-        (client.store(), one.store(), handles(&one)),
+        (store_of(&client), store_of(&one), handles(&one)),
         (Some(0), Some(1), 1)
     );
     // The rotation by one user reaches the other when the store is read.

@@ -4,7 +4,7 @@ use super::*;
 
 /// A user whose login is that of a child, too, and is replaced while it is renewed: the child, the
 /// renewal, and the slot of the new login.
-fn replaced(slots: &TestSlots) -> (TestSlot, Claim<Recorder>, TestSlot) {
+fn replaced(slots: &Slots) -> (TestSlot, Claim, TestSlot) {
     let child = slots.find(token("a1", "r1", 0), at(0));
     let slot = to_the_end(logged_in(slots, 1, 0));
     let claim = lead(&slot, &Need::Renewed, at(1));
@@ -43,7 +43,7 @@ fn a_slot_that_was_replaced_gets_no_handles_of_others() {
     // The server issues the refresh token once more.
     renew(&slots, &login, token("c", "r1", 3), at(3));
     assert!(login.forwarded().is_none());
-    assert_eq!((handles(&login), login.store()), (2, Some(1)));
+    assert_eq!((handles(&login), store_of(&login)), (2, Some(1)));
     let other = slots.find(token("c", "r1", 3), at(4));
     assert!(same(&other, &login));
 }
