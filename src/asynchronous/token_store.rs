@@ -93,7 +93,8 @@ pub trait AsyncTokenStore: Send + Sync {
 
     /// Acquires the right to renew, or returns none at once if another process holds it; the client
     /// calls again. If the end of its holder cannot be detected otherwise, the lease ends by itself
-    /// after `time`: twice the client's timeout and 30 seconds.
+    /// after `time`: twice the client's timeout and 30 seconds. While `ensure_login` waits for its user,
+    /// `time` is 30 seconds at most, and the lease is released and acquired again after a third of it.
     ///
     /// A refresh token is used under the lease, which is also the proof that a new token can be
     /// stored.

@@ -100,7 +100,7 @@ impl StoreSync {
             .saturating_add(3 * CALL)
     }
 
-    fn call_limit(&self) -> Duration {
+    pub(super) fn call_limit(&self) -> Duration {
         self.shared.settings.timeout.min(CALL)
     }
 

@@ -63,6 +63,11 @@ impl HeldLease {
         Self { lease, until }
     }
 
+    #[allow(dead_code, reason = "only logins hold a lease for long")]
+    pub(crate) fn ends_with_process(&self) -> bool {
+        self.lease.ends_with_process()
+    }
+
     /// The lease, to be released.
     pub(crate) fn into_lease(self) -> Lease {
         self.lease

@@ -217,7 +217,7 @@ impl FileTokenStore {
             let new = new.display();
             format!("the file {new}, which reserves space for the next token, could not be created ({error})")
         })?;
-        Ok(Some(Lease::new(Held {
+        Ok(Some(Lease::of_process(Held {
             path,
             next_file: self.next_file.clone(),
             _lease: lease,

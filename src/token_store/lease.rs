@@ -23,12 +23,31 @@ use std::{any::Any, fmt};
 /// // For a store that no other process uses at the same time:
 /// let lease = Lease::new(());
 /// ```
-pub struct Lease(Box<dyn Any + Send + Sync>);
+pub struct Lease {
+    guard: Box<dyn Any + Send + Sync>,
+    ends_with_process: bool,
+}
 
 impl Lease {
     /// A lease that ends when `guard` is dropped.
     pub fn new(guard: impl Any + Send + Sync) -> Self {
-        Self(Box::new(guard))
+        Self {
+            guard: Box::new(guard),
+            ends_with_process: false,
+        }
+    }
+
+    /// The same for a lease that ends with its process, in whatever way that ends.
+    pub(crate) fn of_process(guard: impl Any + Send + Sync) -> Self {
+        Self {
+            ends_with_process: true,
+            ..Self::new(guard)
+        }
+    }
+
+    #[allow(dead_code, reason = "only logins hold a lease for long")]
+    pub(crate) fn ends_with_process(&self) -> bool {
+        self.ends_with_process
     }
 
     /// Returns the guard that the lease was made of.
@@ -44,7 +63,10 @@ impl Lease {
     ///
     /// The lease, if its guard is of another type.
     pub fn into_guard<T: Any>(self) -> Result<T, Self> {
-        self.0.downcast().map(|guard| *guard).map_err(Self)
+        match self.guard.downcast() {
+            Ok(guard) => Ok(*guard),
+            Err(guard) => Err(Self { guard, ..self }),
+        }
     }
 }
 
@@ -64,5 +86,14 @@ mod tests {
             .into_guard::<u64>()
             .expect_err("another type");
         assert_eq!(lease.into_guard::<&str>().expect("the guard"), "row 7");
+    }
+
+    #[test]
+    fn a_lease_ends_with_its_process_where_the_store_says_so() {
+        assert!(!Lease::new(()).ends_with_process());
+        let lease = Lease::of_process(7_u64).into_guard::<&str>();
+        let lease = lease.expect_err("another type");
+        assert!(lease.ends_with_process());
+        assert_eq!(lease.into_guard::<u64>().expect("the guard"), 7);
     }
 }

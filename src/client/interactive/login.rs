@@ -8,31 +8,48 @@ use super::{
         oauth2::{Login, OAuth2Client},
         session::Live,
         sleep,
-        store_sync::StoreSync,
         waiting::Deadline,
     },
     attempt::LoginAttempt,
     conclusion::Conclusion,
+    login_lease::LoginLease,
     login_lock::LoginLock,
 };
 use crate::{
     error::{Error, ErrorKind, Result},
-    lifecycle::reconcile::HeldLease,
     login::{prompt::LoginPrompt, settings::InteractiveLogin},
     oauth2::token::Token,
+    random,
 };
 
 /// Interval at which the store is read while another process logs the user in.
-const STORE_INTERVAL: Duration = Duration::from_millis(300);
+const STORE_INTERVAL: Duration = Duration::from_millis(400);
 
-/// The time that is left for the exchange of the code and the store after the user has logged in.
-const COMPLETION_TIME: Duration = Duration::from_secs(120);
+/// Time in which another process gets back the lease that it had released for a moment. It is shorter
+/// than the time after which that happens again.
+const TAKEOVER_TIME: Duration = Duration::from_secs(1);
 
 /// The right to log the user in.
 struct LoginPermit {
-    lock: LoginLock,
-    /// The store and its lease, for which other processes wait.
-    lease: Option<(StoreSync, HeldLease)>,
+    _lock: LoginLock,
+    /// The lease of the store, for which other processes wait.
+    lease: Option<LoginLease>,
+}
+
+impl LoginPermit {
+    /// Whether a process that logs the user in may be without its lease at this moment.
+    fn may_be_anothers(&self) -> bool {
+        self.lease.as_ref().is_some_and(LoginLease::is_repeated)
+    }
+}
+
+#[maybe_async]
+impl LoginPermit {
+    async fn release(mut self) {
+        if let Some(lease) = self.lease.take() {
+            lease.release().await;
+        }
+    }
 }
 
 #[maybe_async]
@@ -47,7 +64,9 @@ impl OAuth2Client {
     ///
     /// With a `token_store`, several processes that start at once log the user in once: one has the
     /// lease of the store meanwhile, and the others wait for its token. So do several tasks or
-    /// threads of one client. A login for more scope, beside a token that can be used, does not hold
+    /// threads of one client. A lease that ends by its time is short and acquired again and again, so
+    /// that the next start waits for half a minute at most if the process is killed, by Ctrl-C for
+    /// example. A login for more scope, beside a token that can be used, does not hold
     /// the lease: others renew that token meanwhile, and each process asks its own user.
     ///
     /// If the token is known to lack some of the scope of `login`, the user logs in again, for that
@@ -128,19 +147,30 @@ impl OAuth2Client {
         attempt.check()?;
         // A client may have to be registered first, which takes the same lease.
         let live = boxed(self.session.established()).await?;
+        let mut was_anothers = false;
         loop {
-            if let Some(permit) = self.permit(&live, login, has_token).await? {
-                let logged_in = self.log_in_once(attempt, login).await;
-                if let Some((sync, lease)) = permit.lease {
-                    sync.release(Some(lease)).await;
+            let permit = self.permit(&live, has_token).await?;
+            let wait = match permit {
+                // The other one gets it back before the next attempt, if it has not ended.
+                Some(permit) if was_anothers && permit.may_be_anothers() => {
+                    permit.release().await;
+                    was_anothers = false;
+                    TAKEOVER_TIME
                 }
-                drop(permit.lock);
-                let (token, conclusion) = logged_in?;
-                if let Some(conclusion) = conclusion {
-                    conclusion.show().await;
+                Some(permit) => {
+                    let logged_in = self.log_in_once(attempt, login).await;
+                    permit.release().await;
+                    let (token, conclusion) = logged_in?;
+                    if let Some(conclusion) = conclusion {
+                        conclusion.show().await;
+                    }
+                    return Ok(token);
                 }
-                return Ok(token);
-            }
+                None => {
+                    was_anothers = true;
+                    STORE_INTERVAL
+                }
+            };
             if deadline.is_over() {
                 return Err(Error::login(
                     "timed out waiting for a login in another process; begin again",
@@ -150,7 +180,7 @@ impl OAuth2Client {
             attempt
                 .surface
                 .tick(|| LoginPrompt::WaitingForOther { left });
-            sleep(STORE_INTERVAL).await;
+            sleep(random::jitter(wait)?).await;
             let stored = self.stored().await?;
             if let Some(token) = stored
                 && login.widened(&token, own).is_none()
@@ -225,13 +255,8 @@ impl OAuth2Client {
     /// The right to log the user in, unless another process, task or thread has it. Beside a token
     /// that can be used it is without the lease, in which no other process could renew that token
     /// as long as the user takes; that the store gives it shows that the next token can be kept.
-    async fn permit(
-        &self,
-        live: &Live,
-        login: &InteractiveLogin,
-        has_token: bool,
-    ) -> Result<Option<LoginPermit>> {
-        let Some(lock) = LoginLock::try_acquire(live.shared.id()) else {
+    async fn permit(&self, live: &Live, has_token: bool) -> Result<Option<LoginPermit>> {
+        let Some(_lock) = LoginLock::try_acquire(live.shared.id()) else {
             return Ok(None);
         };
         let sync = self.session.live()?.store_sync();
@@ -241,13 +266,12 @@ impl OAuth2Client {
                 let lease = sync.try_lease().await?;
                 sync.release(lease).await;
             }
-            return Ok(Some(LoginPermit { lock, lease: None }));
+            return Ok(Some(LoginPermit { _lock, lease: None }));
         }
-        let time = login.longest().saturating_add(COMPLETION_TIME);
-        let lease = sync.try_lease_for(time).await?;
+        let lease = sync.try_lease_for(LoginLease::time(&sync)).await?;
         Ok(lease.map(|lease| LoginPermit {
-            lock,
-            lease: Some((sync, lease)),
+            _lock,
+            lease: Some(LoginLease::keep(sync, lease)),
         }))
     }
 }

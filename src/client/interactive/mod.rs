@@ -3,6 +3,7 @@
 mod attempt;
 mod conclusion;
 mod login;
+mod login_lease;
 mod login_lock;
 mod loopback;
 mod resource;

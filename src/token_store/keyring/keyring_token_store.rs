@@ -211,7 +211,7 @@ impl KeyringTokenStore {
             return Ok(None);
         };
         access.probe().map_err(|failure| self.error(failure))?;
-        Ok(Some(Lease::new(lease)))
+        Ok(Some(Lease::of_process(lease)))
     }
 
     /// Returns the registration of the client at `issuer`; none if there is none.

@@ -18,6 +18,7 @@ use crate::mode::Loopback;
 
 mod dead_page;
 mod ensured;
+pub mod leases;
 mod loopback;
 mod opened;
 mod registered_anew;

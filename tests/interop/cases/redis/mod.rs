@@ -19,6 +19,8 @@ use crate::{
 mod clients;
 mod encrypted;
 mod failures;
+#[cfg(feature = "login")]
+mod logins;
 mod lost;
 mod proxy;
 mod registrations;
