@@ -8,6 +8,8 @@
 
 #[path = "../tests/support/folder.rs"]
 mod folder;
+#[path = "../tests/support/free_port.rs"]
+mod free_port;
 #[allow(dead_code, reason = "the tests need the rest")]
 #[path = "../tests/support/redis.rs"]
 mod redis;
