@@ -6,7 +6,7 @@ use std::{borrow::Cow, fmt};
 
 use serde::{
     Deserialize, Deserializer, Serialize, Serializer,
-    de::{self, MapAccess, SeqAccess, Visitor},
+    de::{self, MapAccess, Visitor},
 };
 use serde_json::{Map, Value};
 
@@ -17,38 +17,51 @@ use crate::encoding::without_byte_order_mark;
 macro_rules! expects_object {
     () => {
         fn visit_bool<E: de::Error>(self, _: bool) -> Result<Self::Value, E> {
-            Err(no_object())
+            Err($crate::json::no_object())
         }
 
         fn visit_i64<E: de::Error>(self, _: i64) -> Result<Self::Value, E> {
-            Err(no_object())
+            Err($crate::json::no_object())
         }
 
         fn visit_u64<E: de::Error>(self, _: u64) -> Result<Self::Value, E> {
-            Err(no_object())
+            Err($crate::json::no_object())
         }
 
         fn visit_f64<E: de::Error>(self, _: f64) -> Result<Self::Value, E> {
-            Err(no_object())
+            Err($crate::json::no_object())
         }
 
         fn visit_str<E: de::Error>(self, _: &str) -> Result<Self::Value, E> {
-            Err(no_object())
+            Err($crate::json::no_object())
         }
 
         fn visit_unit<E: de::Error>(self) -> Result<Self::Value, E> {
-            Err(no_object())
+            Err($crate::json::no_object())
         }
 
-        fn visit_seq<A: SeqAccess<'de>>(self, _: A) -> Result<Self::Value, A::Error> {
-            Err(no_object())
+        fn visit_seq<A: ::serde::de::SeqAccess<'de>>(self, _: A) -> Result<Self::Value, A::Error> {
+            Err($crate::json::no_object())
         }
     };
 }
 
+pub(crate) use expects_object;
+
 #[cold]
-fn no_object<E: de::Error>() -> E {
+pub(crate) fn no_object<E: de::Error>() -> E {
     de::Error::custom("it is no JSON object")
+}
+
+/// Parses a body or a file, which may begin with a byte order mark.
+pub(crate) fn from_slice<'a, T: Deserialize<'a>>(json: &'a [u8]) -> serde_json::Result<T> {
+    let json = without_byte_order_mark(json);
+    match std::str::from_utf8(json) {
+        // Then not each string is checked by itself, which costs more than all of them at once.
+        Ok(json) => serde_json::from_str(json),
+        // The error says where it is.
+        Err(_) => serde_json::from_slice(json),
+    }
 }
 
 /// Members of a JSON object, without duplicates, as with two access tokens the intended one is
@@ -58,14 +71,7 @@ pub(crate) struct Members(pub(crate) Map<String, Value>);
 impl Members {
     /// Parses a body or a file, which may begin with a byte order mark.
     pub(crate) fn from_slice(json: &[u8]) -> serde_json::Result<Map<String, Value>> {
-        let json = without_byte_order_mark(json);
-        let members = match std::str::from_utf8(json) {
-            // Then not each string is checked by itself, which costs more than all of them at once.
-            Ok(json) => serde_json::from_str(json),
-            // The error says where it is.
-            Err(_) => serde_json::from_slice(json),
-        };
-        members.map(|Self(members)| members)
+        from_slice(json).map(|Self(members)| members)
     }
 }
 

@@ -13,7 +13,7 @@ use crate::{
         provider::quirks::{refuses_refresh_token, reported_error},
         request::{EndpointRequest, Exchange},
         response::EndpointResponse,
-        token::{Token, members::unreadable},
+        token::{Token, answer::TokenAnswer},
     },
     secret::Secret,
     wire::redaction::without_secrets,
@@ -26,8 +26,15 @@ pub(crate) fn read(
     response: &EndpointResponse,
     now: Duration,
 ) -> Result<(Token, Vec<&'static str>)> {
-    let members = answer(request, response)?;
-    let left_out = unreadable(&members);
+    let plain = match response.status().is_success() {
+        true => TokenAnswer::plain(response.body()),
+        false => None,
+    };
+    let members = match plain {
+        Some(members) => members,
+        None => answer(request, response)?.into(),
+    };
+    let left_out = members.unreadable();
     let invalid =
         |problem: String| Error::answer(problem, response.status()).of_call(&request.call());
     let token = match request.exchange() {
@@ -56,14 +63,10 @@ pub(crate) fn read(
 }
 
 /// The token in the response to an exchange, or what is wrong with it.
-fn exchanged(
-    exchange: &Exchange,
-    members: Map<String, Value>,
-    now: Duration,
-) -> Result<Token, String> {
+fn exchanged(exchange: &Exchange, members: TokenAnswer, now: Duration) -> Result<Token, String> {
     let asked = exchange.requested.as_deref();
     // "issued_token_type REQUIRED."
-    let issued = members.get("issued_token_type").and_then(Value::as_str);
+    let issued = members.other("issued_token_type").and_then(Value::as_str);
     let issued = issued.filter(|issued| !issued.is_empty());
     let Some(issued) = issued else {
         return Err("the response has no issued_token_type".to_owned());

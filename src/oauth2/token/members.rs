@@ -8,8 +8,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser::Serialize
 use serde_json::{Map, Value};
 
 use super::{
-    Token, date,
-    dpop::DPOP_NONCE,
+    Token,
+    answer::{KnownMembers, TokenAnswer},
+    date,
     refresh_expiry::note_expiry,
     value::{Rest, Seconds, TokenMembers, TokenType},
 };
@@ -23,31 +24,24 @@ use crate::{
 /// The last second of the year 9999. Later times cannot be told from "never" and might overflow.
 pub(crate) const LATEST: u64 = 253_402_300_799;
 /// Member of a stored token: the thumbprint of the certificate that it is bound to.
-const CERTIFICATE: &str = "certificate_thumbprint";
+pub(super) const CERTIFICATE: &str = "certificate_thumbprint";
 
 /// The member of a token that says to which server and registration it belongs.
 pub(crate) const BOUND: &str = "oauth_twin_client";
 
-/// Members that the clients themselves store with a token, and which a server must not set.
-const CLIENTS_OWN: [&str; 6] = [
-    "issued_at",
-    "refresh_parameters",
-    CERTIFICATE,
-    "login_scope",
-    BOUND,
-    DPOP_NONCE,
-];
-
 impl Token {
     /// The token in a response that arrived at `now`, or why there is none.
-    pub(crate) fn from_answer(members: Map<String, Value>, now: Duration) -> Result<Self, String> {
-        let now = now.as_secs();
-        let (known, mut others) = KnownMembers::of(members, &CLIENTS_OWN);
+    pub(crate) fn from_answer<A: Into<TokenAnswer>>(
+        members: A,
+        now: Duration,
+    ) -> Result<Self, String> {
+        let (now, answer) = (now.as_secs(), members.into());
+        let TokenAnswer { known, mut others } = answer;
         note_expiry(&mut others, now);
         // The server's clock may differ from ours, so relative times take precedence.
-        let expires_at = match ExpiresIn::read(&known.expires_in) {
+        let expires_at = match ExpiresIn::read(known.expires_in.as_ref()) {
             Some(expires_in) => Some(expires_in.from(now)),
-            None => time(&known.expires_at),
+            None => known.expires_at.as_ref().and_then(time),
         };
         Self::from_members(known, others, Some(now), expires_at)
     }
@@ -64,8 +58,8 @@ impl Token {
         members.remove(ISSUED_AT[0]);
         let refresh_parameters = take_text(&mut members, "refresh_parameters")?;
         let certificate = take_text(&mut members, CERTIFICATE)?;
-        let (known, others) = KnownMembers::of(members, &[]);
-        let expires_in = ExpiresIn::read(&known.expires_in);
+        let (known, others) = KnownMembers::of(members);
+        let expires_in = ExpiresIn::read(known.expires_in.as_ref());
         let expires_at = match (dated, issued, issued_at) {
             (Some(_), _, _) => expires_at,
             (None, Some(_), issued_at) => expires_in.zip(issued_at).map(|(it, at)| it.from(at)),
@@ -114,42 +108,6 @@ impl Token {
     }
 }
 
-/// Members that a token has a place for; null if they are absent.
-#[derive(Default)]
-struct KnownMembers {
-    access_token: Value,
-    token_type: Value,
-    refresh_token: Value,
-    id_token: Value,
-    scope: Value,
-    expires_in: Value,
-    expires_at: Value,
-}
-
-impl KnownMembers {
-    /// The known members and the others, without those that are named `unwanted`. One pass costs less
-    /// than to look each of them up.
-    fn of(members: Map<String, Value>, unwanted: &[&str]) -> (Self, Map<String, Value>) {
-        let (mut known, mut others) = (Self::default(), Map::new());
-        for (name, value) in members {
-            match name.as_str() {
-                "access_token" => known.access_token = value,
-                "token_type" => known.token_type = value,
-                "refresh_token" => known.refresh_token = value,
-                "id_token" => known.id_token = value,
-                "scope" => known.scope = value,
-                "expires_in" => known.expires_in = value,
-                "expires_at" => known.expires_at = value,
-                other if unwanted.contains(&other) => {}
-                _ => {
-                    others.insert(name, value);
-                }
-            }
-        }
-        (known, others)
-    }
-}
-
 impl Serialize for Token {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let members = &*self.0;
@@ -195,33 +153,16 @@ impl<'de> Deserialize<'de> for Token {
     }
 }
 
-/// The members that stand beside the access token and cannot be read, so that they are left out.
-pub(crate) fn unreadable(members: &Map<String, Value>) -> Vec<&'static str> {
-    let mut unreadable = Vec::new();
-    for (name, value) in members {
-        let name = match (value, name.as_str()) {
-            (Value::Null | Value::String(_), _) => continue,
-            (Value::Array(list), "scope") if list.iter().all(Value::is_string) => continue,
-            (_, "id_token") => "id_token",
-            (_, "refresh_token") => "refresh_token",
-            (_, "scope") => "scope",
-            _ => continue,
-        };
-        unreadable.push(name);
-    }
-    unreadable
-}
-
 /// Removes a string; none if it is absent, null or empty.
 fn take_text(members: &mut Map<String, Value>, name: &str) -> Result<Option<String>, String> {
-    text(members.remove(name).unwrap_or_default(), name)
+    text(members.remove(name), name)
 }
 
-/// A string; none if the value is null or empty.
-fn text(value: Value, name: &str) -> Result<Option<String>, String> {
+/// A string; none if there is no value, or if it is null or empty.
+fn text(value: Option<Value>, name: &str) -> Result<Option<String>, String> {
     match value {
-        Value::Null => Ok(None),
-        Value::String(text) => Ok(Some(text).filter(|text| !text.is_empty())),
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text).filter(|text| !text.is_empty())),
         _ => Err(format!("the member {name} is not a string")),
     }
 }
@@ -234,8 +175,8 @@ enum ExpiresIn {
 }
 
 impl ExpiresIn {
-    fn read(value: &Value) -> Option<Self> {
-        let seconds = number(value)?;
+    fn read(value: Option<&Value>) -> Option<Self> {
+        let seconds = number(value?)?;
         Some(match seconds < 0.0 {
             true => Self::Over,
             false => Self::Seconds(seconds as u64),
@@ -264,11 +205,11 @@ pub(crate) fn time(value: &Value) -> Option<u64> {
 }
 
 /// A scope. Twitch sends an array instead of words separated by spaces.
-fn scope(value: Value) -> Result<Option<String>, String> {
+fn scope(value: Option<Value>) -> Result<Option<String>, String> {
     match value {
-        Value::Null => Ok(None),
-        Value::String(scope) => Ok(Some(scope).filter(|scope| !scope.trim().is_empty())),
-        Value::Array(scopes) => scopes
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(scope)) => Ok(Some(scope).filter(|scope| !scope.trim().is_empty())),
+        Some(Value::Array(scopes)) => scopes
             .iter()
             .map(Value::as_str)
             .collect::<Option<Vec<_>>>()

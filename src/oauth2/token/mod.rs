@@ -1,5 +1,6 @@
 //! Access tokens: their members, their refresh, and their placement in a request.
 
+pub(crate) mod answer;
 pub(crate) mod bearer;
 pub(crate) mod date;
 pub(crate) mod dpop;

@@ -104,6 +104,10 @@ fn what_is_no_token_is_refused_without_quoting_it() {
     }
 }
 
+fn unreadable(members: &Value) -> Vec<&'static str> {
+    TokenAnswer::from(members.as_object().expect("an object").clone()).unreadable()
+}
+
 #[test]
 fn what_stands_beside_a_token_does_not_cost_it() {
     for (name, value) in [
@@ -114,18 +118,14 @@ fn what_stands_beside_a_token_does_not_cost_it() {
         ("scope", json!(["a", 7])),
     ] {
         let members = json!({ "access_token": "t", name: value });
-        assert_eq!(
-            unreadable(members.as_object().expect("an object")),
-            [name],
-            "{members}"
-        );
+        assert_eq!(unreadable(&members), [name], "{members}");
         let token = answer(members);
         assert_eq!(token.access_token().expose_secret(), "t");
         assert_eq!((token.refresh_token(), token.id_token()), (None, None));
         assert_eq!(token.scope(), None);
     }
     let members = json!({"refresh_token": "r", "id_token": null, "scope": ["a", "b"]});
-    assert!(unreadable(members.as_object().expect("an object")).is_empty());
+    assert!(unreadable(&members).is_empty());
 }
 
 #[test]
