@@ -2,6 +2,8 @@
 //!
 //! [RFC 6749 section 6](https://www.rfc-editor.org/rfc/rfc6749#section-6)
 
+use std::fmt;
+
 use crate::{
     error::BoxError,
     oauth2::{
@@ -35,10 +37,36 @@ use crate::{
 /// [RFC 6749 section 6](https://www.rfc-editor.org/rfc/rfc6749#section-6)
 #[derive(Clone, Debug)]
 pub struct RefreshToken {
-    refresh_token: Secret,
+    refresh_token: RefreshTokenSource,
     options: GrantOptions,
     /// The DPoP key that the token is bound to.
     binding: Option<Binding>,
+}
+
+/// Source of the refresh token.
+#[derive(Clone)]
+enum RefreshTokenSource {
+    Secret(Secret),
+    /// That of a token, which is not copied.
+    Token(Token),
+}
+
+impl RefreshTokenSource {
+    fn refresh_token(&self) -> Option<&Secret> {
+        match self {
+            Self::Secret(refresh_token) => Some(refresh_token),
+            Self::Token(token) => token.refresh_token(),
+        }
+    }
+}
+
+impl fmt::Debug for RefreshTokenSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.refresh_token() {
+            Some(refresh_token) => refresh_token.fmt(f),
+            None => f.write_str("None"),
+        }
+    }
 }
 
 impl RefreshToken {
@@ -46,7 +74,7 @@ impl RefreshToken {
     /// the old one.
     pub fn new(refresh_token: impl Into<Secret>) -> Self {
         Self {
-            refresh_token: refresh_token.into(),
+            refresh_token: RefreshTokenSource::Secret(refresh_token.into()),
             options: GrantOptions::default(),
             binding: None,
         }
@@ -80,12 +108,12 @@ impl RefreshToken {
     /// [RFC 6749 section 6](https://www.rfc-editor.org/rfc/rfc6749#section-6)
     pub fn of(token: &Token, grant: Option<&dyn Grant>) -> Option<Self> {
         let of_grant = || grant.map_or_else(Form::new, Grant::refresh_parameters);
-        let refresh = token.refresh(of_grant)?;
+        let parameters = token.refresh(of_grant)?;
         Some(Self {
-            refresh_token: refresh.refresh_token,
+            refresh_token: RefreshTokenSource::Token(token.clone()),
             options: GrantOptions {
                 scope: None,
-                parameters: refresh.parameters,
+                parameters,
             },
             binding: token.binding(),
         })
@@ -100,7 +128,9 @@ impl Grant for RefreshToken {
     }
 
     fn add_parameters(&self, request: &mut TokenRequest<'_>) -> Result<(), BoxError> {
-        request.push("refresh_token", &self.refresh_token);
+        if let Some(refresh_token) = self.refresh_token.refresh_token() {
+            request.push("refresh_token", refresh_token);
+        }
         request.bind(self.binding.clone());
         // Never the client's own scope, which may exceed the granted one.
         if let Some(scope) = &self.options.scope {

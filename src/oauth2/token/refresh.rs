@@ -46,31 +46,22 @@ impl RefreshPolicy {
     }
 }
 
-/// Parameters of a refresh request.
-pub(crate) struct Refresh {
-    pub(crate) refresh_token: Secret,
-    pub(crate) parameters: Form,
-}
-
 /// Inheritance from one token to the next.
 impl Token {
-    /// The refresh of this token, with the parameters that the token was requested with, or if these
-    /// are not known, with `parameters`.
+    /// The parameters of a refresh of this token, if it has a refresh token: those that the token was
+    /// requested with, or if these are not known, `parameters`.
     ///
     /// Without a scope: "if omitted is treated as equal to the scope originally granted by the
     /// resource owner". Some servers refuse the scope that they said they had granted.
-    pub(crate) fn refresh(&self, parameters: impl FnOnce() -> Form) -> Option<Refresh> {
-        let refresh_token = self.refresh_token().cloned()?;
+    pub(crate) fn refresh(&self, parameters: impl FnOnce() -> Form) -> Option<Form> {
+        self.refresh_token()?;
         let mut parameters = match self.refresh_parameters().is_empty() {
             true => parameters(),
             false => self.refresh_parameters().clone(),
         };
         // Without them: those that were granted. They are sent only to narrow these.
         parameters.remove("authorization_details");
-        Some(Refresh {
-            refresh_token,
-            parameters,
-        })
+        Some(parameters)
     }
 
     /// The token of a response, completed from its request: with the refresh token that was sent,
@@ -78,9 +69,8 @@ impl Token {
     ///
     /// "The authorization server MAY issue a new refresh token".
     pub(crate) fn answering(mut self, sent: Option<&Secret>, parameters: &Form) -> Self {
-        let members = self.members_mut();
-        if members.refresh_token.is_none() {
-            members.refresh_token = sent.cloned();
+        if self.0.refresh_token.is_none() {
+            self.members_mut().refresh_token = sent.cloned();
         }
         match parameters.is_empty() {
             true => self,
@@ -110,16 +100,19 @@ impl Token {
     /// [RFC 6749 section 6](https://www.rfc-editor.org/rfc/rfc6749#section-6)
     #[must_use]
     pub fn inheriting(mut self, old: &Self) -> Self {
-        let (members, old) = (self.members_mut(), &*old.0);
-        if members.refresh_token.is_none() {
-            members.refresh_token.clone_from(&old.refresh_token);
+        let old = &*old.0;
+        if self.0.refresh_token.is_none() {
+            self.members_mut()
+                .refresh_token
+                .clone_from(&old.refresh_token);
         }
-        if members.scope.is_none() {
-            members.scope.clone_from(&old.scope);
+        if self.0.scope.is_none() {
+            self.members_mut().scope.clone_from(&old.scope);
         }
         let Some(rest_of_old) = &old.rest else {
             return self;
         };
+        let members = self.members_mut();
         let same_refresh_token = members.refresh_token == old.refresh_token;
         let old = rest_of_old;
         let mut rest = members.rest.take().map_or_else(Rest::default, |rest| *rest);
