@@ -60,6 +60,9 @@ pub(super) enum InUse<'a> {
     Current(Arc<Connections>),
 }
 
+/// What makes a request to an endpoint, once.
+type Prepare<'a> = &'a mut (dyn FnMut() -> Result<http::Request> + Send);
+
 impl Deref for InUse<'_> {
     type Target = Connections;
 
@@ -170,27 +173,25 @@ impl Transport {
         bound.is_none() || present.is_none() || bound == present.as_deref()
     }
 
-    /// The request to an endpoint, to be taken when it is sent.
-    fn prepared(&self, request: &EndpointRequest) -> Result<Option<http::Request>> {
+    /// The request to an endpoint.
+    fn prepared(&self, request: &EndpointRequest) -> Result<http::Request> {
         let (url, body) = request.url_and_body();
         let mut sent = http::Request::new(request.method().clone(), url);
         *sent.headers_mut() = request.headers();
         *sent.body_mut() = body.map(|body| body.expose_secret_owned().into());
         self.check(sent.url())?;
-        Ok(Some(sent))
+        Ok(sent)
     }
 
-    /// Begins to send a request to an endpoint by `execute`, with the thumbprint of the certificate of
-    /// the connection. In no future, which would keep room for the request.
+    /// Begins to send the request that `prepare` makes by `execute`, with the thumbprint of the
+    /// certificate of the connection.
     fn begin<T>(
         &self,
-        request: &mut Option<http::Request>,
+        prepare: Prepare<'_>,
         limit: Duration,
         execute: impl FnOnce(&http::Client, http::Request) -> T,
     ) -> Result<(Option<Arc<str>>, T)> {
-        let Some(mut request) = request.take() else {
-            return Err(Error::interrupted("the request was sent already"));
-        };
+        let mut request = prepare()?;
         limit_by_itself(&mut request, limit);
         let connections = self.connections();
         let endpoints = &connections.pools(request.url()).endpoints;
@@ -220,7 +221,7 @@ impl Transport {
         limit: Duration,
     ) -> Result<EndpointResponse> {
         let (url, status_suffices) = (request.url(), request.is_answered_by_status());
-        self.exchange(&mut self.prepared(request)?, url, limit, status_suffices)
+        self.exchange(&mut || self.prepared(request), url, limit, status_suffices)
             .await
     }
 
@@ -240,7 +241,9 @@ impl Transport {
     ) -> Result<EndpointResponse> {
         let url = request.url().clone();
         self.check(&url)?;
-        self.exchange(&mut Some(request), &url, limit, false).await
+        let mut request = Some(request);
+        self.exchange(&mut || taken(&mut request), &url, limit, false)
+            .await
     }
 
     /// Asks a service of a cloud; the metadata server of the machine by plain HTTP.
@@ -249,30 +252,33 @@ impl Transport {
         request: &PlainRequest,
         limit: Duration,
     ) -> Result<EndpointResponse> {
-        let mut sent = http::Request::new(request.method.clone(), request.url.clone());
-        *sent.headers_mut() = request.headers.clone();
-        let body = request.body.as_ref();
-        *sent.body_mut() = body.map(|body| body.expose_secret().to_owned().into());
         if !permits_plain_http(&request.url) {
             self.check(&request.url)?;
         }
-        self.exchange(&mut Some(sent), &request.url, limit, false)
+        let mut prepare = || {
+            let mut sent = http::Request::new(request.method.clone(), request.url.clone());
+            *sent.headers_mut() = request.headers.clone();
+            let body = request.body.as_ref();
+            *sent.body_mut() = body.map(|body| body.expose_secret().to_owned().into());
+            Ok(sent)
+        };
+        self.exchange(&mut prepare, &request.url, limit, false)
             .await
     }
 
-    /// The response to a request whose URL, which errors name, was checked. If its status says
-    /// everything, a body that cannot be read is no error.
+    /// The response to a request to `url`, which errors name. If its status says everything, a body that
+    /// cannot be read is no error.
     ///
-    /// The request is taken from where it is, as each future that it is passed to keeps room for it.
+    /// The request is made when it is sent, as each future that it is passed to keeps room for it.
     async fn exchange(
         &self,
-        request: &mut Option<http::Request>,
+        prepare: Prepare<'_>,
         url: &Url,
         limit: Duration,
         status_suffices: bool,
     ) -> Result<EndpointResponse> {
-        if let (Some(guard), Some(request)) = (&self.settings.guard, &request) {
-            let checked = guard.addresses.check_request(request.url());
+        if let Some(guard) = &self.settings.guard {
+            let checked = guard.addresses.check_request(url);
             checked.map_err(|refused| Error::untrusted(refused.to_string()))?;
         }
         if let Current::Changing(rotation) = &self.connections {
@@ -281,7 +287,7 @@ impl Transport {
         require_runtime()?;
         let mut response = None;
         // Until the last byte.
-        let body = within(limit, self.answered(request, limit, &mut response)).await;
+        let body = within(limit, self.answered(prepare, limit, &mut response)).await;
         let body = body.unwrap_or_else(|_late| Err(Error::unanswered(url)));
         let Some(mut response) = response else {
             return Err(body.err().unwrap_or_else(|| Error::unanswered(url)));
@@ -301,11 +307,11 @@ impl Transport {
     /// The body, unless it is too large; before it, the response without it.
     async fn answered(
         &self,
-        request: &mut Option<http::Request>,
+        prepare: Prepare<'_>,
         limit: Duration,
         answered: &mut Option<EndpointResponse>,
     ) -> Result<Option<Vec<u8>>> {
-        let (certificate, sent) = self.begin(request, limit, execute)?;
+        let (certificate, sent) = self.begin(prepare, limit, execute)?;
         let response = sent.await;
         let mut response = response.map_err(|error| match refused_address(&error) {
             Some(refused) => Error::untrusted(refused.to_string()),
@@ -316,4 +322,9 @@ impl Transport {
         *answered = Some(head.with_certificate(certificate));
         read_capped(&mut response, ANSWER_LIMIT).await
     }
+}
+
+fn taken(request: &mut Option<http::Request>) -> Result<http::Request> {
+    let sent_before = || Error::interrupted("the request was sent already");
+    request.take().ok_or_else(sent_before)
 }
