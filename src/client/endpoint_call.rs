@@ -176,8 +176,7 @@ impl EndpointCall<'_> {
         if let Some(google) = &settings.google {
             return google.token(self, started).await;
         }
-        let server = self.shared.fetch_server(settings.timeout).await?;
-        let endpoint = settings.token_endpoint(&server)?;
+        let endpoint = self.shared.token_endpoint().await?;
         let token = self
             .exchange(
                 started,
@@ -225,8 +224,7 @@ impl EndpointCall<'_> {
     ) -> Result<(Result<Token>, Option<Duration>)> {
         let settings = &self.shared.settings;
         let started = Instant::now();
-        let server = self.shared.fetch_server(settings.timeout).await?;
-        let endpoint = settings.token_endpoint(&server)?;
+        let endpoint = self.shared.token_endpoint().await?;
         self.exchange(
             started,
             Repetition::Never,

@@ -1,6 +1,6 @@
 //! The server of a client as it is known: given, or discovered when it is needed.
 
-use std::{fmt, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use super::{
     Led, boxed, documents::cache::DocumentFetch, maybe_async, settings::DiscoverySettings,
@@ -8,7 +8,10 @@ use super::{
 };
 use crate::{
     error::{Error, Problems, Result},
-    oauth2::server::{metadata::AuthorizationServer, profile::Profile, source::ServerSource},
+    oauth2::{
+        TokenEndpoint,
+        server::{metadata::AuthorizationServer, profile::Profile, source::ServerSource},
+    },
 };
 
 /// What discovers a server. Clients lead to it through their settings alone, so that a program whose
@@ -120,6 +123,18 @@ impl Shared {
             None => Ok(self.settings.server.clone()),
             Some(found) => found.by.discover(self, found, limit).await,
         }
+    }
+
+    /// The token endpoint: made once for a server that is given, and anew for one that is discovered, as
+    /// its metadata may change.
+    pub(super) async fn token_endpoint(&self) -> Result<Arc<TokenEndpoint>> {
+        let settings = &self.settings;
+        if settings.discovery.is_none() {
+            let make = || settings.token_endpoint(&settings.server).map(Arc::new);
+            return self.token_endpoint.get_or_init(make).clone();
+        }
+        let server = self.fetch_server(settings.timeout).await?;
+        settings.token_endpoint(&server).map(Arc::new)
     }
 
     /// The metadata of the server as they are known, or discovered: for responses of a server that

@@ -1,14 +1,18 @@
 //! Settings, connections and slots that a client shares with its children.
 
-use std::sync::{Arc, Mutex, atomic::AtomicBool};
+use std::sync::{Arc, Mutex, OnceLock, atomic::AtomicBool};
 
 use super::{
     device::DevicePolls, documents::cache::DocumentCache, dpop::Dpop,
     registration::kept::KeptRegistrations, settings::Settings, transport::Transport,
 };
 use crate::{
+    error::Result,
     lifecycle::{now::Now, slots::Slots},
-    oauth2::{provider::refresh::refresh_needs_scope, server::metadata::AuthorizationServer},
+    oauth2::{
+        TokenEndpoint, provider::refresh::refresh_needs_scope,
+        server::metadata::AuthorizationServer,
+    },
     oidc::{key_set::KeySet, logout_token::UsedLogoutTokens},
     trace,
 };
@@ -20,6 +24,8 @@ pub(super) struct Shared {
     pub(super) slots: Slots,
     /// The metadata of a server that is discovered.
     pub(super) server: DocumentCache<AuthorizationServer>,
+    /// The token endpoint of a server that is given, once it was needed.
+    pub(super) token_endpoint: OnceLock<Result<Arc<TokenEndpoint>>>,
     /// The keys with which the server signs.
     pub(super) keys: DocumentCache<KeySet>,
     pub(super) device_polls: DevicePolls,
@@ -45,6 +51,7 @@ impl Shared {
             sends_scope: AtomicBool::new(token_endpoint.is_some_and(refresh_needs_scope)),
             server: DocumentCache::new(metadata),
             can_ask: settings.has_token_endpoint(),
+            token_endpoint: OnceLock::new(),
             keys: DocumentCache::new(settings.key_set.clone()),
             used_logout_tokens: Mutex::default(),
             dpop: settings.dpop.clone(),
