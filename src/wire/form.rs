@@ -86,15 +86,17 @@ impl Form {
 
     /// The parameters as `application/x-www-form-urlencoded`.
     pub fn encode(&self) -> Secret {
-        let (mut length, mut is_plain) = (0, true);
-        for (name, value) in self.iter() {
-            for part in [name, value.expose_secret()] {
-                let encoded = encoded_len(part);
-                is_plain = is_plain && encoded == part.len() && !part.as_bytes().contains(&b' ');
-                // With what separates it from the next one.
-                length += encoded + 1;
-            }
-        }
+        let pairs = self.iter();
+        let mut parts = pairs.flat_map(|(name, value)| [name, value.expose_secret()]);
+        let is_plain = parts.all(is_plain);
+        let len = |part: &str| match is_plain {
+            true => part.len(),
+            false => encoded_len(part),
+        };
+        let pairs = self.iter();
+        // Each with what separates it from the next one.
+        let lengths = pairs.map(|(name, value)| len(name) + len(value.expose_secret()) + 2);
+        let length: usize = lengths.sum();
         // Of this size from the start, so that no part of it is left where it was moved from. There is
         // no separator before the first parameter.
         let mut text = String::with_capacity(length.saturating_sub(1));
@@ -158,14 +160,19 @@ const ENCODED_LEN: [u8; 256] = {
     lengths
 };
 
+/// Whether all characters stay as they are.
+fn is_plain(text: &str) -> bool {
+    text.bytes().all(|byte| PLAIN[usize::from(byte)])
+}
+
 fn encoded_len(text: &str) -> usize {
     let lengths = text.bytes().map(|byte| ENCODED_LEN[usize::from(byte)]);
     lengths.map(usize::from).sum()
 }
 
 /// Appends `text` in its encoded form, which is the same if all of its characters are known to be plain.
-fn append(text: &str, is_plain: bool, to: &mut String) {
-    match is_plain || text.bytes().all(|byte| PLAIN[usize::from(byte)]) {
+fn append(text: &str, is_known_plain: bool, to: &mut String) {
+    match is_known_plain || is_plain(text) {
         true => to.push_str(text),
         false => to.extend(byte_serialize(text.as_bytes())),
     }
