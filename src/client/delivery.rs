@@ -82,13 +82,8 @@ impl Delivery {
 
 impl Delivery {
     /// Whether there is a store or a hook to deliver to.
-    pub(super) fn is_due(&self) -> bool {
-        let mut next = self.slot.forwarded();
-        while let Some(further) = next.as_ref().and_then(|slot| slot.forwarded()) {
-            next = Some(further);
-        }
-        let is_stored = next.as_ref().unwrap_or(&self.slot).is_stored();
-        is_stored || self.shared.settings.hook.is_some()
+    pub(super) fn is_due(shared: &Shared, slot: &Slot) -> bool {
+        shared.settings.hook.is_some() || slot.is_stored_by_now()
     }
 
     /// Delivers in the background what no caller waits for.

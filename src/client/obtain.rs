@@ -227,11 +227,11 @@ impl Live {
 
     /// The need of a caller, to whom a token that is bound to another certificate is of no use.
     fn actual(&self, need: Need) -> Need {
+        if !self.shared.transport.has_certificate() {
+            return need;
+        }
         match (&need, self.slot.published()) {
-            (Need::Usable, Some(published))
-                if self.shared.transport.has_certificate()
-                    && self.is_bound_elsewhere(&published) =>
-            {
+            (Need::Usable, Some(published)) if self.is_bound_elsewhere(&published) => {
                 Need::Other(published)
             }
             _ => need,

@@ -78,18 +78,25 @@ type LeasedRenewal = Step<(Usable, Option<HeldLease>)>;
 impl Renewal {
     /// Request, publication, end of the flight, delivery.
     pub(super) async fn run(mut self, deadline: Deadline) -> Result<Renewed> {
-        let sync = StoreSync::new(self.live.shared.clone(), self.claim.slot.clone());
-        let obtained = self.obtain(&sync).await;
+        let (shared, slot) = (&self.live.shared, &self.claim.slot);
+        let sync = slot
+            .is_stored()
+            .then(|| StoreSync::new(shared.clone(), slot.clone()));
+        let obtained = self.obtain(sync.as_ref()).await;
         let (outcome, lease) = match self.publish(obtained)? {
             Continue(published) => published,
             Break(outcome) => return Ok(Renewed::without_delivery(outcome)),
         };
-        if lease.is_some() {
+        if let (Some(sync), true) = (&sync, lease.is_some()) {
             sync.release(lease).await;
         }
-        let delivery = Delivery::new(self.live.shared.clone(), self.claim.slot.clone());
-        let delivered = match delivery.is_due() {
-            true => delivery.run(deadline).await,
+        let (shared, slot) = (&self.live.shared, &self.claim.slot);
+        let delivered = match Delivery::is_due(shared, slot) {
+            true => {
+                Delivery::new(shared.clone(), slot.clone())
+                    .run(deadline)
+                    .await
+            }
             false => Ok(()),
         };
         // The stored token of another process may be in use by now.
@@ -101,9 +108,9 @@ impl Renewal {
     }
 
     /// A new token and the lease that it was renewed under; or the stored token of another process.
-    async fn obtain(&mut self, sync: &StoreSync) -> Result<LeasedRenewal> {
-        match sync.store() {
-            Some(store) => store.calls().obtain(self, sync).await,
+    async fn obtain(&mut self, sync: Option<&StoreSync>) -> Result<LeasedRenewal> {
+        match sync.and_then(|sync| Some((sync, sync.store()?))) {
+            Some((sync, store)) => store.calls().obtain(self, sync).await,
             None => {
                 let token = self.request().await?;
                 Ok(Continue((self.usable(token)?, None)))
@@ -158,7 +165,8 @@ impl Renewal {
         let sends_scope = &self.live.shared.sends_scope;
         let first = sends_scope.load(Ordering::Relaxed);
         let call = EndpointCall::for_claim(&self.live.shared, &self.claim);
-        let renewed = call.request_token(&refresh(first)?, self.reason).await;
+        let grant = refresh(first)?;
+        let renewed = call.request_token(&grant, self.reason).await;
         let error = match renewed {
             Err(error) if granted.is_some() && error.is_about_scope() => error,
             renewed => return renewed,

@@ -1,7 +1,13 @@
 //! Flight of a slot, a renewal or the first load of its store: one caller leads it, any number wait
 //! for it.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use super::{published::Published, slot::Slot};
 use crate::{
@@ -54,6 +60,8 @@ pub(crate) struct Claim {
     pub(crate) grant: Option<Arc<dyn Grant>>,
     /// Why the refresh token must not be sent again.
     pub(crate) refusal: Option<Error>,
+    /// Whether the claim has ended its flight.
+    has_finished: AtomicBool,
 }
 
 impl Claim {
@@ -72,6 +80,7 @@ impl Claim {
             old,
             grant: None,
             refusal: None,
+            has_finished: AtomicBool::new(false),
         }
     }
 
@@ -94,11 +103,15 @@ impl Claim {
     pub(crate) fn finish(&self, outcome: Result<Outcome>) {
         self.slot.end(&self.flight);
         self.flight.outcome.set(outcome);
+        self.has_finished.store(true, Ordering::Relaxed);
     }
 }
 
 impl Drop for Claim {
     fn drop(&mut self) {
+        if *self.has_finished.get_mut() {
+            return;
+        }
         match self.flight.outcome.is_set() {
             true => self.slot.end(&self.flight),
             // This is for a panic and for a runtime that shuts down.

@@ -163,6 +163,18 @@ impl Slot {
         self.read().store.is_some()
     }
 
+    /// The same for the slot that holds the token by now.
+    #[allow(dead_code, reason = "only the clients need it")]
+    pub(crate) fn is_stored_by_now(&self) -> bool {
+        let state = self.read();
+        let Some(next) = state.forwarded.clone() else {
+            return state.store.is_some();
+        };
+        // Only one slot is locked at a time.
+        drop(state);
+        next.is_stored_by_now()
+    }
+
     /// The store in which the token is kept. A client has stores of one type.
     pub(crate) fn store<S: Clone + 'static>(&self) -> Option<S> {
         let state = self.read();

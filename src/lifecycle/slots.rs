@@ -215,10 +215,11 @@ impl Slots {
     pub(crate) fn forget_handle(&self, slot: Arc<Slot>) {
         let mut table = self.lock();
         let slot = to_the_end(slot);
-        self.leave(&slot, &mut slot.write(), false);
+        let mut state = slot.write();
+        self.leave(&slot, &mut state, false);
         // Whoever else wants it has to come by way of the table.
         if Arc::strong_count(&slot) == 1 {
-            table.let_go(&slot);
+            table.let_go(&slot, &state);
         }
     }
 

@@ -217,8 +217,7 @@ impl Table {
     /// Lets go of a slot that only the caller holds, with its memory: a weak pointer would keep that.
     /// What was received a short time ago is still known, and a used refresh token still leads to the
     /// token.
-    pub(super) fn let_go(&mut self, slot: &Arc<Slot>) {
-        let state = slot.read();
+    pub(super) fn let_go(&mut self, slot: &Arc<Slot>, state: &State) {
         if let (Some(spent), Some(published)) = (&state.spent, &state.published) {
             self.pack(spent, published);
         }

@@ -107,7 +107,8 @@ impl HandleState {
 /// delivered once more, as far as possible.
 impl Drop for Handle {
     fn drop(&mut self) {
-        let state = std::mem::replace(&mut *self.write(), HandleState::Closed);
+        let state = self.0.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let state = std::mem::replace(state, HandleState::Closed);
         if let HandleState::Open(live) = &state
             && live.slot.has_undelivered()
             && !is_in_callback(live.slot.id())

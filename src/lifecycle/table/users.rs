@@ -196,7 +196,7 @@ impl Table {
 
     fn let_go_of(&mut self, slots: &[Arc<Slot>]) {
         for slot in slots {
-            self.let_go(slot);
+            self.let_go(slot, &slot.read());
         }
     }
 
