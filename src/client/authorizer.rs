@@ -92,7 +92,7 @@ impl Authorizer {
             Self::Signed(session) => return Ok(Err(UnreadyClient::Signing(session))),
             Self::Bearer(session) => session,
         };
-        let live = session.live()?;
+        let live = session.serving()?;
         if !live.can_begin(request) {
             return Ok(Err(UnreadyClient::Waiting(session)));
         }
@@ -113,7 +113,7 @@ impl Unready {
         let UnreadyClient::Waiting(session) = &self.client else {
             return Ok(Err(self));
         };
-        let (session, live) = (session.clone(), session.live()?);
+        let (session, live) = (session.clone(), session.serving()?);
         match FirstAttempt::new(session, &live, &mut self.request)? {
             Ok(first) => Ok(Ok((
                 first,
@@ -139,7 +139,7 @@ impl Unready {
         let own = self.request.timeout().copied().map(Deadline::after);
         let waited = match &self.client {
             UnreadyClient::Waiting(session) => {
-                let mut live = session.live()?;
+                let mut live = session.serving()?;
                 live.check(&self.request)?;
                 let token = session.token_for(&mut live, &mut self.request, own).await?;
                 token.map(|token| (live, token))
@@ -166,7 +166,7 @@ impl Authorizer {
     pub(super) async fn execute(self, request: http::Request) -> Result<http::Response> {
         let sent = match self {
             Self::Bearer(session) => {
-                let live = session.live()?;
+                let live = session.serving()?;
                 live.shared.transport.update_certificate();
                 live.shared.transport.send(request, execute)
             }

@@ -107,7 +107,7 @@ impl Session {
 
     /// A usable token, waited for no longer than the client's timeout.
     pub(super) async fn usable(&self) -> Result<Obtained> {
-        let live = self.live()?;
+        let live = self.serving()?;
         match live.fresh() {
             Some(published) => Ok(Obtained::in_use(published)),
             None => {
@@ -141,7 +141,7 @@ impl Session {
             // A call in progress when the client is closed renews nothing any more.
             let live = match live.take() {
                 Some(live) => live,
-                None => self.live()?,
+                None => self.serving()?,
             };
             if is_in_callback(live.slot.id()) {
                 return live.in_callback();

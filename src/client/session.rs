@@ -122,14 +122,30 @@ impl Session {
         url: impl IntoUrl,
     ) -> Result<http::RequestBuilder> {
         let state = self.0.read();
-        let live = state.open()?;
-        Ok(live.shared.transport.request(method, url))
+        if let Ok(live) = state.open() {
+            return Ok(live.shared.transport.request(method, url));
+        }
+        drop(state);
+        Ok(self.serving()?.shared.transport.request(method, url))
     }
 
     /// The state, if the client is open.
     #[inline]
     pub(super) fn live(&self) -> Result<Live> {
         self.0.read().open().cloned()
+    }
+
+    /// The state, if the token can be used: by any caller of an open client, and by a callback that
+    /// `close` waits for.
+    #[inline]
+    pub(super) fn serving(&self) -> Result<Live> {
+        self.live()
+            .or_else(|closed| self.closing_around_callback().ok_or(closed))
+    }
+
+    #[cold]
+    fn closing_around_callback(&self) -> Option<Live> {
+        self.live_or_closing().ok().filter(Live::is_in_callback)
     }
 
     /// The same for a call that began before the client was closed.
@@ -141,8 +157,12 @@ impl Session {
     /// The same with the slot that holds the token by now: another call may have logged the user in
     /// or out.
     pub(super) fn live_now(&self) -> Result<Live> {
+        self.with_own_slot(Self::live)
+    }
+
+    fn with_own_slot(&self, read: fn(&Self) -> Result<Live>) -> Result<Live> {
         loop {
-            let live = self.live()?;
+            let live = read(self)?;
             match live.slot.forwarded() {
                 Some(slot) => self.follow(slot),
                 None => return Ok(live),
@@ -152,15 +172,16 @@ impl Session {
 
     /// The same for methods that must not be called within `update_token`.
     pub(super) fn live_outside_hook(&self, method: &'static str) -> Result<Live> {
-        let live = self.live_now()?;
+        let live = self.with_own_slot(Self::serving)?;
         if is_in_callback(live.slot.id()) {
             return Err(Error::reentrant(method));
         }
-        Ok(live)
+        self.live_now()
     }
 
     pub(super) fn token(&self) -> Option<Token> {
-        let published = self.live_now().ok()?.slot.published()?;
+        let live = self.with_own_slot(Self::serving).ok()?;
+        let published = live.slot.published()?;
         Some(published.token.clone())
     }
 
@@ -263,9 +284,8 @@ impl Session {
 #[maybe_async]
 impl Session {
     pub(in super::super) async fn close(&self) -> Result<()> {
-        if let Ok(live) = self.live()
-            && (is_in_callback(live.slot.id())
-                || live.parts().iter().any(|part| is_in_callback(part.id())))
+        if let Ok(live) = self.live_or_closing()
+            && live.is_in_callback()
         {
             return Err(Error::reentrant("close"));
         }

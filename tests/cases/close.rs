@@ -1,5 +1,7 @@
 //! Closing a client by `close`, `Drop` and `with`.
 
+use std::sync::OnceLock;
+
 use oauth_twin::reqwest::Method;
 
 use super::{test, token_store::Shelf, *};
@@ -228,5 +230,80 @@ async fn the_drop_of_the_last_clone_does_not_wait_for_ever_for_a_hook_that_hangs
     dropping.join().await;
     until(|| calls.load(Ordering::SeqCst) == 2).await;
     gate.open();
+    Ok(())
+}
+
+/// The hook finds its row by a request to the API, and did not when it was called first.
+#[maybe_async]
+#[test]
+async fn the_client_is_usable_in_a_hook_that_close_waits_for() -> TestResult {
+    let server = provider(600);
+    let clock = ManualClock::new();
+    let within: Arc<OnceLock<(OAuth2Client, OAuth2Client)>> = Arc::default();
+    let (clients, url) = (within.clone(), server.url("/api"));
+    let calls = Arc::new(AtomicUsize::new(0));
+    let counter = calls.clone();
+    let built = with_first_token(&server, &clock, 10)
+        .update_token(move |update: TokenUpdate| {
+            let (clients, url) = (clients.clone(), url.clone());
+            let call = counter.fetch_add(1, Ordering::SeqCst);
+            async move {
+                if call == 0 {
+                    return Err("the database is down".into());
+                }
+                let (client, child) = clients.get().ok_or("no client")?;
+                assert_eq!(client.token().as_ref(), Some(&update.token));
+                let active = client.ensure_active_token().await?;
+                assert_eq!(active, update.token);
+                for (client, sent) in [(client, "Bearer t1"), (child, "Bearer child")] {
+                    // One that is begun at once, and one that is not.
+                    for limit in [None, Some(seconds(60))] {
+                        let request = client.get(&url);
+                        let request = match limit {
+                            Some(limit) => request.timeout(limit),
+                            None => request,
+                        };
+                        let text = request.send().await?.text().await?;
+                        assert_eq!(text, sent);
+                    }
+                }
+                let refused = [
+                    client.refresh_token().await.map(|_| ()),
+                    client
+                        .fetch_token(ClientCredentials::new())
+                        .await
+                        .map(|_| ()),
+                    client.set_token(Token::new("x")),
+                    client.close().await,
+                    child.close().await,
+                ];
+                for refused in refused {
+                    let error = refused.expect_err("it would wait for the hook");
+                    assert_eq!(error.kind(), ErrorKind::Reentrant, "{error}");
+                }
+                // To all others the client is closed.
+                let other = client.clone();
+                let other = spawn(move || async move { other.ensure_active_token().await });
+                let error = other.join().await.expect_err("closed");
+                assert_eq!(error.kind(), ErrorKind::Closed);
+                Ok::<(), BoxError>(())
+            }
+        })
+        .build()?;
+    let child = built.for_token(Token::new("child"));
+    within
+        .set((built.clone(), child.clone()))
+        .ok()
+        .expect("once");
+    clock.advance(Duration::from_secs(11));
+    let error = built.ensure_active_token().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Update);
+    built.close().await?;
+    assert_eq!(
+        (calls.load(Ordering::SeqCst), server.count("/token")),
+        (2, 1)
+    );
+    let error = built.ensure_active_token().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Closed);
     Ok(())
 }

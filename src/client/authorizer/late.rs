@@ -102,7 +102,7 @@ impl Session {
         if let Some(own) = own {
             limit(&mut request, own);
         }
-        let live = self.live()?;
+        let live = self.serving()?;
         live.shared.transport.update_certificate();
         let response = live.shared.transport.send(request, execute)?.await?;
         self.observe(&response);
@@ -113,7 +113,7 @@ impl Session {
     }
 
     pub(in super::super) async fn authorize(&self, request: &mut http::Request) -> Result<()> {
-        let live = self.live()?;
+        let live = self.serving()?;
         live.check(request)?;
         let token = match live.fresh() {
             Some(token) => token,

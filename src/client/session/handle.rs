@@ -103,6 +103,14 @@ impl HandleState {
     }
 }
 
+impl Live {
+    /// Whether the caller is a callback of the client, or of another one that shares its settings.
+    pub(super) fn is_in_callback(&self) -> bool {
+        let is_of_part = |part: &Arc<Shared>| is_in_callback(part.id());
+        is_in_callback(self.slot.id()) || self.parts().iter().any(is_of_part)
+    }
+}
+
 /// The last clone is dropped without `close`. A renewal continues by itself; an undelivered token is
 /// delivered once more, as far as possible.
 impl Drop for Handle {
