@@ -13,7 +13,7 @@ use crate::{
     oauth2::{
         authorization::{
             endpoint::AuthorizationUrl, pending::PendingAuthorization,
-            request::AuthorizationRequest,
+            request::AuthorizationRequest, response_jwt::check_callback,
         },
         token::Token,
     },
@@ -123,10 +123,24 @@ impl OAuth2Client {
         pending: PendingAuthorization,
         callback: &str,
     ) -> Result<Login> {
-        let live = boxed(self.session.discovered()).await?;
+        let live = boxed(self.answered(&pending, callback)).await?;
         let login = self.log_in(&live, pending, callback).await;
         live.report_login(&login);
         login
+    }
+
+    /// The state of the client, whose server is discovered if that is still to be done: not for a
+    /// callback that anybody may have made up.
+    async fn answered(&self, pending: &PendingAuthorization, callback: &str) -> Result<Live> {
+        let live = self.session.live()?;
+        if live.resource().is_some() {
+            let answered = check_callback(pending, callback);
+            if answered.is_err() {
+                live.report_login(&answered);
+            }
+            answered?;
+        }
+        self.session.discovered().await
     }
 
     async fn log_in(
@@ -188,7 +202,7 @@ impl OAuth2Client {
         pending: PendingAuthorization,
         callback: &str,
     ) -> Result<IdToken> {
-        let live = boxed(self.session.discovered()).await?;
+        let live = boxed(self.answered(&pending, callback)).await?;
         let _passage = live.gate().pass()?;
         let parameters = live.callback_parameters(&pending, callback).await?;
         let response = pending.id_token_in(parameters)?;

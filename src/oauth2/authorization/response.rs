@@ -175,7 +175,7 @@ impl PendingAuthorization {
     }
 
     /// Checks that the parameters answer this request, and removes those that it has checked.
-    fn check(&self, parameters: &mut CallbackParameters) -> Result<()> {
+    pub(super) fn check(&self, parameters: &mut CallbackParameters) -> Result<()> {
         match parameters.take("state")? {
             None => {
                 let error = match self.check_issuer(parameters) {

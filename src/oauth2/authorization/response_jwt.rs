@@ -270,6 +270,15 @@ pub(crate) fn signed_response(pending: &PendingAuthorization, callback: &str) ->
     }
 }
 
+/// Checks all of a callback that can be checked without the server: not the signature of a signed
+/// response.
+pub(crate) fn check_callback(pending: &PendingAuthorization, callback: &str) -> Result<()> {
+    match pending.is_signed {
+        true => signed_response(pending, callback).map(drop),
+        false => pending.check(&mut pending.plain_parameters(callback)?),
+    }
+}
+
 /// Refuses a signed response where none was asked for.
 pub(super) fn refuse_signed(parameters: &CallbackParameters) -> Result<()> {
     match parameters.has("response") {

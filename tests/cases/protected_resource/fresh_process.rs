@@ -203,6 +203,47 @@ async fn a_login_is_completed_by_another_process() -> TestResult {
     Ok(())
 }
 
+/// Anybody may send one, and it is no reason to ask a server for anything.
+#[maybe_async]
+#[test]
+async fn a_forged_callback_finds_no_server() -> TestResult {
+    let left = Left::by_logins("forged").await?;
+    let begun = left.start().begin_authorization(Default::default()).await?;
+    std::fs::remove_file(left.folder.file("token.json"))?;
+    let kept = serde_json::to_string(&begun.pending)?;
+    let requests = || {
+        let documents = [
+            (&left.resource, "/.well-known/oauth-protected-resource/mcp"),
+            (&left.server, "/.well-known/oauth-authorization-server"),
+            (&left.server, "/token"),
+        ];
+        documents.map(|(server, path)| server.count(path))
+    };
+    let before = requests();
+    for (forged, word) in [
+        ("?code=c&state=forged", "does not match this login"),
+        ("?code=c", "no `state`"),
+        ("?error=access_denied", "no `state`"),
+    ] {
+        let pending = serde_json::from_str(&kept)?;
+        let error = left.start().complete_authorization(pending, forged).await;
+        let error = error.map(drop).unwrap_err();
+        assert!(error.to_string().contains(word), "{error}");
+        let pending = serde_json::from_str(&kept)?;
+        let error = left.start().complete_authentication(pending, forged).await;
+        let error = error.map(drop).unwrap_err();
+        assert!(error.to_string().contains(word), "{error}");
+    }
+    assert_eq!(requests(), before);
+    // That of the login does.
+    let callback = left.world.visit(&begun.url).unwrap();
+    let client = left.start();
+    let login = client.complete_authorization(begun.pending, callback.expose_secret());
+    login.await?;
+    assert!(requests()[0] > before[0]);
+    Ok(())
+}
+
 #[maybe_async]
 #[test]
 async fn a_login_on_another_device_may_come_first() -> TestResult {
