@@ -266,8 +266,9 @@ impl OAuth1ClientBuilder {
 
 http_settings!(
     OAuth1ClientBuilder,
-    timeout: "It does not limit requests to an API: these fail after 30 seconds without a byte, and \
-              the request's own `timeout` limits the whole of `send`.",
+    timeout: "It does not limit requests to an API: these have reqwest's own limit, which is 30 \
+              seconds in a blocking client and none in an async one, as an event stream may be \
+              silent. The request's own `timeout` limits the whole of `send`.",
     clock: "The clock for the timestamps of signatures.",
 );
 

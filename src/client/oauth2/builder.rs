@@ -109,6 +109,9 @@ impl OAuth2ClientBuilder {
     /// The metadata of the server, kept from an earlier run or made by hand. They replace all
     /// earlier settings of the server; later settings change them.
     ///
+    /// Their endpoints may have any address: metadata of a server that a stranger has named are fetched
+    /// anew, by [`Discovery`](crate::oauth2::Discovery) with `public_only`.
+    ///
     #[doc = by_mode!(
         include_str!("../../../docs/examples/blocking/server.md"),
         include_str!("../../../docs/examples/async/server.md")
@@ -239,7 +242,8 @@ impl OAuth2ClientBuilder {
     }
 
     /// The client authentication at the token endpoint. Defaults to
-    /// [`ClientSecretBasic`](crate::oauth2::ClientSecretBasic) if the client has a secret, to
+    /// [`ClientSecretBasic`](crate::oauth2::ClientSecretBasic) if the client has a secret, or to
+    /// [`ClientSecretPost`](crate::oauth2::ClientSecretPost) if the server lists that alone; to
     /// [`PrivateKeyJwt`](crate::oauth2::PrivateKeyJwt) if it has a [`signer`](Self::signer), else to
     /// [`PublicClient`](crate::oauth2::PublicClient).
     ///

@@ -55,7 +55,9 @@ impl OAuth2Client {
     }
 
     /// Reads a registration at the server. Keep the result instead of what was kept: the server may
-    /// have issued another secret or another token.
+    /// have issued another secret or another token. This client goes on with what it was built with,
+    /// also if the registration is its own: where the secret has changed, build another one from the
+    /// result.
     ///
     /// # Errors
     ///
@@ -78,7 +80,9 @@ impl OAuth2Client {
     }
 
     /// Replaces the metadata of a registration at the server; what `metadata` leave out is deleted
-    /// there. Begin with [`RegisteredClient::metadata`]. Keep the result instead of what was kept.
+    /// there. Begin with [`RegisteredClient::metadata`]. Keep the result instead of what was kept, and
+    /// build the client anew if the registration is its own, as after
+    /// [`read_registration`](Self::read_registration).
     ///
     /// # Errors
     ///

@@ -195,7 +195,8 @@ pub(in super::super) use http_settings;
 /// Documentation of `timeout` of a client whose tokens are renewed.
 macro_rules! timeout_with_renewal {
     () => {
-        "It does not limit requests to an API: these fail after 30 seconds without a byte, and the \
+        "It does not limit requests to an API: these have reqwest's own limit, which is 30 seconds \
+         in a blocking client and none in an async one, as an event stream may be silent. The \
          request's own `timeout` limits the whole of `send`, including the wait for a renewal, the \
          renewal and the one retry. Without it a request waits for a renewal for two of these \
          timeouts and a second, or with a `token_store` for three and 41 seconds.\n\nA request \
