@@ -16,7 +16,7 @@ use super::{
     endpoint_call::EndpointCall,
     gate::Gate,
     http, is_in_callback, maybe_async,
-    settings::{Identity, Settings},
+    settings::Settings,
     shared::Shared,
     side_by_side, spawn_and_forget,
     store_sync::{StoreSync, keep},
@@ -392,22 +392,6 @@ impl Live {
 
 impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &*self.0.read() {
-            HandleState::Open(Live { shared, slot, .. }) => {
-                let mut debug = f.debug_struct("Open");
-                match &shared.settings.identity {
-                    Identity::Client => debug.field("client", &shared.settings.client),
-                    Identity::Issuer(issuer) => debug.field("issuer", issuer),
-                };
-                let token = slot.published().map(|published| published.token.clone());
-                match (shared.server(), &shared.settings.discovery) {
-                    (None, Some(found)) => debug.field("server", &found.discovery),
-                    (server, _) => debug.field("server", &server.unwrap_or_default()),
-                };
-                debug.field("token", &token).finish()
-            }
-            HandleState::Failed(error) => f.debug_tuple("Failed").field(error).finish(),
-            HandleState::Closing(_) | HandleState::Closed => f.write_str("Closed"),
-        }
+        self.0.read().fmt(f)
     }
 }

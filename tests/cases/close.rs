@@ -291,10 +291,8 @@ async fn the_client_is_usable_in_a_hook_that_close_waits_for() -> TestResult {
         })
         .build()?;
     let child = built.for_token(Token::new("child"));
-    within
-        .set((built.clone(), child.clone()))
-        .ok()
-        .expect("once");
+    let both = within.set((built.clone(), child.clone()));
+    assert!(both.is_ok());
     clock.advance(Duration::from_secs(11));
     let error = built.ensure_active_token().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Update);

@@ -107,10 +107,7 @@ impl OAuth2ClientBuilder {
     }
 
     /// The metadata of the server, kept from an earlier run or made by hand. They replace all
-    /// earlier settings of the server; later settings change them.
-    ///
-    /// Their endpoints may have any address: metadata of a server that a stranger has named are fetched
-    /// anew, by [`Discovery`](crate::oauth2::Discovery) with `public_only`.
+    /// earlier settings of the server; later settings change them. Endpoints may have any address.
     ///
     #[doc = by_mode!(
         include_str!("../../../docs/examples/blocking/server.md"),
@@ -242,10 +239,9 @@ impl OAuth2ClientBuilder {
     }
 
     /// The client authentication at the token endpoint. Defaults to
-    /// [`ClientSecretBasic`](crate::oauth2::ClientSecretBasic) if the client has a secret, or to
-    /// [`ClientSecretPost`](crate::oauth2::ClientSecretPost) if the server lists that alone; to
-    /// [`PrivateKeyJwt`](crate::oauth2::PrivateKeyJwt) if it has a [`signer`](Self::signer), else to
-    /// [`PublicClient`](crate::oauth2::PublicClient).
+    /// [`ClientSecretBasic`](crate::oauth2::ClientSecretBasic) if the client has a secret (or post, if
+    /// the server lists only that), to [`PrivateKeyJwt`](crate::oauth2::PrivateKeyJwt) if it has a
+    /// [`signer`](Self::signer), else to [`PublicClient`](crate::oauth2::PublicClient).
     ///
     /// [RFC 6749 section 2.3](https://www.rfc-editor.org/rfc/rfc6749#section-2.3)
     pub fn token_endpoint_auth_method(mut self, auth: impl ClientAuth + 'static) -> Self {

@@ -1,9 +1,15 @@
 //! Handle of a client: open with a slot, being closed, or closed.
 
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::{
+    fmt,
+    sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
+};
 
 use super::{
-    super::{delivery::Delivery, gate::Gate, is_in_callback, shared::Shared, waiting::Deadline},
+    super::{
+        delivery::Delivery, gate::Gate, is_in_callback, settings::Identity, shared::Shared,
+        waiting::Deadline,
+    },
     grants::Grants,
     led_resource::ThinResource,
 };
@@ -127,5 +133,27 @@ impl Drop for Handle {
             delivery.run_alone(deadline);
         }
         state.release();
+    }
+}
+
+impl fmt::Debug for HandleState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Open(Live { shared, slot, .. }) => {
+                let mut debug = f.debug_struct("Open");
+                match &shared.settings.identity {
+                    Identity::Client => debug.field("client", &shared.settings.client),
+                    Identity::Issuer(issuer) => debug.field("issuer", issuer),
+                };
+                let token = slot.published().map(|published| published.token.clone());
+                match (shared.server(), &shared.settings.discovery) {
+                    (None, Some(found)) => debug.field("server", &found.discovery),
+                    (server, _) => debug.field("server", &server.unwrap_or_default()),
+                };
+                debug.field("token", &token).finish()
+            }
+            Self::Failed(error) => f.debug_tuple("Failed").field(error).finish(),
+            Self::Closing(_) | Self::Closed => f.write_str("Closed"),
+        }
     }
 }
