@@ -127,9 +127,13 @@ impl Live {
             Some(_) => "another authentication of the user",
             None => "a login",
         };
+        let with_scope = match scope.is_empty() {
+            true => String::new(),
+            false => format!(" with the scope {:?}", scope.to_scope().as_str()),
+        };
         Error::login_required(
             format!(
-                "the resource {} demands {what} at {}; begin it by login_request",
+                "the resource {} demands {what} at {}{with_scope}; begin it by login_request",
                 without_query(&resource.url),
                 established.issuer
             ),

@@ -20,7 +20,7 @@ async fn the_error_begins_the_login_in_one_line() -> TestResult {
     let error = status(&client, &resource, "/mcp").await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Login);
     assert!(error.needs_login());
-    for part in [resource.url("/mcp"), server.url("")] {
+    for part in [resource.url("/mcp"), server.url(""), r#""read""#.to_owned()] {
         assert!(error.to_string().contains(&part), "{error}");
     }
     let request = error.login_request().expect("a request");
@@ -39,6 +39,7 @@ async fn the_error_begins_the_login_in_one_line() -> TestResult {
     let user = login.client;
     opened(&user, &resource, "/mcp").await?;
     let error = status(&user, &resource, "/mcp/write").await.unwrap_err();
+    assert!(error.to_string().contains(r#""read write""#), "{error}");
     let request = error.login_request().expect("a request");
     let AuthorizationUrl { url, pending } = client.begin_authorization(request).await?;
     let callback = world.visit(&url).unwrap();
