@@ -16,7 +16,6 @@ mod assertion;
 mod authorizer;
 mod calls;
 mod delivery;
-mod device;
 mod documents;
 mod dpop;
 mod endpoint_call;

@@ -3,15 +3,15 @@
 use std::sync::{Arc, Mutex, OnceLock, atomic::AtomicBool};
 
 use super::{
-    device::DevicePolls, documents::cache::DocumentCache, dpop::Dpop,
-    registration::kept::KeptRegistrations, settings::Settings, transport::Transport,
+    documents::cache::DocumentCache, dpop::Dpop, registration::kept::KeptRegistrations,
+    settings::Settings, transport::Transport,
 };
 use crate::{
     error::Result,
     lifecycle::{now::Now, slots::Slots},
     oauth2::{
-        TokenEndpoint, provider::refresh::refresh_needs_scope,
-        server::metadata::AuthorizationServer,
+        TokenEndpoint, endpoint::device_authorization::polls::DevicePolls,
+        provider::refresh::refresh_needs_scope, server::metadata::AuthorizationServer,
     },
     oidc::{key_set::KeySet, logout_token::UsedLogoutTokens},
     trace,

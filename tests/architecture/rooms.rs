@@ -14,7 +14,6 @@ const ROOMS: &[(&str, &[&str])] = &[
             "dpop",
             "documents",
             "settings",
-            "device",
             "registration/kept",
             "shared",
             "server",

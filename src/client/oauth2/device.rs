@@ -5,9 +5,7 @@
 use std::time::Duration;
 
 use super::super::{
-    boxed,
-    device::{PollLeader, PollRole},
-    maybe_async,
+    boxed, maybe_async,
     oauth2::{client::OAuth2Client, login::Login},
     run_to_completion,
     session::Live,
@@ -18,7 +16,9 @@ use crate::{
     error::{Error, Result},
     oauth2::{
         endpoint::device_authorization::{
-            request::DeviceAuthorizationRequest, response::DeviceAuthorization,
+            polls::{PollLeader, PollRole},
+            request::DeviceAuthorizationRequest,
+            response::DeviceAuthorization,
         },
         grant::{authorization_code::ExpectedIdToken, device_code::DeviceCode},
         token::Token,

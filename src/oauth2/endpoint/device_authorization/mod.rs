@@ -3,5 +3,6 @@
 //! [RFC 8628](https://www.rfc-editor.org/rfc/rfc8628)
 
 pub(crate) mod polling;
+pub(crate) mod polls;
 pub(crate) mod request;
 pub(crate) mod response;

@@ -21,7 +21,7 @@ type DeviceKey = [u8; 32];
 
 /// The device codes that callers wait for, or whose token no caller has taken.
 #[derive(Clone, Default)]
-pub(in super::super) struct DevicePolls(Arc<Mutex<HashMap<DeviceKey, Poll>>>);
+pub(crate) struct DevicePolls(Arc<Mutex<HashMap<DeviceKey, Poll>>>);
 
 /// A device code.
 struct Poll {
@@ -38,13 +38,13 @@ struct Poll {
 type PollOutcome = Option<Result<Token>>;
 
 /// A caller with a device code.
-pub(in super::super) struct PollWaiter {
+pub(crate) struct PollWaiter {
     polls: DevicePolls,
     key: DeviceKey,
 }
 
 /// Part of a caller.
-pub(in super::super) enum PollRole {
+pub(crate) enum PollRole {
     /// To poll, for all others too.
     Lead(PollLeader),
     /// To wait for the outcome.
@@ -52,7 +52,7 @@ pub(in super::super) enum PollRole {
 }
 
 /// The right to poll. Dropped without an outcome, it leaves the polling to another caller.
-pub(in super::super) struct PollLeader {
+pub(crate) struct PollLeader {
     polls: DevicePolls,
     key: DeviceKey,
     signal: Arc<Signal<PollOutcome>>,
@@ -60,7 +60,7 @@ pub(in super::super) struct PollLeader {
 
 impl DevicePolls {
     /// Joins those who wait for the code of `device`.
-    pub(in super::super) fn join(&self, device: &DeviceAuthorization, clock: &Clock) -> PollWaiter {
+    pub(crate) fn join(&self, device: &DeviceAuthorization, clock: &Clock) -> PollWaiter {
         let key = device.device_code().digest();
         let mut polls = self.lock();
         // A token that nobody came for is of no more use than its code.
@@ -116,7 +116,7 @@ impl Poll {
 
 impl PollWaiter {
     /// Part of the caller: to poll, if no other does.
-    pub(in super::super) fn role(&self) -> PollRole {
+    pub(crate) fn role(&self) -> PollRole {
         let mut polls = self.polls.lock();
         let outcome = polls.get_mut(&self.key).map(|poll| &mut poll.outcome);
         let is_left = |signal: &Arc<Signal<PollOutcome>>| matches!(signal.get(), Some(None));
@@ -137,7 +137,7 @@ impl PollWaiter {
     }
 
     /// Notes that this caller has used the outcome, and returns whether it is the first.
-    pub(in super::super) fn take(&self) -> bool {
+    pub(crate) fn take(&self) -> bool {
         let was_taken = |poll: &mut Poll| std::mem::replace(&mut poll.is_taken, true);
         self.polls.with(&self.key, was_taken) == Some(false)
     }
@@ -151,14 +151,14 @@ impl Drop for PollWaiter {
 
 impl PollLeader {
     /// The time until the next poll is due.
-    pub(in super::super) fn wait(&self, clock: &Clock) -> Result<Duration> {
+    pub(crate) fn wait(&self, clock: &Clock) -> Result<Duration> {
         let wait = self.polls.with(&self.key, |poll| poll.polling.wait(clock));
         wait.unwrap_or(Ok(Duration::ZERO))
     }
 
     /// Notes the response to a poll. Returns the outcome for all that wait, if it is one; otherwise
     /// this.
-    pub(in super::super) fn after(
+    pub(crate) fn after(
         self,
         polled: Result<Token>,
         interval: Option<Duration>,
@@ -176,7 +176,7 @@ impl PollLeader {
     }
 
     /// Gives the outcome to all that wait, and returns it.
-    pub(in super::super) fn finish(self, outcome: Result<Token>) -> Result<Token> {
+    pub(crate) fn finish(self, outcome: Result<Token>) -> Result<Token> {
         self.signal.set(Some(outcome.clone()));
         outcome
     }
