@@ -7,10 +7,11 @@
 //! the token, wait, renew it, or fail. The caller that renews holds a claim. The new token is
 //! published in the table of slots, which finds each by its refresh token, and is then delivered to
 //! the token store and to `update_token`.
+//!
+//! A client whose registration is of no use is registered anew in the same way: by one caller for all.
 
 pub(crate) mod action;
 pub(crate) mod decision;
-mod key_map;
 pub(crate) mod now;
 pub(crate) mod outbox;
 pub(crate) mod pacing;
@@ -19,6 +20,7 @@ mod properties;
 pub(crate) mod published;
 pub(crate) mod reconcile;
 pub(crate) mod registry;
+pub(crate) mod reregistration;
 pub(crate) mod single_flight;
 pub(crate) mod slot;
 pub(crate) mod slots;

@@ -10,14 +10,13 @@ use std::{
 
 use super::now::Now;
 use super::{
-    key_map::Key,
     outbox::Outbox,
     pacing::Pacing,
     published::Published,
     reconcile::StoreState,
     registry::Registry,
     single_flight::{Claim, Flight},
-    table::{UserLimits, key},
+    table::{UserLimits, key, key_map::Key},
 };
 use crate::{
     error::{Error, Result},

@@ -9,13 +9,12 @@ use std::sync::{
 
 use super::now::Now;
 use super::{
-    key_map::Key,
     published::Published,
     reconcile::{HeldLease, Origin, Reading, SlotSnapshot, StoreState},
     registry::Registry,
     single_flight::{Claim, Outcome},
     slot::{Rules, Slot, State, expired_as_issued},
-    table::{By, Found, Table, is_newer, is_newer_than, key, to_the_end},
+    table::{By, Found, Table, is_newer, is_newer_than, key, key_map::Key, to_the_end},
     update::TokenUpdate,
 };
 use crate::{

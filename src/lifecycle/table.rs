@@ -1,5 +1,6 @@
 //! Table of refresh tokens: the slot of each, while it is in use and for some time after its use.
 
+pub(super) mod key_map;
 mod pages;
 mod spent;
 mod users;
@@ -12,11 +13,11 @@ use std::{
 use super::now::Now;
 use super::{
     decision::Lifetime,
-    key_map::{Key, KeyMap},
     published::Published,
     reconcile::Origin,
     slot::{Rules, Slot, State},
 };
+use key_map::{Key, KeyMap};
 use pages::{PagePlace, Pages};
 use spent::{SPENT, Until};
 use users::Users;

@@ -5,13 +5,10 @@ use std::{mem::take, sync::Arc};
 use reqwest::Method;
 use serde_json::Value;
 
-use super::super::{
-    oauth2::builder::OAuth2ClientBuilder,
-    session::Session,
-    settings::{Reregistration, Settings},
-};
+use super::super::{oauth2::builder::OAuth2ClientBuilder, session::Session, settings::Settings};
 use crate::{
     error::{Problems, Result},
+    lifecycle::reregistration::Reregistration,
     oauth2::{
         client_auth::settings::{ClientAt, check_redirect_uris},
         server::metadata::AuthorizationServer,

@@ -10,13 +10,14 @@ use super::super::{
     registration::kept::KeptRegistrations,
     run_detached_for,
     session::{Live, Session},
-    settings::{RegistrationClaim, RegistrationStep, Reregistration, Settings},
+    settings::Settings,
     shared::Shared,
     wait_for,
     waiting::Deadline,
 };
 use crate::{
     error::{Error, Result},
+    lifecycle::reregistration::{RegistrationClaim, RegistrationStep, Reregistration},
     oauth2::{client::RegisteredClient, client_auth::registered::registered_client_auth},
 };
 

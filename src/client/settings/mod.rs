@@ -5,7 +5,6 @@ mod bound;
 mod discovery;
 mod http;
 mod registration;
-mod reregistration;
 mod resource;
 mod session;
 mod token;
@@ -16,7 +15,6 @@ pub(super) use {
     discovery::DiscoverySettings,
     http::{HttpSettings, http_settings, timeout_with_renewal},
     registration::RegistrationSettings,
-    reregistration::{RegistrationClaim, RegistrationStep, Reregistration},
     resource::{ResourceLogin, ResourceSettings},
     session::{Identity, OpenIdSettings, Settings},
     token::{TokenSettings, WorkloadSettings, token_settings},

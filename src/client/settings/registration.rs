@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use super::{super::RegistrationCalls, reregistration::Reregistration};
+use super::super::RegistrationCalls;
 use crate::{
     error::Problems,
+    lifecycle::reregistration::Reregistration,
     oauth2::{
         client::RegisteredClient, client_auth::ClientAuth,
         endpoint::registration::request::RegistrationRequest,

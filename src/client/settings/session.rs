@@ -9,13 +9,12 @@ use super::{
         Assert, IdTokens, LogoutTokenIds, RegistrationCalls, RequestCompletion, Sign, Store,
         TokenInSteps, UpdateDelivery, UserStore, dpop::Dpop, transport::Guard,
     },
-    AuthorizationSettings, Bound, DiscoverySettings, HttpSettings, Reregistration, TokenSettings,
-    WorkloadSettings,
+    AuthorizationSettings, Bound, DiscoverySettings, HttpSettings, TokenSettings, WorkloadSettings,
 };
 use crate::{
     clock::{Clock, ClockOffset},
     error::{Error, Result},
-    lifecycle::slot::Rules,
+    lifecycle::{reregistration::Reregistration, slot::Rules},
     oauth2::{
         client::{ClientRegistration, RegisteredClient},
         client_auth::{

@@ -4,12 +4,12 @@ use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use ring::digest::{SHA256, digest};
 
-use super::{Table, to_the_end};
-use crate::lifecycle::{
+use super::{
+    Table,
     key_map::{Key, KeyMap},
-    now::Now,
-    slot::Slot,
+    to_the_end,
 };
+use crate::lifecycle::{now::Now, slot::Slot};
 
 /// Slots that are looked at for each new one.
 const STEPS: usize = 2;

@@ -6,7 +6,7 @@ use std::{
 };
 
 /// First half of the SHA-256 of a refresh token, so that a key is no secret.
-pub(super) type Key = [u8; 16];
+pub(in crate::lifecycle) type Key = [u8; 16];
 
 /// Entries up to which there is one part. Beyond it there are [`PARTS`].
 const SMALL: usize = 512;
@@ -14,7 +14,7 @@ const SMALL: usize = 512;
 const PARTS: usize = 256;
 
 #[derive(Debug)]
-pub(super) struct KeyMap<V> {
+pub(in crate::lifecycle) struct KeyMap<V> {
     parts: Vec<HashMap<Key, V, BuildHasherDefault<Prefix>>>,
     /// The part that is swept next.
     next: usize,
@@ -49,23 +49,28 @@ impl<V> Default for KeyMap<V> {
 }
 
 impl<V> KeyMap<V> {
-    pub(super) fn get(&self, key: &Key) -> Option<&V> {
+    pub(in crate::lifecycle) fn get(&self, key: &Key) -> Option<&V> {
         self.parts[self.part(key)].get(key)
     }
 
-    pub(super) fn get_mut(&mut self, key: &Key) -> Option<&mut V> {
+    pub(in crate::lifecycle) fn get_mut(&mut self, key: &Key) -> Option<&mut V> {
         let part = self.part(key);
         self.parts[part].get_mut(key)
     }
 
-    pub(super) fn remove(&mut self, key: &Key) -> Option<V> {
+    pub(in crate::lifecycle) fn remove(&mut self, key: &Key) -> Option<V> {
         let part = self.part(key);
         self.parts[part].remove(key)
     }
 
     /// Inserts or replaces a value. Now and then, as the map grows, values that are dead are removed,
     /// from one part.
-    pub(super) fn insert(&mut self, key: Key, value: V, is_dead: impl Fn(&V) -> bool) {
+    pub(in crate::lifecycle) fn insert(
+        &mut self,
+        key: Key,
+        value: V,
+        is_dead: impl Fn(&V) -> bool,
+    ) {
         if let Some(present) = self.get_mut(&key) {
             *present = value;
             return;
@@ -106,7 +111,7 @@ impl<V> KeyMap<V> {
     }
 
     #[cfg(test)]
-    pub(super) fn len(&self) -> usize {
+    pub(in crate::lifecycle) fn len(&self) -> usize {
         self.parts.iter().map(HashMap::len).sum()
     }
 }

@@ -3,22 +3,22 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::pacing::Pacing;
 use crate::{
     clock::Clock,
     error::{Error, Result},
-    lifecycle::pacing::Pacing,
     oauth2::endpoint::registration::request::RegistrationRequest,
     signal::Signal,
 };
 
 /// What a client that registers itself needs to do so again.
-pub(in super::super) struct Reregistration {
+pub(crate) struct Reregistration {
     /// None of a client for a resource, whose metadata are read again.
-    pub(in super::super) request: Option<RegistrationRequest>,
+    pub(crate) request: Option<RegistrationRequest>,
     /// Whether the client authentication is that of the registration.
-    pub(in super::super) follows_method: bool,
+    pub(crate) follows_method: bool,
     /// Whether a login without a callback is a reason.
-    pub(in super::super) without_callback: bool,
+    pub(crate) without_callback: bool,
     progress: Mutex<RegistrationProgress>,
 }
 
@@ -34,21 +34,21 @@ struct RegistrationProgress {
 }
 
 /// Step of a caller whose registration is of no use.
-pub(in super::super) enum RegistrationStep {
+pub(crate) enum RegistrationStep {
     Fail(Error),
     Wait(Arc<Signal<Result<()>>>),
     Lead(RegistrationClaim),
 }
 
 /// Right to register the client. When it is dropped, in whatever way, no caller waits any longer.
-pub(in super::super) struct RegistrationClaim {
+pub(crate) struct RegistrationClaim {
     anew: Arc<Reregistration>,
     ended: Arc<Signal<Result<()>>>,
     clock: Clock,
 }
 
 impl Reregistration {
-    pub(in super::super) fn new(
+    pub(crate) fn new(
         request: Option<RegistrationRequest>,
         follows_method: bool,
         without_callback: bool,
@@ -62,12 +62,12 @@ impl Reregistration {
     }
 
     /// Notes that the server has refused the client itself.
-    pub(in super::super) fn note_refusal(&self, client_id: &str) {
+    pub(crate) fn note_refusal(&self, client_id: &str) {
         self.lock().refused = Some(client_id.to_owned());
     }
 
     /// Notes that the calling code wants another registration, however new this one is.
-    pub(in super::super) fn note_forgotten(&self, client_id: &str) {
+    pub(crate) fn note_forgotten(&self, client_id: &str) {
         let mut progress = self.lock();
         progress.refused = Some(client_id.to_owned());
         progress
@@ -77,14 +77,14 @@ impl Reregistration {
 
     /// Notes that the client was registered a moment ago; perhaps at another server, under the
     /// identifier that it had before.
-    pub(in super::super) fn note_registration(&self, client_id: &str) {
+    pub(crate) fn note_registration(&self, client_id: &str) {
         let mut progress = self.lock();
         progress.refused.take_if(|refused| *refused == *client_id);
         progress.unproven = Some(client_id.to_owned());
     }
 
     /// Notes that the server knows the client.
-    pub(in super::super) fn note_acceptance(&self, client_id: &str) {
+    pub(crate) fn note_acceptance(&self, client_id: &str) {
         let mut progress = self.lock();
         progress.refused.take_if(|refused| *refused == *client_id);
         progress
@@ -93,15 +93,15 @@ impl Reregistration {
     }
 
     /// Whether the registration may be replaced.
-    pub(in super::super) fn may_replace(&self, client_id: &str) -> bool {
+    pub(crate) fn may_replace(&self, client_id: &str) -> bool {
         self.lock().unproven.as_deref() != Some(client_id)
     }
 
-    pub(in super::super) fn is_refused(&self, client_id: &str) -> bool {
+    pub(crate) fn is_refused(&self, client_id: &str) -> bool {
         self.lock().refused.as_deref() == Some(client_id)
     }
 
-    pub(in super::super) fn next(self: &Arc<Self>, clock: &Clock) -> RegistrationStep {
+    pub(crate) fn next(self: &Arc<Self>, clock: &Clock) -> RegistrationStep {
         let mut progress = self.lock();
         if let Some(running) = &progress.running {
             return RegistrationStep::Wait(running.clone());
@@ -124,7 +124,7 @@ impl Reregistration {
 }
 
 impl RegistrationClaim {
-    pub(in super::super) fn finish(&self, outcome: Result<()>) -> Result<()> {
+    pub(crate) fn finish(&self, outcome: Result<()>) -> Result<()> {
         let now = self.clock.monotonic();
         let mut progress = self.anew.lock();
         let own = progress
