@@ -53,14 +53,32 @@ pub(crate) fn no_object<E: de::Error>() -> E {
     de::Error::custom("it is no JSON object")
 }
 
-/// Parses a body or a file, which may begin with a byte order mark.
+/// Name by which serde_json passes a number on as an object, where any crate of the program turns on
+/// its feature `arbitrary_precision`.
+const NUMBER: &str = "$serde_json::private::Number";
+
+/// Parses a body or a file that has to be an object, which may begin with a byte order mark.
 pub(crate) fn from_slice<'a, T: Deserialize<'a>>(json: &'a [u8]) -> serde_json::Result<T> {
     let json = without_byte_order_mark(json);
-    match std::str::from_utf8(json) {
+    let read = match std::str::from_utf8(json) {
         // Then not each string is checked by itself, which costs more than all of them at once.
         Ok(json) => serde_json::from_str(json),
         // The error says where it is.
         Err(_) => serde_json::from_slice(json),
+    };
+    only_object(json, read)
+}
+
+/// Parses a text that has to be an object.
+pub(crate) fn object_from_slice<'a, T: Deserialize<'a>>(json: &'a [u8]) -> serde_json::Result<T> {
+    only_object(json, serde_json::from_slice(json))
+}
+
+/// What was read, if the text is an object whatever the features of serde_json.
+fn only_object<T>(json: &[u8], read: serde_json::Result<T>) -> serde_json::Result<T> {
+    match read {
+        Ok(_) if !json.trim_ascii_start().starts_with(b"{") => Err(no_object()),
+        read => read,
     }
 }
 
@@ -91,6 +109,9 @@ impl<'de> Deserialize<'de> for Members {
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members, A::Error> {
                 let mut members = Map::new();
                 while let Some((name, value)) = map.next_entry::<String, Value>()? {
+                    if name == NUMBER {
+                        return Err(no_object());
+                    }
                     if members.insert(name, value).is_some() {
                         return Err(de::Error::custom("duplicate member"));
                     }
@@ -154,7 +175,7 @@ type MemberList = Vec<(Cow<'static, str>, Value)>;
 impl Object {
     /// Parses a body or a file, which may begin with a byte order mark.
     pub(crate) fn from_slice(json: &[u8]) -> serde_json::Result<Self> {
-        serde_json::from_slice(without_byte_order_mark(json))
+        object_from_slice(without_byte_order_mark(json))
     }
 
     fn position(&self, name: &str) -> Result<usize, usize> {
@@ -252,6 +273,9 @@ impl<'de> Visitor<'de> for ObjectVisitor {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object, A::Error> {
         let mut members = Vec::with_capacity(MEMBERS);
         while let Some((Name(name), value)) = map.next_entry::<Name, Value>()? {
+            if name == NUMBER {
+                return Err(no_object());
+            }
             members.push((name, value));
         }
         let object = self.object(members);

@@ -13,7 +13,7 @@ use crate::{
     clock::since_epoch,
     error::{Error, Result},
     jose::{Header, SigningKey, header::json, jws::signed},
-    json::{ConsistentObject, Object},
+    json::{ConsistentObject, Object, object_from_slice},
     secret::Secret,
 };
 
@@ -51,7 +51,7 @@ impl Claims {
     /// If it is not a JSON object, has a member with two values, or a registered claim has the
     /// wrong type.
     pub fn from_slice(payload: &[u8]) -> Result<Self> {
-        let Ok(ConsistentObject(members)) = serde_json::from_slice(payload) else {
+        let Ok(ConsistentObject(members)) = object_from_slice(payload) else {
             return Err(Error::untrusted(
                 "the payload is not a JSON object, or has a member with two values",
             ));

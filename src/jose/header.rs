@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::{
     error::{Error, Result},
     jose::{Algorithm, SigningInput, jws::encoded_header},
-    json::Object,
+    json::{Object, object_from_slice},
 };
 
 /// The name of EdDSA with Ed25519, beside which there is EdDSA with Ed448.
@@ -121,7 +121,7 @@ impl Header {
 
     /// The header of a received token, or why it cannot be trusted.
     pub(super) fn received(json: &[u8]) -> Result<Self, String> {
-        let Ok(mut members) = serde_json::from_slice::<Object>(json) else {
+        let Ok(mut members) = object_from_slice::<Object>(json) else {
             return Err("the header is not a JSON object, or has a duplicate member".to_owned());
         };
         let Some(Value::String(algorithm)) = members.remove("alg") else {

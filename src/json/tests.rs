@@ -83,3 +83,49 @@ fn a_signed_member_may_stand_twice_with_one_value() {
         assert!(read(text).is_none(), "{text}");
     }
 }
+
+/// As serde_json reads a number where its feature `arbitrary_precision` is on, which the tests are
+/// without: something that was read from a text that is no object.
+#[test]
+fn what_is_no_object_is_refused_whatever_serde_json_makes_of_it() {
+    for text in [
+        "1",
+        " 1",
+        "-1.5e3",
+        "\t[1]",
+        "\r\n\"x\"",
+        "null",
+        "",
+        " ",
+        "\u{feff}{}",
+    ] {
+        let error = only_object(text.as_bytes(), Ok(())).expect_err(text);
+        assert_eq!(error.to_string(), "it is no JSON object", "{text}");
+    }
+    for text in ["{}", " {}", "\r\n\t {\"a\":1}"] {
+        assert!(only_object(text.as_bytes(), Ok(())).is_ok(), "{text}");
+    }
+    let refused = object_from_slice::<Value>(b" 1").expect_err("a number");
+    assert_eq!(refused.to_string(), "it is no JSON object");
+    assert!(object_from_slice::<Value>(b" {\"a\":1}").is_ok());
+}
+
+#[test]
+fn nor_is_the_object_that_stands_for_a_number() {
+    for text in [
+        r#"{"$serde_json::private::Number":"7"}"#,
+        r#"{"a":1,"$serde_json::private::Number":"7"}"#,
+        r#"{"\u0024serde_json::private::Number":{}}"#,
+    ] {
+        let errors = [
+            Members::from_slice(text.as_bytes()).map(drop),
+            Object::from_slice(text.as_bytes()).map(drop),
+            serde_json::from_str::<ConsistentObject>(text).map(drop),
+        ];
+        for error in errors.map(|read| read.expect_err(text)) {
+            assert!(error.is_data(), "{error}");
+            let shown = error.to_string();
+            assert!(shown.starts_with("it is no JSON object"), "{shown}");
+        }
+    }
+}
