@@ -49,7 +49,12 @@ async fn joined<T>(task: JoinHandle<Result<T>>) -> Result<T> {
 }
 
 fn spawn<T: Send + 'static>(work: Work<T>) -> JoinHandle<Result<T>> {
-    tokio::spawn(in_current_span(CALLBACKS.scope(callbacks(), work)))
+    let callbacks = callbacks();
+    let work = match callbacks.is_empty() {
+        true => work,
+        false => Box::pin(CALLBACKS.scope(callbacks, work)),
+    };
+    tokio::spawn(in_current_span(work))
 }
 
 /// Runs `work` within `span`.
