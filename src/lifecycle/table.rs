@@ -18,8 +18,8 @@ use super::{
     slot::{Rules, Slot, State},
 };
 use key_map::{Key, KeyMap};
-use pages::{PagePlace, Pages};
-use spent::{SPENT, Until};
+use pages::Pages;
+use spent::{SPENT, Until, Used};
 use users::Users;
 pub(crate) use users::{UserId, UserLimits};
 
@@ -34,22 +34,21 @@ const LONGEST_TRAIL: usize = 64;
 /// The refresh tokens that are known, and the users.
 #[derive(Debug, Default)]
 pub(super) struct Table {
-    tokens: KeyMap<Entry>,
-    /// The tokens of [`Entry::Packed`].
+    /// Refresh tokens in use. They are apart from the others, as a map of few entries stays in the cache
+    /// of the processor, however many were used within a minute. None is in both maps.
+    in_use: KeyMap<SlotEntry>,
+    used: KeyMap<Used>,
+    /// The tokens of [`Used::Packed`].
     packed: Pages,
     users: Users,
 }
 
+/// Slot of a refresh token that is in use, as long as the slot exists.
 #[derive(Debug)]
-enum Entry {
-    /// The refresh token is in use, as long as the slot exists.
-    Live(Weak<Slot>),
+enum SlotEntry {
+    By(Weak<Slot>),
     /// The same of a short token, received in the lifetime of the client.
     Received(Box<(Weak<Slot>, Received)>),
-    /// It was used; until that time it leads to the token that came for it.
-    Spent(Until, Arc<Published>),
-    /// The same after all handles on the slot of that have gone.
-    Packed(Until, PagePlace),
 }
 
 /// The lifetime of a token, for when it comes back from where it was stored: there it has whole
@@ -99,31 +98,27 @@ impl Table {
     pub(super) fn lookup(&self, mut key: Key, rules: &Rules, now: Now) -> Found {
         let mut last = None;
         for _ in 0..LONGEST_TRAIL {
-            let Some(entry) = self.tokens.get(&key) else {
-                break;
-            };
-            let next = match entry {
-                Entry::Live(_) | Entry::Received(_) => {
-                    let Some(slot) = entry.slot().and_then(Weak::upgrade) else {
-                        break;
-                    };
-                    match slot.forwarded() {
-                        None if last.is_none() => return Found::Slot(slot, By::Own),
-                        None => return Found::Slot(slot, By::Used),
-                        Some(next) if slot.in_flight().is_some() => {
-                            return Found::Slot(to_the_end(next), By::Replaced(last));
-                        }
-                        Some(_) => break,
+            if let Some(entry) = self.in_use.get(&key) {
+                let Some(slot) = entry.slot().upgrade() else {
+                    break;
+                };
+                match slot.forwarded() {
+                    None if last.is_none() => return Found::Slot(slot, By::Own),
+                    None => return Found::Slot(slot, By::Used),
+                    Some(next) if slot.in_flight().is_some() => {
+                        return Found::Slot(to_the_end(next), By::Replaced(last));
                     }
+                    Some(_) => break,
                 }
-                Entry::Spent(until, next) if !until.is_over(now) => next.clone(),
-                Entry::Packed(until, place) if !until.is_over(now) => {
-                    let Some(next) = self.packed.get(*place) else {
-                        break;
-                    };
-                    Arc::new(Published::restored(next, rules, now.unix))
-                }
-                Entry::Spent(..) | Entry::Packed(..) => break,
+            }
+            let next = match self.used.get(&key) {
+                Some(used) if used.is_over(now) => break,
+                Some(Used::Token(_, next)) => next.clone(),
+                Some(Used::Packed(_, place)) => match self.packed.get(*place) {
+                    Some(next) => Arc::new(Published::restored(next, rules, now.unix)),
+                    None => break,
+                },
+                None => break,
             };
             let next_key = self::key(&next.token);
             last = Some(next);
@@ -149,15 +144,16 @@ impl Table {
         let old = old.and_then(|old| state.key.or_else(|| key(&old.token)));
         let next = key(&new.token);
         if let Some(old) = old.filter(|old| Some(*old) != next) {
-            let entry = Entry::Spent(Until::spent(now), new.clone());
-            self.insert(old, entry, now);
+            let _ = self.in_use.remove(&old);
+            let used = Used::Token(Until::spent(now), new.clone());
+            self.used.insert(old, used, |used| used.is_over(now));
             state.spent = Some(old);
         }
         let Some(next) = next else {
             return;
         };
-        let other = self.tokens.get(&next).and_then(Entry::slot);
-        let other = other.and_then(Weak::upgrade);
+        let other = self.in_use.get(&next);
+        let other = other.and_then(|entry| entry.slot().upgrade());
         let is_other = |other: &Arc<_>| !Arc::ptr_eq(other, slot) && other.forwarded().is_none();
         match other.filter(is_other) {
             Some(other) => {
@@ -193,7 +189,8 @@ impl Table {
     pub(super) fn forget(&mut self, state: &mut State, old: Option<&Published>) {
         state.key = None;
         if let Some(key) = old.and_then(|old| key(&old.token)) {
-            let _ = self.tokens.remove(&key);
+            let _ = self.in_use.remove(&key);
+            let _ = self.used.remove(&key);
         }
     }
 
@@ -201,16 +198,19 @@ impl Table {
     pub(super) fn add(&mut self, key: Key, slot: &Arc<Slot>, received: Option<Received>, now: Now) {
         let slot = Arc::downgrade(slot);
         let entry = match received {
-            Some(received) => Entry::Received(Box::new((slot, received))),
-            None => Entry::Live(slot),
+            Some(received) => SlotEntry::Received(Box::new((slot, received))),
+            None => SlotEntry::By(slot),
         };
-        self.insert(key, entry, now);
+        let _ = self.used.remove(&key);
+        self.in_use.insert(key, entry, |entry| entry.is_dead(now));
+        self.used.sweep(|used| used.is_over(now));
+        self.packed.sweep(now);
     }
 
     /// The lifetime of `token`, if it was received a short time ago.
     pub(super) fn received(&self, key: &Key, token: &Token) -> Option<Received> {
-        match self.tokens.get(key) {
-            Some(Entry::Received(entry)) => Some(entry.1).filter(|received| received.is(token)),
+        match self.in_use.get(key) {
+            Some(SlotEntry::Received(entry)) => Some(entry.1).filter(|received| received.is(token)),
             _ => None,
         }
     }
@@ -226,10 +226,10 @@ impl Table {
             return;
         };
         let is_own = |found: &Weak<Slot>| std::ptr::eq(found.as_ptr(), Arc::as_ptr(slot));
-        match self.tokens.get_mut(key) {
-            Some(Entry::Received(entry)) if is_own(&entry.0) => entry.0 = Weak::new(),
-            Some(Entry::Live(found)) if is_own(found) => {
-                let _ = self.tokens.remove(key);
+        match self.in_use.get_mut(key) {
+            Some(SlotEntry::Received(entry)) if is_own(&entry.0) => entry.0 = Weak::new(),
+            Some(SlotEntry::By(found)) if is_own(found) => {
+                let _ = self.in_use.remove(key);
             }
             _ => {}
         }
@@ -241,23 +241,18 @@ impl Table {
         if is_short(&published.token) {
             return;
         }
-        if let Some(entry) = self.tokens.get_mut(spent)
-            && let Entry::Spent(until, next) = entry
+        if let Some(used) = self.used.get_mut(spent)
+            && let Used::Token(until, next) = used
             && Arc::ptr_eq(next, published)
             && let Some(place) = self.packed.keep(&published.token, *until)
         {
-            *entry = Entry::Packed(*until, place);
+            *used = Used::Packed(*until, place);
         }
     }
 
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
-        self.tokens.len()
-    }
-
-    fn insert(&mut self, key: Key, entry: Entry, now: Now) {
-        self.tokens.insert(key, entry, |entry| entry.is_dead(now));
-        self.packed.sweep(now);
+        self.in_use.len() + self.used.len()
     }
 }
 
@@ -308,24 +303,21 @@ pub(super) fn to_the_end(mut slot: Arc<Slot>) -> Arc<Slot> {
     }
 }
 
-impl Entry {
-    /// The slot of a refresh token that is in use.
-    fn slot(&self) -> Option<&Weak<Slot>> {
+impl SlotEntry {
+    fn slot(&self) -> &Weak<Slot> {
         match self {
-            Self::Live(slot) => Some(slot),
-            Self::Received(entry) => Some(&entry.0),
-            Self::Spent(..) | Self::Packed(..) => None,
+            Self::By(slot) => slot,
+            Self::Received(entry) => &entry.0,
         }
     }
 
     fn is_dead(&self, now: Now) -> bool {
         match self {
-            Self::Live(slot) => slot.strong_count() == 0,
+            Self::By(slot) => slot.strong_count() == 0,
             Self::Received(entry) => {
                 let (slot, received) = &**entry;
                 slot.strong_count() == 0 && now.monotonic >= received.until
             }
-            Self::Spent(until, _) | Self::Packed(until, _) => until.is_over(now),
         }
     }
 }

@@ -18,7 +18,7 @@ pub(in crate::lifecycle) struct KeyMap<V> {
     parts: Vec<HashMap<Key, V, BuildHasherDefault<Prefix>>>,
     /// The part that is swept next.
     next: usize,
-    /// Entries that may be swept: two for each insertion.
+    /// Entries that may be swept: two for each insertion, one for each sweep without one.
     credit: usize,
 }
 
@@ -71,25 +71,30 @@ impl<V> KeyMap<V> {
         value: V,
         is_dead: impl Fn(&V) -> bool,
     ) {
-        if let Some(present) = self.get_mut(&key) {
-            *present = value;
-            return;
-        }
-        self.credit += 2;
-        let part = &mut self.parts[self.next];
-        if self.credit >= part.len() {
-            self.credit -= part.len();
-            part.retain(|_, value| !is_dead(value));
-            if part.capacity() > 4 * part.len() + 16 {
-                part.shrink_to(2 * part.len());
-            }
-            self.next = (self.next + 1) % self.parts.len();
-        }
         if self.parts.len() == 1 && self.parts[0].len() == SMALL {
             self.split();
         }
         let part = self.part(&key);
-        self.parts[part].insert(key, value);
+        if self.parts[part].insert(key, value).is_none() {
+            self.credit += 1;
+            self.sweep(is_dead);
+        }
+    }
+
+    /// Removes dead values now and then, from one part.
+    pub(super) fn sweep(&mut self, is_dead: impl Fn(&V) -> bool) {
+        self.credit += 1;
+        let part = &mut self.parts[self.next];
+        if self.credit < part.len() {
+            return;
+        }
+        // What is saved up while the map is small is not for when it is large.
+        self.credit = 0;
+        part.retain(|_, value| !is_dead(value));
+        if part.capacity() > 4 * part.len() + 16 {
+            part.shrink_to(2 * part.len());
+        }
+        self.next = (self.next + 1) % self.parts.len();
     }
 
     fn split(&mut self) {

@@ -1,8 +1,26 @@
-//! The time for which a used refresh token leads to what came for it.
+//! Used refresh tokens, and the time for which each leads to what came for it.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use crate::lifecycle::now::Now;
+use super::pages::PagePlace;
+use crate::lifecycle::{now::Now, published::Published};
+
+/// What a used refresh token leads to, until that time.
+#[derive(Debug)]
+pub(super) enum Used {
+    /// The token that came for it.
+    Token(Until, Arc<Published>),
+    /// The same after all handles on the slot of that have gone.
+    Packed(Until, PagePlace),
+}
+
+impl Used {
+    pub(super) fn is_over(&self, now: Now) -> bool {
+        match self {
+            Self::Token(until, _) | Self::Packed(until, _) => until.is_over(now),
+        }
+    }
+}
 
 /// Time for which a used refresh token leads to its successor, by monotonic time: requests that
 /// loaded their row before the renewal are done by then.

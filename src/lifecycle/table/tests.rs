@@ -326,9 +326,9 @@ fn a_token_that_nobody_uses_is_the_same_when_it_is_needed_again() {
         deliver_all(&slot);
         let lifetime = slot.published().expect("a token").lifetime;
         slots.forget_handle(slot);
-        let is_packed = |entry: Option<&Entry>| matches!(entry, Some(Entry::Packed(..)));
+        let is_packed = |used: Option<&Used>| matches!(used, Some(Used::Packed(..)));
         let key = key(&token("a", "r", 0)).expect("a refresh token");
-        assert_eq!(is_packed(slots.lock().tokens.get(&key)), life > SHORT);
+        assert_eq!(is_packed(slots.lock().used.get(&key)), life > SHORT);
         let child = slots.find(token("a", "r", 0), at(11));
         let found = child.published().expect("a token");
         assert_eq!(found.token, new);
@@ -349,8 +349,29 @@ fn a_token_that_nobody_uses_is_the_same_when_it_is_needed_again() {
     }
 }
 
-/// There are up to two entries for each token.
+/// Some servers issue a refresh token again that was used a short time ago.
+#[test]
+fn a_refresh_token_that_is_issued_again_is_in_use() {
+    let slots = slots();
+    let slot = slots.find(token("a", "r", 0), at(0));
+    for (access, refresh, now) in [("b", "s", 1), ("c", "r", 2)] {
+        renew(&slots, &slot, token(access, refresh, now), at(now));
+        deliver_all(&slot);
+    }
+    for row in [token("c", "r", 2), token("b", "s", 1)] {
+        let found = slots.find(row, at(3));
+        assert!(Arc::ptr_eq(&slot, &found));
+        slots.forget_handle(found);
+    }
+    slots.forget_handle(slot);
+    // It leads nowhere by now, whatever it led to before.
+    let found = slots.find(token("d", "r", 4), at(4));
+    assert_eq!(held(&found).as_deref(), Some("d"));
+}
+
+/// There is one entry for each token in use, and one for each that was used.
 #[test]
 fn an_entry_is_small() {
-    assert_eq!(size_of::<Entry>(), 16);
+    assert_eq!(size_of::<SlotEntry>(), 16);
+    assert_eq!(size_of::<Used>(), 16);
 }
