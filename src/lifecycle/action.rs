@@ -61,7 +61,7 @@ impl Slot {
 
     fn may_retry(&self, state: &State, can_ask: bool) -> bool {
         self.registry.rules.policy.on_unauthorized()
-            && state.is_renewable(can_ask, false, &self.registry.rules)
+            && state.is_renewable(can_ask, &self.registry.rules)
     }
 
     /// Decides the action of the caller. If it leads, no other does until the [`Claim`] is dropped.
@@ -204,7 +204,8 @@ impl State {
             let published = self.published.as_ref();
             published.is_some_and(|published| published.is_same(refused))
         };
-        let renewable = self.is_renewable(caller.can_ask, caller.grant.is_some(), rules);
+        let can_request = self.can_request(caller.can_ask, caller.grant.is_some(), rules);
+        let renewable = can_request || self.store.is_some();
         let in_flight = self.flight.is_some();
         // Nothing is sent after a refusal, and the store may have a new login at any time.
         let reads_store = self.refusal.is_some() && self.store.is_some();
@@ -224,7 +225,8 @@ impl State {
                 let state = TokenState {
                     lifetime: self.published.as_ref().map(|published| published.lifetime),
                     policy: rules.policy,
-                    renewable,
+                    renewable: can_request,
+                    stored: self.store.is_some(),
                     in_flight,
                     paced,
                     deferred: deferred.is_some_and(|pacing| pacing.is_active(now.monotonic)),
@@ -241,13 +243,19 @@ impl State {
         }
     }
 
-    /// Whether there may be a way to obtain another token.
-    fn is_renewable(&self, can_ask: bool, has_grant: bool, rules: &Rules) -> bool {
+    /// Whether there may be a way to obtain another token without a grant: a refresh token, or the
+    /// store, where another process may have put one.
+    fn is_renewable(&self, can_ask: bool, rules: &Rules) -> bool {
+        self.can_request(can_ask, false, rules) || self.store.is_some()
+    }
+
+    /// Whether there is a refresh token or a grant to send.
+    fn can_request(&self, can_ask: bool, has_grant: bool, rules: &Rules) -> bool {
         let published = self.published.as_ref();
         let refresh_token = published.and_then(|published| published.token.refresh_token());
         let can_refresh =
             rules.use_refresh_tokens && self.refusal.is_none() && refresh_token.is_some();
-        can_ask && (can_refresh || has_grant) || self.store.is_some()
+        can_ask && (can_refresh || has_grant)
     }
 
     fn paced(&self, need: &Need, now: Now) -> Error {

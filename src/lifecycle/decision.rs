@@ -138,6 +138,8 @@ pub struct TokenState {
     pub(super) policy: RefreshPolicy,
     /// Whether there is something to renew it with.
     pub(super) renewable: bool,
+    /// Whether there is a store, which may have another token by now.
+    pub(super) stored: bool,
     /// Whether a renewal is in flight.
     pub(super) in_flight: bool,
     /// Whether the next attempt has to wait, as one failed recently.
@@ -154,6 +156,7 @@ impl TokenState {
             lifetime: token.map(|token| Lifetime::new(token, leeway)),
             policy: RefreshPolicy::default(),
             renewable: false,
+            stored: false,
             in_flight: false,
             paced: false,
             deferred: false,
@@ -229,6 +232,7 @@ pub(super) fn decide(state: TokenState, now: Duration) -> Decision {
         lifetime,
         policy,
         renewable,
+        stored,
         in_flight,
         paced,
         deferred,
@@ -236,18 +240,18 @@ pub(super) fn decide(state: TokenState, now: Duration) -> Decision {
     match lifetime {
         Some(lifetime) if lifetime.is_fresh_at(now) || !policy.by_time() => Decision::Use,
         Some(lifetime) if lifetime.is_alive_at(now) => {
-            if renewable && !in_flight && !paced && !deferred {
+            if (renewable || stored) && !in_flight && !paced && !deferred {
                 Decision::RenewEarly
             } else {
                 Decision::Use
             }
         }
         // Servers send `expires_in: 0` with various meanings: a token that cannot be renewed is
-        // used until it is refused.
+        // used until it is refused. That there is a store renews nothing.
         Some(lifetime) if lifetime.is_zero && !renewable => Decision::Use,
         _ if in_flight => Decision::Wait,
         _ if paced => Decision::Paced,
-        _ if renewable => Decision::Renew,
+        _ if renewable || stored => Decision::Renew,
         Some(_) => Decision::Expired,
         None => Decision::NoToken,
     }
@@ -337,21 +341,23 @@ mod tests {
             is_zero: true,
         };
         for policy in [ExpiryAndUnauthorized, Expiry, Unauthorized, Never] {
-            for bits in 0..16 {
-                let [renewable, in_flight, paced, deferred] =
-                    [1, 2, 4, 8].map(|bit| bits & bit != 0);
+            for bits in 0..32 {
+                let [renewable, stored, in_flight, paced, deferred] =
+                    [1, 2, 4, 8, 16].map(|bit| bits & bit != 0);
+                let may_renew = renewable || stored;
                 let decision = |lifetime, now| {
                     let state = TokenState {
                         lifetime,
                         policy,
                         renewable,
+                        stored,
                         in_flight,
                         paced,
                         deferred,
                     };
                     decide(state, Duration::from_secs(now))
                 };
-                let without = |ended| match (in_flight, paced, renewable) {
+                let without = |ended| match (in_flight, paced, may_renew) {
                     (true, _, _) => Wait,
                     (_, true, _) => Paced,
                     (_, _, true) => Renew,
@@ -360,7 +366,7 @@ mod tests {
                 assert_eq!(decision(None, 0), without(NoToken));
                 assert_eq!(decision(Some(lifetime), 9), Use);
                 let by_time = matches!(policy, ExpiryAndUnauthorized | Expiry);
-                let early = by_time && renewable && !in_flight && !paced && !deferred;
+                let early = by_time && may_renew && !in_flight && !paced && !deferred;
                 for now in [10, 19] {
                     let expected = if early { RenewEarly } else { Use };
                     assert_eq!(decision(Some(lifetime), now), expected);

@@ -33,7 +33,7 @@ impl World {
     pub(super) fn carry_out(&mut self, handle: Index, need: &Need, action: Action) {
         let slot = self.handle(handle).clone();
         match action {
-            Action::Use(published) => self.check_usable(&slot, &published),
+            Action::Use(published) => self.check_usable(&published),
             Action::Fail(error) => self.check_error(&slot, &error),
             Action::Wait(waiter) => {
                 self.check_young(&slot, &waiter);

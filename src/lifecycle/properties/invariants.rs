@@ -20,14 +20,14 @@ const LONGEST_WAIT: Duration = Duration::from_secs(375);
 
 /// Checks of single events.
 impl World {
-    /// No caller gets an expired token. One that was issued expired is used as long as nothing can
-    /// renew it.
-    pub(super) fn check_usable(&self, slot: &TestSlot, published: &Published) {
+    /// No caller gets an expired token. One that was issued expired is used as long as there is no
+    /// refresh token to renew it with, whether or not it is stored.
+    pub(super) fn check_usable(&self, published: &Published) {
         let token = &published.token;
         let is_zero = token.issued_at() == token.expires_at();
         let refresh_token = refresh_token(token);
-        let is_renewable = slot.is_stored()
-            || refresh_token.is_some_and(|refresh_token| !self.refused.contains(&refresh_token));
+        let is_renewable =
+            refresh_token.is_some_and(|refresh_token| !self.refused.contains(&refresh_token));
         assert!(
             published.is_alive(self.now.unix) || (is_zero && !is_renewable),
             "an expired token is used"

@@ -51,6 +51,32 @@ async fn the_next_run_needs_no_login() -> TestResult {
     Ok(())
 }
 
+/// A server that says `expires_in: 0` and has no refresh tokens says nothing about the lifetime.
+#[maybe_async]
+#[test]
+async fn the_next_run_needs_no_login_for_a_lifetime_of_zero() -> TestResult {
+    let server = Server::start(|request: &Request| match &*request.path {
+        "/token" => Reply::json(
+            200,
+            serde_json::json!({"access_token": "t1", "expires_in": 0}),
+        ),
+        _ => Reply::authorization_of(request),
+    });
+    let folder = Folder::new("ensure-login-zero");
+    let (login, opened) = browser(&Shown::default());
+    for _ in 0..2 {
+        let client = command_line(&server)
+            .token_store(FileTokenStore::new(folder.file("token.json")))
+            .build()?;
+        client.ensure_login(login.clone()).await?;
+        let answer = client.get(server.url("/api")).send().await?.text().await?;
+        assert_eq!(answer, "Bearer t1");
+        client.close().await?;
+        assert_eq!(opened.load(Ordering::SeqCst), 1);
+    }
+    Ok(())
+}
+
 #[maybe_async]
 #[test]
 async fn a_token_that_can_be_renewed_needs_no_login() -> TestResult {

@@ -1,5 +1,7 @@
 //! `expires_in: 0`, by which providers mean different things.
 
+use oauth_twin::UserKey;
+
 use super::{test, *};
 
 /// One caller every ten milliseconds, for three seconds and for minutes.
@@ -61,29 +63,62 @@ async fn all_who_waited_for_a_token_that_is_expired_as_it_comes_use_it() -> Test
     Ok(())
 }
 
-/// A login that brings no refresh token.
+/// A login that brings no refresh token, in memory, in a store, and in that of a user. A store is no
+/// way to renew it: it is read when the process starts, and after a 401.
 #[maybe_async]
 #[test]
 async fn where_nothing_can_renew_it_a_zero_says_nothing_and_a_401_ends_it() -> TestResult {
-    let refuses = Arc::new(std::sync::atomic::AtomicBool::new(false));
-    let switch = refuses.clone();
-    let server = Server::start(move |request: &Request| match &*request.path {
-        "/token" => Reply::json(200, json!({"access_token": "t1", "expires_in": 0})),
-        _ if switch.load(Ordering::SeqCst) => Reply::text(401, ""),
-        _ => Reply::authorization_of(request),
-    });
-    let clock = ManualClock::new();
-    let client = builder(&server).clock(clock.clock()).build()?;
-    let token = client.exchange(ClientCredentials::new()).await?;
-    client.set_token(token)?;
-    for passed in [0, 1, 1_000_000] {
-        clock.advance(seconds(passed));
-        let text = client.get(server.url("/api")).send().await?.text().await?;
-        assert_eq!(text, "Bearer t1");
+    for (home, read) in [("memory", ""), ("store", "load"), ("user", "load")] {
+        let refuses = Arc::new(std::sync::atomic::AtomicBool::new(false));
+        let switch = refuses.clone();
+        let server = Server::start(move |request: &Request| match &*request.path {
+            "/token" => Reply::json(200, json!({"access_token": "t1", "expires_in": 0})),
+            _ if switch.load(Ordering::SeqCst)
+                && request.header("authorization") == Some("Bearer t1") =>
+            {
+                Reply::text(401, "")
+            }
+            _ => Reply::authorization_of(request),
+        });
+        let (clock, shelf) = (ManualClock::new(), Shelf::default());
+        let process = || {
+            let (client, shelf) = (builder(&server).clock(clock.clock()), shelf.clone());
+            let client = match home {
+                "store" => client.token_store(shelf),
+                "user" => client.user_store(move |_: &UserKey| shelf.clone()),
+                _ => client,
+            };
+            client.build()
+        };
+        let owner = |client: &OAuth2Client| match home {
+            "user" => client.for_user("alice"),
+            _ => client.clone(),
+        };
+        let mut client = process()?;
+        let token = client.exchange(ClientCredentials::new()).await?;
+        owner(&client).set_token(token)?;
+        if home != "memory" {
+            client.close().await?;
+            client = process()?;
+            shelf.story();
+        }
+        let client = owner(&client);
+        for passed in [0, 1, 1_000_000] {
+            clock.advance(seconds(passed));
+            let text = client.get(server.url("/api")).send().await?.text().await?;
+            assert_eq!(text, "Bearer t1", "{home}");
+        }
+        assert_eq!(shelf.story(), read, "{home}");
+        refuses.store(true, Ordering::SeqCst);
+        let status = client.get(server.url("/api")).send().await?.status();
+        assert_eq!((status.as_u16(), server.count("/token")), (401, 1));
+        assert_eq!(shelf.story(), read, "{home}");
+        // The user has logged in elsewhere.
+        shelf.put(Some(Token::new("theirs")));
+        let status = client.get(server.url("/api")).send().await?.status();
+        let expected = if home == "memory" { 401 } else { 200 };
+        assert_eq!((status.as_u16(), server.count("/token")), (expected, 1));
     }
-    refuses.store(true, Ordering::SeqCst);
-    let status = client.get(server.url("/api")).send().await?.status();
-    assert_eq!((status.as_u16(), server.count("/token")), (401, 1));
     Ok(())
 }
 

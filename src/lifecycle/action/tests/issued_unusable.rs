@@ -1,6 +1,7 @@
 //! Tokens that cannot be used as they are issued.
 
 use super::*;
+use crate::lifecycle::testing::stored;
 
 #[test]
 fn a_token_that_expires_as_it_is_issued_is_paced() {
@@ -54,6 +55,33 @@ fn what_is_born_expired_and_cannot_be_renewed_is_used_until_it_is_refused() {
     assert_eq!(next_action(&zero, &refused(&zero), at(6)), "log in");
     let negative = slots.find(token_until("a", None, 5, 4), at(5));
     assert_eq!(next_action(&negative, &Need::Usable, at(5)), "log in");
+}
+
+/// Another process may have stored a token, but only a 401 is a reason to look.
+#[test]
+fn a_store_alone_renews_nothing_that_is_born_expired() {
+    let born_expired = |refresh, expires| {
+        let slots = slots();
+        let slot = stored(&slots, token_until("a", refresh, 5, expires), at(5));
+        (slots, slot)
+    };
+    let (_slots, zero) = born_expired(None, 5);
+    for now in [5, 6, 1_000_000] {
+        assert_eq!(next_action(&zero, &Need::Usable, at(now)), "use");
+    }
+    for need in [refused(&zero), Need::Renewed] {
+        assert_eq!(next_action(&zero, &need, at(6)), "renew", "{need:?}");
+    }
+    let action = zero.next(&Need::Usable, &with_grant(), at(6));
+    assert_eq!(name(&action), "renew");
+    drop(action);
+    // A refresh token that was refused is none.
+    let (_slots, zero) = born_expired(Some("r"), 5);
+    let claim = lead(&zero, &Need::Usable, at(6));
+    let _ = zero.fail(&claim, refusal(), true, at(6));
+    assert_eq!(next_action(&zero, &Need::Usable, at(6)), "use");
+    let (_slots, negative) = born_expired(None, 4);
+    assert_eq!(next_action(&negative, &Need::Usable, at(5)), "renew");
 }
 
 #[test]
