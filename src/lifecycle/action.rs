@@ -162,7 +162,8 @@ impl Slot {
     }
 
     /// Ends the flight of a claim whose attempt has failed. The next attempt waits if a request was
-    /// sent, unless the error is about a token that is not in use any more.
+    /// sent, or if the token is good without one, unless the error is about a token that is not in use
+    /// any more.
     pub(crate) fn fail(
         &self,
         claim: &Claim,
@@ -178,6 +179,8 @@ impl Slot {
                         state.refusal = Some(Box::new(error.clone()));
                     }
                     state.pacing.fail(now.monotonic, error.clone());
+                } else {
+                    state.defer(now);
                 }
                 Err(error)
             }

@@ -144,7 +144,8 @@ pub struct TokenState {
     pub(super) in_flight: bool,
     /// Whether the next attempt has to wait, as one failed recently.
     pub(super) paced: bool,
-    /// Whether another process is renewing the token early.
+    /// Whether an early renewal ended without a request recently: another process renews, or there is
+    /// nothing new in the store, which may be down.
     pub(super) deferred: bool,
 }
 

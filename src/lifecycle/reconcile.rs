@@ -10,6 +10,7 @@ use super::{
     slot::{Slot, State},
 };
 use crate::{
+    error::Error,
     oauth2::token::Token,
     signal::Signal,
     token_store::{Lease, StoredToken},
@@ -100,7 +101,7 @@ pub(crate) struct StoreState<S: ?Sized = dyn Any + Send + Sync> {
     pub(super) saving: Option<Arc<Signal<()>>>,
     /// The lease under which the unsaved token was renewed.
     pub(super) lease: Option<Box<HeldLease>>,
-    /// Active while another process renews early.
+    /// Active after a renewal that ended without a request while the token was good.
     pub(super) deferred: Option<Box<Pacing>>,
     /// The store itself, whose type the clients know: here it is only kept.
     pub(super) store: S,
@@ -155,10 +156,11 @@ impl StoreState {
     }
 
     /// The same store for another slot: with the knowledge, and with the lease, under which that slot
-    /// is saved, without a save in progress.
+    /// is saved, without a save in progress. Another token ends any wait.
     pub(super) fn moved(mut self: Box<Self>, origin: Origin) -> Box<Self> {
         self.unsaved = Some(origin);
         self.saving = None;
+        self.deferred = None;
         self
     }
 }
@@ -237,6 +239,19 @@ impl State {
             false => return Reading::Known,
         }
         Reading::Adopt(stored.token)
+    }
+
+    /// Notes that a renewal ended without a request. As long as the token can be used, the store is
+    /// read again a little later, and not for each request.
+    pub(super) fn defer(&mut self, now: Now) {
+        let is_alive = |published: &Arc<Published>| published.is_alive(now.unix);
+        if let Some(store) = &mut self.store
+            && self.published.as_ref().is_some_and(is_alive)
+        {
+            let error = Error::store("the token is not renewed yet", None);
+            let deferred = store.deferred.get_or_insert_default();
+            deferred.fail(now.monotonic, error);
+        }
     }
 }
 
@@ -319,11 +334,7 @@ impl Slot {
 
     /// Notes that another process renews early: the store is read again a little later.
     pub(crate) fn defer(&self, now: Now) {
-        if let Some(store) = &mut self.write().store {
-            let error = crate::error::Error::store("another process renews the token", None);
-            let deferred = store.deferred.get_or_insert_default();
-            deferred.fail(now.monotonic, error);
-        }
+        self.write().defer(now);
     }
 }
 

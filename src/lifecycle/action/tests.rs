@@ -1,4 +1,5 @@
 mod issued_unusable;
+mod unsent;
 
 use std::{sync::Arc, time::UNIX_EPOCH};
 

@@ -54,6 +54,9 @@ impl World {
                     assert!(old.is_alive(self.now.unix), "the old token has expired");
                 }
                 self.check_pace(&slot, need);
+                if let Need::Usable = need {
+                    self.check_unsent(&slot);
+                }
                 if slot.is_stored() {
                     self.begin(claim, Stage::Reading);
                 } else {
@@ -93,11 +96,7 @@ impl World {
         let mut flight = self.flights.remove(at);
         if self.is_out_of_reach(&flight.claim.slot) {
             let error = Error::store("token_store could not be read", None);
-            let _ = flight
-                .claim
-                .slot
-                .fail(&flight.claim, error, false, self.now);
-            return;
+            return self.fail_unsent(&flight.claim, error);
         }
         if let Stage::Loading(snapshot, row) = &flight.stage {
             self.learn(&flight.claim.slot, snapshot, row.clone());
@@ -126,16 +125,33 @@ impl World {
         }
         let can_refresh = old.is_some_and(|old| old.token.refresh_token().is_some());
         if let Some(refusal) = flight.claim.refusal.clone() {
-            let _ = slot.fail(&flight.claim, refusal, false, now);
+            self.fail_unsent(&flight.claim, refusal);
         } else if !can_refresh {
             let error = Error::token("there is no refresh token");
-            let _ = slot.fail(&flight.claim, error, false, now);
+            self.fail_unsent(&flight.claim, error);
         } else if let Some(lease) = self.take_lease(&slot) {
             flight.stage = self.request(&flight.claim, Some(lease));
             self.flights.push(flight);
         } else {
             slot.defer(now);
+            self.note_unsent(&slot);
             flight.claim.finish(Ok(Outcome::Unchanged));
+        }
+    }
+
+    /// Ends a renewal whose request was not sent.
+    fn fail_unsent(&mut self, claim: &Claim, error: Error) {
+        if claim.slot.fail(claim, error, false, self.now).is_err() {
+            self.note_unsent(&claim.slot);
+        }
+    }
+
+    fn note_unsent(&mut self, slot: &TestSlot) {
+        if let Some(own) = slot.published()
+            && slot.is_stored()
+            && own.is_alive(self.now.unix)
+        {
+            self.unsent.insert(slot.id(), (self.now.monotonic, own));
         }
     }
 
@@ -249,16 +265,16 @@ impl World {
         let Some((claim, _lease)) = self.take_request(flight) else {
             return;
         };
-        let (error, has_requested, retry_after) = match failure {
-            Failure::Transient => (transient(None), true, 0),
-            Failure::RetryAfter => (transient(Some("60")), true, 60),
-            Failure::Refusal => (refusal(), true, 0),
-            Failure::Unsent => (transient(None), false, 0),
+        let (error, retry_after) = match failure {
+            Failure::Transient => (transient(None), 0),
+            Failure::RetryAfter => (transient(Some("60")), 60),
+            Failure::Refusal => (refusal(), 0),
+            Failure::Unsent => return self.fail_unsent(&claim, transient(None)),
         };
         let slot = claim.slot.clone();
-        let result = slot.fail(&claim, error, has_requested, self.now);
+        let result = slot.fail(&claim, error, true, self.now);
         assert!(claim.flight.outcome.is_set() && !claim.is_leading());
-        if result.is_err() && has_requested {
+        if result.is_err() {
             let token = slot.published();
             if let Failure::Refusal = failure {
                 let refused = token.as_ref().and_then(|old| refresh_token(&old.token));

@@ -79,6 +79,15 @@ impl World {
         assert!(!is_same || self.now.monotonic >= next, "it is too early");
     }
 
+    /// While the token is good, no renewal begins shortly after one that ended without a request.
+    pub(super) fn check_unsent(&self, slot: &TestSlot) {
+        let own = slot.published().filter(|own| own.is_alive(self.now.unix));
+        if let (Some((at, token)), Some(own)) = (self.unsent.get(&slot.id()), own) {
+            let is_early = self.now.monotonic < *at + Duration::from_secs(1);
+            assert!(!is_early || !Arc::ptr_eq(token, &own), "it is too early");
+        }
+    }
+
     fn is_refused(&self, slot: &TestSlot) -> bool {
         let own = slot.published();
         let refresh_token = own.and_then(|own| refresh_token(&own.token));

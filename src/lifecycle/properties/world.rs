@@ -88,6 +88,8 @@ pub(super) struct World {
     pub(super) revoked: HashSet<String>,
     pub(super) refused: HashSet<String>,
     pub(super) failed: HashMap<usize, Failed>,
+    /// When the last renewal of a token that was good ended without a request.
+    pub(super) unsent: HashMap<usize, (Duration, Arc<Published>)>,
     pub(super) issued: HashMap<String, Issued>,
     pub(super) delivered: HashSet<String>,
     pub(super) stores: Stores,
@@ -117,6 +119,7 @@ impl World {
             revoked: HashSet::new(),
             refused: HashSet::new(),
             failed: HashMap::new(),
+            unsent: HashMap::new(),
             issued: HashMap::new(),
             delivered: HashSet::new(),
             stores: Stores::default(),
@@ -133,6 +136,11 @@ impl World {
     }
 
     pub(super) fn apply(&mut self, event: Event) {
+        // The caller's own tokens end the wait, and move the stores.
+        if let Event::Set(..) | Event::Forget(_) | Event::KeepFor(..) | Event::ForgetUser(_) = event
+        {
+            self.unsent.clear();
+        }
         match event {
             Event::Ask(handle, demand) => self.ask(handle, demand),
             Event::Reload(handle) => {

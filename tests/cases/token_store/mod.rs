@@ -14,6 +14,7 @@ use super::{test, *};
 mod callers;
 mod failures;
 mod files;
+mod pauses;
 mod races;
 mod releases;
 mod sharing;
