@@ -55,7 +55,7 @@ pub(crate) fn no_object<E: de::Error>() -> E {
 
 /// Name by which serde_json passes a number on as an object, where any crate of the program turns on
 /// its feature `arbitrary_precision`.
-const NUMBER: &str = "$serde_json::private::Number";
+pub(crate) const NUMBER: &str = "$serde_json::private::Number";
 
 /// Parses a body or a file that has to be an object, which may begin with a byte order mark.
 pub(crate) fn from_slice<'a, T: Deserialize<'a>>(json: &'a [u8]) -> serde_json::Result<T> {
