@@ -75,9 +75,13 @@ impl Drop for Passage<'_> {
     fn drop(&mut self) {
         let mut state = self.0.lock();
         state.under_way -= 1;
-        if state.under_way == 0
-            && let Some(idle) = state.idle.take()
-        {
+        let idle = match state.under_way {
+            0 => state.idle.take(),
+            _ => None,
+        };
+        // Whoever is woken may pass.
+        drop(state);
+        if let Some(idle) = idle {
             idle.set(());
         }
     }

@@ -111,6 +111,8 @@ impl Renewal {
     async fn obtain(&mut self, sync: Option<&StoreSync>) -> Result<LeasedRenewal> {
         match sync.and_then(|sync| Some((sync, sync.store()?))) {
             Some((sync, store)) => store.calls().obtain(self, sync).await,
+            // It was merged with one that has a store, to which its callers go on.
+            None if self.claim.slot.forwarded().is_some() => Ok(Break(Outcome::Unchanged)),
             None => {
                 let token = self.request().await?;
                 Ok(Continue((self.usable(token)?, None)))

@@ -266,7 +266,8 @@ impl Slots {
             }
         }
         if !is_current {
-            drop(state);
+            // Whatever is woken may look for a slot.
+            drop((state, table));
             claim.finish(Ok(Outcome::Superseded));
             return Ok(Outcome::Superseded);
         }
