@@ -25,6 +25,9 @@ use crate::{
 /// Interval at which the store is read while another process logs the user in.
 const STORE_INTERVAL: Duration = Duration::from_millis(400);
 
+/// Time in which a process whose user is logging in gets back the lease if it had just released that.
+const GAP_TIME: Duration = Duration::from_millis(200);
+
 /// Time in which another process gets back the lease that it had released for a moment. It is shorter
 /// than the time after which that happens again.
 const TAKEOVER_TIME: Duration = Duration::from_secs(1);
@@ -147,15 +150,20 @@ impl OAuth2Client {
         attempt.check()?;
         // A client may have to be registered first, which takes the same lease.
         let live = boxed(self.session.established()).await?;
-        let mut was_anothers = false;
+        // Another process may have released it for a moment, before this one has seen that it is held.
+        let (mut was_anothers, mut may_be_gap) = (false, true);
         loop {
             let permit = self.permit(&live, has_token).await?;
             let wait = match permit {
                 // The other one gets it back before the next attempt, if it has not ended.
-                Some(permit) if was_anothers && permit.may_be_anothers() => {
+                Some(permit) if (was_anothers || may_be_gap) && permit.may_be_anothers() => {
                     permit.release().await;
-                    was_anothers = false;
-                    TAKEOVER_TIME
+                    let wait = match was_anothers {
+                        true => TAKEOVER_TIME,
+                        false => GAP_TIME,
+                    };
+                    (was_anothers, may_be_gap) = (false, false);
+                    wait
                 }
                 Some(permit) => {
                     let logged_in = self.log_in_once(attempt, login).await;
@@ -176,10 +184,12 @@ impl OAuth2Client {
                     "timed out waiting for a login in another process; begin again",
                 ));
             }
-            let left = deadline.left();
-            attempt
-                .surface
-                .tick(|| LoginPrompt::WaitingForOther { left });
+            if wait != GAP_TIME {
+                let left = deadline.left();
+                attempt
+                    .surface
+                    .tick(|| LoginPrompt::WaitingForOther { left });
+            }
             sleep(random::jitter(wait)?).await;
             let stored = self.stored().await?;
             if let Some(token) = stored

@@ -39,6 +39,16 @@ struct Signals {
     released: Signal<()>,
 }
 
+/// Task or thread that acquires the lease again. When it is dropped, in whatever way, nobody waits for
+/// the release any longer.
+struct Repeating(Arc<Signals>);
+
+impl Drop for Repeating {
+    fn drop(&mut self) {
+        self.0.released.set(());
+    }
+}
+
 impl Drop for RepeatedLease {
     fn drop(&mut self) {
         self.signals.ending.set(());
@@ -59,8 +69,8 @@ impl LoginLease {
         let signals = Arc::<Signals>::default();
         // It may be acquired once more before it is released.
         let limit = sync.call_limit().saturating_mul(3);
-        let own = signals.clone();
-        run_in_background(move || repeat(sync, lease, own));
+        let repeating = Repeating(signals.clone());
+        run_in_background(move || repeat(sync, lease, repeating));
         Self::Repeated(RepeatedLease { signals, limit })
     }
 
@@ -87,11 +97,16 @@ impl LoginLease {
 /// Acquires the lease again until the login has ended. No store can extend one, so it is released for
 /// a moment, in which another process may get it.
 #[maybe_async]
-async fn repeat(sync: StoreSync, lease: HeldLease, signals: Arc<Signals>) -> Result<()> {
+async fn repeat(sync: StoreSync, lease: HeldLease, repeating: Repeating) -> Result<()> {
     let (time, interval) = (LoginLease::time(&sync), interval(&sync));
     let (mut lease, mut wait) = (Some(lease), interval);
-    while wait_for(&signals.ending, wait).await.is_none() {
+    while wait_for(&repeating.0.ending, wait).await.is_none() {
         let had_lease = lease.is_some();
+        // A renewal has got it, and keeps it until its token is stored.
+        if !had_lease && sync.has_lease() {
+            wait = interval;
+            continue;
+        }
         sync.release(lease.take()).await;
         let acquired = sync.try_lease_for(time).await;
         wait = match acquired {
@@ -107,7 +122,7 @@ async fn repeat(sync: StoreSync, lease: HeldLease, signals: Arc<Signals>) -> Res
         };
     }
     sync.release(lease).await;
-    signals.released.set(());
+    drop(repeating);
     Ok(())
 }
 
