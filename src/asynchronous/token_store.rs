@@ -142,6 +142,8 @@ pub trait AsyncTokenStore: Send + Sync {
     /// A lease is dropped without this call where nobody can wait for it, for example when the task
     /// of a renewal is.
     ///
+    /// The time of the lease may have ended, and another process have it by now: compare its owner.
+    ///
     /// # Errors
     ///
     /// Any failure to release it; the client reports an event, and the lease ends by itself.

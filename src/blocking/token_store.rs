@@ -134,6 +134,8 @@ pub trait TokenStore: Send + Sync {
     /// Releases a lease of this store. Defaults to dropping it; a store whose lease ends by a request
     /// makes that request here, and a store that wraps another passes the lease on.
     ///
+    /// The time of the lease may have ended, and another process have it by now: compare its owner.
+    ///
     /// # Errors
     ///
     /// Any failure to release it; the client reports an event, and the lease ends by itself.

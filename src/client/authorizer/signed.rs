@@ -37,7 +37,7 @@ impl SignedSession {
             if let Some(own) = own {
                 // reqwest may send a request that has no time left.
                 if own.is_over() {
-                    return Err(Error::unanswered(request.url()));
+                    return Err(Error::unanswered(request.url()).without_consequence());
                 }
                 limit(&mut request, own);
             }

@@ -35,7 +35,8 @@ impl Session {
         refusal: ResourceRefusal,
         own: Option<Deadline>,
     ) -> Result<bool> {
-        let deadline = own.unwrap_or_else(|| live.deadline());
+        let bounded = own.filter(|_| !live.may_log_in());
+        let deadline = bounded.unwrap_or_else(|| live.deadline());
         let live = self.restored_for(resource.clone(), live, deadline).await?;
         if is_in_callback(live.slot.id()) || is_in_callback(live.shared.id()) {
             return Err(Error::reentrant("a request that the resource refuses"));

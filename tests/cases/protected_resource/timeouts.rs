@@ -60,6 +60,35 @@ const SHORT: Duration = Duration::from_millis(300);
 /// Much less than the other limits, and more than a busy machine needs.
 const LONG: Duration = Duration::from_secs(6);
 
+/// The time of the user does not count, and neither does what comes between the 401 and the login.
+#[maybe_async]
+#[test]
+async fn a_slow_store_after_a_401_does_not_prevent_a_login() -> TestResult {
+    let (world, folder) = (World::new(), Folder::new("slow-after-401"));
+    let _server = world.server("");
+    let store = Slow {
+        file: FileTokenStore::new(folder.file("token.json")),
+        holding: Arc::default(),
+    };
+    let (held, behind) = (store.clone(), world.clone());
+    let resource = Server::start(move |request: &Request| {
+        if request.path == "/mcp" && request.header("authorization").is_none() {
+            held.hold(Some("load"));
+            let held = held.clone();
+            std::thread::spawn(move || {
+                std::thread::sleep(SHORT * 5);
+                held.hold(None);
+            });
+        }
+        behind.answer(request)
+    });
+    let client = attended(&resource, &world).token_store(store).build()?;
+    let request = client.get(resource.url("/mcp")).timeout(SHORT * 4);
+    let response = request.send().await?;
+    assert_eq!((response.status().as_u16(), world.visits().len()), (200, 1));
+    Ok(())
+}
+
 #[maybe_async]
 #[test]
 async fn a_request_waits_for_its_store_no_longer_than_its_own_timeout() -> TestResult {
