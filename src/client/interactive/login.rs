@@ -154,16 +154,15 @@ impl OAuth2Client {
         let (mut was_anothers, mut may_be_gap) = (false, true);
         loop {
             let permit = self.permit(&live, has_token).await?;
-            let wait = match permit {
+            let (wait, is_anothers) = match permit {
                 // The other one gets it back before the next attempt, if it has not ended.
                 Some(permit) if (was_anothers || may_be_gap) && permit.may_be_anothers() => {
                     permit.release().await;
-                    let wait = match was_anothers {
-                        true => TAKEOVER_TIME,
-                        false => GAP_TIME,
-                    };
-                    (was_anothers, may_be_gap) = (false, false);
-                    wait
+                    may_be_gap = false;
+                    match std::mem::take(&mut was_anothers) {
+                        true => (TAKEOVER_TIME, true),
+                        false => (GAP_TIME, false),
+                    }
                 }
                 Some(permit) => {
                     let logged_in = self.log_in_once(attempt, login).await;
@@ -176,7 +175,7 @@ impl OAuth2Client {
                 }
                 None => {
                     was_anothers = true;
-                    STORE_INTERVAL
+                    (STORE_INTERVAL, true)
                 }
             };
             if deadline.is_over() {
@@ -184,7 +183,7 @@ impl OAuth2Client {
                     "timed out waiting for a login in another process; begin again",
                 ));
             }
-            if wait != GAP_TIME {
+            if is_anothers {
                 let left = deadline.left();
                 attempt
                     .surface
