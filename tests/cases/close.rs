@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 use oauth_twin::reqwest::Method;
 
-use super::{test, token_store::Shelf, *};
+use super::{hooks::assert_reentrant, test, token_store::Shelf, *};
 
 #[maybe_async]
 #[test]
@@ -267,20 +267,9 @@ async fn the_client_is_usable_in_a_hook_that_close_waits_for() -> TestResult {
                         assert_eq!(text, sent);
                     }
                 }
-                let refused = [
-                    client.refresh_token().await.map(|_| ()),
-                    client
-                        .fetch_token(ClientCredentials::new())
-                        .await
-                        .map(|_| ()),
-                    client.set_token(Token::new("x")),
-                    client.close().await,
-                    child.close().await,
-                ];
-                for refused in refused {
-                    let error = refused.expect_err("it would wait for the hook");
-                    assert_eq!(error.kind(), ErrorKind::Reentrant, "{error}");
-                }
+                assert_reentrant(client).await;
+                let error = child.close().await.expect_err("it would wait, too");
+                assert_eq!(error.kind(), ErrorKind::Reentrant);
                 // To all others the client is closed.
                 let other = client.clone();
                 let other = spawn(move || async move { other.ensure_active_token().await });

@@ -47,6 +47,23 @@ fn client_that_fails(
     Ok((client, told))
 }
 
+/// Asserts that what would wait for the hook is refused in it.
+#[maybe_async]
+pub(super) async fn assert_reentrant(client: &OAuth2Client) {
+    let fetched = client.fetch_token(ClientCredentials::new()).await;
+    let refused = [
+        client.refresh_token().await.map(|_| ()),
+        fetched.map(|_| ()),
+        client.set_token(Token::new("x")),
+        client.close().await,
+    ];
+    for refused in refused {
+        let error = refused.expect_err("it would wait for the hook");
+        assert_eq!(error.kind(), ErrorKind::Reentrant);
+        assert!(error.to_string().contains("from a callback"), "{error}");
+    }
+}
+
 #[maybe_async]
 #[test]
 async fn update_token_gets_the_tokens_that_the_client_obtained_by_itself_only() -> TestResult {
@@ -88,20 +105,7 @@ async fn the_token_is_published_before_the_hook_and_usable_in_it() -> TestResult
                 assert_eq!(text, format!("Bearer {access_token}"));
                 let child = client.for_token(Token::new("child"));
                 drop(child);
-                let refused = [
-                    client.refresh_token().await.map(|_| ()),
-                    client
-                        .fetch_token(ClientCredentials::new())
-                        .await
-                        .map(|_| ()),
-                    client.set_token(Token::new("x")),
-                    client.close().await,
-                ];
-                for refused in refused {
-                    let error = refused.expect_err("it would wait for the hook");
-                    assert_eq!(error.kind(), ErrorKind::Reentrant);
-                    assert!(error.to_string().contains("from a callback"), "{error}");
-                }
+                assert_reentrant(client).await;
                 Ok::<(), BoxError>(())
             }
         })
