@@ -149,9 +149,7 @@ async fn the_timeout_of_a_request_is_that_of_all_its_hops() -> TestResult {
     });
     let client = builder().follow_same_origin_redirects(true).build()?;
     let request = client.get(server.url("/circle"));
-    let begun = Instant::now();
     let error = request.timeout(seconds(1)).send().await.unwrap_err();
-    assert!(begun.elapsed() < seconds(3), "{:?}", begun.elapsed());
     assert_eq!(error.kind(), ErrorKind::Transport, "{error}");
     assert!(error.is_transient());
     let place = server.address();
@@ -161,7 +159,7 @@ async fn the_timeout_of_a_request_is_that_of_all_its_hops() -> TestResult {
     );
     // Nothing is sent any more.
     let sent = server.requests_in_all();
-    assert!(sent < 8, "{sent}");
+    assert!(sent <= 5, "a second has four such hops, and not {sent}");
     sleep(Duration::from_millis(600)).await;
     assert_eq!(server.requests_in_all(), sent);
     Ok(())
