@@ -49,6 +49,12 @@ impl Clock {
         })))
     }
 
+    /// Whether no code of the user's is called.
+    #[allow(dead_code, reason = "only the clients need it")]
+    pub(crate) fn is_system(&self) -> bool {
+        matches!(self.0, Source::System)
+    }
+
     /// The current time.
     pub fn now(&self) -> SystemTime {
         match &self.0 {

@@ -9,15 +9,14 @@ mod bearer;
 mod bound;
 mod copy;
 mod late;
+mod ready;
 mod redirect;
 mod signed;
 
 use reqwest::{IntoUrl, Method};
 
 use super::{
-    boxed, execute, http, maybe_async,
-    oauth1::session::SignedSession,
-    session::{Live, Session},
+    boxed, execute, http, maybe_async, oauth1::session::SignedSession, session::Session,
     waiting::Deadline,
 };
 use crate::error::Result;
@@ -80,25 +79,40 @@ pub(super) enum UnreadyClient {
 }
 
 impl Authorizer {
-    /// Adds the token of the client to the request, if that needs no more than that.
+    /// Adds the token of the client to the request, if that needs no more than that, and sees to it
+    /// that the request is sent on the connections in use.
     #[inline]
     pub(super) fn begin(
         self,
+        connections: &mut http::Client,
         request: &mut http::Request,
         withhold_token: bool,
-    ) -> Result<Result<(FirstAttempt, Live), UnreadyClient>> {
+    ) -> Result<Result<FirstAttempt, UnreadyClient>> {
         let session = match self {
             client if withhold_token => return Ok(Err(UnreadyClient::Withholding(client))),
             Self::Signed(session) => return Ok(Err(UnreadyClient::Signing(session))),
             Self::Bearer(session) => session,
         };
-        let live = session.serving()?;
-        if !live.can_begin(request) {
-            return Ok(Err(UnreadyClient::Waiting(session)));
-        }
-        Ok(match FirstAttempt::new(session, &live, request)? {
-            Ok(first) => Ok((first, live)),
-            Err(session) => Err(UnreadyClient::Waiting(session)),
+        let at_once = session.at_once(|live| {
+            let calls_nobody = live.can_begin_at_once(request);
+            calls_nobody.then(|| live.add_token(request))
+        });
+        let ready = match at_once.flatten() {
+            Some(ready) => ready?,
+            None => {
+                let live = session.serving()?;
+                match live.can_begin(request) {
+                    true => live.add_token(request)?.inspect(|_| {
+                        let in_use = live.shared.transport.connections();
+                        connections.clone_from(in_use.for_resource(request.url()));
+                    }),
+                    false => None,
+                }
+            }
+        };
+        Ok(match ready {
+            Some(ready) => Ok(ready.first(session)),
+            None => Err(UnreadyClient::Waiting(session)),
         })
     }
 }
@@ -113,13 +127,13 @@ impl Unready {
         let UnreadyClient::Waiting(session) = &self.client else {
             return Ok(Err(self));
         };
-        let (session, live) = (session.clone(), session.serving()?);
-        match FirstAttempt::new(session, &live, &mut self.request)? {
-            Ok(first) => Ok(Ok((
-                first,
+        let live = session.serving()?;
+        match live.add_token(&mut self.request)? {
+            Some(ready) => Ok(Ok((
+                ready.first(session.clone()),
                 live.shared.transport.send(self.request, execute)?,
             ))),
-            Err(_session) => Ok(Err(self)),
+            None => Ok(Err(self)),
         }
     }
 }

@@ -154,17 +154,13 @@ impl RequestBuilder {
             inner,
             withhold_token,
         } = self;
-        // Left where it is until reqwest takes it, as each move of it is a copy.
-        let mut built = inner?.build();
+        // The request is left where it is until reqwest takes it, as each move of it is a copy.
+        let (mut client, mut built) = inner?.build_split();
         let Ok(request) = &mut built else {
             return Err(built.map(drop).expect_err("no request").into());
         };
-        match authorizer.begin(request, withhold_token)? {
-            Ok((first, live)) => {
-                let connections = live.shared.transport.connections();
-                let client = connections.for_resource(request.url());
-                Ok(Begun::Sent(first, execute(client, built?)))
-            }
+        match authorizer.begin(&mut client, request, withhold_token)? {
+            Ok(first) => Ok(Begun::Sent(first, execute(&client, built?))),
             Err(client) => {
                 let request = built?;
                 Ok(Begun::Unready(Box::new(Unready { client, request })))

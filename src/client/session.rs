@@ -1,6 +1,7 @@
 //! Inside of every client with a token: a handle that can be closed, on a slot that may be shared, on
 //! shared connections and settings.
 
+mod access;
 mod exchange;
 mod grants;
 mod handle;
@@ -9,13 +10,11 @@ mod resource;
 
 use std::{fmt, sync::Arc};
 
-use reqwest::{IntoUrl, Method};
-
 use super::{
     delivery::Delivery,
     endpoint_call::EndpointCall,
     gate::Gate,
-    http, is_in_callback, maybe_async,
+    is_in_callback, maybe_async,
     settings::Settings,
     shared::Shared,
     side_by_side, spawn_and_forget,
@@ -112,71 +111,6 @@ impl Session {
             }
         };
         Ok(Self::open_child(live.with(shared, slot), Some(id)))
-    }
-
-    /// Creates a request on the connections of the client.
-    #[inline]
-    pub(super) fn request(
-        &self,
-        method: Method,
-        url: impl IntoUrl,
-    ) -> Result<http::RequestBuilder> {
-        let state = self.0.read();
-        if let Ok(live) = state.open() {
-            return Ok(live.shared.transport.request(method, url));
-        }
-        drop(state);
-        Ok(self.serving()?.shared.transport.request(method, url))
-    }
-
-    /// The state, if the client is open.
-    #[inline]
-    pub(super) fn live(&self) -> Result<Live> {
-        self.0.read().open().cloned()
-    }
-
-    /// The state, if the token can be used: by any caller of an open client, and by a callback that
-    /// `close` waits for.
-    #[inline]
-    pub(super) fn serving(&self) -> Result<Live> {
-        self.live()
-            .or_else(|closed| self.closing_around_callback().ok_or(closed))
-    }
-
-    #[cold]
-    fn closing_around_callback(&self) -> Option<Live> {
-        self.live_or_closing().ok().filter(Live::is_in_callback)
-    }
-
-    /// The same for a call that began before the client was closed.
-    pub(super) fn live_or_closing(&self) -> Result<Live> {
-        let state = self.0.read();
-        state.live().cloned().ok_or_else(|| state.error())
-    }
-
-    /// The same with the slot that holds the token by now: another call may have logged the user in
-    /// or out.
-    pub(super) fn live_now(&self) -> Result<Live> {
-        self.with_own_slot(Self::live)
-    }
-
-    fn with_own_slot(&self, read: fn(&Self) -> Result<Live>) -> Result<Live> {
-        loop {
-            let live = read(self)?;
-            match live.slot.forwarded() {
-                Some(slot) => self.follow(slot),
-                None => return Ok(live),
-            }
-        }
-    }
-
-    /// The same for methods that must not be called within `update_token`.
-    pub(super) fn live_outside_hook(&self, method: &'static str) -> Result<Live> {
-        let live = self.with_own_slot(Self::serving)?;
-        if is_in_callback(live.slot.id()) {
-            return Err(Error::reentrant(method));
-        }
-        self.live_now()
     }
 
     pub(super) fn token(&self) -> Option<Token> {

@@ -151,6 +151,12 @@ impl Transport {
         }
     }
 
+    /// Whether all API calls are made on the same connections.
+    #[inline]
+    pub(super) fn has_one_pool(&self) -> bool {
+        matches!(&self.connections, Current::Fixed(connections) if connections.is_one_pool())
+    }
+
     /// Whether [`accepts`](Self::accepts) is to be asked at all.
     #[inline]
     pub(super) fn has_certificate(&self) -> bool {

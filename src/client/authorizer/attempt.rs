@@ -79,34 +79,6 @@ enum NextStep {
 }
 
 impl FirstAttempt {
-    /// Adds the token to the request, if there is one that need not be renewed and no external key
-    /// has to sign; otherwise returns the session.
-    #[inline]
-    pub(super) fn new(
-        session: Session,
-        live: &Live,
-        request: &mut http::Request,
-    ) -> Result<Result<Self, Session>> {
-        live.check(request)?;
-        let Some((token, is_renewable)) = live.fresh_or_renewable() else {
-            return Ok(Err(session));
-        };
-        if is_signed_externally(&token) {
-            return Ok(Err(session));
-        }
-        if !is_renewable && token.bound().is_none() {
-            live.add_user_agent(request);
-            live.place(request, &token, None)?;
-            return Ok(Ok(Self(None)));
-        }
-        let deadline = request.timeout().copied().map(Deadline::after);
-        let copy = RequestCopy::of(request);
-        live.add_user_agent(request);
-        let nonce = live.place(request, &token, None)?;
-        let kept = Kept::of(session, copy, Some(token), is_renewable, deadline, nonce);
-        Ok(Ok(Self(kept)))
-    }
-
     /// What another attempt needs, if the response may ask for one.
     #[inline]
     pub(in super::super) fn refused(self, response: &http::Response) -> Option<Box<Kept>> {

@@ -175,6 +175,17 @@ impl Live {
             && self.shared.transport.can_begin()
     }
 
+    /// Whether it can be given its token under the lock of the client, too: no code of the user's runs
+    /// meanwhile, and the connections on which it was made are those in use.
+    #[inline]
+    pub(super) fn can_begin_at_once(&self, request: &http::Request) -> bool {
+        let settings = &self.shared.settings;
+        self.can_begin(request)
+            && settings.clock.is_system()
+            && settings.dpop.is_none()
+            && self.shared.transport.has_one_pool()
+    }
+
     /// Adds the `User-Agent` before the token, where that needs no look-up, unless a hook is to see the
     /// request as the caller made it; then it is added when the request is sent.
     #[inline]

@@ -116,6 +116,12 @@ impl Connections {
         })
     }
 
+    /// Whether all requests are made on the same connections.
+    #[inline]
+    pub(super) fn is_one_pool(&self) -> bool {
+        self.direct.is_none()
+    }
+
     /// The connections for API calls of `url`.
     #[inline]
     pub(in super::super) fn for_resource(&self, url: &Url) -> &http::Client {
