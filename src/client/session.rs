@@ -14,7 +14,7 @@ use super::{
     delivery::Delivery,
     endpoint_call::EndpointCall,
     gate::Gate,
-    is_in_callback, maybe_async,
+    maybe_async,
     settings::Settings,
     shared::Shared,
     side_by_side, spawn_and_forget,
