@@ -264,6 +264,23 @@ async fn oidcc_client_test_discovery_issuer_mismatch() -> TestResult {
     Ok(())
 }
 
+/// Client assertions for a server with such an issuer are for its token endpoint, which may be another
+/// server's.
+#[maybe_async]
+#[test]
+async fn an_issuer_with_tenants_that_are_not_named_is_refused() -> TestResult {
+    let honest = json!("https://honest.example/token");
+    let (provider, server) = with_change("token_endpoint", honest);
+    let template = server.url("/{tenantid}");
+    provider.set("issuer", json!(template));
+    let at = || Discovery::at(server.url(OPENID)).expect_issuer(&*template);
+    let error = client_of(at()).build()?.fetch_server().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Answer);
+    assert!(error.to_string().contains("Discovery::tenants"), "{error}");
+    client_of(at().any_tenant()).build()?.fetch_server().await?;
+    Ok(())
+}
+
 #[maybe_async]
 #[test]
 async fn the_metadata_of_rfc_8414_are_fetched_if_openid_connect_s_are_missing() -> TestResult {

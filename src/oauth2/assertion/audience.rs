@@ -23,7 +23,9 @@ pub enum Audience {
     /// such an assertion.
     Issuer,
     /// The URL of the token endpoint, also at the other endpoints. The default if no issuer is
-    /// known; if neither is, the default is the URL of the endpoint itself.
+    /// known; if neither is, the default is the URL of the endpoint itself. That is the audience, too,
+    /// where the token endpoint has the origin neither of the endpoint nor of the issuer: metadata
+    /// may name that of another server.
     TokenEndpoint,
     /// Another value that the server requires.
     Other(String),

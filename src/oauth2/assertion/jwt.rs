@@ -238,7 +238,12 @@ impl JwtAssertion {
         match (&self.audience, one_issuer(server.issuer())) {
             (Some(Audience::Other(audience)), _) => audience,
             (None | Some(Audience::Issuer), Some(issuer)) => issuer,
-            _ => server.token_endpoint().unwrap_or(endpoint).as_str(),
+            _ => match server.token_endpoint() {
+                Some(token_endpoint) if is_of_server(token_endpoint, server, endpoint) => {
+                    token_endpoint.as_str()
+                }
+                _ => endpoint.as_str(),
+            },
         }
     }
 
@@ -251,6 +256,15 @@ impl JwtAssertion {
             Some(Audience::Other(audience)) => issuer == Some(audience),
         }
     }
+}
+
+/// Whether a token endpoint is that of the server with this `endpoint`: on the same origin, on that of
+/// its issuer, or set by the caller. The metadata of a server may name any other, whose owner would
+/// accept the assertion.
+fn is_of_server(token_endpoint: &Url, server: &AuthorizationServer, endpoint: &Url) -> bool {
+    let origin = token_endpoint.origin();
+    let is_of_issuer = |issuer| Url::parse(issuer).is_ok_and(|issuer| issuer.origin() == origin);
+    endpoint.origin() == origin || server.issuer().is_none_or(is_of_issuer)
 }
 
 /// Shows only the names of the caller's claims: values may be personal data.

@@ -37,15 +37,19 @@ impl ExpectedIssuer {
     /// Whether the `issuer` of metadata is the expected one, verbatim, or a template for its
     /// tenants.
     pub(crate) fn is_in_metadata(&self, issuer: &str) -> bool {
-        if issuer == self.issuer {
-            return true;
+        let is_expected = issuer == self.issuer;
+        let Some(parts) = issuer.split_once(TENANT) else {
+            return is_expected;
+        };
+        // As no server accepts a template as an audience, client assertions are then for the token
+        // endpoint that the metadata name, which may be another server's: the server is to be one
+        // that is known to have tenants.
+        if self.tenants == Tenants::None {
+            return false;
         }
         // The document of `…/common/v2.0` names `…/{tenantid}/v2.0`.
-        let template = issuer
-            .split_once(TENANT)
-            .filter(|_| self.tenants != Tenants::None);
-        let between = template.and_then(|parts| between(parts, &self.issuer));
-        between.is_some_and(|tenant| !tenant.is_empty() && !tenant.contains('/'))
+        let between = between(parts, &self.issuer);
+        is_expected || between.is_some_and(|tenant| !tenant.is_empty() && !tenant.contains('/'))
     }
 }
 
@@ -96,6 +100,12 @@ mod tests {
         assert!(any.is_in_metadata(TEMPLATE));
         assert!(any.is_in_metadata("https://login.example/common/v2.0"));
         assert!(!issuer(Tenants::None).is_in_metadata(TEMPLATE));
+        let template = |tenants| ExpectedIssuer {
+            issuer: TEMPLATE.to_owned(),
+            tenants,
+        };
+        assert!(template(Tenants::Any).is_in_metadata(TEMPLATE));
+        assert!(!template(Tenants::None).is_in_metadata(TEMPLATE));
         for other in [
             "https://evil.example/{tenantid}/v2.0",
             "https://login.example/{tenantid}/v1.0",

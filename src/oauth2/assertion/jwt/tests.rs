@@ -104,6 +104,38 @@ fn what_was_sent_is_not_kept_for_other_clients() {
     }
 }
 
+/// A server may name the token endpoint of another one, which would accept an assertion for it.
+#[test]
+fn the_audience_is_no_other_server_s_token_endpoint() {
+    let audience = |issuer: Option<&str>, endpoint: &str| {
+        let server = issuer.map_or_else(AuthorizationServer::default, AuthorizationServer::new);
+        let server = server.with_token_endpoint("https://id.example/token");
+        let assertion = JwtAssertion {
+            audience: Some(Audience::TokenEndpoint),
+            ..JwtAssertion::default()
+        };
+        let endpoint = Url::parse(endpoint).expect("a URL");
+        assertion.audience(&server, &endpoint).to_owned()
+    };
+    let (token, strange) = ("https://id.example/token", "https://evil.example/par");
+    for issuer in [
+        "https://evil.example",
+        "https://evil.example/{tenantid}",
+        "x",
+    ] {
+        assert_eq!(audience(Some(issuer), strange), strange);
+        assert_eq!(audience(Some(issuer), "https://id.example/par"), token);
+    }
+    // An alias for client certificates has another host; what the caller sets is no stranger's.
+    for issuer in [
+        Some("https://id.example/{tenantid}"),
+        Some("https://id.example"),
+        None,
+    ] {
+        assert_eq!(audience(issuer, "https://mtls.id.example/par"), token);
+    }
+}
+
 #[test]
 fn what_was_sent_is_not_kept_for_another_subject_or_scope() {
     let key = SigningKey::hmac(Algorithm::HS256, SECRET).expect("a key");
