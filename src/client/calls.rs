@@ -67,8 +67,10 @@ impl Session {
             return Err(Error::useless_answer(&problem));
         }
         let slot = self.replace(Some(token.clone()), grant)?;
-        trace::token_kept(live.shared.settings.name());
-        Delivery::new(live.shared.clone(), slot).store().await?;
+        // For a resource, it may be at another server by now.
+        let shared = self.live_or_closing()?.shared;
+        trace::token_kept(shared.settings.name());
+        Delivery::new(shared, slot).store().await?;
         Ok(token)
     }
 

@@ -227,10 +227,12 @@ impl Renewal {
         }
     }
 
-    /// Whether there is a refresh token to send.
+    /// Whether there is a refresh token to send: to this server, and no other.
     fn refreshes(&self) -> bool {
         let old = self.claim.old.as_ref();
-        let has_refresh_token = old.is_some_and(|old| old.token.refresh_token().is_some());
+        let has_refresh_token = old.is_some_and(|old| {
+            old.token.refresh_token().is_some() && self.live.shared.settings.permits(&old.token)
+        });
         has_refresh_token && self.live.refreshes() && self.claim.refusal.is_none()
     }
 

@@ -123,17 +123,23 @@ impl Session {
         let live = self.live_outside_hook("set_token")?;
         let grant = live.kind.grants.first();
         let slot = self.replace(Some(token), grant)?;
-        spawn_and_forget(Delivery::new(live.shared, slot).store())
+        let shared = self.live_or_closing()?.shared;
+        spawn_and_forget(Delivery::new(shared, slot).store())
     }
 
-    /// Points the handle, with its clones, to the slot of another token, or to one without.
+    /// Points the handle, with its clones, to the slot of another token, or to one without. For a resource
+    /// it is at the server that has issued the token.
     pub(super) fn replace(
         &self,
         token: Option<Token>,
         grant: Option<Arc<dyn Grant>>,
     ) -> Result<Arc<Slot>> {
         // The clock may be the caller's code, which no lock is held for.
-        let now = self.live_or_closing()?.shared.now();
+        let live = self.live_or_closing()?;
+        let now = live.shared.now();
+        if let Some(token) = &token {
+            self.move_to(live.part_of(token), None)?;
+        }
         let mut state = self.0.write();
         let live = state.live_mut().ok_or_else(Error::closed)?;
         let slots = &live.shared.slots;

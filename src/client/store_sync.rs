@@ -244,8 +244,9 @@ impl StoreSync {
             let snapshot = self.slot.snapshot();
             let mut stored = self.read(store.clone()).await?;
             // The token of another server stays where it is, and is not used here.
-            if let (Some(bound), Some(stored)) = (&self.shared.settings.bound, &mut stored) {
-                stored.token.take_if(|token| !bound.permits(token));
+            if let Some(stored) = &mut stored {
+                let settings = &self.shared.settings;
+                stored.token.take_if(|token| !settings.permits(token));
             }
             let slots = &self.shared.slots;
             match slots.learn(&self.slot, &snapshot, stored, self.shared.now()) {

@@ -135,14 +135,16 @@ impl ResourceState {
         Some(self.part_for(established))
     }
 
-    /// The part of a client with this token, whose handle would have `shared` otherwise.
+    /// The part of a client with this token, whose handle would have `shared` otherwise. A token of
+    /// another server, at which the client is not known, is at none.
     pub(super) fn part_of(&self, token: &Token, shared: Arc<Shared>) -> Arc<Shared> {
-        let bound = shared.settings.bound.as_ref();
-        if bound.is_some_and(|bound| bound.permits(token)) {
+        let is_bound = shared.settings.bound.is_some();
+        if is_bound && shared.settings.permits(token) {
             return shared;
         }
         match self.owner_of(token, None) {
             Some(owner) => self.part_for(Arc::new(owner)),
+            None if is_bound => self.provisional(),
             None => shared,
         }
     }

@@ -178,6 +178,12 @@ impl Settings {
         }
     }
 
+    /// Whether the token may be sent to the server: that of another one never is.
+    pub(in super::super) fn permits(&self, token: &Token) -> bool {
+        let bound = self.bound.as_ref();
+        bound.is_none_or(|bound| bound.permits(token))
+    }
+
     /// The guard of a server that is discovered.
     pub(in super::super) fn guard(&self) -> Option<Guard> {
         Some(self.discovery.as_ref()?.guard.clone())

@@ -59,6 +59,92 @@ async fn a_resource_moves_and_nothing_of_the_old_server_comes_along() -> TestRes
     Ok(())
 }
 
+/// A token of another server, which has expired and can be renewed there.
+fn foreign(issuer: &str, client: &str, resource: &Server) -> Token {
+    let token = Token::new("foreign")
+        .with_refresh_token("refresh-of-the-other")
+        .with_issued_at(UNIX_EPOCH + Duration::from_secs(900))
+        .with_expires_at(UNIX_EPOCH + Duration::from_secs(1000));
+    let mut members: Value = serde_json::to_value(token).unwrap();
+    members["oauth_twin_client"] =
+        json!({"issuer": issuer, "client_id": client, "resource": resource.url("/mcp")});
+    serde_json::from_value(members).unwrap()
+}
+
+/// How the program hands a token over to a client that is at another server.
+#[derive(Clone, Copy, Debug)]
+enum Hand {
+    Set,
+    ForToken,
+}
+
+fn handed(client: &OAuth2Client, token: Token, hand: Hand) -> Result<OAuth2Client, Error> {
+    Ok(match hand {
+        Hand::Set => {
+            client.set_token(token)?;
+            client.clone()
+        }
+        Hand::ForToken => client.for_token(token),
+    })
+}
+
+/// A client of a document is the same one at both, so that the new server could use the token.
+#[maybe_async]
+#[test]
+async fn a_token_that_is_handed_over_is_renewed_where_it_was_issued() -> TestResult {
+    const DOCUMENT: &str = "https://app.example/client";
+    for hand in [Hand::Set, Hand::ForToken] {
+        let world = World::new();
+        let (current, resource) = (world.server(""), world.resource());
+        let other = world.server("/other");
+        world.change(|state| {
+            let by_document = ("client_id_metadata_document_supported", json!(true));
+            state.server.push(by_document);
+        });
+        let client = OAuth2Client::for_resource(resource.url("/mcp"))
+            .client_metadata_document(DOCUMENT)
+            .redirect_uri("http://127.0.0.1/callback")
+            .build()?;
+        client.fetch_server().await?;
+        let token = foreign(&other.url("/other"), DOCUMENT, &resource);
+        let client = handed(&client, token, hand)?;
+        client.ensure_active_token().await?;
+        assert_eq!(current.count("/token"), 0, "{hand:?}");
+        let request = &other.requests("/other/token")[0];
+        assert_eq!(
+            request.parameter("refresh_token").as_deref(),
+            Some("refresh-of-the-other")
+        );
+    }
+    Ok(())
+}
+
+/// Nothing is known of the client there, so that it cannot be renewed.
+#[maybe_async]
+#[test]
+async fn a_token_of_a_client_that_is_not_known_is_sent_to_no_server() -> TestResult {
+    for hand in [Hand::Set, Hand::ForToken] {
+        for is_configured in [true, false] {
+            let world = World::new();
+            let (current, resource) = (world.server(""), world.resource());
+            let builder = OAuth2Client::for_resource(resource.url("/mcp"))
+                .redirect_uri("http://127.0.0.1/callback");
+            let client = match is_configured {
+                true => builder.client_id("id").issuer(current.url("")),
+                false => builder.client_metadata(ClientMetadata::native("App")),
+            };
+            let client = client.build()?;
+            client.fetch_server().await?;
+            let token = foreign("https://other.example", "id", &resource);
+            let client = handed(&client, token, hand)?;
+            let error = status(&client, &resource, "/mcp").await.unwrap_err();
+            assert!(error.needs_login(), "{hand:?} {is_configured}: {error}");
+            assert_eq!(current.count("/token"), 0, "{hand:?} {is_configured}");
+        }
+    }
+    Ok(())
+}
+
 #[maybe_async]
 #[test]
 async fn a_configured_client_is_never_taken_to_another_server() -> TestResult {
