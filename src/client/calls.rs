@@ -157,7 +157,7 @@ impl Session {
             let sync = live.store_sync();
             let lease = sync.lease(live.gate()).await?;
             let ended = self.end_under_lease(&live, &sync, revokes).await;
-            sync.release(lease).await;
+            sync.end_attempt(lease).await;
             if let Some(ended) = ended? {
                 return Ok(ended);
             }

@@ -8,7 +8,7 @@ use std::{
 use super::{
     Store,
     gate::Gate,
-    in_callback, maybe_async, run_detached_for,
+    in_callback, maybe_async, run_detached_for, run_in_background,
     shared::Shared,
     sleep,
     waiting::{Deadline, STORE_CALL, is_set_until},
@@ -193,6 +193,24 @@ impl StoreSync {
         if let Err(error) = released {
             trace::lease_not_released(self.shared.settings.name(), &error);
         }
+    }
+
+    /// Releases the lease of an attempt that has brought nothing to store. A token that is not saved yet
+    /// keeps it instead, as it may be its own, and is saved under it.
+    pub(super) async fn end_attempt(&self, lease: Option<HeldLease>) {
+        let mut holder = self.clone();
+        while let Some(next) = holder.slot.forwarded() {
+            holder.slot = next;
+        }
+        let lasts = |lease: &HeldLease| lease.left(self.shared.now()) > 2 * CALL;
+        let lease = match (lease, holder.store()) {
+            (Some(lease), Some(store)) if lasts(&lease) => match holder.slot.keep_lease(lease) {
+                None => return run_in_background(move || store.calls().save(holder)),
+                lease => lease,
+            },
+            (lease, _) => lease,
+        };
+        self.release(lease).await;
     }
 
     /// Releases the lease of an earlier renewal, whose token may not be stored yet.

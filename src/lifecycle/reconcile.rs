@@ -314,6 +314,17 @@ impl Slot {
         lease.map(|lease| *lease)
     }
 
+    /// Puts the lease back for a token that is not saved yet. Returns it if there is none.
+    pub(crate) fn keep_lease(&self, lease: HeldLease) -> Option<HeldLease> {
+        match &mut self.write().store {
+            Some(store) if !store.is_saved() && store.lease.is_none() => {
+                store.lease = Some(Box::new(lease));
+                None
+            }
+            _ => Some(lease),
+        }
+    }
+
     /// Takes the lease of an earlier renewal whose token does not have to be saved any more, to be
     /// released: another token counts, or the store has taken it without saying so.
     pub(crate) fn take_idle_lease(&self) -> Option<HeldLease> {

@@ -105,8 +105,8 @@ impl Renewal {
         if let Ok(Continue(usable)) = answer {
             return Ok(Continue((usable, lease)));
         }
-        // There is nothing to store, so others need not wait.
-        sync.release(lease).await;
+        // There is nothing new to store, so others need not wait for that.
+        sync.end_attempt(lease).await;
         answer.map(|step| step.map_continue(|usable| (usable, None)))
     }
 
@@ -165,11 +165,11 @@ impl Renewal {
                 return match reloaded {
                     Ok(Continue(())) => Ok(Continue(lease)),
                     Ok(Break(outcome)) => {
-                        sync.release(lease).await;
+                        sync.end_attempt(lease).await;
                         Ok(Break(outcome))
                     }
                     Err(error) => {
-                        sync.release(lease).await;
+                        sync.end_attempt(lease).await;
                         Err(error)
                     }
                 };

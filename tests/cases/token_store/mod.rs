@@ -18,6 +18,7 @@ mod pauses;
 mod races;
 mod releases;
 mod sharing;
+mod unsaved;
 
 /// Store with a record of its calls, and with faults to be injected.
 #[derive(Clone, Default)]

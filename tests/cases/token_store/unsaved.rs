@@ -1,0 +1,36 @@
+//! Tokens, and their removal, that the store has not taken yet.
+
+use super::{test, *};
+
+/// The refresh token that is stored is spent, so no other process may read it.
+#[maybe_async]
+#[test]
+async fn an_attempt_that_fails_leaves_its_lease_with_a_token_that_is_not_saved() -> TestResult {
+    for is_renewal in [true, false] {
+        let clock = ManualClock::new();
+        let shelf = Shelf::with(first_token(&clock, 600));
+        let server = Server::start(|request: &Request| {
+            match request.parameter("refresh_token").as_deref() {
+                Some("r0") => Reply::json(200, tokens(1, 600)),
+                _ => Reply::error(503, "temporarily_unavailable"),
+            }
+        });
+        let client = process(&server, &shelf, &clock)
+            .revocation_endpoint(server.url("/revoke"))
+            .build()?;
+        shelf.fail([Fault::Save]);
+        client.refresh_token().await.unwrap_err();
+        shelf.hold(Some("save"));
+        let failed = match is_renewal {
+            true => client.refresh_token().await.map(drop),
+            false => client.revoke_token().await,
+        };
+        assert_eq!(failed.unwrap_err().kind(), ErrorKind::Server);
+        assert_eq!((shelf.is_leased(), &*shelf.held()), (true, "1:t0"));
+        shelf.hold(None);
+        until(|| shelf.held() == "2:t1").await;
+        until(|| !shelf.is_leased()).await;
+        assert_eq!(access_token(&client.token().unwrap()), "t1");
+    }
+    Ok(())
+}
