@@ -150,13 +150,14 @@ impl Session {
             let _passage = live.gate().pass()?;
             let deadline = Deadline::after(live.shared.settings.rules.flight_limit);
             // The token of a renewal in flight is to be revoked, too.
-            if let Some(flight) = live.slot.in_flight() {
-                is_set_until(&flight.outcome, deadline).await;
-            }
+            let is_idle = match live.slot.in_flight() {
+                Some(flight) => is_set_until(&flight.outcome, deadline).await,
+                None => true,
+            };
             // So is the stored token of another process, and none may renew it meanwhile.
             let sync = live.store_sync();
             let lease = sync.lease(live.gate()).await?;
-            let ended = self.end_under_lease(&live, &sync, revokes).await;
+            let ended = self.end_under_lease(&live, &sync, revokes, is_idle).await;
             sync.end_attempt(lease).await;
             if let Some(ended) = ended? {
                 return Ok(ended);
@@ -164,12 +165,14 @@ impl Session {
         }
     }
 
-    /// The same under the lease of the store. None if another token came meanwhile.
+    /// The same under the lease of the store. None if another token came meanwhile, or may come by a
+    /// renewal that has begun since the slot `was_idle`.
     async fn end_under_lease(
         &self,
         live: &Live,
         sync: &StoreSync,
         revokes: bool,
+        was_idle: bool,
     ) -> Result<Option<bool>> {
         sync.reload().await?;
         let Some(published) = live.slot.published() else {
@@ -182,7 +185,9 @@ impl Session {
         if revokes {
             live.call().revoke(token, Some(&hint)).await?;
         }
-        if !live.slot.holds(&published) || !self.points_to(&live.slot) {
+        // Only a lease keeps others from that. One that begins from now on has a revoked refresh token.
+        let is_renewed = was_idle && sync.store().is_none() && live.slot.in_flight().is_some();
+        if is_renewed || !live.slot.holds(&published) || !self.points_to(&live.slot) {
             return Ok(None);
         }
         let slot = self.forget()?;

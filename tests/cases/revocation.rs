@@ -96,6 +96,43 @@ async fn any_token_is_revoked_with_any_hint() -> TestResult {
     Ok(())
 }
 
+/// The server does not know of the new token when it revokes the old one.
+#[maybe_async]
+#[test]
+async fn a_renewal_that_begins_during_the_revocation_is_revoked_too() -> TestResult {
+    let [revoking, renewing] = [(); 2].map(|()| Gate::new());
+    let [revocations, renewals] = [&revoking, &renewing].map(Gate::clone);
+    let server = Server::start(move |request: &Request| match &*request.path {
+        "/token" => {
+            renewals.wait();
+            Reply::json(200, tokens(1, 600))
+        }
+        _ => {
+            revocations.wait();
+            Reply::text(200, "")
+        }
+    });
+    let client = with_endpoints(&server).build()?;
+    let revoked = client.clone();
+    let revocation = spawn(move || async move { revoked.revoke_token().await });
+    run_blocking(server.arrivals("/revoke", 1)).await;
+    let renewal = spawn_refresh_token(&client);
+    run_blocking(server.arrivals("/token", 1)).await;
+    revoking.open();
+    sleep(Duration::from_millis(100)).await;
+    renewing.open();
+    revocation.join().await?;
+    let _ = renewal.join().await;
+    let requests = server.requests("/revoke");
+    let sent: Vec<_> = requests
+        .iter()
+        .filter_map(|request| request.parameter("token"))
+        .collect();
+    assert_eq!(sent, ["r0", "r1"]);
+    assert_eq!(client.token(), None);
+    Ok(())
+}
+
 #[maybe_async]
 #[test]
 async fn a_child_that_is_revoked_is_not_found_again() -> TestResult {
