@@ -99,7 +99,7 @@ impl Session {
     pub(super) async fn end_login(&self) -> Result<()> {
         self.live_outside_hook("logout")?;
         let live = boxed(self.at_owner()).await?;
-        if live.slot.published().is_none() {
+        if live.slot.published().is_none() && live.slot.is_saved() {
             return Ok(());
         }
         let server = live.shared.known_or_fetched_server().await?;
@@ -176,7 +176,9 @@ impl Session {
     ) -> Result<Option<bool>> {
         sync.reload().await?;
         let Some(published) = live.slot.published() else {
-            return Ok(Some(false));
+            // It may be stored still, though it was forgotten.
+            let is_removed = live.slot.is_saved();
+            return live.delivery().store().await.map(|()| Some(!is_removed));
         };
         let (token, hint) = match published.token.refresh_token() {
             Some(token) => (token, TokenTypeHint::RefreshToken),

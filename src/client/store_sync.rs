@@ -15,7 +15,7 @@ use super::{
     with_timeout,
 };
 use crate::{
-    error::{Error, Result},
+    error::{BoxError, Error, Result},
     lifecycle::{
         outbox::{Due, InProgress},
         reconcile::{HeldLease, StoreState, Unsaved},
@@ -115,6 +115,14 @@ impl StoreSync {
     /// Whether the store has not got the token yet.
     pub(super) fn is_behind(&self) -> bool {
         !self.slot.is_saved()
+    }
+
+    /// The error of a token that the store did not save, or of none, as it still has one.
+    fn unsaved(&self, source: impl Into<BoxError>) -> Error {
+        match self.slot.published() {
+            Some(_) => Error::unsaved(source),
+            None => Error::not_removed(source),
+        }
     }
 
     pub(super) fn has_lease(&self) -> bool {
@@ -294,7 +302,7 @@ impl StoreSync {
                 Due::Busy(other) => {
                     let deadline = Deadline::after(self.call_limit());
                     if !is_set_until(&other, deadline).await {
-                        return Err(Error::unsaved(LATE));
+                        return Err(self.unsaved(LATE));
                     }
                 }
                 Due::Mine(unsaved, progress) => {
@@ -302,14 +310,15 @@ impl StoreSync {
                     let put = move || sync.put(unsaved, progress);
                     // A store that is late keeps its right to store.
                     let saved = run_detached_for(self.call_limit(), put).await;
-                    if !saved.unwrap_or_else(|| Err(Error::unsaved(LATE)))? {
+                    if !saved.unwrap_or_else(|| Err(self.unsaved(LATE)))? {
                         refusals += 1;
-                        self.reload().await.map_err(Error::unsaved)?;
+                        let reloaded = self.reload().await;
+                        reloaded.map_err(|error| self.unsaved(error))?;
                     }
                 }
             }
         }
-        Err(Error::unsaved("other processes stored theirs each time"))
+        Err(self.unsaved("other processes stored theirs each time"))
     }
 
     /// Saves once; whether the store took it.
@@ -319,6 +328,7 @@ impl StoreSync {
         };
         let (mark, given) = (self.slot.id(), next.clone());
         let saved = save(store, given, mark).await;
+        let saved = saved.map_err(|error| self.unsaved(error));
         let lease = match &saved {
             // The lease has served its purpose.
             Ok(true) => self.slot.saved(&unsaved, &next),
@@ -353,7 +363,6 @@ async fn release(store: Store, lease: Lease, mark: usize) -> Result<()> {
 }
 
 #[maybe_async]
-async fn save(store: Store, next: StoredToken, mark: usize) -> Result<bool> {
-    let saved = in_callback(&[mark], move || store.save(next)).await;
-    saved.map_err(Error::unsaved)
+async fn save(store: Store, next: StoredToken, mark: usize) -> Result<bool, BoxError> {
+    in_callback(&[mark], move || store.save(next)).await
 }

@@ -117,6 +117,14 @@ impl Error {
         cause.with_source(source.into()).into()
     }
 
+    /// A token that was forgotten, and that the store still has.
+    pub(crate) fn not_removed(source: impl Into<BoxError>) -> Self {
+        let what = "the client has forgotten its token, but token_store failed to remove it; \
+                    repeat the call";
+        let cause = Cause::new(ErrorKind::Update, what);
+        cause.with_source(source.into()).into()
+    }
+
     /// A store that cannot be reached for the time being.
     #[cfg(feature = "redis")]
     pub(crate) fn unreachable_store(what: String) -> Self {

@@ -200,7 +200,7 @@ impl OAuth2Client {
     /// The error of the server or of the transport; the client then keeps its token.
     /// [`ErrorKind::Store`](crate::ErrorKind::Store) if `token_store` could not be read or leased,
     /// [`ErrorKind::Update`](crate::ErrorKind::Update) if the token was revoked but is still
-    /// stored.
+    /// stored; the next call tries to remove it.
     ///
     /// [RFC 7009 section 2](https://www.rfc-editor.org/rfc/rfc7009#section-2)
     #[doc(alias = "logout")]

@@ -55,7 +55,7 @@ impl OAuth2Client {
     /// The error of the server or of the transport; the user then stays logged in.
     /// [`ErrorKind::Store`](crate::ErrorKind::Store) if there is no store, or it could not be read
     /// or leased; [`ErrorKind::Update`](crate::ErrorKind::Update) if the token was revoked but is
-    /// still stored.
+    /// still stored; the next call tries to remove it.
     ///
     /// [RFC 7009 section 2](https://www.rfc-editor.org/rfc/rfc7009#section-2)
     #[doc(alias = "logout")]

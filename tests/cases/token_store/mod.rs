@@ -75,6 +75,11 @@ impl Shelf {
         self.0.lock().unwrap().faults.extend(faults);
     }
 
+    /// Ends all faults.
+    pub fn heal(&self) {
+        self.0.lock().unwrap().faults.clear();
+    }
+
     /// Lets calls of this kind wait, or none.
     pub fn hold(&self, what: Option<&'static str>) {
         self.0.lock().unwrap().holding = what;

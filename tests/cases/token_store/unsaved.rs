@@ -34,3 +34,33 @@ async fn an_attempt_that_fails_leaves_its_lease_with_a_token_that_is_not_saved()
     }
     Ok(())
 }
+
+/// That it is revoked is no reason to forget that it is stored.
+#[maybe_async]
+#[test]
+async fn a_revocation_is_repeated_until_the_token_is_removed() -> TestResult {
+    let (clock, shelf, server) = with_stored_token(600, 600);
+    let client = process(&server, &shelf, &clock)
+        .revocation_endpoint(server.url("/revoke"))
+        .build()?;
+    shelf.fail([Fault::Save; 20]);
+    for _ in 0..2 {
+        let error = client.revoke_token().await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Update);
+        assert_eq!(
+            format!("{error}: {}", cause(&error)),
+            "the client has forgotten its token, but token_store failed to remove it; repeat the \
+             call: the disk is full"
+        );
+        assert_eq!((client.token(), &*shelf.held()), (None, "1:t0"));
+    }
+    shelf.heal();
+    if let Err(error) = client.revoke_token().await {
+        assert_eq!(error.kind(), ErrorKind::Token, "it was removed meanwhile");
+    }
+    assert_eq!(shelf.held(), "2:-");
+    let error = client.revoke_token().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Token);
+    assert_eq!(server.count("/revoke"), 1);
+    Ok(())
+}

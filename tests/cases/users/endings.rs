@@ -252,3 +252,35 @@ async fn a_save_that_still_runs_does_not_bring_a_forgotten_user_back() -> TestRe
     assert_eq!(revoked.parameter("token").as_deref(), Some("alice-2"));
     Ok(())
 }
+
+/// Whoever repeats it until it succeeds has removed the token.
+#[maybe_async]
+#[test]
+async fn a_user_is_forgotten_when_the_store_has_no_token_any_more() -> TestResult {
+    let (server, shelves, clock) = service(600);
+    let of = shelves.clone();
+    let without_revocation = builder(&server)
+        .authorization_endpoint(server.url("/authorize"))
+        .redirect_uri("https://app.example/callback")
+        .clock(clock.clock())
+        .user_store(move |user: &UserKey| of.of(user));
+    let with_revocation = replica(&server, &shelves, &clock);
+    for (user, builder) in [("alice", with_revocation), ("bob", without_revocation)] {
+        let client = builder.build()?;
+        log_in(&client, user).await.keep_for(user).await?;
+        let (shelf, stored) = (shelves.named(user), format!("1:{user}1"));
+        shelf.fail([Fault::Save; 20]);
+        for _ in 0..2 {
+            let error = client.forget_user(user).await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Update);
+            assert!(error.to_string().contains("failed to remove it"), "{error}");
+            assert_eq!(shelf.held(), stored);
+        }
+        shelf.heal();
+        client.forget_user(user).await?;
+        assert_eq!(shelf.held(), "2:-");
+        needs_login(&client, &server, user).await;
+    }
+    assert_eq!(server.count("/revoke"), 1);
+    Ok(())
+}
