@@ -117,6 +117,15 @@ impl StoreSync {
         !self.slot.is_saved()
     }
 
+    /// The result of a save that has not ended in time. If the store has the token, it is the release of
+    /// the lease that is late.
+    fn late(&self) -> Result<()> {
+        match self.is_behind() || self.slot.forwarded().is_some() {
+            true => Err(self.unsaved(LATE)),
+            false => Ok(()),
+        }
+    }
+
     /// The error of a token that the store did not save, or of none, as it still has one.
     fn unsaved(&self, source: impl Into<BoxError>) -> Error {
         match self.slot.published() {
@@ -302,15 +311,17 @@ impl StoreSync {
                 Due::Busy(other) => {
                     let deadline = Deadline::after(self.call_limit());
                     if !is_set_until(&other, deadline).await {
-                        return Err(self.unsaved(LATE));
+                        return self.late();
                     }
                 }
                 Due::Mine(unsaved, progress) => {
                     let sync = self.clone();
                     let put = move || sync.put(unsaved, progress);
                     // A store that is late keeps its right to store.
-                    let saved = run_detached_for(self.call_limit(), put).await;
-                    if !saved.unwrap_or_else(|| Err(self.unsaved(LATE)))? {
+                    let Some(saved) = run_detached_for(self.call_limit(), put).await else {
+                        return self.late();
+                    };
+                    if !saved? {
                         refusals += 1;
                         let reloaded = self.reload().await;
                         reloaded.map_err(|error| self.unsaved(error))?;

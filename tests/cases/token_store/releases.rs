@@ -12,6 +12,8 @@ use super::{test, *};
 struct Remote {
     shelf: Shelf,
     is_leased: Arc<AtomicBool>,
+    /// Whether releases take for ever.
+    is_stuck: Arc<AtomicBool>,
 }
 
 /// Its lease, which is forgotten rather than released when it is dropped.
@@ -47,6 +49,9 @@ impl TokenStore for Remote {
             .into_guard::<Forgotten>()
             .map_err(|_| "another lease")?;
         self.shelf.note("releasing");
+        while self.is_stuck.load(Ordering::SeqCst) {
+            sleep(Duration::from_millis(5)).await;
+        }
         sleep(Duration::from_millis(100)).await;
         std::mem::forget(guard);
         self.shelf.note("released");
@@ -60,6 +65,7 @@ impl Remote {
         Self {
             shelf: Shelf::with(token),
             is_leased: Arc::default(),
+            is_stuck: Arc::default(),
         }
     }
 
@@ -249,5 +255,26 @@ async fn it_is_over_before_another_lease_is_requested() -> TestResult {
     clock.advance(Duration::from_secs(75));
     client.refresh_token().await?;
     remote.assert_released();
+    Ok(())
+}
+
+/// The token is stored by then, and the lease ends by itself.
+#[maybe_async]
+#[test]
+async fn it_may_take_for_ever_without_a_failure_of_the_save() -> TestResult {
+    let server = provider(600);
+    let remote = Remote::with(expired());
+    let client = builder(&server)
+        .timeout(seconds(1))
+        .token_store(remote.clone())
+        .build()?;
+    remote.is_stuck.store(true, Ordering::SeqCst);
+    let token = client.ensure_active_token().await?;
+    assert_eq!(
+        (access_token(&token), &*remote.shelf.held()),
+        ("t1", "2:t1")
+    );
+    client.close().await?;
+    remote.is_stuck.store(false, Ordering::SeqCst);
     Ok(())
 }
