@@ -107,6 +107,13 @@ impl Registry {
         self.lock().slots.is_empty()
     }
 
+    /// Removes all of them, each of which holds the registry itself.
+    pub(super) fn clear(&self) {
+        let slots = std::mem::take(&mut self.lock().slots);
+        // Their stores may end with them, for which nothing is locked.
+        drop(slots);
+    }
+
     fn lock(&self) -> MutexGuard<'_, Entries> {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }

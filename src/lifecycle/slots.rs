@@ -34,6 +34,13 @@ pub(crate) struct Slots {
     dropped: AtomicUsize,
 }
 
+/// A slot that nobody can reach any more keeps neither its token nor its store.
+impl Drop for Slots {
+    fn drop(&mut self) {
+        self.registry.clear();
+    }
+}
+
 /// Result of reading a store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Learned {

@@ -126,6 +126,11 @@ impl Shelf {
         self.0.lock().unwrap().leased
     }
 
+    /// How many have it.
+    fn owners(&self) -> usize {
+        Arc::strong_count(&self.0)
+    }
+
     /// Whether a call is still to fail.
     pub fn has_fault(&self) -> bool {
         !self.0.lock().unwrap().faults.is_empty()

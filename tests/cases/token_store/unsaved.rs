@@ -64,3 +64,28 @@ async fn a_revocation_is_repeated_until_the_token_is_removed() -> TestResult {
     assert_eq!(server.count("/revoke"), 1);
     Ok(())
 }
+
+/// Connections and threads of a store end with it, and a lease that nobody can use any more.
+#[maybe_async]
+#[test]
+async fn a_store_is_let_go_with_the_last_client_whatever_it_has_not_taken() -> TestResult {
+    for is_closed in [true, false] {
+        let (clock, shelf, server) = with_stored_token(0, 600);
+        let owners = shelf.owners();
+        let client = process(&server, &shelf, &clock).build()?;
+        shelf.fail([Fault::Save; 20]);
+        client.ensure_active_token().await.unwrap_err();
+        if is_closed {
+            client.close().await.unwrap_err();
+        }
+        drop(client);
+        if !is_closed {
+            // The lease lasts for as long as the save is repeated.
+            clock.advance(seconds(100));
+        }
+        until(|| shelf.owners() == owners).await;
+        assert!(!shelf.is_leased());
+        assert_eq!(shelf.held(), "1:t0");
+    }
+    Ok(())
+}
