@@ -187,12 +187,22 @@ impl Session {
                 need = Need::Usable;
                 continue;
             }
-            match obtained? {
-                Break(obtained) => return Ok(obtained),
-                Continue(Outcome::Token(published)) => return Ok(Obtained::in_use(published)),
-                Continue(Outcome::Superseded) => need = Need::Usable,
-                Continue(Outcome::Unchanged) => {}
+            let obtained = match obtained? {
+                Break(obtained) => obtained,
+                Continue(Outcome::Token(published)) => Obtained::in_use(published),
+                Continue(outcome) => {
+                    if let Outcome::Superseded = outcome {
+                        need = Need::Usable;
+                    }
+                    continue;
+                }
+            };
+            if live.is_usable(&obtained.published) {
+                return Ok(obtained);
             }
+            // It has ended while it was delivered.
+            obtained.for_request();
+            need = Need::Usable;
         }
     }
 }
@@ -215,6 +225,12 @@ impl Live {
             Need::Other(refused) => (!fresh.is_same(refused)).then_some(fresh),
             Need::Renewed => None,
         }
+    }
+
+    /// Whether a caller who waited for the token can use it.
+    fn is_usable(&self, published: &Published) -> bool {
+        let settings = &self.shared.settings;
+        published.is_alive(settings.clock.unix()) || published.is_usable_once(&settings.rules)
     }
 
     /// Whether the token is bound to another certificate than the client has, so that it counts as

@@ -91,6 +91,12 @@ impl Published {
         self.lifetime.is_alive_at(now)
     }
 
+    /// Whether those who waited for it can use it although its time is over: a lifetime of zero may
+    /// mean anything, and by some policies time does not count.
+    pub(crate) fn is_usable_once(&self, rules: &Rules) -> bool {
+        self.lifetime.is_zero() || !rules.policy.by_time()
+    }
+
     /// Whether it can be used and need not be renewed.
     pub(crate) fn is_fresh(&self, now: Duration) -> bool {
         self.lifetime.is_fresh_at(now)

@@ -280,7 +280,7 @@ impl Slots {
         }
         let published = Published::received(token, &self.rules, now.unix);
         let published = Arc::new(published);
-        let is_usable_once = published.lifetime.is_zero() || !self.rules.policy.by_time();
+        let is_usable_once = published.is_usable_once(&self.rules);
         let has_expired = !published.is_alive(now.unix);
         let expired = has_expired.then(expired_as_issued);
         let mut pacing = std::mem::take(&mut state.pacing);

@@ -53,6 +53,42 @@ async fn a_hook_that_never_returns_prevents_no_renewal() -> TestResult {
     Ok(())
 }
 
+/// `update_token` lasts for longer than the token that it is told of, and the second time ends, or never
+/// does. Its caller gets one that can be used.
+#[maybe_async]
+#[test]
+async fn a_token_that_ends_while_it_is_delivered_is_not_returned() -> TestResult {
+    for hangs in [false, true] {
+        let server = provider(10);
+        let clock = ManualClock::new();
+        let (late, calls) = (clock.clone(), AtomicUsize::new(0));
+        let client = with_first_token(&server, &clock, 0)
+            // A call waits for twice that and a second.
+            .timeout(seconds(1))
+            .close_timeout(seconds(1))
+            .update_token(move |_: TokenUpdate| {
+                let is_first = calls.fetch_add(1, Ordering::SeqCst) == 0;
+                if is_first {
+                    late.advance(seconds(11));
+                }
+                async move {
+                    if is_first && hangs {
+                        never().await;
+                    }
+                    Ok::<(), BoxError>(())
+                }
+            })
+            .build()?;
+        match client.ensure_active_token().await {
+            Ok(token) => assert_eq!(access_token(&token), "t2"),
+            Err(error) => assert!(hangs && error.kind() == ErrorKind::Update, "{error}"),
+        }
+        let text = client.get(server.url("/api")).send().await?.text().await?;
+        assert_eq!((&*text, server.count("/token")), ("Bearer t2", 2));
+    }
+    Ok(())
+}
+
 /// `update_token` panics each time, over six expiries.
 #[maybe_async]
 #[test]
