@@ -265,7 +265,10 @@ impl Live {
         let completing = is_in_callback(self.slot.completing());
         let now = self.shared.settings.clock.unix();
         let published = self.slot.published();
-        let published = published.filter(|published| !completing || published.is_alive(now));
+        let published = published.filter(|published| match completing {
+            true => published.is_alive(now),
+            false => self.is_usable(published),
+        });
         let published = published.ok_or_else(|| Error::reentrant("a renewal"))?;
         Ok(Obtained::in_use(published))
     }

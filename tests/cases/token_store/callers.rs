@@ -271,3 +271,74 @@ async fn a_kept_password_does_not_outlive_a_logout_elsewhere() -> TestResult {
     assert_eq!(shelf.held(), "2:-");
     Ok(())
 }
+
+/// A store that asks the client that it belongs to for the token.
+#[derive(Clone, Default)]
+struct Nosy {
+    shelf: Shelf,
+    client: Arc<std::sync::OnceLock<OAuth2Client>>,
+    seen: Arc<Mutex<Vec<String>>>,
+}
+
+#[maybe_async]
+impl Nosy {
+    async fn ask(&self) -> Result<(), BoxError> {
+        let client = self.client.get().ok_or("no client")?;
+        let (has_token, active) = (client.token().is_some(), client.ensure_active_token().await);
+        let seen = match active {
+            Ok(token) => access_token(&token).to_owned(),
+            Err(error) => format!("{:?}", error.kind()),
+        };
+        let seen = match has_token {
+            true => seen,
+            false => format!("none {seen}"),
+        };
+        self.seen.lock().unwrap().push(seen);
+        Ok(())
+    }
+}
+
+#[maybe_async(AFIT)]
+impl TokenStore for Nosy {
+    async fn load(&self) -> Result<Option<StoredToken>, BoxError> {
+        self.ask().await?;
+        self.shelf.load().await
+    }
+
+    async fn save(&self, next: &StoredToken) -> Result<bool, BoxError> {
+        self.ask().await?;
+        self.shelf.save(next).await
+    }
+
+    async fn lease(&self, time: Duration) -> Result<Option<Lease>, BoxError> {
+        self.ask().await?;
+        self.shelf.lease(time).await
+    }
+}
+
+/// Within the store, the token that is renewed counts as long as it lives.
+#[maybe_async]
+#[test]
+async fn a_store_gets_no_token_that_has_expired() -> TestResult {
+    let (clock, shelf, server) = with_stored_token(600, 600);
+    let store = Nosy {
+        shelf,
+        ..Nosy::default()
+    };
+    let client = builder(&server)
+        .token_store(store.clone())
+        .clock(clock.clock())
+        .build()?;
+    store.client.set(client.clone()).expect("once");
+    client.ensure_active_token().await?;
+    clock.advance(seconds(570));
+    client.ensure_active_token().await?;
+    clock.advance(seconds(601));
+    client.ensure_active_token().await?;
+    client.close().await?;
+    let seen = std::mem::take(&mut *store.seen.lock().unwrap());
+    let early = ["t0", "t0", "t0", "t1"];
+    let late = ["Reentrant", "Reentrant", "Reentrant", "t2"];
+    assert_eq!(seen, [&["none Reentrant"][..], &early, &late].concat());
+    Ok(())
+}
