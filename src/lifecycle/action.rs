@@ -210,8 +210,10 @@ impl State {
         let can_request = self.can_request(caller.can_ask, caller.grant.is_some(), rules);
         let renewable = can_request || self.store.is_some();
         let in_flight = self.flight.is_some();
-        // Nothing is sent after a refusal, and the store may have a new login at any time.
-        let reads_store = self.refusal.is_some() && self.store.is_some();
+        // Without a grant, nothing is sent after a refusal, and the store may have a new login at any
+        // time.
+        let is_refused = self.refusal.is_some() && caller.grant.is_none();
+        let reads_store = is_refused && self.store.is_some();
         let paced = self.pacing.is_active(now.monotonic) && !reads_store;
         match need {
             Need::Other(refused) if is_published(refused) => match renewable {

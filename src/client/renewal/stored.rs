@@ -150,7 +150,7 @@ impl Renewal {
                 // Waiting callers decide again.
                 return Ok(Break(Outcome::Unchanged));
             }
-            if let Some(refusal) = &self.claim.refusal {
+            if let (Some(refusal), None) = (&self.claim.refusal, &self.claim.grant) {
                 // Nothing has changed since.
                 return Err(refusal.clone());
             }

@@ -272,6 +272,47 @@ async fn a_kept_password_does_not_outlive_a_logout_elsewhere() -> TestResult {
     Ok(())
 }
 
+/// The child has no grant to send, and the client has.
+#[maybe_async]
+#[test]
+async fn a_refusal_that_a_child_meets_leaves_the_client_its_grant() -> TestResult {
+    for is_stored in [true, false] {
+        let (clock, is_down) = (ManualClock::new(), Flag::default());
+        let down = is_down.clone();
+        let server = Server::start(move |request: &Request| {
+            let refresh = request.parameter("refresh_token");
+            match refresh {
+                Some(_) => Reply::error(400, "invalid_grant"),
+                None if down.is_set() => Reply::error(500, "server_error"),
+                None => Reply::json(200, tokens(1, 600)),
+            }
+        });
+        let row = first_token(&clock, 10);
+        let client = match is_stored {
+            true => process(&server, &Shelf::with(row.clone()), &clock),
+            false => with_first_token(&server, &clock, 10),
+        };
+        let client = client.grant(ClientCredentials::new()).build()?;
+        client.ensure_active_token().await?;
+        clock.advance(seconds(11));
+        let error = client.for_token(row).ensure_active_token().await;
+        assert!(error.unwrap_err().needs_login());
+        clock.advance(seconds(2));
+        // One attempt fails, and the next one has to wait.
+        is_down.set();
+        for _ in 0..2 {
+            let error = client.ensure_active_token().await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Server);
+            assert_eq!(server.count("/token"), 2, "{is_stored}");
+        }
+        is_down.clear();
+        clock.advance(seconds(60));
+        let token = client.ensure_active_token().await?;
+        assert_eq!((access_token(&token), server.count("/token")), ("t1", 3));
+    }
+    Ok(())
+}
+
 /// A store that asks the client that it belongs to for the token.
 #[derive(Clone, Default)]
 struct Nosy {

@@ -312,6 +312,10 @@ impl Flag {
         self.0.store(true, Ordering::SeqCst);
     }
 
+    fn clear(&self) {
+        self.0.store(false, Ordering::SeqCst);
+    }
+
     fn is_set(&self) -> bool {
         self.0.load(Ordering::SeqCst)
     }
