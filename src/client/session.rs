@@ -268,11 +268,11 @@ impl Live {
         by_grant || self.kind.resource.is_some()
     }
 
-    /// Returns to the grant that the client was created with.
-    pub(super) fn log_out(&self) -> Option<Arc<dyn Grant>> {
-        let grant = self.kind.grants.first();
-        self.kind.grants.set(grant.clone());
-        grant
+    /// Returns from the grant of a login to the one that the client was created with.
+    pub(super) fn log_out(&self, grant: Option<Arc<dyn Grant>>) -> Option<Arc<dyn Grant>> {
+        let first = self.kind.grants.first();
+        self.kind.grants.exchange(grant, first.clone());
+        first
     }
 
     /// The gate that each call of an endpoint passes.

@@ -190,16 +190,15 @@ impl Renewal {
     async fn reload(&mut self, sync: &StoreSync) -> Result<Step<()>> {
         sync.reload().await?;
         let slot = self.claim.slot.clone();
-        let was_logged_in = self.claim.old.is_some();
         if !slot.update_claim(&mut self.claim) {
             return Ok(Break(match slot.forwarded() {
                 Some(_) => Outcome::Unchanged,
                 None => Outcome::Superseded,
             }));
         }
-        if was_logged_in && self.claim.old.is_none() {
-            // The user was logged out, and a grant from the caller must not log in again.
-            self.claim.grant = self.live.log_out();
+        if self.claim.old.is_none() {
+            // The user was logged out, now or before, and a grant from the caller must not log in again.
+            self.claim.grant = self.live.log_out(self.claim.grant.take());
         }
         match self.claim.old.clone() {
             Some(stored) if self.is_needed(&stored) => {

@@ -59,6 +59,24 @@ impl Grants {
         drop(replaced);
     }
 
+    /// The same in place of `old`, unless another login has set another one meanwhile.
+    pub(super) fn exchange(&self, old: Option<Arc<dyn Grant>>, grant: Option<Arc<dyn Grant>>) {
+        // There is none.
+        let Some(mut both) = self.lock() else {
+            return;
+        };
+        let is_old = match (&both.current, &old) {
+            (Some(current), Some(old)) => Arc::ptr_eq(current, old),
+            (current, old) => current.is_none() && old.is_none(),
+        };
+        let replaced = match is_old {
+            true => std::mem::replace(&mut both.current, grant),
+            false => grant,
+        };
+        drop(both);
+        drop((old, replaced));
+    }
+
     pub(super) fn add_dependent(&self, dependent: Weak<Handle>) {
         let dependents = &mut self.lock_or_insert().dependents;
         dependents.retain(|dependent| dependent.strong_count() > 0);

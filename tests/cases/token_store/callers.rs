@@ -1,5 +1,7 @@
 //! Calls of the user's code: logins, tokens from elsewhere, revocation, settings, hooks.
 
+use oauth_twin::{UserKey, oauth2::Password};
+
 use super::{test, *};
 
 #[maybe_async]
@@ -251,25 +253,68 @@ async fn the_renewal_of_an_unsaved_login_replaces_the_stored_token_like_it() -> 
     Ok(())
 }
 
-/// The user has logged out, and the kept password does not log them in again.
+/// The user has logged out, and the kept password does not log them in again, whoever reads the store first.
 #[maybe_async]
 #[test]
 async fn a_kept_password_does_not_outlive_a_logout_elsewhere() -> TestResult {
-    let (clock, shelf, server) = with_empty_store(10);
-    let make = || {
-        process(&server, &shelf, &clock)
-            .revocation_endpoint(server.url("/revoke"))
-            .build()
-    };
-    let (client, other) = (make()?, make()?);
-    let password = oauth_twin::oauth2::Password::new("alice", "wonderland");
-    client.fetch_token(password.keep_for_renewal()).await?;
-    other.revoke_token().await?;
-    clock.advance(seconds(11));
-    let error = client.ensure_active_token().await.unwrap_err();
-    assert!(error.needs_login(), "{error}");
-    assert_eq!(shelf.held(), "2:-");
+    for reads_first in [false, true] {
+        let (clock, shelf, server) = with_empty_store(10);
+        let make = || {
+            process(&server, &shelf, &clock)
+                .revocation_endpoint(server.url("/revoke"))
+                .build()
+        };
+        let (client, other) = (make()?, make()?);
+        client.fetch_token(password().keep_for_renewal()).await?;
+        other.revoke_token().await?;
+        if reads_first {
+            client.introspect_token().await.unwrap_err();
+            assert_eq!(client.token(), None);
+        }
+        clock.advance(seconds(11));
+        let error = client.ensure_active_token().await.unwrap_err();
+        assert!(error.needs_login(), "{error}");
+        assert_eq!((&*shelf.held(), server.count("/token")), ("2:-", 1));
+    }
     Ok(())
+}
+
+/// The same for the client of a user whom another client of the same process logs out.
+#[maybe_async]
+#[test]
+async fn a_kept_password_does_not_outlive_a_logout_of_its_user() -> TestResult {
+    let (_, shelf, server) = with_empty_store(600);
+    let store = shelf.clone();
+    let client = builder(&server)
+        .revocation_endpoint(server.url("/revoke"))
+        .user_store(move |_: &UserKey| store.clone())
+        .build()?;
+    let alice = client.for_user("alice");
+    alice.fetch_token(password().keep_for_renewal()).await?;
+    client.forget_user("alice").await?;
+    let error = alice.ensure_active_token().await.unwrap_err();
+    assert!(error.needs_login(), "{error}");
+    assert_eq!((&*shelf.held(), server.count("/token")), ("2:-", 1));
+    Ok(())
+}
+
+/// A login takes the place of the builder's grant until its end.
+#[maybe_async]
+#[test]
+async fn after_a_logout_elsewhere_the_builder_s_grant_is_sent_again() -> TestResult {
+    let (clock, shelf, server) = with_empty_store(600);
+    let make = || process(&server, &shelf, &clock).revocation_endpoint(server.url("/revoke"));
+    let client = make().grant(ClientCredentials::new()).build()?;
+    client.fetch_token(password()).await?;
+    make().build()?.revoke_token().await?;
+    client.introspect_token().await.unwrap_err();
+    let token = client.ensure_active_token().await?;
+    assert_eq!((access_token(&token), &*shelf.held()), ("t2", "3:t2"));
+    Ok(())
+}
+
+fn password() -> Password {
+    Password::new("alice", "wonderland")
 }
 
 /// The child has no grant to send, and the client has.
