@@ -253,7 +253,9 @@ impl OAuth2ClientBuilder {
         if resource.initial_access_token.is_some() {
             problems.add("initial_access_token", PROBLEM);
         }
-        // An assertion, unlike these, has the server that it is for as its audience.
+        // An assertion, unlike these, is for an audience: the server that it is sent to, unless the
+        // calling code has set another, or a platform has. Workloads may have no other way to a server
+        // that a resource names, so that is documented.
         let grant_type = self.grant.as_ref().map(|grant| grant.grant_type());
         if matches!(grant_type, Some("password" | TOKEN_EXCHANGE)) {
             problems.add("the credential of the grant", PROBLEM);

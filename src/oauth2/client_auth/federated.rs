@@ -51,7 +51,9 @@ const SPIFFE_ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type
 /// # Security
 ///
 /// Whoever can read the assertion is the client until it expires. It is sent to the server of the
-/// client alone; set its audience at the platform to that server.
+/// client alone; set its audience at the platform to that server. A client for a resource without an
+/// `issuer` sends it to the server that the resource names, which can use it wherever its audience is
+/// accepted: set the issuer there, unless the resource is trusted like the server.
 ///
 /// [RFC 7523 section 2.2](https://www.rfc-editor.org/rfc/rfc7523#section-2.2),
 /// [RFC 7521 section 4.2](https://www.rfc-editor.org/rfc/rfc7521#section-4.2)

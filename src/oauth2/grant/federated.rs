@@ -34,6 +34,10 @@ use crate::{
 /// # #[cfg(not(feature = "blocking"))] fn main() {}
 /// ```
 ///
+/// # Security
+///
+/// As of a [`FederatedAssertion`]: in a client for a resource, set the `issuer` that the assertion is for.
+///
 /// [RFC 7523 section 2.1](https://www.rfc-editor.org/rfc/rfc7523#section-2.1)
 #[derive(Clone, Debug)]
 pub struct FederatedGrant {
