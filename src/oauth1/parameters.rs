@@ -3,6 +3,7 @@
 //! [RFC 5849 section 3.4.1.3](https://www.rfc-editor.org/rfc/rfc5849#section-3.4.1.3)
 
 mod hashed;
+mod hasher;
 mod keys;
 mod order;
 mod sort;

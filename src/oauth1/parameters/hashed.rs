@@ -2,11 +2,11 @@
 
 use ring::hmac;
 
-use super::escaped;
+use super::{
+    escaped,
+    hasher::{Hasher, Piece},
+};
 use crate::encoding::{escape_twice, is_unreserved};
-
-/// Bytes that are hashed at once.
-pub(super) const BUFFER_BYTES: usize = 8 * 1024;
 
 /// Bytes that are encoded at once.
 const STEP_BYTES: usize = 256;
@@ -22,31 +22,34 @@ const OUTPUT_BYTES: usize = 6 * STEP_BYTES + COPY_BYTES;
 
 /// Text that is hashed piece by piece.
 pub(super) struct Hashed {
-    context: hmac::Context,
-    buffer: Box<[u8; BUFFER_BYTES + OUTPUT_BYTES]>,
+    hasher: Hasher,
+    /// What is hashed next, with space for a step behind it.
+    buffer: Piece,
+    /// The length up to which it is filled before it is hashed.
+    capacity: usize,
     length: usize,
 }
 
 impl Hashed {
-    pub(super) fn new(key: &hmac::Key) -> Self {
+    /// A text of about `length` bytes, or some more.
+    pub(super) fn new(key: &hmac::Key, length: usize) -> Self {
+        let (hasher, capacity, buffer) = Hasher::new(key, length, OUTPUT_BYTES);
         Self {
-            context: hmac::Context::with_key(key),
-            buffer: Box::new([0; _]),
+            hasher,
+            buffer,
+            capacity,
             length: 0,
         }
     }
 
     pub(super) fn write(&mut self, text: &[u8]) {
-        if self.length + text.len() > BUFFER_BYTES {
-            self.flush();
-        }
-        match text.len() > BUFFER_BYTES {
-            true => self.context.update(text),
-            false => {
-                let end = self.length + text.len();
-                self.buffer[self.length..end].copy_from_slice(text);
-                self.length = end;
+        for text in text.chunks(self.capacity) {
+            if self.length + text.len() > self.capacity {
+                self.flush();
             }
+            let end = self.length + text.len();
+            self.buffer[self.length..end].copy_from_slice(text);
+            self.length = end;
         }
     }
 
@@ -67,7 +70,7 @@ impl Hashed {
         let mut is_name = true;
         let mut position = 0;
         while position < wire.len() {
-            if self.length > BUFFER_BYTES {
+            if self.length > self.capacity {
                 self.flush();
             }
             let length = (wire.len() - position).min(step);
@@ -154,13 +157,13 @@ impl Hashed {
     }
 
     fn flush(&mut self) {
-        self.context.update(&self.buffer[..self.length]);
+        self.hasher.update(&mut self.buffer, self.length);
         self.length = 0;
     }
 
     pub(super) fn finish(mut self) -> hmac::Tag {
         self.flush();
-        self.context.sign()
+        self.hasher.finish()
     }
 }
 

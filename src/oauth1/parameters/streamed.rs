@@ -68,11 +68,11 @@ impl<'a> StreamedParameters<'a> {
 
     /// The HMAC of `start` and the normalised parameters.
     pub(in crate::oauth1) fn sign(&self, key: &hmac::Key, start: &[u8]) -> hmac::Tag {
-        let mut hashed = Hashed::new(key);
+        let wire = &self.wire;
+        let mut hashed = Hashed::new(key, wire.length());
         hashed.write(start);
         let protocol = self.protocol.strip_suffix(b"%26");
         let protocol = protocol.unwrap_or(&self.protocol);
-        let wire = &self.wire;
         match &self.order {
             Order::AsSent(position) => {
                 let [before, after] = wire.split_at(*position);

@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::oauth1::parameters::{Parameters, hashed::BUFFER_BYTES};
+use crate::oauth1::parameters::{Parameters, hasher::SMALL_PIECE};
 
 const START: &[u8] = b"POST&https%3A%2F%2Fa.example%2F&";
 const PROTOCOL: &[u8] = b"oauth_nonce%3Da%26oauth_version%3D1.0%26";
@@ -40,7 +40,7 @@ fn agree(query: &[u8], form: &[u8]) -> Result<bool> {
 
 #[test]
 fn the_signature_is_that_of_the_text() {
-    let large = "p".repeat(3 * BUFFER_BYTES);
+    let large = "p".repeat(3 * SMALL_PIECE);
     let names: Vec<_> = (0..2000).rev().map(|n| format!("p{n}={n}%20")).collect();
     let long: Vec<_> = (0..2000)
         .map(|n| {
@@ -63,6 +63,27 @@ fn the_signature_is_that_of_the_text() {
     ] {
         let agreed = agree(query.as_bytes(), form.as_bytes());
         assert!(agreed.expect("a signature"), "{query} {form}");
+    }
+}
+
+/// A thread hashes what was encoded, while more is.
+#[test]
+fn the_signature_of_a_large_form_is_that_of_the_text() {
+    let value = "a value+with~%41 ".repeat(4000);
+    let sorted: Vec<_> = (0..30).map(|n| format!("p{n:02}={value}")).collect();
+    let mut shuffled = sorted.clone();
+    shuffled.swap(3, 20);
+    let names: String = (0..80_000)
+        .map(|n| format!("n{}=1&", n * 7 % 80_000))
+        .collect();
+    for form in [
+        sorted.join("&"),
+        shuffled.join("&"),
+        names,
+        value.repeat(12),
+    ] {
+        assert!(form.len() > 600_000);
+        assert!(agree(b"p=1", form.as_bytes()).expect("a signature"));
     }
 }
 
