@@ -9,7 +9,7 @@ mod push;
 mod registration;
 
 use std::{
-    sync::atomic::AtomicBool,
+    sync::{Mutex, PoisonError, atomic::AtomicBool},
     time::{Duration, Instant},
 };
 
@@ -17,7 +17,7 @@ use reqwest::StatusCode;
 
 use super::{boxed, in_span, maybe_async, settings::Identity, shared::Shared, sleep};
 use crate::{
-    error::{Error, ErrorCode, ErrorKind, Result},
+    error::{Error, ErrorKind, Result},
     lifecycle::{single_flight::Claim, slot::Slot},
     oauth2::{
         assertion::expired,
@@ -50,8 +50,8 @@ const LONGEST_WAIT: Duration = Duration::from_secs(5);
 /// Cases in which a request may be sent again within one call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Repetition {
-    /// None: the caller repeats the request itself.
-    Never,
+    /// None: the caller polls, and repeats the request itself.
+    ByCaller,
     /// Nothing was sent: a code is valid for one request.
     Unsent,
     /// Or the server was too busy for it: a refresh token may be valid for one request, and a proxy
@@ -74,17 +74,17 @@ impl Repetition {
     fn is_certain(self, error: &Error) -> bool {
         let is_busy = error.status() == Some(StatusCode::TOO_MANY_REQUESTS);
         match self {
-            Self::Never => false,
+            Self::ByCaller => false,
             Self::Unsent => error.is_unsent(),
             Self::Refused => error.is_unsent() || is_busy,
             Self::Unavailable => error.is_transient() && !error.outcome_unknown(),
         }
     }
 
-    /// Whether a request may be sent again after the server has refused the client: a code is sent
-    /// once in any case, and the caller repeats a poll.
+    /// Whether a request may be sent again after the server has refused what the client has signed:
+    /// a code is sent once in any case.
     fn is_harmless(self) -> bool {
-        matches!(self, Self::Refused | Self::Unavailable)
+        self != Self::Unsent
     }
 
     /// Marks the outcome of this kind of request as unknown, where it is.
@@ -216,27 +216,33 @@ impl EndpointCall<'_> {
         self.of_registered(device).await
     }
 
-    /// One poll for a device code: the token or the server's error, and the interval that the
-    /// response names.
-    pub(super) async fn poll(
+    /// One poll for a device code: the token or the error, and the interval that the response names.
+    pub(super) async fn poll(&self, grant: &DeviceCode) -> (Result<Token>, Option<Duration>) {
+        // It comes with errors.
+        let interval = Mutex::new(None);
+        let token = self.polled_token(grant, &interval).await;
+        let token = self.of_registered(token).await;
+        let interval = interval.into_inner();
+        (token, interval.unwrap_or_else(PoisonError::into_inner))
+    }
+
+    async fn polled_token(
         &self,
         grant: &DeviceCode,
-    ) -> Result<(Result<Token>, Option<Duration>)> {
+        interval: &Mutex<Option<Duration>>,
+    ) -> Result<Token> {
         let settings = &self.shared.settings;
         let started = Instant::now();
         let endpoint = self.shared.token_endpoint().await?;
         self.exchange(
             started,
-            Repetition::Never,
+            Repetition::ByCaller,
             || endpoint.request(grant),
             |request, response| {
-                let interval = named_interval(&response);
-                let token = endpoint.read_response(request, response);
-                match token {
-                    // It is sent again by itself.
-                    Err(error) if error.code() == Some(&ErrorCode::UseDpopNonce) => Err(error),
-                    token => Ok((token.map(|token| settings.bind(token)), interval)),
-                }
+                let named = named_interval(&response);
+                *interval.lock().unwrap_or_else(PoisonError::into_inner) = named;
+                let token = endpoint.read_response(request, response)?;
+                Ok(settings.bind(token))
             },
         )
         .await

@@ -12,7 +12,7 @@ use oauth_twin::{
 use serde_json::Value;
 use support::folder::Folder;
 
-use super::{test, *};
+use super::{device::begun, test, *};
 
 pub const ISSUER: &str = "https://id.example";
 
@@ -72,6 +72,13 @@ impl Registrar {
                 }
                 Reply::json(200, answer)
             }
+            "/device" => Reply::json(
+                200,
+                json!({
+                    "device_code": "d", "user_code": "U", "expires_in": 60, "interval": 1,
+                    "verification_uri": "https://id.example/device",
+                }),
+            ),
             "/par" => Reply::json(201, json!({"request_uri": "urn:x", "expires_in": 60})),
             _ => Reply::authorization_of(request),
         }
@@ -83,6 +90,7 @@ fn metadata_of(server: &Server) -> AuthorizationServer {
         .with_registration_endpoint(server.url("/register"))
         .with_authorization_endpoint(server.url("/authorize"))
         .with_pushed_authorization_request_endpoint(server.url("/par"))
+        .with_device_authorization_endpoint(server.url("/device"))
         .with_token_endpoint(server.url("/token"))
 }
 
@@ -375,6 +383,34 @@ async fn the_refusal_of_another_client_is_not_that_of_this_one() -> TestResult {
     assert!(!error.to_string().contains("dropped"), "{error}");
     assert_eq!(server.count("/token"), 0);
     assert!(kept(&store).is_some());
+    Ok(())
+}
+
+#[maybe_async]
+#[test]
+async fn a_client_that_is_dropped_while_its_device_polls_is_registered_anew() -> TestResult {
+    let registrar = Registrar::default();
+    let server = registrar.start();
+    let folder = Folder::new("dropped-while-polling");
+    let store = FileTokenStore::new(folder.file("token.json"));
+    // One that was made a moment ago is not replaced.
+    let builder = unregistered(&server).token_store(store.clone());
+    let _ = builder.register(metadata()).await?;
+    let builder = unregistered(&server).token_store(store.clone());
+    let client = builder.register(metadata()).await?.build()?;
+    let device = begun(&client).await;
+    registrar.drop_client("c1");
+    let outcome = client.complete_device_authorization(device).await;
+    let error = outcome.expect_err("refused");
+    assert_eq!(error.code(), Some(&ErrorCode::InvalidClient));
+    assert!(
+        error.to_string().contains("the registration was dropped"),
+        "{error}"
+    );
+    assert_eq!(kept(&store), None);
+    let device = begun(&client).await;
+    client.complete_device_authorization(device).await?;
+    assert_eq!(clients(&server), ["c1", "c2"]);
     Ok(())
 }
 

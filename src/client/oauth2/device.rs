@@ -187,11 +187,7 @@ impl Live {
     /// token.
     async fn poll(self, grant: DeviceCode, leader: PollLeader) -> Result<Polled> {
         let _passage = self.gate().pass()?;
-        let polled = self.call().poll(&grant).await;
-        let (token, interval) = match polled {
-            Ok((token, interval)) => (token, interval),
-            Err(error) => (Err(error), None),
-        };
+        let (token, interval) = self.call().poll(&grant).await;
         let now = self.shared.settings.clock.monotonic();
         Ok(match leader.after(token, interval, now) {
             Ok(outcome) => Polled::Ended(outcome),

@@ -4,7 +4,13 @@ use oauth_twin::oauth2::{
     AuthorizationRequest, AuthorizationServer, AuthorizationUrl, PendingAuthorization,
 };
 
-use super::{super::test, *};
+use super::{
+    super::{
+        device::{Polled, begun},
+        test,
+    },
+    *,
+};
 
 fn with_login(server: &DpopServer, key: &DpopKey) -> OAuth2ClientBuilder {
     let metadata = AuthorizationServer::default()
@@ -142,5 +148,71 @@ async fn a_login_that_brings_a_bearer_token_has_failed() -> TestResult {
     let error = error.expect_err("a bearer token");
     assert_eq!(error.kind(), ErrorKind::Answer);
     assert!(error.to_string().contains("DPoP key"), "{error}");
+    Ok(())
+}
+
+/// A token response that says `DPoP`.
+fn bound_answer() -> Reply {
+    let mut answer = tokens(1, 600);
+    answer["token_type"] = "DPoP".into();
+    Reply::json(200, answer)
+}
+
+#[maybe_async]
+#[test]
+async fn a_poll_is_sent_again_for_the_nonce_of_any_demand() -> TestResult {
+    let body = || Reply::error(400, "use_dpop_nonce");
+    let demands: [fn() -> Reply; 2] = [body, || Reply::text(401, "")];
+    for demand in demands {
+        let polled = Polled::new(600, move |n| match n {
+            1 => demand().with("dpop-nonce", "n1"),
+            _ => bound_answer(),
+        });
+        let client = polled.builder().dpop(dpop_key()).build()?;
+        let device = begun(&client).await;
+        let login = client.complete_device_authorization(device).await?;
+        assert_eq!(login.token.token_type(), "DPoP");
+        let polls = polled.server.requests("/token");
+        assert_eq!(polls.len(), 2);
+        let claims = claims_of(polls[1].header("dpop").expect("a proof"));
+        assert_eq!(claims["nonce"], "n1");
+    }
+    // Once for each poll, and with another nonce only.
+    let polled = Polled::new(600, |_| Reply::text(401, "").with("dpop-nonce", "n1"));
+    let client = polled.builder().dpop(dpop_key()).build()?;
+    let device = begun(&client).await;
+    let outcome = client.complete_device_authorization(device).await;
+    let status = outcome.expect_err("refused").status();
+    assert_eq!(status.map(|status| status.as_u16()), Some(401));
+    assert_eq!(polled.polls(), 2);
+    Ok(())
+}
+
+#[maybe_async]
+#[test]
+async fn a_poll_is_sent_again_by_the_time_of_the_server() -> TestResult {
+    // An hour later than the clock of the client.
+    let at_server = 1_700_003_600;
+    for corrects in [true, false] {
+        let date = httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(at_server));
+        let polled = Polled::new(600, move |n| match n {
+            1 => Reply::error(400, "invalid_dpop_proof").with("date", &date),
+            _ => bound_answer(),
+        });
+        let client = polled.builder().dpop(dpop_key()).correct_clock(corrects);
+        let client = client.build()?;
+        let device = begun(&client).await;
+        let outcome = client.complete_device_authorization(device).await;
+        if corrects {
+            assert_eq!(outcome?.token.token_type(), "DPoP");
+            let polls = polled.server.requests("/token");
+            assert_eq!(polls.len(), 2);
+            let claims = claims_of(polls[1].header("dpop").expect("a proof"));
+            assert!(claims["iat"].as_u64() >= Some(at_server), "{claims}");
+        } else {
+            outcome.expect_err("refused");
+            assert_eq!(polled.polls(), 1);
+        }
+    }
     Ok(())
 }
