@@ -12,7 +12,10 @@ use super::super::{
 };
 use crate::{
     error::{Error, Result},
-    lifecycle::{published::Published, single_flight::Need},
+    lifecycle::{
+        published::{Credential, Published},
+        single_flight::Need,
+    },
     oauth2::{dpop::nonce::Nonce, response::EndpointResponse},
     oidc::{
         claims::StandardClaims,
@@ -122,9 +125,14 @@ impl Live {
     ) -> Result<(EndpointResponse, Option<Nonce>)> {
         let limit = self.shared.settings.timeout;
         let transport = &self.shared.transport;
-        let (Some(bound), Some(dpop)) = (published.bound(), self.shared.dpop.as_deref()) else {
+        let Some(dpop) = self.shared.dpop.as_deref() else {
             let request = endpoint.request(&published.token)?;
             return Ok((transport.ask(&request, limit).await?, None));
+        };
+        let Credential::Bound(bound) = published.credential()? else {
+            return Err(Error::token(
+                "the token is bound to no DPoP key of the client",
+            ));
         };
         let mut request = endpoint.bound_request(bound)?;
         let nonce = demanded.or_else(|| dpop.of_resources.last(request.url()));

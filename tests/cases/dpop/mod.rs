@@ -7,6 +7,7 @@ mod keys;
 mod logins;
 mod redirects;
 mod requests;
+mod userinfo;
 
 use oauth_twin::{
     jose::{Algorithm, Jwk, SigningKey},
