@@ -20,7 +20,7 @@ use crate::{
             introspection::{Introspection, TokenTypeHint},
             introspection_jwt::IntrospectionResponse,
         },
-        grant::Grant,
+        grant::{Grant, token_exchange::TOKEN_EXCHANGE},
         token::Token,
     },
     secret::Secret,
@@ -82,6 +82,11 @@ impl Session {
         let live = boxed(self.discovered()).await?;
         let _passage = live.gate().pass()?;
         let (token, _verified) = live.log_in(&*grant, &expected, "exchange").await?;
+        // An assertion for another server is no token for an API, and is not kept as one.
+        let is_assertion = grant.grant_type() == TOKEN_EXCHANGE && !token.is_applicable();
+        if !is_assertion {
+            live.check_binding(&token)?;
+        }
         trace::exchanged(live.shared.settings.name(), grant.grant_type());
         Ok(token)
     }

@@ -3,6 +3,8 @@
 //!
 //! [RFC 8693](https://www.rfc-editor.org/rfc/rfc8693)
 
+mod id_tokens;
+
 use oauth_twin::{
     ErrorKind,
     oauth2::{IdJag, TokenExchange, TokenTypeIdentifier},

@@ -156,6 +156,7 @@ impl OAuth2Client {
         let grant = pending.code_in(parameters)?;
         let expected = ExpectedLogin::by_code(grant.expected_id_token());
         let (token, id_token) = live.log_in(&grant, &expected, "login").await?;
+        live.check_binding(&token)?;
         let token = match asked {
             Some(asked) => token.with_login_scope(&asked.into()),
             None => token,

@@ -131,7 +131,7 @@ impl Live {
 #[maybe_async]
 impl Live {
     /// A token by the grant of a login, and its ID token. The keys are there before the code is
-    /// sent, as it can be sent once.
+    /// sent, as it can be sent once. Whether the token is bound is for the caller to check.
     pub(in super::super) async fn log_in(
         &self,
         grant: &dyn Grant,
@@ -147,7 +147,6 @@ impl Live {
             None => None,
         };
         let token = self.call().request_token(grant, reason).await?;
-        self.check_binding(&token)?;
         let (token, id_token) = match verified_by.filter(|_| token.id_token().is_some()) {
             Some(id_tokens) => id_tokens.issued(self, token, expected).await?,
             None if expected.asked.openid => return Err(missing()),

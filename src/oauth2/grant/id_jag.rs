@@ -163,11 +163,11 @@ impl IdJag {
     /// If the response says that the token is another kind of token: "the value of this response
     /// parameter MUST be `N_A`".
     pub fn read_assertion(token: &Token) -> Result<Secret> {
-        match token.token_type().eq_ignore_ascii_case("N_A") {
-            true => Ok(token.access_token().clone()),
-            false => Err(Error::untrusted(
+        match token.is_applicable() {
+            true => Err(Error::untrusted(
                 "the identity assertion grant of the provider has another token_type than N_A",
             )),
+            false => Ok(token.access_token().clone()),
         }
     }
 

@@ -74,6 +74,14 @@ impl Token {
         self.usable().map(drop)
     }
 
+    /// Whether the response was about an access token, or at least one to be used like it: "N_A" is said
+    /// of others, which an exchange makes for another server.
+    ///
+    /// [RFC 8693 section 2.2.1](https://www.rfc-editor.org/rfc/rfc8693#section-2.2.1)
+    pub(crate) fn is_applicable(&self) -> bool {
+        !self.token_type().eq_ignore_ascii_case("N_A")
+    }
+
     /// The access token behind its scheme, as the value of a header.
     pub(super) fn header_text(&self) -> Result<HeaderValue> {
         let text = Bytes::from_owner(HeaderText(self.0.clone()));
