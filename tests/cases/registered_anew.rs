@@ -1,5 +1,7 @@
 //! Running clients whose server does not know them any longer: registered anew, once.
 
+mod algorithms;
+
 use std::{collections::HashSet, sync::Mutex};
 
 use oauth_twin::{
@@ -79,6 +81,8 @@ impl Registrar {
                     "verification_uri": "https://id.example/device",
                 }),
             ),
+            "/userinfo" => Reply::json(200, json!({"sub": "alice"})),
+            "/introspect" => Reply::json(200, json!({"active": true})),
             "/par" => Reply::json(201, json!({"request_uri": "urn:x", "expires_in": 60})),
             _ => Reply::authorization_of(request),
         }
@@ -91,6 +95,8 @@ fn metadata_of(server: &Server) -> AuthorizationServer {
         .with_authorization_endpoint(server.url("/authorize"))
         .with_pushed_authorization_request_endpoint(server.url("/par"))
         .with_device_authorization_endpoint(server.url("/device"))
+        .with_introspection_endpoint(server.url("/introspect"))
+        .with_userinfo_endpoint(server.url("/userinfo"))
         .with_token_endpoint(server.url("/token"))
 }
 

@@ -8,7 +8,7 @@ use reqwest::Url;
 
 use super::super::{oauth2::builder::OAuth2ClientBuilder, settings::Settings};
 use crate::{
-    error::Problems,
+    error::{Error, Problems, Result},
     oauth2::{
         assertion::audience::Audience,
         client_auth::{
@@ -52,6 +52,27 @@ impl Settings {
         self.authorization.push = Push::Always;
         if profile.signs_messages() && !self.introspection.is_signed() {
             self.introspection = take(&mut self.introspection).signed(Profile::ALGORITHMS);
+        }
+    }
+
+    /// Checks the algorithms of a registration that came after the settings were checked.
+    pub(in super::super) fn check_registered_algorithms(&self) -> Result<()> {
+        let registered = self.registered.as_ref().zip(self.authorization.profile);
+        let Some((registered, profile)) = registered else {
+            return Ok(());
+        };
+        let algorithms = SIGNED_RESPONSES
+            .into_iter()
+            .filter_map(|member| registered.algorithm(member));
+        match profile.other_algorithm(algorithms) {
+            None => Ok(()),
+            Some(other) => {
+                let problem = format!(
+                    "the server has registered the client anew with {other}; it has to register \
+                     PS256, ES256 or EdDSA"
+                );
+                Err(Error::usage(profile.problem(&problem, Clause::Algorithms)))
+            }
         }
     }
 }

@@ -2,7 +2,25 @@
 //!
 //! [OpenID Connect Registration section 2](https://openid.net/specs/openid-connect-registration-1_0.html#ClientMetadata)
 
+use std::sync::Arc;
+
 use super::super::settings::Settings;
+use crate::{
+    oauth2::{
+        authorization::response_jwt::SignedResponseRules,
+        endpoint::introspection_jwt::IntrospectionRules,
+    },
+    oidc::{id_token_rules::IdTokenRules, userinfo::UserInfoRules},
+};
+
+/// Rules for what the server signs, as the calling code has set them: another registration may have other
+/// algorithms.
+pub(in super::super) struct RulesOfCaller {
+    id_token: IdTokenRules,
+    userinfo: UserInfoRules,
+    response: SignedResponseRules,
+    introspection: IntrospectionRules,
+}
 
 impl Settings {
     /// Takes over the algorithms of the registration where the calling code has set none: a plain
@@ -11,15 +29,27 @@ impl Settings {
         let Some(registered) = &self.registered else {
             return;
         };
-        let algorithm = |member| registered.algorithm(member);
         let openid = &mut self.openid;
+        let response = &mut self.authorization.signed_response;
+        let rules = self.rules_of_caller.get_or_insert_with(|| {
+            Arc::new(RulesOfCaller {
+                id_token: openid.id_token.clone(),
+                userinfo: openid.userinfo.clone(),
+                response: response.clone(),
+                introspection: self.introspection.clone(),
+            })
+        });
+        openid.id_token = rules.id_token.clone();
+        openid.userinfo = rules.userinfo.clone();
+        *response = rules.response.clone();
+        self.introspection = rules.introspection.clone();
+        let algorithm = |member| registered.algorithm(member);
         openid
             .id_token
             .register(algorithm("id_token_signed_response_alg"));
         openid
             .userinfo
             .register(algorithm("userinfo_signed_response_alg"));
-        let response = &mut self.authorization.signed_response;
         response.register(algorithm("authorization_signed_response_alg"));
         self.introspection
             .register(algorithm("introspection_signed_response_alg"));

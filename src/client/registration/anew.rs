@@ -198,8 +198,8 @@ impl Session {
 }
 
 impl Settings {
-    /// The settings with another registration by the same request, so that the algorithms of what the
-    /// server signs stay.
+    /// The settings with another registration by the same request, to which the server may have
+    /// answered otherwise.
     fn replacing(
         &self,
         old: &RegisteredClient,
@@ -219,6 +219,9 @@ impl Settings {
             settings.authentication.token = Some(auth);
         }
         settings.registered = Some(Box::new(new));
+        settings.check_registered_algorithms()?;
+        settings.follow_registration();
+        settings.apply_profile();
         Ok(settings)
     }
 }

@@ -1,6 +1,6 @@
 //! Registration of the client, and the registrations that are kept.
 
-mod algorithms;
+pub(super) mod algorithms;
 pub(super) mod anew;
 mod builder;
 mod calls;

@@ -7,7 +7,8 @@ use reqwest::{Method, Url};
 use super::{
     super::{
         Assert, IdTokens, LogoutTokenIds, RegistrationCalls, RequestCompletion, Sign, Store,
-        TokenInSteps, UpdateDelivery, UserStore, dpop::Dpop, transport::Guard,
+        TokenInSteps, UpdateDelivery, UserStore, dpop::Dpop,
+        registration::algorithms::RulesOfCaller, transport::Guard,
     },
     AuthorizationSettings, Bound, DiscoverySettings, HttpSettings, TokenSettings, WorkloadSettings,
 };
@@ -89,6 +90,8 @@ pub(in super::super) struct Settings {
     pub(in super::super) key_set: Option<KeySet>,
     pub(in super::super) authorization: AuthorizationSettings,
     pub(in super::super) introspection: IntrospectionRules,
+    /// The rules that the algorithms of a registration were added to.
+    pub(in super::super) rules_of_caller: Option<Arc<RulesOfCaller>>,
     /// What the tokens of a client for a protected resource carry.
     pub(in super::super) bound: Option<Arc<Bound>>,
     /// Keys and nonces of a client that proves possession.
@@ -163,6 +166,7 @@ impl Settings {
             key_set: None,
             authorization: AuthorizationSettings::default(),
             introspection: IntrospectionRules::default(),
+            rules_of_caller: None,
             bound: None,
             allow_http: http.allow_http,
         }
