@@ -187,10 +187,7 @@ impl KeyringTokenStore {
     /// meanwhile cannot be created or locked.
     pub fn replace(&self, next: &StoredToken) -> Result<bool, BoxError> {
         match self.place()? {
-            Place::Keyring(access) => {
-                let _lock = self.lock(".lock", lock_files::lock)?;
-                entries::replace(&access, next).map_err(|failure| self.error(failure))
-            }
+            Place::Keyring(access) => self.locked(|| entries::replace(&access, next)),
             Place::File(file) => file.replace(next),
         }
     }
@@ -241,9 +238,7 @@ impl KeyringTokenStore {
     ) -> Result<(), BoxError> {
         match self.place()? {
             Place::Keyring(access) => {
-                let _lock = self.lock(".lock", lock_files::lock)?;
-                registrations::replace(access, issuer, registration)
-                    .map_err(|failure| self.error(failure))
+                self.locked(|| registrations::replace(access, issuer, registration))
             }
             Place::File(file) => file.replace_registration(issuer, registration),
         }
@@ -298,6 +293,14 @@ impl KeyringTokenStore {
             Choice::Keyring => Place::Keyring(access),
             Choice::File { .. } => Place::File(&fallback.file),
         })
+    }
+
+    /// Writes while no other process does: a write that nobody waits for any longer is one still.
+    fn locked<T>(&self, write: impl FnOnce() -> Result<T, KeyringFailure>) -> Result<T, BoxError> {
+        let lock = self.lock(".lock", lock_files::lock)?;
+        let written = write();
+        self.settings.worker.drop_after_calls(lock);
+        written.map_err(|failure| self.error(failure))
     }
 
     /// Locks the file with this suffix.

@@ -220,9 +220,12 @@ fn a_keyring_that_hangs_is_left_in_time_and_occupies_one_thread() {
     assert!(error(store.try_lease()).contains("did not answer"));
     assert!(began.elapsed() < Duration::from_secs(20));
     assert_eq!(keyring.opened(), 1);
-    // Neither file is locked, and what nobody waits for is not done later.
-    keyring.calls();
+    // The call that nobody waits for may write yet.
+    let another = keyring.store("alice");
     keyring.fail(Fault::None);
+    assert!(error(another.replace(&stored(6, 2))).contains("held the lock"));
+    // Then neither file is locked, and what nobody waits for is not done later.
+    keyring.calls();
     drop(held);
     let store = store.timeout(Duration::from_secs(5));
     assert!(store.try_lease().expect("a lease").is_some());

@@ -99,6 +99,13 @@ impl Worker {
         receiver.recv_timeout(left).ok()
     }
 
+    /// Drops `guard` once the calls that were made before have ended, whether anyone waits for them or
+    /// not.
+    pub(super) fn drop_after_calls(&self, guard: impl Send + 'static) {
+        // It is dropped at once if the thread has ended.
+        let _ = self.send(Box::new(move |_| drop(guard)));
+    }
+
     fn send(&self, job: Job) -> Result<(), KeyringFailure> {
         let mut jobs = self.jobs();
         let sender = match jobs.take() {
