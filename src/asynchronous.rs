@@ -15,7 +15,8 @@ use crate::{
     error::{BoxError, Error, Result},
     lifecycle::update::TokenUpdate,
     oauth2::{
-        authorization::request::AuthorizationRequest, grant::id_jag::SecondRequest, token::Token,
+        authorization::request::AuthorizationRequest, grant::id_jag::SecondRequest,
+        request::SubjectKind, token::Token,
     },
     oidc::LogoutToken,
     secret::Secret,
@@ -148,7 +149,7 @@ type UpdateHook = Arc<dyn Fn(TokenUpdate) -> BoxFuture<()> + Send + Sync>;
 type Sign = Arc<dyn Fn(Vec<u8>) -> BoxFuture<Vec<u8>> + Send + Sync>;
 type LogoutTokenIds = Arc<dyn Fn(LogoutToken) -> BoxFuture<bool> + Send + Sync>;
 type Assert = Arc<dyn Fn() -> BoxFuture<Secret> + Send + Sync>;
-type FetchSubject = Arc<dyn Fn() -> BoxFuture<Token> + Send + Sync>;
+type FetchSubject = Arc<dyn Fn(SubjectKind) -> BoxFuture<Token> + Send + Sync>;
 type FetchAssertion = Arc<dyn Fn(SecondRequest) -> BoxFuture<Secret> + Send + Sync>;
 type LogIn = Arc<dyn Fn(client::Session, AuthorizationRequest) -> LoginFuture + Send + Sync>;
 type LoginFuture = Pin<Box<dyn Future<Output = Result<Token>> + Send>>;

@@ -15,7 +15,8 @@ use crate::{
     error::{BoxError, Error, Result},
     lifecycle::update::TokenUpdate,
     oauth2::{
-        authorization::request::AuthorizationRequest, grant::id_jag::SecondRequest, token::Token,
+        authorization::request::AuthorizationRequest, grant::id_jag::SecondRequest,
+        request::SubjectKind, token::Token,
     },
     oidc::LogoutToken,
     secret::Secret,
@@ -168,7 +169,7 @@ type LogoutTokenIds = Arc<dyn Fn(LogoutToken) -> Result<bool, BoxError> + Send +
 type LogIn = Arc<dyn Fn(client::Session, AuthorizationRequest) -> Result<Token> + Send + Sync>;
 type Visit = Arc<dyn Fn(Url) -> Result<Secret, BoxError> + Send + Sync>;
 type Assert = Arc<dyn Fn() -> Result<Secret, BoxError> + Send + Sync>;
-type FetchSubject = Arc<dyn Fn() -> Result<Token, BoxError> + Send + Sync>;
+type FetchSubject = Arc<dyn Fn(SubjectKind) -> Result<Token, BoxError> + Send + Sync>;
 type FetchAssertion = Arc<dyn Fn(SecondRequest) -> Result<Secret, BoxError> + Send + Sync>;
 
 /// A method by which the user logs in.

@@ -270,11 +270,11 @@ impl AsyncOAuth2ClientBuilder {
     }
 }
 
-/// The token of `client`, whenever one is needed.
+/// The token of `client`, whenever one is to be exchanged.
 pub(super) fn subject_source(client: AsyncOAuth2Client) -> FetchSubject {
-    Arc::new(move || {
+    Arc::new(move |kind| {
         let client = client.clone();
-        Box::pin(async move { Ok(client.ensure_active_token().await?) })
+        Box::pin(async move { Ok(client.subject(kind).await?) })
     })
 }
 

@@ -142,9 +142,9 @@ impl OAuth2ClientBuilder {
     }
 }
 
-/// The token of `client`, whenever one is needed.
+/// The token of `client`, whenever one is to be exchanged.
 pub(super) fn subject_source(client: OAuth2Client) -> FetchSubject {
-    Arc::new(move || Ok(client.ensure_active_token()?))
+    Arc::new(move |kind| Ok(client.subject(kind)?))
 }
 
 /// Assertions of the server of `client` about its user.

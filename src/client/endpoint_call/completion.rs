@@ -12,6 +12,7 @@ use super::{
 use crate::{
     error::{Error, Result},
     oauth2::{
+        assertion::expired::expiry,
         grant::id_jag::SecondRequest,
         request::{AssertionSource, EndpointRequest, Outstanding, SourceRead, SubjectKind},
         token::Token,
@@ -98,10 +99,10 @@ impl EndpointCall<'_> {
             Outstanding::Subject(kind) => {
                 let subject = settings.workload.subject.as_ref();
                 let fetch = configured(subject, name)?.clone();
-                let subject = with_timeout(limit, move || subject_of(fetch, marks)).await;
+                let subject = with_timeout(limit, move || subject_of(fetch, kind, marks)).await;
                 let token = subject.unwrap_or_else(|| Err(too_late(SUBJECT)))?;
-                let expires_at = token.expires_at_unix();
-                request.set_subject(chosen(&token, kind)?, expires_at);
+                let (subject, expires_at) = chosen(&token, kind)?;
+                request.set_subject(subject, expires_at);
                 Ok(())
             }
             Outstanding::IdJag(_) => {
@@ -142,22 +143,25 @@ impl EndpointCall<'_> {
     }
 }
 
-/// The token of this kind that the other client has.
-fn chosen(token: &Token, kind: SubjectKind) -> Result<Secret> {
+/// The token of this kind that the other client has, and its own expiry.
+fn chosen(token: &Token, kind: SubjectKind) -> Result<(Secret, Option<u64>)> {
     match kind {
-        SubjectKind::AccessToken => Ok(token.access_token().clone()),
-        SubjectKind::IdToken => token.id_token().cloned().ok_or_else(|| {
-            Error::usage(
-                "the client that the token is exchanged from has no ID token; ask for the scope \
-                 openid when its user logs in",
-            )
-        }),
+        SubjectKind::AccessToken => Ok((token.access_token().clone(), token.expires_at_unix())),
+        SubjectKind::IdToken => {
+            let id_token = token.id_token().ok_or_else(|| {
+                Error::usage(
+                    "the client that the token is exchanged from has no ID token; ask for the \
+                     scope openid when its user logs in",
+                )
+            })?;
+            Ok((id_token.clone(), expiry(id_token.expose_secret())))
+        }
     }
 }
 
 #[maybe_async]
-async fn subject_of(fetch: FetchSubject, marks: [usize; 2]) -> Result<Token> {
-    let token = in_callback(&marks, move || fetch()).await;
+async fn subject_of(fetch: FetchSubject, kind: SubjectKind, marks: [usize; 2]) -> Result<Token> {
+    let token = in_callback(&marks, move || fetch(kind)).await;
     token.map_err(|error| Error::refused_by(SUBJECT, error))
 }
 
