@@ -245,7 +245,11 @@ pub(crate) fn signed_response(pending: &PendingAuthorization, callback: &str) ->
     let Some(response) = parameters.take("response")? else {
         let issuer = pending.issuer.as_deref();
         let is_own = |iss| issuer.is_none_or(|issuer| is_in_callback(issuer, iss));
-        let error = match !parameters.has("iss") || parameters.text("iss").is_some_and(is_own) {
+        let may_be_own = match parameters.has("iss") {
+            true => parameters.text("iss").is_some_and(is_own),
+            false => !pending.iss_required,
+        };
+        let error = match may_be_own {
             true => parameters.unverified_error("error", &REGISTERED),
             // What another server says is not displayed.
             false => String::new(),

@@ -190,3 +190,28 @@ fn a_plain_error_is_named_unless_it_is_of_another_issuer() {
         assert_eq!(error.contains("access_denied"), is_named, "{iss}: {error}");
     }
 }
+
+#[test]
+fn a_plain_error_names_its_code_only_with_the_issuer_that_the_server_always_sends() {
+    let server = server().with_member("authorization_response_iss_parameter_supported", true);
+    let endpoint = AuthorizationEndpoint::new(&server, &client()).expect("an endpoint");
+    let own = "iss=https%3A%2F%2Faccounts.example.com&";
+    for (always_sent, iss, is_named) in [
+        (false, "", true),
+        (false, own, true),
+        (false, "iss=https%3A%2F%2Fevil.example&", false),
+        (true, "", false),
+        (true, own, true),
+        (true, "iss=https%3A%2F%2Fevil.example&", false),
+    ] {
+        let request = || AuthorizationRequest::new().response_mode(ResponseMode::QueryJwt);
+        let pending = match always_sent {
+            true => endpoint.request(request()).expect("a URL").pending,
+            false => pending(ResponseMode::QueryJwt),
+        };
+        let error = signed_response(&pending, &format!("?{iss}error=access_denied"));
+        let error = error.expect_err("a plain error").to_string();
+        assert!(error.contains("no signed response"), "{error}");
+        assert_eq!(error.contains("access_denied"), is_named, "{iss}: {error}");
+    }
+}
