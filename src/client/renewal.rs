@@ -142,9 +142,9 @@ impl Renewal {
         }
         match &self.claim.grant {
             Some(grant) => {
-                EndpointCall::for_claim(&self.live.shared, &self.claim)
-                    .request_token(&**grant, self.reason)
-                    .await
+                let call = EndpointCall::for_claim(&self.live.shared, &self.claim);
+                let token = call.request_token(&**grant, self.reason).await?;
+                Ok(self.live.granted(token).await)
             }
             None => Err(no_refresh_token()),
         }

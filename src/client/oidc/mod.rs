@@ -1,3 +1,4 @@
 //! OpenID Connect in the clients.
 
 pub(super) mod id_tokens;
+mod renewed;

@@ -252,12 +252,62 @@ async fn another_end_user_leads_to_the_grant_of_the_client() -> TestResult {
     Ok(())
 }
 
+/// A grant is sent again without its user, so that a token does not end with its ID token.
+#[maybe_async]
+#[test]
+async fn an_id_token_of_a_grant_is_verified_whenever_it_is_sent_again() -> TestResult {
+    let provider = Provider::start();
+    let client = client_of(&provider)
+        .scope("openid")
+        .grant(Password::new("alice", "pw").keep_for_renewal())
+        .build()?;
+    let first = client.ensure_active_token().await?;
+    assert!(first.id_token().is_some());
+    for forgery in [Forgery::Unsigned, Forgery::BadSignature] {
+        let provider = Provider::start();
+        provider.lie(|lies| lies.forgery = forgery);
+        let client = client_of(&provider)
+            .scope("openid")
+            .grant(ClientCredentials::new())
+            .build()?;
+        let first = client.ensure_active_token().await?;
+        assert_eq!((access_token(&first), first.id_token()), ("t1", None));
+        assert_eq!(client.token().as_ref().and_then(Token::id_token), None);
+        let refused = client.fetch_token(ClientCredentials::new()).await;
+        refused.expect_err("the same is no login");
+    }
+    // Nor without its keys.
+    let provider = Provider::start();
+    provider.keys.answer(503, "");
+    let client = client_of(&provider)
+        .grant(ClientCredentials::new())
+        .build()?;
+    let first = client.ensure_active_token().await?;
+    assert_eq!((access_token(&first), first.id_token()), ("t1", None));
+    Ok(())
+}
+
 #[cfg(feature = "tracing")]
 mod events {
     use super::{
         super::super::{events::warned, support::log},
         test, *,
     };
+
+    #[maybe_async]
+    #[test]
+    async fn an_id_token_of_a_grant_that_is_dropped_is_told() -> TestResult {
+        const TEST: &str = "dropped id token of a grant";
+        let _marked = log::marked(TEST);
+        let provider = Provider::start();
+        provider.lie(|lies| lies.id_token = json!({"exp": 1}));
+        let client = client_of(&provider)
+            .grant(ClientCredentials::new())
+            .build()?;
+        client.ensure_active_token().await?;
+        warned(TEST, "id_token_dropped", "error", "exp").await;
+        Ok(())
+    }
 
     #[maybe_async]
     #[test]
