@@ -74,6 +74,16 @@ impl Login {
 #[maybe_async]
 impl Session {
     async fn userinfo(&self, subject: &str) -> Result<StandardClaims> {
+        loop {
+            if let Some(claims) = self.userinfo_at_once(subject).await? {
+                return Ok(claims);
+            }
+        }
+    }
+
+    /// The claims; none if the client has moved to another server or to another registration meanwhile,
+    /// so that a token of the one is not sent to the other.
+    async fn userinfo_at_once(&self, subject: &str) -> Result<Option<StandardClaims>> {
         let live = boxed(self.discovered()).await?;
         let _passage = live.gate().pass()?;
         let settings = &live.shared.settings;
@@ -82,6 +92,16 @@ impl Session {
         let mut token = self.usable().await?.for_request();
         let (mut demanded, mut has_resent, mut has_renewed) = (None, false, false);
         let response = loop {
+            let now = boxed(self.discovered()).await?;
+            if !Arc::ptr_eq(&now.shared, &live.shared) {
+                return Ok(None);
+            }
+            if !settings.permits(&token.token) {
+                return Err(Error::login(
+                    "the token was issued by another server than the one whose UserInfo is asked; \
+                     log in at this server",
+                ));
+            }
             let (response, sent) = live
                 .ask_userinfo(&endpoint, &token, demanded.take())
                 .await?;
@@ -110,7 +130,8 @@ impl Session {
                 }
             }
         };
-        live.read_userinfo(&endpoint, &response, subject).await
+        let claims = live.read_userinfo(&endpoint, &response, subject).await?;
+        Ok(Some(claims))
     }
 }
 

@@ -119,6 +119,29 @@ async fn a_token_that_is_handed_over_is_renewed_where_it_was_issued() -> TestRes
     Ok(())
 }
 
+#[maybe_async]
+#[test]
+async fn userinfo_gets_no_token_of_another_server() -> TestResult {
+    for hand in [Hand::Set, Hand::ForToken] {
+        let world = World::new();
+        let (current, resource) = (world.server(""), world.resource());
+        let userinfo = ("userinfo_endpoint", json!(current.url("/userinfo")));
+        world.change(|state| state.server.push(userinfo));
+        let client = OAuth2Client::for_resource(resource.url("/mcp"))
+            .redirect_uri("http://127.0.0.1/callback")
+            .client_metadata(ClientMetadata::native("App"))
+            .build()?;
+        client.fetch_server().await?;
+        let token = foreign("https://other.example", "id", &resource)
+            .with_expires_at(SystemTime::now() + Duration::from_secs(600));
+        let client = handed(&client, token, hand)?;
+        let error = client.userinfo("alice").await.expect_err("another server");
+        assert!(error.needs_login(), "{hand:?}: {error}");
+        assert_eq!(current.count("/userinfo"), 0);
+    }
+    Ok(())
+}
+
 /// Nothing is known of the client there, so that it cannot be renewed.
 #[maybe_async]
 #[test]
