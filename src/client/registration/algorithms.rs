@@ -4,23 +4,7 @@
 
 use std::sync::Arc;
 
-use super::super::settings::Settings;
-use crate::{
-    oauth2::{
-        authorization::response_jwt::SignedResponseRules,
-        endpoint::introspection_jwt::IntrospectionRules,
-    },
-    oidc::{id_token_rules::IdTokenRules, userinfo::UserInfoRules},
-};
-
-/// Rules for what the server signs, as the calling code has set them: another registration may have other
-/// algorithms.
-pub(in super::super) struct RulesOfCaller {
-    id_token: IdTokenRules,
-    userinfo: UserInfoRules,
-    response: SignedResponseRules,
-    introspection: IntrospectionRules,
-}
+use super::super::settings::{RulesOfCaller, Settings};
 
 impl Settings {
     /// Takes over the algorithms of the registration where the calling code has set none: a plain

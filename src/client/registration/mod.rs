@@ -1,6 +1,6 @@
 //! Registration of the client, and the registrations that are kept.
 
-pub(super) mod algorithms;
+mod algorithms;
 pub(super) mod anew;
 mod builder;
 mod calls;

@@ -14,7 +14,7 @@ pub(super) use {
     bound::Bound,
     discovery::DiscoverySettings,
     http::{HttpSettings, http_settings, timeout_with_renewal},
-    registration::RegistrationSettings,
+    registration::{RegistrationSettings, RulesOfCaller},
     resource::{ResourceLogin, ResourceSettings},
     session::{Identity, OpenIdSettings, Settings},
     token::{TokenSettings, WorkloadSettings, token_settings},

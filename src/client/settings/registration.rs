@@ -7,10 +7,24 @@ use crate::{
     error::Problems,
     lifecycle::reregistration::Reregistration,
     oauth2::{
-        client::RegisteredClient, client_auth::ClientAuth,
-        endpoint::registration::request::RegistrationRequest,
+        authorization::response_jwt::SignedResponseRules,
+        client::RegisteredClient,
+        client_auth::ClientAuth,
+        endpoint::{
+            introspection_jwt::IntrospectionRules, registration::request::RegistrationRequest,
+        },
     },
+    oidc::{id_token_rules::IdTokenRules, userinfo::UserInfoRules},
 };
+
+/// Rules for what the server signs, as the calling code has set them: another registration may have other
+/// algorithms.
+pub(in super::super) struct RulesOfCaller {
+    pub(in super::super) id_token: IdTokenRules,
+    pub(in super::super) userinfo: UserInfoRules,
+    pub(in super::super) response: SignedResponseRules,
+    pub(in super::super) introspection: IntrospectionRules,
+}
 
 /// Settings of a client that registers itself.
 #[derive(Default)]

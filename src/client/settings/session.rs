@@ -7,10 +7,10 @@ use reqwest::{Method, Url};
 use super::{
     super::{
         Assert, IdTokens, LogoutTokenIds, RegistrationCalls, RequestCompletion, Sign, Store,
-        TokenInSteps, UpdateDelivery, UserStore, dpop::Dpop,
-        registration::algorithms::RulesOfCaller, transport::Guard,
+        TokenInSteps, UpdateDelivery, UserStore, dpop::Dpop, transport::Guard,
     },
-    AuthorizationSettings, Bound, DiscoverySettings, HttpSettings, TokenSettings, WorkloadSettings,
+    AuthorizationSettings, Bound, DiscoverySettings, HttpSettings, RulesOfCaller, TokenSettings,
+    WorkloadSettings,
 };
 use crate::{
     clock::{Clock, ClockOffset},
