@@ -99,7 +99,8 @@ impl TokenExchange {
         Self::with(Subject::OfClient(SubjectKind::AccessToken))
     }
 
-    /// The same for the ID token of the other client.
+    /// The same for the ID token of the other client, whose own expiry limits that of the new token.
+    /// One that has expired is renewed first.
     pub fn of_id_token() -> Self {
         Self::with(Subject::OfClient(SubjectKind::IdToken))
     }
