@@ -138,7 +138,7 @@ fn held(gate: &Gate) -> (InteractiveLogin, Arc<AtomicUsize>) {
 }
 
 fn client(server: &Server, store: &TimedStore) -> OAuth2Client {
-    let builder = command_line(server).timeout(seconds(1));
+    let builder = command_line(server).timeout(seconds(3));
     builder.token_store(store.clone()).build().unwrap()
 }
 
