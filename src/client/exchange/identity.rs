@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
-use super::super::{maybe_async, oauth2::OAuth2Client};
+use super::super::{maybe_async, oauth2::OAuth2Client, session::Live};
 use crate::{
-    error::{Error, Result},
+    error::{Error, ErrorKind, Result},
+    lifecycle::single_flight::Need,
     oauth2::{
         assertion::expired::expiry,
         grant::id_jag::{IdJag, SecondRequest},
         request::SubjectKind,
-        token::Token,
+        token::{Token, refresh::RefreshPolicy},
     },
     secret::Secret,
 };
@@ -42,28 +43,64 @@ impl OAuth2Client {
     /// The client's token, whose part of this kind can be exchanged: an ID token expires by itself.
     pub(in super::super::super) async fn subject(&self, kind: SubjectKind) -> Result<Token> {
         let token = self.ensure_active_token().await?;
-        if kind == SubjectKind::AccessToken || !self.has_expired_id_token(&token)? {
+        if kind == SubjectKind::AccessToken {
             return Ok(token);
         }
-        let token = match self.session.live()?.can_renew() {
-            true => self.refresh_token().await?,
+        let live = self.session.live()?;
+        let token = match live.renews_id_token_of(&token) {
+            true => self.renewed_for_id_token(&live, token).await?,
             false => token,
         };
-        match self.has_expired_id_token(&token)? {
-            false => Ok(token),
-            true => Err(Error::login(
+        match live.has_live_id_token(&token) {
+            true => Ok(token),
+            false => Err(Error::login(
                 "the ID token of the client has expired, and a renewal brings no other one; log its \
                  user in again",
             )),
         }
     }
+
+    /// Another token than this one, or the same if there is no other.
+    async fn renewed_for_id_token(&self, live: &Live, token: Token) -> Result<Token> {
+        let Some(published) = live.slot.published() else {
+            return Ok(token);
+        };
+        // Not a forced renewal: another process may have stored another token.
+        let other = Need::Other(published);
+        match self.session.obtain(other, live.deadline()).await {
+            Ok(obtained) => Ok(obtained.published.token.clone()),
+            // The access token is good, so that it is no news that there is no other one.
+            Err(error) if error.kind() == ErrorKind::Token => Ok(token),
+            Err(_) if live.has_live_id_token(&token) => Ok(token),
+            Err(error) => Err(error),
+        }
+    }
 }
 
-impl OAuth2Client {
-    fn has_expired_id_token(&self, token: &Token) -> Result<bool> {
-        let now = self.session.live()?.shared.settings.clock.unix();
-        let id_token = token.id_token();
-        let expiry = id_token.and_then(|id_token| expiry(id_token.expose_secret()));
-        Ok(expiry.is_some_and(|at| Duration::from_secs(at) <= now))
+impl Live {
+    fn has_live_id_token(&self, token: &Token) -> bool {
+        let now = self.shared.settings.clock.unix();
+        id_token_expiry(token).is_none_or(|at| now < at)
     }
+
+    /// Whether the ID token has expired, or nearly, and a renewal may bring another one: not if the last
+    /// one has brought none.
+    fn renews_id_token_of(&self, token: &Token) -> bool {
+        let settings = &self.shared.settings;
+        let Some(expiry) = id_token_expiry(token) else {
+            return false;
+        };
+        let (now, issued) = (settings.clock.unix(), token.issued_at_unix());
+        let is_due = |at: Duration| {
+            let is_older = |issued| Duration::from_secs(issued) < at;
+            now >= at && issued.is_none_or(is_older)
+        };
+        let is_due = is_due(expiry.saturating_sub(settings.rules.leeway)) || is_due(expiry);
+        is_due && settings.rules.policy != RefreshPolicy::Never
+    }
+}
+
+fn id_token_expiry(token: &Token) -> Option<Duration> {
+    let id_token = token.id_token()?;
+    expiry(id_token.expose_secret()).map(Duration::from_secs)
 }

@@ -3,7 +3,10 @@
 use std::time::SystemTime;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use oauth_twin::{jose::Algorithm, oauth2::DpopKey};
+use oauth_twin::{
+    jose::Algorithm,
+    oauth2::{DpopKey, RefreshPolicy},
+};
 
 use super::{super::test, *};
 
@@ -19,7 +22,7 @@ fn token_with(id_token: &str, clock: &ManualClock, refreshes: bool) -> Token {
     let now = clock.now().duration_since(UNIX_EPOCH).expect("a time");
     let token = json!({
         "access_token": "t0", "id_token": id_token, "refresh_token": refreshes.then_some("r0"),
-        "issued_at": now.as_secs(), "expires_at": now.as_secs() + 36_000,
+        "issued_at": now.as_secs() - 3600, "expires_at": now.as_secs() + 36_000,
     });
     serde_json::from_value(token).expect("a token")
 }
@@ -48,7 +51,7 @@ fn users(clock: &ManualClock, renews: bool) -> Server {
 async fn a_token_does_not_outlive_the_id_token_that_it_was_made_of() -> TestResult {
     let clock = ManualClock::new();
     let users = users(&clock, true);
-    let first = id_token(clock.now() + seconds(60));
+    let first = id_token(clock.now() + seconds(600));
     let source = builder(&users)
         .token(token_with(&first, &clock, true))
         .clock(clock.clock())
@@ -59,10 +62,10 @@ async fn a_token_does_not_outlive_the_id_token_that_it_was_made_of() -> TestResu
         .clock(clock.clock())
         .build()?;
     let token = client.ensure_active_token().await?;
-    assert_eq!(token.expires_at(), Some(clock.now() + seconds(60)));
+    assert_eq!(token.expires_at(), Some(clock.now() + seconds(600)));
     assert_eq!(users.count("/token"), 0);
     // Then the source gets another one.
-    clock.advance(seconds(60));
+    clock.advance(seconds(600));
     let token = client.ensure_active_token().await?;
     assert_eq!(token.expires_at(), Some(clock.now() + seconds(300)));
     assert_eq!((users.count("/token"), server.count("/token")), (1, 2));
@@ -91,6 +94,7 @@ async fn an_expired_id_token_is_not_exchanged() -> TestResult {
         let users = users(&clock, renews);
         let source = builder(&users)
             .token(token_with(&expired, &clock, refreshes))
+            .refresh_policy(RefreshPolicy::Expiry)
             .clock(clock.clock())
             .build()?;
         let server = exchanging(7200);
@@ -108,6 +112,9 @@ async fn an_expired_id_token_is_not_exchanged() -> TestResult {
             None => {
                 let error = outcome.expect_err("an expired ID token");
                 assert!(error.needs_login(), "{error:?}");
+                // A renewal has brought none, so that there is no other for it.
+                clock.advance(seconds(120));
+                client.ensure_active_token().await.unwrap_err();
                 assert_eq!(server.count("/token"), 0);
             }
         }
