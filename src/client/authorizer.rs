@@ -80,11 +80,12 @@ pub(super) enum UnreadyClient {
 
 impl Authorizer {
     /// Adds the token of the client to the request, if that needs no more than that, and sees to it
-    /// that the request is sent on the connections in use.
+    /// that the request is sent on the connections in use: the given ones, if they are the client's own.
     #[inline]
     pub(super) fn begin(
         self,
         connections: &mut http::Client,
+        is_own: bool,
         request: &mut http::Request,
         withhold_token: bool,
     ) -> Result<Result<FirstAttempt, UnreadyClient>> {
@@ -94,8 +95,8 @@ impl Authorizer {
             Self::Bearer(session) => session,
         };
         let at_once = session.at_once(|live| {
-            let calls_nobody = live.can_begin_at_once(request);
-            calls_nobody.then(|| live.add_token(request))
+            let is_at_once = is_own && live.can_begin_at_once(request);
+            is_at_once.then(|| live.add_token(request))
         });
         let ready = match at_once.flatten() {
             Some(ready) => ready?,

@@ -41,6 +41,8 @@ paired! {
         authorizer: Authorizer,
         inner: Result<http::RequestBuilder>,
         withhold_token: bool,
+        /// Whether the caller may have put a builder of other connections in its place.
+        may_be_replaced: bool,
     }
 }
 
@@ -50,32 +52,33 @@ impl RequestBuilder {
             inner: authorizer.request(method, url),
             authorizer,
             withhold_token: false,
+            may_be_replaced: false,
         }
     }
 
     /// Adds parameters to the query of the URL.
     pub fn query<T: Serialize + ?Sized>(self, query: &T) -> Self {
-        self.reqwest(|builder| builder.query(query))
+        self.changed(|builder| builder.query(query))
     }
 
     /// Sets the body to JSON.
     pub fn json<T: Serialize + ?Sized>(self, json: &T) -> Self {
-        self.reqwest(|builder| builder.json(json))
+        self.changed(|builder| builder.json(json))
     }
 
     /// Sets the body to a form.
     pub fn form<T: Serialize + ?Sized>(self, form: &T) -> Self {
-        self.reqwest(|builder| builder.form(form))
+        self.changed(|builder| builder.form(form))
     }
 
     /// Sets the body, which may be a stream.
     pub fn body(self, body: impl Into<http::Body>) -> Self {
-        self.reqwest(|builder| builder.body(body))
+        self.changed(|builder| builder.body(body))
     }
 
     /// Sets the body to a multipart form.
     pub fn multipart(self, form: http::Form) -> Self {
-        self.reqwest(|builder| builder.multipart(form))
+        self.changed(|builder| builder.multipart(form))
     }
 
     /// Adds a header.
@@ -84,27 +87,36 @@ impl RequestBuilder {
         HeaderName: TryFrom<K, Error: Into<::http::Error>>,
         HeaderValue: TryFrom<V, Error: Into<::http::Error>>,
     {
-        self.reqwest(|builder| builder.header(name, value))
+        self.changed(|builder| builder.header(name, value))
     }
 
     /// Sets headers, which replace those of the same names.
     pub fn headers(self, headers: HeaderMap) -> Self {
-        self.reqwest(|builder| builder.headers(headers))
+        self.changed(|builder| builder.headers(headers))
     }
 
     /// The timeout of the whole of `send` and of reading the response: waiting for a renewal,
     /// renewing, sending and the one retry included.
     pub fn timeout(self, timeout: Duration) -> Self {
-        self.reqwest(|builder| builder.timeout(timeout))
+        self.changed(|builder| builder.timeout(timeout))
     }
 
     /// The version of HTTP.
     pub fn version(self, version: Version) -> Self {
-        self.reqwest(|builder| builder.version(version))
+        self.changed(|builder| builder.version(version))
     }
 
-    /// Changes the inner builder, with all methods of reqwest.
+    /// Changes the inner builder, with all methods of reqwest. The request is sent on the connections of
+    /// the client, whatever builder is returned.
     pub fn reqwest(
+        mut self,
+        change: impl FnOnce(http::RequestBuilder) -> http::RequestBuilder,
+    ) -> Self {
+        self.may_be_replaced = true;
+        self.changed(change)
+    }
+
+    fn changed(
         mut self,
         change: impl FnOnce(http::RequestBuilder) -> http::RequestBuilder,
     ) -> Self {
@@ -153,13 +165,15 @@ impl RequestBuilder {
             authorizer,
             inner,
             withhold_token,
+            may_be_replaced,
         } = self;
         // The request is left where it is until reqwest takes it, as each move of it is a copy.
         let (mut client, mut built) = inner?.build_split();
         let Ok(request) = &mut built else {
             return Err(built.map(drop).expect_err("no request").into());
         };
-        match authorizer.begin(&mut client, request, withhold_token)? {
+        let is_own = !may_be_replaced;
+        match authorizer.begin(&mut client, is_own, request, withhold_token)? {
             Ok(first) => Ok(Begun::Sent(first, execute(&client, built?))),
             Err(client) => {
                 let request = built?;

@@ -16,6 +16,7 @@ use super::{
 use crate::{
     error::{Error, ErrorKind, Result},
     lifecycle::{published::Published, single_flight::Need},
+    oauth2::token::bearer::TokenPlacement,
 };
 
 #[maybe_async]
@@ -176,13 +177,14 @@ impl Live {
     }
 
     /// Whether it can be given its token under the lock of the client, too: no code of the user's runs
-    /// meanwhile, and the connections on which it was made are those in use.
+    /// meanwhile, also none that drops a body, and the client has the same connections for all requests.
     #[inline]
     pub(super) fn can_begin_at_once(&self, request: &http::Request) -> bool {
         let settings = &self.shared.settings;
         self.can_begin(request)
             && settings.clock.is_system()
             && settings.dpop.is_none()
+            && matches!(settings.placement, TokenPlacement::Header)
             && self.shared.transport.has_one_pool()
     }
 
