@@ -134,7 +134,8 @@ impl Delivery {
     /// The same for a slot that has a store.
     pub(super) async fn save(sync: StoreSync) -> Result<()> {
         let saved = sync.clone().save().await;
-        if saved.is_err() && sync.has_lease() {
+        // Also after a save that is late and was overtaken by the token of another process.
+        if sync.has_lease() {
             run_in_background(move || keep_saving(sync));
         }
         saved

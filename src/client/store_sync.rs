@@ -128,7 +128,11 @@ impl StoreSync {
 
     /// The error of a token that the store did not save, or of none, as it still has one.
     fn unsaved(&self, source: impl Into<BoxError>) -> Error {
-        match self.slot.published() {
+        let mut slot = self.slot.clone();
+        while let Some(next) = slot.forwarded() {
+            slot = next;
+        }
+        match slot.published() {
             Some(_) => Error::unsaved(source),
             None => Error::not_removed(source),
         }
