@@ -44,29 +44,44 @@ impl Session {
         let _passage = live.gate().pass()?;
         let (token, _verified) = live.log_in(&*grant, &expected, "fetch").await?;
         let grant = grant.replayable().then_some(grant);
-        self.keep_issued(token, grant).await
+        self.keep_issued(token, grant, None).await
     }
 
     /// Keeps the token of a login that this client has completed.
     pub(super) async fn keep(&self, token: Token) -> Result<Token> {
         self.live_outside_hook("keep")?;
-        run_to_completion(self.clone().keep_login(token)).await
+        run_to_completion(self.clone().keep_login(token, None)).await
     }
 
-    async fn keep_login(self, token: Token) -> Result<Token> {
+    /// The same of a user, whose client `login` is from now on.
+    pub(super) async fn keep_for(&self, token: Token, login: Self) -> Result<Token> {
+        self.live_outside_hook("keep_for")?;
+        run_to_completion(self.clone().keep_login(token, Some(login))).await
+    }
+
+    async fn keep_login(self, token: Token, login: Option<Self>) -> Result<Token> {
         let live = self.live()?;
         let _passage = live.gate().pass()?;
         // A code is not a grant that can be sent again, so there is none.
-        self.keep_issued(token, None).await
+        self.keep_issued(token, None, login).await
     }
 
     /// Uses a new token from now on, and stores it. `close`, if it was called meanwhile, waits for it.
-    async fn keep_issued(&self, token: Token, grant: Option<Arc<dyn Grant>>) -> Result<Token> {
+    async fn keep_issued(
+        &self,
+        token: Token,
+        grant: Option<Arc<dyn Grant>>,
+        login: Option<Self>,
+    ) -> Result<Token> {
         let live = self.live_or_closing()?;
         if let Err(problem) = live.shared.settings.rules.check(&token) {
             return Err(Error::useless_answer(&problem));
         }
         let slot = self.replace(Some(token.clone()), grant)?;
+        // It is held until the token is stored: the last handle would store it by itself.
+        if let Some(login) = &login {
+            login.belong_to(self, &token);
+        }
         // For a resource, it may be at another server by now.
         let shared = self.live_or_closing()?.shared;
         trace::token_kept(shared.settings.name());

@@ -7,8 +7,12 @@ mod grants;
 mod handle;
 mod led_resource;
 mod resource;
+mod users;
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    sync::{Arc, OnceLock},
+};
 
 use super::{
     delivery::Delivery,
@@ -80,7 +84,9 @@ impl Session {
         let Live { shared, slot, kind } = live;
         let kind = HandleKind {
             is_child: true,
-            user: user.map(Box::new),
+            user: user
+                .map(Box::new)
+                .map_or_else(OnceLock::new, OnceLock::from),
             resource: kind.resource.clone(),
             ..HandleKind::default()
         };
@@ -143,7 +149,7 @@ impl Session {
         let mut state = self.0.write();
         let live = state.live_mut().ok_or_else(Error::closed)?;
         let slots = &live.shared.slots;
-        let slot = match live.kind.user.as_deref() {
+        let slot = match live.kind.user() {
             Some(&user) => slots.assign(user, &live.slot, token, now),
             None => slots.replace(&live.slot, token, live.kind.has_store, now),
         };

@@ -39,7 +39,7 @@ impl Session {
         let kind = HandleKind {
             is_child: true,
             is_exchanged: true,
-            user: Some(Box::new(id)),
+            user: Box::new(id).into(),
             grants: Grants::new(Some(Arc::new(exchange))),
             ..HandleKind::default()
         };

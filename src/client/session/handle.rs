@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
+    sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
 };
 
 use super::{
@@ -45,8 +45,9 @@ pub(super) struct HandleKind {
     pub(super) is_exchanged: bool,
     /// Whether the builder's store goes along with the handle.
     pub(super) has_store: bool,
-    /// The user whose slot it is, whatever token that has.
-    pub(super) user: Option<Box<UserId>>,
+    /// The user whose slot it is, whatever token that has: since its creation, or since the login of
+    /// the handle was kept for the user.
+    pub(super) user: OnceLock<Box<UserId>>,
     pub(super) gate: Gate,
     pub(super) grants: Grants,
     /// The resource that the client is for, if it is for one.

@@ -53,7 +53,7 @@ impl Session {
             return Ok(());
         }
         let store = store_of(&live.slot).map(keep);
-        let slot = match (live.kind.user.as_deref().copied(), store) {
+        let slot = match (live.kind.user().copied(), store) {
             (Some(user), Some(store)) => {
                 let known = part.slots.of_user(user, now);
                 known.unwrap_or_else(|| part.slots.add_user(user, Some(store), now))

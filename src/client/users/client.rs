@@ -89,6 +89,6 @@ impl Login {
     pub async fn keep_for(self, user: impl AsRef<str>) -> Result<Token> {
         let session = self.parent.of_user(user.as_ref())?;
         let token = self.client.token().unwrap_or(self.token);
-        session.keep(token).await
+        session.keep_for(token, self.client.session).await
     }
 }

@@ -89,6 +89,31 @@ impl Slots {
         next
     }
 
+    /// Points a handle from `slot` to that of a user, who was given its token. None if it has another
+    /// one by now, or a store.
+    pub(crate) fn share(
+        &self,
+        slot: &Arc<Slot>,
+        of_user: &Arc<Slot>,
+        token: &Token,
+    ) -> Option<Arc<Slot>> {
+        let _table = self.lock();
+        let [slot, next] = [slot, of_user].map(|slot| to_the_end(slot.clone()));
+        if Arc::ptr_eq(&slot, &next) {
+            return Some(next);
+        }
+        let mut state = slot.write();
+        // Without a refresh token, by which the user would have been given this slot.
+        let is_own = state.own() == Some(token) && state.key.is_none();
+        if state.store.is_some() || !is_own {
+            return None;
+        }
+        self.leave(&slot, &mut state, false);
+        drop(state);
+        next.write().handles += 1;
+        Some(next)
+    }
+
     /// Forwards the handles of a user from `old` to `next`, with the store.
     fn forward(&self, table: &mut Table, old: &Arc<Slot>, next: &Arc<Slot>, origin: Origin) {
         let mut state = old.write();

@@ -54,6 +54,53 @@ async fn the_client_of_a_login_and_the_users_share_one_token() -> TestResult {
     Ok(())
 }
 
+/// Whether or not the server issues refresh tokens, by which the two are known to be one.
+#[maybe_async]
+#[test]
+async fn the_client_of_a_login_is_one_of_its_user_until_the_end() -> TestResult {
+    for refreshes in [true, false] {
+        let issued = AtomicUsize::new(0);
+        let server = Server::start(move |request: &Request| match &*request.path {
+            "/token" => {
+                let n = issued.fetch_add(1, Ordering::SeqCst) + 1;
+                let mut answer = tokens(n, 600);
+                if !refreshes {
+                    answer.as_object_mut().unwrap().remove("refresh_token");
+                }
+                Reply::json(200, answer)
+            }
+            _ => Reply::authorization_of(request),
+        });
+        let (shelves, clock) = (Shelves::default(), ManualClock::new());
+        let client = replica(&server, &shelves, &clock).build()?;
+        let login = log_in(&client, "alice").await;
+        let of_login = login.client.clone();
+        let of_user = client.for_user("alice");
+        login.keep_for("alice").await?;
+        assert_eq!(shelves.held("alice"), "1:t1");
+        // Its user is logged out …
+        client.forget_user("alice").await?;
+        assert_eq!((of_login.token(), &*shelves.held("alice")), (None, "2:-"));
+        let error = of_login.get(server.url("/api")).send().await;
+        assert!(error.unwrap_err().needs_login(), "{refreshes}");
+        // … and in again …
+        log_in(&client, "alice").await.keep_for("alice").await?;
+        let seen = of_login.get(server.url("/api")).send().await?;
+        let seen = seen.text().await?;
+        assert_eq!(seen, "Bearer t2");
+        // … and it logs them out for all.
+        of_login.revoke_token().await?;
+        assert_eq!((of_user.token(), &*shelves.held("alice")), (None, "4:-"));
+        assert_eq!(server.count("/revoke"), 2);
+        // What is set then is that of the user.
+        of_login.set_token(Token::new("given"))?;
+        client.close().await?;
+        assert_eq!(of_user.token(), Some(Token::new("given")));
+        assert_eq!(shelves.held("alice"), "5:given");
+    }
+    Ok(())
+}
+
 #[maybe_async]
 #[test]
 async fn names_lead_to_the_token_of_their_user_alone() -> TestResult {
