@@ -2,6 +2,7 @@
 //! shared connections and settings.
 
 mod access;
+mod dependents;
 mod exchange;
 mod grants;
 mod handle;
@@ -156,21 +157,14 @@ impl Session {
         live.slot = slot.clone();
         live.kind.grants.set(grant);
         live.shared.tell_dropped();
-        let kind = live.kind.clone();
+        let Live { shared, kind, .. } = live.clone();
         drop(state);
-        // They may have dependents themselves.
-        for dependent in kind.grants.dependents() {
-            // One that is closed has none any longer.
-            let _ = Self(dependent).forget();
+        match kind.user() {
+            // The other handles of the user have another login, too.
+            Some(_) => shared.sources.end_dependents(&slot),
+            None => kind.end_dependents(),
         }
         Ok(slot)
-    }
-
-    /// Makes `dependent` forget its token when this handle has another login.
-    pub(super) fn add_dependent(&self, dependent: &Self) {
-        if let Ok(live) = self.live() {
-            live.kind.grants.add_dependent(Arc::downgrade(&dependent.0));
-        }
     }
 
     /// Points the handle to a slot without a token.

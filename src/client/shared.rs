@@ -1,6 +1,6 @@
 //! Settings, connections and slots that a client shares with its children.
 
-use std::sync::{Arc, Mutex, OnceLock, atomic::AtomicBool};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak, atomic::AtomicBool};
 
 use super::{
     documents::cache::DocumentCache, dpop::Dpop, registration::kept::KeptRegistrations,
@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     error::Result,
-    lifecycle::{now::Now, slots::Slots},
+    lifecycle::{now::Now, slot::Slot, slots::Slots},
     oauth2::{
         TokenEndpoint, endpoint::device_authorization::polls::DevicePolls,
         provider::refresh::refresh_needs_scope, server::metadata::AuthorizationServer,
@@ -22,6 +22,7 @@ pub(super) struct Shared {
     pub(super) settings: Settings,
     pub(super) transport: Arc<Transport>,
     pub(super) slots: Slots,
+    pub(super) sources: LoginSources,
     /// The metadata of a server that is discovered.
     pub(super) server: DocumentCache<AuthorizationServer>,
     /// The token endpoint of a server that is given, once it was needed.
@@ -37,6 +38,34 @@ pub(super) struct Shared {
     pub(super) sends_scope: AtomicBool,
     /// Keys and nonces of a client that proves possession.
     pub(super) dpop: Option<Arc<Dpop>>,
+}
+
+/// Client of whose token the tokens of others are made.
+pub(super) trait LoginSource: Send + Sync {
+    /// Makes the others forget their tokens if this client has its token from `slot`.
+    fn end_dependents(&self, slot: &Arc<Slot>);
+}
+
+/// The clients of whose tokens those of others are made, which are few.
+#[derive(Default)]
+pub(super) struct LoginSources(Mutex<Vec<Weak<dyn LoginSource>>>);
+
+impl LoginSources {
+    pub(super) fn add(&self, source: Weak<dyn LoginSource>) {
+        let mut sources = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        sources.retain(|known| known.strong_count() > 0 && !known.ptr_eq(&source));
+        sources.push(source);
+    }
+
+    /// Ends what was made of the token of `slot`, which has that of another login by now, or none.
+    pub(super) fn end_dependents(&self, slot: &Arc<Slot>) {
+        let sources = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let known: Vec<_> = sources.iter().filter_map(Weak::upgrade).collect();
+        drop(sources);
+        for source in known {
+            source.end_dependents(slot);
+        }
+    }
 }
 
 impl Shared {
@@ -56,6 +85,7 @@ impl Shared {
             used_logout_tokens: Mutex::default(),
             dpop: settings.dpop.clone(),
             slots: Slots::new(settings.rules.clone()),
+            sources: LoginSources::default(),
             settings,
             transport,
             device_polls: DevicePolls::default(),

@@ -18,6 +18,7 @@ use crate::{
     error::{BoxError, Error, Result},
     lifecycle::{
         outbox::{Due, InProgress},
+        published::Published,
         reconcile::{HeldLease, StoreState, Unsaved},
         slot::Slot,
         slots::Learned,
@@ -156,6 +157,17 @@ impl StoreSync {
     }
 }
 
+impl StoreSync {
+    /// Ends what was made of the token before the one of another process, which may be of another login.
+    fn end_dependents(&self, before: Option<Arc<Published>>) {
+        let adopted = self.slot.published();
+        let is_same = |before: &Published| adopted.is_some_and(|adopted| adopted.is_same(before));
+        if before.is_some_and(|before| !is_same(&before)) {
+            self.shared.sources.end_dependents(&self.slot);
+        }
+    }
+}
+
 #[maybe_async]
 impl StoreSync {
     /// The lease, waited for while the client is open. None without a store.
@@ -281,6 +293,7 @@ impl StoreSync {
         };
         for _ in 0..READINGS {
             let snapshot = self.slot.snapshot();
+            let before = self.slot.published();
             let mut stored = self.read(store.clone()).await?;
             // The token of another server stays where it is, and is not used here.
             if let Some(stored) = &mut stored {
@@ -291,7 +304,10 @@ impl StoreSync {
             match slots.learn(&self.slot, &snapshot, stored, self.shared.now()) {
                 Learned::Changed => continue,
                 Learned::Known => {}
-                Learned::Adopted => trace::token_loaded(self.shared.settings.name()),
+                Learned::Adopted => {
+                    trace::token_loaded(self.shared.settings.name());
+                    self.end_dependents(before);
+                }
             }
             self.release_idle().await;
             break;

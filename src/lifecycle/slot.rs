@@ -16,7 +16,7 @@ use super::{
     reconcile::StoreState,
     registry::Registry,
     single_flight::{Claim, Flight},
-    table::{UserLimits, key, key_map::Key},
+    table::{UserLimits, key, key_map::Key, to_the_end},
 };
 use crate::{
     error::{Error, Result},
@@ -155,6 +155,13 @@ impl Slot {
     /// The slot with which this one was merged.
     pub(crate) fn forwarded(&self) -> Option<Arc<Self>> {
         self.read().forwarded.clone()
+    }
+
+    /// Whether both are one slot by now.
+    #[allow(dead_code, reason = "only the clients need it")]
+    pub(crate) fn is_one_with(self: &Arc<Self>, other: &Arc<Self>) -> bool {
+        let [one, other] = [self, other].map(|slot| to_the_end(slot.clone()));
+        Arc::ptr_eq(&one, &other)
     }
 
     /// Whether the token is kept in a store.

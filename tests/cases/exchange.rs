@@ -19,7 +19,7 @@ const ID_JAG: &str = "urn:ietf:params:oauth:token-type:id-jag";
 const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 
 /// A server that exchanges a token `x` for `x+<n>`, which lives for `expires_in` seconds.
-fn exchanging(expires_in: u64) -> Server {
+pub fn exchanging(expires_in: u64) -> Server {
     let issued = AtomicUsize::new(0);
     Server::start(move |request: &Request| match &*request.path {
         "/token" => {
@@ -39,14 +39,18 @@ fn exchanging(expires_in: u64) -> Server {
 }
 
 /// A client of `server` whose token is made of that of `source`.
-fn exchanged(server: &Server, source: &OAuth2Client) -> OAuth2ClientBuilder {
+pub fn exchanged(server: &Server, source: &OAuth2Client) -> OAuth2ClientBuilder {
     let exchange = TokenExchange::of_client().audience("orders");
     builder(server).exchanged_from(source, exchange)
 }
 
 /// Checks the header that the API of `server` gets from `client`.
 #[maybe_async]
-async fn expect(client: &OAuth2Client, server: &Server, header: &str) -> oauth_twin::Result<()> {
+pub async fn expect(
+    client: &OAuth2Client,
+    server: &Server,
+    header: &str,
+) -> oauth_twin::Result<()> {
     let response = client.get(server.url("/api")).send().await?;
     let sent = response.text().await?;
     assert_eq!(sent, header);

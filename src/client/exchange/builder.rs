@@ -19,7 +19,9 @@ impl OAuth2ClientBuilder {
     )]
     ///
     /// The token never outlives the one that it was made of. When `source` has another login, or none,
-    /// this client forgets its token. It has no `token_store` of its own; that of `source` keeps the
+    /// this client forgets its token: also if `source` is the client of a user and `keep_for` or
+    /// `forget_user` is called for the user, or if it reads in its `token_store` what another process
+    /// has stored, even the renewed token of the same login. It has no `token_store` of its own; that of `source` keeps the
     /// login. An error of `source` is that of this client: `needs_login` means that its user has to
     /// log in.
     ///
@@ -38,7 +40,8 @@ impl OAuth2ClientBuilder {
     /// Obtains the token of this client with identity assertions (ID-JAG) of the server of
     /// `provider`, about the user of that client: one for each token.
     ///
-    /// When `provider` has another login, or none, this client forgets its token. It has no
+    /// When `provider` has another login, or none, this client forgets its token, as a client of
+    /// [`exchanged_from`](Self::exchanged_from) does. It has no
     /// `token_store` of its own.
     ///
     /// [Identity Assertion Authorization Grant section 4](https://datatracker.ietf.org/doc/html/draft-ietf-oauth-identity-assertion-authz-grant#section-4)

@@ -83,6 +83,10 @@ impl Grants {
         dependents.push(dependent);
     }
 
+    pub(super) fn has_dependents(&self) -> bool {
+        self.lock().is_some_and(|both| !both.dependents.is_empty())
+    }
+
     /// The dependents that are alive.
     pub(super) fn dependents(&self) -> Vec<Arc<Handle>> {
         let both = self.lock();

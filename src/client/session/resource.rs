@@ -62,8 +62,12 @@ impl Session {
             (_, None) => part.slots.first(token, None, now),
         };
         let moved = live.with(part, slot);
-        let Live { shared, slot, .. } = std::mem::replace(live, moved);
+        let Live { shared, slot, kind } = std::mem::replace(live, moved);
+        let part = live.shared.clone();
         drop(state);
+        if kind.grants.has_dependents() {
+            self.tell_of_logins(&part);
+        }
         if slot.has_undelivered() {
             let deadline = Deadline::after(shared.settings.close_timeout);
             let delivery = Delivery::new(shared.clone(), slot.clone());

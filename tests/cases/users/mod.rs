@@ -16,6 +16,7 @@ use super::{
 };
 
 mod endings;
+mod exchanged;
 mod failures;
 mod logins;
 mod memory;
