@@ -21,9 +21,10 @@ impl OAuth2ClientBuilder {
     /// The token never outlives the one that it was made of. When `source` has another login, or none,
     /// this client forgets its token: also if `source` is the client of a user and `keep_for` or
     /// `forget_user` is called for the user, or if it reads in its `token_store` what another process
-    /// has stored, even the renewed token of the same login. It has no `token_store` of its own; that of `source` keeps the
-    /// login. An error of `source` is that of this client: `needs_login` means that its user has to
-    /// log in.
+    /// has stored. As that may be the renewed token of the same login, it can cost one exchange more. A
+    /// `source` for a resource that moves to another server tells nobody before its next login there.
+    /// It has no `token_store` of its own; that of `source` keeps the login. An error of `source` is
+    /// that of this client: `needs_login` means that its user has to log in.
     ///
     /// [RFC 8693 section 2.1](https://www.rfc-editor.org/rfc/rfc8693#section-2.1)
     pub fn exchanged_from(mut self, source: &OAuth2Client, exchange: TokenExchange) -> Self {
