@@ -64,7 +64,7 @@ async fn a_token_that_ends_while_it_is_delivered_is_not_returned() -> TestResult
         let (late, calls) = (clock.clone(), AtomicUsize::new(0));
         let client = with_first_token(&server, &clock, 0)
             // A call waits for twice that and a second.
-            .timeout(seconds(1))
+            .timeout(seconds(3))
             .close_timeout(seconds(1))
             .update_token(move |_: TokenUpdate| {
                 let is_first = calls.fetch_add(1, Ordering::SeqCst) == 0;

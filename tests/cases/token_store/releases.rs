@@ -265,7 +265,7 @@ async fn it_may_take_for_ever_without_a_failure_of_the_save() -> TestResult {
     let server = provider(600);
     let remote = Remote::with(expired());
     let client = builder(&server)
-        .timeout(seconds(1))
+        .timeout(seconds(3))
         .token_store(remote.clone())
         .build()?;
     remote.is_stuck.store(true, Ordering::SeqCst);
