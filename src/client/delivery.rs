@@ -216,7 +216,8 @@ async fn keep_saving(sync: StoreSync) -> Result<()> {
         }
         let saved = sync.clone().save().await;
         match saved {
-            Ok(()) => return Ok(()),
+            Ok(()) if !sync.has_lease() => return Ok(()),
+            Ok(()) => {}
             Err(error) => trace::update_failed(&error),
         }
     }

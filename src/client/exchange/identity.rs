@@ -13,6 +13,7 @@ use crate::{
         token::{Token, refresh::RefreshPolicy},
     },
     secret::Secret,
+    trace,
 };
 
 #[maybe_async]
@@ -42,15 +43,18 @@ impl OAuth2Client {
 
     /// The client's token, whose part of this kind can be exchanged: an ID token expires by itself.
     pub(in super::super::super) async fn subject(&self, kind: SubjectKind) -> Result<Token> {
-        let token = self.ensure_active_token().await?;
+        let mut token = self.ensure_active_token().await?;
         if kind == SubjectKind::AccessToken {
             return Ok(token);
         }
         let live = self.session.live()?;
-        let token = match live.renews_id_token_of(&token) {
-            true => self.renewed_for_id_token(&live, token).await?,
-            false => token,
-        };
+        // What another process has stored may be as old.
+        for _ in 0..2 {
+            if !live.renews_id_token_of(&token) {
+                break;
+            }
+            token = self.renewed_for_id_token(&live, token).await?;
+        }
         match live.has_live_id_token(&token) {
             true => Ok(token),
             false => Err(Error::login(
@@ -65,13 +69,19 @@ impl OAuth2Client {
         let Some(published) = live.slot.published() else {
             return Ok(token);
         };
+        if !live.renews_id_token_of(&published.token) {
+            return Ok(published.token.clone());
+        }
         // Not a forced renewal: another process may have stored another token.
         let other = Need::Other(published);
         match self.session.obtain(other, live.deadline()).await {
-            Ok(obtained) => Ok(obtained.published.token.clone()),
+            Ok(obtained) => Ok(obtained.for_request().token.clone()),
             // The access token is good, so that it is no news that there is no other one.
             Err(error) if error.kind() == ErrorKind::Token => Ok(token),
-            Err(_) if live.has_live_id_token(&token) => Ok(token),
+            Err(error) if live.has_live_id_token(&token) => {
+                trace::renewal_failed(live.shared.settings.name(), &error);
+                Ok(token)
+            }
             Err(error) => Err(error),
         }
     }
