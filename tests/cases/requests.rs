@@ -6,7 +6,7 @@ use oauth_twin::{
     ErrorKind,
     reqwest::{
         Method, Version,
-        header::{HeaderMap, HeaderValue},
+        header::{HeaderMap, HeaderName, HeaderValue},
     },
 };
 
@@ -89,6 +89,27 @@ async fn reqwest_s_own_methods() -> TestResult {
         sent.iter()
             .all(|request| request.header("authorization") == Some("Bearer t"))
     );
+    Ok(())
+}
+
+/// The connections know what the client knows of redirects and certificates.
+#[maybe_async]
+#[test]
+async fn a_request_is_sent_on_the_connections_of_the_client_whoever_has_built_it() -> TestResult {
+    let server = echo();
+    // Default headers are added when a request is sent.
+    let headers = HeaderMap::from_iter([(
+        HeaderName::from_static("x-other"),
+        HeaderValue::from_static("1"),
+    )]);
+    let other = crate::mode::own_client_with(|builder| builder.default_headers(headers));
+    let client = client("t");
+    let url = server.url("/");
+    let request = client.get(&url).reqwest(|_| other.get(&url));
+    request.send().await?.error_for_status()?;
+    let sent = &server.requests("/")[0];
+    assert_eq!(sent.header("authorization"), Some("Bearer t"));
+    assert_eq!(sent.header("x-other"), None);
     Ok(())
 }
 
