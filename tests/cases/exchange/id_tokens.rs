@@ -17,14 +17,22 @@ fn id_token(expires_at: SystemTime) -> String {
     format!("e30.{}.c2ln", URL_SAFE_NO_PAD.encode(claims))
 }
 
-/// A token that outlives its ID token, with a refresh token if it `refreshes`.
-fn token_with(id_token: &str, clock: &ManualClock, refreshes: bool) -> Token {
+/// A client with a token that outlives its ID token, and with a refresh token if it `refreshes`.
+fn source(
+    users: &Server,
+    id_token: &str,
+    clock: &ManualClock,
+    refreshes: bool,
+) -> Result<OAuth2Client, Error> {
     let now = clock.now().duration_since(UNIX_EPOCH).expect("a time");
     let token = json!({
         "access_token": "t0", "id_token": id_token, "refresh_token": refreshes.then_some("r0"),
         "issued_at": now.as_secs() - 3600, "expires_at": now.as_secs() + 36_000,
     });
-    serde_json::from_value(token).expect("a token")
+    let token: Token = serde_json::from_value(token).expect("a token");
+    let builder = builder(users).token(token).clock(clock.clock());
+    // A 401 does not count, but the end of the ID token does.
+    builder.refresh_policy(RefreshPolicy::Expiry).build()
 }
 
 /// A server that answers each refresh with an ID token of five minutes, if it `renews` them, and each
@@ -52,10 +60,7 @@ async fn a_token_does_not_outlive_the_id_token_that_it_was_made_of() -> TestResu
     let clock = ManualClock::new();
     let users = users(&clock, true);
     let first = id_token(clock.now() + seconds(600));
-    let source = builder(&users)
-        .token(token_with(&first, &clock, true))
-        .clock(clock.clock())
-        .build()?;
+    let source = source(&users, &first, &clock, true)?;
     let server = exchanging(7200);
     let client = builder(&server)
         .exchanged_from(&source, TokenExchange::of_id_token())
@@ -92,11 +97,7 @@ async fn an_expired_id_token_is_not_exchanged() -> TestResult {
     let expired = id_token(clock.now() - seconds(1));
     for (refreshes, renews, exchanged) in expired_cases(&clock) {
         let users = users(&clock, renews);
-        let source = builder(&users)
-            .token(token_with(&expired, &clock, refreshes))
-            .refresh_policy(RefreshPolicy::Expiry)
-            .clock(clock.clock())
-            .build()?;
+        let source = source(&users, &expired, &clock, refreshes)?;
         let server = exchanging(7200);
         let client = builder(&server)
             .exchanged_from(&source, TokenExchange::of_id_token())
@@ -130,10 +131,7 @@ async fn an_expired_id_token_is_in_no_identity_assertion() -> TestResult {
     let expired = id_token(clock.now() - seconds(1));
     for (refreshes, renews, exchanged) in expired_cases(&clock) {
         let users = users(&clock, renews);
-        let source = builder(&users)
-            .token(token_with(&expired, &clock, refreshes))
-            .clock(clock.clock())
-            .build()?;
+        let source = source(&users, &expired, &clock, refreshes)?;
         let resource = provider(600);
         let client = at_resource(&resource)
             .id_jag_from(&source, IdJag::of_client())
