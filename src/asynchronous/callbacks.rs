@@ -197,8 +197,8 @@ macro_rules! callbacks {
             /// are merged. An `update` that hangs holds up no other caller and no later renewal.
             ///
             /// Within `update`, requests and `ensure_active_token` work and use the new token,
-            /// until that expires. Methods that would wait for `update` itself, such as `refresh_token` and
-            /// `set_token` for the same token, and `close`, are
+            /// until that expires. Methods that would wait for `update` itself, such as
+            /// `refresh_token` and `set_token` for the same token, and `close`, are
             /// [`ErrorKind::Reentrant`](crate::ErrorKind::Reentrant).
             pub fn update_token<Kind>(mut self, update: impl UpdateToken<Kind>) -> Self {
                 self.tokens.update = Some(UpdateDelivery::by(update.into_hook()));

@@ -42,8 +42,7 @@ impl OAuth2ClientBuilder {
     /// `provider`, about the user of that client: one for each token.
     ///
     /// When `provider` has another login, or none, this client forgets its token, as a client of
-    /// [`exchanged_from`](Self::exchanged_from) does. It has no
-    /// `token_store` of its own.
+    /// [`exchanged_from`](Self::exchanged_from) does. It has no `token_store` of its own.
     ///
     /// [Identity Assertion Authorization Grant section 4](https://datatracker.ietf.org/doc/html/draft-ietf-oauth-identity-assertion-authz-grant#section-4)
     pub fn id_jag_from(mut self, provider: &OAuth2Client, grant: IdJag) -> Self {
