@@ -255,7 +255,8 @@ impl AsyncOAuth2ClientBuilder {
     /// Calls `is_new`, an async closure, for each logout token, which returns whether it has not
     /// been used before: a store that replicas share keeps its `issuer` and `id` until `expires_at`,
     /// and takes them at once, as by `SET … NX`. Defaults to the memory of this client, which its
-    /// children share.
+    /// children share, of 10,000 logout tokens that have not expired: with so many, further ones are
+    /// refused.
     ///
     /// [OpenID Connect Back-Channel Logout section 2.6](https://openid.net/specs/openid-connect-backchannel-1_0.html#Validation)
     pub fn logout_token_ids<Fut>(

@@ -10,7 +10,7 @@ use crate::{
     oauth2::{request::EndpointRequest, response::EndpointResponse},
 };
 
-/// Compliance hook: a function that changes one of nine kinds of messages. It is the same in both
+/// Compliance hook: a function that changes one of eleven kinds of messages. It is the same in both
 /// modes. Hooks run in the order in which they were added.
 ///
 /// ```
