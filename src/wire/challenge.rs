@@ -150,7 +150,8 @@ impl<'a> Reader<'a> {
         rest.is_some()
     }
 
-    /// Reads `token / quoted-string`.
+    /// Reads `token / quoted-string`, and in the place of a token what some servers send without the quotes
+    /// that it needs, as a URL: all up to the next white space or comma.
     fn value(&mut self) -> Option<String> {
         match self.0 {
             [b'"', rest @ ..] => {
@@ -166,7 +167,15 @@ impl<'a> Reader<'a> {
                 self.0 = rest.as_slice();
                 Some(lossy(&value))
             }
-            _ => self.token().map(lossy),
+            _ => {
+                let mut rest = Self(self.0);
+                let value = rest.take(|byte| !is_space(byte) && !b",\"".contains(&byte));
+                if value.is_empty() || rest.0.first() == Some(&b'"') {
+                    return None;
+                }
+                self.0 = rest.0;
+                Some(lossy(value))
+            }
         }
     }
 
@@ -288,6 +297,11 @@ mod tests {
             ("A a=1 b=2, c=3", &[r#"A a="1",c="3""#]),
             (r#"A a="1"x, c=3"#, &[r#"A a="1",c="3""#]),
             ("A a=1, b=, c=3", &[r#"A a="1",c="3""#]),
+            ("A a=b\"c, d=e\", f=1", &[r#"A f="1""#]),
+            (
+                "A a=https://h.example/p?q=r;s, b=t:u v",
+                &[r#"A a="https://h.example/p?q=r;s",b="t:u""#],
+            ),
             ("A a=1, =, c=3", &[r#"A a="1",c="3""#]),
             ("A a=1, =\"x, B\", c=3", &[r#"A a="1",c="3""#]),
             ("A ,,=,", &["A "]),
