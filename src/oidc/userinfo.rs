@@ -174,6 +174,7 @@ impl UserInfoEndpoint {
     pub fn request(&self, token: &Token) -> Result<EndpointRequest> {
         match self.rules.token_in_body {
             true => {
+                token.check_bearer()?;
                 let mut request = self.begin(Method::POST);
                 let form = request.form_mut();
                 form.push("access_token", token.access_token());

@@ -77,6 +77,24 @@ async fn oidcc_client_test_userinfo_bearer_body() -> TestResult {
 
 #[maybe_async]
 #[test]
+async fn no_place_has_a_token_of_an_unknown_type() -> TestResult {
+    let provider = Provider::start();
+    for rules in [UserInfoRules::new(), UserInfoRules::new().token_in_body()] {
+        for kind in ["mac", "DPoP", "N_A"] {
+            let token = Token::new("t").with_token_type(kind);
+            let client = client_of(&provider)
+                .userinfo(rules.clone())
+                .token(token)
+                .build()?;
+            client.userinfo("alice").await.expect_err(kind);
+        }
+    }
+    assert_eq!(provider.server.count("/userinfo"), 0);
+    Ok(())
+}
+
+#[maybe_async]
+#[test]
 async fn oidcc_client_test_userinfo_invalid_sub() {
     for (claims, word) in [
         (json!({"sub": "bob"}), "another end-user"),
