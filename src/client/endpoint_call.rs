@@ -314,6 +314,10 @@ impl EndpointCall<'_> {
             {
                 return Err(Error::timed_out("the renewal of the token was abandoned"));
             }
+            // A request that nobody waits for would still use up its refresh token or code.
+            if left() < timeout / 100 {
+                return Err(Error::timed_out("no time was left for the request"));
+            }
             let response = self.shared.transport.ask(&request, left()).await;
             let error = match self.answer(&request, response, &read) {
                 Ok(answer) => return Ok(answer),

@@ -3,8 +3,8 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use super::{
-    Led, boxed, documents::cache::DocumentFetch, maybe_async, settings::DiscoverySettings,
-    shared::Shared,
+    Led, boxed, documents::cache::DocumentFetch, maybe_async, oidc::id_tokens::SHARE,
+    settings::DiscoverySettings, shared::Shared,
 };
 use crate::{
     error::{Error, Problems, Result},
@@ -118,10 +118,19 @@ impl Shared {
 impl Shared {
     /// The metadata of the server: discovered if they are not known yet, or fetched again if their
     /// lifetime has ended. If that fails, old ones stay in use.
+    ///
+    /// They are waited for up to `limit`, which belongs to what they are for; so if there are old ones, no
+    /// longer than a part of it.
     pub(super) async fn fetch_server(&self, limit: Duration) -> Result<AuthorizationServer> {
         match &self.settings.discovery {
             None => Ok(self.settings.server.clone()),
-            Some(found) => found.by.discover(self, found, limit).await,
+            Some(found) => {
+                let limit = match self.server() {
+                    Some(_) => limit.min(self.settings.timeout / SHARE),
+                    None => limit,
+                };
+                found.by.discover(self, found, limit).await
+            }
         }
     }
 

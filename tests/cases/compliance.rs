@@ -124,6 +124,27 @@ async fn hooks_run_in_order_at_all_seven_places() -> TestResult {
 
 #[maybe_async]
 #[test]
+async fn a_hook_that_takes_all_of_the_time_leaves_a_request_unsent() -> TestResult {
+    let server = provider(600);
+    let wait = |_: &mut EndpointRequest| -> Result<(), BoxError> {
+        std::thread::sleep(Duration::from_millis(150));
+        Ok(())
+    };
+    let client = builder(&server)
+        .timeout(Duration::from_millis(100))
+        .compliance_hook(Hook::access_token_request(wait))
+        .build()?;
+    let error = client
+        .fetch_token(ClientCredentials::new())
+        .await
+        .unwrap_err();
+    assert!(error.is_transient() && !error.outcome_unknown(), "{error}");
+    assert_eq!(server.requests_in_all(), 0);
+    Ok(())
+}
+
+#[maybe_async]
+#[test]
 async fn a_hook_that_fails_sends_nothing() -> TestResult {
     let server = provider(600);
     let fail = |_: &mut EndpointRequest| -> Result<(), BoxError> { Err("no nonce".into()) };

@@ -15,6 +15,9 @@ use super::{test, *};
 const OPENID: &str = "/.well-known/openid-configuration";
 const OAUTH: &str = "/.well-known/oauth-authorization-server";
 
+/// The status of metadata that hang.
+const HELD: u16 = 599;
+
 /// A provider whose metadata are at OpenID Connect's place, as `change` leaves them.
 #[derive(Clone, Default)]
 struct Provider(Arc<Mutex<Answers>>);
@@ -32,10 +35,10 @@ impl Provider {
             let base = format!("http://{}", request.header("host").expect("a host"));
             match &*request.path {
                 OPENID => {
-                    if is_held {
+                    let (status, changes) = self.0.lock().expect("a lock").clone();
+                    if is_held || status == HELD {
                         gate.wait();
                     }
-                    let (status, changes) = self.0.lock().expect("a lock").clone();
                     let mut metadata = json!({
                         "issuer": base,
                         "authorization_endpoint": format!("{base}/authorize"),
@@ -226,6 +229,26 @@ async fn metadata_are_fetched_again_when_their_lifetime_has_ended() -> TestResul
         let known = client.server().expect("a server");
         assert_eq!(known.issuer(), Some(&*server.url("")));
     }
+    Ok(())
+}
+
+#[maybe_async]
+#[test]
+async fn metadata_that_hang_take_no_time_from_what_they_are_for() -> TestResult {
+    let (provider, clock, gate) = (Provider::default(), ManualClock::new(), Gate::new());
+    let server = provider.clone().start_with(gate.clone(), false);
+    let client = confidential()
+        .clock(clock.clock())
+        .timeout(Duration::from_secs(6))
+        .discover_later(server.url(""))
+        .build()?;
+    client.fetch_token(ClientCredentials::new()).await?;
+    provider.answer(HELD);
+    clock.advance(seconds(600));
+    let token = client.fetch_token(ClientCredentials::new()).await;
+    gate.open();
+    token?;
+    assert_eq!((server.count(OPENID), server.count("/token")), (2, 2));
     Ok(())
 }
 

@@ -24,7 +24,7 @@ use crate::{
 
 /// Part of the timeout within which the keys for an ID token have to be there without which the new
 /// tokens are used: those of a refresh, and of a login that did not ask for it, wait for that.
-pub(super) const SHARE: u32 = 6;
+pub(in super::super) const SHARE: u32 = 6;
 
 /// What verifies ID tokens. Logins that ask for one lead to it, and settings by which one can be
 /// verified: a program without both does not contain it.
