@@ -200,7 +200,10 @@ impl Session {
             let is_removed = live.slot.is_saved();
             return live.delivery().store().await.map(|()| Some(!is_removed));
         };
-        let (token, hint) = match published.token.refresh_token() {
+        let settings = &live.shared.settings;
+        let refresh_token = published.token.refresh_token();
+        // A server that a resource names gets no refresh token that may be of another one.
+        let (token, hint) = match refresh_token.filter(|_| settings.may_refresh(&published.token)) {
             Some(token) => (token, TokenTypeHint::RefreshToken),
             None => (published.token.access_token(), TokenTypeHint::AccessToken),
         };

@@ -231,7 +231,7 @@ impl Renewal {
     fn refreshes(&self) -> bool {
         let old = self.claim.old.as_ref();
         let has_refresh_token = old.is_some_and(|old| {
-            old.token.refresh_token().is_some() && self.live.shared.settings.permits(&old.token)
+            old.token.refresh_token().is_some() && self.live.shared.settings.may_refresh(&old.token)
         });
         has_refresh_token && self.live.refreshes() && self.claim.refusal.is_none()
     }

@@ -70,7 +70,8 @@ impl OAuth2Client {
     /// What the resource names is a stranger's word. Its metadata have to name the resource itself,
     /// and those of the server its issuer, character by character. Private addresses are refused,
     /// and loopback unless the resource is there. Tokens and registrations are never used at another
-    /// server than the one that issued them. Requests to other URLs get the token as well: do not
+    /// server than the one that issued them; a refresh token of which that is not known goes only to a
+    /// server whose `issuer` is set. Requests to other URLs get the token as well: do not
     /// send any to other services.
     ///
     /// [RFC 9728 section 5](https://www.rfc-editor.org/rfc/rfc9728#section-5)
@@ -214,7 +215,7 @@ impl OAuth2ClientBuilder {
     fn check_for_resource(&self, resource: &ResourceSettings, problems: &mut Problems) {
         let client = &self.client;
         resource.check(self.http.allow_http, problems);
-        if self.discovery.is_some() || self.server.token_endpoint().is_some() {
+        if self.discovery.is_some() || self.server.names().any(|name| name != "issuer") {
             problems.add(
                 "the server",
                 "is found by the resource; leave its settings out",
@@ -235,6 +236,14 @@ impl OAuth2ClientBuilder {
             problems.add("client_secret", "needs a client_id");
         }
         check_secret(client, problems);
+        if let (Some(issuer), Some(registered)) = (self.server.issuer(), &self.registered)
+            && issuer != registered.issuer()
+        {
+            problems.add(
+                "registered_client",
+                "is registered at another issuer than the one that is set",
+            );
+        }
         if self.server.issuer().is_none() {
             self.check_credentials_without_issuer(resource, problems);
         }

@@ -69,6 +69,7 @@ impl Established {
         }
         Bound {
             issuer: self.issuer.clone(),
+            is_named: false,
             member,
         }
     }

@@ -28,7 +28,11 @@ impl ResourceState {
         if settings.authentication.token.is_none() {
             settings.authentication.token = established.auth.clone();
         }
-        settings.bound = Some(Arc::new(established.bound()));
+        let is_named = self.named_issuer() == Some(&established.issuer);
+        settings.bound = Some(Arc::new(Bound {
+            is_named,
+            ..established.bound()
+        }));
         // The clock of one server says nothing about that of another.
         settings.clock_offset = settings.authorization.clock_offset();
         match (&established.server, established.is_discovered) {

@@ -219,8 +219,15 @@ impl ResourceState {
     /// The issuer to which the configured client identifier belongs, if that is known.
     /// The issuer that the calling code names, or else the one that its client was used with first.
     pub(super) fn configured_issuer(&self) -> Option<String> {
-        let named = self.template.server.issuer().map(str::to_owned);
+        let named = self.named_issuer().map(str::to_owned);
         named.or_else(|| self.lock().configured_issuer.clone())
+    }
+
+    /// The issuer that the calling code names, by itself or with the registration that it has kept.
+    pub(super) fn named_issuer(&self) -> Option<&str> {
+        let registered = self.template.registered.as_ref();
+        let issuer = self.template.server.issuer();
+        issuer.or_else(|| registered.map(|registered| registered.issuer()))
     }
 
     pub(super) fn bind_configured(&self, issuer: &str) {

@@ -10,6 +10,8 @@ use crate::oauth2::{
 /// Server and registration to which a token belongs.
 pub(in super::super) struct Bound {
     pub(in super::super) issuer: String,
+    /// Whether the calling code names that issuer.
+    pub(in super::super) is_named: bool,
     pub(in super::super) member: Value,
 }
 
@@ -17,9 +19,15 @@ impl Bound {
     /// The member of a token.
     pub(in super::super) const MEMBER: &str = BOUND;
 
-    /// Whether the token may be sent to the server: it was issued there, or it is not known where.
+    /// Whether the access token may be used with this server: it was issued there, or it is not known where.
     pub(in super::super) fn permits(&self, token: &Token) -> bool {
         Self::issuer_of(token).is_none_or(|issuer| issuer == self.issuer)
+    }
+
+    /// Whether the refresh token may be sent to the server: it was issued there, or the calling code, which
+    /// has it from somewhere, names the server.
+    pub(in super::super) fn may_refresh(&self, token: &Token) -> bool {
+        Self::issuer_of(token).map_or(self.is_named, |issuer| issuer == self.issuer)
     }
 
     /// Whether the token was issued to this client.

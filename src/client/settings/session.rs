@@ -182,10 +182,16 @@ impl Settings {
         }
     }
 
-    /// Whether the token may be sent to the server: that of another one never is.
+    /// Whether the token may be used with the server: that of another one never is.
     pub(in super::super) fn permits(&self, token: &Token) -> bool {
         let bound = self.bound.as_ref();
         bound.is_none_or(|bound| bound.permits(token))
+    }
+
+    /// Whether the refresh token may be sent to the server.
+    pub(in super::super) fn may_refresh(&self, token: &Token) -> bool {
+        let bound = self.bound.as_ref();
+        bound.is_none_or(|bound| bound.may_refresh(token))
     }
 
     /// The guard of a server that is discovered.

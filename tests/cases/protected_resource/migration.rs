@@ -119,6 +119,47 @@ async fn a_token_that_is_handed_over_is_renewed_where_it_was_issued() -> TestRes
     Ok(())
 }
 
+/// The resource may be a stranger's, and so may the server that it names.
+#[maybe_async]
+#[test]
+async fn a_refresh_token_of_unknown_origin_goes_only_to_a_server_that_the_code_names() -> TestResult
+{
+    for hand in [Hand::Set, Hand::ForToken] {
+        for is_named in [false, true] {
+            let world = World::new();
+            let (server, resource) = (world.server(""), world.resource());
+            let revocation = ("revocation_endpoint", json!(server.url("/revoke")));
+            world.change(|state| state.server.push(revocation));
+            let builder = OAuth2Client::for_resource(resource.url("/mcp"))
+                .redirect_uri("http://127.0.0.1/callback")
+                .client_metadata(ClientMetadata::native("App"));
+            let client = match is_named {
+                true => builder.issuer(server.url("")).build()?,
+                false => builder.build()?,
+            };
+            client.fetch_server().await?;
+            let token =
+                Token::new("from-elsewhere").with_refresh_token("refresh-of-unknown-origin");
+            let client = handed(&client, token, hand)?;
+            let renewed = client.refresh_token().await;
+            let requests = server.requests("/token");
+            let sent: Vec<_> = requests
+                .iter()
+                .filter_map(|it| it.parameter("refresh_token"))
+                .collect();
+            match is_named {
+                true => assert_eq!(sent, ["refresh-of-unknown-origin"], "{hand:?}"),
+                false => assert!(sent.is_empty() && renewed.is_err(), "{hand:?}: {sent:?}"),
+            }
+            client.revoke_token().await.ok();
+            let revoked = server.requests("/revoke");
+            let all: String = revoked.iter().map(|it| it.form()).collect();
+            assert!(is_named || !all.contains("unknown-origin"), "{all}");
+        }
+    }
+    Ok(())
+}
+
 #[maybe_async]
 #[test]
 async fn userinfo_gets_no_token_of_another_server() -> TestResult {

@@ -1,8 +1,47 @@
 //! Settings of clients for a resource.
 
-use oauth_twin::oauth2::{Password, Profile, TokenExchange};
+use oauth_twin::oauth2::{Password, Profile, RegisteredClient, TokenExchange};
 
 use super::{super::test, *};
+
+/// A registration that the program has kept.
+fn registered(issuer: &str) -> RegisteredClient {
+    serde_json::from_value(json!({
+        "issuer": issuer,
+        "client_id": "kept",
+        "client_secret": "secret-of-the-kept-one",
+    }))
+    .unwrap()
+}
+
+#[maybe_async]
+#[test]
+async fn a_registration_that_is_kept_is_used_where_it_was_made_and_nowhere_else() -> TestResult {
+    let world = World::new();
+    let (server, resource) = (world.server(""), world.resource());
+    let client = |issuer: &str| {
+        for_resource(&resource)
+            .registered_client(registered(issuer))
+            .grant(ClientCredentials::new())
+            .build()
+    };
+    let error = client("https://other.example")?
+        .get(resource.url("/mcp"))
+        .send()
+        .await
+        .expect_err("another server");
+    assert_eq!(error.kind(), ErrorKind::Usage);
+    assert!(
+        error.to_string().contains("https://other.example"),
+        "{error}"
+    );
+    assert_eq!(server.count("/token"), 0);
+    // It is not known there, but that is where it goes.
+    let here = client(&server.url(""))?;
+    here.get(resource.url("/mcp")).send().await.ok();
+    assert!(server.count("/token") > 0);
+    Ok(())
+}
 
 #[maybe_async]
 #[test]
@@ -28,6 +67,23 @@ async fn every_problem_is_named() -> TestResult {
         (
             builder().discover_later("https://id.example"),
             "the server is found by",
+        ),
+        (
+            builder()
+                .client_id("id")
+                .issuer("https://id.example")
+                .authorization_response_iss_parameter_supported(true),
+            "the server is found by",
+        ),
+        (
+            builder().jwks_uri("https://id.example/keys"),
+            "the server is found by",
+        ),
+        (
+            builder()
+                .issuer("https://other.example")
+                .registered_client(registered("https://id.example")),
+            "registered_client is registered at another issuer",
         ),
         (
             builder().resource("https://other.example"),
