@@ -530,6 +530,22 @@ async fn single_endpoints_replace_what_the_metadata_say() -> TestResult {
     Ok(())
 }
 
+/// It counts as named by the calling code in either order. The proxy stands for the private network.
+#[maybe_async]
+#[test]
+async fn a_private_server_may_be_named_before_plain_http_is_permitted() -> TestResult {
+    let network = Server::start(|_: &Request| Reply::text(404, ""));
+    let proxy = oauth_twin::reqwest::Proxy::all(network.url(""))?;
+    let client = confidential()
+        .configure_http(move |http| http.proxy(proxy.clone()))
+        .discover_later("http://10.0.0.1")
+        .dangerous_allow_http()
+        .build()?;
+    let error = client.fetch_server().await.expect_err("no metadata");
+    assert!(network.requests_in_all() > 0, "{error}");
+    Ok(())
+}
+
 /// A server with a public name, which the test has resolved to loopback itself.
 #[maybe_async]
 async fn public(change: (&'static str, serde_json::Value), allow: bool) -> Result<(), Error> {

@@ -138,11 +138,7 @@ impl OAuth2ClientBuilder {
     /// [OpenID Connect Discovery section 4](https://openid.net/specs/openid-connect-discovery-1_0.html#ProviderConfig),
     /// [RFC 8414 section 3](https://www.rfc-editor.org/rfc/rfc8414#section-3)
     pub fn discover_later(mut self, issuer: impl Into<Discovery>) -> Self {
-        self.discovery = Some(DiscoverySettings::new(
-            issuer.into(),
-            &ByMetadata,
-            self.http.allow_http,
-        ));
+        self.discovery = Some(DiscoverySettings::new(issuer.into(), &ByMetadata));
         self.openid.verified_by = Some(&SignedIdTokens);
         self
     }

@@ -26,17 +26,14 @@ pub(in super::super) struct DiscoverySettings {
 }
 
 impl DiscoverySettings {
-    pub(in super::super) fn new(
-        discovery: Discovery,
-        by: &'static dyn Discovers,
-        allow_http: bool,
-    ) -> Self {
+    pub(in super::super) fn new(discovery: Discovery, by: &'static dyn Discovers) -> Self {
         let guard = match discovery.public_only {
             true => AddressGuard::of_stranger(),
             false => AddressGuard::new(discovery.allow_private),
         };
-        // An invalid one is reported by build, or when it is used.
-        if let (Ok(url), false) = (discovery.url(allow_http), discovery.public_only) {
+        // An invalid one is reported by build, or when it is used: so is plain HTTP, which a later
+        // setting may permit.
+        if let (Ok(url), false) = (discovery.url(true), discovery.public_only) {
             guard.trust(&url);
         }
         Self {
