@@ -2,7 +2,12 @@
 //!
 //! [AIP-4110](https://google.aip.dev/auth/4110), [AIP-4117](https://google.aip.dev/auth/4117)
 
-use oauth_twin::{Secret, google::ApplicationDefault};
+use oauth_twin::{
+    Secret,
+    google::ApplicationDefault,
+    jose::Algorithm,
+    oauth2::{DpopKey, Hook},
+};
 use serde_json::Value;
 use support::{
     folder::Folder,
@@ -374,6 +379,8 @@ async fn settings_that_have_no_effect_are_refused() {
         .param("a", "b")
         .resource("https://a.example")
         .token_placement(oauth_twin::oauth2::TokenPlacement::Query)
+        .compliance_hook(Hook::access_token_request(|_| Ok(())))
+        .dpop(DpopKey::generate(Algorithm::ES256).expect("a key"))
         .build()
         .unwrap_err()
         .to_string();
@@ -383,6 +390,8 @@ async fn settings_that_have_no_effect_are_refused() {
         "param",
         "resource",
         "token_placement",
+        "compliance_hook",
+        "dpop",
     ] {
         assert!(error.contains(&format!("{setting} ")), "{error}");
     }

@@ -94,11 +94,18 @@ impl AssertionClientBuilder {
             ("client_secret", self.client.client_secret().is_some()),
             ("token_endpoint_auth_method", self.auth.is_some()),
             ("resource", !self.client.resource().is_empty()),
+            ("dpop", self.tokens.dpop.is_set()),
             ("dangerous_allow_http", self.http.allow_http),
         ] {
             if is_set {
                 problems.add(name, "has no effect with Google's credentials; remove it");
             }
+        }
+        if self.tokens.hooks.iter().any(|it| it.protected().is_none()) {
+            problems.add(
+                "compliance_hook",
+                "has no effect with Google's credentials, but for protected_request; remove it",
+            );
         }
         if self.tokens.placement != TokenPlacement::Header {
             problems.add(
