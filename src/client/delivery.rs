@@ -200,7 +200,7 @@ impl Delivery {
 }
 
 fn still_running() -> Error {
-    Error::interrupted("token_store or update_token is still running; close again to wait for it")
+    Error::timed_out("token_store or update_token is still running; close again to wait for it")
 }
 
 /// Repeats a failed save as long as the lease lasts under which the token was renewed.

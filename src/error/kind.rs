@@ -26,6 +26,7 @@ pub enum ErrorKind {
     Closed,
     /// A callback: it called a method that would wait for the callback itself.
     Reentrant,
-    /// The operation: it was cut off by a shutdown of its runtime or by a panic.
+    /// The operation: it was cut off by a shutdown of its runtime or by a panic, the wait for it timed
+    /// out, or the system had no thread or no random numbers for it.
     Interrupted,
 }

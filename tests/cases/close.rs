@@ -77,6 +77,7 @@ async fn close_does_not_wait_for_ever_for_a_hook_that_hangs() -> TestResult {
         let error = client.close().await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Interrupted);
         assert!(error.to_string().contains("update_token"), "{error}");
+        assert!(error.is_transient() && !error.outcome_unknown(), "{error}");
     }
     gate.open();
     // Its limit is short for the calls above, so this one may need several.
