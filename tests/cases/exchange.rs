@@ -257,6 +257,14 @@ async fn settings_that_do_not_go_with_it_are_named() -> TestResult {
     assert!(bad_settings(built).starts_with("token_store"));
     let built = exchanged(&server, &source).token(Token::new("t")).build();
     assert!(bad_settings(built).starts_with("token"));
+    let both = exchanged(&server, &source).grant(ClientCredentials::new());
+    assert!(bad_settings(both.build()).starts_with("grant"));
+    let both = builder(&server)
+        .grant(ClientCredentials::new())
+        .exchanged_from(&source, TokenExchange::of_client());
+    assert!(bad_settings(both.build()).starts_with("grant"));
+    let both = exchanged(&server, &source).id_jag_from(&source, IdJag::of_client());
+    assert!(bad_settings(both.build()).starts_with("id_jag_from"));
     let alone = builder(&server).build()?;
     let error = alone.fetch_token(TokenExchange::of_client()).await;
     let error = error.expect_err("no source").to_string();

@@ -31,10 +31,10 @@ impl OAuth2ClientBuilder {
         self.source = Some(TokenSource {
             session: source.session.clone(),
             is_used: exchange.is_of_client(),
+            grant: Arc::new(exchange),
         });
         self.tokens.completion = Some(&ByCallbacks);
         self.tokens.workload.subject = Some(subject_source(source.clone()));
-        self.grant = Some(Arc::new(exchange));
         self
     }
 
@@ -49,10 +49,10 @@ impl OAuth2ClientBuilder {
         self.source = Some(TokenSource {
             session: provider.session.clone(),
             is_used: true,
+            grant: Arc::new(grant.clone()),
         });
         self.tokens.completion = Some(&ByCallbacks);
-        self.tokens.workload.identity = Some(identity_source(provider.clone(), grant.clone()));
-        self.grant = Some(Arc::new(grant));
+        self.tokens.workload.identity = Some(identity_source(provider.clone(), grant));
         self
     }
 }

@@ -11,6 +11,7 @@ use crate::{
     lifecycle::reregistration::Reregistration,
     oauth2::{
         client_auth::settings::{ClientAt, check_redirect_uris},
+        grant::Grant,
         server::metadata::AuthorizationServer,
     },
 };
@@ -20,6 +21,8 @@ pub(in super::super) struct TokenSource {
     pub(in super::super) session: Session,
     /// Whether the grant sends its token.
     pub(in super::super) is_used: bool,
+    /// The grant by which the token is made.
+    pub(in super::super) grant: Arc<dyn Grant>,
 }
 
 impl OAuth2ClientBuilder {
@@ -65,7 +68,8 @@ impl OAuth2ClientBuilder {
         settings.authorization = authorization;
         settings.introspection = take(&mut self.introspection);
         settings.follow_registration();
-        if self.source.is_some() {
+        if let Some(source) = &self.source {
+            self.grant = Some(source.grant.clone());
             // The other client has the login, and this one's token is made anew.
             settings.rules.use_refresh_tokens = false;
         }
@@ -94,6 +98,12 @@ impl OAuth2ClientBuilder {
             .then(|| self.registering.reregistration(registered, auth))
     }
 
+    /// The grant of the client's token.
+    pub(super) fn repeated_grant(&self) -> Option<&Arc<dyn Grant>> {
+        let of_source = self.source.as_ref().map(|source| &source.grant);
+        of_source.or(self.grant.as_ref())
+    }
+
     fn registers(&self) -> bool {
         match &self.resource {
             Some(resource) => resource.settings.metadata.is_some() && !self.client.has_client_id(),
@@ -118,7 +128,7 @@ impl OAuth2ClientBuilder {
         }
         client.check_issuer(problems);
         self.check_common(problems);
-        if let Some(grant) = &self.grant {
+        if let Some(grant) = self.repeated_grant() {
             if server.get("token_endpoint").is_none_or(Value::is_null) {
                 problems.add("token_endpoint", "is missing, which grant needs");
             }
@@ -140,6 +150,16 @@ impl OAuth2ClientBuilder {
                  TokenExchange::of_client or of_id_token",
             );
         }
+        if self.grant.is_some() {
+            problems.add(
+                "grant",
+                "cannot be set, as the token is made of that of another client",
+            );
+        }
+        let workload = &self.tokens.workload;
+        if workload.subject.is_some() && workload.identity.is_some() {
+            problems.add("id_jag_from", "cannot be set beside exchanged_from");
+        }
         for (name, is_set) in [
             ("token_store", self.tokens.store.is_some()),
             ("token", self.tokens.token.is_some()),
@@ -160,7 +180,10 @@ impl OAuth2ClientBuilder {
         self.tokens.check(client, problems);
         check_redirect_uris(client, problems);
         self.http.check(problems);
-        if self.grant.as_ref().is_some_and(|grant| !grant.replayable()) {
+        if self
+            .repeated_grant()
+            .is_some_and(|grant| !grant.replayable())
+        {
             problems.add(
                 "grant",
                 "cannot be sent again for a renewal; hand it to fetch_token instead",

@@ -118,7 +118,7 @@ impl OAuth2ClientBuilder {
             let problem = "sends the token in the body";
             violations.note("userinfo", problem, Clause::TokenInHeader);
         }
-        let grant_type = self.grant.as_ref().map(|grant| grant.grant_type());
+        let grant_type = self.repeated_grant().map(|grant| grant.grant_type());
         if grant_type == Some("password") {
             violations.note("grant", "is a password", Clause::AuthorizationCode);
         }

@@ -90,7 +90,7 @@ impl OAuth2Client {
 }
 
 /// Settings of a client that is [for a resource](OAuth2Client::for_resource). For other clients they
-/// are errors of [`build`](Self::build).
+/// are errors of [`build`](Self::build), but for `client_id`, which replaces the one of the builder.
 impl OAuth2ClientBuilder {
     /// The client's identifier, if it was registered at the server by hand. Set the
     /// [`issuer`](Self::issuer) as well, so that a secret is sent to no other server; without it,
@@ -265,7 +265,7 @@ impl OAuth2ClientBuilder {
         // An assertion, unlike these, is for an audience: the server that it is sent to, unless the
         // calling code has set another, or a platform has. Workloads may have no other way to a server
         // that a resource names, so that is documented.
-        let grant_type = self.grant.as_ref().map(|grant| grant.grant_type());
+        let grant_type = self.repeated_grant().map(|grant| grant.grant_type());
         if matches!(grant_type, Some("password" | TOKEN_EXCHANGE)) {
             problems.add("the credential of the grant", PROBLEM);
         }
