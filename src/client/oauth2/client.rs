@@ -105,6 +105,9 @@ impl OAuth2Client {
     /// refresh repeats the parameters of the token's own request
     /// ([`Token::refresh_parameters`]), or else sends the client's `resource`.
     ///
+    /// The wait after a failed renewal, and a refusal of the refresh token, are known as long as there is
+    /// a child with that refresh token: keep one, where many requests may come during an outage.
+    ///
     /// `close` of the client also waits for the renewals of its children, and for their updates.
     ///
     #[doc = by_mode!(
