@@ -183,7 +183,7 @@ impl Session {
             }
             if obtained.is_err() && !has_registered && live.replaces_refused() {
                 has_registered = true;
-                boxed(self.register_anew(&live)).await?;
+                boxed(self.register_anew(&live, Some(deadline))).await?;
                 need = Need::Usable;
                 continue;
             }

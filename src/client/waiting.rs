@@ -50,6 +50,11 @@ impl Deadline {
         (Self(now.checked_add(half)), half)
     }
 
+    /// The limit that ends first.
+    pub(super) fn left_of(self, limit: Duration) -> Duration {
+        self.left().min(limit)
+    }
+
     pub(super) fn left(self) -> Duration {
         self.left_at(Instant::now())
     }

@@ -1,6 +1,7 @@
 //! Running clients whose server does not know them any longer: registered anew, once.
 
 mod algorithms;
+mod timeouts;
 
 use std::{collections::HashSet, sync::Mutex};
 

@@ -214,7 +214,7 @@ impl OAuth2Client {
     async fn register_after(&self, error: Error) -> Result<()> {
         match self.session.live() {
             Ok(live) if live.replaces_after(&error) => {
-                boxed(self.session.register_anew(&live)).await
+                boxed(self.session.register_anew(&live, None)).await
             }
             _ => Err(error),
         }

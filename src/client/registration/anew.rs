@@ -79,7 +79,12 @@ pub(in super::super) trait RegistrationCalls: Send + Sync {
     ) -> Led<'a, Result<bool>>;
 
     /// Registers the client anew.
-    fn register_anew<'a>(&self, session: &'a Session, old: &'a Live) -> Led<'a, Result<()>>;
+    fn register_anew<'a>(
+        &self,
+        session: &'a Session,
+        old: &'a Live,
+        deadline: Option<Deadline>,
+    ) -> Led<'a, Result<()>>;
 }
 
 /// What is done about every registration.
@@ -94,8 +99,13 @@ impl RegistrationCalls for OwnRegistrations {
         boxed(forget(shared.kept_registrations(), registered))
     }
 
-    fn register_anew<'a>(&self, session: &'a Session, old: &'a Live) -> Led<'a, Result<()>> {
-        boxed(session.register(old))
+    fn register_anew<'a>(
+        &self,
+        session: &'a Session,
+        old: &'a Live,
+        deadline: Option<Deadline>,
+    ) -> Led<'a, Result<()>> {
+        boxed(session.register(old, deadline))
     }
 }
 
@@ -110,38 +120,44 @@ impl Session {
     pub(in super::super) async fn registered(&self, live: Live) -> Result<Live> {
         match live.is_unfit_for_login() && self.is_at(&live)? {
             true => {
-                self.register_anew(&live).await?;
+                self.register_anew(&live, None).await?;
                 self.live()
             }
             false => Ok(live),
         }
     }
 
-    /// Registers the client of `old` anew, to the end, and points the handle to that.
-    pub(in super::super) async fn register_anew(&self, old: &Live) -> Result<()> {
+    /// Registers the client of `old` anew, to the end, and points the handle to that. The caller
+    /// waits until its `deadline` at most; a login has none of its own.
+    pub(in super::super) async fn register_anew(
+        &self,
+        old: &Live,
+        deadline: Option<Deadline>,
+    ) -> Result<()> {
         match old.shared.settings.registrations {
-            Some(registrations) => registrations.register_anew(self, old).await,
+            Some(registrations) => registrations.register_anew(self, old, deadline).await,
             None => Err(Error::usage("the client was not registered by itself")),
         }
     }
 
-    async fn register(&self, old: &Live) -> Result<()> {
+    async fn register(&self, old: &Live, deadline: Option<Deadline>) -> Result<()> {
         let settings = &old.shared.settings;
         let Some(anew) = &settings.reregistration else {
             return Err(Error::usage("the client was not registered by itself"));
         };
         // The metadata of the resource and of the server, the lease, the registration.
-        let deadline = Deadline::after(settings.timeout.saturating_mul(6));
+        let limit = settings.timeout.saturating_mul(6);
+        let limit = deadline.map_or(limit, |deadline| deadline.left_of(limit));
         if !self.is_at(old)? {
             return Ok(());
         }
         let outcome = match anew.next(&settings.clock) {
             RegistrationStep::Fail(error) => return Err(error),
-            RegistrationStep::Wait(ended) => wait_for(&ended, deadline.left()).await,
+            RegistrationStep::Wait(ended) => wait_for(&ended, limit).await,
             RegistrationStep::Lead(claim) => {
                 let (session, old) = (self.clone(), old.clone());
                 let run = move || session.lead_registration(old, claim);
-                run_detached_for(deadline.left(), run).await
+                run_detached_for(limit, run).await
             }
         };
         outcome.unwrap_or_else(|| Err(too_late()))
