@@ -3,8 +3,11 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use super::{
-    Led, boxed, documents::cache::DocumentFetch, maybe_async, oidc::id_tokens::SHARE,
-    settings::DiscoverySettings, shared::Shared,
+    Led, boxed,
+    documents::{SHARE, cache::DocumentFetch},
+    maybe_async,
+    settings::DiscoverySettings,
+    shared::Shared,
 };
 use crate::{
     error::{Error, Problems, Result},

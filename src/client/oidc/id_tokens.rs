@@ -2,7 +2,9 @@
 
 use std::any::TypeId;
 
-use super::super::{Led, boxed, keys::Unverified, maybe_async, session::Live, waiting::Deadline};
+use super::super::{
+    Led, boxed, documents::SHARE, keys::Unverified, maybe_async, session::Live, waiting::Deadline,
+};
 use crate::{
     error::{Error, Result},
     jose::{Claims, JwkSet, Jws},
@@ -21,10 +23,6 @@ use crate::{
     secret::Secret,
     trace,
 };
-
-/// Part of the timeout within which the keys for an ID token have to be there without which the new
-/// tokens are used: those of a refresh, and of a login that did not ask for it, wait for that.
-pub(in super::super) const SHARE: u32 = 6;
 
 /// What verifies ID tokens. Logins that ask for one lead to it, and settings by which one can be
 /// verified: a program without both does not contain it.

@@ -1,8 +1,8 @@
 //! ID tokens of renewals, which cost no token.
 
 use super::{
-    super::{maybe_async, session::Live, waiting::Deadline},
-    id_tokens::{SHARE, unverifiable},
+    super::{documents::SHARE, maybe_async, session::Live, waiting::Deadline},
+    id_tokens::unverifiable,
 };
 use crate::{
     error::Result,
