@@ -14,13 +14,18 @@ async fn a_request_s_own_timeout_bounds_the_wait_for_a_registration_anew() -> Te
         }
         answers.answer(request)
     });
+    let clock = ManualClock::new();
     let client = unregistered(&server)
+        .clock(clock.clock())
         .timeout(Duration::from_secs(20))
         .register(metadata())
         .await?
         .grant(ClientCredentials::new())
         .build()?;
+    client.ensure_active_token().await?;
     registrar.drop_client("c1");
+    // Its token has ended, and its registration is no longer new.
+    clock.advance(seconds(3601));
     // The first leads, the second waits.
     for _ in 0..2 {
         let begun = Instant::now();
@@ -32,7 +37,7 @@ async fn a_request_s_own_timeout_bounds_the_wait_for_a_registration_anew() -> Te
     }
     gate.open();
     let text = client.get(server.url("/api")).send().await?.text().await?;
-    assert_eq!(text, "Bearer t1");
+    assert_eq!(text, "Bearer t2");
     assert_eq!(server.count("/register"), 2);
     Ok(())
 }
