@@ -50,7 +50,7 @@ impl Deadline {
         (Self(now.checked_add(half)), half)
     }
 
-    /// The limit that ends first.
+    /// What is left, but `limit` at most.
     pub(super) fn left_of(self, limit: Duration) -> Duration {
         self.left().min(limit)
     }
