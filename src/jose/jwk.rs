@@ -24,8 +24,9 @@ const PRIVATE: [&str; 9] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"]
 /// JSON Web Key: a public key, a private key, or a shared secret.
 ///
 /// Unknown members are kept. The private ones are kept apart, and only `Serialize` writes them;
-/// [`public`](Self::public) removes them. A public key is parsed once and written without the
-/// leading zeros that some servers put before its numbers.
+/// [`public`](Self::public) removes them. A public key is parsed once and written as RFC 7518 has
+/// it, also if some server put zeros before the numbers of an RSA key, or left them out of a
+/// coordinate.
 ///
 /// ```
 /// use oauth_twin::jose::{Algorithm, Jwk, SigningKey};
@@ -235,7 +236,7 @@ impl Jwk {
 
     pub(super) fn missing_member(&self, member: &str) -> Error {
         Error::usage(format!(
-            "the JWK of type {} has no {member}, or one that is not base64url",
+            "the JWK of type {} has no {member}, or one that is empty or not base64url",
             self.key_type()
         ))
     }

@@ -130,12 +130,13 @@ impl Jwk {
         Ok(point)
     }
 
-    /// The bytes of a member in base64url.
+    /// The bytes of a member in base64url, of which there is one at least.
     fn number(&self, name: &str) -> Result<Zeroizing<Vec<u8>>> {
         let secret = self.secret(name).map(Cow::Borrowed);
         let text = secret.or_else(|| self.text(name));
         let bytes = text.and_then(|text| URL_SAFE_NO_PAD.decode(text.as_bytes()).ok());
         bytes
+            .filter(|bytes| !bytes.is_empty())
             .map(Zeroizing::new)
             .ok_or_else(|| self.missing_member(name))
     }

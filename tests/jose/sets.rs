@@ -149,13 +149,13 @@ fn an_invalid_entry_is_passed_over_and_named_where_no_key_fits() {
             Algorithm::ES256,
             "p-256",
             Some("a"),
-            ": the JWK of type EC has no y, or one that is not base64url",
+            ": the JWK of type EC has no y, or one that is empty or not base64url",
         ),
         (
             Algorithm::ES256,
             "p-256",
             None,
-            ": the JWK of type EC has no y, or one that is not base64url",
+            ": the JWK of type EC has no y, or one that is empty or not base64url",
         ),
     ] {
         let error = verified(&set, &token(algorithm, name, key_id)).unwrap_err();
