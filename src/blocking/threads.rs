@@ -68,7 +68,7 @@ fn on_thread_for(limit: Duration, work: Box<dyn FnOnce() + Send>) -> Result<()> 
         }
     });
     let Ok(thread) = spawned else {
-        return Err(Error::interrupted("the system gave no thread"));
+        return Err(Error::unprovided("the system gave no thread"));
     };
     if wait_for(&ended, limit) == Some(false)
         && let Err(panic) = thread.join()

@@ -224,7 +224,7 @@ impl StoreSync {
         let released = with_timeout(limit, move || release(store, lease, mark)).await;
         let released = released.unwrap_or_else(|| Err(Error::store(LATE, None)));
         if let Err(error) = released {
-            trace::lease_not_released(self.shared.settings.name(), &error);
+            trace::lease_not_released(Some(self.shared.settings.name()), &error);
         }
     }
 

@@ -41,15 +41,23 @@ impl Call {
 
     /// The message about an unusable response, from the message that does not name the endpoint.
     pub(super) fn answered(&self, message: &str) -> String {
-        let endpoint = self.at_path();
-        match (
-            message.strip_prefix("the response "),
-            message.strip_prefix("the endpoint "),
-        ) {
-            (Some(rest), _) => format!("the response of {endpoint} {rest}"),
-            (_, Some(rest)) => format!("{endpoint} {rest}"),
-            _ => format!("{endpoint}: {message}"),
-        }
+        answered(&self.at_path(), message)
+    }
+
+    /// The same without the path, which may name a tenant, for logs.
+    pub(super) fn answered_at_host(&self, message: &str) -> String {
+        answered(&self.at_host(), message)
+    }
+}
+
+fn answered(endpoint: &str, message: &str) -> String {
+    match (
+        message.strip_prefix("the response "),
+        message.strip_prefix("the endpoint "),
+    ) {
+        (Some(rest), _) => format!("the response of {endpoint} {rest}"),
+        (_, Some(rest)) => format!("{endpoint} {rest}"),
+        _ => format!("{endpoint}: {message}"),
     }
 }
 

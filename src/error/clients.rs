@@ -156,6 +156,12 @@ impl Error {
         )
     }
 
+    /// The message for logs, without the path of an endpoint.
+    #[cfg(feature = "tracing")]
+    pub(crate) fn logged(&self) -> &str {
+        self.0.logged.as_deref().unwrap_or(&self.0.message)
+    }
+
     /// The wait for something ended before that did.
     pub(crate) fn timed_out(what: &'static str) -> Self {
         Cause {

@@ -10,6 +10,7 @@ mod problems;
 mod response;
 mod text;
 mod token;
+mod unfinished;
 mod value;
 
 #[allow(unused_imports, reason = "only the builders of clients have settings")]

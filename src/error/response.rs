@@ -35,7 +35,7 @@ pub struct ErrorResponse {
     members: Map<String, Value>,
     /// Whether the error is the provider's own for a refresh token that is no longer valid.
     refuses_refresh_token: bool,
-    /// Whether the client has no end-user who could log in.
+    /// Whether the client or the grant has no end-user who could log in.
     pub(super) unattended: bool,
 }
 

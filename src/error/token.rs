@@ -79,7 +79,7 @@ impl Error {
         }
     }
 
-    /// Marks the error as one of a client without an end-user, such as a service account.
+    /// Marks the error as one of a client or a grant without an end-user, such as a service account.
     pub(crate) fn unattended(self) -> Self {
         match self.response() {
             Some(_) => self.changed(|cause| {

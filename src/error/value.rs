@@ -55,6 +55,8 @@ pub(super) struct Cause {
     pub(super) failure: Option<TransportFailure>,
     /// Whether the message names the endpoint.
     pub(super) names_call: bool,
+    /// The message for logs, if it differs: without the path of the endpoint.
+    pub(super) logged: Option<Box<str>>,
 }
 
 impl Error {
@@ -103,7 +105,8 @@ impl Error {
     }
 
     /// Whether only the user can resolve the error, by logging in again. Always false for an
-    /// assertion client, which has no login.
+    /// assertion client, which has no login, and for a server that refuses the assertion of a
+    /// [`JwtBearer`](crate::oauth2::JwtBearer) or [`FederatedGrant`](crate::oauth2::FederatedGrant).
     #[doc(alias = "logout")]
     #[doc(alias = "expired")]
     pub fn needs_login(&self) -> bool {
@@ -116,19 +119,6 @@ impl Error {
 }
 
 impl Error {
-    pub(crate) fn random() -> Self {
-        Self::interrupted("the operating system provided no random numbers")
-    }
-
-    pub(crate) fn interrupted(what: &'static str) -> Self {
-        Cause {
-            is_transient: true,
-            outcome_unknown: true,
-            ..Cause::new(ErrorKind::Interrupted, what)
-        }
-        .into()
-    }
-
     pub(crate) fn refused(response: ErrorResponse) -> Self {
         let status = response.status();
         let cause = Cause {
@@ -146,15 +136,20 @@ impl Error {
     /// The error with a message that names the call of an endpoint, unless it already names one.
     pub(crate) fn of_call(self, call: &Call) -> Self {
         let cause = &*self.0;
+        let mut logged = None;
         let message = match (cause.kind, &cause.response, cause.failure) {
             _ if cause.names_call => return self,
             (ErrorKind::Server, Some(response), _) => refusal(response, Some(call)),
             (_, _, Some(failure)) => failure.message_of(call),
-            (ErrorKind::Answer, _, _) if cause.status.is_some() => call.answered(&cause.message),
+            (ErrorKind::Answer, _, _) if cause.status.is_some() => {
+                logged = Some(call.answered_at_host(&cause.message).into());
+                call.answered(&cause.message)
+            }
             _ => return self,
         };
         self.changed(|cause| {
             cause.message = message.into();
+            cause.logged = logged;
             cause.names_call = true;
         })
     }
@@ -197,6 +192,13 @@ impl Error {
         Self::callback(what)
     }
 
+    /// The same, with the words of others, which may name a user, as its source.
+    pub(crate) fn untrusted_because(what: &'static str, source: BoxError) -> Self {
+        Cause::new(ErrorKind::Answer, what)
+            .with_source(source)
+            .into()
+    }
+
     /// A mistake in the calling code. `what` says what to do and quotes no secret.
     pub(crate) fn usage(what: impl Into<String>) -> Self {
         Cause::new(ErrorKind::Usage, what.into()).into()
@@ -233,6 +235,7 @@ impl Cause {
             outcome_unknown: false,
             failure: None,
             names_call: false,
+            logged: None,
         }
     }
 

@@ -71,6 +71,8 @@ pub struct EndpointRequest {
     outstanding: VecDeque<Outstanding>,
     /// Whether a platform or another server has made an assertion in the form.
     has_foreign_assertion: bool,
+    /// Whether no user can help if the server refuses the grant.
+    is_unattended: bool,
     /// What a token that is exchanged has to be.
     exchange: Option<Box<Exchange>>,
     advice: Option<&'static str>,
@@ -124,6 +126,7 @@ impl EndpointRequest {
             refresh_parameters: Form::new(),
             outstanding: VecDeque::new(),
             has_foreign_assertion: false,
+            is_unattended: false,
             exchange: None,
             advice: None,
             endpoint,

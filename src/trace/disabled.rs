@@ -62,7 +62,7 @@ pub(crate) fn keyring_unusable(_: &str) {}
 pub(crate) fn token_loaded(_: &str) {}
 pub(crate) fn lease_wait(_: &str) {}
 pub(crate) fn lease_wait_ended(_: &str, _: Duration) {}
-pub(crate) fn lease_not_released(_: &str, _: &Error) {}
+pub(crate) fn lease_not_released(_: Option<&str>, _: &Error) {}
 pub(crate) fn renewal_deferred(_: &str) {}
 pub(crate) fn updates_dropped(_: &str, _: usize) {}
 pub(crate) fn refetch_failed(_: &Error) {}

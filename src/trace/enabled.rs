@@ -245,7 +245,7 @@ pub(crate) fn lease_wait_ended(client: &str, waited: Duration) {
 }
 
 /// Reports that the lease of the store could not be released, and ends by itself.
-pub(crate) fn lease_not_released(client: &str, error: &Error) {
+pub(crate) fn lease_not_released(client: Option<&str>, error: &Error) {
     let error = Told(error);
     tracing::warn!(
         name: "lease_not_released", target: TARGET, client, %error,
@@ -292,13 +292,14 @@ pub(crate) fn key_skipped(reason: &str) {
     tracing::warn!(name: "key_skipped", target: TARGET, reason, "skipped a key of the server");
 }
 
-/// Text of an error for a log: without the words of the server, which may name a user.
+/// Text of an error for a log: without the words of the server, which may name a user, and without
+/// the path of an endpoint.
 struct Told<'a>(&'a Error);
 
 impl fmt::Display for Told<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Some(response) = self.0.response() else {
-            return self.0.fmt(f);
+            return f.write_str(self.0.logged());
         };
         f.write_str("the server refused the request")?;
         if let Some(status) = response.status() {

@@ -308,14 +308,31 @@ fn form(body: &[u8]) -> Result<FormMembers, &'static str> {
     })
 }
 
-/// The media type, for error messages.
+/// The media type, for error messages, which quote nothing else of the server.
 fn content_type(headers: &HeaderMap) -> &str {
-    headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|value| value.split(';').next())
-        .filter(|value| value.len() < 100)
-        .unwrap_or("no content type")
+    let Some(value) = headers.get(header::CONTENT_TYPE) else {
+        return "no content type";
+    };
+    let media_type = value
+        .to_str()
+        .ok()
+        .and_then(|value| value.split(';').next());
+    media_type
+        .map(str::trim)
+        .filter(|value| value.len() < 100 && is_media_type(value))
+        .unwrap_or("an invalid content type")
+}
+
+/// "type/subtype", each of which is a token.
+///
+/// [RFC 9110 section 5.6.2](https://www.rfc-editor.org/rfc/rfc9110#section-5.6.2)
+fn is_media_type(text: &str) -> bool {
+    let is_token = |text: &str| {
+        let is_of_token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
+        !text.is_empty() && text.chars().all(is_of_token)
+    };
+    text.split_once('/')
+        .is_some_and(|(kind, subtype)| is_token(kind) && is_token(subtype))
 }
 
 #[cfg(test)]

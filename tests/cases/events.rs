@@ -173,7 +173,7 @@ async fn a_failed_request_has_an_outcome_without_the_words_of_the_server() -> Te
             400,
             json!({"error": "planted-user", "error_uri": "https://planted-user"}),
         ),
-        Reply::text(200, "no JSON, planted-user"),
+        Reply::text(200, "no JSON, planted-user").with("content-type", "planted user/json"),
         Reply::json(
             429,
             json!({"error": "slow_down", "error_description": "planted-user"}),
@@ -182,7 +182,9 @@ async fn a_failed_request_has_an_outcome_without_the_words_of_the_server() -> Te
         Reply::error(401, "invalid_client"),
     ]);
     let server = Server::start(move |_: &Request| answers.lock().unwrap().remove(0));
-    let client = builder(&server).build()?;
+    let client = builder(&server)
+        .token_endpoint(server.url("/planted-tenant/token"))
+        .build()?;
     for _ in 0..4 {
         client
             .exchange(Password::new("planted-user", "planted-password"))

@@ -295,6 +295,7 @@ async fn the_platform_s_token_is_a_grant_of_a_client_without_an_identifier() -> 
     write(&path, "bad");
     let error = client.refresh_token().await.expect_err("refused");
     assert_eq!(error.code(), Some(&ErrorCode::InvalidGrant));
+    assert!(!error.needs_login(), "no user can help");
     assert_eq!(server.count("/token"), 2, "a refusal is not repeated");
     Ok(())
 }

@@ -14,7 +14,7 @@ use super::{
     copy::RequestCopy,
 };
 use crate::{
-    error::{Error, ErrorKind, Result},
+    error::{Error, ErrorCode, ErrorKind, Result},
     lifecycle::{published::Published, single_flight::Need},
     oauth2::token::bearer::TokenPlacement,
 };
@@ -158,13 +158,14 @@ impl Live {
 
 impl Live {
     /// Whether the resource has to say how another token is obtained: by a login, or at a server
-    /// that it names, if the one of an earlier process cannot be found.
+    /// that it names by now, if the one of an earlier process cannot be found or refuses the grant.
     fn asks_resource(&self, error: &Error) -> bool {
         let is_lost = || {
             let kind = matches!(error.kind(), ErrorKind::Transport | ErrorKind::Answer);
             kind && self.shared.server().is_none()
         };
-        self.resource().is_some() && (error.needs_login() || is_lost())
+        let is_refused = || error.code() == Some(&ErrorCode::InvalidGrant);
+        self.resource().is_some() && (error.needs_login() || is_refused() || is_lost())
     }
 
     /// Whether the request can be given its token by the call of `send`: neither the user's code runs,

@@ -236,7 +236,8 @@ impl KeptRegistrations {
         let store = store.clone();
         let released = with_timeout(self.call_limit(), move || release(store, lease)).await;
         if let Err(error) = released.unwrap_or_else(|| Err(Error::store(LATE, None))) {
-            trace::lease_not_released(by_mode!("OAuth2Client", "AsyncOAuth2Client"), &error);
+            // The client that it is about may have no identifier yet.
+            trace::lease_not_released(None, &error);
         }
     }
 

@@ -108,7 +108,11 @@ impl TokenEndpoint {
     ) -> Result<(Token, Vec<&'static str>)> {
         let hooks = &self.0.hooks;
         hooks.on_response(message(request.form()), &mut response)?;
-        token_response::read(request, &response, self.0.clock.unix())
+        let read = token_response::read(request, &response, self.0.clock.unix());
+        read.map_err(|error| match request.is_unattended() {
+            true => error.unattended(),
+            false => error,
+        })
     }
 }
 

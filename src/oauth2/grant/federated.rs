@@ -63,6 +63,7 @@ impl Grant for FederatedGrant {
     }
 
     fn add_parameters(&self, request: &mut TokenRequest<'_>) -> Result<(), BoxError> {
+        request.set_unattended();
         request.extend(&self.options.parameters);
         request.push_scope_and_resource(self.options.scope.as_ref());
         request.complete_later(self.assertion.outstanding("assertion"));

@@ -112,6 +112,7 @@ impl Grant for JwtBearer {
 
     fn add_parameters(&self, request: &mut TokenRequest<'_>) -> Result<(), BoxError> {
         self.check(request.registration(), request.server())?;
+        request.set_unattended();
         request.extend(&self.options.parameters);
         let scope = self.options.scope.as_ref().or(request.scope());
         let scope = scope.filter(|scope| !scope.is_empty()).cloned();

@@ -129,6 +129,16 @@ impl EndpointRequest {
         self.has_foreign_assertion
     }
 
+    /// Whether no user can help if the server refuses the grant, which is an assertion of a platform
+    /// or of a key.
+    pub(crate) fn is_unattended(&self) -> bool {
+        self.is_unattended
+    }
+
+    pub(crate) fn set_unattended(&mut self) {
+        self.is_unattended = true;
+    }
+
     /// Adds the token of another client, which expires at that time.
     #[allow(dead_code, reason = "only the clients exchange each other's tokens")]
     pub(crate) fn set_subject(&mut self, subject: Secret, expires_at: Option<u64>) {

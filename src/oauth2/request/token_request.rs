@@ -83,6 +83,11 @@ impl TokenRequest<'_> {
         self.request.complete_later(outstanding);
     }
 
+    /// Says that no user has a part in the grant, and that none can help if it is refused.
+    pub(crate) fn set_unattended(&mut self) {
+        self.request.set_unattended();
+    }
+
     /// Says what the token in the response has to be.
     pub(crate) fn expect_exchanged(&mut self, exchange: Exchange) {
         self.request.expect_exchanged(exchange);

@@ -1,8 +1,12 @@
 //! A resource that moves to another server, and credentials that stay where they belong.
 
-use std::time::SystemTime;
+use std::{sync::atomic::AtomicBool, time::SystemTime};
 
-use oauth_twin::{jose::Algorithm, oauth2::PrivateKeyJwt};
+use oauth_twin::{
+    ErrorCode,
+    jose::Algorithm,
+    oauth2::{JwtBearer, PrivateKeyJwt},
+};
 use support::jwt::{Assertion, signing_key};
 
 use super::{super::test, *};
@@ -336,6 +340,48 @@ async fn the_time_of_the_old_server_is_not_that_of_the_new_one() -> TestResult {
     let new = server(0);
     opened(&client, &resource, "/mcp").await?;
     assert_eq!(new.count("/token"), 1);
+    Ok(())
+}
+
+/// No user can help where an assertion is refused, but the resource may have another server by now.
+#[maybe_async]
+#[test]
+async fn an_assertion_that_the_old_server_refuses_is_sent_to_the_new_one() -> TestResult {
+    let (world, clock) = (World::new(), ManualClock::new());
+    let refuses = Arc::new(AtomicBool::new(false));
+    let server = |refuses: Arc<AtomicBool>| {
+        let served = world.clone();
+        let server = Server::start(move |request: &Request| {
+            match request.path == "/token" && refuses.load(Ordering::SeqCst) {
+                true => Reply::error(400, "invalid_grant"),
+                false => served.serve("", request),
+            }
+        });
+        world.change(|state| state.issuers = vec![server.url("")]);
+        server
+    };
+    let (old, resource) = (server(refuses.clone()), world.resource());
+    let by_document = ("client_id_metadata_document_supported", json!(true));
+    world.change(|state| state.server.push(by_document));
+    let client = OAuth2Client::for_resource(resource.url("/mcp"))
+        .client_metadata_document("https://app.example/client")
+        .clock(clock.clock())
+        .grant(JwtBearer::new("robot", support::keys::new_key("1")))
+        .build()?;
+    opened(&client, &resource, "/mcp").await?;
+    refuses.store(true, Ordering::SeqCst);
+    let new = server(refuses.clone());
+    // So have the metadata of the resource.
+    clock.advance(seconds(4000));
+    let error = status(&client, &resource, "/mcp").await.unwrap_err();
+    assert_eq!(error.code(), Some(&ErrorCode::InvalidGrant), "{error}");
+    assert!(!error.needs_login(), "{error}");
+    // The old one refuses its refresh token first.
+    assert_eq!((old.count("/token"), new.count("/token")), (3, 1));
+    refuses.store(false, Ordering::SeqCst);
+    clock.advance(seconds(60));
+    opened(&client, &resource, "/mcp").await?;
+    assert_eq!((old.count("/token"), new.count("/token")), (3, 2));
     Ok(())
 }
 

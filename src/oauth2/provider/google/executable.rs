@@ -163,9 +163,10 @@ impl ExecutableSource {
             Some(false) => {
                 let code = one_line(text("code").unwrap_or("no code"));
                 let message = one_line(text("message").unwrap_or("no message"));
-                return Err(Error::untrusted(format!(
-                    "the program of the credential file failed with {code}: {message}"
-                )));
+                return Err(Error::untrusted_because(
+                    "the program of the credential file failed",
+                    format!("{code}: {message}").into(),
+                ));
             }
             None => return Err(refused("lacks success")),
         }
