@@ -238,6 +238,31 @@ async fn complete_device_authorization() -> TestResult {
     Ok(())
 }
 
+/// A caller that is kept, and polls no more, does not keep the others for longer than its code is good.
+#[test]
+async fn complete_device_authorization_beside_a_caller_that_stands_still() -> TestResult {
+    let polled_by = Polled::new(20, |_| pending());
+    let client = polled_by
+        .builder()
+        .timeout(Duration::from_millis(100))
+        .build()?;
+    let device = begun(&client).await;
+    let mut first = std::pin::pin!(client.complete_device_authorization(device.clone()));
+    let second = client.complete_device_authorization(device);
+    let ended = tokio::select! {
+        biased;
+        _ = &mut first => panic!("it is pending"),
+        () = tokio::time::sleep(Duration::from_millis(20)) => {
+            tokio::time::timeout(Duration::from_secs(60), second).await
+        }
+    };
+    let error = ended?.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Login);
+    assert_eq!(first.await.unwrap_err().to_string(), error.to_string());
+    assert_eq!(polled_by.polls(), 0);
+    Ok(())
+}
+
 /// The code is used up by the poll that brings the token, whose caller is dropped meanwhile or just
 /// then: the next one gets it.
 #[test]

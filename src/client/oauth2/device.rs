@@ -118,6 +118,7 @@ impl OAuth2Client {
             .shared
             .device_polls
             .join(&device, &live.shared.settings.clock);
+        let mut last_poll = None;
         loop {
             let outcome = match waiter.role() {
                 // Where this caller stops waiting, another goes on.
@@ -133,7 +134,16 @@ impl OAuth2Client {
                 return login;
             }
             self.session.live()?;
-            tick(device.left(live.shared.settings.clock.now()))?;
+            let settings = &live.shared.settings;
+            tick(device.left(settings.clock.now()))?;
+            // Also if the caller that polls does not go on. Its last poll may be under way.
+            if let Err(expired) = waiter.wait(&settings.clock)
+                && last_poll
+                    .get_or_insert_with(|| Deadline::after(settings.timeout))
+                    .is_over()
+            {
+                return Err(expired);
+            }
         }
     }
 

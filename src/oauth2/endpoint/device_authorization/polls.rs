@@ -89,6 +89,11 @@ impl DevicePolls {
         Some(done)
     }
 
+    fn wait(&self, key: &DeviceKey, clock: &Clock) -> Result<Duration> {
+        let wait = self.with(key, |poll| poll.polling.wait(clock));
+        wait.unwrap_or(Ok(Duration::ZERO))
+    }
+
     fn lock(&self) -> MutexGuard<'_, HashMap<DeviceKey, Poll>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -136,6 +141,11 @@ impl PollWaiter {
         }
     }
 
+    /// The time until the next poll is due.
+    pub(crate) fn wait(&self, clock: &Clock) -> Result<Duration> {
+        self.polls.wait(&self.key, clock)
+    }
+
     /// Notes that this caller has used the outcome, and returns whether it is the first.
     pub(crate) fn take(&self) -> bool {
         let was_taken = |poll: &mut Poll| std::mem::replace(&mut poll.is_taken, true);
@@ -152,8 +162,7 @@ impl Drop for PollWaiter {
 impl PollLeader {
     /// The time until the next poll is due.
     pub(crate) fn wait(&self, clock: &Clock) -> Result<Duration> {
-        let wait = self.polls.with(&self.key, |poll| poll.polling.wait(clock));
-        wait.unwrap_or(Ok(Duration::ZERO))
+        self.polls.wait(&self.key, clock)
     }
 
     /// Notes the response to a poll. Returns the outcome for all that wait, if it is one; otherwise
