@@ -68,11 +68,11 @@ impl OAuth2Client {
     /// # Security
     ///
     /// What the resource names is a stranger's word. Its metadata have to name the resource itself,
-    /// and those of the server its issuer, character by character. Private addresses are refused,
-    /// and loopback unless the resource is there. Tokens and registrations are never used at another
-    /// server than the one that issued them; a refresh token of which that is not known goes only to a
-    /// server whose `issuer` is set. Requests to other URLs get the token as well: do not
-    /// send any to other services.
+    /// and those of the server its issuer, character by character but for the `/` after an origin.
+    /// Private addresses are refused, and loopback unless the resource is there. Tokens and
+    /// registrations are never used at another server than the one that issued them; a refresh token of
+    /// which that is not known goes only to a server whose `issuer` is set. Requests to other URLs get the
+    /// token as well: do not send any to other services.
     ///
     /// [RFC 9728 section 5](https://www.rfc-editor.org/rfc/rfc9728#section-5)
     #[doc(alias = "mcp")]

@@ -24,6 +24,7 @@ use crate::{
         server::{
             metadata::AuthorizationServer,
             source::{Progress, ServerSource},
+            tenants::is_one_issuer,
         },
     },
     wire::document::DocumentSource,
@@ -147,19 +148,24 @@ impl ResourceState {
                 ))),
             };
         }
-        let own = self
-            .configured_issuer()
-            .filter(|own| named.contains(&&**own));
-        Ok(own.unwrap_or_else(|| named[0].to_owned()))
+        let own = self.configured_issuer();
+        let own = own.and_then(|own| {
+            let mut spellings = named.iter().filter(|named| is_one_issuer(named, &own));
+            let verbatim = named.iter().find(|named| **named == own);
+            verbatim.or_else(|| spellings.next()).copied()
+        });
+        Ok(own.unwrap_or(named[0]).to_owned())
     }
 
     /// Credentials are never sent to another server than the one that issued them, whoever chose it.
     fn check_owner(&self, issuer: &str, metadata: &ProtectedResource) -> Result<()> {
-        let Some(own) = self.configured_issuer().filter(|own| own != issuer) else {
+        let is_other = |own: &String| !is_one_issuer(own, issuer);
+        let Some(own) = self.configured_issuer().filter(is_other) else {
             return Ok(());
         };
+        let is_named = |named: &[&str]| named.iter().any(|named| is_one_issuer(named, &own));
         let named = match metadata.authorization_servers() {
-            named if named.contains(&&*own) || named.is_empty() => vec![issuer],
+            named if is_named(&named) || named.is_empty() => vec![issuer],
             named => named,
         };
         Err(Error::usage(format!(

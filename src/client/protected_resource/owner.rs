@@ -13,7 +13,7 @@ use crate::oauth2::{
     client::{ClientRegistration, RegisteredClient},
     client_auth::registered::registered_client_auth,
     protected_resource::{identifier::origin, metadata::ProtectedResource},
-    server::metadata::AuthorizationServer,
+    server::{metadata::AuthorizationServer, tenants::is_one_issuer},
     token::Token,
 };
 use std::sync::Arc;
@@ -28,7 +28,8 @@ impl ResourceState {
         if settings.authentication.token.is_none() {
             settings.authentication.token = established.auth.clone();
         }
-        let is_named = self.named_issuer() == Some(&established.issuer);
+        let named = self.named_issuer();
+        let is_named = named.is_some_and(|named| is_one_issuer(named, &established.issuer));
         settings.bound = Some(Arc::new(Bound {
             is_named,
             ..established.bound()
@@ -70,7 +71,8 @@ impl ResourceState {
         let (client, registered) = match (configured, self.settings.document.as_deref()) {
             (Some(configured), _) => {
                 let known = self.configured_issuer();
-                let is_own = configured == client_id && known.is_none_or(|known| known == issuer);
+                let is_own = configured == client_id
+                    && known.is_none_or(|known| is_one_issuer(&known, issuer));
                 is_own.then(|| (self.configured(), None))?
             }
             (None, Some(document)) if document == client_id => (self.by_document(document), None),

@@ -67,7 +67,7 @@ impl Discovery {
         }
     }
 
-    /// The server that a protected resource names by its issuer identifier, which counts as it is.
+    /// The server that a protected resource names by its issuer identifier, and by no other URL.
     pub(crate) fn of_resource(issuer: &str) -> Self {
         Self {
             issuer: Some(issuer.to_owned()),
@@ -167,6 +167,7 @@ impl Discovery {
         ExpectedIssuer {
             issuer: issuer.unwrap_or_else(|| issuer_of(&self.location)),
             tenants: self.tenants.clone(),
+            is_of_resource: self.is_of_resource,
         }
     }
 

@@ -9,8 +9,11 @@ use serde_json::{Map, Value};
 use url::Url;
 
 use super::{
-    address::AddressGuard, discovery::Discovery, metadata::AuthorizationServer,
-    profile::FollowedProfile, tenants::ExpectedIssuer,
+    address::AddressGuard,
+    discovery::Discovery,
+    metadata::AuthorizationServer,
+    profile::FollowedProfile,
+    tenants::{ExpectedIssuer, TENANT},
 };
 use crate::{
     clock::Clock,
@@ -254,12 +257,13 @@ fn other_issuer(expected: &ExpectedIssuer, found: &str) -> String {
         true => ", which differ by the terminating `/`",
         false => "",
     };
-    let way_out = match found.contains(super::tenants::TENANT) {
-        true => "name the accepted tenants by Discovery::tenants or any_tenant",
-        false => "if that is right for this server, name it by Discovery::expect_issuer",
+    let way_out = match (expected.is_of_resource, found.contains(TENANT)) {
+        (true, _) => "",
+        (_, true) => "; name the accepted tenants by Discovery::tenants or any_tenant",
+        (_, false) => "; if that is right for this server, name it by Discovery::expect_issuer",
     };
     format!(
-        "the metadata name the issuer {found:?}, and {wanted:?} was expected{difference}; {way_out}"
+        "the metadata name the issuer {found:?}, and {wanted:?} was expected{difference}{way_out}"
     )
 }
 

@@ -31,13 +31,18 @@ impl Tenants {
 pub(crate) struct ExpectedIssuer {
     pub(crate) issuer: String,
     pub(crate) tenants: Tenants,
+    /// Whether a protected resource names it.
+    pub(crate) is_of_resource: bool,
 }
 
 impl ExpectedIssuer {
     /// Whether the `issuer` of metadata is the expected one, verbatim, or a template for its
-    /// tenants.
+    /// tenants. Resources name an origin with and without its `/`, which leads to the same metadata.
     pub(crate) fn is_in_metadata(&self, issuer: &str) -> bool {
-        let is_expected = issuer == self.issuer;
+        let is_expected = match self.is_of_resource {
+            true => is_one_issuer(issuer, &self.issuer),
+            false => issuer == self.issuer,
+        };
         let Some(parts) = issuer.split_once(TENANT) else {
             return is_expected;
         };
@@ -57,6 +62,18 @@ impl ExpectedIssuer {
 /// the audience of what a client signs.
 pub(crate) fn one_issuer(issuer: Option<&str>) -> Option<&str> {
     issuer.filter(|issuer| !issuer.contains(TENANT))
+}
+
+/// Whether both identify one issuer: verbatim, but for the `/` after an origin, which is the same URL
+/// without it.
+pub(crate) fn is_one_issuer(one: &str, other: &str) -> bool {
+    let [one_origin, other_origin] =
+        [one, other].map(|issuer| issuer.strip_suffix('/').unwrap_or(issuer));
+    let is_origin = || {
+        let host = one_origin.split_once("://").map(|(_, host)| host);
+        host.is_some_and(|host| !host.is_empty() && !host.contains(['/', '?', '#']))
+    };
+    one == other || (one_origin == other_origin && is_origin())
 }
 
 /// Whether `iss` of a callback is the `issuer` of the server, or that of one of its tenants.
@@ -91,6 +108,7 @@ mod tests {
         ExpectedIssuer {
             issuer: "https://login.example/common/v2.0".to_owned(),
             tenants,
+            is_of_resource: false,
         }
     }
 
@@ -103,6 +121,7 @@ mod tests {
         let template = |tenants| ExpectedIssuer {
             issuer: TEMPLATE.to_owned(),
             tenants,
+            is_of_resource: true,
         };
         assert!(template(Tenants::Any).is_in_metadata(TEMPLATE));
         assert!(!template(Tenants::None).is_in_metadata(TEMPLATE));
@@ -115,6 +134,35 @@ mod tests {
             "https://login.example/common/v2.0/",
         ] {
             assert!(!any.is_in_metadata(other), "{other}");
+        }
+    }
+
+    #[test]
+    fn an_origin_that_a_resource_names_may_have_its_slash_or_not() {
+        let named = |issuer: &str, is_of_resource| ExpectedIssuer {
+            issuer: issuer.to_owned(),
+            tenants: Tenants::None,
+            is_of_resource,
+        };
+        for [one, other] in [
+            ["https://id.example", "https://id.example/"],
+            ["https://id.example:8443/", "https://id.example:8443"],
+        ] {
+            assert!(named(one, true).is_in_metadata(other), "{one}");
+            assert!(!named(one, false).is_in_metadata(other), "{one}");
+        }
+        for [one, other] in [
+            ["https://id.example/a", "https://id.example/a/"],
+            ["https://id.example", "https://id.example//"],
+            ["https://id.example/", "https://id.example//"],
+            ["https://id.example", "https://id.example.evil/"],
+            ["https://id.example", "http://id.example/"],
+            ["https://id.example?a", "https://id.example?a/"],
+            ["https://", "https:///"],
+            ["", "/"],
+        ] {
+            assert!(!named(one, true).is_in_metadata(other), "{one}");
+            assert!(!named(other, true).is_in_metadata(one), "{other}");
         }
     }
 

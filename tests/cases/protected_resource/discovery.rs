@@ -1,5 +1,7 @@
 //! From a 401 to the server of the resource.
 
+use support::folder::Folder;
+
 use super::{super::test, *};
 
 #[maybe_async]
@@ -225,6 +227,54 @@ async fn the_document_of_another_issuer_is_not_used() -> TestResult {
     assert!(error.to_string().contains(evil), "{error}");
     assert_eq!(paths(&server), [OAUTH, OPENID]);
     assert!(world.visits().is_empty());
+    Ok(())
+}
+
+/// As Google's are named, with and without the `/` after the origin.
+#[maybe_async]
+#[test]
+async fn a_server_at_an_origin_may_be_named_with_its_slash_or_without() -> TestResult {
+    for is_named_with_slash in [true, false] {
+        let (world, folder) = (World::new(), Folder::new("slash"));
+        let server = world.server("");
+        let (short, long) = (server.url(""), server.url("/"));
+        let [named, issuer] = match is_named_with_slash {
+            true => [&long, &short],
+            false => [&short, &long],
+        };
+        world.change(|state| {
+            let servers = json!([named]);
+            state.resource.push(("authorization_servers", servers));
+            state.server.push(("issuer", issuer.clone().into()));
+            state.callback.push(("iss", issuer.clone()));
+        });
+        let resource = world.resource();
+        let store = FileTokenStore::new(folder.file("token.json"));
+        // The second process needs neither a login nor a registration.
+        for _ in 0..2 {
+            let client = attended(&resource, &world)
+                .token_store(store.clone())
+                .build()?;
+            opened(&client, &resource, "/mcp").await?;
+            client.close().await?;
+            assert_eq!((server.count("/register"), world.visits().len()), (1, 1));
+        }
+        // The calling code may name it either way, too.
+        for own in [&short, &long] {
+            let client = attended(&resource, &world)
+                .client_id("own")
+                .issuer(own.clone())
+                .build()?;
+            opened(&client, &resource, "/mcp").await?;
+            assert_eq!(world.clients().last().map(|id| &**id), Some("own"));
+        }
+        // `iss` is that of the metadata, and no other.
+        world.change(|state| state.callback = vec![("iss", named.clone())]);
+        let client = attended(&resource, &world).build()?;
+        let error = status(&client, &resource, "/mcp").await.unwrap_err();
+        assert!(error.to_string().contains("iss"), "{error}");
+        assert_eq!(server.count("/token"), 3);
+    }
     Ok(())
 }
 
