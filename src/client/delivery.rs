@@ -72,11 +72,7 @@ impl Delivery {
 
     /// The store of the slot that holds the token by now.
     fn store_sync(&self) -> StoreSync {
-        let mut slot = self.slot.clone();
-        while let Some(next) = slot.forwarded() {
-            slot = next;
-        }
-        StoreSync::new(self.shared.clone(), slot)
+        StoreSync::new(self.shared.clone(), self.slot.by_now())
     }
 }
 
@@ -165,7 +161,7 @@ impl Delivery {
                     let hook = hook.clone();
                     let result = in_callback(&marks, move || hook(update)).await;
                     result.map_err(Error::update)?;
-                    progress.done();
+                    self.shared.slots.delivered(progress, self.shared.now());
                 }
             }
         }

@@ -198,10 +198,9 @@ impl Renewal {
                 return Ok(Break(outcome));
             }
             Err(error) => {
-                let slot = &self.claim.slot;
-                return slot
-                    .fail(&self.claim, error, self.has_requested, now)
-                    .map(Break);
+                let requested = self.has_requested;
+                let failed = shared.slots.fail(&self.claim, error, requested, now);
+                return failed.map(Break);
             }
         };
         let has_hook = self.live.has_hook();

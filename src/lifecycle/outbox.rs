@@ -4,6 +4,7 @@ use std::{collections::VecDeque, sync::Arc};
 
 use super::{
     slot::{Slot, State},
+    table::{key_map::Key, key_of},
     update::TokenUpdate,
 };
 use crate::signal::Signal;
@@ -68,6 +69,11 @@ impl Outbox {
         for update in queues.flat_map(|updates| updates.queue.iter_mut()) {
             update.superseded = true;
         }
+    }
+
+    /// The refresh token of the row that the last update replaces.
+    pub(super) fn last_row(&self) -> Option<Key> {
+        self.updates.as_ref()?.queue.back().and_then(row)
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -159,9 +165,22 @@ pub(crate) struct InProgress {
 }
 
 impl InProgress {
+    pub(super) fn slot(&self) -> &Slot {
+        &self.slot
+    }
+
+    /// The refresh token of the row that the update replaces.
+    pub(super) fn row(&self) -> Option<Key> {
+        self.undone.as_ref().and_then(row)
+    }
+
     pub(crate) fn done(mut self) {
         self.undone = None;
     }
+}
+
+fn row(update: &TokenUpdate) -> Option<Key> {
+    update.previous_refresh_token.as_ref().and_then(key_of)
 }
 
 impl Drop for InProgress {

@@ -89,6 +89,11 @@ impl Pacing {
         failures.error_until(failures.retry_after, now)
     }
 
+    /// End of the wait.
+    pub(crate) fn end(&self) -> Option<Duration> {
+        self.0.as_ref().map(|failures| failures.until)
+    }
+
     pub(crate) fn is_active(&self, now: Duration) -> bool {
         self.0.as_ref().is_some_and(|failures| now < failures.until)
     }

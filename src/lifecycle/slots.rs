@@ -1,5 +1,6 @@
 //! The slots of a client and its children: one refresh token, one slot.
 
+mod rows;
 mod users;
 
 use std::sync::{
@@ -125,7 +126,7 @@ impl Slots {
                 let key = self::key(&published.token);
                 let slot = self.slot(Some(published), None, key);
                 if let Some(key) = key {
-                    table.add(key, &slot, None, now);
+                    table.begin(key, &slot, None, now);
                 }
                 (slot, true)
             }
@@ -138,7 +139,7 @@ impl Slots {
                     None => self.restored(token, now),
                 };
                 let slot = self.slot(Some(published), None, Some(key));
-                table.add(key, &slot, received, now);
+                table.begin(key, &slot, received, now);
                 (slot, false)
             }
         }
@@ -267,6 +268,9 @@ impl Slots {
                 .outbox
                 .add(TokenUpdate::new(token.clone(), old, superseded));
             self.note_dropped(dropped.is_some());
+            if is_current && let Some(row) = state.outbox.last_row() {
+                table.owe(row, slot);
+            }
             self.registry.add(slot);
             if state.superseded {
                 self.note_dropped(self.registry.supersede(slot).is_some());

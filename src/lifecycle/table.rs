@@ -1,32 +1,29 @@
 //! Table of refresh tokens: the slot of each, while it is in use and for some time after its use.
 
+mod failed;
 pub(super) mod key_map;
 mod pages;
+mod received;
 mod spent;
 mod users;
 
-use std::{
-    sync::{Arc, Weak},
-    time::Duration,
-};
+use std::sync::{Arc, Weak};
 
 use super::now::Now;
 use super::{
-    decision::Lifetime,
     published::Published,
     reconcile::Origin,
     slot::{Rules, Slot, State},
 };
+use failed::FailedRows;
 use key_map::{Key, KeyMap};
 use pages::Pages;
-use spent::{SPENT, Until, Used};
+use received::{Received, is_short};
+use spent::{Until, Used};
 use users::Users;
 pub(crate) use users::{UserId, UserLimits};
 
 use crate::{oauth2::token::Token, secret::Secret};
-
-/// Seconds of the life of a token up to which a fraction of one counts.
-const SHORT: u64 = 60;
 
 /// Limit of used refresh tokens that are followed from one row.
 const LONGEST_TRAIL: usize = 64;
@@ -38,8 +35,12 @@ pub(super) struct Table {
     /// of the processor, however many were used within a minute. None is in both maps.
     in_use: KeyMap<SlotEntry>,
     used: KeyMap<Used>,
+    /// Used refresh tokens of rows that `update_token` has not replaced yet, however long ago that was,
+    /// with the slot of what came for them: the rows still have them.
+    stale_rows: KeyMap<Weak<Slot>>,
     /// The tokens of [`Used::Packed`].
     packed: Pages,
+    failed: FailedRows,
     users: Users,
 }
 
@@ -49,31 +50,6 @@ enum SlotEntry {
     By(Weak<Slot>),
     /// The same of a short token, received in the lifetime of the client.
     Received(Box<(Weak<Slot>, Received)>),
-}
-
-/// The lifetime of a token, for when it comes back from where it was stored: there it has whole
-/// seconds, which are too few for a token of a second.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Received {
-    access_token: [u8; 32],
-    pub(super) lifetime: Lifetime,
-    /// It is kept so long for a slot that is in use no longer.
-    until: Duration,
-}
-
-impl Received {
-    /// None for a token for which whole seconds are enough.
-    fn of(published: &Published, now: Now) -> Option<Self> {
-        is_short(&published.token).then(|| Self {
-            access_token: published.token.access_token().digest(),
-            lifetime: published.lifetime,
-            until: now.monotonic.saturating_add(SPENT),
-        })
-    }
-
-    fn is(&self, token: &Token) -> bool {
-        token.access_token().digest() == self.access_token
-    }
 }
 
 /// Result of the lookup of a refresh token.
@@ -111,14 +87,8 @@ impl Table {
                     Some(_) => break,
                 }
             }
-            let next = match self.used.get(&key) {
-                Some(used) if used.is_over(now) => break,
-                Some(Used::Token(_, next)) => next.clone(),
-                Some(Used::Packed(_, place)) => match self.packed.get(*place) {
-                    Some(next) => Arc::new(Published::restored(next, rules, now.unix)),
-                    None => break,
-                },
-                None => break,
+            let Some(next) = self.next(&key, rules, now) else {
+                break;
             };
             let next_key = self::key(&next.token);
             last = Some(next);
@@ -128,6 +98,37 @@ impl Table {
             }
         }
         last.map_or(Found::Nothing, Found::Token)
+    }
+
+    /// What came for a used refresh token.
+    fn next(&self, key: &Key, rules: &Rules, now: Now) -> Option<Arc<Published>> {
+        match self.used.get(key) {
+            Some(Used::Token(until, next)) if !until.is_over(now) => Some(next.clone()),
+            Some(Used::Packed(until, place)) if !until.is_over(now) => {
+                let next = self.packed.get(*place)?;
+                Some(Arc::new(Published::restored(next, rules, now.unix)))
+            }
+            _ => self.stale_rows.get(key)?.upgrade()?.published(),
+        }
+    }
+
+    /// Notes that `slot` has what came for the refresh token of a row, which `update_token` has yet to
+    /// replace.
+    pub(super) fn owe(&mut self, row: Key, slot: &Arc<Slot>) {
+        let is_dead = |slot: &Weak<Slot>| slot.strong_count() == 0;
+        self.stale_rows.insert(row, Arc::downgrade(slot), is_dead);
+    }
+
+    /// Notes that `update_token` has replaced a row of `slot`. Requests that loaded it before that may
+    /// come for as long as after a renewal.
+    pub(super) fn replaced(&mut self, row: Key, slot: &Slot, now: Now) {
+        if self.stale_rows.remove(&row).is_none() || self.in_use.get(&row).is_some() {
+            return;
+        }
+        if let Some(published) = slot.published() {
+            let used = Used::Token(Until::spent(now), published);
+            self.used.insert(row, used, |used| used.is_over(now));
+        }
     }
 
     /// Moves the key of `slot` from `old` to `new`. If the new refresh token has a slot already, the
@@ -145,6 +146,7 @@ impl Table {
         let next = key(&new.token);
         if let Some(old) = old.filter(|old| Some(*old) != next) {
             let _ = self.in_use.remove(&old);
+            self.failed.remove(&old);
             let used = Used::Token(Until::spent(now), new.clone());
             self.used.insert(old, used, |used| used.is_over(now));
             state.spent = Some(old);
@@ -191,7 +193,25 @@ impl Table {
         if let Some(key) = old.and_then(|old| key(&old.token)) {
             let _ = self.in_use.remove(&key);
             let _ = self.used.remove(&key);
+            self.failed.remove(&key);
         }
+    }
+
+    /// Notes that the token of `slot` could not be renewed.
+    pub(super) fn fail(&mut self, slot: &Slot, now: Now) {
+        self.failed.add(slot, now);
+    }
+
+    /// Notes that a new slot uses the refresh token, which may have failed before.
+    pub(super) fn begin(
+        &mut self,
+        key: Key,
+        slot: &Arc<Slot>,
+        received: Option<Received>,
+        now: Now,
+    ) {
+        self.failed.recall(&key, slot, now);
+        self.add(key, slot, received, now);
     }
 
     /// Notes that `slot` uses the refresh token.
@@ -205,6 +225,7 @@ impl Table {
         self.in_use.insert(key, entry, |entry| entry.is_dead(now));
         self.used.sweep(|used| used.is_over(now));
         self.packed.sweep(now);
+        self.failed.sweep(now);
     }
 
     /// The lifetime of `token`, if it was received a short time ago.
@@ -252,7 +273,7 @@ impl Table {
 
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
-        self.in_use.len() + self.used.len()
+        self.in_use.len() + self.used.len() + self.stale_rows.len()
     }
 }
 
@@ -322,15 +343,12 @@ impl SlotEntry {
     }
 }
 
-/// Whether whole seconds are too few for the lifetime of a token.
-fn is_short(token: &Token) -> bool {
-    let times = token.expires_at_unix().zip(token.issued_at_unix());
-    times.is_some_and(|(expires_at, issued_at)| expires_at.saturating_sub(issued_at) <= SHORT)
+pub(super) fn key(token: &Token) -> Option<Key> {
+    token.refresh_token().and_then(key_of)
 }
 
-pub(super) fn key(token: &Token) -> Option<Key> {
-    let digest = token.refresh_token().map(Secret::digest)?;
-    digest.first_chunk().copied()
+pub(super) fn key_of(refresh_token: &Secret) -> Option<Key> {
+    refresh_token.digest().first_chunk().copied()
 }
 
 /// Whether a row is newer than the token in use. One with the same access token never is: the token

@@ -151,7 +151,7 @@ pub(super) fn begin_delivery(slot: &TestSlot) -> Option<(TokenUpdate, InProgress
 }
 
 /// Delivers all updates of a slot: access token, previous access token, superseded.
-pub(super) fn deliver_all(slot: &TestSlot) -> Vec<(String, String, bool)> {
+pub(super) fn deliver_all(slots: &Slots, slot: &TestSlot, now: Now) -> Vec<(String, String, bool)> {
     let mut delivered = Vec::new();
     while let Some((update, progress)) = begin_delivery(slot) {
         let previous = update.previous_access_token.as_ref();
@@ -161,7 +161,7 @@ pub(super) fn deliver_all(slot: &TestSlot) -> Vec<(String, String, bool)> {
             previous.unwrap_or_default(),
             update.superseded,
         ));
-        progress.done();
+        slots.delivered(progress, now);
     }
     delivered
 }

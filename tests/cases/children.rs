@@ -1,10 +1,10 @@
 //! `for_token` children.
 
-use std::time::Duration;
+use std::{sync::atomic::AtomicBool, time::Duration};
 
 use oauth_twin::ErrorKind;
 
-use super::{test, *};
+use super::{hooks::story, test, *};
 
 #[maybe_async]
 #[test]
@@ -60,6 +60,77 @@ async fn twenty_children_with_the_same_row_make_one_request() -> TestResult {
         None,
         "the shared client holds no token of a user's"
     );
+    Ok(())
+}
+
+/// The database cannot be written for an hour: each request loads the row as it was.
+#[maybe_async]
+#[test]
+async fn a_row_that_could_not_be_replaced_is_not_renewed_again() -> TestResult {
+    let server = provider(1800);
+    let clock = ManualClock::new();
+    let updates = Updates::default();
+    let (note, fails) = (recording(&updates), Arc::new(AtomicBool::new(true)));
+    let is_down = fails.clone();
+    let client = builder(&server)
+        .clock(clock.clock())
+        .update_token(
+            move |update: TokenUpdate| match is_down.load(Ordering::SeqCst) {
+                true => Err("the database cannot be written".into()),
+                false => note(update),
+            },
+        )
+        .build()?;
+    let row = first_token(&clock, 10);
+    clock.advance(Duration::from_secs(11));
+    for (minutes, expected) in [(0, 1), (2, 1), (20, 1), (20, 2), (10, 2)] {
+        clock.advance(Duration::from_secs(60 * minutes));
+        let request = client.for_token(row.clone()).get(server.url("/api"));
+        let text = request.send().await?.text().await?;
+        assert_eq!(text, format!("Bearer t{expected}"));
+    }
+    assert_eq!(server.count("/token"), 2);
+    fails.store(false, Ordering::SeqCst);
+    client.close().await?;
+    // The hook was told of t1, so that it may have stored that.
+    assert_eq!(story(&updates), "r0>t1 r1>t2");
+    Ok(())
+}
+
+/// A service has a child for each request, and the token endpoint is down, or refuses the refresh token.
+#[maybe_async]
+#[test]
+async fn a_server_is_left_alone_by_children_that_come_one_after_the_other() -> TestResult {
+    for (status, code, is_refusal) in [
+        (503, "temporarily_unavailable", false),
+        (400, "invalid_grant", true),
+    ] {
+        let clock = ManualClock::new();
+        let server = Server::start(move |_: &Request| Reply::error(status, code));
+        let client = builder(&server).clock(clock.clock()).build()?;
+        let row = first_token(&clock, 10);
+        clock.advance(Duration::from_secs(11));
+        let mut sent = Vec::new();
+        for seconds in [0, 0, 0, 2, 0, 3, 0] {
+            clock.advance(Duration::from_secs(seconds));
+            let request = client.for_token(row.clone()).get(server.url("/api"));
+            let error = request.send().await.unwrap_err();
+            assert_eq!(error.needs_login(), is_refusal, "{error}");
+            assert_eq!(error.code().map(|it| it.as_str()), Some(code));
+            sent.push(server.count("/token"));
+        }
+        match is_refusal {
+            false => assert_eq!(sent, [1, 1, 1, 2, 2, 3, 3]),
+            true => assert_eq!(sent, [1; 7]),
+        }
+        // Other rows, and another token of the row, are not concerned.
+        let other = client.for_token(row.clone().with_refresh_token("other"));
+        let refused = other.ensure_active_token().await;
+        assert!(refused.is_err());
+        assert_eq!(server.count("/token"), sent[6] + 1);
+        let newer = client.for_token(first_token(&clock, 600));
+        newer.ensure_active_token().await?;
+    }
     Ok(())
 }
 

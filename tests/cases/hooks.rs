@@ -10,7 +10,7 @@ use oauth_twin::{BoxError, Error, ErrorKind, TokenUpdate};
 use super::{test, *};
 
 /// `told` in short: the refresh token that was spent, and the new access token.
-fn story(told: &Updates) -> String {
+pub(super) fn story(told: &Updates) -> String {
     let told = told.lock().unwrap();
     let words: Vec<_> = told
         .iter()

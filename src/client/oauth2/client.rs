@@ -99,14 +99,14 @@ impl OAuth2Client {
     ///
     /// Cheap, so that a web back end creates one per request. Children with equal refresh tokens
     /// share one token, and so does the client itself if its token has the same refresh token:
-    /// twenty requests that each load the same row make one renewal, and for a minute after it a
-    /// child with the old refresh token gets the new token. `set_token` and `fetch_token` change
-    /// the token of the child that they are called on, with its clones; the others keep theirs. A
-    /// refresh repeats the parameters of the token's own request
-    /// ([`Token::refresh_parameters`]), or else sends the client's `resource`.
+    /// twenty requests that each load the same row make one renewal, and a child with the old refresh
+    /// token gets the new token: for a minute after the renewal, and for as long as `update_token` has
+    /// not taken that. `set_token` and `fetch_token` change the token of the child that they are called
+    /// on, with its clones; the others keep theirs. A refresh repeats the parameters of the token's own
+    /// request ([`Token::refresh_parameters`]), or else sends the client's `resource`.
     ///
-    /// The wait after a failed renewal, and a refusal of the refresh token, are known as long as there is
-    /// a child with that refresh token: keep one, where many requests may come during an outage.
+    /// The wait after a failed renewal, and a refusal of the refresh token, hold for the children that
+    /// are created later, too.
     ///
     /// `close` of the client also waits for the renewals of its children, and for their updates.
     ///

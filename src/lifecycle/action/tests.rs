@@ -111,7 +111,7 @@ fn an_overdue_flight_is_abandoned_and_its_late_result_is_told_as_superseded() {
     assert_eq!(held(&slot).as_deref(), Some("b"));
     let updates = [("late", "a", true), ("b", "a", false)];
     let updates = updates.map(|(new, old, late)| (new.to_owned(), old.to_owned(), late));
-    assert_eq!(deliver_all(&slot), updates);
+    assert_eq!(deliver_all(&slots, &slot, at(20)), updates);
 }
 
 #[test]

@@ -272,7 +272,7 @@ impl World {
             Failure::Unsent => return self.fail_unsent(&claim, transient(None)),
         };
         let slot = claim.slot.clone();
-        let result = slot.fail(&claim, error, true, self.now);
+        let result = self.slots.fail(&claim, error, true, self.now);
         assert!(claim.flight.outcome.is_set() && !claim.is_leading());
         if result.is_err() {
             let token = slot.published();

@@ -195,7 +195,7 @@ impl World {
                     && is_taken
                 {
                     self.delivered.insert(name);
-                    progress.done();
+                    self.slots.delivered(progress, self.now);
                 }
             }
             Event::BeginSaving(slot) => {
@@ -368,7 +368,7 @@ impl World {
         for slot in self.slots.pending() {
             while let Due::Mine(update, progress) = slot.take_update() {
                 self.delivered.insert(access_token(&update.token));
-                progress.done();
+                self.slots.delivered(progress, self.now);
             }
             while let Due::Mine(unsaved, progress) = slot.take_unsaved() {
                 let store = store_of(&slot).expect("what it is saved in");

@@ -138,7 +138,9 @@ fn a_renewal_gives_way_to_what_was_stored_meanwhile_and_a_login_does_not() {
         assert_eq!(unsaved(&slot).map(|next| next.version), next, "{what}");
         let superseded = (!is_login).then_some(expected != Some("b"));
         assert_eq!(
-            deliver_all(&slot).first().map(|told| told.2),
+            deliver_all(&slots, &slot, at(20))
+                .first()
+                .map(|told| told.2),
             superseded,
             "{what}"
         );
@@ -188,7 +190,7 @@ fn one_save_at_a_time_and_again_until_it_has_succeeded() {
     let slots = slots();
     let slot = stored(&slots);
     renew(&slots, &slot, token("b", "b", 1), at(1));
-    deliver_all(&slot);
+    deliver_all(&slots, &slot, at(20));
     let (unsaved, progress) = begin_saving(&slot).expect("something to store");
     let Due::Busy(other) = slot.take_unsaved() else {
         panic!("two at a time");
@@ -277,7 +279,7 @@ fn the_lease_is_kept_until_the_token_is_stored() {
         .expect("without a problem");
     assert!(late.is_some() && back() == 2);
     assert_eq!(held(&slot).as_deref(), Some("x"));
-    assert!(deliver_all(&slot)[0].2);
+    assert!(deliver_all(&slots, &slot, at(20))[0].2);
     // One that is kept under another lease leaves the earlier one.
     assert!(publish("e", 4).is_none());
     assert!(publish("f", 5).is_some());

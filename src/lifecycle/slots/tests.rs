@@ -137,7 +137,7 @@ fn an_older_token_that_is_set_counts_where_nobody_else_has_another() {
     let next = slots.replace(&slot, Some(token("older", "r", 500)), false, at(102));
     assert!(Arc::ptr_eq(&slot, &next));
     assert_eq!(held(&slot).as_deref(), Some("b"));
-    assert!(!deliver_all(&slot)[0].2);
+    assert!(!deliver_all(&slots, &slot, at(20))[0].2);
 }
 
 #[test]
@@ -156,7 +156,7 @@ fn updates_of_a_login_that_was_replaced_are_told_as_superseded() {
         .expect("without a problem");
     assert!(matches!(outcome, Outcome::Superseded));
     assert_eq!(
-        deliver_all(&slot),
+        deliver_all(&slots, &slot, at(20)),
         [("b", "a", true), ("c", "b", true)].map(|(a, b, c)| (a.into(), b.into(), c))
     );
     drop(claim);
@@ -166,7 +166,10 @@ fn updates_of_a_login_that_was_replaced_are_told_as_superseded() {
     slots.find(token("a", "r2", 0), at(0));
     renew(&slots, &slot, token("b", "s2", 1), at(1));
     slots.replace(&slot, Some(token("x", "y", 2)), false, at(2));
-    assert_eq!(deliver_all(&slot), [("b".into(), "a".into(), false)]);
+    assert_eq!(
+        deliver_all(&slots, &slot, at(20)),
+        [("b".into(), "a".into(), false)]
+    );
 }
 
 #[test]
@@ -179,7 +182,10 @@ fn a_handle_that_is_closed_supersedes_nothing() {
         .publish(&claim, token("b", "s", 1), None, &mut None, true, at(1))
         .expect("without a problem");
     assert!(matches!(outcome, Outcome::Token(_)));
-    assert_eq!(deliver_all(&slot), [("b".into(), "a".into(), false)]);
+    assert_eq!(
+        deliver_all(&slots, &slot, at(20)),
+        [("b".into(), "a".into(), false)]
+    );
 }
 
 #[test]
@@ -188,7 +194,7 @@ fn a_stale_row_of_the_store_gets_the_new_token() {
         let slots = slots();
         let child = slots.find(token("a", "r", 0), at(0));
         renew(&slots, &child, token("b", "s", 10), at(10));
-        deliver_all(&child);
+        deliver_all(&slots, &child, at(20));
         let child = in_use.then_some(child);
         let slot = stored(&slots, token("a", "r", 0), at(11));
         let slot = match &child {
@@ -212,7 +218,7 @@ fn a_store_that_goes_back_to_a_spent_refresh_token_gets_the_new_one() {
     let slots = slots();
     let slot = stored(&slots, token("a", "r", 0), at(0));
     renew(&slots, &slot, token("b", "s", 10), at(10));
-    deliver_all(&slot);
+    deliver_all(&slots, &slot, at(20));
     assert!(save(&slot).is_some());
     // A renewal in flight goes on.
     let claim = lead(&slot, &Need::Renewed, at(11));
@@ -226,7 +232,7 @@ fn a_store_that_goes_back_to_a_spent_refresh_token_gets_the_new_one() {
         Some(StoredToken::new(Some(token("b", "s", 10)), 6))
     );
     // Later on, nothing is known of it.
-    load(&slots, &slot, Some(token("a", "r", 0)), 7, at(70));
+    load(&slots, &slot, Some(token("a", "r", 0)), 7, at(80));
     assert_eq!(held(&slot).as_deref(), Some("a"));
 }
 
@@ -271,7 +277,7 @@ fn of_superseded_logins_64_are_kept() {
     // The oldest was dropped.
     assert!(!is_pending(&slots, &first) && first.has_undelivered());
     for slot in slots.pending() {
-        assert!(deliver_all(&slot)[0].2);
+        assert!(deliver_all(&slots, &slot, at(20))[0].2);
     }
     assert!(slots.pending().is_empty());
 }
@@ -312,7 +318,7 @@ fn logins_that_alternate_keep_as_much_as_there_are_of_them() {
     let kept: usize = slots
         .pending()
         .iter()
-        .map(|slot| deliver_all(slot).len())
+        .map(|slot| deliver_all(&slots, slot, at(20)).len())
         .sum();
     // And the last of each.
     assert!(kept <= 2 * (SUPERSEDED + 1), "{kept}");
@@ -352,7 +358,7 @@ fn the_memory_of_a_slot_goes_with_its_last_handle() {
 
     let slot = slots.find(token("a", "r", 0), at(0));
     renew(&slots, &slot, token("b", "s", 10), at(10));
-    deliver_all(&slot);
+    deliver_all(&slots, &slot, at(20));
     let held_by_another = slot.clone();
     slots.forget_handle(slot);
     let found = slots.find(token("b", "s", 10), at(10));

@@ -115,7 +115,6 @@ impl<V> KeyMap<V> {
         }
     }
 
-    #[cfg(test)]
     pub(in crate::lifecycle) fn len(&self) -> usize {
         self.parts.iter().map(HashMap::len).sum()
     }

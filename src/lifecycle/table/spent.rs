@@ -26,14 +26,18 @@ impl Used {
 /// loaded their row before the renewal are done by then.
 pub(super) const SPENT: Duration = Duration::from_secs(60);
 
-/// End of a time of at least [`SPENT`], by monotonic time in whole seconds. It is small, as each entry
+/// End of a time, often of [`SPENT`], by monotonic time in whole seconds. It is small, as each entry
 /// of the table has room for it, and a sweep reads it there.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Until(u32);
 
 impl Until {
     pub(super) fn spent(now: Now) -> Self {
-        let end = now.monotonic.saturating_add(SPENT);
+        Self::at(now.monotonic.saturating_add(SPENT))
+    }
+
+    /// By monotonic time.
+    pub(super) fn at(end: Duration) -> Self {
         let begun = u32::from(end.subsec_nanos() > 0);
         Self(low(end).wrapping_add(begun))
     }

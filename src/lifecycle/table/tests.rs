@@ -1,20 +1,26 @@
 //! Lookup by refresh token, and merged slots.
 
-use std::time::UNIX_EPOCH;
+mod rows;
 
-use super::*;
+use std::time::{Duration, UNIX_EPOCH};
+
+use super::{received::SHORT, *};
 use crate::lifecycle::{
     action::Action,
+    decision::Lifetime,
     outbox::Due,
     reconcile::HeldLease,
     single_flight::{Need, Outcome},
     slots::{Learned, Slots},
     testing::{
-        LIFE, TestSlot, at, caller, deliver_all, held, is_pending, lead, load, next_action, renew,
-        save, slots, stored, token, token_until,
+        LIFE, TestSlot, at, begin_delivery, caller, deliver_all, held, is_pending, lead, load,
+        next_action, refusal, renew, save, slots, stored, token, token_until, transient,
     },
 };
-use crate::token_store::{Lease, StoredToken};
+use crate::{
+    error::Error,
+    token_store::{Lease, StoredToken},
+};
 
 #[test]
 fn a_spent_refresh_token_leads_to_the_new_token_for_a_minute() {
@@ -23,15 +29,14 @@ fn a_spent_refresh_token_leads_to_the_new_token_for_a_minute() {
         let slot = slots.find(token("a", "r", 0), at(0));
         renew(&slots, &slot, token("b", "s", 10), at(10));
         renew(&slots, &slot, token("c", "t", 20), at(20));
-        deliver_all(&slot);
+        deliver_all(&slots, &slot, at(20));
         let kept = in_use.then(|| slot.clone());
         drop(slot);
         for (refresh, now, expected) in [
             ("r", 11, "c"),
-            ("r", 69, "c"),
-            ("r", 70, "stale"),
-            ("s", 70, "c"),
+            ("r", 79, "c"),
             ("s", 79, "c"),
+            ("r", 80, "stale"),
             ("s", 80, "stale"),
             ("t", 1000, if in_use { "c" } else { "stale" }),
         ] {
@@ -52,6 +57,7 @@ fn the_minute_is_monotonic() {
     let slots = slots();
     let slot = slots.find(token("a", "r", 0), at(0));
     renew(&slots, &slot, token("b", "s", 10), at(10));
+    deliver_all(&slots, &slot, at(10));
     let back = Now {
         unix: Duration::from_secs(5),
         ..at(69)
@@ -69,7 +75,7 @@ fn those_who_come_by_a_spent_refresh_token_share_one_slot() {
     let slots = slots();
     let slot = slots.find(token("a", "r", 0), at(0));
     renew(&slots, &slot, token("b", "s", 10), at(10));
-    deliver_all(&slot);
+    deliver_all(&slots, &slot, at(20));
     drop(slot);
     let [one, other] = [(); 2].map(|()| slots.find(token("a", "r", 0), at(11)));
     let third = slots.find(token("b", "s", 10), at(11));
@@ -129,14 +135,17 @@ fn where_a_refresh_token_has_a_slot_already_the_two_become_one() {
         assert_eq!(is_pending(&slots, &child), by_renewal);
         assert_eq!(is_pending(&slots, &slot), by_renewal);
         assert_eq!(child.lease_left(at(60)).is_some(), by_renewal);
-        assert_eq!(deliver_all(&slot).len(), usize::from(by_renewal));
+        assert_eq!(
+            deliver_all(&slots, &slot, at(20)).len(),
+            usize::from(by_renewal)
+        );
         let saved = save(&child);
         assert_eq!(saved.is_some(), by_renewal);
         assert!(slots.pending().is_empty(), "{by_renewal}");
         // Both handles are counted: one that leaves supersedes nothing.
         renew(&slots, &child, token("c", "t", 11), at(11));
         slots.replace(&child, Some(token("x", "y", 11)), false, at(11));
-        assert!(!deliver_all(&child)[0].2);
+        assert!(!deliver_all(&slots, &child, at(20))[0].2);
         for refresh in ["s", "t"] {
             assert!(Arc::ptr_eq(
                 &child,
@@ -200,7 +209,7 @@ fn a_store_that_is_being_written_goes_along_and_is_written_again() {
     let slots = slots();
     let slot = stored(&slots, token("a", "r", 0), at(0));
     renew(&slots, &slot, token("b", "s", 1), at(1));
-    deliver_all(&slot);
+    deliver_all(&slots, &slot, at(20));
     // The store is slow, so another renewal comes first, and leads to the child's refresh token.
     let Due::Mine(late, progress) = slot.take_unsaved() else {
         panic!("there is something to store");
@@ -232,7 +241,7 @@ fn the_store_goes_along_with_a_handle_that_has_not_followed_yet() {
             assert!(next.is_stored() && !child.is_stored(), "{by_renewal}");
             assert_eq!(save(&next), Some(StoredToken::new(token, 4)));
             assert_eq!(held(&child).as_deref(), Some("b"));
-            deliver_all(&slot);
+            deliver_all(&slots, &slot, at(20));
             assert!(slots.pending().is_empty(), "{by_renewal}");
             // The child still has its slot for itself.
             renew(
@@ -241,7 +250,7 @@ fn the_store_goes_along_with_a_handle_that_has_not_followed_yet() {
                 crate::lifecycle::testing::token("c", "t", 12),
                 at(12),
             );
-            assert!(!deliver_all(&child)[0].2);
+            assert!(!deliver_all(&slots, &child, at(20))[0].2);
         }
     }
 }
@@ -257,7 +266,7 @@ fn who_follows_takes_the_token_in_use() {
     drop(slot);
     let outcome = renew(&slots, &child, token("c", "t", 11), at(11));
     assert!(matches!(outcome, Outcome::Token(_)));
-    assert!(!deliver_all(&child)[0].2);
+    assert!(!deliver_all(&slots, &child, at(20))[0].2);
 }
 
 #[test]
@@ -270,7 +279,7 @@ fn a_row_that_comes_back_has_the_lifetime_of_what_was_received() {
     };
     let row = token_until("b", Some("s"), 10, 11);
     renew(&slots, &slot, row.clone(), received);
-    deliver_all(&slot);
+    deliver_all(&slots, &slot, at(20));
     drop(slot);
     let is_alive = |row: &Token, millis: u64, monotonic: u64| {
         let now = Now {
@@ -308,7 +317,10 @@ fn a_slot_that_is_needed_stays_in_the_table() {
         .expect("without a problem");
     drop(claim);
     let found = slots.find(token("b", "s", 10), at(11));
-    assert_eq!(deliver_all(&found), [("b".into(), "a".into(), false)]);
+    assert_eq!(
+        deliver_all(&slots, &found, at(20)),
+        [("b".into(), "a".into(), false)]
+    );
 }
 
 /// Where a used refresh token leads after all handles have gone.
@@ -323,7 +335,7 @@ fn a_token_that_nobody_uses_is_the_same_when_it_is_needed_again() {
         };
         let new = token_until(access, Some("s"), 10, 10 + life).with_scope("read");
         renew(&slots, &slot, new.clone(), now);
-        deliver_all(&slot);
+        deliver_all(&slots, &slot, at(20));
         let lifetime = slot.published().expect("a token").lifetime;
         slots.forget_handle(slot);
         let is_packed = |used: Option<&Used>| matches!(used, Some(Used::Packed(..)));
@@ -339,11 +351,11 @@ fn a_token_that_nobody_uses_is_the_same_when_it_is_needed_again() {
             if life > SHORT { restored } else { lifetime }
         );
         // By either refresh token there is one slot.
-        let other = slots.find(token("a", "r", 0), at(69));
+        let other = slots.find(token("a", "r", 0), at(79));
         assert!(Arc::ptr_eq(&child, &other));
-        assert!(Arc::ptr_eq(&child, &slots.find(new.clone(), at(69))));
+        assert!(Arc::ptr_eq(&child, &slots.find(new.clone(), at(79))));
         assert_eq!(
-            held(&slots.find(token("a", "r", 0), at(70))).as_deref(),
+            held(&slots.find(token("a", "r", 0), at(80))).as_deref(),
             Some("a")
         );
     }
@@ -356,7 +368,7 @@ fn a_refresh_token_that_is_issued_again_is_in_use() {
     let slot = slots.find(token("a", "r", 0), at(0));
     for (access, refresh, now) in [("b", "s", 1), ("c", "r", 2)] {
         renew(&slots, &slot, token(access, refresh, now), at(now));
-        deliver_all(&slot);
+        deliver_all(&slots, &slot, at(20));
     }
     for row in [token("c", "r", 2), token("b", "s", 1)] {
         let found = slots.find(row, at(3));

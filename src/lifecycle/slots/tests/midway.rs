@@ -22,7 +22,10 @@ fn a_token_that_is_set_in_the_middle_of_its_renewal_gives_way_to_the_result() {
             .expect("without a problem");
         assert!(matches!(outcome, Outcome::Token(_)));
         assert_eq!(held(&slot).as_deref(), Some("b"));
-        assert_eq!(deliver_all(&slot), [("b".into(), "given".into(), false)]);
+        assert_eq!(
+            deliver_all(&slots, &slot, at(20)),
+            [("b".into(), "given".into(), false)]
+        );
         let saved = save(&slot).and_then(|saved| saved.token);
         assert_eq!(saved.is_some(), has_store);
         assert!(saved.is_none_or(|saved| access_token(&saved) == "b"));
@@ -44,7 +47,10 @@ fn a_token_without_the_spent_refresh_token_does_not_give_way() {
         .expect("without a problem");
     assert!(matches!(outcome, Outcome::Superseded));
     assert_eq!(held(&slot).as_deref(), Some("x"));
-    assert_eq!(deliver_all(&slot), [("b".into(), "a".into(), true)]);
+    assert_eq!(
+        deliver_all(&slots, &slot, at(20)),
+        [("b".into(), "a".into(), true)]
+    );
 }
 
 #[test]

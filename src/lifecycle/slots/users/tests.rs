@@ -179,7 +179,7 @@ fn what_is_owed_keeps_a_slot_until_it_is_delivered() {
             .as_deref(),
         Some("b")
     );
-    assert_eq!(deliver_all(&slot).len(), 1);
+    assert_eq!(deliver_all(&slots, &slot, at(20)).len(), 1);
     assert!(slot.is_settled() && !is_pending(&slots, &slot));
     slots.forget_handle(slot);
     assert!(slots.of_user(UserId::new("1"), at(10 * IDLE)).is_none());
@@ -243,7 +243,7 @@ fn a_renewal_in_flight_does_not_replace_a_login() {
     drop(claim);
     assert_eq!(held(&login).as_deref(), Some("b"));
     assert_eq!(
-        deliver_all(&slot),
+        deliver_all(&slots, &slot, at(20)),
         [("c".to_owned(), "a1".to_owned(), true)]
     );
     assert!(!is_pending(&slots, &slot) && is_pending(&slots, &login));
@@ -315,7 +315,7 @@ fn the_slot_of_a_user_without_handles_is_not_superseded_by_a_child() {
     let outcome = renew(&slots, &slot, token("b", "s", 3), at(3));
     assert!(matches!(outcome, Outcome::Token(_)));
     assert_eq!(
-        deliver_all(&slot),
+        deliver_all(&slots, &slot, at(20)),
         [("b".to_owned(), "a1".to_owned(), false)]
     );
 }
