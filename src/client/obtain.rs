@@ -81,7 +81,7 @@ impl Session {
         loop {
             let live = self.live()?;
             // Within a callback, the published token counts, and there is no wait.
-            if !live.slot.is_stored() || is_in_callback(live.slot.id()) {
+            if !live.slot.is_stored() || live.would_wait_for_itself() {
                 return Ok(());
             }
             let deadline = own.unwrap_or_else(|| live.deadline());
@@ -143,7 +143,7 @@ impl Session {
                 Some(live) => live,
                 None => self.serving()?,
             };
-            if is_in_callback(live.slot.id()) {
+            if live.would_wait_for_itself() {
                 return live.in_callback();
             }
             if waited && deadline.is_over() {

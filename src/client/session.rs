@@ -322,8 +322,11 @@ impl Live {
             slots.into_iter().map(move |slot| (part.clone(), slot))
         };
         let mut owing: Vec<_> = parts.iter().flat_map(pending).collect();
-        if !owing.iter().any(|(_, slot)| Arc::ptr_eq(slot, &self.slot)) {
-            owing.push((self.shared, self.slot));
+        // Another call may have pointed the user, or the refresh token, to another slot.
+        for own in [self.slot.by_now(), self.slot] {
+            if !owing.iter().any(|(_, slot)| Arc::ptr_eq(slot, &own)) {
+                owing.push((self.shared.clone(), own));
+            }
         }
         let settle = |(part, slot)| Delivery::new(part, slot).settle(deadline);
         side_by_side(owing, settle).await

@@ -1,6 +1,6 @@
 //! Settings, connections and slots that a client shares with its children.
 
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak, atomic::AtomicBool};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak, atomic::AtomicBool};
 
 use super::{
     documents::cache::DocumentCache, dpop::Dpop, registration::kept::KeptRegistrations,
@@ -38,6 +38,8 @@ pub(super) struct Shared {
     pub(super) sends_scope: AtomicBool,
     /// Keys and nonces of a client that proves possession.
     pub(super) dpop: Option<Arc<Dpop>>,
+    /// The same with earlier registrations of the client, for children that have those.
+    earlier: Mutex<Vec<Arc<Self>>>,
 }
 
 /// Client of whose token the tokens of others are made.
@@ -89,7 +91,27 @@ impl Shared {
             settings,
             transport,
             device_polls: DevicePolls::default(),
+            earlier: Mutex::default(),
         }
+    }
+
+    /// Takes the place of `old`, whose registration is replaced, and whose children stay.
+    pub(super) fn succeed(&self, old: &Arc<Self>) {
+        let mut earlier = std::mem::take(&mut *old.earlier());
+        earlier.retain(|part| Arc::strong_count(part) > 1 || part.slots.owes());
+        earlier.push(old.clone());
+        *self.earlier() = earlier;
+    }
+
+    /// This and what it has taken the place of.
+    pub(super) fn with_earlier(self: &Arc<Self>) -> Vec<Arc<Self>> {
+        let mut parts = self.earlier().clone();
+        parts.push(self.clone());
+        parts
+    }
+
+    fn earlier(&self) -> MutexGuard<'_, Vec<Arc<Self>>> {
+        self.earlier.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The registrations that the token store keeps.
@@ -98,6 +120,7 @@ impl Shared {
             store: self.settings.store.clone(),
             clock: self.settings.clock.clone(),
             timeout: self.settings.timeout,
+            mark: Some(self.registering()),
         }
     }
 
@@ -108,6 +131,12 @@ impl Shared {
     /// Marks the callbacks that run for any of the slots.
     pub(super) fn id(&self) -> usize {
         std::ptr::from_ref(self).addr()
+    }
+
+    /// Marks the calls of a store for registrations, which a renewal or a registration waits for. Nothing
+    /// else has this address.
+    pub(super) fn registering(&self) -> usize {
+        self.id() + 1
     }
 
     /// Emits an event if updates of superseded logins were dropped.

@@ -157,11 +157,16 @@ impl Slot {
         self.read().forwarded.clone()
     }
 
+    /// The slot that holds the token by now.
+    #[allow(dead_code, reason = "only the clients need it")]
+    pub(crate) fn by_now(self: &Arc<Self>) -> Arc<Self> {
+        to_the_end(self.clone())
+    }
+
     /// Whether both are one slot by now.
     #[allow(dead_code, reason = "only the clients need it")]
     pub(crate) fn is_one_with(self: &Arc<Self>, other: &Arc<Self>) -> bool {
-        let [one, other] = [self, other].map(|slot| to_the_end(slot.clone()));
-        Arc::ptr_eq(&one, &other)
+        Arc::ptr_eq(&self.by_now(), &other.by_now())
     }
 
     /// Whether the token is kept in a store.

@@ -1,6 +1,8 @@
 //! Running clients whose server does not know them any longer: registered anew, once.
 
 mod algorithms;
+mod children;
+mod stores;
 mod timeouts;
 
 use std::{collections::HashSet, sync::Mutex};

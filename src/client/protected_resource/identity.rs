@@ -113,6 +113,7 @@ impl ResourceState {
             store: self.template.store.clone(),
             clock: self.template.clock.clone(),
             timeout: self.template.timeout,
+            mark: None,
         }
     }
 

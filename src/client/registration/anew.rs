@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use super::super::{
-    Led, boxed, maybe_async,
+    Led, boxed, is_in_callback, maybe_async,
     registration::kept::KeptRegistrations,
     run_detached_for,
     session::{Live, Session},
@@ -145,6 +145,10 @@ impl Session {
         let Some(anew) = &settings.reregistration else {
             return Err(Error::usage("the client was not registered by itself"));
         };
+        // It would wait for itself.
+        if is_in_callback(old.shared.registering()) {
+            return Err(Error::reentrant("a registration"));
+        }
         // The metadata of the resource and of the server, the lease, the registration.
         let limit = settings.timeout.saturating_mul(6);
         let limit = deadline.map_or(limit, |deadline| deadline.left_of(limit));
@@ -202,6 +206,7 @@ impl Session {
             found.metadata = Some(server);
         }
         let part = Arc::new(Shared::new(next, shared.transport.clone()));
+        part.succeed(shared);
         self.move_to(part, None)
     }
 }

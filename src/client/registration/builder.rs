@@ -132,6 +132,7 @@ impl OAuth2ClientBuilder {
             store: builder.tokens.store.clone(),
             clock: http.clock.clone(),
             timeout: http.timeout,
+            mark: None,
         };
         let obtained = kept.obtain(&transport, endpoint, issuer, &request).await?;
         let mut builder = builder.registered_client(obtained.registered);

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::super::{
-    Store, maybe_async,
+    Store, in_callback, maybe_async,
     settings::Bound,
     sleep,
     transport::Transport,
@@ -35,6 +35,8 @@ pub(in super::super) struct KeptRegistrations {
     pub(in super::super) clock: Clock,
     /// Limit of a call of an endpoint.
     pub(in super::super) timeout: Duration,
+    /// Marks the calls of the store as callbacks of a client, once there is one.
+    pub(in super::super) mark: Option<usize>,
 }
 
 /// Registration for a client.
@@ -175,10 +177,10 @@ impl KeptRegistrations {
         let Some(store) = self.store.clone() else {
             return Ok(None);
         };
-        let issuer = issuer.to_owned();
+        let (issuer, mark) = (issuer.to_owned(), self.mark);
         let limit = self.call_limit();
         let limit = own.map_or(limit, |own| own.left().min(limit));
-        let kept = with_timeout(limit, move || load(store, issuer)).await;
+        let kept = with_timeout(limit, move || load(store, issuer, mark)).await;
         kept.unwrap_or_else(|| match own.is_some_and(Deadline::is_over) {
             true => Err(store_timed_out()),
             false => Err(Error::store(LATE, None)),
@@ -190,8 +192,9 @@ impl KeptRegistrations {
         let Some(store) = self.store.clone() else {
             return Ok(());
         };
-        let issuer = issuer.to_owned();
-        let saved = with_timeout(self.call_limit(), move || save(store, issuer, registered)).await;
+        let (issuer, mark) = (issuer.to_owned(), self.mark);
+        let save = move || save(store, issuer, registered, mark);
+        let saved = with_timeout(self.call_limit(), save).await;
         saved.unwrap_or_else(|| Err(Error::store(LATE, None)))
     }
 
@@ -216,8 +219,8 @@ impl KeptRegistrations {
         store: &Store,
         is_such: impl Fn(&Token) -> bool + Send,
     ) -> Result<()> {
-        let (loading, limit) = (store.clone(), self.call_limit());
-        let stored = with_timeout(limit, move || load_token(loading)).await;
+        let (loading, limit, mark) = (store.clone(), self.call_limit(), self.mark);
+        let stored = with_timeout(limit, move || load_token(loading, mark)).await;
         let stored = stored.unwrap_or_else(|| Err(Error::store(LATE, None)))?;
         let is_such = |stored: &StoredToken| stored.token.as_ref().is_some_and(is_such);
         let Some(stored) = stored.filter(is_such) else {
@@ -227,14 +230,14 @@ impl KeptRegistrations {
             store.clone(),
             StoredToken::new(None, stored.version.saturating_add(1)),
         );
-        let saved = with_timeout(limit, move || save_token(store, none)).await;
+        let saved = with_timeout(limit, move || save_token(store, none, mark)).await;
         saved.unwrap_or_else(|| Err(Error::store(LATE, None)))
     }
 
     /// Releases a lease. If that fails, it ends by itself.
     async fn release(&self, store: &Store, lease: Lease) {
-        let store = store.clone();
-        let released = with_timeout(self.call_limit(), move || release(store, lease)).await;
+        let (store, mark) = (store.clone(), self.mark);
+        let released = with_timeout(self.call_limit(), move || release(store, lease, mark)).await;
         if let Err(error) = released.unwrap_or_else(|| Err(Error::store(LATE, None))) {
             // The client that it is about may have no identifier yet.
             trace::lease_not_released(None, &error);
@@ -244,8 +247,8 @@ impl KeptRegistrations {
     async fn lease(&self, store: &Store) -> Result<Lease> {
         let (began, time) = (Instant::now(), self.lease_time());
         loop {
-            let store = store.clone();
-            let lease = with_timeout(self.call_limit(), move || lease(store, time)).await;
+            let (store, mark) = (store.clone(), self.mark);
+            let lease = with_timeout(self.call_limit(), move || lease(store, time, mark)).await;
             match lease.unwrap_or_else(|| Err(Error::store(LATE, None)))? {
                 Some(lease) => return Ok(lease),
                 None if began.elapsed() >= self.timeout => return Err(Error::store(HELD, None)),
@@ -273,38 +276,48 @@ const LATE: &str = "token_store timed out";
 const HELD: &str = "another process holds the lease of token_store and does not give it back";
 
 #[maybe_async]
-async fn load(store: Store, issuer: String) -> Result<Option<RegisteredClient>> {
-    let kept = store.load_registration(issuer).await;
+async fn load(
+    store: Store,
+    issuer: String,
+    mark: Option<usize>,
+) -> Result<Option<RegisteredClient>> {
+    let kept = in_callback(mark.as_slice(), move || store.load_registration(issuer)).await;
     kept.map_err(|error| Error::store("token_store could not read a registration", Some(error)))
 }
 
 #[maybe_async]
-async fn save(store: Store, issuer: String, kept: Option<RegisteredClient>) -> Result<()> {
-    let saved = store.save_registration(issuer, kept).await;
+async fn save(
+    store: Store,
+    issuer: String,
+    kept: Option<RegisteredClient>,
+    mark: Option<usize>,
+) -> Result<()> {
+    let save = move || store.save_registration(issuer, kept);
+    let saved = in_callback(mark.as_slice(), save).await;
     saved.map_err(|error| Error::store("token_store did not keep a registration", Some(error)))
 }
 
 #[maybe_async]
-async fn lease(store: Store, time: Duration) -> Result<Option<Lease>> {
-    let lease = store.lease(time).await;
+async fn lease(store: Store, time: Duration, mark: Option<usize>) -> Result<Option<Lease>> {
+    let lease = in_callback(mark.as_slice(), move || store.lease(time)).await;
     lease.map_err(|error| Error::store("token_store could not be leased", Some(error)))
 }
 
 #[maybe_async]
-async fn release(store: Store, lease: Lease) -> Result<()> {
-    let released = store.release(lease).await;
+async fn release(store: Store, lease: Lease, mark: Option<usize>) -> Result<()> {
+    let released = in_callback(mark.as_slice(), move || store.release(lease)).await;
     released.map_err(|error| Error::store("token_store could not release its lease", Some(error)))
 }
 
 #[maybe_async]
-async fn load_token(store: Store) -> Result<Option<StoredToken>> {
-    let stored = store.load().await;
+async fn load_token(store: Store, mark: Option<usize>) -> Result<Option<StoredToken>> {
+    let stored = in_callback(mark.as_slice(), move || store.load()).await;
     stored.map_err(|error| Error::store("token_store could not be read", Some(error)))
 }
 
 #[maybe_async]
-async fn save_token(store: Store, next: StoredToken) -> Result<()> {
-    let saved = store.save(next).await;
+async fn save_token(store: Store, next: StoredToken, mark: Option<usize>) -> Result<()> {
+    let saved = in_callback(mark.as_slice(), move || store.save(next)).await;
     let saved =
         saved.map_err(|error| Error::store("token_store did not remove the token", Some(error)))?;
     match saved {

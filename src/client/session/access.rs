@@ -2,10 +2,7 @@
 
 use reqwest::{IntoUrl, Method};
 
-use super::{
-    super::{http, is_in_callback},
-    Live, Session,
-};
+use super::{super::http, Live, Session};
 use crate::error::{Error, Result};
 
 impl Session {
@@ -75,7 +72,7 @@ impl Session {
     /// The same for methods that must not be called within `update_token`.
     pub(in super::super) fn live_outside_hook(&self, method: &'static str) -> Result<Live> {
         let live = self.with_own_slot(Self::serving)?;
-        if is_in_callback(live.slot.id()) {
+        if live.would_wait_for_itself() {
             return Err(Error::reentrant(method));
         }
         self.live_now()

@@ -113,8 +113,14 @@ impl HandleState {
 impl Live {
     /// Whether the caller is a callback of the client, or of another one that shares its settings.
     pub(super) fn is_in_callback(&self) -> bool {
-        let is_of_part = |part: &Arc<Shared>| is_in_callback(part.id());
+        let is_of_part =
+            |part: &Arc<Shared>| is_in_callback(part.id()) || is_in_callback(part.registering());
         is_in_callback(self.slot.id()) || self.parts().iter().any(is_of_part)
+    }
+
+    /// Whether the caller is a callback that the renewal of its own token waits for.
+    pub(in super::super) fn would_wait_for_itself(&self) -> bool {
+        is_in_callback(self.slot.id()) || is_in_callback(self.shared.registering())
     }
 }
 
@@ -125,13 +131,16 @@ impl Drop for Handle {
         let state = self.0.get_mut().unwrap_or_else(PoisonError::into_inner);
         let state = std::mem::replace(state, HandleState::Closed);
         if let HandleState::Open(live) = &state
-            && live.slot.has_undelivered()
-            && !is_in_callback(live.slot.id())
             && !std::thread::panicking()
         {
-            let deadline = Deadline::after(live.shared.settings.close_timeout);
-            let delivery = Delivery::new(live.shared.clone(), live.slot.clone());
-            delivery.run_alone(deadline);
+            let now = live.slot.forwarded().map(|next| next.by_now());
+            for slot in [Some(&live.slot), now.as_ref()].into_iter().flatten() {
+                if slot.has_undelivered() && !is_in_callback(slot.id()) {
+                    let deadline = Deadline::after(live.shared.settings.close_timeout);
+                    let delivery = Delivery::new(live.shared.clone(), slot.clone());
+                    delivery.run_alone(deadline);
+                }
+            }
         }
         state.release();
     }

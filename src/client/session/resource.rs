@@ -123,12 +123,12 @@ impl Live {
         Some(resource)
     }
 
-    /// The part of the client, or all of them if it is for a resource: its children may be at other
-    /// servers than the client itself.
+    /// The part of the client, with those of its earlier registrations, or all of them if it is for a
+    /// resource: its children may be at other servers than the client itself.
     pub(super) fn parts(&self) -> Vec<Arc<Shared>> {
         match self.resource() {
             Some(resource) => resource.parts(),
-            None => vec![self.shared.clone()],
+            None => self.shared.with_earlier(),
         }
     }
 

@@ -122,6 +122,27 @@ async fn a_login_that_the_store_does_not_take_is_in_use_and_stored_later() -> Te
     Ok(())
 }
 
+/// It has made no call since another client of the user got the login.
+#[maybe_async]
+#[test]
+async fn closing_any_client_of_a_user_stores_what_is_owed() -> TestResult {
+    let (server, shelves, clock) = service(600);
+    let client = replica(&server, &shelves, &clock).build()?;
+    let idle = client.for_user("alice");
+    let login = log_in(&client, "alice").await;
+    let alice = shelves.named("alice");
+    alice.fail([Fault::Save; 40]);
+    let error = login.keep_for("alice").await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Update);
+    let error = idle.close().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Update);
+    assert_eq!(shelves.held("alice"), "nothing");
+    while alice.fault(&[Fault::Save]).is_some() {}
+    idle.close().await?;
+    assert!(shelves.held("alice").ends_with(":alice1"));
+    Ok(())
+}
+
 /// Within the hook of a renewal, the token of the user can be used, and nothing waits for itself.
 #[maybe_async]
 #[test]
