@@ -169,9 +169,17 @@ impl InProgress {
         &self.slot
     }
 
-    /// The refresh token of the row that the update replaces.
+    /// The refresh token of the row that the update replaces, unless another one is to replace it, too.
     pub(super) fn row(&self) -> Option<Key> {
-        self.undone.as_ref().and_then(row)
+        let update = self.undone.as_ref()?;
+        let replaces =
+            |other: &TokenUpdate| other.previous_refresh_token == update.previous_refresh_token;
+        let state = self.slot.read();
+        let mut left = state.outbox.updates.iter().flat_map(|it| &it.queue);
+        match left.any(replaces) {
+            true => None,
+            false => row(update),
+        }
     }
 
     pub(crate) fn done(mut self) {

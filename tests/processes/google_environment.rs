@@ -35,7 +35,10 @@ fn process_with_credentials() {
     };
     match token() {
         Ok(token) => println!("\ntoken={}", token.access_token().expose_secret()),
-        Err(error) => println!("\nerror={error}"),
+        Err(error) => {
+            let source = std::error::Error::source(&error).map(ToString::to_string);
+            println!("\nerror={error}: {}", source.unwrap_or_default());
+        }
     }
 }
 
@@ -211,8 +214,5 @@ fn a_program() {
         json!({"version": 1, "success": false, "code": "401", "message": "Not\nauthorized."});
     written(&folder.file("output.json"), &failed);
     let error = with(&[named, permission]);
-    assert!(
-        error.contains("failed with 401: Not authorized."),
-        "{error}"
-    );
+    assert!(error.contains("failed: 401: Not authorized."), "{error}");
 }

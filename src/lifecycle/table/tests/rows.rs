@@ -101,3 +101,27 @@ fn a_failure_is_known_to_the_next_handle_of_the_row() {
     let newer = slots.find(token("b", "r", LIFE + 701), at(LIFE + 701));
     assert_eq!(next_action(&newer, &Need::Usable, at(LIFE + 701)), "use");
 }
+
+/// A renewal that took too long has spent the same refresh token, and is told first.
+#[test]
+fn a_row_that_two_updates_replace_is_stale_until_both_are_taken() {
+    let slots = slots();
+    let slot = slots.find(token("a", "r", 0), at(0));
+    let late = lead(&slot, &Need::Renewed, at(0));
+    let now = at(1000);
+    let claim = lead(&slot, &Need::Renewed, now);
+    for (claim, access, refresh) in [(&late, "late", "l"), (&claim, "b", "s")] {
+        let token = token(access, refresh, 1000);
+        slots
+            .publish(claim, token, None, &mut None, true, now)
+            .expect("without a problem");
+    }
+    let (update, progress) = begin_delivery(&slot).expect("an update");
+    assert!(update.superseded);
+    slots.delivered(progress, now);
+    let found = slots.find(token("a", "r", 0), at(5000));
+    assert!(Arc::ptr_eq(&found, &slot));
+    assert_eq!(deliver_all(&slots, &slot, at(5000)).len(), 1);
+    let found = slots.find(token("a", "r", 0), at(5060));
+    assert!(!Arc::ptr_eq(&found, &slot));
+}
