@@ -308,15 +308,16 @@ impl Live {
     /// it is a child, of all its children.
     async fn settle(self) -> Result<()> {
         let deadline = Deadline::after(self.shared.settings.close_timeout);
+        // Before a registration anew that is under way takes the earlier ones along.
+        let parts = match self.kind.is_child {
+            true => Vec::new(),
+            false => self.parts(),
+        };
         if !self.gate().is_idle(deadline).await {
             return Err(Error::interrupted(
                 "a request is still under way; close again to wait for it",
             ));
         }
-        let parts = match self.kind.is_child {
-            true => Vec::new(),
-            false => self.parts(),
-        };
         let pending = |part: &Arc<Shared>| {
             let (part, slots) = (part.clone(), part.slots.pending());
             slots.into_iter().map(move |slot| (part.clone(), slot))

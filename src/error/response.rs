@@ -55,6 +55,19 @@ impl ErrorResponse {
         }
     }
 
+    /// The same without headers and further members, and without a long description.
+    pub(super) fn in_brief(self) -> Self {
+        /// Bytes of a description.
+        const LONG: usize = 300;
+        Self {
+            headers: HeaderMap::new(),
+            members: Map::new(),
+            description: self.description.filter(|text| text.len() <= LONG),
+            uri: None,
+            ..self
+        }
+    }
+
     /// An error in the query of a callback.
     pub(crate) fn in_callback(code: &str, description: Option<&str>, uri: Option<&str>) -> Self {
         let callback = Self {

@@ -2,7 +2,7 @@
 
 use std::{error::Error as StdError, fmt, time::Duration};
 
-use super::{BoxError, Error, ErrorKind, value::Cause};
+use super::{BoxError, Error, ErrorKind, ErrorResponse, value::Cause};
 
 impl Error {
     pub(crate) fn token(what: &'static str) -> Self {
@@ -89,6 +89,16 @@ impl Error {
             }),
             None => self,
         }
+    }
+
+    /// The same with little of what the server said, and without what a callback said: to be kept for
+    /// long.
+    pub(crate) fn in_brief(self) -> Self {
+        self.changed(|cause| {
+            cause.source = None;
+            let response = cause.response.take();
+            cause.response = response.map(ErrorResponse::in_brief);
+        })
     }
 
     /// An unusable token from the server, which may issue a usable one later.

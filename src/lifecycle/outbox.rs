@@ -165,10 +165,6 @@ pub(crate) struct InProgress {
 }
 
 impl InProgress {
-    pub(super) fn slot(&self) -> &Slot {
-        &self.slot
-    }
-
     /// The refresh token of the row that the update replaces, unless another one is to replace it, too.
     pub(super) fn row(&self) -> Option<Key> {
         let update = self.undone.as_ref()?;

@@ -89,6 +89,15 @@ impl Pacing {
         failures.error_until(failures.retry_after, now)
     }
 
+    /// The same with little of what the server said.
+    pub(crate) fn in_brief(&self) -> Self {
+        let mut pacing = self.clone();
+        if let Some(failures) = &mut pacing.0 {
+            failures.error = failures.error.take().map(Error::in_brief);
+        }
+        pacing
+    }
+
     /// End of the wait.
     pub(crate) fn end(&self) -> Option<Duration> {
         self.0.as_ref().map(|failures| failures.until)

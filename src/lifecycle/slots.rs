@@ -268,9 +268,6 @@ impl Slots {
                 .outbox
                 .add(TokenUpdate::new(token.clone(), old, superseded));
             self.note_dropped(dropped.is_some());
-            if is_current && let Some(row) = state.outbox.last_row() {
-                table.owe(row, slot);
-            }
             self.registry.add(slot);
             if state.superseded {
                 self.note_dropped(self.registry.supersede(slot).is_some());
@@ -305,6 +302,9 @@ impl Slots {
             self.registry.add(slot);
         }
         table.rotate(slot, &mut state, old, &published, now);
+        if has_hook && let Some(row) = state.outbox.last_row() {
+            table.owe(row, slot, &published);
+        }
         let outcome = match problem {
             _ if state.superseded => Ok(Outcome::Superseded),
             Some(problem) => Err(problem),

@@ -35,13 +35,20 @@ pub(super) struct Table {
     /// of the processor, however many were used within a minute. None is in both maps.
     in_use: KeyMap<SlotEntry>,
     used: KeyMap<Used>,
-    /// Used refresh tokens of rows that `update_token` has not replaced yet, however long ago that was,
-    /// with the slot of what came for them: the rows still have them.
-    stale_rows: KeyMap<Weak<Slot>>,
+    /// Used refresh tokens of rows that `update_token` has not replaced yet, however long ago that was:
+    /// the rows still have them.
+    stale_rows: KeyMap<StaleRow>,
     /// The tokens of [`Used::Packed`].
     packed: Pages,
     failed: FailedRows,
     users: Users,
+}
+
+/// What came for the refresh token of a row, as long as the slot exists that owes the row its update.
+#[derive(Debug)]
+struct StaleRow {
+    slot: Weak<Slot>,
+    next: Arc<Published>,
 }
 
 /// Slot of a refresh token that is in use, as long as the slot exists.
@@ -108,25 +115,31 @@ impl Table {
                 let next = self.packed.get(*place)?;
                 Some(Arc::new(Published::restored(next, rules, now.unix)))
             }
-            _ => self.stale_rows.get(key)?.upgrade()?.published(),
+            _ => Some(self.stale_rows.get(key)?.next.clone()),
         }
     }
 
-    /// Notes that `slot` has what came for the refresh token of a row, which `update_token` has yet to
-    /// replace.
-    pub(super) fn owe(&mut self, row: Key, slot: &Arc<Slot>) {
-        let is_dead = |slot: &Weak<Slot>| slot.strong_count() == 0;
-        self.stale_rows.insert(row, Arc::downgrade(slot), is_dead);
-    }
-
-    /// Notes that `update_token` has replaced a row of `slot`. Requests that loaded it before that may
-    /// come for as long as after a renewal.
-    pub(super) fn replaced(&mut self, row: Key, slot: &Slot, now: Now) {
-        if self.stale_rows.remove(&row).is_none() || self.in_use.get(&row).is_some() {
+    /// Notes what came for the refresh token of a row, which `update_token` has yet to replace.
+    pub(super) fn owe(&mut self, row: Key, slot: &Arc<Slot>, next: &Arc<Published>) {
+        // A row that keeps its refresh token is not stale: that is in use.
+        if key(&next.token) == Some(row) {
             return;
         }
-        if let Some(published) = slot.published() {
-            let used = Used::Token(Until::spent(now), published);
+        let stale = StaleRow {
+            slot: Arc::downgrade(slot),
+            next: next.clone(),
+        };
+        let is_dead = |row: &StaleRow| row.slot.strong_count() == 0;
+        self.stale_rows.insert(row, stale, is_dead);
+    }
+
+    /// Notes that `update_token` has replaced a row. Requests that loaded it before that may come for as
+    /// long as after a renewal.
+    pub(super) fn replaced(&mut self, row: Key, now: Now) {
+        if let Some(stale) = self.stale_rows.remove(&row)
+            && self.in_use.get(&row).is_none()
+        {
+            let used = Used::Token(Until::spent(now), stale.next);
             self.used.insert(row, used, |used| used.is_over(now));
         }
     }

@@ -139,7 +139,7 @@ impl OAuth2Client {
             // Also if the caller that polls does not go on. Its last poll may be under way.
             if let Err(expired) = waiter.wait(&settings.clock)
                 && last_poll
-                    .get_or_insert_with(|| Deadline::after(settings.timeout))
+                    .get_or_insert_with(|| Deadline::after(settings.timeout.saturating_mul(2)))
                     .is_over()
             {
                 return Err(expired);

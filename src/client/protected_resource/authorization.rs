@@ -38,7 +38,7 @@ impl Session {
         let bounded = own.filter(|_| !live.may_log_in());
         let deadline = bounded.unwrap_or_else(|| live.deadline());
         let live = self.restored_for(resource.clone(), live, deadline).await?;
-        if is_in_callback(live.slot.id()) || is_in_callback(live.shared.id()) {
+        if live.would_wait_for_itself() || is_in_callback(live.shared.id()) {
             return Err(Error::reentrant("a request that the resource refuses"));
         }
         if live.has_other(&refusal) {

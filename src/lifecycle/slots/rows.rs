@@ -30,7 +30,7 @@ impl Slots {
     /// Notes that `update_token` has taken its update.
     pub(crate) fn delivered(&self, progress: InProgress, now: Now) {
         if let Some(row) = progress.row() {
-            self.lock().replaced(row, progress.slot(), now);
+            self.lock().replaced(row, now);
         }
         progress.done();
     }

@@ -17,7 +17,7 @@ use crate::{
 const FAILED: Duration = Duration::from_secs(60);
 /// Time for which a refusal is known: as long as a user stays in memory.
 const REFUSED: Duration = Duration::from_secs(300);
-/// Limit of their number.
+/// Limit of their number, each with an error in brief.
 const MOST: usize = 10_000;
 
 #[derive(Debug, Default)]
@@ -53,8 +53,8 @@ impl FailedRows {
         };
         let failure = Box::new(LastFailure {
             access_token: digest(token),
-            pacing: state.pacing.clone(),
-            refusal: state.refusal.clone(),
+            pacing: state.pacing.in_brief(),
+            refusal: state.refusal().map(|error| Box::new(error.in_brief())),
         });
         drop(state);
         let until = Until::at(end);

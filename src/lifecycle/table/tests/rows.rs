@@ -54,7 +54,6 @@ fn a_refresh_token_that_is_in_use_is_no_used_one() {
     assert!(Arc::ptr_eq(&slot, &found));
     let none = slots.replace(&slot, None, false, at(1000));
     assert_eq!(held(&none), None);
-    assert_eq!(slots.lock().stale_rows.len(), 1);
     deliver_all(&slots, &slot, at(1000));
     assert_eq!(slots.lock().stale_rows.len(), 0);
 }
@@ -124,4 +123,25 @@ fn a_row_that_two_updates_replace_is_stale_until_both_are_taken() {
     assert_eq!(deliver_all(&slots, &slot, at(5000)).len(), 1);
     let found = slots.find(token("a", "r", 0), at(5060));
     assert!(!Arc::ptr_eq(&found, &slot));
+}
+
+/// Another process has logged another user in, whose token the store has now.
+#[test]
+fn a_stale_row_never_leads_to_another_login() {
+    let slots = slots();
+    let slot = stored(&slots, token("a", "r", 0), at(0));
+    renew(&slots, &slot, token("b", "s", 10), at(10));
+    assert!(save(&slot).is_some());
+    load(&slots, &slot, Some(token("x", "y", 20)), 5, at(20));
+    assert_eq!(held(&slot).as_deref(), Some("x"));
+    let child = slots.find(token("a", "r", 0), at(1000));
+    assert_eq!(held(&child).as_deref(), Some("b"));
+    // Neither does one that keeps its refresh token.
+    let slots = crate::lifecycle::testing::slots();
+    let slot = stored(&slots, token("a", "r", 0), at(0));
+    renew(&slots, &slot, token("b", "r", 10), at(10));
+    assert!(save(&slot).is_some());
+    load(&slots, &slot, Some(token("x", "y", 20)), 5, at(20));
+    let child = slots.find(token("c", "r", 900), at(1000));
+    assert_eq!(held(&child).as_deref(), Some("c"));
 }
